@@ -1,0 +1,1 @@
+//! An asynchronous endpoint on this machine.

@@ -1,0 +1,2 @@
+//! The `sagemaker-async` command.
+fn main() {}

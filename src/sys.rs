@@ -1,0 +1,223 @@
+//! The only door to the clock, to sleep and to the environment.
+//!
+//! Everything in this crate that waits, retries, signs or looks for configuration goes through a
+//! [`Sys`]. The one of a normal program is [`Sys::real`]. A test hands in its own: with
+//! [`ManualClock`] an hour of waiting passes in no time, and [`Environment::from_pairs`] stands in
+//! for the process's environment, which a test must never change.
+//!
+//! ```
+//! use std::time::Duration;
+//! use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys};
+//!
+//! let clock = ManualClock::new();
+//! let sys = Sys::real()
+//!     .with_clock(clock.clone())
+//!     .with_environment(Environment::from_pairs([("AWS_REGION", "eu-west-1")]));
+//!
+//! sys.clock().sleep(Duration::from_secs(3600)); // returns at once
+//! assert_eq!(clock.slept(), Duration::from_secs(3600));
+//! assert_eq!(sys.environment().get("AWS_REGION").as_deref(), Some("eu-west-1"));
+//! ```
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Time as this crate sees it: a wall clock for signatures and names, a monotonic one for
+/// deadlines, and a sleep.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The wall clock, which may jump.
+    fn now(&self) -> SystemTime;
+    /// Time since some fixed moment; never goes back.
+    fn monotonic(&self) -> Duration;
+    /// Blocks the calling thread.
+    fn sleep(&self, duration: Duration);
+}
+
+/// The machine's clock; [`Clock::sleep`] is [`std::thread::sleep`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+#[allow(clippy::disallowed_methods)] // this is the door itself
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// A clock that a test drives: `sleep` returns at once and moves the time on by what was asked.
+///
+/// Clones share one time, and any number of threads may use them.
+#[derive(Clone)]
+pub struct ManualClock {
+    start: SystemTime,
+    elapsed_nanos: Arc<AtomicU64>,
+}
+
+impl ManualClock {
+    /// A clock that starts at the machine's present time, so that real servers accept the
+    /// signatures made under it (until it has been moved on by minutes).
+    pub fn new() -> Self {
+        Self::starting_at(SystemClock.now())
+    }
+
+    /// A clock that starts at `start`.
+    pub fn starting_at(start: SystemTime) -> Self {
+        Self {
+            start,
+            elapsed_nanos: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// How much time has passed: the sum of all sleeps and of all [`advance`](Self::advance)s.
+    pub fn slept(&self) -> Duration {
+        Duration::from_nanos(self.elapsed_nanos.load(Ordering::SeqCst))
+    }
+
+    /// Moves the time on.
+    pub fn advance(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.elapsed_nanos.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManualClock")
+            .field("slept", &self.slept())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        self.start + self.slept()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.slept()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.advance(duration);
+    }
+}
+
+/// Where configuration variables come from: the process's environment, or a map.
+///
+/// Its `Debug` shows no values, for some of them are secrets.
+#[derive(Clone, Default)]
+pub struct Environment {
+    map: Option<Arc<BTreeMap<String, String>>>,
+}
+
+impl Environment {
+    /// The environment of this process, read anew at each look.
+    pub fn process() -> Self {
+        Self { map: None }
+    }
+
+    /// Exactly these variables and no others.
+    pub fn from_pairs<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let map = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self {
+            map: Some(Arc::new(map)),
+        }
+    }
+
+    /// The value of a variable. A value that is not Unicode counts as not set.
+    pub fn get(&self, name: &str) -> Option<String> {
+        match &self.map {
+            Some(map) => map.get(name).cloned(),
+            #[allow(clippy::disallowed_methods)] // this is the door itself
+            None => std::env::var_os(OsStr::new(name)).and_then(|value| value.into_string().ok()),
+        }
+    }
+
+    /// The value of a variable, unless it is blank: AWS tools treat blank as not set.
+    pub fn get_non_blank(&self, name: &str) -> Option<String> {
+        self.get(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.map {
+            Some(map) => f
+                .debug_tuple("Environment")
+                .field(&map.keys().collect::<Vec<_>>())
+                .finish(),
+            None => f.write_str("Environment(process)"),
+        }
+    }
+}
+
+/// The clock and the environment that a [`Session`](crate::Session) uses.
+#[derive(Debug, Clone)]
+pub struct Sys {
+    clock: Arc<dyn Clock>,
+    environment: Environment,
+}
+
+impl Sys {
+    /// The machine's own.
+    pub fn real() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            environment: Environment::process(),
+        }
+    }
+
+    /// With another clock.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// With another environment.
+    pub fn with_environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+impl Default for Sys {
+    fn default() -> Self {
+        Self::real()
+    }
+}
