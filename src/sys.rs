@@ -135,6 +135,13 @@ impl Environment {
         Self { map: None }
     }
 
+    /// No variables at all.
+    pub fn empty() -> Self {
+        Self {
+            map: Some(Arc::default()),
+        }
+    }
+
     /// Exactly these variables and no others.
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,

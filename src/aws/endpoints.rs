@@ -1,0 +1,178 @@
+//! Hosts: which URL an operation goes to.
+
+use std::collections::BTreeMap;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::Service;
+use crate::error::ConfigError;
+use crate::sys::Environment;
+
+/// What stays as it is in a path: RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// An object's key keeps its slashes.
+const KEY: &AsciiSet = &SEGMENT.remove(b'/');
+
+/// One segment of a path.
+pub(crate) fn encode_segment(segment: &str) -> String {
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+/// Endpoint URLs that the user gave, over the services' own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Endpoints {
+    of_all: Option<String>,
+    of_service: BTreeMap<Service, String>,
+}
+
+impl Endpoints {
+    pub(crate) fn set_all(&mut self, url: String) {
+        self.of_all = Some(url);
+    }
+
+    pub(crate) fn set(&mut self, service: Service, url: String) {
+        self.of_service.insert(service, url);
+    }
+
+    /// Adds what the environment says where the user of the builder said nothing: a service's own
+    /// variable goes before the one for all.
+    pub(crate) fn fill_from(&mut self, environment: &Environment) {
+        if self.of_all.is_some() {
+            return;
+        }
+        for service in Service::ALL {
+            let name = format!("AWS_ENDPOINT_URL_{}", service.environment_suffix());
+            if let Some(url) = environment.get_non_blank(&name) {
+                self.of_service.entry(service).or_insert(url);
+            }
+        }
+        self.of_all = environment.get_non_blank("AWS_ENDPOINT_URL");
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.of_all
+            .iter()
+            .chain(self.of_service.values())
+            .try_for_each(|url| parse_base(url).map(drop))
+    }
+
+    fn custom(&self, service: Service) -> Option<&str> {
+        self.of_service
+            .get(&service)
+            .or(self.of_all.as_ref())
+            .map(String::as_str)
+    }
+
+    /// The URL of an operation that is not S3's.
+    pub(crate) fn uri(
+        &self,
+        service: Service,
+        region: &str,
+        path: &str,
+    ) -> Result<Uri, ConfigError> {
+        let base = match self.custom(service) {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("https://{}", host(service, region)),
+        };
+        parse(&format!("{base}{path}"))
+    }
+
+    /// The URL of a bucket or an object: the bucket in the host where its name allows that and the
+    /// host is S3's own, in the path elsewhere.
+    pub(crate) fn s3_uri(
+        &self,
+        region: &str,
+        bucket: &str,
+        key: &str,
+        query: &str,
+    ) -> Result<Uri, ConfigError> {
+        let key = utf8_percent_encode(key, KEY);
+        let question = if query.is_empty() { "" } else { "?" };
+        let url = match self.custom(Service::S3) {
+            Some(base) => {
+                let base = base.trim_end_matches('/');
+                format!("{base}/{bucket}/{key}{question}{query}")
+            }
+            None => {
+                let host = host(Service::S3, region);
+                if bucket.contains('.') {
+                    // A wildcard certificate covers one label only.
+                    format!("https://{host}/{bucket}/{key}{question}{query}")
+                } else {
+                    format!("https://{bucket}.{host}/{key}{question}{query}")
+                }
+            }
+        };
+        parse(&url)
+    }
+}
+
+/// The service's public host in a region.
+fn host(service: Service, region: &str) -> String {
+    let suffix = dns_suffix(region);
+    match service {
+        Service::S3 => format!("s3.{region}.{suffix}"),
+        Service::SageMakerRuntime => format!("runtime.sagemaker.{region}.{suffix}"),
+        Service::Sts => format!("sts.{region}.{suffix}"),
+    }
+}
+
+/// The partition's suffix (`partitions.json` of the published endpoint rules).
+fn dns_suffix(region: &str) -> &'static str {
+    let partitions = [
+        ("cn-", "amazonaws.com.cn"),
+        ("us-iso-", "c2s.ic.gov"),
+        ("us-isob-", "sc2s.sgov.gov"),
+        ("us-isof-", "csp.hci.ic.gov"),
+        ("eu-isoe-", "cloud.adc-e.uk"),
+        ("eusc-", "amazonaws.eu"),
+    ];
+    partitions
+        .iter()
+        .find(|(prefix, _)| region.starts_with(prefix))
+        .map_or("amazonaws.com", |(_, suffix)| suffix)
+}
+
+/// A custom endpoint: scheme, host, perhaps a port and a path; no query.
+fn parse_base(url: &str) -> Result<Uri, ConfigError> {
+    let problem = |problem: &str| {
+        ConfigError::new(
+            format!("endpoint URL {url:?}"),
+            problem,
+            "write it as https://host, https://host:port or http://127.0.0.1:port",
+        )
+    };
+    let uri: Uri = url.parse().map_err(|_| problem("is not a URL"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(problem("has no scheme http or https"));
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(problem("has no host"));
+    }
+    if uri.query().is_some() {
+        return Err(problem("has a query"));
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(ConfigError::new(
+            "endpoint URL",
+            "has a user or password in it",
+            "give credentials to the session instead",
+        ));
+    }
+    Ok(uri)
+}
+
+fn parse(url: &str) -> Result<Uri, ConfigError> {
+    url.parse().map_err(|_| {
+        ConfigError::new(
+            format!("URL {url:?}"),
+            "cannot be parsed",
+            "check the region and the endpoint URL",
+        )
+    })
+}

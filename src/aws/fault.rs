@@ -1,0 +1,127 @@
+//! Error answers: code, message and ids, whichever protocol the service speaks.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use super::transport::Reply;
+use super::xml::text_at;
+use super::{Call, Service};
+use crate::error::ServiceError;
+
+/// What the retry logic and the caller need to know of an error answer.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) error: ServiceError,
+    pub(crate) date: Option<SystemTime>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) bucket_region: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn from_reply(call: &Call<'_>, reply: &Reply) -> Self {
+        let (code, message) = code_and_message(call.service, reply);
+        let header = |name| text(&reply.headers, name);
+        Self {
+            error: ServiceError {
+                service: call.service.name(),
+                operation: call.operation,
+                status: reply.status,
+                code,
+                message,
+                request_id: header("x-amzn-requestid")
+                    .or_else(|| header("x-amz-request-id"))
+                    .or_else(|| text_at(&reply.body, &["RequestId"])),
+                extended_request_id: header("x-amz-id-2"),
+                resource: Some(call.resource.clone()),
+                attempts: 0,
+                elapsed: Duration::ZERO,
+            },
+            date: header("date").and_then(|date| parse_date(&date)),
+            retry_after: retry_after(&reply.headers),
+            bucket_region: header("x-amz-bucket-region")
+                .or_else(|| text_at(&reply.body, &["Region"])),
+        }
+    }
+}
+
+/// `x-amzn-errortype` up to a colon, or `__type` / `code` of a JSON body behind a hash sign, or the
+/// `Code` of an XML body.
+fn code_and_message(service: Service, reply: &Reply) -> (Option<String>, Option<String>) {
+    let json: Option<serde_json::Value> = serde_json::from_slice(&reply.body).ok();
+    let member = |names: &[&str]| {
+        let object = json.as_ref()?;
+        names
+            .iter()
+            .find_map(|name| object.get(name)?.as_str())
+            .map(str::to_owned)
+    };
+    let header = text(&reply.headers, "x-amzn-errortype");
+    let xml: &[&str] = match service {
+        Service::Sts => &["Error"],
+        _ => &[],
+    };
+    let xml = |name| text_at(&reply.body, &[xml, &[name]].concat());
+    let code = header
+        .or_else(|| member(&["__type", "code", "Code"]))
+        .or_else(|| xml("Code"))
+        .map(|code| bare_code(&code).to_owned());
+    let message = member(&["message", "Message"]).or_else(|| xml("Message"));
+    (code, message.map(|message| cut(message, 1000)))
+}
+
+fn bare_code(code: &str) -> &str {
+    let code = code.split(':').next().unwrap_or_default();
+    code.rsplit('#').next().unwrap_or_default().trim()
+}
+
+fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
+        text.push_str("...");
+    }
+    text
+}
+
+pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name| text(headers, name)?.trim().parse::<u32>().ok();
+    number("x-amz-retry-after")
+        .map(|millis| Duration::from_millis(millis.into()))
+        .or_else(|| number("retry-after").map(|seconds| Duration::from_secs(seconds.into())))
+}
+
+fn parse_date(date: &str) -> Option<SystemTime> {
+    // IMF-fixdate is RFC 2822's form, but for the name of its zone.
+    OffsetDateTime::parse(&date.replace("GMT", "+0000"), &Rfc2822)
+        .ok()
+        .map(SystemTime::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::{bare_code, parse_date};
+
+    #[test]
+    fn codes_are_bared() {
+        assert_eq!(bare_code("ValidationError:http://x/"), "ValidationError");
+        assert_eq!(bare_code("com.amazon#Throttling"), "Throttling");
+        assert_eq!(bare_code(""), "");
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        let date = parse_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date, Some(UNIX_EPOCH + Duration::from_secs(784_111_777)));
+        assert_eq!(parse_date("yesterday"), None);
+    }
+}

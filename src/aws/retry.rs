@@ -1,0 +1,182 @@
+//! The AWS SDKs' standard retry mode: attempts, full-jitter backoff, and a token bucket that keeps
+//! a program from hammering a service that is down.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::invalid_input::InvalidInput;
+
+/// How often and how patiently a request is tried again.
+///
+/// The defaults are those of the AWS SDKs' standard mode: 3 attempts in all, and before the n-th
+/// retry a random pause between zero and `2^(n-1)` s, at most 20 s. A service's own `Retry-After`
+/// goes first.
+///
+/// ```
+/// use sagemaker_async_inference::RetryConfig;
+///
+/// assert_eq!(RetryConfig::default().max_attempts(), 3);
+/// let patient = RetryConfig::default().with_max_attempts(8)?;
+/// let never = RetryConfig::off();
+/// # let _ = (patient, never);
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryConfig {
+    max_attempts: u32,
+    base: Duration,
+    cap: Duration,
+}
+
+const MAX_ATTEMPTS: u32 = 100;
+
+impl RetryConfig {
+    /// One attempt, no retry.
+    pub fn off() -> Self {
+        Self {
+            max_attempts: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Attempts in all, 1 to 100. Default: 3.
+    pub fn with_max_attempts(mut self, max_attempts: u32) -> Result<Self, crate::Error> {
+        if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
+            return Err(InvalidInput::new(
+                "max attempts",
+                max_attempts.to_string(),
+                format!("1 to {MAX_ATTEMPTS}"),
+                "use 1 for no retries",
+            )
+            .into());
+        }
+        self.max_attempts = max_attempts;
+        Ok(self)
+    }
+
+    /// The longest pause between two attempts. Default: 20 s.
+    pub fn with_max_backoff(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Attempts in all.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// A random pause before the retry that follows attempt number `attempt` (from 1).
+    pub(crate) fn backoff(&self, attempt: u32, asked_for: Option<Duration>) -> Duration {
+        if let Some(asked_for) = asked_for {
+            return asked_for.min(self.cap);
+        }
+        let exponent = attempt.saturating_sub(1).min(16);
+        let ceiling = self.base.saturating_mul(1 << exponent).min(self.cap);
+        ceiling.mul_f64(fastrand::f64())
+    }
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The retry quota that all requests of a session share: 500 tokens, 5 a retry, 10 a retry after a
+/// timeout; what a retry took comes back when it succeeds, and 1 with each first-time success.
+#[derive(Debug)]
+pub(crate) struct RetryQuota {
+    tokens: Mutex<u32>,
+}
+
+const QUOTA: u32 = 500;
+
+impl RetryQuota {
+    pub(crate) fn new() -> Self {
+        Self {
+            tokens: Mutex::new(QUOTA),
+        }
+    }
+
+    /// Takes the tokens of one retry, if they are there.
+    pub(crate) fn acquire(&self, after_timeout: bool) -> Option<u32> {
+        let cost = if after_timeout { 10 } else { 5 };
+        let mut tokens = self.lock();
+        *tokens = tokens.checked_sub(cost)?;
+        Some(cost)
+    }
+
+    /// Gives back after a success; `taken` by its last retry, none if it was the first attempt.
+    pub(crate) fn release(&self, taken: Option<u32>) {
+        let mut tokens = self.lock();
+        *tokens = (*tokens + taken.unwrap_or(1)).min(QUOTA);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, u32> {
+        self.tokens
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Did the service refuse because it has too much to do? It did nothing then, so that even a
+/// submit may be sent again. (The SDKs' list of throttling codes.)
+pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "Throttling"
+                | "ThrottlingException"
+                | "ThrottledException"
+                | "RequestThrottledException"
+                | "RequestThrottled"
+                | "TooManyRequestsException"
+                | "ProvisionedThroughputExceededException"
+                | "TransactionInProgressException"
+                | "RequestLimitExceeded"
+                | "BandwidthLimitExceeded"
+                | "LimitExceededException"
+                | "SlowDown"
+                | "PriorRequestNotComplete"
+                | "EC2ThrottledException"
+                | "ModelNotReadyException"
+                | "ServiceUnavailable"
+        )
+    ) || matches!(status, 429 | 503)
+}
+
+/// May the same request succeed a moment later?
+pub(crate) fn is_transient(status: u16, code: Option<&str>) -> bool {
+    matches!(status, 500 | 502 | 504 | 530)
+        || matches!(
+            code,
+            Some("RequestTimeout" | "RequestTimeoutException" | "InternalError" | "InternalFailure")
+        )
+}
+
+/// Are the credentials past their time?
+pub(crate) fn is_expired_token(code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired")
+    )
+}
+
+/// May the clock be the reason for the refusal? The `Date` of the answer then decides.
+pub(crate) fn may_be_clock_skew(status: u16, code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "RequestTimeTooSkewed"
+                | "RequestExpired"
+                | "RequestInTheFuture"
+                | "InvalidSignatureException"
+                | "SignatureDoesNotMatch"
+                | "AuthFailure"
+        )
+    ) || (status == 403 && code.is_none())
+}

@@ -1,0 +1,231 @@
+//! Amazon S3: the operations that async inference needs.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::fault::Fault;
+use super::send::Failed;
+use super::{Answer, Call, MAX_DOCUMENT, Repeat, Service};
+use crate::error::Result;
+use crate::invalid_input::InvalidInput;
+use crate::session::Session;
+use crate::uri::S3Uri;
+
+/// An object and what its headers say.
+pub(crate) struct Object {
+    pub(crate) body: Vec<u8>,
+    pub(crate) content_type: Option<String>,
+}
+
+/// How an object is to be stored.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct PutOptions<'a> {
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) kms_key_id: Option<&'a str>,
+}
+
+pub(crate) fn get_object(
+    session: &Session,
+    uri: &S3Uri,
+    deadline: Option<Duration>,
+    max_bytes: u64,
+) -> Result<Object, Failed> {
+    let request = Request {
+        operation: "GetObject",
+        method: Method::GET,
+        bucket: uri.bucket(),
+        key: uri.key(),
+        query: "",
+        headers: HeaderMap::new(),
+        body: &[],
+        deadline,
+        max_answer: max_bytes,
+    };
+    let answer = send(session, &request)?;
+    Ok(Object {
+        content_type: super::fault::text(&answer.headers, "content-type"),
+        body: answer.body,
+    })
+}
+
+pub(crate) fn put_object(
+    session: &Session,
+    uri: &S3Uri,
+    body: &[u8],
+    options: &PutOptions<'_>,
+) -> Result<(), Failed> {
+    let mut headers = HeaderMap::new();
+    if let Some(content_type) = options.content_type {
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            header_value("content type", content_type)?,
+        );
+    }
+    if let Some(key_id) = options.kms_key_id {
+        headers.insert(
+            HeaderName::from_static("x-amz-server-side-encryption"),
+            HeaderValue::from_static("aws:kms"),
+        );
+        headers.insert(
+            HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id"),
+            header_value("KMS key", key_id)?,
+        );
+    }
+    let request = Request {
+        operation: "PutObject",
+        method: Method::PUT,
+        bucket: uri.bucket(),
+        key: uri.key(),
+        query: "",
+        headers,
+        body,
+        deadline: None,
+        max_answer: MAX_DOCUMENT,
+    };
+    send(session, &request).map(drop)
+}
+
+/// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
+pub(crate) fn may_list(session: &Session, uri: &S3Uri, deadline: Option<Duration>) -> Result<bool, Failed> {
+    let query = format!(
+        "list-type=2&max-keys=1&prefix={}",
+        super::endpoints::encode_segment(uri.key())
+    );
+    let request = Request {
+        operation: "ListObjectsV2",
+        method: Method::GET,
+        bucket: uri.bucket(),
+        key: "",
+        query: &query,
+        headers: HeaderMap::new(),
+        body: &[],
+        deadline,
+        max_answer: MAX_DOCUMENT,
+    };
+    match send(session, &request) {
+        Ok(_) => Ok(true),
+        Err(Failed::Fault(fault)) if fault.error.status == 403 => Ok(false),
+        Err(failed) => Err(failed),
+    }
+}
+
+/// Creates a bucket in the session's region, as the `SageMaker` Python SDK does with its default one.
+pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Failed> {
+    let region = session.region();
+    // us-east-1 is the one region that may not be named here.
+    let body = if region == "us-east-1" {
+        String::new()
+    } else {
+        format!(
+            "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+        )
+    };
+    let request = Request {
+        operation: "CreateBucket",
+        method: Method::PUT,
+        bucket,
+        key: "",
+        query: "",
+        headers: HeaderMap::new(),
+        body: body.as_bytes(),
+        deadline: None,
+        max_answer: MAX_DOCUMENT,
+    };
+    match send(session, &request) {
+        Err(Failed::Fault(fault)) if fault.error.code.as_deref() == Some("BucketAlreadyOwnedByYou") => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+struct Request<'a> {
+    operation: &'static str,
+    method: Method,
+    bucket: &'a str,
+    key: &'a str,
+    query: &'a str,
+    headers: HeaderMap,
+    body: &'a [u8],
+    deadline: Option<Duration>,
+    max_answer: u64,
+}
+
+/// Sends to the region where the bucket is; where that turns out to be another one than thought,
+/// once more, and remembers it.
+fn send(session: &Session, request: &Request<'_>) -> Result<Answer, Failed> {
+    let region = session.bucket_region(request.bucket);
+    match send_to(session, request, &region) {
+        Err(Failed::Fault(fault)) => match other_region(&fault, &region) {
+            Some(right) => {
+                session.remember_bucket_region(request.bucket, &right);
+                send_to(session, request, &right)
+            }
+            None => Err(Failed::Fault(fault)),
+        },
+        outcome => outcome,
+    }
+}
+
+fn other_region(fault: &Fault, tried: &str) -> Option<String> {
+    let code = fault.error.code.as_deref();
+    let about_region = matches!(fault.error.status, 301 | 307)
+        || matches!(
+            code,
+            Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException")
+        )
+        || (fault.error.status == 400 && code.is_none());
+    fault
+        .bucket_region
+        .clone()
+        .filter(|region| about_region && region != tried && is_region(region))
+}
+
+/// What comes from outside goes into a host's name only if it looks like a region.
+fn is_region(region: &str) -> bool {
+    (1..=32).contains(&region.len())
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Answer, Failed> {
+    let mut headers = request.headers.clone();
+    if request.operation != "CreateBucket"
+        && let Some(owner) = session.owner_expected_of(request.bucket)
+    {
+        headers.insert(
+            HeaderName::from_static("x-amz-expected-bucket-owner"),
+            header_value("expected bucket owner", &owner)?,
+        );
+    }
+    let uri = session
+        .endpoints()
+        .s3_uri(region, request.bucket, request.key, request.query)
+        .map_err(crate::Error::from)?;
+    let slash = if request.key.is_empty() { "" } else { "/" };
+    session.client().send_or_fault(&Call {
+        service: Service::S3,
+        operation: request.operation,
+        method: request.method.clone(),
+        uri,
+        region: Cow::Borrowed(region),
+        headers,
+        body: request.body,
+        resource: format!("s3://{}{slash}{}", request.bucket, request.key),
+        repeat: Repeat::Idempotent,
+        deadline: request.deadline,
+        max_answer: request.max_answer,
+    })
+}
+
+pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value).map_err(|_| {
+        InvalidInput::new(
+            what,
+            value,
+            "text without control characters",
+            "remove line breaks and other control characters",
+        )
+        .into()
+    })
+}

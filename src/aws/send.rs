@@ -1,0 +1,261 @@
+//! A request's whole life: credentials, signature, exchange, and what to try again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderValue, Request};
+
+use super::fault::Fault;
+use super::retry::{
+    RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
+};
+use super::signing::{ToSign, sign_request};
+use super::transport::{Bounds, Broken, Transport};
+use super::{Answer, Call, Repeat};
+use crate::credentials::{CredentialsError, ProvideCredentials};
+use crate::error::{Error, Result, TransportError, TransportErrorKind};
+use crate::sys::Sys;
+
+/// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
+const TOLERATED_SKEW: Duration = Duration::from_secs(4 * 60);
+
+/// What all requests of a session share.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) transport: Transport,
+    pub(crate) credentials: Arc<dyn ProvideCredentials>,
+    pub(crate) retry: RetryConfig,
+    pub(crate) quota: RetryQuota,
+    pub(crate) sys: Sys,
+    pub(crate) user_agent: HeaderValue,
+    /// The services' time less ours, in milliseconds; learned from their refusals.
+    pub(crate) clock_offset: AtomicI64,
+}
+
+/// Why an attempt brought no success.
+enum Failure {
+    Fault(Box<Fault>),
+    Broken(Broken),
+}
+
+/// What has been tried so far.
+struct Progress {
+    started: Duration,
+    attempts: u32,
+    quota_taken: Option<u32>,
+    credentials_renewed: bool,
+    clock_learned: bool,
+}
+
+impl Client {
+    /// Sends until it succeeds, fails for good, or runs out of attempts, quota or time.
+    pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer> {
+        self.send_or_fault(call).map_err(|failed| match failed {
+            Failed::Error(error) => error,
+            Failed::Fault(fault) => fault.error.into(),
+        })
+    }
+
+    /// As [`send`](Self::send), but with all that an error answer told.
+    pub(crate) fn send_or_fault(&self, call: &Call<'_>) -> Result<Answer, Failed> {
+        let mut progress = Progress {
+            started: self.sys.clock().monotonic(),
+            attempts: 0,
+            quota_taken: None,
+            credentials_renewed: false,
+            clock_learned: false,
+        };
+        loop {
+            progress.attempts += 1;
+            let failure = match self.attempt(call)? {
+                Ok(answer) => {
+                    self.quota.release(progress.quota_taken);
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            match self.pause_before_retry(call, &failure, &mut progress) {
+                Some(pause) => self.sys.clock().sleep(pause),
+                None => return Err(self.failed(call, failure, &progress)),
+            }
+        }
+    }
+
+    fn attempt(&self, call: &Call<'_>) -> Result<Result<Answer, Failure>> {
+        let request = self.signed(call)?;
+        let bounds = Bounds {
+            max_success: call.max_answer,
+            clock: self.sys.clock(),
+            deadline: call.deadline,
+        };
+        Ok(match self.transport.exchange(request, &bounds) {
+            Ok(reply) if (200..300).contains(&reply.status) => Ok(Answer {
+                headers: reply.headers,
+                body: reply.body,
+            }),
+            Ok(reply) => Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply)))),
+            Err(broken) => Err(Failure::Broken(broken)),
+        })
+    }
+
+    /// Signed last, with the credentials and the time of this moment.
+    fn signed<'a>(&self, call: &Call<'a>) -> Result<Request<&'a [u8]>> {
+        let credentials = self
+            .credentials
+            .provide_credentials()
+            .map_err(Box::new)?;
+        let to_sign = ToSign {
+            service: call.service,
+            region: &call.region,
+            method: &call.method,
+            uri: &call.uri,
+            headers: &call.headers,
+            body: call.body,
+            time: self.service_time(),
+        };
+        let signature = sign_request(&to_sign, &credentials).map_err(|source| {
+            CredentialsError::broken("signing", "these credentials cannot sign the request")
+                .with_source(source)
+        })?;
+        let mut request = Request::new(call.body);
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        let mut headers: HeaderMap = call.headers.clone();
+        headers.extend(signature);
+        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn service_time(&self) -> SystemTime {
+        let now = self.sys.clock().now();
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        let distance = Duration::from_millis(offset.unsigned_abs());
+        let shifted = if offset < 0 {
+            now.checked_sub(distance)
+        } else {
+            now.checked_add(distance)
+        };
+        shifted.unwrap_or(now)
+    }
+
+    /// How long to wait before trying again; `None` if that is not to be done.
+    fn pause_before_retry(
+        &self,
+        call: &Call<'_>,
+        failure: &Failure,
+        progress: &mut Progress,
+    ) -> Option<Duration> {
+        if let Failure::Fault(fault) = failure
+            && self.mend(fault, progress)
+        {
+            return self.in_time(call, Duration::ZERO);
+        }
+        if progress.attempts >= self.retry.max_attempts() || !may_repeat(call, failure) {
+            return None;
+        }
+        let (timed_out, asked_for) = match failure {
+            Failure::Broken(broken) => (broken.kind == TransportErrorKind::Timeout, None),
+            Failure::Fault(fault) => (false, fault.retry_after),
+        };
+        let pause = self.retry.backoff(progress.attempts, asked_for);
+        let pause = self.in_time(call, pause)?;
+        progress.quota_taken = Some(self.quota.acquire(timed_out)?);
+        Some(pause)
+    }
+
+    /// A retry that could not be answered before the caller's deadline is not begun.
+    fn in_time(&self, call: &Call<'_>, pause: Duration) -> Option<Duration> {
+        let then = self.sys.clock().monotonic() + pause;
+        call.deadline
+            .is_none_or(|deadline| then < deadline)
+            .then_some(pause)
+    }
+
+    /// A refusal for expired credentials or a wrong clock is mended once each, outside the count of
+    /// attempts: the service has looked at nothing but the signature.
+    fn mend(&self, fault: &Fault, progress: &mut Progress) -> bool {
+        let code = fault.error.code.as_deref();
+        if is_expired_token(code) && !progress.credentials_renewed {
+            self.credentials.invalidate();
+            progress.credentials_renewed = true;
+            return true;
+        }
+        if may_be_clock_skew(fault.error.status, code)
+            && !progress.clock_learned
+            && self.learn_clock(fault.date)
+        {
+            progress.clock_learned = true;
+            return true;
+        }
+        false
+    }
+
+    /// Takes over the service's time if ours, as last signed with, is far from it.
+    fn learn_clock(&self, date: Option<SystemTime>) -> bool {
+        let Some(theirs) = date else { return false };
+        let signed_with = self.service_time();
+        let distance = |a: SystemTime, b: SystemTime| match a.duration_since(b) {
+            Ok(ahead) => (ahead, 1),
+            Err(behind) => (behind.duration(), -1),
+        };
+        if distance(theirs, signed_with).0 < TOLERATED_SKEW {
+            return false;
+        }
+        let (apart, sign) = distance(theirs, self.sys.clock().now());
+        let millis = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
+        self.clock_offset.store(sign * millis, Ordering::Relaxed);
+        true
+    }
+
+    fn failed(&self, call: &Call<'_>, failure: Failure, progress: &Progress) -> Failed {
+        let elapsed = self.sys.clock().monotonic().saturating_sub(progress.started);
+        match failure {
+            Failure::Fault(mut fault) => {
+                fault.error.attempts = progress.attempts;
+                fault.error.elapsed = elapsed;
+                Failed::Fault(fault)
+            }
+            Failure::Broken(broken) => Failed::Error(
+                TransportError {
+                    service: call.service.name(),
+                    operation: call.operation,
+                    kind: broken.kind,
+                    host: call.uri.authority().map_or_else(String::new, ToString::to_string),
+                    never_sent: broken.never_sent,
+                    attempts: progress.attempts,
+                    elapsed,
+                    source: broken.source,
+                }
+                .into(),
+            ),
+        }
+    }
+}
+
+/// How a request ended that did not succeed.
+pub(crate) enum Failed {
+    Fault(Box<Fault>),
+    Error(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+fn may_repeat(call: &Call<'_>, failure: &Failure) -> bool {
+    match failure {
+        Failure::Fault(fault) => {
+            let (status, code) = (fault.error.status, fault.error.code.as_deref());
+            is_throttling(status, code)
+                || (call.repeat == Repeat::Idempotent && is_transient(status, code))
+        }
+        Failure::Broken(broken) => match broken.kind {
+            TransportErrorKind::Tls | TransportErrorKind::Protocol => false,
+            _ => broken.never_sent || call.repeat == Repeat::Idempotent,
+        },
+    }
+}

@@ -1,0 +1,339 @@
+//! One HTTP exchange. The only file that names `ureq` (but for the session builder, where a user
+//! hands in an agent).
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, Uri};
+use ureq::config::Config;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body, Timeout};
+
+use crate::error::TransportErrorKind;
+use crate::sys::Clock;
+
+/// How long each phase of a request may take. A wait's deadline shortens them further.
+///
+/// | phase | default |
+/// |---|---|
+/// | [`connect`](Self::with_connect): name resolution; then connection and TLS handshake | 5 s each |
+/// | [`read`](Self::with_read): all headers of an answer; then each read of its body | 60 s each |
+/// | [`write`](Self::with_write): each write of a request | 60 s |
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::Timeouts;
+///
+/// let hasty = Timeouts::default().with_connect(Duration::from_secs(1));
+/// assert_eq!(hasty.read(), Duration::from_secs(60));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    connect: Duration,
+    read: Duration,
+    write: Duration,
+}
+
+impl Timeouts {
+    /// Default: 5 s.
+    pub fn with_connect(mut self, timeout: Duration) -> Self {
+        self.connect = timeout;
+        self
+    }
+
+    /// Default: 60 s.
+    pub fn with_read(mut self, timeout: Duration) -> Self {
+        self.read = timeout;
+        self
+    }
+
+    /// Default: 60 s.
+    pub fn with_write(mut self, timeout: Duration) -> Self {
+        self.write = timeout;
+        self
+    }
+
+    /// The limit on name resolution, and on making a connection.
+    pub fn connect(&self) -> Duration {
+        self.connect
+    }
+
+    /// The limit on an answer's headers, and on each read of its body.
+    pub fn read(&self) -> Duration {
+        self.read
+    }
+
+    /// The limit on each write of a request.
+    pub fn write(&self) -> Duration {
+        self.write
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+        }
+    }
+}
+
+/// An answer, read whole.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) kind: TransportErrorKind,
+    /// Certainly, no byte of the request reached the server.
+    pub(crate) never_sent: bool,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What one exchange may cost.
+pub(crate) struct Bounds<'a> {
+    pub(crate) max_success: u64,
+    pub(crate) clock: &'a dyn Clock,
+    /// On the monotonic clock.
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// Of an error's body, more is never needed.
+const MAX_ERROR_BODY: u64 = 64 << 10;
+
+/// Longer than the default poll delay of 15 s, and than the 60 s after which many servers close.
+const MAX_IDLE_AGE: Duration = Duration::from_secs(90);
+
+pub(crate) struct Transport {
+    agent: Agent,
+    timeouts: Timeouts,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    /// With the user's agent, whose proxy, TLS, pool and resolver stay as they are, or with one of
+    /// our own.
+    pub(crate) fn new(agent: Option<Agent>, timeouts: Timeouts) -> Self {
+        let agent = agent.unwrap_or_else(|| {
+            let config = Agent::config_builder()
+                .max_idle_age(MAX_IDLE_AGE)
+                .max_idle_connections(100)
+                .max_idle_connections_per_host(32)
+                .build();
+            Agent::with_parts(
+                config,
+                DefaultConnector::default(),
+                CachingResolver::default(),
+            )
+        });
+        Self { agent, timeouts }
+    }
+
+    /// Sends a request and reads its answer whole. A body that is longer than `max_success` (or
+    /// than the bound on error bodies, which are then cut) is an error.
+    pub(crate) fn exchange(
+        &self,
+        request: Request<&[u8]>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Reply, Broken> {
+        let is_head = request.method() == Method::HEAD;
+        let response = self.run(request, bounds)?;
+        let (parts, mut body) = response.into_parts();
+        let success = parts.status.is_success();
+        let limit = if success { bounds.max_success } else { MAX_ERROR_BODY };
+        let announced = body.content_length();
+        if success && announced.is_some_and(|length| length > limit) && !is_head {
+            return Err(too_long(limit));
+        }
+        let body = read_bounded(&mut body, announced, limit, success)?;
+        Ok(Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        })
+    }
+
+    fn run(
+        &self,
+        request: Request<&[u8]>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Response<Body>, Broken> {
+        // ureq takes a body, even an empty one, for methods that have one, and only for those.
+        if matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE) {
+            self.configure_and_run(request.map(|_| ()), bounds)
+        } else {
+            self.configure_and_run(request, bounds)
+        }
+    }
+
+    /// What the protocol needs is set on every request, whatever the agent's own settings: statuses
+    /// are answers, redirects are not followed, stored bytes come as they are, every phase ends.
+    fn configure_and_run<B: ureq::AsSendBody>(
+        &self,
+        request: Request<B>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Response<Body>, Broken> {
+        let left = bounds
+            .deadline
+            .map_or(Duration::MAX, |deadline| deadline.saturating_sub(bounds.clock.monotonic()));
+        let Timeouts {
+            connect,
+            read,
+            write,
+        } = self.timeouts;
+        let request = self
+            .agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .accept_encoding("identity")
+            .allow_non_standard_methods(false)
+            .timeout_resolve(Some(connect.min(left)))
+            .timeout_connect(Some(connect.min(left)))
+            .timeout_per_write(Some(write.min(left)))
+            .timeout_per_read(Some(read.min(left)))
+            .timeout_recv_response(Some(read.min(left)))
+            .timeout_send_body(bounds.deadline.map(|_| left))
+            .timeout_recv_body(bounds.deadline.map(|_| left))
+            .build();
+        self.agent.run(request).map_err(Broken::from)
+    }
+}
+
+/// Reads to the end, so that the connection can be used again.
+fn read_bounded(
+    body: &mut Body,
+    announced: Option<u64>,
+    limit: u64,
+    strict: bool,
+) -> Result<Vec<u8>, Broken> {
+    let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
+    let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
+    let reader = body.with_config().limit(u64::MAX).reader();
+    let read = reader.take(limit + u64::from(strict)).read_to_end(&mut bytes);
+    match read {
+        Ok(_) if strict && bytes.len() as u64 > limit => Err(too_long(limit)),
+        Ok(_) => Ok(bytes),
+        // What there is of an error's body may tell all the same.
+        Err(_) if !strict => Ok(bytes),
+        Err(error) => Err(Broken::from(ureq::Error::from(error))),
+    }
+}
+
+fn too_long(limit: u64) -> Broken {
+    Broken {
+        kind: TransportErrorKind::Protocol,
+        never_sent: false,
+        source: Some(format!("the answer is longer than {limit} bytes").into()),
+    }
+}
+
+impl From<ureq::Error> for Broken {
+    fn from(error: ureq::Error) -> Self {
+        let (kind, never_sent) = classify(&error);
+        Self {
+            kind,
+            never_sent,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
+    use TransportErrorKind as Kind;
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::Timeout(Timeout::Resolve) => (Kind::Resolve, true),
+        ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::Timeout(Timeout::Connect) => (Kind::Connect, true),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => (Kind::Tls, true),
+        ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) | ureq::Error::Http(_) => {
+            (Kind::Protocol, true)
+        }
+        ureq::Error::Timeout(_) => (Kind::Timeout, false),
+        ureq::Error::Io(error) => classify_io(error),
+        _ => (Kind::Protocol, false),
+    }
+}
+
+fn classify_io(error: &io::Error) -> (TransportErrorKind, bool) {
+    use TransportErrorKind as Kind;
+    use io::ErrorKind as Io;
+    // Certificates are judged before the first byte of the request goes out.
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<ureq::rustls_error()>());
+    match (tls, error.kind()) {
+        (Some(_), _) => (Kind::Tls, true),
+        (None, Io::ConnectionRefused | Io::HostUnreachable | Io::NetworkUnreachable | Io::AddrNotAvailable) => {
+            (Kind::Connect, true)
+        }
+        (None, Io::TimedOut | Io::WouldBlock) => (Kind::Timeout, false),
+        // The system resolver's failures have no kind of their own.
+        (None, Io::Uncategorized) => (Kind::Resolve, true),
+        (None, Io::InvalidData) => (Kind::Protocol, false),
+        _ => (Kind::Broken, false),
+    }
+}
+
+/// Remembers addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
+/// resolve the name for every request, even on a pooled connection.
+#[derive(Default)]
+struct CachingResolver {
+    resolver: DefaultResolver,
+    known: Mutex<HashMap<String, (Duration, ResolvedSocketAddrs)>>,
+}
+
+const ADDRESS_LIFETIME: Duration = Duration::from_secs(60);
+const MAX_KNOWN_HOSTS: usize = 1000;
+
+impl fmt::Debug for CachingResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachingResolver").finish_non_exhaustive()
+    }
+}
+
+impl Resolver for CachingResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        // Addresses age in the machine's time, whatever clock the session uses.
+        let now = crate::sys::SystemClock.monotonic();
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((expires, addresses)) = known().get(host)
+            && *expires > now
+        {
+            return Ok(addresses.clone());
+        }
+        let addresses = self.resolver.resolve(uri, config, timeout)?;
+        let mut known = known();
+        if known.len() >= MAX_KNOWN_HOSTS {
+            known.clear();
+        }
+        known.insert(host.to_owned(), (now + ADDRESS_LIFETIME, addresses.clone()));
+        Ok(addresses)
+    }
+}

@@ -1,0 +1,58 @@
+use super::{Credentials, CredentialsError, ProvideCredentials};
+use crate::sys::Environment;
+
+/// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and
+/// `AWS_ACCOUNT_ID`, read anew at each request.
+///
+/// A blank variable counts as not set. An access key without a secret is an error and not a reason
+/// to look elsewhere.
+///
+/// ```
+/// use sagemaker_async_inference::sys::Environment;
+/// use sagemaker_async_inference::{EnvironmentProvider, ProvideCredentials};
+///
+/// let provider = EnvironmentProvider::new(Environment::from_pairs([
+///     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+///     ("AWS_SECRET_ACCESS_KEY", "secret"),
+/// ]));
+/// assert_eq!(provider.provide_credentials()?.access_key_id(), "AKIDEXAMPLE");
+/// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct EnvironmentProvider {
+    environment: Environment,
+}
+
+const NAME: &str = "environment";
+
+impl EnvironmentProvider {
+    /// Reads from `environment`; [`Environment::process`] is the program's own.
+    pub fn new(environment: Environment) -> Self {
+        Self { environment }
+    }
+}
+
+impl ProvideCredentials for EnvironmentProvider {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        let get = |name| self.environment.get_non_blank(name);
+        let Some(access_key) = get("AWS_ACCESS_KEY_ID") else {
+            return Err(CredentialsError::not_configured(
+                NAME,
+                "AWS_ACCESS_KEY_ID is not set; set it together with AWS_SECRET_ACCESS_KEY",
+            ));
+        };
+        let Some(secret_key) = get("AWS_SECRET_ACCESS_KEY") else {
+            return Err(CredentialsError::broken(
+                NAME,
+                "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; set both",
+            ));
+        };
+        let mut builder = Credentials::builder()
+            .access_key_id(access_key)
+            .secret_access_key(secret_key)
+            .provider_name("Environment");
+        builder.set_session_token(get("AWS_SESSION_TOKEN"));
+        builder.set_account_id(get("AWS_ACCOUNT_ID").map(Into::into));
+        Ok(builder.build())
+    }
+}

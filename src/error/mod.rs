@@ -1,0 +1,174 @@
+//! What can go wrong, and what to do about it.
+
+mod service;
+mod transport;
+mod wait;
+
+use std::time::Duration;
+
+pub use service::ServiceError;
+pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
+pub use wait::{ModelFailure, Observed, PollingTimeout, WaitStopReason, WaitStopped};
+
+use crate::codec::CodecError;
+use crate::credentials::CredentialsError;
+use crate::invalid_input::InvalidInput;
+
+/// A [`Result`](std::result::Result) with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that this crate's operations fail with.
+///
+/// `Display` says what happened and what to do, without what [`source`](std::error::Error::source)
+/// says. No secret, token or payload appears in `Display` or `Debug`.
+///
+/// ```
+/// use sagemaker_async_inference::Error;
+///
+/// fn exit_code(error: &Error) -> i32 {
+///     match error {
+///         Error::PollingTimeout(timeout) => {
+///             eprintln!("still running after {} polls", timeout.attempts());
+///             4
+///         }
+///         Error::Model(failure) => {
+///             eprintln!("the model failed: {}", failure.text());
+///             3
+///         }
+///         Error::Service(fault) if fault.code() == Some("ValidationError") => 2,
+///         other => {
+///             eprintln!("{other}");
+///             1
+///         }
+///     }
+/// }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value breaks a limit of the service's. Nothing was sent.
+    #[error(transparent)]
+    InvalidInput(#[from] Box<InvalidInput>),
+
+    /// A needed setting is missing or malformed. Nothing was sent.
+    #[error(transparent)]
+    Config(#[from] Box<ConfigError>),
+
+    /// No credentials could be had, so the request was not sent.
+    #[error(transparent)]
+    Credentials(#[from] Box<CredentialsError>),
+
+    /// A value could not be serialized (nothing was sent), or a result not deserialized (it is
+    /// kept: ask again with another deserializer).
+    #[error(transparent)]
+    Codec(#[from] Box<CodecError>),
+
+    /// No usable answer came: no connection, a broken one, a timeout, an answer that is not HTTP.
+    #[error(transparent)]
+    Transport(#[from] Box<TransportError>),
+
+    /// The service answered with an error.
+    #[error(transparent)]
+    Service(#[from] Box<ServiceError>),
+
+    /// The inference may or may not have been submitted: the answer was lost.
+    #[error(transparent)]
+    MaybeSubmitted(#[from] Box<MaybeSubmitted>),
+
+    /// The inference failed: `SageMaker` wrote a failure object instead of an output.
+    #[error(transparent)]
+    Model(#[from] Box<ModelFailure>),
+
+    /// Neither output nor failure was there when the wait ended. The inference may go on; the
+    /// response can be waited for again.
+    #[error(transparent)]
+    PollingTimeout(#[from] Box<PollingTimeout>),
+
+    /// The wait was stopped by a [`CancelToken`](crate::CancelToken) or by the progress callback.
+    /// The inference goes on; the response can be waited for again.
+    #[error(transparent)]
+    WaitStopped(#[from] Box<WaitStopped>),
+}
+
+impl Error {
+    /// The SDK's catch-all question: did the service answer with this error code?
+    pub fn is_service_code(&self, code: &str) -> bool {
+        matches!(self, Self::Service(fault) if fault.code() == Some(code))
+    }
+}
+
+macro_rules! from_unboxed {
+    ($($payload:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$payload> for Error {
+            fn from(payload: $payload) -> Self {
+                Self::$variant(Box::new(payload))
+            }
+        }
+    )*};
+}
+
+from_unboxed! {
+    InvalidInput => InvalidInput,
+    ConfigError => Config,
+    CredentialsError => Credentials,
+    CodecError => Codec,
+    TransportError => Transport,
+    ServiceError => Service,
+    MaybeSubmitted => MaybeSubmitted,
+    ModelFailure => Model,
+    PollingTimeout => PollingTimeout,
+    WaitStopped => WaitStopped,
+}
+
+/// A setting that a [`Session`](crate::Session) needs is missing or malformed.
+///
+/// ```
+/// use sagemaker_async_inference::{Session, sys::{Environment, Sys}};
+///
+/// let nothing_set = Sys::real().with_environment(Environment::empty());
+/// let error = Session::builder().sys(nothing_set).build().unwrap_err();
+/// assert!(error.to_string().contains("AWS_REGION"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: {problem}; {remedy}")]
+pub struct ConfigError {
+    setting: String,
+    problem: String,
+    remedy: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(
+        setting: impl Into<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            setting: setting.into(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The setting, by the name under which the user gave it.
+    pub fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+/// Seconds with as many digits as a reader wants: "0.25 s", "12.3 s", "900 s".
+pub(crate) fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds >= 100.0 || duration.subsec_millis() == 0 {
+        format!("{seconds:.0} s")
+    } else if seconds >= 1.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{seconds:.3} s")
+    }
+}

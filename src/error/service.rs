@@ -1,0 +1,155 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::seconds;
+
+/// An error that a service answered with.
+///
+/// ```
+/// # use sagemaker_async_inference::Error;
+/// fn report(error: &Error) {
+///     if let Error::Service(fault) = error {
+///         eprintln!("{} of {}: {:?}", fault.operation(), fault.service(), fault.code());
+///         eprintln!("for AWS support: request id {:?}", fault.request_id());
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceError {
+    pub(crate) service: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) status: u16,
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) extended_request_id: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+}
+
+impl ServiceError {
+    /// The service's endpoint prefix: `s3`, `sagemaker-runtime`, `sts`.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The API's name of the operation: `InvokeEndpointAsync`, `GetObject`.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The error's code, such as `ValidationError`, `AccessDenied` or `NoSuchBucket`. Absent where
+    /// the answer had none (every error of an S3 HEAD, and what a proxy answers).
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The service's own words.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// The id that AWS support asks for (`x-amzn-requestid`, `x-amz-request-id`).
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// S3's second id (`x-amz-id-2`).
+    pub fn extended_request_id(&self) -> Option<&str> {
+        self.extended_request_id.as_deref()
+    }
+
+    /// How often the request was sent, all retries included.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Time from the first attempt to this answer.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// What the request was about: an S3 URI or an endpoint's name.
+    pub fn resource(&self) -> Option<&str> {
+        self.resource.as_deref()
+    }
+
+    /// What to do about it, where that is known.
+    pub fn remedy(&self) -> Option<String> {
+        let resource = self.resource().unwrap_or("the resource");
+        let text = match (self.code().unwrap_or_default(), self.status) {
+            ("NoSuchBucket", _) => format!("create the bucket of {resource}, or name another one"),
+            ("InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId", _) => {
+                "these credentials are not known to AWS: check the access key, and the session token that belongs to it".into()
+            }
+            ("SignatureDoesNotMatch" | "InvalidSignatureException", _) => {
+                "check the secret access key; if it is right, a proxy may be changing requests on their way".into()
+            }
+            ("RequestTimeTooSkewed", _) => "set this machine's clock".into(),
+            ("ExpiredToken" | "ExpiredTokenException", _) => {
+                "the session token has expired: obtain new credentials".into()
+            }
+            ("AccessDenied" | "AccessDeniedException", _) | (_, 403) => format!(
+                "grant the caller {} on {resource}",
+                self.iam_actions().unwrap_or("the action")
+            ),
+            ("ValidationError", _) if self.message().is_some_and(|m| m.contains("not found")) => {
+                "check the endpoint's name, region and account".into()
+            }
+            ("ModelError", _) => format!(
+                "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
+            ),
+            _ => return None,
+        };
+        Some(text)
+    }
+
+    /// The IAM actions that the operation needs.
+    fn iam_actions(&self) -> Option<&'static str> {
+        Some(match self.operation {
+            "InvokeEndpointAsync" => "sagemaker:InvokeEndpointAsync",
+            "GetObject" => "s3:GetObject (and s3:ListBucket on the bucket)",
+            "PutObject" => "s3:PutObject (and, with a KMS key, kms:GenerateDataKey)",
+            "ListObjectsV2" => "s3:ListBucket on the bucket",
+            "CreateBucket" => "s3:CreateBucket",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} was refused", self.service, self.operation)?;
+        if let Some(resource) = &self.resource {
+            write!(f, " for {resource}")?;
+        }
+        write!(f, ": {}", self.code.as_deref().unwrap_or("no error code"))?;
+        write!(f, " (HTTP {})", self.status)?;
+        if let Some(message) = &self.message {
+            write!(f, ": {}", message.trim_end_matches('.'))?;
+        }
+        if let Some(remedy) = self.remedy() {
+            write!(f, "; {remedy}")?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " [request id {id}]")?;
+        }
+        if self.attempts > 1 {
+            write!(
+                f,
+                " [{} attempts in {}]",
+                self.attempts,
+                seconds(self.elapsed)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ServiceError {}

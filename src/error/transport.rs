@@ -1,0 +1,198 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use super::seconds;
+use crate::Error;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The host's name could not be resolved.
+    Resolve,
+    /// No connection: refused, unreachable, or not made in time.
+    Connect,
+    /// The TLS handshake failed: an untrusted or wrong certificate, or no common version.
+    Tls,
+    /// The connection broke.
+    Broken,
+    /// The server did not read, or did not answer, in time.
+    Timeout,
+    /// What came back is not HTTP, or breaks this crate's bounds on an answer.
+    Protocol,
+}
+
+impl TransportErrorKind {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Resolve => "the host's name could not be resolved",
+            Self::Connect => "no connection could be made",
+            Self::Tls => "the TLS handshake failed",
+            Self::Broken => "the connection broke",
+            Self::Timeout => "the server did not answer in time",
+            Self::Protocol => "the answer could not be understood",
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Resolve => "check the region, the endpoint URL and the network",
+            Self::Connect => "check the endpoint URL, the network, and whether a proxy is needed",
+            Self::Tls => {
+                "check the endpoint URL and, behind an inspecting proxy, the agent's root certificates"
+            }
+            Self::Broken | Self::Timeout => {
+                "try again; if it persists, raise the session's timeouts or look at the network"
+            }
+            Self::Protocol => "check that the endpoint URL leads to an AWS service",
+        }
+    }
+}
+
+/// No usable answer came from a service.
+///
+/// ```
+/// # use sagemaker_async_inference::{Error, TransportErrorKind};
+/// fn is_offline(error: &Error) -> bool {
+///     matches!(error, Error::Transport(t) if t.kind() == TransportErrorKind::Resolve)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct TransportError {
+    pub(crate) service: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) kind: TransportErrorKind,
+    pub(crate) host: String,
+    pub(crate) never_sent: bool,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) source: Option<BoxError>,
+}
+
+impl TransportError {
+    /// Why there is no answer.
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+
+    /// The service's endpoint prefix: `s3`, `sagemaker-runtime`, `sts`.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The API's name of the operation.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Host and port that the request was for.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether it is certain that no byte of the request reached the service.
+    pub fn never_sent(&self) -> bool {
+        self.never_sent
+    }
+
+    /// How often the request was tried.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Time from the first attempt to the end of the last.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} got no answer from {}: {} ({} in {}); {}",
+            self.service,
+            self.operation,
+            self.host,
+            self.kind.describe(),
+            plural(self.attempts, "attempt"),
+            seconds(self.elapsed),
+            self.kind.remedy(),
+        )
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+pub(super) fn plural(count: u32, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A submit whose answer was lost: the inference may be running, or may never have arrived.
+///
+/// `InvokeEndpointAsync` has no idempotency token, so submitting again could run it twice. The
+/// [`inference_id`](Self::inference_id) is in the service's notifications and in the model's log
+/// if it did arrive.
+///
+/// ```
+/// # use sagemaker_async_inference::Error;
+/// fn on_error(error: &Error) {
+///     if let Error::MaybeSubmitted(maybe) = error {
+///         eprintln!("look for inference {} before submitting again", maybe.inference_id());
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct MaybeSubmitted {
+    pub(crate) endpoint_name: String,
+    pub(crate) inference_id: String,
+    pub(crate) input_location: Option<String>,
+    pub(crate) cause: Error,
+}
+
+impl MaybeSubmitted {
+    /// The endpoint that the request was for.
+    pub fn endpoint_name(&self) -> &str {
+        &self.endpoint_name
+    }
+
+    /// The inference id that the request carried.
+    pub fn inference_id(&self) -> &str {
+        &self.inference_id
+    }
+
+    /// Where the input lies in S3; absent when it went in the request's body.
+    pub fn input_location(&self) -> Option<&str> {
+        self.input_location.as_deref()
+    }
+
+    /// What happened to the request.
+    pub fn cause(&self) -> &Error {
+        &self.cause
+    }
+}
+
+impl fmt::Display for MaybeSubmitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "inference {} on endpoint {} may or may not have been submitted, for its answer was lost; \
+             look for its id in the endpoint's notifications or in the log group \
+             /aws/sagemaker/Endpoints/{} before submitting it again",
+            self.inference_id, self.endpoint_name, self.endpoint_name
+        )
+    }
+}
+
+impl StdError for MaybeSubmitted {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.cause)
+    }
+}

@@ -1,0 +1,269 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::seconds;
+use super::transport::plural;
+use crate::S3Uri;
+
+/// The failure object that `SageMaker` wrote instead of an output.
+///
+/// What is in it is up to the service and the model's container: plain text mostly, JSON at times,
+/// anything at all. It is kept as it came.
+///
+/// ```
+/// # use sagemaker_async_inference::Error;
+/// fn explain(error: &Error) {
+///     if let Error::Model(failure) = error {
+///         eprintln!("{} says: {}", failure.failure_path(), failure.text());
+///     }
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ModelFailure {
+    pub(crate) endpoint_name: String,
+    pub(crate) output_path: S3Uri,
+    pub(crate) failure_path: S3Uri,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Arc<[u8]>,
+}
+
+impl ModelFailure {
+    /// The failure object's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The failure object's bytes as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The failure object's content type, as S3 tells it.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// Where the output would have been.
+    pub fn output_path(&self) -> &S3Uri {
+        &self.output_path
+    }
+
+    /// Where the failure object is.
+    pub fn failure_path(&self) -> &S3Uri {
+        &self.failure_path
+    }
+
+    /// The endpoint that the inference ran on.
+    pub fn endpoint_name(&self) -> &str {
+        &self.endpoint_name
+    }
+}
+
+// The failure object may repeat the input: neither Display nor Debug shows it.
+impl fmt::Display for ModelFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the inference failed; its failure object {} holds {} bytes of {} (see ModelFailure::text); \
+             the model's log group is /aws/sagemaker/Endpoints/{}",
+            self.failure_path,
+            self.body.len(),
+            self.content_type().unwrap_or("unknown type"),
+            self.endpoint_name
+        )
+    }
+}
+
+impl fmt::Debug for ModelFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelFailure")
+            .field("endpoint_name", &self.endpoint_name)
+            .field("output_path", &self.output_path)
+            .field("failure_path", &self.failure_path)
+            .field("content_type", &self.content_type)
+            .field("body_len", &self.body.len())
+            .finish()
+    }
+}
+
+impl std::error::Error for ModelFailure {}
+
+/// What the polls of a wait have seen, by count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// Polls that found neither object (404).
+    pub not_found: u32,
+    /// Polls that were denied (403), which without `s3:ListBucket` also means "not there yet".
+    pub access_denied: u32,
+    /// Polls that failed on the way or at the service, after their retries.
+    pub failed: u32,
+}
+
+/// Neither output nor failure was there when the wait ended.
+///
+/// The inference may go on at the service, and the response can be waited for again.
+///
+/// ```
+/// # use sagemaker_async_inference::Error;
+/// fn explain(error: &Error) {
+///     if let Error::PollingTimeout(timeout) = error {
+///         eprintln!("after {} polls: {:?}", timeout.attempts(), timeout.observed());
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollingTimeout {
+    pub(crate) endpoint_name: String,
+    pub(crate) output_path: S3Uri,
+    pub(crate) failure_path: Option<S3Uri>,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) observed: Observed,
+    pub(crate) last_answer: Option<String>,
+}
+
+impl PollingTimeout {
+    /// Where the output will be.
+    pub fn output_path(&self) -> &S3Uri {
+        &self.output_path
+    }
+
+    /// Where a failure would be, if the endpoint writes failures.
+    pub fn failure_path(&self) -> Option<&S3Uri> {
+        self.failure_path.as_ref()
+    }
+
+    /// How many polls were made.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How long the wait took.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// What the polls saw.
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// The last poll's answer, in words.
+    pub fn last_answer(&self) -> Option<&str> {
+        self.last_answer.as_deref()
+    }
+
+    /// What may be missing: a permission to grant, a failure path to configure, a longer wait.
+    pub fn remedy(&self) -> String {
+        let bucket = self.output_path.bucket();
+        if self.observed.access_denied > 0 {
+            return format!(
+                "without s3:ListBucket S3 answers 403 for an object that is not there yet: grant \
+                 s3:GetObject on arn:aws:s3:::{bucket}/* and s3:ListBucket on arn:aws:s3:::{bucket}"
+            );
+        }
+        let mut text = format!(
+            "wait longer (a cold endpoint and a queue add to the model's own time), or read the log \
+             group /aws/sagemaker/Endpoints/{}",
+            self.endpoint_name
+        );
+        if self.failure_path.is_none() {
+            text.push_str(
+                "; this endpoint has no S3FailurePath, so a failed inference leaves nothing to see",
+            );
+        }
+        text
+    }
+}
+
+impl fmt::Display for PollingTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Observed {
+            not_found,
+            access_denied,
+            failed,
+        } = self.observed;
+        write!(
+            f,
+            "no result at {} after {} in {} ({not_found} not found, {access_denied} denied, {failed} failed",
+            self.output_path,
+            plural(self.attempts, "poll"),
+            seconds(self.elapsed),
+        )?;
+        if let Some(last) = &self.last_answer {
+            write!(f, "; last: {last}")?;
+        }
+        write!(f, "); {}", self.remedy())
+    }
+}
+
+impl std::error::Error for PollingTimeout {}
+
+/// Who stopped a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitStopReason {
+    /// A [`CancelToken`](crate::CancelToken).
+    Cancelled,
+    /// The progress callback returned [`ControlFlow::Break`](std::ops::ControlFlow::Break).
+    Progress,
+}
+
+/// A wait that the caller stopped before its result was there.
+///
+/// ```
+/// # use sagemaker_async_inference::{Error, WaitStopReason};
+/// fn was_cancelled(error: &Error) -> bool {
+///     matches!(error, Error::WaitStopped(stop) if stop.reason() == WaitStopReason::Cancelled)
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitStopped {
+    pub(crate) reason: WaitStopReason,
+    pub(crate) output_path: S3Uri,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+}
+
+impl WaitStopped {
+    /// Who stopped it.
+    pub fn reason(&self) -> WaitStopReason {
+        self.reason
+    }
+
+    /// Where the output will be.
+    pub fn output_path(&self) -> &S3Uri {
+        &self.output_path
+    }
+
+    /// How many polls were made.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How long the wait had lasted.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl fmt::Display for WaitStopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = match self.reason {
+            WaitStopReason::Cancelled => "its cancel token",
+            WaitStopReason::Progress => "the progress callback",
+        };
+        write!(
+            f,
+            "the wait for {} was stopped by {who} after {} in {}; the inference goes on and can be waited for again",
+            self.output_path,
+            plural(self.attempts, "poll"),
+            seconds(self.elapsed),
+        )
+    }
+}
+
+impl std::error::Error for WaitStopped {}

@@ -1,0 +1,198 @@
+//! A predictor: one endpoint, one way to write inputs and to read results.
+
+use std::sync::Arc;
+
+use crate::codec::{Deserializer, Json, Serializer};
+use crate::error::Result;
+use crate::request::AsyncRequest;
+use crate::response::AsyncInferenceResponse;
+use crate::session::Session;
+use crate::uri::S3Uri;
+use crate::waiter::WaiterConfig;
+
+/// Sends inputs to one asynchronous endpoint and takes its results. All methods block.
+///
+/// `S` writes inputs and `D` reads results; both are [`Json`] unless
+/// [`with_serializer`](Self::with_serializer) and [`with_deserializer`](Self::with_deserializer)
+/// say otherwise. A clone is cheap.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::{AsyncPredictor, Session};
+/// use serde_json::{Value, json};
+///
+/// let endpoint = LocalEndpoint::builder().start()?; // echoes
+/// let session = Session::builder().local(&endpoint).build()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+///
+/// let answer: Value = predictor.predict(&json!({"inputs": "hello"}))?;
+/// assert_eq!(answer, json!({"inputs": "hello"}));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AsyncPredictor<S = Json, D = Json> {
+    pub(crate) target: Arc<Target>,
+    pub(crate) serializer: S,
+    pub(crate) deserializer: D,
+    waiter: WaiterConfig,
+}
+
+/// What predictors, requests and responses of one endpoint share.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) endpoint_name: String,
+    pub(crate) session: Session,
+}
+
+impl AsyncPredictor {
+    /// A predictor for the endpoint of this name, in the session's region and account, that speaks
+    /// JSON.
+    ///
+    /// Asks nobody: a name that no endpoint can have (at most 63 letters, digits and inner hyphens)
+    /// and one that no endpoint has are errors of the first request.
+    pub fn new(endpoint_name: impl Into<String>, session: &Session) -> Self {
+        Self {
+            target: Arc::new(Target {
+                endpoint_name: endpoint_name.into(),
+                session: session.clone(),
+            }),
+            serializer: Json::default(),
+            deserializer: Json::default(),
+            waiter: WaiterConfig::default(),
+        }
+    }
+}
+
+impl<S, D> AsyncPredictor<S, D> {
+    /// With another format for inputs.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncPredictor, Csv, Session};
+    /// # fn example(session: &Session) -> Result<(), sagemaker_async_inference::Error> {
+    /// let predictor = AsyncPredictor::new("my-endpoint", session).with_serializer(Csv::new());
+    /// let scores: Vec<f64> = predictor.predict(&vec![(5.1, 3.5), (4.9, 3.0)])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_serializer<S2>(self, serializer: S2) -> AsyncPredictor<S2, D> {
+        AsyncPredictor {
+            target: self.target,
+            serializer,
+            deserializer: self.deserializer,
+            waiter: self.waiter,
+        }
+    }
+
+    /// With another format for results.
+    pub fn with_deserializer<D2>(self, deserializer: D2) -> AsyncPredictor<S, D2> {
+        AsyncPredictor {
+            target: self.target,
+            serializer: self.serializer,
+            deserializer,
+            waiter: self.waiter,
+        }
+    }
+
+    /// With another wait in [`predict`](Self::predict). Default: [`WaiterConfig::default`].
+    pub fn with_waiter_config(mut self, waiter: WaiterConfig) -> Self {
+        self.waiter = waiter;
+        self
+    }
+
+    /// The endpoint's name.
+    pub fn endpoint_name(&self) -> &str {
+        &self.target.endpoint_name
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    /// A request for an input that lies in S3 already. Its content type is told to the model only
+    /// if [`content_type`](AsyncRequest::content_type) sets it.
+    ///
+    /// ```no_run
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let response = predictor
+    ///     .request_at("s3://my-bucket/scans/17.tiff".parse()?)
+    ///     .content_type("image/tiff")
+    ///     .submit()?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn request_at(&self, input: S3Uri) -> AsyncRequest<'static, D>
+    where
+        D: Clone,
+    {
+        AsyncRequest::at(self.target.clone(), self.deserializer.clone(), input)
+    }
+
+    /// The response of an inference that was submitted elsewhere, as
+    /// [`AsyncInferenceResponse::new`].
+    pub fn response(
+        &self,
+        output_path: S3Uri,
+        failure_path: Option<S3Uri>,
+    ) -> AsyncInferenceResponse<D>
+    where
+        D: Clone,
+    {
+        AsyncInferenceResponse::new(self, output_path, failure_path)
+    }
+
+    /// A request for a value, with every option of the call.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let response = predictor
+    ///     .request(&["first", "second"])
+    ///     .inference_id("job-7")
+    ///     .request_ttl(Duration::from_secs(3600))
+    ///     .invocation_timeout(Duration::from_secs(1200))
+    ///     .submit()?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn request<'v, T: ?Sized>(&self, value: &'v T) -> AsyncRequest<'v, D>
+    where
+        S: Serializer<T>,
+        D: Clone,
+    {
+        AsyncRequest::with_body(
+            self.target.clone(),
+            self.deserializer.clone(),
+            self.serializer.serialize(value),
+            self.serializer.content_type(),
+        )
+    }
+
+    /// Submits a value; the result is waited for through the response.
+    ///
+    /// The same as [`request(value).submit()`](AsyncRequest::submit), which see for the errors.
+    pub fn predict_async<T: ?Sized>(&self, value: &T) -> Result<AsyncInferenceResponse<D>>
+    where
+        S: Serializer<T>,
+        D: Clone + AcceptsType,
+    {
+        self.request(value).submit()
+    }
+
+    /// Submits a value and waits for its result.
+    ///
+    /// The wait is 60 polls, 15 s apart, unless [`with_waiter_config`](Self::with_waiter_config)
+    /// says otherwise. A wait that ends with [`Error::PollingTimeout`](crate::Error::PollingTimeout)
+    /// loses nothing: its paths make the [`response`](Self::response) that can be waited for again.
+    pub fn predict<T: ?Sized, R>(&self, value: &T) -> Result<R>
+    where
+        S: Serializer<T>,
+        D: Deserializer<R> + Clone + AcceptsType,
+    {
+        self.predict_async(value)?.get_result(&self.waiter)
+    }
+}

@@ -1,0 +1,419 @@
+//! When to look for a result: the schedule of polls, and what can end it.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::error::{Observed, Result};
+use crate::invalid_input::InvalidInput;
+use crate::sys::Clock;
+use crate::uri::S3Uri;
+
+/// How long and how often a wait looks for the result.
+///
+/// [`WaiterConfig::default`] is the `SageMaker` Python SDK's: 60 polls, 15 s apart, so 14 min 45 s
+/// from the first to the last. A wait ends with the result, with
+/// [`Error::PollingTimeout`](crate::Error::PollingTimeout) after the last poll or at the deadline,
+/// or when it is stopped.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::WaiterConfig;
+///
+/// let waiter = WaiterConfig::builder()
+///     .delay(Duration::from_millis(200))
+///     .growing(1.5, Duration::from_secs(10))
+///     .jitter(0.2)
+///     .max_attempts(10_000)
+///     .deadline(Duration::from_secs(3600))
+///     .build()?;
+/// # let _ = waiter;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct WaiterConfig {
+    max_attempts: u32,
+    delay: Duration,
+    initial_delay: Duration,
+    growth: f64,
+    max_delay: Duration,
+    jitter: f64,
+    deadline: Option<Duration>,
+    access_denied: AccessDenied,
+    progress: Option<Arc<ProgressFn>>,
+    cancel: Option<CancelToken>,
+}
+
+type ProgressFn = dyn Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync;
+
+/// What a 403 means while a result is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum AccessDenied {
+    /// Without `s3:ListBucket` S3 answers 403 for an object that is not there yet. So one look with
+    /// `ListObjectsV2` at the first 403 finds out: a caller who may list is truly denied, and the
+    /// wait ends with the service's error; for any other the wait goes on.
+    #[default]
+    Probe,
+    /// The wait goes on until its end.
+    Pending,
+    /// The wait ends with the service's error.
+    Fail,
+}
+
+/// What a progress callback is told after each poll that found no result.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use sagemaker_async_inference::WaiterConfig;
+///
+/// let waiter = WaiterConfig::builder()
+///     .progress(|wait| {
+///         eprintln!("poll {}: nothing after {:?}", wait.attempts(), wait.elapsed());
+///         if wait.attempts() < 20 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+///     })
+///     .build()?;
+/// # let _ = waiter;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct WaitProgress<'a> {
+    pub(crate) output_path: &'a S3Uri,
+    pub(crate) attempts: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) observed: &'a Observed,
+    pub(crate) next_poll_in: Option<Duration>,
+}
+
+impl WaitProgress<'_> {
+    /// Where the output will be.
+    pub fn output_path(&self) -> &S3Uri {
+        self.output_path
+    }
+
+    /// Polls made so far.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Polls that the wait makes at most.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// Time since the wait began.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// What the polls have seen.
+    pub fn observed(&self) -> &Observed {
+        self.observed
+    }
+
+    /// Time until the next poll; `None` if this was the last.
+    pub fn next_poll_in(&self) -> Option<Duration> {
+        self.next_poll_in
+    }
+}
+
+/// Stops waits from another thread; they end within 100 ms between polls.
+///
+/// Clones stop the same waits. The inference itself goes on: the service has no way to cancel it.
+///
+/// ```
+/// use sagemaker_async_inference::{CancelToken, WaiterConfig};
+///
+/// let cancel = CancelToken::new();
+/// let waiter = WaiterConfig::builder().cancel(cancel.clone()).build()?;
+/// std::thread::spawn(move || cancel.cancel());
+/// # let _ = waiter;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken {
+    cancelled: Arc<AtomicBool>,
+}
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops every wait that has this token, now and later.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+}
+
+/// A wait looks this often at its cancel token while it sleeps.
+const CANCEL_CHECK: Duration = Duration::from_millis(50);
+
+impl WaiterConfig {
+    /// The `SageMaker` Python SDK's constructor: polls, and the delay between them.
+    ///
+    /// `max_attempts` is 1 to 10,000,000; `delay` is 1 ms to 24 hours.
+    pub fn new(max_attempts: u32, delay: Duration) -> Result<Self> {
+        Self::builder()
+            .max_attempts(max_attempts)
+            .delay(delay)
+            .build()
+    }
+
+    /// Every setting, from the default on.
+    pub fn builder() -> WaiterConfigBuilder {
+        WaiterConfigBuilder {
+            config: Self::default(),
+        }
+    }
+
+    /// Polls at most.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// The (first) delay between two polls.
+    pub fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// The limit on the whole wait, if there is one.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    pub(crate) fn access_denied(&self) -> AccessDenied {
+        self.access_denied
+    }
+
+    pub(crate) fn initial_delay(&self) -> Duration {
+        self.initial_delay
+    }
+
+    /// The pause after poll number `attempt` (from 1); `None` after the last one.
+    pub(crate) fn pause_after(&self, attempt: u32) -> Option<Duration> {
+        if attempt >= self.max_attempts {
+            return None;
+        }
+        let exponent = f64::from(attempt - 1);
+        let grown = self.delay.as_secs_f64() * self.growth.powf(exponent);
+        let plain = grown.min(self.max_delay.as_secs_f64().max(self.delay.as_secs_f64()));
+        let jittered = plain * (1.0 - self.jitter * fastrand::f64());
+        Some(Duration::from_secs_f64(jittered))
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+
+    pub(crate) fn report(&self, progress: &WaitProgress<'_>) -> ControlFlow<()> {
+        match &self.progress {
+            Some(callback) => callback(progress),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Sleeps until `wake` on the monotonic clock, in short steps if it can be cancelled.
+    pub(crate) fn sleep_until(&self, clock: &dyn Clock, wake: Duration) {
+        loop {
+            let left = wake.saturating_sub(clock.monotonic());
+            if left.is_zero() || self.is_cancelled() {
+                return;
+            }
+            let step = if self.cancel.is_some() {
+                left.min(CANCEL_CHECK)
+            } else {
+                left
+            };
+            clock.sleep(step);
+        }
+    }
+}
+
+impl Default for WaiterConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: 60,
+            delay: Duration::from_secs(15),
+            initial_delay: Duration::ZERO,
+            growth: 1.0,
+            max_delay: Duration::from_secs(15),
+            jitter: 0.0,
+            deadline: None,
+            access_denied: AccessDenied::default(),
+            progress: None,
+            cancel: None,
+        }
+    }
+}
+
+impl fmt::Debug for WaiterConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaiterConfig")
+            .field("max_attempts", &self.max_attempts)
+            .field("delay", &self.delay)
+            .field("initial_delay", &self.initial_delay)
+            .field("growth", &self.growth)
+            .field("max_delay", &self.max_delay)
+            .field("jitter", &self.jitter)
+            .field("deadline", &self.deadline)
+            .field("access_denied", &self.access_denied)
+            .field("progress", &self.progress.is_some())
+            .field("cancel", &self.cancel)
+            .finish()
+    }
+}
+
+/// Sets the parts of a [`WaiterConfig`]; [`build`](Self::build) checks them.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::WaiterConfig;
+///
+/// let nonsense = WaiterConfig::builder().max_attempts(0).build();
+/// assert!(nonsense.is_err());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct WaiterConfigBuilder {
+    config: WaiterConfig,
+}
+
+const MAX_ATTEMPTS: u32 = 10_000_000;
+const MIN_DELAY: Duration = Duration::from_millis(1);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl WaiterConfigBuilder {
+    /// Polls at most, 1 to 10,000,000. Default: 60.
+    pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.config.max_attempts = max_attempts;
+        self
+    }
+
+    /// Time between two polls, 1 ms to 24 hours. Default: 15 s.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.config.delay = delay;
+        self
+    }
+
+    /// Time before the first poll, up to 24 hours. Default: none.
+    pub fn initial_delay(mut self, delay: Duration) -> Self {
+        self.config.initial_delay = delay;
+        self
+    }
+
+    /// Each delay is `factor` (1 to 10) times the one before, up to `max_delay` (at most 24 hours).
+    /// Default: 1, all delays are the same.
+    pub fn growing(mut self, factor: f64, max_delay: Duration) -> Self {
+        self.config.growth = factor;
+        self.config.max_delay = max_delay;
+        self
+    }
+
+    /// Shortens each delay by a random part of up to this share, 0 to 1, so that many programs do
+    /// not poll in step. Default: 0.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.config.jitter = share;
+        self
+    }
+
+    /// The whole wait, from its begin, lasts no longer, even if a server accepts and never answers.
+    /// The last poll is made at the deadline. Default: none.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.config.deadline = Some(deadline);
+        self
+    }
+
+    /// What a 403 means. Default: [`AccessDenied::Probe`].
+    pub fn access_denied(mut self, policy: AccessDenied) -> Self {
+        self.config.access_denied = policy;
+        self
+    }
+
+    /// Called after each poll that found no result, on the waiting thread;
+    /// [`ControlFlow::Break`] stops the wait. Default: none.
+    pub fn progress(
+        mut self,
+        callback: impl Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.progress = Some(Arc::new(callback));
+        self
+    }
+
+    /// Stops the wait from another thread. Default: none.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.config.cancel = Some(token);
+        self
+    }
+
+    /// Checks every value.
+    pub fn build(self) -> Result<WaiterConfig> {
+        let config = &self.config;
+        check(
+            "max attempts",
+            (1..=MAX_ATTEMPTS).contains(&config.max_attempts),
+            &config.max_attempts,
+            "1 to 10,000,000",
+        )?;
+        check(
+            "delay",
+            (MIN_DELAY..=DAY).contains(&config.delay),
+            &config.delay,
+            "1 ms to 24 hours",
+        )?;
+        check(
+            "initial delay",
+            config.initial_delay <= DAY,
+            &config.initial_delay,
+            "at most 24 hours",
+        )?;
+        check(
+            "growth factor",
+            (1.0..=10.0).contains(&config.growth),
+            &config.growth,
+            "1 to 10",
+        )?;
+        check(
+            "largest delay",
+            config.max_delay <= DAY,
+            &config.max_delay,
+            "at most 24 hours",
+        )?;
+        check(
+            "jitter",
+            (0.0..=1.0).contains(&config.jitter),
+            &config.jitter,
+            "0 to 1",
+        )?;
+        let deadline = config.deadline.unwrap_or(DAY);
+        check(
+            "deadline",
+            (MIN_DELAY..=DAY * 365).contains(&deadline),
+            &deadline,
+            "1 ms to 365 days",
+        )?;
+        Ok(self.config)
+    }
+}
+
+fn check(what: &'static str, fits: bool, value: &dyn fmt::Debug, limit: &str) -> Result<()> {
+    if fits {
+        return Ok(());
+    }
+    Err(InvalidInput::new(
+        what,
+        format!("{value:?}"),
+        limit,
+        "choose a value in this range",
+    )
+    .into())
+}
