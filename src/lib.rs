@@ -1,5 +1,10 @@
 //! Blocking, sync-only client for Amazon `SageMaker` Asynchronous Inference.
 
+mod codec;
+pub use codec::{
+    Bytes, CodecDirection, CodecError, Csv, Deserializer, Json, JsonLines, Serializer, Text,
+};
+
 mod invalid_input;
 pub use invalid_input::InvalidInput;
 
