@@ -5,6 +5,12 @@ pub use codec::{
     Bytes, CodecDirection, CodecError, Csv, Deserializer, Json, JsonLines, Serializer, Text,
 };
 
+mod inference_config;
+pub use inference_config::{
+    AsyncInferenceConfig, AsyncInferenceConfigBuilder, NotificationConfig,
+    NotificationConfigBuilder, NotificationTopic,
+};
+
 mod invalid_input;
 pub use invalid_input::InvalidInput;
 
