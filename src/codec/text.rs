@@ -5,9 +5,12 @@ use super::{CodecError, Deserializer, Serializer, mime_types};
 /// Bodies that are UTF-8 text.
 ///
 /// Serializes whatever is `AsRef<str>`, deserializes to `String`; a body that is not UTF-8 is an error that
-/// gives the offset of the first wrong byte. The content type is `text/plain; charset=utf-8` by default.
-/// Results are asked for as `text/plain`: the Python SDK's `StringDeserializer` asks for `application/json`,
-/// which models that honour it answer with JSON.
+/// gives the offset of the first wrong byte.
+///
+/// Content type and accept are `text/plain` by default. It is the Python SDK's `StringSerializer`'s, without
+/// a charset, since handlers often compare the whole content type; where one is wanted, give
+/// `with_content_type("text/plain; charset=utf-8")`. The SDK's `StringDeserializer` asks for
+/// `application/json`, which a model that honours it answers with JSON.
 ///
 /// ```
 /// use sagemaker_async_inference::{Deserializer, Serializer, Text};
@@ -23,10 +26,10 @@ pub struct Text {
 }
 
 impl Text {
-    /// Content type `text/plain; charset=utf-8`, accept `text/plain`.
+    /// Content type and accept `text/plain`.
     pub const fn new() -> Self {
         Self {
-            content_type: Cow::Borrowed("text/plain; charset=utf-8"),
+            content_type: Cow::Borrowed("text/plain"),
             accept: Cow::Borrowed("text/plain"),
         }
     }

@@ -1,4 +1,7 @@
 //! An S3 server: `s3s` checks signatures and speaks the protocol, `s3s-fs` keeps objects in a directory.
+//!
+//! A directory cannot hold every key: with `s3s-fs`, `a//b` and `a/../b` are `a/b`, and keys that begin or
+//! end with `/` fail; check those with the `verifier`.
 
 use std::{io, net::TcpListener, path::Path, thread::JoinHandle};
 

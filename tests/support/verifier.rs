@@ -2,8 +2,9 @@
 //! records the request and answers as scripted.
 //!
 //! What that library does not do: it hashes the body it got, so `UNSIGNED-PAYLOAD` and streaming signatures
-//! never verify; and outside of S3 it encodes paths once, where AWS does so twice, so that a path with
-//! percent-encoded characters does not verify there. For S3 uploads of the former kind take `S3Server`.
+//! never verify (for S3 uploads of that kind take `S3Server`); outside of S3 it encodes paths once, where
+//! AWS does so twice, so that a path with percent-encoded characters does not verify there. A bare `+` in
+//! a path does not verify either: `%2B` does.
 
 use std::{
     future::ready,
