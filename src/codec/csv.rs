@@ -1,0 +1,182 @@
+use std::borrow::Cow;
+
+use csv::{ErrorKind, ReaderBuilder, WriterBuilder};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{CodecError, Deserializer, Serializer, mime_types};
+
+/// CSV: one record a line, from and to a sequence of records.
+///
+/// Each element of the slice, vector or array is one record: a tuple, an array, a vector or a struct of
+/// plain fields. (So `vec![1.0, 2.0]` is two records of one field; one record of two is `[[1.0, 2.0]]`.)
+/// Quoting is that of RFC 4180, done where needed. Lines end with `\n`, but for the last, which ends the
+/// body, as the Python SDK's `CSVSerializer` has it: models that split the body at line ends see no empty
+/// record.
+///
+/// Deserializes to a vector; all records must have as many fields as the first, blank lines are skipped, an
+/// error gives the number of the record, counted from 1 with the header, if there is one.
+///
+/// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s models take none.
+///
+/// ```
+/// use sagemaker_async_inference::{Csv, Deserializer, Serializer};
+///
+/// assert_eq!(*Csv::new().serialize(&[(1.5, "a,b"), (2.0, "c")])?, *b"1.5,\"a,b\"\n2.0,c");
+/// let scores: Vec<(String, f64)> = Csv::new().deserialize(b"cat,0.9\ndog,0.1\n", None)?;
+/// assert_eq!(scores[1], ("dog".to_owned(), 0.1));
+/// # Ok::<(), sagemaker_async_inference::CodecError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Csv {
+    content_type: Cow<'static, str>,
+    accept: Cow<'static, str>,
+    header: bool,
+    delimiter: u8,
+}
+
+impl Csv {
+    /// Content type and accept `text/csv`, no header, comma.
+    pub const fn new() -> Self {
+        Self {
+            content_type: Cow::Borrowed("text/csv"),
+            accept: Cow::Borrowed("text/csv"),
+            header: false,
+            delimiter: b',',
+        }
+    }
+
+    mime_types!();
+
+    /// Whether the first line names the fields; default false.
+    ///
+    /// Written from the names of a struct's fields; records without names have no header. Read, the first
+    /// line is always taken for the header, and a struct's fields are found by their names.
+    pub const fn with_header(mut self, header: bool) -> Self {
+        self.header = header;
+        self
+    }
+
+    /// The byte between fields; default `,`. A quote or a line end is refused when it is used.
+    pub const fn with_delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = delimiter;
+        self
+    }
+
+    fn has_delimiter(&self) -> bool {
+        !matches!(self.delimiter, b'"' | b'\r' | b'\n')
+    }
+}
+
+impl Default for Csv {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<U: Serialize> Serializer<[U]> for Csv {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, records: &'v [U]) -> Result<Cow<'v, [u8]>, CodecError> {
+        let failed = |message: String| CodecError::serialize("CSV", message);
+        if !self.has_delimiter() {
+            return Err(failed(NO_DELIMITER.to_owned()));
+        }
+        let mut writer = WriterBuilder::new()
+            .has_headers(self.header)
+            .delimiter(self.delimiter)
+            .from_writer(Vec::new());
+        for (index, record) in records.iter().enumerate() {
+            writer.serialize(record).map_err(|error| {
+                failed(format!(
+                    "{}, in record {}",
+                    problem(error.kind()),
+                    index + 1
+                ))
+            })?;
+        }
+        let mut body = writer
+            .into_inner()
+            .map_err(|_| failed("the records could not be written".to_owned()))?;
+        body.pop_if(|last| *last == b'\n');
+        Ok(Cow::Owned(body))
+    }
+}
+
+impl<U: Serialize> Serializer<Vec<U>> for Csv {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, records: &'v Vec<U>) -> Result<Cow<'v, [u8]>, CodecError> {
+        self.serialize(records.as_slice())
+    }
+}
+
+impl<U: Serialize, const N: usize> Serializer<[U; N]> for Csv {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, records: &'v [U; N]) -> Result<Cow<'v, [u8]>, CodecError> {
+        self.serialize(records.as_slice())
+    }
+}
+
+impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
+    fn accept(&self) -> &str {
+        &self.accept
+    }
+
+    fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {
+        let failed = |message: String| {
+            CodecError::deserialize("CSV", message).with_content_type(content_type)
+        };
+        if !self.has_delimiter() {
+            return Err(failed(NO_DELIMITER.to_owned()));
+        }
+        ReaderBuilder::new()
+            .has_headers(self.header)
+            .delimiter(self.delimiter)
+            .flexible(false)
+            .from_reader(body)
+            .into_deserialize()
+            .map(|record| record.map_err(|error| failed(located(&error))))
+            .collect()
+    }
+}
+
+const NO_DELIMITER: &str = "the delimiter may not be a quote or a line end";
+
+/// What is wrong, without the library's words, which may quote the body.
+fn problem(kind: &ErrorKind) -> Cow<'static, str> {
+    match kind {
+        ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("{len} fields where {expected_len} were before").into(),
+        ErrorKind::Utf8 { err, .. } => {
+            format!("field {} is not UTF-8", err.field().saturating_add(1)).into()
+        }
+        ErrorKind::Serialize(_) => {
+            "not a record of plain fields, or the value's own Serialize refused".into()
+        }
+        ErrorKind::Deserialize { err, .. } => match err.field() {
+            Some(field) => format!("field {} is not of the type asked for", field + 1).into(),
+            None => "the fields are not of the type asked for".into(),
+        },
+        _ => "not valid CSV".into(),
+    }
+}
+
+/// The problem and its record. Not the line: the library counts from before the blank lines it skips.
+fn located(error: &csv::Error) -> String {
+    let problem = problem(error.kind());
+    match error.position() {
+        Some(position) => format!(
+            "{problem}, in record {}",
+            position.record().saturating_add(1)
+        ),
+        None => problem.into_owned(),
+    }
+}

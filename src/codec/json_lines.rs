@@ -1,0 +1,105 @@
+use std::borrow::Cow;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    CodecError, Deserializer, Serializer,
+    json::{UNWRITABLE, problem},
+    mime_types,
+};
+
+/// JSON Lines: one JSON value a line, from and to a sequence.
+///
+/// Serializes slices, vectors and arrays, each line compact and ended with `\n`, the last one too.
+/// Deserializes to a vector; blank lines are skipped, so an empty body is an empty vector, and an error
+/// gives the number of the line, counted from 1. Content type and accept are `application/jsonlines` by
+/// default, as with the Python SDK's `JSONLinesSerializer`.
+///
+/// ```
+/// use sagemaker_async_inference::{Deserializer, JsonLines, Serializer};
+///
+/// assert_eq!(*JsonLines::new().serialize(&[[1, 2], [3, 4]])?, *b"[1,2]\n[3,4]\n");
+/// let rows: Vec<[u8; 2]> = JsonLines::new().deserialize(b"[1,2]\r\n\r\n[3,4]", None)?;
+/// assert_eq!(rows, [[1, 2], [3, 4]]);
+/// # Ok::<(), sagemaker_async_inference::CodecError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonLines {
+    content_type: Cow<'static, str>,
+    accept: Cow<'static, str>,
+}
+
+impl JsonLines {
+    /// Content type and accept `application/jsonlines`.
+    pub const fn new() -> Self {
+        Self {
+            content_type: Cow::Borrowed("application/jsonlines"),
+            accept: Cow::Borrowed("application/jsonlines"),
+        }
+    }
+
+    mime_types!();
+}
+
+impl Default for JsonLines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<U: Serialize> Serializer<[U]> for JsonLines {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, values: &'v [U]) -> Result<Cow<'v, [u8]>, CodecError> {
+        let mut body = Vec::new();
+        for (index, value) in values.iter().enumerate() {
+            serde_json::to_writer(&mut body, value).map_err(|_| {
+                CodecError::serialize("JSON Lines", format!("{UNWRITABLE}, at line {}", index + 1))
+            })?;
+            body.push(b'\n');
+        }
+        Ok(Cow::Owned(body))
+    }
+}
+
+impl<U: Serialize> Serializer<Vec<U>> for JsonLines {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, values: &'v Vec<U>) -> Result<Cow<'v, [u8]>, CodecError> {
+        self.serialize(values.as_slice())
+    }
+}
+
+impl<U: Serialize, const N: usize> Serializer<[U; N]> for JsonLines {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, values: &'v [U; N]) -> Result<Cow<'v, [u8]>, CodecError> {
+        self.serialize(values.as_slice())
+    }
+}
+
+impl<U: DeserializeOwned> Deserializer<Vec<U>> for JsonLines {
+    fn accept(&self) -> &str {
+        &self.accept
+    }
+
+    fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {
+        body.split(|byte| *byte == b'\n')
+            .enumerate()
+            .filter(|(_, line)| !line.trim_ascii().is_empty())
+            .map(|(index, line)| {
+                serde_json::from_slice(line).map_err(|error| {
+                    let (line, column) = (index + 1, error.column());
+                    let message = format!("{}, at line {line}, column {column}", problem(&error));
+                    CodecError::deserialize("JSON Lines", message).with_content_type(content_type)
+                })
+            })
+            .collect()
+    }
+}

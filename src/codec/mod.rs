@@ -1,0 +1,246 @@
+//! Values to request bodies and result bodies to values: two traits, one file a format.
+
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+
+mod bytes;
+mod csv;
+mod json;
+mod json_lines;
+mod text;
+
+pub use self::{bytes::Bytes, csv::Csv, json::Json, json_lines::JsonLines, text::Text};
+
+/// Turns values of type `T` into request bodies.
+///
+/// `SageMaker` sees the content type as `X-Amzn-SageMaker-Content-Type` (at most 1024 ASCII characters, by
+/// the API's model of `InvokeEndpointAsync`) and hands it to the model's container with the body.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use sagemaker_async_inference::{CodecError, Serializer};
+///
+/// #[derive(Debug, Clone)]
+/// struct Npy;
+///
+/// impl Serializer<[f32]> for Npy {
+///     fn content_type(&self) -> &str {
+///         "application/x-npy"
+///     }
+///
+///     fn serialize<'v>(&self, values: &'v [f32]) -> Result<Cow<'v, [u8]>, CodecError> {
+///         let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},)}}", values.len());
+///         let length = u16::try_from(header.len())
+///             .map_err(|error| CodecError::serialize("npy", "the header is too long").with_source(error))?;
+///         let mut body = b"\x93NUMPY\x01\x00".to_vec();
+///         body.extend(length.to_le_bytes());
+///         body.extend(header.as_bytes());
+///         body.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+///         Ok(body.into())
+///     }
+/// }
+///
+/// assert!(Npy.serialize(&[1.0, 2.0])?.ends_with(&[0, 0, 0, 0x40]));
+/// # Ok::<(), CodecError>(())
+/// ```
+pub trait Serializer<T: ?Sized> {
+    /// The MIME type of what [`serialize`](Self::serialize) makes.
+    fn content_type(&self) -> &str;
+
+    /// The body for `value`; borrowed from it where its bytes are the body already.
+    fn serialize<'v>(&self, value: &'v T) -> Result<Cow<'v, [u8]>, CodecError>;
+}
+
+/// Turns result bodies into values of type `T`.
+///
+/// ```
+/// use sagemaker_async_inference::{CodecError, Deserializer};
+///
+/// /// A plain-text score.
+/// #[derive(Debug, Clone)]
+/// struct Score;
+///
+/// impl Deserializer<f64> for Score {
+///     fn accept(&self) -> &str {
+///         "text/plain"
+///     }
+///
+///     fn deserialize(&self, body: &[u8], _content_type: Option<&str>) -> Result<f64, CodecError> {
+///         let text = str::from_utf8(body)
+///             .map_err(|error| CodecError::deserialize("score", "it is not UTF-8").with_source(error))?;
+///         text.trim().parse().map_err(|error| {
+///             CodecError::deserialize("score", "it is not a number").with_source::<std::num::ParseFloatError>(error)
+///         })
+///     }
+/// }
+///
+/// assert_eq!(Score.deserialize(b"0.5\n", None)?, 0.5);
+/// # Ok::<(), CodecError>(())
+/// ```
+pub trait Deserializer<T> {
+    /// The MIME type to ask the model for.
+    fn accept(&self) -> &str;
+
+    /// The value in `body`. `content_type` is what the result was stored as, if known.
+    ///
+    /// The formats of this crate do not refuse a body for its content type, since models often name the
+    /// wrong one: it only appears in the error.
+    fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<T, CodecError>;
+}
+
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for $pointer {
+            fn content_type(&self) -> &str {
+                (**self).content_type()
+            }
+
+            fn serialize<'v>(&self, value: &'v T) -> Result<Cow<'v, [u8]>, CodecError> {
+                (**self).serialize(value)
+            }
+        }
+
+        impl<T, S: Deserializer<T> + ?Sized> Deserializer<T> for $pointer {
+            fn accept(&self) -> &str {
+                (**self).accept()
+            }
+
+            fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<T, CodecError> {
+                (**self).deserialize(body, content_type)
+            }
+        }
+    )+};
+}
+forward!(&S, Box<S>, Arc<S>);
+
+/// Which way a value was going when its codec failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CodecDirection {
+    /// From a value to a request body.
+    Serialize,
+    /// From a result body to a value.
+    Deserialize,
+}
+
+/// A value that could not be written as a body, or a body that could not be read as a value.
+///
+/// The formats of this crate tell the position and the kind of the problem, never any content; serde's
+/// messages, which quote values, are left out for that reason.
+///
+/// ```
+/// use sagemaker_async_inference::{Deserializer, Json};
+///
+/// let refused: Result<Vec<u8>, _> = Json::new().deserialize(b"[1, \"secret\"]", Some("text/plain"));
+/// assert_eq!(
+///     refused.unwrap_err().to_string(),
+///     "can't deserialize JSON (came as \"text/plain\"): \
+///      valid JSON, but not of the type asked for, at line 1, column 12",
+/// );
+/// ```
+#[derive(Debug)]
+pub struct CodecError {
+    direction: CodecDirection,
+    format: Cow<'static, str>,
+    content_type: Option<String>,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl CodecError {
+    /// A failure to write a body in `format`. `message` should hold no content.
+    pub fn serialize(
+        format: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            direction: CodecDirection::Serialize,
+            format: format.into(),
+            content_type: None,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// A failure to read a body in `format`. `message` should hold no content.
+    pub fn deserialize(
+        format: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            direction: CodecDirection::Deserialize,
+            ..Self::serialize(format, message)
+        }
+    }
+
+    /// Adds the content type that the body came with; cut after 80 characters.
+    pub fn with_content_type(mut self, content_type: Option<&str>) -> Self {
+        self.content_type = content_type.map(|text| text.chars().take(80).collect());
+        self
+    }
+
+    /// Adds the cause.
+    pub fn with_source<E: Error + Send + Sync + 'static>(mut self, source: E) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// Which way the value was going.
+    pub fn direction(&self) -> CodecDirection {
+        self.direction
+    }
+
+    /// The format's name, such as `JSON`.
+    pub fn format(&self) -> &str {
+        &self.format
+    }
+
+    /// The content type that the body came with, if known; always `None` when serializing.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// What is wrong, and where.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = match self.direction {
+            CodecDirection::Serialize => "serialize",
+            CodecDirection::Deserialize => "deserialize",
+        };
+        write!(f, "can't {direction} {}", self.format)?;
+        if let Some(content_type) = &self.content_type {
+            write!(f, " (came as {content_type:?})")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl Error for CodecError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The two MIME types of a format, and the methods to change them.
+macro_rules! mime_types {
+    () => {
+        /// Sends bodies as another MIME type (at most 1024 ASCII characters, checked on submit).
+        pub fn with_content_type(
+            mut self,
+            content_type: impl Into<std::borrow::Cow<'static, str>>,
+        ) -> Self {
+            self.content_type = content_type.into();
+            self
+        }
+
+        /// Asks for results as another MIME type (at most 1024 ASCII characters, checked on submit).
+        pub fn with_accept(mut self, accept: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+            self.accept = accept.into();
+            self
+        }
+    };
+}
+use mime_types;

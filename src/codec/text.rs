@@ -1,0 +1,72 @@
+use std::borrow::Cow;
+
+use super::{CodecError, Deserializer, Serializer, mime_types};
+
+/// Bodies that are UTF-8 text.
+///
+/// Serializes whatever is `AsRef<str>`, deserializes to `String`; a body that is not UTF-8 is an error that
+/// gives the offset of the first wrong byte.
+///
+/// Content type and accept are `text/plain` by default. It is the Python SDK's `StringSerializer`'s, without
+/// a charset, since handlers often compare the whole content type; where one is wanted, give
+/// `with_content_type("text/plain; charset=utf-8")`. The SDK's `StringDeserializer` asks for
+/// `application/json`, which a model that honours it answers with JSON.
+///
+/// ```
+/// use sagemaker_async_inference::{Deserializer, Serializer, Text};
+///
+/// assert_eq!(*Text::new().serialize("grüß")?, *"grüß".as_bytes());
+/// assert_eq!(Text::new().deserialize(b"hello", None)?, "hello");
+/// # Ok::<(), sagemaker_async_inference::CodecError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    content_type: Cow<'static, str>,
+    accept: Cow<'static, str>,
+}
+
+impl Text {
+    /// Content type and accept `text/plain`.
+    pub const fn new() -> Self {
+        Self {
+            content_type: Cow::Borrowed("text/plain"),
+            accept: Cow::Borrowed("text/plain"),
+        }
+    }
+
+    mime_types!();
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> Serializer<T> for Text {
+    fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    fn serialize<'v>(&self, value: &'v T) -> Result<Cow<'v, [u8]>, CodecError> {
+        Ok(Cow::Borrowed(value.as_ref().as_bytes()))
+    }
+}
+
+impl Deserializer<String> for Text {
+    fn accept(&self) -> &str {
+        &self.accept
+    }
+
+    fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<String, CodecError> {
+        let text = str::from_utf8(body).map_err(|error| {
+            let message = format!(
+                "not UTF-8 at byte {} of {}",
+                error.valid_up_to(),
+                body.len()
+            );
+            CodecError::deserialize("text", message).with_content_type(content_type)
+        })?;
+        Ok(text.to_owned())
+    }
+}

@@ -1,0 +1,492 @@
+//! What makes an endpoint asynchronous: `AsyncInferenceConfig` of `CreateEndpointConfig`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::{CodecError, InvalidInput};
+
+/// How an endpoint performs asynchronous inference: where its results go, under which key, who is told.
+///
+/// The default is an empty configuration: SageMaker needs an output path, which the one who deploys then
+/// fills in (as the Python SDK does, with the default bucket).
+///
+/// Limits, from the API's model (shape `AsyncInferenceConfig`), checked by the builder:
+///
+/// - `output_path`, `failure_path`: at most 512 characters, `s3://..` or `https://..`
+/// - `kms_key_id`: at most 2048 of `a-z A-Z 0-9 : / _ -`
+/// - `max_concurrent_invocations_per_instance`: 1 to 1000; left out, SageMaker chooses
+///
+/// Without a failure path a failed request leaves no object, so that a waiting client cannot see the
+/// failure and waits until its own deadline: set one.
+///
+/// Written with serde or [`to_json`](Self::to_json) this is the API's JSON, with absent options left out and
+/// `OutputConfig` always there. What the service answers is read leniently: unknown members are ignored
+/// and limits are not enforced; [`validate`](Self::validate) does that.
+///
+/// ```
+/// use sagemaker_async_inference::{AsyncInferenceConfig, NotificationConfig};
+/// use serde_json::json;
+///
+/// let config = AsyncInferenceConfig::builder()
+///     .output_path("s3://my-bucket/results/")
+///     .failure_path("s3://my-bucket/failures/")
+///     .max_concurrent_invocations_per_instance(4)
+///     .build()?;
+/// assert_eq!(
+///     config.to_json(),
+///     json!({
+///         "OutputConfig": {
+///             "S3OutputPath": "s3://my-bucket/results/",
+///             "S3FailurePath": "s3://my-bucket/failures/",
+///         },
+///         "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 4},
+///     })
+/// );
+/// assert_eq!(AsyncInferenceConfig::default().to_json(), json!({"OutputConfig": {}}));
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AsyncInferenceConfig {
+    output: OutputConfig,
+    client: ClientConfig,
+}
+
+/// Whom the service tells of finished requests, through Amazon SNS.
+///
+/// Limits, from the API's model (shape `AsyncInferenceNotificationConfig`), checked by the builder: topics
+/// are ARNs of SNS topics, at most 2048 characters; at most two kinds of topic include the response. By
+/// default nobody is told of anything.
+///
+/// ```
+/// use sagemaker_async_inference::{NotificationConfig, NotificationTopic};
+///
+/// let notification = NotificationConfig::builder()
+///     .success_topic("arn:aws:sns:us-east-1:123456789012:done")
+///     .error_topic("arn:aws:sns:us-east-1:123456789012:failed")
+///     .include_inference_response_in([NotificationTopic::Success])
+///     .build()?;
+/// assert_eq!(notification.success_topic(), Some("arn:aws:sns:us-east-1:123456789012:done"));
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NotificationConfig {
+    success_topic: Option<String>,
+    error_topic: Option<String>,
+    include_inference_response_in: Option<Vec<NotificationTopic>>,
+}
+
+/// A kind of topic whose messages include the inference response, if that is at most 128 KB.
+///
+/// The API's `AsyncNotificationTopicTypes`; in JSON the API's names.
+///
+/// ```
+/// use sagemaker_async_inference::NotificationTopic;
+///
+/// assert_eq!(NotificationTopic::Error.as_str(), "ERROR_NOTIFICATION_TOPIC");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum NotificationTopic {
+    /// `SUCCESS_NOTIFICATION_TOPIC`
+    Success,
+    /// `ERROR_NOTIFICATION_TOPIC`
+    Error,
+    /// A kind that this version does not know; passed on as it is.
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+struct OutputConfig {
+    #[serde(rename = "S3OutputPath")]
+    output_path: Option<String>,
+    #[serde(rename = "S3FailurePath")]
+    failure_path: Option<String>,
+    #[serde(rename = "KmsKeyId")]
+    kms_key_id: Option<String>,
+    #[serde(rename = "NotificationConfig")]
+    notification: Option<NotificationConfig>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+struct ClientConfig {
+    #[serde(rename = "MaxConcurrentInvocationsPerInstance")]
+    max_concurrent_invocations_per_instance: Option<u32>,
+}
+
+impl AsyncInferenceConfig {
+    /// Starts with everything absent.
+    pub fn builder() -> AsyncInferenceConfigBuilder {
+        Self::default().to_builder()
+    }
+
+    /// Starts with everything as it is here.
+    pub fn to_builder(&self) -> AsyncInferenceConfigBuilder {
+        AsyncInferenceConfigBuilder {
+            config: self.clone(),
+        }
+    }
+
+    /// Where results are stored (`S3OutputPath`).
+    pub fn output_path(&self) -> Option<&str> {
+        self.output.output_path.as_deref()
+    }
+
+    /// Where failures are stored (`S3FailurePath`).
+    pub fn failure_path(&self) -> Option<&str> {
+        self.output.failure_path.as_deref()
+    }
+
+    /// The key that encrypts the results (`KmsKeyId`): an id, an ARN or an alias.
+    pub fn kms_key_id(&self) -> Option<&str> {
+        self.output.kms_key_id.as_deref()
+    }
+
+    /// Whom the service tells (`NotificationConfig`).
+    pub fn notification_config(&self) -> Option<&NotificationConfig> {
+        self.output.notification.as_ref()
+    }
+
+    /// How many requests SageMaker sends to one container at a time; absent, SageMaker chooses.
+    pub fn max_concurrent_invocations_per_instance(&self) -> Option<u32> {
+        self.client.max_concurrent_invocations_per_instance
+    }
+
+    /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        check_path("output path", self.output_path())?;
+        check_path("failure path", self.failure_path())?;
+        check_kms_key(self.kms_key_id())?;
+        if let Some(count) = self.max_concurrent_invocations_per_instance()
+            && !(1..=1000).contains(&count)
+        {
+            return Err(InvalidInput::new(
+                "max concurrent invocations per instance",
+                &count.to_string(),
+                "1 to 1000",
+                "leave it out to let SageMaker choose",
+            ));
+        }
+        self.notification_config()
+            .map_or(Ok(()), NotificationConfig::validate)
+    }
+
+    /// The API's JSON; absent options are left out, `OutputConfig` never is.
+    pub fn to_json(&self) -> Value {
+        let mut output = Map::new();
+        put(&mut output, "S3OutputPath", self.output_path());
+        put(&mut output, "S3FailurePath", self.failure_path());
+        put(&mut output, "KmsKeyId", self.kms_key_id());
+        let notification = self.notification_config().map(NotificationConfig::to_json);
+        put(&mut output, "NotificationConfig", notification);
+        let mut config = Map::new();
+        put(&mut config, "OutputConfig", Some(output));
+        if let Some(count) = self.max_concurrent_invocations_per_instance() {
+            let mut client = Map::new();
+            put(
+                &mut client,
+                "MaxConcurrentInvocationsPerInstance",
+                Some(count),
+            );
+            put(&mut config, "ClientConfig", Some(client));
+        }
+        Value::Object(config)
+    }
+
+    /// Reads the API's JSON, leniently: absent and null are the same, unknown members are ignored, limits
+    /// are not enforced.
+    pub fn from_json(value: &Value) -> Result<Self, CodecError> {
+        read("AsyncInferenceConfig", value)
+    }
+}
+
+impl NotificationConfig {
+    /// Starts with everything absent.
+    pub fn builder() -> NotificationConfigBuilder {
+        NotificationConfigBuilder::default()
+    }
+
+    /// The ARN of the topic that is told of results.
+    pub fn success_topic(&self) -> Option<&str> {
+        self.success_topic.as_deref()
+    }
+
+    /// The ARN of the topic that is told of failures.
+    pub fn error_topic(&self) -> Option<&str> {
+        self.error_topic.as_deref()
+    }
+
+    /// Which topics' messages include the inference response; absent, none.
+    pub fn include_inference_response_in(&self) -> Option<&[NotificationTopic]> {
+        self.include_inference_response_in.as_deref()
+    }
+
+    /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        check_topic("success topic", self.success_topic())?;
+        check_topic("error topic", self.error_topic())?;
+        match self.include_inference_response_in() {
+            Some(topics) if topics.len() > 2 => Err(InvalidInput::new(
+                "include inference response in",
+                &format!("{} topics", topics.len()),
+                "at most 2 kinds of topic",
+                "name each kind once",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The API's JSON; absent options are left out.
+    pub fn to_json(&self) -> Value {
+        let mut config = Map::new();
+        put(&mut config, "SuccessTopic", self.success_topic());
+        put(&mut config, "ErrorTopic", self.error_topic());
+        let topics = self.include_inference_response_in().map(|topics| {
+            topics
+                .iter()
+                .map(NotificationTopic::as_str)
+                .collect::<Value>()
+        });
+        put(&mut config, "IncludeInferenceResponseIn", topics);
+        Value::Object(config)
+    }
+
+    /// Reads the API's JSON, as leniently as [`AsyncInferenceConfig::from_json`].
+    pub fn from_json(value: &Value) -> Result<Self, CodecError> {
+        read("NotificationConfig", value)
+    }
+}
+
+impl NotificationTopic {
+    /// The API's name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Success => "SUCCESS_NOTIFICATION_TOPIC",
+            Self::Error => "ERROR_NOTIFICATION_TOPIC",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for NotificationTopic {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "SUCCESS_NOTIFICATION_TOPIC" => Self::Success,
+            "ERROR_NOTIFICATION_TOPIC" => Self::Error,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<NotificationTopic> for String {
+    fn from(topic: NotificationTopic) -> Self {
+        topic.as_str().to_owned()
+    }
+}
+
+impl Serialize for AsyncInferenceConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AsyncInferenceConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "AsyncInferenceConfig", rename_all = "PascalCase")]
+        struct Wire {
+            output_config: Option<OutputConfig>,
+            client_config: Option<ClientConfig>,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        Ok(Self {
+            output: wire.output_config.unwrap_or_default(),
+            client: wire.client_config.unwrap_or_default(),
+        })
+    }
+}
+
+impl Serialize for NotificationConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+/// Builds an [`AsyncInferenceConfig`]; everything is optional, the last call of a method counts.
+///
+/// ```
+/// use sagemaker_async_inference::AsyncInferenceConfig;
+///
+/// let refused = AsyncInferenceConfig::builder().output_path("my-bucket/results").build();
+/// assert!(refused.unwrap_err().to_string().contains("s3://"));
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct AsyncInferenceConfigBuilder {
+    config: AsyncInferenceConfig,
+}
+
+impl AsyncInferenceConfigBuilder {
+    /// Where results are stored: `s3://..`, at most 512 characters.
+    pub fn output_path(mut self, path: impl Into<String>) -> Self {
+        self.config.output.output_path = Some(path.into());
+        self
+    }
+
+    /// Where failures are stored: `s3://..`, at most 512 characters. Absent, failures leave no object.
+    pub fn failure_path(mut self, path: impl Into<String>) -> Self {
+        self.config.output.failure_path = Some(path.into());
+        self
+    }
+
+    /// The key that encrypts the results: an id, an ARN or an alias, at most 2048 characters.
+    pub fn kms_key_id(mut self, id: impl Into<String>) -> Self {
+        self.config.output.kms_key_id = Some(id.into());
+        self
+    }
+
+    /// How many requests SageMaker sends to one container at a time: 1 to 1000. Absent, SageMaker chooses.
+    pub fn max_concurrent_invocations_per_instance(mut self, count: u32) -> Self {
+        self.config.client.max_concurrent_invocations_per_instance = Some(count);
+        self
+    }
+
+    /// Whom the service tells. Absent, nobody.
+    pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
+        self.config.output.notification = Some(notification);
+        self
+    }
+
+    /// The configuration, if it keeps every limit.
+    pub fn build(self) -> Result<AsyncInferenceConfig, InvalidInput> {
+        self.config.validate()?;
+        Ok(self.config)
+    }
+}
+
+/// Builds a [`NotificationConfig`]; everything is optional, the last call of a method counts.
+///
+/// ```
+/// use sagemaker_async_inference::NotificationConfig;
+///
+/// let refused = NotificationConfig::builder().error_topic("failed").build();
+/// assert!(refused.unwrap_err().to_string().contains("arn:aws:sns:"));
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct NotificationConfigBuilder {
+    config: NotificationConfig,
+}
+
+impl NotificationConfigBuilder {
+    /// The ARN of the topic that is told of results. Absent, none is.
+    pub fn success_topic(mut self, arn: impl Into<String>) -> Self {
+        self.config.success_topic = Some(arn.into());
+        self
+    }
+
+    /// The ARN of the topic that is told of failures. Absent, none is.
+    pub fn error_topic(mut self, arn: impl Into<String>) -> Self {
+        self.config.error_topic = Some(arn.into());
+        self
+    }
+
+    /// Which topics' messages include the inference response, if that is at most 128 KB. A kind that is
+    /// named twice counts once. Absent, none does.
+    pub fn include_inference_response_in(
+        mut self,
+        topics: impl IntoIterator<Item = NotificationTopic>,
+    ) -> Self {
+        let mut kinds = Vec::new();
+        for topic in topics {
+            if !kinds.contains(&topic) {
+                kinds.push(topic);
+            }
+        }
+        self.config.include_inference_response_in = Some(kinds);
+        self
+    }
+
+    /// The configuration, if it keeps every limit.
+    pub fn build(self) -> Result<NotificationConfig, InvalidInput> {
+        self.config.validate()?;
+        Ok(self.config)
+    }
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+fn read<'v, T: Deserialize<'v>>(shape: &'static str, value: &'v Value) -> Result<T, CodecError> {
+    T::deserialize(value).map_err(|error| {
+        CodecError::deserialize(shape, "it has not the shape of the API's model").with_source(error)
+    })
+}
+
+/// The model's `DestinationS3Uri`: at most 512, `(https|s3)://([^/])/?(.*)`.
+fn check_path(what: &'static str, path: Option<&str>) -> Result<(), InvalidInput> {
+    let Some(path) = path else { return Ok(()) };
+    let place = path
+        .strip_prefix("s3://")
+        .or_else(|| path.strip_prefix("https://"));
+    let remedy = match place {
+        None => "begin it with `s3://`",
+        Some("") => "put the bucket's name after `//`",
+        Some(place) if place.starts_with('/') => "put the bucket's name after `//`",
+        Some(place) if place.contains(['\n', '\r']) => "remove the line end",
+        Some(_) if path.chars().count() > 512 => "shorten it",
+        Some(_) => return Ok(()),
+    };
+    let limit = "an S3 URI such as s3://bucket/prefix/ of at most 512 characters";
+    Err(InvalidInput::new(what, path, limit, remedy))
+}
+
+/// The model's `KmsKeyId`: at most 2048, `[a-zA-Z0-9:/_-]*`.
+fn check_kms_key(id: Option<&str>) -> Result<(), InvalidInput> {
+    let Some(id) = id else { return Ok(()) };
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b":/_-".contains(&b);
+    if id.len() <= 2048 && id.bytes().all(legal) {
+        return Ok(());
+    }
+    Err(InvalidInput::new(
+        "KMS key id",
+        id,
+        "at most 2048 of a-z A-Z 0-9 : / _ -",
+        "give a key's id or ARN, or alias/name",
+    ))
+}
+
+/// The model's `SnsTopicArn`: at most 2048, `arn:aws[a-z\-]*:sns:[a-z0-9\-]*:[0-9]{12}:[a-zA-Z0-9_.-]+`.
+fn check_topic(what: &'static str, arn: Option<&str>) -> Result<(), InvalidInput> {
+    let Some(arn) = arn else { return Ok(()) };
+    let legal = match *arn.split(':').collect::<Vec<_>>() {
+        ["arn", partition, "sns", region, account, topic] => {
+            partition
+                .strip_prefix("aws")
+                .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+                && region
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && account.len() == 12
+                && account.bytes().all(|b| b.is_ascii_digit())
+                && !topic.is_empty()
+                && topic
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        }
+        _ => false,
+    };
+    if legal && arn.len() <= 2048 {
+        return Ok(());
+    }
+    Err(InvalidInput::new(
+        what,
+        arn,
+        "the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME, of at most 2048 characters",
+        "copy it from the topic's page or from `aws sns list-topics`",
+    ))
+}

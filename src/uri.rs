@@ -1,0 +1,180 @@
+//! Places in S3.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidInput;
+
+const MAX_KEY: usize = 1024;
+
+/// A bucket and a key in S3, written `s3://bucket/key`; with an empty key, a whole bucket.
+///
+/// The key is kept byte for byte: nothing is decoded, normalised or trimmed, so `%20` stays three
+/// characters, and `//`, `+`, `?`, spaces and non-ASCII letters are part of the name.
+///
+/// Limits, from the S3 user guide (naming rules for general purpose buckets; naming objects):
+///
+/// - bucket: 3 to 63 of `a-z`, `0-9`, `.` and `-`, first and last a letter or digit, no `..`, not formed
+///   like an IP address. An access point's alias is such a name; its ARN is not and is refused.
+/// - key: at most 1024 bytes of UTF-8. An empty key is accepted, since output locations are given as
+///   prefixes; see [`S3Uri::has_key`].
+///
+/// ```
+/// use sagemaker_async_inference::S3Uri;
+///
+/// let prefix: S3Uri = "s3://my-bucket/inputs".parse()?;
+/// let input = prefix.join("a b/100%.json")?;
+/// assert_eq!(input.bucket(), "my-bucket");
+/// assert_eq!(input.key(), "inputs/a b/100%.json");
+/// assert_eq!(input.to_string(), "s3://my-bucket/inputs/a b/100%.json");
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct S3Uri {
+    bucket: String,
+    key: String,
+}
+
+impl S3Uri {
+    /// The place `key` in `bucket`. The key may be empty and may begin with `/`.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Result<Self, InvalidInput> {
+        let (bucket, key) = (bucket.into(), key.into());
+        check_bucket(&bucket)?;
+        if key.len() > MAX_KEY {
+            return Err(InvalidInput::new(
+                "S3 key",
+                &key,
+                format!("at most {MAX_KEY} bytes of UTF-8"),
+                format!("it has {}: shorten it", key.len()),
+            ));
+        }
+        Ok(Self { bucket, key })
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The key, exactly as stored: without the slash after the bucket, nothing decoded. May be empty.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether there is a key, so that this may name one object and not only a bucket.
+    pub fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    /// The place `part` below this one: one `/` goes between, unless this key is empty or ends with one.
+    ///
+    /// `part` is appended as it is; its own leading slashes and dots mean nothing special.
+    pub fn join(&self, part: &str) -> Result<Self, InvalidInput> {
+        let slash = if self.key.is_empty() || self.key.ends_with('/') {
+            ""
+        } else {
+            "/"
+        };
+        Self::new(self.bucket.as_str(), format!("{}{slash}{part}", self.key))
+    }
+}
+
+/// `s3://bucket/key`; for an empty key `s3://bucket/`.
+impl fmt::Display for S3Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+impl FromStr for S3Uri {
+    type Err = InvalidInput;
+
+    fn from_str(uri: &str) -> Result<Self, InvalidInput> {
+        const LIMIT: &str = "s3://bucket/key";
+        if uri.starts_with("https:") || uri.starts_with("http:") {
+            // A presigned URL carries a signature, so no part of it is shown.
+            return Err(InvalidInput::redacted(
+                "a web address as S3 URI",
+                LIMIT,
+                "name the bucket and the key instead",
+            ));
+        }
+        if uri.starts_with("arn:") {
+            return Err(InvalidInput::new(
+                "S3 URI",
+                uri,
+                LIMIT,
+                "name the bucket, or the access point's alias, instead of the ARN",
+            ));
+        }
+        let Some(place) = uri.strip_prefix("s3://") else {
+            return Err(InvalidInput::new(
+                "S3 URI",
+                uri,
+                LIMIT,
+                "begin it with `s3://`, in lower case",
+            ));
+        };
+        let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
+        Self::new(bucket, key)
+    }
+}
+
+impl TryFrom<&str> for S3Uri {
+    type Error = InvalidInput;
+
+    fn try_from(uri: &str) -> Result<Self, InvalidInput> {
+        uri.parse()
+    }
+}
+
+impl TryFrom<String> for S3Uri {
+    type Error = InvalidInput;
+
+    fn try_from(uri: String) -> Result<Self, InvalidInput> {
+        uri.parse()
+    }
+}
+
+impl From<S3Uri> for String {
+    fn from(uri: S3Uri) -> Self {
+        uri.to_string()
+    }
+}
+
+fn check_bucket(name: &str) -> Result<(), InvalidInput> {
+    let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let remedy = if name.starts_with("arn:") {
+        "name the bucket, or the access point's alias, instead of the ARN"
+    } else if name.is_empty() {
+        "put the bucket's name after `s3://`"
+    } else if bytes.iter().any(u8::is_ascii_uppercase) {
+        "a bucket's name has no upper case letters"
+    } else if name.contains('_') {
+        "a bucket's name has no underscores"
+    } else if !bytes
+        .iter()
+        .all(|b| alphanumeric(b) || matches!(b, b'.' | b'-'))
+    {
+        "remove the other characters"
+    } else if !(3..=63).contains(&bytes.len()) {
+        "check its length"
+    } else if !(bytes.first().is_some_and(alphanumeric) && bytes.last().is_some_and(alphanumeric)) {
+        "begin and end it with a letter or a digit"
+    } else if name.contains("..") {
+        "remove one of the adjacent dots"
+    } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        "it is formed like an IP address"
+    } else {
+        return Ok(());
+    };
+    Err(InvalidInput::new(
+        "S3 bucket name",
+        name,
+        "3 to 63 lower case letters, digits, dots and hyphens, the first and last a letter or digit",
+        remedy,
+    ))
+}

@@ -1,0 +1,12 @@
+//! Servers that the tests hold this crate against: both check requests with code that others wrote.
+
+// Each test file compiles this module anew, as a private one, and uses a part of it.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod s3;
+pub mod verifier;
+
+/// The key pair of the examples in the services' documentation.
+pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+/// Its secret; 40 characters, as the verifier's library asks for.
+pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
