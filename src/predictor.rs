@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::codec::{Deserializer, Json, Serializer};
+use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
@@ -126,7 +126,7 @@ impl<S, D> AsyncPredictor<S, D> {
     /// ```
     pub fn request_at(&self, input: S3Uri) -> AsyncRequest<'static, D>
     where
-        D: Clone,
+        D: Accept + Clone,
     {
         AsyncRequest::at(self.target.clone(), self.deserializer.clone(), input)
     }
@@ -162,7 +162,7 @@ impl<S, D> AsyncPredictor<S, D> {
     pub fn request<'v, T: ?Sized>(&self, value: &'v T) -> AsyncRequest<'v, D>
     where
         S: Serializer<T>,
-        D: Clone,
+        D: Accept + Clone,
     {
         AsyncRequest::with_body(
             self.target.clone(),
@@ -178,7 +178,7 @@ impl<S, D> AsyncPredictor<S, D> {
     pub fn predict_async<T: ?Sized>(&self, value: &T) -> Result<AsyncInferenceResponse<D>>
     where
         S: Serializer<T>,
-        D: Clone + AcceptsType,
+        D: Accept + Clone,
     {
         self.request(value).submit()
     }
@@ -191,7 +191,7 @@ impl<S, D> AsyncPredictor<S, D> {
     pub fn predict<T: ?Sized, R>(&self, value: &T) -> Result<R>
     where
         S: Serializer<T>,
-        D: Deserializer<R> + Clone + AcceptsType,
+        D: Deserializer<R> + Clone,
     {
         self.predict_async(value)?.get_result(&self.waiter)
     }

@@ -348,7 +348,9 @@ fn region(given: Option<String>, environment: &Environment) -> Result<String> {
             )
         })?;
     let fits = (1..=63).contains(&region.len())
-        && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && region
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && !region.starts_with('-')
         && !region.ends_with('-');
     if fits {

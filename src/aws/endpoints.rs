@@ -157,7 +157,10 @@ fn parse_base(url: &str) -> Result<Uri, ConfigError> {
     if uri.query().is_some() {
         return Err(problem("has a query"));
     }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
         return Err(ConfigError::new(
             "endpoint URL",
             "has a user or password in it",

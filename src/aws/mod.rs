@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
 
-pub(crate) use send::Client;
+pub(crate) use send::{Client, Failed};
 
 /// A service that this crate speaks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -154,7 +154,9 @@ pub(crate) fn is_transient(status: u16, code: Option<&str>) -> bool {
     matches!(status, 500 | 502 | 504 | 530)
         || matches!(
             code,
-            Some("RequestTimeout" | "RequestTimeoutException" | "InternalError" | "InternalFailure")
+            Some(
+                "RequestTimeout" | "RequestTimeoutException" | "InternalError" | "InternalFailure"
+            )
         )
 }
 

@@ -88,7 +88,11 @@ pub(crate) fn put_object(
 }
 
 /// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
-pub(crate) fn may_list(session: &Session, uri: &S3Uri, deadline: Option<Duration>) -> Result<bool, Failed> {
+pub(crate) fn may_list(
+    session: &Session,
+    uri: &S3Uri,
+    deadline: Option<Duration>,
+) -> Result<bool, Failed> {
     let query = format!(
         "list-type=2&max-keys=1&prefix={}",
         super::endpoints::encode_segment(uri.key())
@@ -135,7 +139,11 @@ pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Faile
         max_answer: MAX_DOCUMENT,
     };
     match send(session, &request) {
-        Err(Failed::Fault(fault)) if fault.error.code.as_deref() == Some("BucketAlreadyOwnedByYou") => Ok(()),
+        Err(Failed::Fault(fault))
+            if fault.error.code.as_deref() == Some("BucketAlreadyOwnedByYou") =>
+        {
+            Ok(())
+        }
         outcome => outcome.map(drop),
     }
 }
@@ -173,7 +181,11 @@ fn other_region(fault: &Fault, tried: &str) -> Option<String> {
     let about_region = matches!(fault.error.status, 301 | 307)
         || matches!(
             code,
-            Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException")
+            Some(
+                "AuthorizationHeaderMalformed"
+                    | "PermanentRedirect"
+                    | "IllegalLocationConstraintException"
+            )
         )
         || (fault.error.status == 400 && code.is_none());
     fault
@@ -185,7 +197,9 @@ fn other_region(fault: &Fault, tried: &str) -> Option<String> {
 /// What comes from outside goes into a host's name only if it looks like a region.
 fn is_region(region: &str) -> bool {
     (1..=32).contains(&region.len())
-        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && region
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Answer, Failed> {

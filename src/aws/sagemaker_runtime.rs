@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderName, Method};
 use super::endpoints::encode_segment;
 use super::fault::text;
 use super::s3::header_value;
-use super::send::Failed;
 use super::{Call, MAX_DOCUMENT, Repeat, Service};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::session::Session;
@@ -68,10 +67,7 @@ pub(crate) fn invoke_endpoint_async(
         deadline: None,
         max_answer: MAX_DOCUMENT,
     };
-    let answer = session.client().send_or_fault(&call).map_err(|failed| match failed {
-        Failed::Fault(fault) => fault.error.into(),
-        Failed::Error(error) => error,
-    })?;
+    let answer = session.client().send(&call)?;
     let location = |name: &str| text(&answer.headers, name);
     let malformed = |problem: String| malformed_answer(&call, problem);
     let output = location("x-amzn-sagemaker-outputlocation")

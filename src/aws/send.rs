@@ -51,10 +51,7 @@ struct Progress {
 impl Client {
     /// Sends until it succeeds, fails for good, or runs out of attempts, quota or time.
     pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer> {
-        self.send_or_fault(call).map_err(|failed| match failed {
-            Failed::Error(error) => error,
-            Failed::Fault(fault) => fault.error.into(),
-        })
+        self.send_or_fault(call).map_err(Error::from)
     }
 
     /// As [`send`](Self::send), but with all that an error answer told.
@@ -101,10 +98,7 @@ impl Client {
 
     /// Signed last, with the credentials and the time of this moment.
     fn signed<'a>(&self, call: &Call<'a>) -> Result<Request<&'a [u8]>> {
-        let credentials = self
-            .credentials
-            .provide_credentials()
-            .map_err(Box::new)?;
+        let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
         let to_sign = ToSign {
             service: call.service,
             region: &call.region,
@@ -210,7 +204,11 @@ impl Client {
     }
 
     fn failed(&self, call: &Call<'_>, failure: Failure, progress: &Progress) -> Failed {
-        let elapsed = self.sys.clock().monotonic().saturating_sub(progress.started);
+        let elapsed = self
+            .sys
+            .clock()
+            .monotonic()
+            .saturating_sub(progress.started);
         match failure {
             Failure::Fault(mut fault) => {
                 fault.error.attempts = progress.attempts;
@@ -222,7 +220,10 @@ impl Client {
                     service: call.service.name(),
                     operation: call.operation,
                     kind: broken.kind,
-                    host: call.uri.authority().map_or_else(String::new, ToString::to_string),
+                    host: call
+                        .uri
+                        .authority()
+                        .map_or_else(String::new, ToString::to_string),
                     never_sent: broken.never_sent,
                     attempts: progress.attempts,
                     elapsed,
@@ -238,6 +239,15 @@ impl Client {
 pub(crate) enum Failed {
     Fault(Box<Fault>),
     Error(Error),
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Fault(fault) => fault.error.into(),
+            Failed::Error(error) => error,
+        }
+    }
 }
 
 impl From<Error> for Failed {

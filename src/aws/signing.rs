@@ -39,10 +39,9 @@ pub(crate) fn sign_request(
         .settings(settings(request.service))
         .build()?
         .into();
-    let headers = request
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?)));
+    let headers = request.headers.iter().filter_map(|(name, value)| {
+        Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?))
+    });
     let signable = SignableRequest::new(
         request.method.as_str(),
         request.uri.to_string(),

@@ -157,7 +157,11 @@ impl Transport {
         let response = self.run(request, bounds)?;
         let (parts, mut body) = response.into_parts();
         let success = parts.status.is_success();
-        let limit = if success { bounds.max_success } else { MAX_ERROR_BODY };
+        let limit = if success {
+            bounds.max_success
+        } else {
+            MAX_ERROR_BODY
+        };
         let announced = body.content_length();
         if success && announced.is_some_and(|length| length > limit) && !is_head {
             return Err(too_long(limit));
@@ -170,13 +174,12 @@ impl Transport {
         })
     }
 
-    fn run(
-        &self,
-        request: Request<&[u8]>,
-        bounds: &Bounds<'_>,
-    ) -> Result<Response<Body>, Broken> {
+    fn run(&self, request: Request<&[u8]>, bounds: &Bounds<'_>) -> Result<Response<Body>, Broken> {
         // ureq takes a body, even an empty one, for methods that have one, and only for those.
-        if matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE) {
+        if matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::DELETE
+        ) {
             self.configure_and_run(request.map(|_| ()), bounds)
         } else {
             self.configure_and_run(request, bounds)
@@ -190,9 +193,9 @@ impl Transport {
         request: Request<B>,
         bounds: &Bounds<'_>,
     ) -> Result<Response<Body>, Broken> {
-        let left = bounds
-            .deadline
-            .map_or(Duration::MAX, |deadline| deadline.saturating_sub(bounds.clock.monotonic()));
+        let left = bounds.deadline.map_or(Duration::MAX, |deadline| {
+            deadline.saturating_sub(bounds.clock.monotonic())
+        });
         let Timeouts {
             connect,
             read,
@@ -228,7 +231,9 @@ fn read_bounded(
     let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
     let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
     let reader = body.with_config().limit(u64::MAX).reader();
-    let read = reader.take(limit + u64::from(strict)).read_to_end(&mut bytes);
+    let read = reader
+        .take(limit + u64::from(strict))
+        .read_to_end(&mut bytes);
     match read {
         Ok(_) if strict && bytes.len() as u64 > limit => Err(too_long(limit)),
         Ok(_) => Ok(bytes),
@@ -240,7 +245,7 @@ fn read_bounded(
 
 fn too_long(limit: u64) -> Broken {
     Broken {
-        kind: TransportErrorKind::Protocol,
+        kind: TransportErrorKind::TooLong,
         never_sent: false,
         source: Some(format!("the answer is longer than {limit} bytes").into()),
     }
@@ -271,6 +276,7 @@ fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
         }
         ureq::Error::Timeout(_) => (Kind::Timeout, false),
         ureq::Error::Io(error) => classify_io(error),
+        ureq::Error::Other(other) if other.is::<Unresolved>() => (Kind::Resolve, true),
         _ => (Kind::Protocol, false),
     }
 }
@@ -278,22 +284,26 @@ fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
 fn classify_io(error: &io::Error) -> (TransportErrorKind, bool) {
     use TransportErrorKind as Kind;
     use io::ErrorKind as Io;
-    // Certificates are judged before the first byte of the request goes out.
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<ureq::rustls_error()>());
-    match (tls, error.kind()) {
-        (Some(_), _) => (Kind::Tls, true),
-        (None, Io::ConnectionRefused | Io::HostUnreachable | Io::NetworkUnreachable | Io::AddrNotAvailable) => {
-            (Kind::Connect, true)
+    match error.kind() {
+        Io::ConnectionRefused
+        | Io::HostUnreachable
+        | Io::NetworkUnreachable
+        | Io::AddrNotAvailable => (Kind::Connect, true),
+        Io::TimedOut | Io::WouldBlock => (Kind::Timeout, false),
+        // How rustls tells of a bad certificate or record. Certificates are judged before the first
+        // byte of the request goes out; of a bad record nobody knows.
+        Io::InvalidData => {
+            let certificate = error.to_string().contains("certificate");
+            (Kind::Tls, certificate)
         }
-        (None, Io::TimedOut | Io::WouldBlock) => (Kind::Timeout, false),
-        // The system resolver's failures have no kind of their own.
-        (None, Io::Uncategorized) => (Kind::Resolve, true),
-        (None, Io::InvalidData) => (Kind::Protocol, false),
         _ => (Kind::Broken, false),
     }
 }
+
+/// The system's failure to resolve a name, which would else look like any other I/O error.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Unresolved(io::Error);
 
 /// Remembers addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
 /// resolve the name for every request, even on a pooled connection.
@@ -328,7 +338,13 @@ impl Resolver for CachingResolver {
         {
             return Ok(addresses.clone());
         }
-        let addresses = self.resolver.resolve(uri, config, timeout)?;
+        let addresses =
+            self.resolver
+                .resolve(uri, config, timeout)
+                .map_err(|error| match error {
+                    ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
+                    error => error,
+                })?;
         let mut known = known();
         if known.len() >= MAX_KNOWN_HOSTS {
             known.clear();

@@ -18,7 +18,9 @@ pub(crate) fn text_at(document: &[u8], path: &[&str]) -> Option<String> {
             Event::Start(start) => {
                 if depth > 0
                     && matched == depth - 1
-                    && path.get(matched).is_some_and(|step| start.local_name().as_ref() == step.as_bytes())
+                    && path
+                        .get(matched)
+                        .is_some_and(|step| start.local_name().as_ref() == step.as_bytes())
                 {
                     matched += 1;
                     if matched == path.len() {

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{CodecError, Deserializer, Serializer, mime_types};
+use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
 /// Bodies that are bytes already: nothing is copied on the way out, nothing checked on the way in.
 ///
@@ -9,7 +9,7 @@ use super::{CodecError, Deserializer, Serializer, mime_types};
 /// `BytesDeserializer` (which asks for `*/*`).
 ///
 /// ```
-/// use sagemaker_async_inference::{Bytes, Deserializer, Serializer};
+/// use sagemaker_async_inference::{Bytes, Accept, Deserializer, Serializer};
 ///
 /// let image = Bytes::new().with_content_type("image/png");
 /// assert_eq!(*image.serialize(b"\x89PNG")?, *b"\x89PNG");
@@ -50,11 +50,13 @@ impl<T: AsRef<[u8]> + ?Sized> Serializer<T> for Bytes {
     }
 }
 
-impl Deserializer<Vec<u8>> for Bytes {
+impl Accept for Bytes {
     fn accept(&self) -> &str {
         &self.accept
     }
+}
 
+impl Deserializer<Vec<u8>> for Bytes {
     fn deserialize(&self, body: &[u8], _: Option<&str>) -> Result<Vec<u8>, CodecError> {
         Ok(body.to_vec())
     }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use csv::{ErrorKind, ReaderBuilder, WriterBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{CodecError, Deserializer, Serializer, mime_types};
+use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
 /// CSV: one record a line, from and to a sequence of records.
 ///
@@ -19,7 +19,7 @@ use super::{CodecError, Deserializer, Serializer, mime_types};
 /// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s models take none.
 ///
 /// ```
-/// use sagemaker_async_inference::{Csv, Deserializer, Serializer};
+/// use sagemaker_async_inference::{Csv, Accept, Deserializer, Serializer};
 ///
 /// assert_eq!(*Csv::new().serialize(&[(1.5, "a,b"), (2.0, "c")])?, *b"1.5,\"a,b\"\n2.0,c");
 /// let scores: Vec<(String, f64)> = Csv::new().deserialize(b"cat,0.9\ndog,0.1\n", None)?;
@@ -124,11 +124,13 @@ impl<U: Serialize, const N: usize> Serializer<[U; N]> for Csv {
     }
 }
 
-impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
+impl Accept for Csv {
     fn accept(&self) -> &str {
         &self.accept
     }
+}
 
+impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {
         let failed = |message: String| {
             CodecError::deserialize("CSV", message).with_content_type(content_type)

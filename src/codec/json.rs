@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
-use super::{CodecError, Deserializer, Serializer, mime_types};
+use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
 /// JSON, of anything that serde knows.
 ///
@@ -57,11 +57,13 @@ impl<T: Serialize + ?Sized> Serializer<T> for Json {
     }
 }
 
-impl<T: DeserializeOwned> Deserializer<T> for Json {
+impl Accept for Json {
     fn accept(&self) -> &str {
         &self.accept
     }
+}
 
+impl<T: DeserializeOwned> Deserializer<T> for Json {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<T, CodecError> {
         let message = if body.trim_ascii().is_empty() {
             "the body is empty".to_owned()

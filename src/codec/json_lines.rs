@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    CodecError, Deserializer, Serializer,
+    Accept, CodecError, Deserializer, Serializer,
     json::{UNWRITABLE, problem},
     mime_types,
 };
@@ -84,11 +84,13 @@ impl<U: Serialize, const N: usize> Serializer<[U; N]> for JsonLines {
     }
 }
 
-impl<U: DeserializeOwned> Deserializer<Vec<U>> for JsonLines {
+impl Accept for JsonLines {
     fn accept(&self) -> &str {
         &self.accept
     }
+}
 
+impl<U: DeserializeOwned> Deserializer<Vec<U>> for JsonLines {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {
         body.split(|byte| *byte == b'\n')
             .enumerate()

@@ -50,20 +50,37 @@ pub trait Serializer<T: ?Sized> {
     fn serialize<'v>(&self, value: &'v T) -> Result<Cow<'v, [u8]>, CodecError>;
 }
 
+/// The MIME type that a format asks the model for.
+///
+/// It goes with the invocation as `X-Amzn-SageMaker-Accept`, before it is known what type the result
+/// will be read as; hence a trait of its own under [`Deserializer`].
+///
+/// ```
+/// use sagemaker_async_inference::{Accept, Json};
+///
+/// assert_eq!(Json::default().accept(), "application/json");
+/// ```
+pub trait Accept {
+    /// The MIME type to ask the model for, at most 1024 ASCII characters.
+    fn accept(&self) -> &str;
+}
+
 /// Turns result bodies into values of type `T`.
 ///
 /// ```
-/// use sagemaker_async_inference::{CodecError, Deserializer};
+/// use sagemaker_async_inference::{Accept, CodecError, Deserializer};
 ///
 /// /// A plain-text score.
 /// #[derive(Debug, Clone)]
 /// struct Score;
 ///
-/// impl Deserializer<f64> for Score {
+/// impl Accept for Score {
 ///     fn accept(&self) -> &str {
 ///         "text/plain"
 ///     }
+/// }
 ///
+/// impl Deserializer<f64> for Score {
 ///     fn deserialize(&self, body: &[u8], _content_type: Option<&str>) -> Result<f64, CodecError> {
 ///         let text = str::from_utf8(body)
 ///             .map_err(|error| CodecError::deserialize("score", "it is not UTF-8").with_source(error))?;
@@ -76,10 +93,7 @@ pub trait Serializer<T: ?Sized> {
 /// assert_eq!(Score.deserialize(b"0.5\n", None)?, 0.5);
 /// # Ok::<(), CodecError>(())
 /// ```
-pub trait Deserializer<T> {
-    /// The MIME type to ask the model for.
-    fn accept(&self) -> &str;
-
+pub trait Deserializer<T>: Accept {
     /// The value in `body`. `content_type` is what the result was stored as, if known.
     ///
     /// The formats of this crate do not refuse a body for its content type, since models often name the
@@ -99,11 +113,13 @@ macro_rules! forward {
             }
         }
 
-        impl<T, S: Deserializer<T> + ?Sized> Deserializer<T> for $pointer {
+        impl<S: Accept + ?Sized> Accept for $pointer {
             fn accept(&self) -> &str {
                 (**self).accept()
             }
+        }
 
+        impl<T, S: Deserializer<T> + ?Sized> Deserializer<T> for $pointer {
             fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<T, CodecError> {
                 (**self).deserialize(body, content_type)
             }

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{CodecError, Deserializer, Serializer, mime_types};
+use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
 /// Bodies that are UTF-8 text.
 ///
@@ -53,11 +53,13 @@ impl<T: AsRef<str> + ?Sized> Serializer<T> for Text {
     }
 }
 
-impl Deserializer<String> for Text {
+impl Accept for Text {
     fn accept(&self) -> &str {
         &self.accept
     }
+}
 
+impl Deserializer<String> for Text {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<String, CodecError> {
         let text = str::from_utf8(body).map_err(|error| {
             let message = format!(

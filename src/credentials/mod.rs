@@ -98,11 +98,7 @@ impl CredentialsError {
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "no credentials from {}: {}",
-            self.provider, self.message
-        )
+        write!(f, "no credentials from {}: {}", self.provider, self.message)
     }
 }
 

@@ -21,8 +21,10 @@ pub enum TransportErrorKind {
     Broken,
     /// The server did not read, or did not answer, in time.
     Timeout,
-    /// What came back is not HTTP, or breaks this crate's bounds on an answer.
+    /// What came back is not HTTP, or not what the operation answers.
     Protocol,
+    /// The answer is longer than what is taken into memory.
+    TooLong,
 }
 
 impl TransportErrorKind {
@@ -34,6 +36,7 @@ impl TransportErrorKind {
             Self::Broken => "the connection broke",
             Self::Timeout => "the server did not answer in time",
             Self::Protocol => "the answer could not be understood",
+            Self::TooLong => "the answer is too long to be taken into memory",
         }
     }
 
@@ -48,6 +51,7 @@ impl TransportErrorKind {
                 "try again; if it persists, raise the session's timeouts or look at the network"
             }
             Self::Protocol => "check that the endpoint URL leads to an AWS service",
+            Self::TooLong => "fetch the object with a tool that streams it to a file",
         }
     }
 }

@@ -1,0 +1,146 @@
+//! The limits of `InvokeEndpointAsync`, from the API's model (`sagemaker-runtime`, 2017-05-13),
+//! checked before anything is sent.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::invalid_input::InvalidInput;
+use crate::uri::S3Uri;
+
+type Checked = Result<(), InvalidInput>;
+
+/// `Body`: at most this many bytes.
+pub(crate) const MAX_INLINE_BYTES: usize = 128_000;
+/// `RequestTTLSeconds`.
+pub(crate) const REQUEST_TTL: RangeInclusive<u64> = 60..=21_600;
+/// `InvocationTimeoutSeconds`.
+pub(crate) const INVOCATION_TIMEOUT: RangeInclusive<u64> = 1..=3600;
+
+/// `EndpointName`: at most 63, `^[a-zA-Z0-9](-*[a-zA-Z0-9])*`.
+pub(crate) fn endpoint_name(name: &str) -> Checked {
+    let fits = (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    check(fits, || {
+        InvalidInput::new(
+            "endpoint name",
+            name,
+            "1 to 63 letters, digits and inner hyphens",
+            "give the endpoint's name, not its ARN or URL",
+        )
+    })
+}
+
+/// `InferenceId`: 1 to 64, `\A\S[\p{Print}]*\z`.
+pub(crate) fn inference_id(id: &str) -> Checked {
+    let fits = (1..=64).contains(&id.len())
+        && id.bytes().all(|b| (b' '..=b'~').contains(&b))
+        && !id.starts_with(' ');
+    check(fits, || {
+        InvalidInput::new(
+            "inference id",
+            id,
+            "1 to 64 printable ASCII characters, the first not blank",
+            "shorten it, or leave it out for a random one",
+        )
+    })
+}
+
+/// `CustomAttributes`: at most 1024, `\p{ASCII}*`, of which a header carries the visible ones.
+pub(crate) fn custom_attributes(attributes: &str) -> Checked {
+    let fits = attributes.len() <= 1024 && attributes.bytes().all(|b| (b' '..=b'~').contains(&b));
+    check(fits, || {
+        InvalidInput::redacted(
+            "custom attributes",
+            "at most 1024 visible ASCII characters",
+            "shorten or encode them",
+        )
+    })
+}
+
+/// `ContentType` and `Accept`: at most 1024, `\p{ASCII}*`.
+pub(crate) fn mime_type(what: &'static str, mime_type: &str) -> Checked {
+    let fits = (1..=1024).contains(&mime_type.len())
+        && mime_type.bytes().all(|b| (b' '..=b'~').contains(&b));
+    check(fits, || {
+        InvalidInput::new(
+            what,
+            mime_type,
+            "1 to 1024 visible ASCII characters",
+            "write it as in application/json",
+        )
+    })
+}
+
+/// `Filename`: 1 to 32, `^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$`.
+pub(crate) fn filename(name: &str) -> Checked {
+    let fits = (1..=32).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.matches('.').count() <= 1;
+    check(fits, || {
+        InvalidInput::new(
+            "filename",
+            name,
+            "1 to 32 letters, digits, '-', '_' and at most one '.', the first a letter or digit",
+            "shorten or rename it",
+        )
+    })
+}
+
+/// `S3OutputPathExtension`: 1 to 512, `^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$`.
+pub(crate) fn output_path_extension(extension: &str) -> Checked {
+    // "s3:" and "https:" are shut out with the colon.
+    let fits = (1..=512).contains(&extension.len())
+        && extension
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!_.*'()/-".contains(&b));
+    check(fits, || {
+        InvalidInput::new(
+            "output path extension",
+            extension,
+            "1 to 512 letters, digits and !_.*'()/-",
+            "give a path below the endpoint's output path, not a URI",
+        )
+    })
+}
+
+/// `InputLocation`: at most 1024 characters, `^(https|s3)://([^/]+)/?(.*)$`.
+pub(crate) fn input_location(uri: &S3Uri) -> Checked {
+    check(uri.has_key(), || {
+        InvalidInput::new(
+            "input location",
+            uri.to_string(),
+            "the URI of an object",
+            "add the object's key",
+        )
+    })?;
+    check(uri.to_string().chars().count() <= 1024, || {
+        InvalidInput::new(
+            "input location",
+            uri.to_string(),
+            "at most 1024 characters in all",
+            "copy the input to a shorter key",
+        )
+    })
+}
+
+/// A number of seconds in the range that the service takes; it knows no fractions.
+pub(crate) fn seconds(what: &'static str, value: Duration, range: RangeInclusive<u64>) -> Checked {
+    let fits = range.contains(&value.as_secs()) && value.subsec_nanos() == 0;
+    check(fits, || {
+        InvalidInput::new(
+            what,
+            format!("{value:?}"),
+            format!("{} s to {} s, in whole seconds", range.start(), range.end()),
+            "choose a value in this range",
+        )
+    })
+}
+
+fn check(fits: bool, error: impl FnOnce() -> InvalidInput) -> Checked {
+    if fits { Ok(()) } else { Err(error()) }
+}

@@ -1,0 +1,205 @@
+//! Where an input goes: into the request's body, or into an object of S3.
+
+use std::borrow::Cow;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::aws::Failed;
+use crate::aws::s3::{self, PutOptions};
+use crate::error::{Error, Result};
+use crate::invalid_input::InvalidInput;
+use crate::limits::{self, MAX_INLINE_BYTES};
+use crate::predictor::Target;
+use crate::uri::S3Uri;
+
+/// What the caller wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Placement {
+    /// In the body if it fits.
+    #[default]
+    Fitting,
+    Inline,
+    S3,
+}
+
+impl Placement {
+    pub(crate) fn is_inline(self, len: usize) -> Result<bool> {
+        match self {
+            Self::S3 => Ok(false),
+            Self::Fitting => Ok(len <= MAX_INLINE_BYTES),
+            Self::Inline if len <= MAX_INLINE_BYTES => Ok(true),
+            Self::Inline => Err(InvalidInput::new(
+                "inline input",
+                format!("{len} bytes"),
+                format!("at most {MAX_INLINE_BYTES} bytes in the request's body"),
+                "leave out inline(), and it goes through S3",
+            )
+            .into()),
+        }
+    }
+}
+
+/// How an upload is made.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Upload<'a> {
+    pub(crate) destination: Option<S3Uri>,
+    pub(crate) kms_key_id: Option<Cow<'a, str>>,
+}
+
+impl Upload<'_> {
+    pub(crate) fn check(&self) -> Result<()> {
+        let Some(key_id) = &self.kms_key_id else {
+            return Ok(());
+        };
+        // `KmsKeyId` of the model.
+        if (1..=2048).contains(&key_id.len()) && key_id.bytes().all(|b| b.is_ascii_graphic()) {
+            return Ok(());
+        }
+        Err(InvalidInput::new(
+            "KMS key",
+            key_id.as_ref(),
+            "1 to 2048 visible ASCII characters",
+            "give the key's id, ARN or alias",
+        )
+        .into())
+    }
+}
+
+/// Puts the input into S3 and says where it is.
+pub(crate) fn upload(
+    target: &Target,
+    upload: &Upload<'_>,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<S3Uri> {
+    let session = &target.session;
+    let uri = destination(target, upload.destination.as_ref())?;
+    limits::input_location(&uri)?;
+    let options = PutOptions {
+        content_type,
+        kms_key_id: upload.kms_key_id.as_deref(),
+    };
+    match s3::put_object(session, &uri, body, &options) {
+        Err(Failed::Fault(fault))
+            if fault.error.code() == Some("NoSuchBucket")
+                && session.is_derived_default_bucket(uri.bucket()) =>
+        {
+            s3::create_bucket(session, uri.bucket())
+                .and_then(|()| s3::put_object(session, &uri, body, &options))
+        }
+        outcome => outcome,
+    }
+    .map_err(Error::from)?;
+    Ok(uri)
+}
+
+/// The object to write: the caller's, a new one below the caller's prefix, or the SDK's choice.
+fn destination(target: &Target, wanted: Option<&S3Uri>) -> Result<S3Uri> {
+    let session = &target.session;
+    let now = OffsetDateTime::from(session.sys().clock().now());
+    match wanted {
+        Some(uri) if uri.has_key() && !uri.key().ends_with('/') => Ok(uri.clone()),
+        Some(prefix) => {
+            let key = format!("{}{}", prefix.key(), object_name(now)?);
+            Ok(S3Uri::new(prefix.bucket(), key)?)
+        }
+        None => {
+            let prefix = session
+                .default_bucket_prefix()
+                .map_or_else(String::new, |prefix| format!("{prefix}/"));
+            let folder = folder_name(&target.endpoint_name, now)?;
+            let key = format!(
+                "{prefix}async-endpoint-inputs/{folder}/{}",
+                object_name(now)?
+            );
+            Ok(S3Uri::new(session.default_bucket()?, key)?)
+        }
+    }
+}
+
+/// As the SDK's `name_from_base(name, short=True)`: `{name}-{yymmdd-hhmm}`, at most 63 characters.
+fn folder_name(endpoint_name: &str, now: OffsetDateTime) -> Result<String> {
+    let time = now
+        .format(format_description!(
+            "[year repr:last_two][month][day]-[hour][minute]"
+        ))
+        .map_err(unnamable)?;
+    let room = 63 - time.len() - 1;
+    let name: String = endpoint_name.chars().take(room).collect();
+    Ok(format!("{name}-{time}"))
+}
+
+/// As the SDK's: `{yyyy-mm-dd-hh-mm-ss-mmm}-{uuid}`.
+fn object_name(now: OffsetDateTime) -> Result<String> {
+    let time = now
+        .format(format_description!(
+            "[year]-[month]-[day]-[hour]-[minute]-[second]-[subsecond digits:3]"
+        ))
+        .map_err(unnamable)?;
+    Ok(format!("{time}-{}", uuid()))
+}
+
+fn unnamable(error: time::error::Format) -> Error {
+    crate::error::ConfigError::new(
+        "clock",
+        format!("its time cannot be written ({error})"),
+        "set this machine's clock",
+    )
+    .into()
+}
+
+/// A random UUID (version 4).
+pub(crate) fn uuid() -> String {
+    let random = fastrand::u128(..);
+    let bits = (random & !(0xf000_u128 << 64) & !(0xc000_u128 << 48))
+        | (0x4000_u128 << 64)
+        | (0x8000_u128 << 48);
+    let hex = format!("{bits:032x}");
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::{folder_name, object_name, uuid};
+
+    #[test]
+    fn names_are_the_sdks() {
+        let now = datetime!(2026-11-23 06:36:02.534 UTC);
+        assert_eq!(
+            folder_name("mymodel", now).ok().as_deref(),
+            Some("mymodel-261123-0636")
+        );
+        assert_eq!(
+            folder_name(&"a".repeat(63), now)
+                .map(|name| name.len())
+                .ok(),
+            Some(63)
+        );
+        let name = object_name(now).unwrap_or_default();
+        assert!(name.starts_with("2026-11-23-06-36-02-534-"), "{name}");
+        assert_eq!(
+            name.len(),
+            "2026-11-23-06-36-02-534-56dd1bfb-4aec-4dd1-93aa-e6224b70a0af".len()
+        );
+    }
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        for _ in 0..1000 {
+            let uuid = uuid();
+            assert_eq!(uuid.len(), 36);
+            assert_eq!(&uuid[14..15], "4", "{uuid}");
+            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+    }
+}

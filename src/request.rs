@@ -1,0 +1,356 @@
+//! One invocation: its input, its options, their limits, and the submit.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, invoke_endpoint_async};
+use crate::codec::{Accept, CodecError};
+use crate::error::{Error, MaybeSubmitted, Result, ServiceError};
+use crate::limits;
+use crate::placement::{self, Placement, Upload};
+use crate::predictor::Target;
+use crate::response::AsyncInferenceResponse;
+use crate::uri::S3Uri;
+
+/// One request to an asynchronous endpoint, with every option of `InvokeEndpointAsync`.
+///
+/// Made by [`AsyncPredictor::request`](crate::AsyncPredictor::request) and
+/// [`request_at`](crate::AsyncPredictor::request_at). [`submit`](Self::submit) checks every option
+/// against the limits of the API's model before it sends anything.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = Session::builder().local(&endpoint).build()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let response = predictor
+///     .request("hello")
+///     .inference_id("job-7")
+///     .custom_attributes("tenant=a")
+///     .request_ttl(Duration::from_secs(3600))
+///     .invocation_timeout(Duration::from_secs(1200))
+///     .submit()?;
+/// assert_eq!(response.inference_id(), Some("job-7"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a request does nothing until it is submitted"]
+pub struct AsyncRequest<'v, D> {
+    target: Arc<Target>,
+    deserializer: D,
+    input: RequestInput<'v>,
+    placement: Placement,
+    upload: Upload<'v>,
+    inference_id: Option<Cow<'v, str>>,
+    custom_attributes: Option<Cow<'v, str>>,
+    content_type: Option<Cow<'v, str>>,
+    accept: Option<Cow<'v, str>>,
+    request_ttl: Option<Duration>,
+    invocation_timeout: Option<Duration>,
+    filename: Option<Cow<'v, str>>,
+    output_path_extension: Option<Cow<'v, str>>,
+}
+
+enum RequestInput<'v> {
+    /// A serializer's work, or why it failed.
+    Body(Result<Cow<'v, [u8]>, CodecError>),
+    At(S3Uri),
+}
+
+impl<'v, D: Accept> AsyncRequest<'v, D> {
+    pub(crate) fn with_body(
+        target: Arc<Target>,
+        deserializer: D,
+        body: Result<Cow<'v, [u8]>, CodecError>,
+        content_type: &str,
+    ) -> Self {
+        let mut request = Self::new(target, deserializer, RequestInput::Body(body));
+        request.content_type = Some(content_type.to_owned().into());
+        request
+    }
+
+    pub(crate) fn at(target: Arc<Target>, deserializer: D, input: S3Uri) -> Self {
+        Self::new(target, deserializer, RequestInput::At(input))
+    }
+
+    fn new(target: Arc<Target>, deserializer: D, input: RequestInput<'v>) -> Self {
+        let accept = Some(deserializer.accept().to_owned().into());
+        Self {
+            target,
+            deserializer,
+            input,
+            placement: Placement::default(),
+            upload: Upload::default(),
+            inference_id: None,
+            custom_attributes: None,
+            content_type: None,
+            accept,
+            request_ttl: None,
+            invocation_timeout: None,
+            filename: None,
+            output_path_extension: None,
+        }
+    }
+}
+
+impl<'v, D> AsyncRequest<'v, D> {
+    /// An id of the caller's, which comes back in the answer, in notifications and in the model's
+    /// request: 1 to 64 printable ASCII characters, the first not blank. Default: a random UUID, so
+    /// that a submit whose answer is lost can be looked for.
+    ///
+    /// It is not an idempotency token: the service runs two requests with one id twice.
+    pub fn inference_id(mut self, id: impl Into<Cow<'v, str>>) -> Self {
+        self.inference_id = Some(id.into());
+        self
+    }
+
+    /// Text that is handed to the model's container: at most 1024 visible ASCII characters.
+    /// Default: none.
+    pub fn custom_attributes(mut self, attributes: impl Into<Cow<'v, str>>) -> Self {
+        self.custom_attributes = Some(attributes.into());
+        self
+    }
+
+    /// The input's MIME type, at most 1024 ASCII characters; told to the model, and put on an
+    /// upload. Default: the serializer's; for an input that is in S3 already, none.
+    pub fn content_type(mut self, mime_type: impl Into<Cow<'v, str>>) -> Self {
+        self.content_type = Some(mime_type.into());
+        self
+    }
+
+    /// The MIME type that the model is asked for, at most 1024 ASCII characters. Default: the
+    /// deserializer's.
+    pub fn accept(mut self, mime_type: impl Into<Cow<'v, str>>) -> Self {
+        self.accept = Some(mime_type.into());
+        self
+    }
+
+    /// How long the request may stay in the queue, 60 s to 6 hours, in whole seconds. Default: the
+    /// service's, 6 hours.
+    pub fn request_ttl(mut self, ttl: Duration) -> Self {
+        self.request_ttl = Some(ttl);
+        self
+    }
+
+    /// How long the model may work on it, 1 s to 1 hour, in whole seconds. Default: the service's,
+    /// 15 minutes.
+    pub fn invocation_timeout(mut self, timeout: Duration) -> Self {
+        self.invocation_timeout = Some(timeout);
+        self
+    }
+
+    /// A name for the output object: 1 to 32 letters, digits, `-`, `_` and at most one `.`, the
+    /// first a letter or digit. How the service makes a key of it is not documented; the response
+    /// has the key that it chose. Default: the service's.
+    pub fn filename(mut self, name: impl Into<Cow<'v, str>>) -> Self {
+        self.filename = Some(name.into());
+        self
+    }
+
+    /// A path below the endpoint's output path: 1 to 512 letters, digits and ``!_.*'()/-``. Default:
+    /// none.
+    pub fn output_path_extension(mut self, extension: impl Into<Cow<'v, str>>) -> Self {
+        self.output_path_extension = Some(extension.into());
+        self
+    }
+
+    /// Sends the input in the request's body, whatever its size: more than 128,000 bytes is an
+    /// error. Default: in the body if it fits, through S3 otherwise.
+    pub fn inline(mut self) -> Self {
+        self.placement = Placement::Inline;
+        self
+    }
+
+    /// Uploads the input to S3, whatever its size.
+    pub fn via_s3(mut self) -> Self {
+        self.placement = Placement::S3;
+        self
+    }
+
+    /// Uploads the input to exactly this object, or, if the URI has no key or its key ends in `/`,
+    /// to a new one below it. Default: as the `SageMaker` Python SDK, a new object under
+    /// `{prefix}/async-endpoint-inputs/{endpoint}-{yymmdd-hhmm}/` in the session's
+    /// [default bucket](crate::Session::default_bucket).
+    pub fn upload_to(mut self, uri: S3Uri) -> Self {
+        self.placement = Placement::S3;
+        self.upload.destination = Some(uri);
+        self
+    }
+
+    /// Encrypts an upload with this KMS key (an id, alias or ARN) instead of the bucket's default.
+    pub fn upload_kms_key_id(mut self, key_id: impl Into<Cow<'v, str>>) -> Self {
+        self.upload.kms_key_id = Some(key_id.into());
+        self
+    }
+
+    /// Checks everything, uploads the input if it must, and submits it.
+    ///
+    /// - [`Error::InvalidInput`] names the value that breaks a limit; nothing was sent.
+    /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
+    /// - [`Error::MaybeSubmitted`]: the request went out and its answer was lost, or was a 5xx that
+    ///   leaves open what happened. It is never sent again by itself.
+    /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
+    ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
+    ///   provably had not happened.
+    pub fn submit(mut self) -> Result<AsyncInferenceResponse<D>> {
+        self.check()?;
+        let inference_id = match self.inference_id.take() {
+            Some(id) => id.into_owned(),
+            None => placement::uuid(),
+        };
+        let (body, location) = self.place()?;
+        let request = InvokeEndpointAsync {
+            endpoint_name: &self.target.endpoint_name,
+            input: match &location {
+                Some(uri) => Input::Location(uri),
+                None => Input::Body(&body),
+            },
+            inference_id: &inference_id,
+            headers: self.headers(),
+        };
+        let submitted = match invoke_endpoint_async(&self.target.session, &request) {
+            Ok(submitted) => submitted,
+            Err(error) if is_ambiguous(&error) => {
+                return Err(MaybeSubmitted {
+                    endpoint_name: self.target.endpoint_name.clone(),
+                    inference_id,
+                    input_location: location.map(|uri| uri.to_string()),
+                    cause: error,
+                }
+                .into());
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(AsyncInferenceResponse::submitted(
+            self.target,
+            self.deserializer,
+            submitted,
+            inference_id,
+            location,
+        ))
+    }
+
+    /// Every limit of the API's model.
+    fn check(&self) -> Result<()> {
+        limits::endpoint_name(&self.target.endpoint_name)?;
+        if let Some(id) = &self.inference_id {
+            limits::inference_id(id)?;
+        }
+        if let Some(attributes) = &self.custom_attributes {
+            limits::custom_attributes(attributes)?;
+        }
+        if let Some(content_type) = &self.content_type {
+            limits::mime_type("content type", content_type)?;
+        }
+        if let Some(accept) = &self.accept {
+            limits::mime_type("accept", accept)?;
+        }
+        if let Some(ttl) = self.request_ttl {
+            limits::seconds("request TTL", ttl, limits::REQUEST_TTL)?;
+        }
+        if let Some(timeout) = self.invocation_timeout {
+            limits::seconds("invocation timeout", timeout, limits::INVOCATION_TIMEOUT)?;
+        }
+        if let Some(name) = &self.filename {
+            limits::filename(name)?;
+        }
+        if let Some(extension) = &self.output_path_extension {
+            limits::output_path_extension(extension)?;
+        }
+        self.upload.check()?;
+        if let RequestInput::At(uri) = &self.input {
+            limits::input_location(uri)?;
+        }
+        Ok(())
+    }
+
+    /// The input's body, or where it lies.
+    fn place(&mut self) -> Result<(Cow<'v, [u8]>, Option<S3Uri>)> {
+        let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
+        let body = match input {
+            RequestInput::At(uri) => return Ok((Cow::Borrowed(&[]), Some(uri))),
+            RequestInput::Body(body) => body?,
+        };
+        if self.placement.is_inline(body.len())? {
+            return Ok((body, None));
+        }
+        let uri = placement::upload(
+            &self.target,
+            &self.upload,
+            self.content_type.as_deref(),
+            &body,
+        )?;
+        Ok((Cow::Borrowed(&[]), Some(uri)))
+    }
+
+    fn headers(&self) -> Vec<(&'static str, &'static str, Cow<'_, str>)> {
+        let texts = [
+            ("content-type", "content type", &self.content_type),
+            ("accept", "accept", &self.accept),
+            (
+                "custom-attributes",
+                "custom attributes",
+                &self.custom_attributes,
+            ),
+            ("filename", "filename", &self.filename),
+            (
+                "s3outputpathextension",
+                "output path extension",
+                &self.output_path_extension,
+            ),
+        ];
+        let durations = [
+            ("requestttlseconds", "request TTL", self.request_ttl),
+            (
+                "invocationtimeoutseconds",
+                "invocation timeout",
+                self.invocation_timeout,
+            ),
+        ];
+        let texts = texts.into_iter().filter_map(|(suffix, what, value)| {
+            Some((suffix, what, Cow::Borrowed(value.as_deref()?)))
+        });
+        let durations = durations.into_iter().filter_map(|(suffix, what, value)| {
+            Some((suffix, what, Cow::Owned(value?.as_secs().to_string())))
+        });
+        texts.chain(durations).collect()
+    }
+}
+
+/// Could the inference be running all the same? A refusal with 4xx, 429 or 503 did nothing; of
+/// another 5xx, or of a request that got no answer, nobody knows.
+fn is_ambiguous(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !transport.never_sent(),
+        Error::Service(fault) => leaves_open(fault),
+        _ => false,
+    }
+}
+
+fn leaves_open(fault: &ServiceError) -> bool {
+    fault.status() >= 500 && !crate::aws::retry::is_throttling(fault.status(), fault.code())
+}
+
+// Neither the input nor the custom attributes are shown.
+impl<D> fmt::Debug for AsyncRequest<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("AsyncRequest");
+        debug.field("endpoint_name", &self.target.endpoint_name);
+        match &self.input {
+            RequestInput::Body(Ok(body)) => debug.field("body_len", &body.len()),
+            RequestInput::Body(Err(error)) => debug.field("body", error),
+            RequestInput::At(uri) => debug.field("input", uri),
+        };
+        debug
+            .field("placement", &self.placement)
+            .field("inference_id", &self.inference_id)
+            .field("content_type", &self.content_type)
+            .field("accept", &self.accept)
+            .finish_non_exhaustive()
+    }
+}

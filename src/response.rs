@@ -1,0 +1,443 @@
+//! A submitted inference: where its outcome will be, and the wait for it.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::aws::Failed;
+use crate::aws::s3::{self, Object};
+use crate::aws::sagemaker_runtime::Submitted;
+use crate::codec::Deserializer;
+use crate::error::{
+    Error, ModelFailure, Observed, PollingTimeout, Result, ServiceError, TransportErrorKind,
+    WaitStopReason, WaitStopped,
+};
+use crate::predictor::{AsyncPredictor, Target};
+use crate::uri::S3Uri;
+use crate::waiter::{AccessDenied, WaitProgress, WaiterConfig};
+
+/// The most that is taken into memory: what the service allows as a payload.
+const MAX_RESULT_BYTES: u64 = 1 << 30;
+
+/// A submitted inference.
+///
+/// Dropping it stops nothing: the inference goes on, and [`new`](Self::new) with the same paths
+/// takes it up again.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+/// use std::time::Duration;
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = Session::builder().local(&endpoint).build()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let response = predictor.predict_async(&[1, 2, 3])?;
+///
+/// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+/// let answer: Vec<i32> = response.get_result(&waiter)?;
+/// assert_eq!(answer, [1, 2, 3]);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AsyncInferenceResponse<D> {
+    target: Arc<Target>,
+    deserializer: D,
+    output_path: S3Uri,
+    failure_path: Option<S3Uri>,
+    inference_id: Option<String>,
+    input_location: Option<S3Uri>,
+    outcome: Mutex<Option<Arc<Outcome>>>,
+}
+
+/// How an inference ended; kept, so that asking again asks nobody.
+enum Outcome {
+    Output(Object),
+    Failure(ModelFailure),
+}
+
+/// What one look at the objects found.
+enum Look {
+    Done(Outcome),
+    NotFound,
+    AccessDenied(Box<ServiceError>),
+}
+
+/// A wait in progress.
+struct Wait<'a> {
+    waiter: &'a WaiterConfig,
+    started: Duration,
+    /// On the monotonic clock.
+    deadline: Option<Duration>,
+    attempts: u32,
+    observed: Observed,
+    last_answer: Option<String>,
+    /// What the probe after a 403 found out.
+    may_list: Option<bool>,
+}
+
+impl<D> AsyncInferenceResponse<D> {
+    /// The response of an inference that was submitted elsewhere, by its output path and, if the
+    /// endpoint writes failures, its failure path. Asks nobody.
+    pub fn new<S>(
+        predictor: &AsyncPredictor<S, D>,
+        output_path: S3Uri,
+        failure_path: Option<S3Uri>,
+    ) -> Self
+    where
+        D: Clone,
+    {
+        Self {
+            target: predictor.target.clone(),
+            deserializer: predictor.deserializer.clone(),
+            output_path,
+            failure_path,
+            inference_id: None,
+            input_location: None,
+            outcome: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn submitted(
+        target: Arc<Target>,
+        deserializer: D,
+        submitted: Submitted,
+        inference_id: String,
+        input_location: Option<S3Uri>,
+    ) -> Self {
+        Self {
+            target,
+            deserializer,
+            output_path: submitted.output_location,
+            failure_path: submitted.failure_location,
+            inference_id: submitted.inference_id.or(Some(inference_id)),
+            input_location,
+            outcome: Mutex::new(None),
+        }
+    }
+
+    /// Reads the result in another format. What has been fetched is kept.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Text, WaiterConfig};
+    /// fn result_or_its_text(
+    ///     response: AsyncInferenceResponse<Json>,
+    /// ) -> Result<serde_json::Value, Error> {
+    ///     let waiter = WaiterConfig::default();
+    ///     match response.get_result(&waiter) {
+    ///         Err(Error::Codec(_)) => {
+    ///             let text: String = response.with_deserializer(Text::default()).get_result(&waiter)?;
+    ///             Ok(text.into())
+    ///         }
+    ///         outcome => outcome,
+    ///     }
+    /// }
+    /// ```
+    pub fn with_deserializer<D2>(self, deserializer: D2) -> AsyncInferenceResponse<D2> {
+        AsyncInferenceResponse {
+            target: self.target,
+            deserializer,
+            output_path: self.output_path,
+            failure_path: self.failure_path,
+            inference_id: self.inference_id,
+            input_location: self.input_location,
+            outcome: self.outcome,
+        }
+    }
+
+    /// Where the output is or will be.
+    pub fn output_path(&self) -> &S3Uri {
+        &self.output_path
+    }
+
+    /// Where a failure is or will be; absent if the endpoint has no `S3FailurePath`.
+    pub fn failure_path(&self) -> Option<&S3Uri> {
+        self.failure_path.as_ref()
+    }
+
+    /// The inference's id; absent if it was submitted elsewhere.
+    pub fn inference_id(&self) -> Option<&str> {
+        self.inference_id.as_deref()
+    }
+
+    /// Where the input lies in S3; absent if it went in the request's body or was submitted
+    /// elsewhere.
+    pub fn input_location(&self) -> Option<&S3Uri> {
+        self.input_location.as_ref()
+    }
+
+    /// The endpoint's name.
+    pub fn endpoint_name(&self) -> &str {
+        &self.target.endpoint_name
+    }
+
+    /// Waits for the result and reads it. Blocks; sleeps with [`std::thread::sleep`] between polls.
+    ///
+    /// A poll is a GET of the output and, if that is not there, of the failure object. The result
+    /// is kept: a second call asks nobody. At most 1 GiB, the service's limit, is taken into memory.
+    ///
+    /// - [`Error::Model`]: the failure object is there, whatever is in it. Where both are, the
+    ///   output counts.
+    /// - [`Error::PollingTimeout`]: neither came in time. Ask again to wait longer.
+    /// - [`Error::WaitStopped`]: by the cancel token or the progress callback.
+    /// - [`Error::Codec`]: the output is there and kept, and the deserializer cannot read it.
+    /// - [`Error::Service`]: S3 refused for good: the bucket does not exist, the credentials are
+    ///   unknown, or access is denied to one who may list (see [`AccessDenied`]).
+    /// - [`Error::Transport`]: only for what waiting does not mend, such as an untrusted
+    ///   certificate; polls that fail otherwise are counted, and the wait goes on.
+    /// - [`Error::Credentials`]: there are none.
+    pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
+    where
+        D: Deserializer<T>,
+    {
+        let outcome = match self.kept() {
+            Some(outcome) => outcome,
+            None => self.wait(waiter)?,
+        };
+        self.decode(&outcome)
+    }
+
+    /// Looks once and never waits: `None` if neither output nor failure is there.
+    ///
+    /// Errors as [`get_result`](Self::get_result), and [`Error::Service`] or [`Error::Transport`]
+    /// if the look itself fails.
+    pub fn try_get_result<T>(&self) -> Result<Option<T>>
+    where
+        D: Deserializer<T>,
+    {
+        if let Some(outcome) = self.kept() {
+            return self.decode(&outcome).map(Some);
+        }
+        match self.look(None)? {
+            Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
+            Look::NotFound => Ok(None),
+            Look::AccessDenied(error) => {
+                if s3::may_list(&self.target.session, &self.output_path, None)? {
+                    Err(Error::Service(error))
+                } else {
+                    Ok(None)
+                }
+            }
+        }
+    }
+
+    fn wait(&self, waiter: &WaiterConfig) -> Result<Arc<Outcome>> {
+        let clock = self.target.session.sys().clock();
+        let started = clock.monotonic();
+        let mut wait = Wait {
+            waiter,
+            started,
+            deadline: waiter.deadline().map(|deadline| started + deadline),
+            attempts: 0,
+            observed: Observed::default(),
+            last_answer: None,
+            may_list: None,
+        };
+        let mut wake = wait.clamp(started + waiter.initial_delay());
+        loop {
+            waiter.sleep_until(clock, wake);
+            if waiter.is_cancelled() {
+                return Err(self.stopped(&wait, WaitStopReason::Cancelled).into());
+            }
+            wait.attempts += 1;
+            if let Some(outcome) = self.poll(&mut wait)? {
+                return Ok(self.keep(outcome));
+            }
+            let now = clock.monotonic();
+            let next = waiter
+                .pause_after(wait.attempts)
+                .map(|pause| wait.clamp(now + pause))
+                .filter(|next| *next > now);
+            let progress = WaitProgress {
+                output_path: &self.output_path,
+                attempts: wait.attempts,
+                max_attempts: waiter.max_attempts(),
+                elapsed: now.saturating_sub(started),
+                observed: &wait.observed,
+                next_poll_in: next.map(|next| next - now),
+            };
+            if let ControlFlow::Break(()) = waiter.report(&progress) {
+                return Err(self.stopped(&wait, WaitStopReason::Progress).into());
+            }
+            match next {
+                Some(next) => wake = next,
+                None => return Err(self.timed_out(wait).into()),
+            }
+        }
+    }
+
+    /// One look, with what it found counted. An error ends the wait.
+    fn poll(&self, wait: &mut Wait<'_>) -> Result<Option<Outcome>> {
+        match self.look(wait.deadline) {
+            Ok(Look::Done(outcome)) => return Ok(Some(outcome)),
+            Ok(Look::NotFound) => {
+                wait.observed.not_found += 1;
+                wait.last_answer = Some("not found".into());
+            }
+            Ok(Look::AccessDenied(error)) => {
+                if self.denied_for_good(wait) {
+                    return Err(Error::Service(error));
+                }
+                wait.observed.access_denied += 1;
+                wait.last_answer = Some(error.to_string());
+            }
+            Err(error) if is_passing(&error) => {
+                wait.observed.failed += 1;
+                wait.last_answer = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    /// Whether a 403 ends the wait. A probe that fails finds out nothing; the next 403 tries again.
+    fn denied_for_good(&self, wait: &mut Wait<'_>) -> bool {
+        match wait.waiter.access_denied() {
+            AccessDenied::Pending => false,
+            AccessDenied::Fail => true,
+            AccessDenied::Probe => {
+                if wait.may_list.is_none() {
+                    wait.may_list =
+                        s3::may_list(&self.target.session, &self.output_path, wait.deadline).ok();
+                }
+                wait.may_list == Some(true)
+            }
+        }
+    }
+
+    /// The output, or the failure if there is no output.
+    fn look(&self, deadline: Option<Duration>) -> Result<Look> {
+        let output = self.look_at(&self.output_path, deadline)?;
+        let pending = match output {
+            Ok(object) => return Ok(Look::Done(Outcome::Output(object))),
+            Err(pending) => pending,
+        };
+        let Some(failure_path) = &self.failure_path else {
+            return Ok(pending);
+        };
+        let Ok(failure) = self.look_at(failure_path, deadline)? else {
+            return Ok(pending);
+        };
+        // Between the two looks both may have come: the output counts.
+        if let Ok(object) = self.look_at(&self.output_path, deadline)? {
+            return Ok(Look::Done(Outcome::Output(object)));
+        }
+        Ok(Look::Done(Outcome::Failure(ModelFailure {
+            endpoint_name: self.target.endpoint_name.clone(),
+            output_path: self.output_path.clone(),
+            failure_path: failure_path.clone(),
+            content_type: failure.content_type,
+            body: failure.body.into(),
+        })))
+    }
+
+    /// The object, or what its absence looks like.
+    fn look_at(&self, uri: &S3Uri, deadline: Option<Duration>) -> Result<Result<Object, Look>> {
+        let session = &self.target.session;
+        match s3::get_object(session, uri, deadline, MAX_RESULT_BYTES) {
+            Ok(object) => Ok(Ok(object)),
+            Err(Failed::Fault(fault)) => match (fault.error.status, fault.error.code()) {
+                (404, None | Some("NoSuchKey")) => Ok(Err(Look::NotFound)),
+                (403, None | Some("AccessDenied")) => {
+                    Ok(Err(Look::AccessDenied(Box::new(fault.error))))
+                }
+                _ => Err(fault.error.into()),
+            },
+            Err(Failed::Error(error)) => Err(error),
+        }
+    }
+
+    fn decode<T>(&self, outcome: &Outcome) -> Result<T>
+    where
+        D: Deserializer<T>,
+    {
+        match outcome {
+            Outcome::Output(object) => Ok(self
+                .deserializer
+                .deserialize(&object.body, object.content_type.as_deref())?),
+            Outcome::Failure(failure) => Err(failure.clone().into()),
+        }
+    }
+
+    fn kept(&self) -> Option<Arc<Outcome>> {
+        self.outcome
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
+        let outcome = Arc::new(outcome);
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        outcome
+    }
+
+    fn stopped(&self, wait: &Wait<'_>, reason: WaitStopReason) -> WaitStopped {
+        WaitStopped {
+            reason,
+            output_path: self.output_path.clone(),
+            attempts: wait.attempts,
+            elapsed: self.elapsed(wait),
+        }
+    }
+
+    fn timed_out(&self, wait: Wait<'_>) -> PollingTimeout {
+        PollingTimeout {
+            endpoint_name: self.target.endpoint_name.clone(),
+            output_path: self.output_path.clone(),
+            failure_path: self.failure_path.clone(),
+            attempts: wait.attempts,
+            elapsed: self.elapsed(&wait),
+            observed: wait.observed,
+            last_answer: wait.last_answer,
+        }
+    }
+
+    fn elapsed(&self, wait: &Wait<'_>) -> Duration {
+        let clock = self.target.session.sys().clock();
+        clock.monotonic().saturating_sub(wait.started)
+    }
+}
+
+/// Before the deadline, so much is kept for the last poll's answer.
+const LAST_POLL: Duration = Duration::from_secs(2);
+
+impl Wait<'_> {
+    /// The time of a poll that has to be answered before the deadline.
+    fn clamp(&self, wake: Duration) -> Duration {
+        match self.deadline {
+            None => wake,
+            Some(deadline) => {
+                let whole = deadline.saturating_sub(self.started);
+                wake.min(deadline.saturating_sub(LAST_POLL.min(whole / 10)))
+            }
+        }
+    }
+}
+
+/// Is it worth polling on after this error?
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !matches!(
+            transport.kind(),
+            TransportErrorKind::Tls | TransportErrorKind::TooLong
+        ),
+        Error::Service(fault) => {
+            fault.status() >= 500 || crate::aws::retry::is_throttling(fault.status(), fault.code())
+        }
+        _ => false,
+    }
+}
+
+impl<D> fmt::Debug for AsyncInferenceResponse<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncInferenceResponse")
+            .field("endpoint_name", &self.target.endpoint_name)
+            .field("inference_id", &self.inference_id)
+            .field("output_path", &self.output_path)
+            .field("failure_path", &self.failure_path)
+            .field("done", &self.kept().is_some())
+            .finish_non_exhaustive()
+    }
+}
