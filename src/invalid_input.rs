@@ -31,10 +31,11 @@ impl InvalidInput {
     /// `what` names the value, `limit` says what would be valid, `remedy` (may be empty) what to change.
     pub(crate) fn new(
         what: impl Into<Cow<'static, str>>,
-        value: &str,
+        value: impl AsRef<str>,
         limit: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
+        let value = value.as_ref();
         let mut kept: String = value.chars().take(SHOWN).collect();
         if kept.len() < value.len() {
             kept.push('…');

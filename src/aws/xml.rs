@@ -20,7 +20,7 @@ pub(crate) fn text_at(document: &[u8], path: &[&str]) -> Option<String> {
                     && matched == depth - 1
                     && path
                         .get(matched)
-                        .is_some_and(|step| start.local_name().as_ref() == step.as_bytes())
+                        .is_some_and(|step| start.local_name().as_ref() == *step)
                 {
                     matched += 1;
                     if matched == path.len() {
@@ -31,12 +31,12 @@ pub(crate) fn text_at(document: &[u8], path: &[&str]) -> Option<String> {
             }
             Event::Text(part) => {
                 if let Some(text) = &mut text {
-                    text.push_str(&part.decode().ok()?);
+                    text.push_str(&part);
                 }
             }
             Event::CData(part) => {
                 if let Some(text) = &mut text {
-                    text.push_str(&part.decode().ok()?);
+                    text.push_str(&part);
                 }
             }
             Event::GeneralRef(reference) => {
@@ -61,8 +61,7 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<String> {
     if let Some(character) = reference.resolve_char_ref().ok()? {
         return Some(character.to_string());
     }
-    let name = reference.decode().ok()?;
-    quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
+    quick_xml::escape::resolve_predefined_entity(reference).map(str::to_owned)
 }
 
 #[cfg(test)]
