@@ -163,7 +163,7 @@ impl AsyncInferenceConfig {
         {
             return Err(InvalidInput::new(
                 "max concurrent invocations per instance",
-                &count.to_string(),
+                count.to_string(),
                 "1 to 1000",
                 "leave it out to let SageMaker choose",
             ));
@@ -229,7 +229,7 @@ impl NotificationConfig {
         match self.include_inference_response_in() {
             Some(topics) if topics.len() > 2 => Err(InvalidInput::new(
                 "include inference response in",
-                &format!("{} topics", topics.len()),
+                format!("{} topics", topics.len()),
                 "at most 2 kinds of topic",
                 "name each kind once",
             )),

@@ -124,7 +124,7 @@ fn folder_name(endpoint_name: &str, now: OffsetDateTime) -> Result<String> {
         .format(format_description!(
             "[year repr:last_two][month][day]-[hour][minute]"
         ))
-        .map_err(unnamable)?;
+        .map_err(|error| unnamable(&error))?;
     let room = 63 - time.len() - 1;
     let name: String = endpoint_name.chars().take(room).collect();
     Ok(format!("{name}-{time}"))
@@ -136,11 +136,11 @@ fn object_name(now: OffsetDateTime) -> Result<String> {
         .format(format_description!(
             "[year]-[month]-[day]-[hour]-[minute]-[second]-[subsecond digits:3]"
         ))
-        .map_err(unnamable)?;
+        .map_err(|error| unnamable(&error))?;
     Ok(format!("{time}-{}", uuid()))
 }
 
-fn unnamable(error: time::error::Format) -> Error {
+fn unnamable(error: &time::error::Format) -> Error {
     crate::error::ConfigError::new(
         "clock",
         format!("its time cannot be written ({error})"),

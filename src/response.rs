@@ -255,7 +255,7 @@ impl<D> AsyncInferenceResponse<D> {
                 max_attempts: waiter.max_attempts(),
                 elapsed: now.saturating_sub(started),
                 observed: &wait.observed,
-                next_poll_in: next.map(|next| next - now),
+                next_poll_in: next.map(|next| next.saturating_sub(now)),
             };
             if let ControlFlow::Break(()) = waiter.report(&progress) {
                 return Err(self.stopped(&wait, WaitStopReason::Progress).into());

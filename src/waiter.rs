@@ -290,7 +290,7 @@ pub struct WaiterConfigBuilder {
 
 const MAX_ATTEMPTS: u32 = 10_000_000;
 const MIN_DELAY: Duration = Duration::from_millis(1);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 impl WaiterConfigBuilder {
     /// Polls at most, 1 to 10,000,000. Default: 60.

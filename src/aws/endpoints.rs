@@ -93,20 +93,14 @@ impl Endpoints {
     ) -> Result<Uri, ConfigError> {
         let key = utf8_percent_encode(key, KEY);
         let question = if query.is_empty() { "" } else { "?" };
-        let url = match self.custom(Service::S3) {
-            Some(base) => {
-                let base = base.trim_end_matches('/');
-                format!("{base}/{bucket}/{key}{question}{query}")
-            }
-            None => {
-                let host = host(Service::S3, region);
-                if bucket.contains('.') {
-                    // A wildcard certificate covers one label only.
-                    format!("https://{host}/{bucket}/{key}{question}{query}")
-                } else {
-                    format!("https://{bucket}.{host}/{key}{question}{query}")
-                }
-            }
+        let object = format!("{key}{question}{query}");
+        let url = if let Some(base) = self.custom(Service::S3) {
+            format!("{}/{bucket}/{object}", base.trim_end_matches('/'))
+        } else if bucket.contains('.') {
+            // A wildcard certificate covers one label only.
+            format!("https://{}/{bucket}/{object}", host(Service::S3, region))
+        } else {
+            format!("https://{bucket}.{}/{object}", host(Service::S3, region))
         };
         parse(&url)
     }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::sys::Sys;
 
 /// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
-const TOLERATED_SKEW: Duration = Duration::from_secs(4 * 60);
+const TOLERATED_SKEW: Duration = Duration::from_mins(4);
 
 /// What all requests of a session share.
 #[derive(Debug)]

@@ -78,8 +78,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
-            read: Duration::from_secs(60),
-            write: Duration::from_secs(60),
+            read: Duration::from_mins(1),
+            write: Duration::from_mins(1),
         }
     }
 }
@@ -313,7 +313,7 @@ struct CachingResolver {
     known: Mutex<HashMap<String, (Duration, ResolvedSocketAddrs)>>,
 }
 
-const ADDRESS_LIFETIME: Duration = Duration::from_secs(60);
+const ADDRESS_LIFETIME: Duration = Duration::from_mins(1);
 const MAX_KNOWN_HOSTS: usize = 1000;
 
 impl fmt::Debug for CachingResolver {
