@@ -1,1 +1,259 @@
 //! An asynchronous endpoint on this machine.
+//!
+//! [`LocalEndpoint`] listens on a free loopback port and answers as Amazon does: S3 (objects,
+//! `ListObjectsV2`, multipart uploads), SageMaker's `InvokeEndpointAsync` with a queue and workers
+//! behind it, and STS's `GetCallerIdentity`. The model is a closure, or a container that speaks
+//! SageMaker's `/ping` and `/invocations`. It starts in a few milliseconds, needs no runtime and no
+//! account, and keeps everything in memory until it is dropped.
+//!
+//! It is there for **your** tests as much as for this crate's own: point whatever speaks to AWS at
+//! [`url`](LocalEndpoint::url) (or set the variables of
+//! [`environment`](LocalEndpoint::environment) for a child process), script what goes wrong with
+//! [`Fault`]s, and look at what was sent with [`requests`](LocalEndpoint::requests) and
+//! [`jobs`](LocalEndpoint::jobs).
+//!
+//! ```
+//! use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
+//!
+//! let endpoint = LocalEndpoint::builder()
+//!     .endpoint_name("upper-case")
+//!     .model(|request| match std::str::from_utf8(&request.body) {
+//!         Ok(text) => ModelResponse::ok(text.to_uppercase()).with_content_type("text/plain"),
+//!         Err(_) => ModelResponse::failure(400, "not a text"),
+//!     })
+//!     .start()?;
+//! println!("export AWS_ENDPOINT_URL={}", endpoint.url());
+//!
+//! // A door that needs no client.
+//! endpoint.put_object(endpoint.bucket(), "inputs/a b+ü.txt", "hello");
+//! assert_eq!(endpoint.objects(endpoint.bucket()), ["inputs/a b+ü.txt"]);
+//!
+//! // The next two submissions are throttled.
+//! endpoint.fault(Fault::on(Operation::InvokeEndpointAsync).times(2).throttle());
+//! # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+//! ```
+//!
+//! # What it checks
+//!
+//! Every request must be signed (Signature Version 4, in the `Authorization` header) with the
+//! endpoint's [credentials](LocalEndpointBuilder::credentials) for its
+//! [region](LocalEndpointBuilder::region), by a clock not far from the endpoint's (15 minutes for
+//! S3, 5 for the others), over the payload that arrived. What is wrong is refused with the status,
+//! code and wording of the service asked. Limits of `InvokeEndpointAsync` are those of its
+//! published model.
+//!
+//! # What differs from the service
+//!
+//! - Plain HTTP on the loopback interface, for one caller with one key pair. There are no policies
+//!   but [`list_allowed`](LocalEndpointBuilder::list_allowed).
+//! - Objects are held in memory: at most 1 GiB each.
+//! - S3 buckets are addressed by path, or by a `Host` that begins with the bucket's name. Query
+//!   signatures (presigned URLs), `aws-chunked` bodies, copies, versions, tags, ACLs and checksum
+//!   headers are not understood: the former are refused, checksum headers and `Content-MD5` are
+//!   passed over.
+//! - Where AWS does not document something, this is a choice: an output goes to
+//!   `{S3OutputPath}/{S3OutputPathExtension}/{Filename or a UUID.out}`, a failure to
+//!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.
+//! - A closure that takes longer than its invocation timeout is not interrupted: its result is
+//!   replaced by a failure once it is there.
+//! - No SNS notifications, no scaling: the number of
+//!   [instances](LocalEndpointBuilder::instances) is fixed.
+//!
+//! # When it stops
+//!
+//! Dropping the endpoint closes its port and its connections and ends its threads, within a tenth
+//! of a second. Model code that still runs then is left to itself; its result is lost.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+mod answer;
+mod builder;
+mod dates;
+mod fault;
+mod http1;
+mod invoke;
+mod listing;
+mod location;
+mod model;
+mod multipart;
+mod operation;
+mod queue;
+mod record;
+mod refused;
+mod s3;
+mod server;
+mod signature;
+mod store;
+mod sts;
+mod sync;
+mod xml;
+
+pub use builder::{LocalEndpointBuilder, LocalError};
+pub use fault::Fault;
+pub use model::{ModelRequest, ModelResponse};
+pub use operation::Operation;
+pub use queue::{JobRecord, JobState};
+pub use record::RecordedRequest;
+pub use store::StoredObject;
+
+use builder::Config;
+use server::Shared;
+
+/// A running endpoint; dropping it stops it. See the [module](self).
+#[derive(Debug)]
+pub struct LocalEndpoint {
+    address: SocketAddr,
+    url: String,
+    shared: Arc<Shared>,
+}
+
+impl LocalEndpoint {
+    /// Sets an endpoint up. Everything has a default.
+    pub fn builder() -> LocalEndpointBuilder {
+        LocalEndpointBuilder::new()
+    }
+
+    fn start(config: Config) -> Result<Self, LocalError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(config));
+        server::listen(&shared, listener)?;
+        Ok(Self {
+            address,
+            url: format!("http://{address}"),
+            shared,
+        })
+    }
+
+    /// `http://127.0.0.1:{port}`, for all three services.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `EndpointName`.
+    pub fn name(&self) -> &str {
+        &self.shared.config.endpoint_name
+    }
+
+    /// The bucket that is there from the start.
+    pub fn bucket(&self) -> &str {
+        &self.shared.config.bucket
+    }
+
+    /// The region that requests must be signed for.
+    pub fn region(&self) -> &str {
+        &self.shared.config.region
+    }
+
+    /// The account that owns everything.
+    pub fn account_id(&self) -> &str {
+        &self.shared.config.account
+    }
+
+    /// The access key that requests must be signed with.
+    pub fn access_key(&self) -> &str {
+        &self.shared.config.access_key
+    }
+
+    /// The secret key that requests must be signed with.
+    pub fn secret_key(&self) -> &str {
+        &self.shared.config.secret_key
+    }
+
+    /// The session token that requests must carry, if there is one.
+    pub fn session_token(&self) -> Option<&str> {
+        self.shared.config.session_token.as_deref()
+    }
+
+    /// Variables under which AWS tools and this crate find the endpoint. They hold the secret key.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut variables = vec![
+            ("AWS_ENDPOINT_URL", self.url()),
+            ("AWS_REGION", self.region()),
+            ("AWS_DEFAULT_REGION", self.region()),
+            ("AWS_ACCESS_KEY_ID", self.access_key()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret_key()),
+        ];
+        if let Some(token) = self.session_token() {
+            variables.push(("AWS_SESSION_TOKEN", token));
+        }
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// Puts an object past the wire; a bucket that is not there is created.
+    pub fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
+        let now = self.shared.config.clock.now();
+        let object = StoredObject::new(Arc::new(body.into()), Vec::new(), now);
+        self.shared.store.put(bucket, key, object);
+    }
+
+    /// An object, past the wire.
+    pub fn get_object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
+        self.shared.store.get(bucket, key)
+    }
+
+    /// All keys of a bucket, in order; none if there is no such bucket.
+    pub fn objects(&self, bucket: &str) -> Vec<String> {
+        self.shared
+            .store
+            .with_bucket(bucket, |bucket| bucket.objects.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// The keys of multipart uploads that were neither completed nor aborted.
+    pub fn multipart_uploads(&self, bucket: &str) -> Vec<String> {
+        self.shared
+            .store
+            .with_bucket(bucket, |bucket| {
+                let uploads = bucket.uploads.values();
+                uploads.map(|upload| upload.key.clone()).collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// The requests that came in and were dealt with, in that order; the latest 10,000.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.log.all()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared.log.clear();
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections()
+    }
+
+    /// The invocations that were accepted, in that order; the latest 10,000.
+    pub fn jobs(&self) -> Vec<JobRecord> {
+        self.shared.queue.records()
+    }
+
+    /// Waits until no job waits or runs; false if `timeout` (of real time) passes first.
+    pub fn wait_until_idle(&self, timeout: Duration) -> bool {
+        self.shared.queue.wait_idle(timeout)
+    }
+
+    /// Scripts a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.shared.faults.add(fault);
+    }
+
+    /// Forgets the faults that were scripted and have not struck.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+}
+
+impl Drop for LocalEndpoint {
+    fn drop(&mut self) {
+        self.shared.stop(self.address);
+    }
+}

@@ -1,0 +1,170 @@
+//! Answers, and refusals in the wording of the service that is asked.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+use super::operation::Service;
+use super::xml::Xml;
+
+/// What goes back over the wire, but for the headers that every answer carries.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Arc<Vec<u8>>,
+    /// The part of `body` that is sent.
+    pub(super) range: std::ops::Range<usize>,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, body: impl Into<Arc<Vec<u8>>>) -> Self {
+        let body = body.into();
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            range: 0..body.len(),
+            body,
+        }
+    }
+
+    pub(super) fn empty(status: u16) -> Self {
+        Self::new(status, Vec::new())
+    }
+
+    pub(super) fn xml(status: u16, xml: Xml) -> Self {
+        Self::new(status, xml.into_bytes()).header("content-type", "application/xml")
+    }
+
+    /// Adds a header; one that HTTP cannot carry is left out.
+    pub(super) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value.as_ref()),
+        ) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        self.body.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+/// An error as the service would answer it.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: String,
+    pub(super) message: String,
+    /// Further elements of an S3 error.
+    details: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            details: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// What SageMaker says about a value that breaks its rules.
+    pub(super) fn validation(message: impl Into<String>) -> Self {
+        Self::new(400, "ValidationError", message)
+    }
+
+    pub(super) fn access_denied() -> Self {
+        Self::new(403, "AccessDenied", "Access Denied")
+    }
+
+    pub(super) fn not_implemented() -> Self {
+        Self::new(
+            501,
+            "NotImplemented",
+            "A header or query you provided implies functionality that is not implemented.",
+        )
+    }
+
+    /// Adds an element to an S3 error.
+    pub(super) fn detail(mut self, element: &'static str, text: impl Into<String>) -> Self {
+        self.details.push((element, text.into()));
+        self
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The answer in the service's own form.
+    pub(super) fn into_answer(self, service: Service, request_id: &str) -> Answer {
+        let mut answer = match service {
+            Service::S3 => self.s3(request_id),
+            Service::SageMaker => self.sagemaker(),
+            Service::Sts => self.sts(request_id),
+        };
+        for (name, value) in &self.headers {
+            answer = answer.header(name, value);
+        }
+        answer
+    }
+
+    fn s3(&self, request_id: &str) -> Answer {
+        if self.status == 304 {
+            return Answer::empty(304);
+        }
+        let mut xml = Xml::document();
+        xml.element("Error", None, |xml| {
+            xml.text("Code", &self.code).text("Message", &self.message);
+            for (element, text) in &self.details {
+                xml.text(element, text);
+            }
+            xml.text("RequestId", request_id)
+                .text("HostId", &host_id(request_id));
+        });
+        Answer::xml(self.status, xml)
+    }
+
+    fn sagemaker(&self) -> Answer {
+        // The gateway before SageMaker spells it `message`, the service itself `Message`.
+        let name = if self.code == "ValidationError" {
+            "Message"
+        } else {
+            "message"
+        };
+        let body = serde_json::json!({ name: self.message }).to_string();
+        Answer::new(self.status, body.into_bytes())
+            .header(CONTENT_TYPE.as_str(), "application/json")
+            .header("x-amzn-errortype", &self.code)
+    }
+
+    fn sts(&self, request_id: &str) -> Answer {
+        let fault = if self.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        let mut xml = Xml::bare();
+        let namespace = Some(super::sts::NAMESPACE);
+        xml.element("ErrorResponse", namespace, |xml| {
+            xml.element("Error", None, |xml| {
+                xml.text("Type", fault)
+                    .text("Code", &self.code)
+                    .text("Message", &self.message);
+            });
+            xml.text("RequestId", request_id);
+        });
+        Answer::new(self.status, xml.into_bytes()).header("content-type", "text/xml")
+    }
+}
+
+/// S3 sends a second id along, of the machine that answered.
+pub(super) fn host_id(request_id: &str) -> String {
+    format!("{request_id}/local")
+}

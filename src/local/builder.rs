@@ -1,0 +1,300 @@
+//! How a local endpoint is set up.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::LocalEndpoint;
+use super::location::Location;
+use super::model::{Container, Model, ModelRequest, ModelResponse};
+use crate::sys::{Clock, SystemClock};
+
+/// Keys from AWS's documentation, which no account has.
+const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// Why a local endpoint did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// No port could be listened on, or no thread started.
+    #[error("the local endpoint cannot listen on the loopback interface: {0}")]
+    Listen(#[from] io::Error),
+    /// A setting that cannot be.
+    #[error("the local endpoint cannot be set up: {0}")]
+    Setting(String),
+    /// The container did not become ready.
+    #[error("the container at {url} was not ready within {seconds} s: {seen} from /ping")]
+    #[non_exhaustive]
+    Container {
+        /// Its address.
+        url: String,
+        /// How long it had.
+        seconds: u64,
+        /// What the last `/ping` answered.
+        seen: String,
+    },
+}
+
+/// What a running endpoint goes by.
+pub(super) struct Config {
+    pub(super) endpoint_name: String,
+    pub(super) bucket: String,
+    pub(super) region: String,
+    pub(super) account: String,
+    pub(super) access_key: String,
+    pub(super) secret_key: String,
+    pub(super) session_token: Option<String>,
+    pub(super) output: Location,
+    pub(super) failure: Option<Location>,
+    pub(super) workers: usize,
+    pub(super) list_allowed: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) model: Model,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("endpoint_name", &self.endpoint_name)
+            .field("bucket", &self.bucket)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Behind {
+    Model(Model),
+    Container(String),
+}
+
+enum FailurePath {
+    Default,
+    At(String),
+    None,
+}
+
+/// Sets up a [`LocalEndpoint`].
+#[must_use = "call `start`"]
+pub struct LocalEndpointBuilder {
+    endpoint_name: String,
+    bucket: Option<String>,
+    region: String,
+    account: String,
+    access_key: String,
+    secret_key: String,
+    session_token: Option<String>,
+    behind: Behind,
+    container_timeout: Duration,
+    output_path: Option<String>,
+    failure_path: FailurePath,
+    instances: usize,
+    max_concurrent: usize,
+    list_allowed: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for LocalEndpointBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalEndpointBuilder")
+            .field("endpoint_name", &self.endpoint_name)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LocalEndpointBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            endpoint_name: "local-endpoint".to_owned(),
+            bucket: None,
+            region: "us-east-1".to_owned(),
+            account: "123456789012".to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+            session_token: None,
+            behind: Behind::Model(Model::echo()),
+            container_timeout: Duration::from_secs(30),
+            output_path: None,
+            failure_path: FailurePath::Default,
+            instances: 1,
+            max_concurrent: 4,
+            list_allowed: true,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// `EndpointName`; `local-endpoint` by default.
+    pub fn endpoint_name(mut self, name: impl Into<String>) -> Self {
+        self.endpoint_name = name.into();
+        self
+    }
+
+    /// The bucket that is there from the start; `sagemaker-{region}-{account}` by default, the one
+    /// that clients take by default.
+    pub fn bucket(mut self, bucket: impl Into<String>) -> Self {
+        self.bucket = Some(bucket.into());
+        self
+    }
+
+    /// The region that requests must be signed for; `us-east-1` by default.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// The account that owns everything; `123456789012` by default.
+    pub fn account_id(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// The credentials that requests must be signed with. By default the example keys of AWS's
+    /// documentation.
+    pub fn credentials(
+        mut self,
+        access_key: impl Into<String>,
+        secret_key: impl Into<String>,
+    ) -> Self {
+        self.access_key = access_key.into();
+        self.secret_key = secret_key.into();
+        self
+    }
+
+    /// Makes the credentials temporary ones: every request must carry this token.
+    pub fn session_token(mut self, token: impl Into<String>) -> Self {
+        self.session_token = Some(token.into());
+        self
+    }
+
+    /// The model; by default it gives back what it got. If it panics, that job fails.
+    pub fn model(
+        mut self,
+        model: impl Fn(&ModelRequest) -> ModelResponse + Send + Sync + 'static,
+    ) -> Self {
+        self.behind = Behind::Model(Model::Closure(Box::new(model)));
+        self
+    }
+
+    /// A container as the model, at `http://127.0.0.1:8080` or the like, that speaks SageMaker's
+    /// `GET /ping` and `POST /invocations`. [`start`](Self::start) waits until it is ready.
+    pub fn container(mut self, url: impl Into<String>) -> Self {
+        self.behind = Behind::Container(url.into());
+        self
+    }
+
+    /// How long [`start`](Self::start) waits for the container; 30 s by default.
+    pub fn container_timeout(mut self, timeout: Duration) -> Self {
+        self.container_timeout = timeout;
+        self
+    }
+
+    /// `S3OutputPath`; `s3://{bucket}/async-output` by default.
+    pub fn output_path(mut self, path: impl Into<String>) -> Self {
+        self.output_path = Some(path.into());
+        self
+    }
+
+    /// `S3FailurePath`; `s3://{bucket}/async-failures` by default, none for `None`.
+    pub fn failure_path<P: Into<String>>(mut self, path: Option<P>) -> Self {
+        self.failure_path = match path {
+            Some(path) => FailurePath::At(path.into()),
+            None => FailurePath::None,
+        };
+        self
+    }
+
+    /// An endpoint without `S3FailurePath`: answers carry no `FailureLocation`, and a failure
+    /// leaves no object.
+    pub fn no_failure_path(mut self) -> Self {
+        self.failure_path = FailurePath::None;
+        self
+    }
+
+    /// How many instances the endpoint has; 1 by default. With 0 it is scaled to zero: jobs stay
+    /// in the queue.
+    pub fn instances(mut self, instances: usize) -> Self {
+        self.instances = instances;
+        self
+    }
+
+    /// `MaxConcurrentInvocationsPerInstance`; 4 by default.
+    pub fn max_concurrent_invocations_per_instance(mut self, max: usize) -> Self {
+        self.max_concurrent = max;
+        self
+    }
+
+    /// Whether the caller has `s3:ListBucket`; without it a missing key is 403 `AccessDenied`
+    /// instead of 404 `NoSuchKey`, on HEAD without a body. True by default.
+    pub fn list_allowed(mut self, allowed: bool) -> Self {
+        self.list_allowed = allowed;
+        self
+    }
+
+    /// The clock of signatures, of dates and of a job's time to live. Scripted delays and the
+    /// timeouts of connections go by real time.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Starts to listen on a free loopback port.
+    pub fn start(self) -> Result<LocalEndpoint, LocalError> {
+        let container_timeout = self.container_timeout;
+        let config = self.into_config()?;
+        if let Model::Container(container) = &config.model {
+            container.wait_ready(container_timeout)?;
+        }
+        LocalEndpoint::start(config)
+    }
+
+    fn into_config(self) -> Result<Config, LocalError> {
+        let bucket = self
+            .bucket
+            .unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account));
+        let in_bucket = |prefix: &str| Location {
+            bucket: bucket.clone(),
+            key: prefix.to_owned(),
+        };
+        if !(1..=1000).contains(&self.max_concurrent) {
+            return Err(LocalError::Setting(
+                "MaxConcurrentInvocationsPerInstance must be between 1 and 1000".to_owned(),
+            ));
+        }
+        Ok(Config {
+            output: match self.output_path {
+                Some(path) => s3_path(&path)?,
+                None => in_bucket("async-output"),
+            },
+            failure: match self.failure_path {
+                FailurePath::Default => Some(in_bucket("async-failures")),
+                FailurePath::At(path) => Some(s3_path(&path)?),
+                FailurePath::None => None,
+            },
+            model: match self.behind {
+                Behind::Model(model) => model,
+                Behind::Container(url) => Model::Container(Container::new(&url)),
+            },
+            bucket,
+            endpoint_name: self.endpoint_name,
+            region: self.region,
+            account: self.account,
+            access_key: self.access_key,
+            secret_key: self.secret_key,
+            session_token: self.session_token,
+            workers: self.instances.saturating_mul(self.max_concurrent),
+            list_allowed: self.list_allowed,
+            clock: self.clock,
+        })
+    }
+}
+
+fn s3_path(path: &str) -> Result<Location, LocalError> {
+    path.starts_with("s3://")
+        .then(|| Location::parse(path))
+        .flatten()
+        .ok_or_else(|| {
+            LocalError::Setting(format!("{path:?} is not of the form s3://bucket/prefix"))
+        })
+}

@@ -1,0 +1,43 @@
+//! The three forms in which these services write a time.
+
+use std::time::SystemTime;
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+const HTTP: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+const AMZ: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day]T[hour][minute][second]Z");
+const ISO: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
+
+fn format(time: SystemTime, format: &[BorrowedFormatItem<'_>]) -> String {
+    // These formats have no part that a date could lack.
+    OffsetDateTime::from(time)
+        .format(format)
+        .unwrap_or_default()
+}
+
+/// `Wed, 21 Oct 2015 07:28:00 GMT`
+pub(super) fn http_date(time: SystemTime) -> String {
+    format(time, HTTP)
+}
+
+/// `20151021T072800Z`
+pub(super) fn amz(time: SystemTime) -> String {
+    format(time, AMZ)
+}
+
+/// `2015-10-21T07:28:00.000Z`
+pub(super) fn iso(time: SystemTime) -> String {
+    format(time, ISO)
+}
+
+/// Reads `20151021T072800Z`.
+pub(super) fn parse_amz(text: &str) -> Option<SystemTime> {
+    let time = PrimitiveDateTime::parse(text, AMZ).ok()?;
+    Some(time.assume_utc().into())
+}

@@ -1,0 +1,291 @@
+//! HTTP/1.1 on one connection: requests in, answers out.
+//!
+//! `ureq-proto` frames the requests. Answers are written here, because a scripted fault needs the
+//! wire to itself: a body cut short is no valid HTTP.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::{Method, Request, StatusCode, Version};
+use ureq_proto::server::state::{RecvBody, RecvRequest};
+use ureq_proto::server::{RecvRequestResult, Reply};
+
+use super::answer::Answer;
+use crate::sys::{Clock, SystemClock};
+
+/// How long a connection may be idle. Longer than the longest pause between two polls.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long a request may take to arrive once it has begun, the body apart.
+const SLOW_HEAD: Duration = Duration::from_secs(30);
+/// How long any single read of a body, or write of an answer, may take.
+const SLOW_READ: Duration = Duration::from_secs(30);
+/// How long the rest of a refused body is read, so that the client gets to see the answer.
+const LINGER: Duration = Duration::from_secs(2);
+const MAX_HEAD: usize = 64 * 1024;
+const CHUNK: usize = 64 * 1024;
+
+/// The head of a request, the path and the query as they came over the wire.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    keep_alive: bool,
+}
+
+impl Head {
+    fn of(request: Request<()>) -> Self {
+        let (parts, ()) = request.into_parts();
+        let says = |word: &str| {
+            parts.headers.get_all(CONNECTION).iter().any(|value| {
+                value.to_str().is_ok_and(|value| {
+                    value
+                        .split(',')
+                        .any(|option| option.trim().eq_ignore_ascii_case(word))
+                })
+            })
+        };
+        let keep_alive = if parts.version == Version::HTTP_11 {
+            !says("close")
+        } else {
+            says("keep-alive")
+        };
+        Self {
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            method: parts.method,
+            headers: parts.headers,
+            keep_alive,
+        }
+    }
+
+    /// The value of a header, if it is there and UTF-8.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
+    }
+}
+
+/// The body of a request, or why there is none.
+#[derive(Debug)]
+pub(super) enum Body {
+    Whole(Vec<u8>),
+    /// More than the limit; the rest was left unread.
+    TooLarge,
+    /// Neither a length nor chunks announced where one of them must be.
+    NoLength,
+}
+
+/// What came next on a connection.
+#[derive(Debug)]
+pub(super) enum Received {
+    Request(Head, Body),
+    /// The client went away, or was idle or slow for too long.
+    Closed,
+    /// Not HTTP, or too long a head: answer with this status and close.
+    Malformed(u16),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    /// What was read and not yet used.
+    input: Vec<u8>,
+    keep_alive: bool,
+    unread_body: bool,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(SLOW_READ))?;
+        Ok(Self {
+            stream,
+            input: Vec::new(),
+            keep_alive: true,
+            unread_body: false,
+        })
+    }
+
+    /// Reads the next request. `limit` says how long its body may be.
+    pub(super) fn receive(&mut self, limit: impl FnOnce(&Head) -> usize) -> io::Result<Received> {
+        let mut reply = Reply::new().map_err(io::Error::other)?;
+        // GET and DELETE may carry a body too: the announced length alone decides.
+        reply.force_recv_body();
+        let request = match self.receive_head(&mut reply)? {
+            Ok(Some(request)) => request,
+            Ok(None) => return Ok(Received::Closed),
+            Err(status) => return Ok(Received::Malformed(status)),
+        };
+        let head = Head::of(request);
+        self.keep_alive = head.keep_alive;
+        let body = self.receive_body(reply, &head, limit(&head))?;
+        self.unread_body = !matches!(body, Body::Whole(_));
+        Ok(Received::Request(head, body))
+    }
+
+    fn receive_head(
+        &mut self,
+        reply: &mut Reply<RecvRequest>,
+    ) -> io::Result<Result<Option<Request<()>>, u16>> {
+        let mut begun = None;
+        loop {
+            if !self.input.is_empty() {
+                match reply.try_request(&self.input) {
+                    Ok((used, Some(request))) => {
+                        self.input.drain(..used);
+                        return Ok(Ok(Some(request)));
+                    }
+                    Ok((_, None)) if self.input.len() > MAX_HEAD => return Ok(Err(431)),
+                    Ok((_, None)) => {}
+                    Err(_) => return Ok(Err(400)),
+                }
+                let now = SystemClock.monotonic();
+                if now.saturating_sub(*begun.get_or_insert(now)) > SLOW_HEAD {
+                    return Ok(Ok(None));
+                }
+            }
+            let timeout = if begun.is_some() { SLOW_HEAD } else { IDLE };
+            if self.fill(timeout)? == 0 {
+                return Ok(Ok(None));
+            }
+        }
+    }
+
+    fn receive_body(
+        &mut self,
+        reply: Reply<RecvRequest>,
+        head: &Head,
+        limit: usize,
+    ) -> io::Result<Body> {
+        let length = head.text(CONTENT_LENGTH.as_str());
+        let announced = length.and_then(|length| length.trim().parse::<u64>().ok());
+        if matches!(head.method, Method::POST | Method::PUT)
+            && length.is_none()
+            && !head.headers.contains_key(TRANSFER_ENCODING)
+        {
+            return Ok(Body::NoLength);
+        }
+        // Before a `100 Continue`: a refused body is then never sent.
+        if announced.is_some_and(|announced| announced > limit as u64) {
+            return Ok(Body::TooLarge);
+        }
+        match reply.proceed() {
+            Some(RecvRequestResult::RecvBody(reply)) => self.read_body(reply, limit),
+            Some(RecvRequestResult::Send100(reply)) => {
+                let mut line = [0; 64];
+                let (used, reply) = reply.accept(&mut line).map_err(io::Error::other)?;
+                self.stream.write_all(&line[..used])?;
+                self.read_body(reply, limit)
+            }
+            Some(RecvRequestResult::ProvideResponse(_)) | None => Ok(Body::Whole(Vec::new())),
+        }
+    }
+
+    fn read_body(&mut self, mut reply: Reply<RecvBody>, limit: usize) -> io::Result<Body> {
+        let mut body = Vec::new();
+        let mut output = vec![0; CHUNK];
+        while !reply.is_ended() {
+            let (used, made) = reply
+                .read(&self.input, &mut output)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.input.drain(..used);
+            body.extend_from_slice(&output[..made]);
+            if body.len() > limit {
+                return Ok(Body::TooLarge);
+            }
+            if used == 0 && made == 0 && self.fill(SLOW_READ)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(Body::Whole(body))
+    }
+
+    fn fill(&mut self, timeout: Duration) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(timeout))?;
+        let start = self.input.len();
+        self.input.resize(start + CHUNK, 0);
+        let read = self.stream.read(&mut self.input[start..]);
+        self.input
+            .truncate(start + read.as_ref().copied().unwrap_or(0));
+        read
+    }
+
+    /// Sends an answer; false if the connection ends with it. `sent` cuts the body short.
+    pub(super) fn send(
+        &mut self,
+        answer: &Answer,
+        to_head: bool,
+        sent: Option<usize>,
+    ) -> io::Result<bool> {
+        let payload = answer.payload();
+        let close = !self.keep_alive || self.unread_body || sent.is_some();
+        let mut out = head_of(answer, payload.len(), to_head, close);
+        if !to_head {
+            out.extend_from_slice(&payload[..sent.unwrap_or(payload.len()).min(payload.len())]);
+        }
+        self.stream.write_all(&out)?;
+        if self.unread_body {
+            self.linger();
+        }
+        Ok(!close)
+    }
+
+    /// Closing with bytes unread resets the connection, and the client may lose the answer.
+    fn linger(&mut self) {
+        let until = SystemClock.monotonic() + LINGER;
+        // Neither matters if the client is gone already.
+        drop(self.stream.shutdown(Shutdown::Write));
+        drop(self.stream.set_read_timeout(Some(LINGER)));
+        let mut scratch = vec![0; CHUNK];
+        while SystemClock.monotonic() < until
+            && self.stream.read(&mut scratch).is_ok_and(|read| read > 0)
+        {}
+    }
+
+    /// Whether the client has closed its side; waits a moment to see.
+    pub(super) fn client_is_gone(&self) -> bool {
+        let look = self
+            .stream
+            .set_read_timeout(Some(Duration::from_millis(10)))
+            .and_then(|()| self.stream.peek(&mut [0]));
+        match look {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ),
+        }
+    }
+}
+
+fn head_of(answer: &Answer, length: usize, to_head: bool, close: bool) -> Vec<u8> {
+    let reason = StatusCode::from_u16(answer.status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Unknown");
+    let mut out = format!("HTTP/1.1 {} {reason}\r\n", answer.status).into_bytes();
+    let mut line = |name: &HeaderName, value: &[u8]| {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    };
+    for (name, value) in &answer.headers {
+        line(name, value.as_bytes());
+    }
+    // An error to HEAD has neither body nor length; an answer without a body by its status has none.
+    let error_to_head = to_head && answer.status >= 300;
+    let bodiless = matches!(answer.status, 204 | 304);
+    if !answer.headers.contains_key(CONTENT_LENGTH) && !error_to_head && !bodiless {
+        line(&CONTENT_LENGTH, length.to_string().as_bytes());
+    }
+    if close {
+        line(&CONNECTION, b"close");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}

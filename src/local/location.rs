@@ -1,0 +1,51 @@
+//! Places in S3, as SageMaker writes them.
+
+use percent_encoding::percent_decode_str;
+
+/// A bucket and a key, or a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) bucket: String,
+    pub(super) key: String,
+}
+
+impl Location {
+    /// Reads `s3://bucket/key`, or an `https` address of S3.
+    pub(super) fn parse(uri: &str) -> Option<Self> {
+        if let Some(rest) = uri.strip_prefix("s3://") {
+            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+            return (!bucket.is_empty()).then(|| Self {
+                bucket: bucket.to_owned(),
+                key: key.to_owned(),
+            });
+        }
+        let (host, path) = uri.strip_prefix("https://")?.split_once('/')?;
+        let path = percent_decode_str(path).decode_utf8().ok()?;
+        let (bucket, key) = match host.split_once(".s3") {
+            Some((bucket, _)) => (bucket, &*path),
+            None => path.split_once('/')?,
+        };
+        (!bucket.is_empty()).then(|| Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    /// The place of `name` under this prefix.
+    pub(super) fn join(&self, name: &str) -> Self {
+        let prefix = self.key.trim_end_matches('/');
+        let key = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        };
+        Self {
+            bucket: self.bucket.clone(),
+            key,
+        }
+    }
+
+    pub(super) fn uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}

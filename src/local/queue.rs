@@ -1,0 +1,304 @@
+//! The endpoint's queue and the workers behind it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+
+use super::location::Location;
+use super::model::{ModelRequest, ModelResponse};
+use super::server::Shared;
+use super::store::StoredObject;
+use super::sync::{lock, wait_while};
+
+/// How many records of jobs are kept.
+const KEPT: usize = 10_000;
+
+/// Where the input of a job is.
+pub(super) enum Input {
+    Inline(Vec<u8>),
+    Location(String),
+}
+
+/// An invocation that was accepted.
+pub(super) struct Job {
+    pub(super) inference_id: String,
+    pub(super) input: Input,
+    pub(super) content_type: Option<String>,
+    pub(super) accept: Option<String>,
+    pub(super) custom_attributes: Option<String>,
+    pub(super) ttl: Duration,
+    pub(super) invocation_timeout: Duration,
+    /// When it came, by the endpoint's monotonic clock.
+    pub(super) received: Duration,
+    pub(super) output: Location,
+    /// `None`: a failure leaves no object.
+    pub(super) failure: Option<Location>,
+}
+
+/// Where a job is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobState {
+    /// Waits for a free worker.
+    Queued,
+    /// The model has it.
+    Running,
+    /// The output object is there.
+    Completed,
+    /// The failure object is there, if the endpoint has a failure path.
+    Failed,
+}
+
+/// An invocation that the endpoint accepted.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct JobRecord {
+    /// `InferenceId`, the caller's or made up.
+    pub inference_id: String,
+    /// `InputLocation`; `None` for an inline body.
+    pub input_location: Option<String>,
+    /// `OutputLocation` of the answer.
+    pub output_location: String,
+    /// `FailureLocation` of the answer.
+    pub failure_location: Option<String>,
+    /// `ContentType`.
+    pub content_type: Option<String>,
+    /// `Accept`.
+    pub accept: Option<String>,
+    /// `CustomAttributes`.
+    pub custom_attributes: Option<String>,
+    /// `RequestTTLSeconds`, or its default.
+    pub request_ttl: Duration,
+    /// `InvocationTimeoutSeconds`, or its default.
+    pub invocation_timeout: Duration,
+    /// How far it is.
+    pub state: JobState,
+    /// Why it failed.
+    pub failure_reason: Option<String>,
+}
+
+impl fmt::Debug for JobRecord {
+    /// Without the custom attributes, which are sensitive.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobRecord")
+            .field("inference_id", &self.inference_id)
+            .field("input_location", &self.input_location)
+            .field("output_location", &self.output_location)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl JobRecord {
+    fn of(job: &Job) -> Self {
+        Self {
+            inference_id: job.inference_id.clone(),
+            input_location: match &job.input {
+                Input::Inline(_) => None,
+                Input::Location(location) => Some(location.clone()),
+            },
+            output_location: job.output.uri(),
+            failure_location: job.failure.as_ref().map(Location::uri),
+            content_type: job.content_type.clone(),
+            accept: job.accept.clone(),
+            custom_attributes: job.custom_attributes.clone(),
+            request_ttl: job.ttl,
+            invocation_timeout: job.invocation_timeout,
+            state: JobState::Queued,
+            failure_reason: None,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, JobState::Completed | JobState::Failed)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<(u64, Job)>,
+    records: BTreeMap<u64, JobRecord>,
+    next_number: u64,
+    workers: usize,
+    idle: usize,
+    running: usize,
+    stopped: bool,
+}
+
+/// Jobs in the order they came, and as many workers as the endpoint has room for.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// Adds a job, and a worker if none is free: an endpoint with room for thousands still starts
+    /// at once.
+    pub(super) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if state.idle <= state.waiting.len() && state.workers < shared.config.workers {
+            let spawned = spawn_worker(Arc::clone(shared));
+            match spawned {
+                Ok(()) => state.workers += 1,
+                // Those that are there will get to it.
+                Err(_) if state.workers > 0 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let number = state.next_number;
+        state.next_number += 1;
+        state.records.insert(number, JobRecord::of(&job));
+        if state.records.len() > KEPT {
+            let oldest = state.records.iter().find(|(_, record)| record.is_over());
+            if let Some(oldest) = oldest.map(|(number, _)| *number) {
+                state.records.remove(&oldest);
+            }
+        }
+        state.waiting.push_back((number, job));
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// The next job; `None` when the endpoint stops.
+    fn next(&self) -> Option<(u64, Job)> {
+        let mut state = lock(&self.state);
+        state.idle += 1;
+        loop {
+            if state.stopped {
+                return None;
+            }
+            if let Some((number, job)) = state.waiting.pop_front() {
+                state.idle -= 1;
+                state.running += 1;
+                if let Some(record) = state.records.get_mut(&number) {
+                    record.state = JobState::Running;
+                }
+                return Some((number, job));
+            }
+            state = wait_while(&self.changed, state, Duration::from_mins(1), |state| {
+                state.waiting.is_empty() && !state.stopped
+            });
+        }
+    }
+
+    fn finish(&self, number: u64, failure: Option<String>) {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        if let Some(record) = state.records.get_mut(&number) {
+            record.state = if failure.is_some() {
+                JobState::Failed
+            } else {
+                JobState::Completed
+            };
+            record.failure_reason = failure;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn stop(&self) {
+        lock(&self.state).stopped = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn records(&self) -> Vec<JobRecord> {
+        lock(&self.state).records.values().cloned().collect()
+    }
+
+    /// Waits until no job waits or runs; false after `timeout`.
+    pub(super) fn wait_idle(&self, timeout: Duration) -> bool {
+        let busy = |state: &mut State| !state.waiting.is_empty() || state.running > 0;
+        let mut state = wait_while(&self.changed, lock(&self.state), timeout, busy);
+        !busy(&mut state)
+    }
+}
+
+fn spawn_worker(shared: Arc<Shared>) -> io::Result<()> {
+    shared.threads.enter(usize::MAX, &shared.stop);
+    let for_error = Arc::clone(&shared);
+    let spawned = thread::Builder::new()
+        .name("local-endpoint-worker".to_owned())
+        .spawn(move || {
+            while let Some((number, job)) = shared.queue.next() {
+                let failure = run(&shared, job).err();
+                shared.queue.finish(number, failure);
+            }
+            shared.threads.leave();
+        });
+    if spawned.is_err() {
+        for_error.threads.leave();
+    }
+    spawned.map(drop)
+}
+
+/// Runs a job and leaves its object. The error is why it failed.
+fn run(shared: &Shared, job: Job) -> Result<(), String> {
+    let (output, failure) = (job.output.clone(), job.failure.clone());
+    let outcome = predict(shared, job);
+    let (location, body, content_type) = match &outcome {
+        Ok(response) => (
+            Some(output),
+            response.body.clone(),
+            response
+                .content_type
+                .as_deref()
+                .unwrap_or("application/octet-stream"),
+        ),
+        Err(reason) => (failure, reason.clone().into_bytes(), "text/plain"),
+    };
+    if let Some(location) = location {
+        let headers = vec![("content-type".to_owned(), content_type.as_bytes().to_vec())];
+        let object = StoredObject::new(Arc::new(body), headers, shared.config.clock.now());
+        shared.store.put(&location.bucket, &location.key, object);
+    }
+    outcome.map(drop)
+}
+
+fn predict(shared: &Shared, job: Job) -> Result<ModelResponse, String> {
+    let clock = &*shared.config.clock;
+    if clock.monotonic().saturating_sub(job.received) > job.ttl {
+        return Err(format!(
+            "Request exceeded its time to live of {} seconds before it could be processed.",
+            job.ttl.as_secs()
+        ));
+    }
+    let request = ModelRequest {
+        body: match job.input {
+            Input::Inline(body) => body,
+            Input::Location(location) => read_input(shared, &location)?,
+        },
+        content_type: job.content_type,
+        accept: job.accept,
+        custom_attributes: job.custom_attributes,
+        inference_id: job.inference_id,
+        invocation_timeout: job.invocation_timeout,
+    };
+    shared.config.model.invoke(&request, clock)
+}
+
+/// The input as the location names it; failing that, with the location percent-decoded: clients
+/// write odd keys either way.
+fn read_input(shared: &Shared, uri: &str) -> Result<Vec<u8>, String> {
+    let find = |uri: &str| {
+        let location = Location::parse(uri)?;
+        shared.store.get(&location.bucket, &location.key)
+    };
+    let decoded = percent_decode_str(uri).decode_utf8().unwrap_or_default();
+    find(uri)
+        .or_else(|| find(&decoded))
+        .map(|object| object.body().to_vec())
+        .ok_or_else(|| format!("Failed to download input data from {uri}: no such object."))
+}

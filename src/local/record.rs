@@ -1,0 +1,118 @@
+//! What came in: requests, for a test to look at afterwards.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Mutex;
+
+use http::HeaderMap;
+
+use super::http1::Head;
+use super::operation::Operation;
+use super::sync::lock;
+
+/// How many requests are kept.
+const KEPT: usize = 10_000;
+
+/// A request that came in, and how it was answered.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RecordedRequest {
+    /// Which operation it asked for.
+    pub operation: Operation,
+    /// The HTTP method.
+    pub method: String,
+    /// The path as it came over the wire, not decoded.
+    pub path: String,
+    /// The query as it came over the wire, not decoded; empty if there was none.
+    pub query: String,
+    /// The headers, names in lower case; the values of those that hold secrets are replaced.
+    pub headers: Vec<(String, String)>,
+    /// How long the body was; `None` if it was refused unread.
+    pub body_length: Option<usize>,
+    /// The status of the answer; `None` if a fault kept the answer back.
+    pub status: Option<u16>,
+    /// The number of the connection it came over, from 1.
+    pub connection: u64,
+}
+
+impl RecordedRequest {
+    pub(super) fn new(
+        operation: Operation,
+        head: &Head,
+        body_length: Option<usize>,
+        connection: u64,
+    ) -> Self {
+        Self {
+            operation,
+            method: head.method.to_string(),
+            path: head.path.clone(),
+            query: head.query.clone(),
+            headers: shown(&head.headers),
+            body_length,
+            status: None,
+            connection,
+        }
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = match name.as_str() {
+                "authorization" | "x-amz-security-token" => "(redacted)".into(),
+                _ => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            };
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
+}
+
+impl fmt::Debug for RecordedRequest {
+    /// Names of headers without their values: custom attributes are sensitive.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("RecordedRequest")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("headers", &names)
+            .field("body_length", &self.body_length)
+            .field("status", &self.status)
+            .field("connection", &self.connection)
+            .finish()
+    }
+}
+
+/// The latest requests.
+#[derive(Debug, Default)]
+pub(super) struct RequestLog {
+    requests: Mutex<VecDeque<RecordedRequest>>,
+}
+
+impl RequestLog {
+    pub(super) fn add(&self, request: RecordedRequest) {
+        let mut requests = lock(&self.requests);
+        if requests.len() == KEPT {
+            requests.pop_front();
+        }
+        requests.push_back(request);
+    }
+
+    pub(super) fn all(&self) -> Vec<RecordedRequest> {
+        lock(&self.requests).iter().cloned().collect()
+    }
+
+    pub(super) fn clear(&self) {
+        lock(&self.requests).clear();
+    }
+}

@@ -1,0 +1,259 @@
+//! S3: buckets and single objects.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::answer::{Answer, Refusal};
+use super::dates::http_date;
+use super::operation::Operation;
+use super::server::{Request, Shared};
+use super::store::{Bucket, StoredObject};
+use super::{listing, multipart};
+
+/// The headers that S3 keeps with an object, besides `x-amz-meta-*`.
+const KEPT: [&str; 8] = [
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-disposition",
+    "cache-control",
+    "expires",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+];
+
+pub(super) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
+    let owner = request.head.text("x-amz-expected-bucket-owner");
+    if owner.is_some_and(|owner| owner != shared.config.account) {
+        return Err(Refusal::access_denied());
+    }
+    if request.head.headers.contains_key("x-amz-copy-source") {
+        return Err(Refusal::not_implemented());
+    }
+    match request.target.operation {
+        Operation::GetObject => get_object(shared, request, true),
+        Operation::HeadObject => get_object(shared, request, false),
+        Operation::PutObject => put_object(shared, request),
+        Operation::DeleteObject => delete_object(shared, request),
+        Operation::ListObjectsV2 => listing::list(shared, &request.target),
+        Operation::CreateBucket => create_bucket(shared, request),
+        Operation::HeadBucket => in_bucket(shared, request, |_| Ok(()))
+            .map(|()| Answer::empty(200).header("x-amz-bucket-region", &shared.config.region)),
+        Operation::CreateMultipartUpload => multipart::create(shared, request),
+        Operation::UploadPart => multipart::upload_part(shared, request),
+        Operation::CompleteMultipartUpload => multipart::complete(shared, request),
+        Operation::AbortMultipartUpload => multipart::abort(shared, request),
+        Operation::ListParts => multipart::list_parts(shared, request),
+        _ => Err(Refusal::not_implemented()),
+    }
+}
+
+/// Does something with the bucket that the request names, or says that it is not there.
+pub(super) fn in_bucket<T>(
+    shared: &Shared,
+    request: &Request,
+    act: impl FnOnce(&mut Bucket) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let name = &request.target.container;
+    shared
+        .store
+        .with_bucket(name, act)
+        .unwrap_or_else(|| Err(no_such_bucket(name)))
+}
+
+pub(super) fn no_such_bucket(name: &str) -> Refusal {
+    Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist")
+        .detail("BucketName", name)
+}
+
+/// The key of the request.
+pub(super) fn key(request: &Request) -> Result<&str, Refusal> {
+    match request.target.key.as_deref() {
+        // S3 counts bytes.
+        Some(key) if key.len() > 1024 => {
+            Err(Refusal::new(400, "KeyTooLongError", "Your key is too long")
+                .detail("Size", key.len().to_string())
+                .detail("MaxSizeAllowed", "1024"))
+        }
+        Some(key) => Ok(key),
+        None => Err(Refusal::new(
+            400,
+            "InvalidURI",
+            "Couldn't parse the specified URI.",
+        )),
+    }
+}
+
+/// Without `s3:ListBucket` a caller must not learn that a key is missing.
+fn missing_key(shared: &Shared, key: &str) -> Refusal {
+    if shared.config.list_allowed {
+        Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key)
+    } else {
+        Refusal::access_denied()
+    }
+}
+
+fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
+    let key = key(request)?;
+    let object = in_bucket(shared, request, |bucket| {
+        let object = bucket.objects.get(key).cloned();
+        object.ok_or_else(|| missing_key(shared, key))
+    })?;
+    check_read_conditions(request, &object)?;
+    let length = object.body.len();
+    let range = match request.head.text("range") {
+        Some(range) => parse_range(range, length)?,
+        None => None,
+    };
+    let mut answer = Answer::new(200, Arc::clone(&object.body))
+        .header("accept-ranges", "bytes")
+        .header("etag", &object.etag)
+        .header("last-modified", http_date(object.last_modified));
+    if object.content_type().is_none() {
+        answer = answer.header("content-type", "binary/octet-stream");
+    }
+    for (name, value) in &object.headers {
+        answer = answer.header(name, value);
+    }
+    if let Some(range) = range {
+        let (first, last) = (range.start, range.end - 1);
+        answer = answer.header("content-range", format!("bytes {first}-{last}/{length}"));
+        answer.status = 206;
+        answer.range = range;
+    }
+    if !with_body {
+        let length = answer.range.len();
+        answer.range = 0..0;
+        answer = answer.header("content-length", length.to_string());
+    }
+    Ok(answer)
+}
+
+/// `If-Match` and `If-None-Match` of a read.
+fn check_read_conditions(request: &Request, object: &StoredObject) -> Result<(), Refusal> {
+    if let Some(wanted) = request.head.text("if-match")
+        && !matches_etag(wanted, &object.etag)
+    {
+        return Err(precondition_failed("If-Match"));
+    }
+    if let Some(unwanted) = request.head.text("if-none-match")
+        && matches_etag(unwanted, &object.etag)
+    {
+        return Err(Refusal::new(304, "NotModified", "").header("etag", &object.etag));
+    }
+    Ok(())
+}
+
+fn matches_etag(list: &str, etag: &str) -> bool {
+    list.split(',').any(|wanted| {
+        let wanted = wanted.trim();
+        wanted == "*" || wanted.trim_matches('"') == etag.trim_matches('"')
+    })
+}
+
+fn precondition_failed(condition: &str) -> Refusal {
+    Refusal::new(
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+    )
+    .detail("Condition", condition)
+}
+
+/// The single range that a `Range` header asks for. S3 passes over what it does not understand,
+/// several ranges too.
+fn parse_range(header: &str, length: usize) -> Result<Option<Range<usize>>, Refusal> {
+    let Some((first, last)) = header
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'))
+    else {
+        return Ok(None);
+    };
+    let range = match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(length),
+        (Ok(first), Err(_)) if last.trim().is_empty() => first..length,
+        (Err(_), Ok(tail)) if first.trim().is_empty() => length.saturating_sub(tail)..length,
+        _ => return Ok(None),
+    };
+    if range.start < range.end {
+        return Ok(Some(range));
+    }
+    Err(Refusal::new(
+        416,
+        "InvalidRange",
+        "The requested range is not satisfiable",
+    )
+    .detail("RangeRequested", header)
+    .detail("ActualObjectSize", length.to_string())
+    .header("content-range", format!("bytes */{length}")))
+}
+
+fn put_object(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
+    let body = Arc::new(std::mem::take(&mut request.body));
+    let object = StoredObject::new(body, kept_headers(request), shared.config.clock.now());
+    let etag = object.etag.clone();
+    let key = key(request)?;
+    in_bucket(shared, request, |bucket| {
+        check_write_conditions(request, bucket, key)?;
+        bucket.objects.insert(key.to_owned(), object);
+        Ok(())
+    })?;
+    Ok(Answer::empty(200).header("etag", etag))
+}
+
+pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
+    request
+        .head
+        .headers
+        .iter()
+        .filter(|(name, _)| {
+            KEPT.contains(&name.as_str()) || name.as_str().starts_with("x-amz-meta-")
+        })
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+/// `If-None-Match: *` and `If-Match` of a write.
+pub(super) fn check_write_conditions(
+    request: &Request,
+    bucket: &Bucket,
+    key: &str,
+) -> Result<(), Refusal> {
+    let present = bucket.objects.get(key);
+    if request.head.text("if-none-match") == Some("*") && present.is_some() {
+        return Err(precondition_failed("If-None-Match"));
+    }
+    match (request.head.text("if-match"), present) {
+        (Some(wanted), Some(object)) if !matches_etag(wanted, &object.etag) => {
+            Err(precondition_failed("If-Match"))
+        }
+        (Some(_), None) => Err(
+            Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Deleting what is not there is no error.
+fn delete_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    let key = key(request)?;
+    in_bucket(shared, request, |bucket| {
+        bucket.objects.remove(key);
+        Ok(())
+    })?;
+    Ok(Answer::empty(204))
+}
+
+fn create_bucket(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    let name = &request.target.container;
+    // us-east-1 alone answers 200 to the owner of a bucket that is there already.
+    if !shared.store.create_bucket(name) && shared.config.region != "us-east-1" {
+        return Err(Refusal::new(
+            409,
+            "BucketAlreadyOwnedByYou",
+            "Your previous request to create the named bucket succeeded and you already own it.",
+        )
+        .detail("BucketName", name));
+    }
+    Ok(Answer::empty(200).header("location", format!("/{name}")))
+}

@@ -1,0 +1,319 @@
+//! Verifies Signature Version 4 (in the `Authorization` header), and refuses as AWS does.
+//!
+//! Written from the published description of the signature, not on the signer that it is there to
+//! check.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use sha2::{Digest, Sha256};
+
+use super::answer::Refusal;
+use super::builder::Config;
+use super::dates;
+use super::http1::Head;
+use super::operation::{Service, decoded_query};
+use super::refused::{Refused, wrong_payload};
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// All but the unreserved characters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The parts of an `Authorization` header.
+struct Authorization<'a> {
+    access_key: &'a str,
+    date: &'a str,
+    region: &'a str,
+    service: &'a str,
+    signed_headers: Vec<&'a str>,
+    signature: &'a str,
+}
+
+impl<'a> Authorization<'a> {
+    fn parse(header: &'a str) -> Option<Self> {
+        let fields = header.strip_prefix(ALGORITHM)?;
+        let field = |name: &str| {
+            fields
+                .split(',')
+                .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
+        };
+        // An access key may hold slashes, the rest of the scope not.
+        let mut scope = field("Credential")?.rsplitn(5, '/');
+        if scope.next()? != "aws4_request" {
+            return None;
+        }
+        let (service, region, date) = (scope.next()?, scope.next()?, scope.next()?);
+        Some(Self {
+            access_key: scope.next()?,
+            date,
+            region,
+            service,
+            signed_headers: field("SignedHeaders")?.split(';').collect(),
+            signature: field("Signature")?,
+        })
+    }
+}
+
+/// Checks who signed the request, when, and what.
+pub(super) fn verify(
+    config: &Config,
+    service: Service,
+    head: &Head,
+    body: &[u8],
+) -> Result<(), Refusal> {
+    let refused = Refused { service };
+    let header = head
+        .text("authorization")
+        .ok_or_else(|| refused.not_signed())?;
+    let authorization =
+        Authorization::parse(header).ok_or_else(|| refused.malformed_authorization())?;
+    let (amz_date, time) = head
+        .text("x-amz-date")
+        .and_then(|date| Some((date, dates::parse_amz(date)?)))
+        .ok_or_else(|| refused.no_date())?;
+    check_scope(config, refused, &authorization, amz_date)?;
+    check_clock(config.clock.now(), refused, amz_date, time)?;
+    check_token(config, refused, head)?;
+    check_signed_headers(refused, &authorization, head)?;
+
+    let actual_hash = hex::encode(Sha256::digest(body));
+    let payload_hash = match service {
+        Service::S3 => announced_hash(head)?,
+        Service::SageMaker | Service::Sts => &actual_hash,
+    };
+    let canonical = canonical_request(service, head, &authorization, payload_hash);
+    if !signature_holds(config, &authorization, amz_date, &canonical) {
+        return Err(refused.wrong_signature(&canonical));
+    }
+    if service == Service::S3 && payload_hash != UNSIGNED && payload_hash != actual_hash {
+        return Err(wrong_payload(payload_hash, &actual_hash));
+    }
+    Ok(())
+}
+
+fn check_scope(
+    config: &Config,
+    refused: Refused,
+    authorization: &Authorization<'_>,
+    amz_date: &str,
+) -> Result<(), Refusal> {
+    if authorization.access_key != config.access_key {
+        return Err(refused.unknown_key(authorization.access_key));
+    }
+    let service = match refused.service {
+        Service::S3 => "s3",
+        Service::SageMaker => "sagemaker",
+        Service::Sts => "sts",
+    };
+    if authorization.service != service {
+        return Err(refused.wrong_service(authorization.service, service));
+    }
+    if authorization.region != config.region {
+        return Err(refused.wrong_region(authorization.region, &config.region));
+    }
+    if !amz_date.starts_with(authorization.date) || authorization.date.len() != 8 {
+        return Err(refused.wrong_scope_date(authorization.date, amz_date));
+    }
+    Ok(())
+}
+
+fn check_clock(
+    now: SystemTime,
+    refused: Refused,
+    amz_date: &str,
+    time: SystemTime,
+) -> Result<(), Refusal> {
+    let allowed = refused.allowed_skew();
+    let too_far = |one: SystemTime, other: SystemTime| {
+        one.duration_since(other).unwrap_or(Duration::ZERO) > allowed
+    };
+    if too_far(now, time) || too_far(time, now) {
+        return Err(refused.skewed(amz_date, time, now));
+    }
+    Ok(())
+}
+
+fn check_token(config: &Config, refused: Refused, head: &Head) -> Result<(), Refusal> {
+    match (
+        config.session_token.as_deref(),
+        head.text("x-amz-security-token"),
+    ) {
+        (None, None) => Ok(()),
+        (Some(wanted), Some(sent)) if wanted == sent => Ok(()),
+        // Temporary keys mean nothing without their token.
+        (Some(_), None) => Err(refused.unknown_key(&config.access_key)),
+        (_, Some(_)) => Err(refused.wrong_token()),
+    }
+}
+
+fn check_signed_headers(
+    refused: Refused,
+    authorization: &Authorization<'_>,
+    head: &Head,
+) -> Result<(), Refusal> {
+    let signed = |name: &str| authorization.signed_headers.contains(&name);
+    let must_be_signed = |name: &str| {
+        matches!(name, "host" | "x-amz-date" | "x-amz-security-token")
+            || (refused.service == Service::S3 && name.starts_with("x-amz-"))
+    };
+    let unsigned: Vec<_> = head
+        .headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| must_be_signed(name) && !signed(name))
+        .collect();
+    if unsigned.is_empty() && signed("host") {
+        Ok(())
+    } else {
+        Err(refused.headers_not_signed(&unsigned))
+    }
+}
+
+/// The hash that an S3 client says its payload has.
+fn announced_hash(head: &Head) -> Result<&str, Refusal> {
+    match head.text("x-amz-content-sha256") {
+        // A body in signed chunks (`aws-chunked`) is unwrapped here once it is understood: the
+        // seed signature covers this value, and each chunk carries a signature of its own.
+        Some(hash) if hash.starts_with("STREAMING-") => Err(Refusal::not_implemented()),
+        Some(hash) => Ok(hash),
+        None => Err(Refusal::new(
+            400,
+            "InvalidRequest",
+            "Missing required header for this request: x-amz-content-sha256",
+        )),
+    }
+}
+
+fn canonical_request(
+    service: Service,
+    head: &Head,
+    authorization: &Authorization<'_>,
+    payload_hash: &str,
+) -> Vec<u8> {
+    let mut canonical = Vec::new();
+    let mut line = |bytes: &[u8]| {
+        canonical.extend_from_slice(bytes);
+        canonical.push(b'\n');
+    };
+    line(head.method.as_str().as_bytes());
+    line(canonical_path(service, &head.path).as_bytes());
+    line(canonical_query(&head.query).as_bytes());
+    for name in &authorization.signed_headers {
+        let mut value = format!("{name}:").into_bytes();
+        value.extend_from_slice(&canonical_header(head, name));
+        line(&value);
+    }
+    line(b"");
+    line(authorization.signed_headers.join(";").as_bytes());
+    canonical.extend_from_slice(payload_hash.as_bytes());
+    canonical
+}
+
+fn encode(bytes: &[u8]) -> Cow<'_, str> {
+    percent_encode(bytes, ENCODED).into()
+}
+
+/// S3 encodes the key once and takes the path as it is. All others encode what came over the wire
+/// once more, after empty segments and those with dots have been resolved.
+fn canonical_path(service: Service, path: &str) -> String {
+    if service == Service::S3 {
+        let decoded: Vec<u8> = percent_decode_str(path).collect();
+        return decoded
+            .split(|byte| *byte == b'/')
+            .map(encode)
+            .collect::<Vec<_>>()
+            .join("/");
+    }
+    let mut segments = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(encode(segment.as_bytes())),
+        }
+    }
+    let end = if path.ends_with('/') && !segments.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    format!("/{}{end}", segments.join("/"))
+}
+
+fn canonical_query(query: &str) -> String {
+    let mut pairs: Vec<_> = decoded_query(query)
+        .iter()
+        .map(|(name, value)| {
+            (
+                encode(name.as_bytes()).into_owned(),
+                encode(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    pairs.sort();
+    pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+/// All values of a header, trimmed, runs of spaces made one.
+fn canonical_header(head: &Head, name: &str) -> Vec<u8> {
+    head.headers
+        .get_all(name)
+        .iter()
+        .map(|value| {
+            value
+                .as_bytes()
+                .split(|byte| *byte == b' ' || *byte == b'\t')
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join(&b' ')
+        })
+        .collect::<Vec<_>>()
+        .join(&b',')
+}
+
+fn hmac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
+    // The block-sized form would take no other length; this one takes any.
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key)
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    mac.update(text);
+    mac
+}
+
+fn signature_holds(
+    config: &Config,
+    authorization: &Authorization<'_>,
+    amz_date: &str,
+    canonical: &[u8],
+) -> bool {
+    let Authorization {
+        date,
+        region,
+        service,
+        signature,
+        ..
+    } = authorization;
+    let hash = hex::encode(Sha256::digest(canonical));
+    let to_sign =
+        format!("{ALGORITHM}\n{amz_date}\n{date}/{region}/{service}/aws4_request\n{hash}");
+    let mut key = format!("AWS4{}", config.secret_key).into_bytes();
+    for part in [*date, *region, *service, "aws4_request"] {
+        key = hmac(&key, part.as_bytes()).finalize().into_bytes().to_vec();
+    }
+    // Compares in constant time.
+    hex::decode(signature).is_ok_and(|signature| {
+        hmac(&key, to_sign.as_bytes())
+            .verify_slice(&signature)
+            .is_ok()
+    })
+}

@@ -1,0 +1,36 @@
+//! STS: `GetCallerIdentity`, from which clients learn the account for their default bucket.
+
+use super::answer::{Answer, Refusal};
+use super::operation::decoded_query;
+use super::server::{Request, Shared};
+use super::xml::Xml;
+
+pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+pub(super) fn answer(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    let form = decoded_query(&String::from_utf8_lossy(&request.body));
+    let action = form
+        .iter()
+        .find(|(name, _)| name == "Action")
+        .map_or("", |(_, action)| action);
+    if action != "GetCallerIdentity" {
+        return Err(Refusal::new(
+            400,
+            "InvalidAction",
+            format!("Could not find operation {action} for version 2011-06-15"),
+        ));
+    }
+    let account = &shared.config.account;
+    let mut xml = Xml::bare();
+    xml.element("GetCallerIdentityResponse", Some(NAMESPACE), |xml| {
+        xml.element("GetCallerIdentityResult", None, |xml| {
+            xml.text("Arn", &format!("arn:aws:iam::{account}:user/local"))
+                .text("UserId", &shared.config.access_key)
+                .text("Account", account);
+        });
+        xml.element("ResponseMetadata", None, |xml| {
+            xml.text("RequestId", &request.id);
+        });
+    });
+    Ok(Answer::new(200, xml.into_bytes()).header("content-type", "text/xml"))
+}

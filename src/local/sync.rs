@@ -1,0 +1,87 @@
+//! Locks that survive a panic, and waits that end when the endpoint stops.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Locks. A thread that panicked while it held the lock has left whole values behind: no critical
+/// section here calls foreign code.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until `condition` no longer holds, at most for `timeout`.
+pub(super) fn wait_while<'a, T>(
+    changed: &Condvar,
+    guard: MutexGuard<'a, T>,
+    timeout: Duration,
+    condition: impl FnMut(&mut T) -> bool,
+) -> MutexGuard<'a, T> {
+    changed
+        .wait_timeout_while(guard, timeout, condition)
+        .unwrap_or_else(PoisonError::into_inner)
+        .0
+}
+
+/// The sign that the endpoint stops.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    /// Ends every [`wait`](Self::wait), present and future.
+    pub(super) fn stop(&self) {
+        *lock(&self.stopped) = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        *lock(&self.stopped)
+    }
+
+    /// Waits for `duration` of real time; true if the endpoint stops.
+    pub(super) fn wait(&self, duration: Duration) -> bool {
+        *wait_while(&self.changed, lock(&self.stopped), duration, |stopped| {
+            !*stopped
+        })
+    }
+}
+
+/// Counts threads, and holds back those beyond a limit.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    inside: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// Waits until fewer than `limit` are inside, then goes in; false if the endpoint stops first.
+    pub(super) fn enter(&self, limit: usize, stop: &Stop) -> bool {
+        let mut inside = lock(&self.inside);
+        while *inside >= limit {
+            if stop.is_stopped() {
+                return false;
+            }
+            // The stop does not wake this condition: look again often.
+            inside = wait_while(&self.changed, inside, Duration::from_millis(20), |inside| {
+                *inside >= limit
+            });
+        }
+        *inside += 1;
+        true
+    }
+
+    pub(super) fn leave(&self) {
+        *lock(&self.inside) -= 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until nobody is inside, at most for `timeout`.
+    pub(super) fn wait_empty(&self, timeout: Duration) {
+        let inside = lock(&self.inside);
+        drop(wait_while(&self.changed, inside, timeout, |inside| {
+            *inside > 0
+        }));
+    }
+}

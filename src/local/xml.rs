@@ -1,0 +1,72 @@
+//! Writing and reading the little XML that S3 and STS exchange.
+
+use quick_xml::Reader;
+use quick_xml::escape::escape;
+use quick_xml::events::Event;
+
+/// An XML document as it is written.
+#[derive(Debug)]
+pub(super) struct Xml(String);
+
+impl Xml {
+    /// Begins with the XML declaration, as S3 does.
+    pub(super) fn document() -> Self {
+        Self("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned())
+    }
+
+    /// Begins without it, as STS does.
+    pub(super) fn bare() -> Self {
+        Self(String::new())
+    }
+
+    /// An element with others inside.
+    pub(super) fn element(
+        &mut self,
+        name: &str,
+        namespace: Option<&str>,
+        inside: impl FnOnce(&mut Self),
+    ) -> &mut Self {
+        match namespace {
+            Some(namespace) => self.0.extend(["<", name, " xmlns=\"", namespace, "\">"]),
+            None => self.0.extend(["<", name, ">"]),
+        }
+        inside(self);
+        self.0.extend(["</", name, ">"]);
+        self
+    }
+
+    /// An element with text inside.
+    pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
+        // A bare carriage return would come out of the reader as a line feed.
+        let text = escape(text).replace('\r', "&#13;");
+        self.0.extend(["<", name, ">", &text, "</", name, ">"]);
+        self
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0.into_bytes()
+    }
+}
+
+/// Part numbers and `ETag`s (without quotes) of a `CompleteMultipartUpload` body; `None` if it is
+/// not one.
+pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<(u32, String)>> {
+    let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
+    let mut parts = Vec::new();
+    let (mut number, mut etag, mut text) = (None, None, String::new());
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(_) => text.clear(),
+            // References are passed over: the only one here is the quote around an ETag.
+            Event::Text(content) => text.push_str(&content.xml10_content()),
+            Event::End(end) => match end.local_name().as_ref() {
+                "PartNumber" => number = Some(text.trim().parse().ok()?),
+                "ETag" => etag = Some(text.trim().trim_matches('"').to_owned()),
+                "Part" => parts.push((number.take()?, etag.take()?)),
+                _ => {}
+            },
+            Event::Eof => return (!parts.is_empty()).then_some(parts),
+            _ => {}
+        }
+    }
+}
