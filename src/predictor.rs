@@ -18,12 +18,12 @@ use crate::waiter::WaiterConfig;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
+/// use sagemaker_async_inference::AsyncPredictor;
 /// use sagemaker_async_inference::local::LocalEndpoint;
-/// use sagemaker_async_inference::{AsyncPredictor, Session};
 /// use serde_json::{Value, json};
 ///
 /// let endpoint = LocalEndpoint::builder().start()?; // echoes
-/// let session = Session::builder().local(&endpoint).build()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 ///
 /// let answer: Value = predictor.predict(&json!({"inputs": "hello"}))?;

@@ -24,9 +24,9 @@ use crate::uri::S3Uri;
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
-/// use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+/// use sagemaker_async_inference::AsyncPredictor;
 /// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = Session::builder().local(&endpoint).build()?;
+/// # let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let response = predictor
 ///     .request("hello")

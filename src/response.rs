@@ -28,10 +28,10 @@ const MAX_RESULT_BYTES: u64 = 1 << 30;
 /// ```
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
-/// use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
 /// use std::time::Duration;
 /// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = Session::builder().local(&endpoint).build()?;
+/// # let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let response = predictor.predict_async(&[1, 2, 3])?;
 ///

@@ -84,6 +84,7 @@ mod record;
 mod refused;
 mod s3;
 mod server;
+mod session;
 mod signature;
 mod store;
 mod sts;

@@ -1,0 +1,177 @@
+//! `quickstart`: three inferences against a local endpoint, each step shown.
+
+use std::error::Error as StdError;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use sagemaker_async_inference::local::{LocalEndpoint, LocalError, ModelRequest, ModelResponse};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, AsyncPredictor, Error, Json, WaiterConfig,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+/// A line on standard output; unlike `println!`, one that says when it cannot be written.
+macro_rules! say {
+    ($($text:tt)*) => { writeln!(io::stdout(), $($text)*) };
+}
+
+type Outcome<T> = Result<T, Box<dyn StdError>>;
+
+/// So long the model thinks, for the polls to be seen.
+const THINKING: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Deserialize)]
+struct Statistics {
+    count: usize,
+    mean: f64,
+}
+
+pub(super) fn run() -> Outcome<()> {
+    let endpoint = start_endpoint()?;
+    say!("An asynchronous endpoint now runs on this machine. No AWS account is involved.")?;
+    say!("  endpoint {}  at {}", endpoint.name(), endpoint.url())?;
+    say!("  bucket   s3://{}", endpoint.bucket())?;
+    say!("  model    the mean of a list of numbers, after {THINKING:?} of thought")?;
+
+    let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
+    small_inline(&endpoint, &predictor)?;
+    large_through_s3(&endpoint, &predictor)?;
+    rejected(&endpoint, &predictor)?;
+
+    say(format_args!(""))?;
+    say!("That is all there is to it. On AWS the same program differs in one line:")?;
+    say!("  let session = Session::from_env()?;   // AWS_REGION, AWS_ACCESS_KEY_ID, ..")?;
+    Ok(())
+}
+
+fn start_endpoint() -> Result<LocalEndpoint, LocalError> {
+    LocalEndpoint::builder()
+        .endpoint_name("quickstart")
+        .model(mean)
+        .start()
+}
+
+fn mean(request: &ModelRequest) -> ModelResponse {
+    SystemClock.sleep(THINKING);
+    match serde_json::from_slice::<Vec<f64>>(&request.body) {
+        Ok(numbers) if !numbers.is_empty() => {
+            #[allow(clippy::cast_precision_loss)] // a list in memory is far shorter than 2^52
+            let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+            let answer = json!({"count": numbers.len(), "mean": mean});
+            ModelResponse::ok(answer.to_string()).with_content_type("application/json")
+        }
+        _ => ModelResponse::failure(400, "ValueError: the input is not a list of numbers"),
+    }
+}
+
+fn small_inline(endpoint: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()> {
+    heading(1, "A small input travels in the request itself")?;
+    let response = predictor.predict_async(&[1.0, 2.0, 6.0])?;
+    submitted(endpoint, &response)?;
+    let statistics: Statistics = wait(endpoint, &response)?;
+    show_result(&statistics, 3)
+}
+
+fn large_through_s3(endpoint: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()> {
+    heading(
+        out,
+        2,
+        "An input over 128,000 bytes is uploaded to S3 first",
+    )?;
+    let numbers: Vec<f64> = (0..40_000).map(|n| f64::from(n) / 4.0).collect();
+    let response = predictor.predict_async(&numbers)?;
+    submitted(endpoint, &response)?;
+    let statistics: Statistics = wait(endpoint, &response)?;
+    show_result(&statistics, numbers.len())
+}
+
+fn rejected(endpoint: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()> {
+    heading(3, "An input that the model rejects")?;
+    let response = predictor.predict_async(&json!({"numbers": "none"}))?;
+    submitted(endpoint, &response)?;
+    match wait::<Statistics>(endpoint, &response) {
+        Err(error) => match error.downcast_ref::<Error>() {
+            Some(Error::Model(failure)) => {
+                say!("  Err(Error::Model(failure)): the failure object says")?;
+                say!("    {}", failure.text())?;
+                Ok(())
+            }
+            _ => Err(error),
+        },
+        Ok(statistics) => {
+            Err(format!("the model accepted what it should not: {statistics:?}").into())
+        }
+    }
+}
+
+fn heading(number: u32, text: &str) -> Outcome<()> {
+    say!("\n{number}. {text}")?;
+    Ok(())
+}
+
+fn submitted(endpoint: &LocalEndpoint, response: &AsyncInferenceResponse<Json>) -> Outcome<()> {
+    say!("  let response = predictor.predict_async(&input)?;")?;
+    show_requests(endpoint)?;
+    if let Some(input) = response.input_location() {
+        say!("    input    {input}")?;
+    }
+    say!("    output   {}  (not there yet)", response.output_path())?;
+    Ok(())
+}
+
+fn wait<T: serde::de::DeserializeOwned>(
+    endpoint: &LocalEndpoint,
+    response: &AsyncInferenceResponse<Json>,
+) -> Outcome<T> {
+    say!("  let result: Statistics = response.get_result(&waiter)?;   // blocks")?;
+    let waiter = WaiterConfig::builder()
+        .delay(Duration::from_millis(100))
+        .max_attempts(100)
+        .progress(|wait| {
+            let line = say!(
+                "    poll {}: nothing after {:.1?}",
+                wait.attempts(),
+                wait.elapsed()
+            );
+            match line {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })
+        .build()?;
+    let result = response.get_result(&waiter);
+    say!("    {} requests to S3 in all", endpoint.requests().len())?;
+    endpoint.clear_requests();
+    Ok(result?)
+}
+
+/// The requests since the last look, as they went over the wire.
+fn show_requests(endpoint: &LocalEndpoint) -> Outcome<()> {
+    for request in endpoint.requests() {
+        let bytes = request.body_length.unwrap_or(0);
+        let status = request.status.unwrap_or(0);
+        say!(
+            "    {} {}  {bytes} bytes -> {status}",
+            request.method,
+            request.path
+        )?;
+    }
+    endpoint.clear_requests();
+    Ok(())
+}
+
+fn show_result(statistics: &Statistics, expected: usize) -> Outcome<()> {
+    if statistics.count != expected {
+        return Err(format!(
+            "the model saw {} numbers and not {expected}",
+            statistics.count
+        )
+        .into());
+    }
+    let Statistics { count, mean } = statistics;
+    say!("  Ok(Statistics {{ count: {count}, mean: {mean} }})")?;
+    Ok(())
+}

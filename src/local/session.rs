@@ -1,0 +1,42 @@
+//! Sessions that speak to the endpoint.
+
+use super::LocalEndpoint;
+use crate::credentials::Credentials;
+use crate::sys::{Environment, Sys};
+use crate::{Result, Session, SessionBuilder};
+
+impl LocalEndpoint {
+    /// A session for this endpoint: its region, credentials, bucket and URL.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::AsyncPredictor;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
+    /// let answer: String = predictor.predict("hello")?;
+    /// assert_eq!(answer, "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn session(&self) -> Result<Session> {
+        self.session_builder().build()
+    }
+
+    /// The builder of such a session, to set more of it. It reads nothing from the process's
+    /// environment.
+    pub fn session_builder(&self) -> SessionBuilder {
+        let credentials = Credentials::new(
+            self.access_key(),
+            self.secret_key(),
+            self.session_token().map(str::to_owned),
+            None,
+            "LocalEndpoint",
+        );
+        Session::builder()
+            .sys(Sys::real().with_environment(Environment::empty()))
+            .region(self.region())
+            .credentials(credentials)
+            .endpoint_url(self.url())
+            .default_bucket(self.bucket())
+    }
+}
