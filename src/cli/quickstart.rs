@@ -41,7 +41,7 @@ pub(super) fn run() -> Outcome<()> {
     large_through_s3(&endpoint, &predictor)?;
     rejected(&endpoint, &predictor)?;
 
-    say(format_args!(""))?;
+    say!("")?;
     say!("That is all there is to it. On AWS the same program differs in one line:")?;
     say!("  let session = Session::from_env()?;   // AWS_REGION, AWS_ACCESS_KEY_ID, ..")?;
     Ok(())
@@ -76,11 +76,7 @@ fn small_inline(endpoint: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome
 }
 
 fn large_through_s3(endpoint: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()> {
-    heading(
-        out,
-        2,
-        "An input over 128,000 bytes is uploaded to S3 first",
-    )?;
+    heading(2, "An input over 128,000 bytes is uploaded to S3 first")?;
     let numbers: Vec<f64> = (0..40_000).map(|n| f64::from(n) / 4.0).collect();
     let response = predictor.predict_async(&numbers)?;
     submitted(endpoint, &response)?;
