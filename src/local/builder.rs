@@ -249,7 +249,7 @@ impl LocalEndpointBuilder {
         LocalEndpoint::start(config)
     }
 
-    fn into_config(self) -> Result<Config, LocalError> {
+    pub(super) fn into_config(self) -> Result<Config, LocalError> {
         let bucket = self
             .bucket
             .unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account));

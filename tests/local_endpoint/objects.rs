@@ -258,7 +258,7 @@ fn buckets_in_the_host() {
     endpoint.put_object("b", "k", "x");
     let get = crate::http1::raw(
         &endpoint,
-        &format!("GET /k HTTP/1.1\r\nhost: b.s3.amazonaws.com\r\n\r\n"),
+        "GET /k HTTP/1.1\r\nhost: b.s3.amazonaws.com\r\n\r\n",
     );
     assert!(get.starts_with("HTTP/1.1 403 "), "unsigned: {get}");
     let recorded = endpoint.requests().pop().expect("a request");

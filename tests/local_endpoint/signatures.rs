@@ -33,7 +33,7 @@ fn right_ones_are_taken() {
 fn unknown_key() {
     let endpoint = start();
     let (s3, sagemaker, sts) = all(&client(&endpoint), |call| {
-        call.access_key = "AKIDOTHER".into()
+        call.access_key = "AKIDOTHER".into();
     });
     s3.is_error(403, "InvalidAccessKeyId");
     let message = sagemaker.is_json_error(403, "UnrecognizedClientException");

@@ -28,13 +28,14 @@ fn part(client: &Client, id: &str, number: u32, length: usize) -> String {
 }
 
 fn complete(client: &Client, id: &str, parts: &[(u32, &str)]) -> crate::client::Reply {
-    let parts: String = parts
+    let parts: Vec<_> = parts
         .iter()
         .map(|(number, etag)| {
             let etag = etag.replace('"', "&quot;");
             format!("<Part><ETag>{etag}</ETag><PartNumber>{number}</PartNumber></Part>")
         })
         .collect();
+    let parts = parts.concat();
     let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
     let target = format!("/b/k%20k?uploadId={id}");
     client.s3("POST", &target).body(body).send()
