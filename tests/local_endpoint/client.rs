@@ -70,6 +70,7 @@ impl Client {
     pub(crate) fn call(&self, service: &'static str, method: &str, target: &str) -> Call<'_> {
         Call {
             client: self,
+            url: self.url.clone(),
             service,
             method: method.to_owned(),
             target: target.to_owned(),
@@ -92,6 +93,8 @@ impl Client {
 pub(crate) struct Call<'a> {
     client: &'a Client,
     service: &'static str,
+    /// Scheme and host.
+    pub(crate) url: String,
     method: String,
     target: String,
     headers: Vec<(String, String)>,
@@ -149,8 +152,9 @@ impl Call<'_> {
         })
     }
 
-    fn signed(self) -> Request<Vec<u8>> {
-        let uri = format!("{}{}", self.client.url, self.target);
+    /// The request as it would be sent.
+    pub(crate) fn signed(self) -> Request<Vec<u8>> {
+        let uri = format!("{}{}", self.url, self.target);
         let identity = Credentials::new(self.access_key, self.secret_key, self.token, None, "test");
         let identity = identity.into();
         let mut settings = SigningSettings::default();

@@ -10,9 +10,10 @@ use std::time::Duration;
 use sagemaker_async_inference::local::{
     JobState, LocalEndpoint, LocalError, ModelRequest, ModelResponse,
 };
-use sagemaker_async_inference::sys::{Clock, ManualClock};
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 
 use crate::client::{PATIENCE, Reply, client};
+use crate::http1::elapsed;
 
 fn start() -> LocalEndpoint {
     LocalEndpoint::builder().bucket("b").start().expect("start")
@@ -261,6 +262,21 @@ fn a_request_that_waited_too_long_fails() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_the_model() {
+    let (model, begun, end) = held();
+    let endpoint = LocalEndpoint::builder()
+        .model(model)
+        .start()
+        .expect("start");
+    client(&endpoint).invoke("local-endpoint").body("x").send();
+    begun.recv_timeout(PATIENCE).expect("it runs");
+    let dropped = SystemClock.monotonic();
+    drop(endpoint);
+    assert!(elapsed(dropped) < Duration::from_millis(500));
+    end.send(()).expect("it still runs");
+}
+
+#[test]
 fn a_model_that_takes_too_long_fails() {
     let clock = ManualClock::new();
     let models_clock = clock.clone();
@@ -410,6 +426,8 @@ fn a_container_that_is_not_there() {
 fn settings_that_cannot_be() {
     let paths = LocalEndpoint::builder().output_path("/tmp").start();
     assert!(matches!(paths, Err(LocalError::Setting(_))));
+    let name = LocalEndpoint::builder().endpoint_name("a_b").start();
+    assert!(matches!(name, Err(LocalError::Setting(_))));
     let none = LocalEndpoint::builder()
         .max_concurrent_invocations_per_instance(0)
         .start();

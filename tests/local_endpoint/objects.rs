@@ -255,14 +255,27 @@ fn listing_in_pages() {
 #[test]
 fn buckets_in_the_host() {
     let endpoint = start();
-    endpoint.put_object("b", "k", "x");
-    let get = crate::http1::raw(
-        &endpoint,
-        "GET /k HTTP/1.1\r\nhost: b.s3.amazonaws.com\r\n\r\n",
-    );
-    assert!(get.starts_with("HTTP/1.1 403 "), "unsigned: {get}");
-    let recorded = endpoint.requests().pop().expect("a request");
-    assert_eq!(recorded.operation, Operation::GetObject);
+    endpoint.put_object("b", "k", "of b");
+    endpoint.put_object("b.c", "k", "of b.c");
+    let client = client(&endpoint);
+    for (host, body) in [
+        ("b.s3.amazonaws.com", "of b"),
+        ("b.c.localhost:1", "of b.c"),
+    ] {
+        let call = client
+            .get("/k")
+            .with(|call| call.url = format!("http://{host}"));
+        let mut request = format!("GET /k HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        for (name, value) in call.signed().headers() {
+            let value = value.to_str().expect("text");
+            request.extend([name.as_str(), ": ", value, "\r\n"]);
+        }
+        let answer = crate::http1::raw(&endpoint, &format!("{request}\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
+        let recorded = endpoint.requests().pop().expect("a request");
+        assert_eq!(recorded.operation, Operation::GetObject);
+    }
 }
 
 #[test]
