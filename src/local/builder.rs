@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LocalEndpoint;
+use super::invoke::is_endpoint_name;
 use super::location::Location;
 use super::model::{Container, Model, ModelRequest, ModelResponse};
 use crate::sys::{Clock, SystemClock};
@@ -249,7 +250,7 @@ impl LocalEndpointBuilder {
         LocalEndpoint::start(config)
     }
 
-    fn into_config(self) -> Result<Config, LocalError> {
+    pub(super) fn into_config(self) -> Result<Config, LocalError> {
         let bucket = self
             .bucket
             .unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account));
@@ -257,6 +258,12 @@ impl LocalEndpointBuilder {
             bucket: bucket.clone(),
             key: prefix.to_owned(),
         };
+        if !is_endpoint_name(&self.endpoint_name) {
+            return Err(LocalError::Setting(format!(
+                "{:?} cannot be an EndpointName",
+                self.endpoint_name
+            )));
+        }
         if !(1..=1000).contains(&self.max_concurrent) {
             return Err(LocalError::Setting(
                 "MaxConcurrentInvocationsPerInstance must be between 1 and 1000".to_owned(),

@@ -83,7 +83,7 @@ impl Fault {
         self
     }
 
-    /// Lets the first `count` requests pass.
+    /// Lets the first `count` requests pass, not counting those that another fault struck.
     pub fn skip(mut self, count: u32) -> Self {
         self.skip = count;
         self

@@ -37,7 +37,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn of(request: Request<()>) -> Self {
+    pub(super) fn of(request: Request<()>) -> Self {
         let (parts, ()) = request.into_parts();
         let says = |word: &str| {
             parts.headers.get_all(CONNECTION).iter().any(|value| {

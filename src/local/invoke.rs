@@ -60,12 +60,7 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &mut Request) -> Result<Answ
 }
 
 fn check_endpoint(shared: &Shared, name: &str) -> Result<(), Refusal> {
-    let well_formed = name.len() <= 63
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-        && !name.is_empty();
-    if !well_formed {
+    if !is_endpoint_name(name) {
         return Err(unsatisfied(
             "endpointName",
             "Member must have length at most 63 and satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9])*",
@@ -204,6 +199,13 @@ pub(super) fn body_too_large() -> Refusal {
         "body",
         &format!("Member must have length at most {MAX_BODY}"),
     )
+}
+
+pub(super) fn is_endpoint_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 fn is_filename(name: &str) -> bool {

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
 use super::location::Location;
 use super::model::{ModelRequest, ModelResponse};
-use super::server::Shared;
+use super::server::{Shared, spawn};
 use super::store::StoredObject;
 use super::sync::{lock, wait_while};
 
@@ -149,8 +148,7 @@ impl Queue {
     pub(super) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
         let mut state = lock(&self.state);
         if state.idle <= state.waiting.len() && state.workers < shared.config.workers {
-            let spawned = spawn_worker(Arc::clone(shared));
-            match spawned {
+            match spawn_worker(shared) {
                 Ok(()) => state.workers += 1,
                 // Those that are there will get to it.
                 Err(_) if state.workers > 0 => {}
@@ -226,22 +224,13 @@ impl Queue {
     }
 }
 
-fn spawn_worker(shared: Arc<Shared>) -> io::Result<()> {
-    shared.threads.enter(usize::MAX, &shared.stop);
-    let for_error = Arc::clone(&shared);
-    let spawned = thread::Builder::new()
-        .name("local-endpoint-worker".to_owned())
-        .spawn(move || {
-            while let Some((number, job)) = shared.queue.next() {
-                let failure = run(&shared, job).err();
-                shared.queue.finish(number, failure);
-            }
-            shared.threads.leave();
-        });
-    if spawned.is_err() {
-        for_error.threads.leave();
-    }
-    spawned.map(drop)
+fn spawn_worker(shared: &Arc<Shared>) -> io::Result<()> {
+    spawn(shared, "local-endpoint-worker", |shared| {
+        while let Some((number, job)) = shared.queue.next() {
+            let failure = run(shared, job).err();
+            shared.queue.finish(number, failure);
+        }
+    })
 }
 
 /// Runs a job and leaves its object. The error is why it failed.

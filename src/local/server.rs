@@ -17,7 +17,7 @@ use super::operation::{Operation, Service, Target};
 use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
 use super::store::Store;
-use super::sync::{Gate, Stop, lock};
+use super::sync::{Gate, Leave, Stop, lock};
 use super::{invoke, s3, signature, sts};
 
 /// How many connections are served at a time; the next ones wait to be accepted.
@@ -104,20 +104,21 @@ pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<
             }
             let served = stream.and_then(|(stream, _)| {
                 spawn(shared, "local-endpoint-connection", move |shared| {
+                    let _leave = Leave(&shared.serving);
                     serve(shared, stream);
-                    shared.serving.leave();
                 })
             });
             if served.is_err() {
                 // Out of files or of threads: others must end first.
-                shared.serving.leave();
+                drop(Leave(&shared.serving));
                 shared.stop.wait(Duration::from_millis(10));
             }
         }
     })
 }
 
-fn spawn(
+/// Starts a thread that a stop waits for.
+pub(super) fn spawn(
     shared: &Arc<Shared>,
     name: &str,
     body: impl FnOnce(&Arc<Shared>) + Send + 'static,
@@ -125,13 +126,29 @@ fn spawn(
     let inside = Arc::clone(shared);
     shared.threads.enter(usize::MAX, &shared.stop);
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _leave = Leave(&inside.threads);
         body(&inside);
-        inside.threads.leave();
     });
     if spawned.is_err() {
-        shared.threads.leave();
+        drop(Leave(&shared.threads));
     }
     spawned.map(drop)
+}
+
+/// An open connection: closed when this is dropped, in a panic too, for a clone of its socket is
+/// kept for the stop.
+struct Open<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(stream) = lock(&self.shared.open).remove(&self.number) {
+            // The client may have closed it already.
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    }
 }
 
 /// Serves one connection until it ends.
@@ -141,14 +158,12 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
         return;
     };
     lock(&shared.open).insert(number, registered);
+    let _open = Open { shared, number };
     if let Ok(mut connection) = Connection::new(stream) {
         // An error here is one of the connection: there is nobody left to tell.
         while !shared.stop.is_stopped()
             && exchange(shared, &mut connection, number).unwrap_or(false)
         {}
-    }
-    if let Some(stream) = lock(&shared.open).remove(&number) {
-        drop(stream.shutdown(Shutdown::Both));
     }
 }
 

@@ -317,3 +317,103 @@ fn signature_holds(
             .is_ok()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use ureq_proto::server::Reply;
+
+    use super::*;
+    use crate::local::LocalEndpoint;
+    use crate::sys::ManualClock;
+
+    // Requests as botocore 1.44 signed and sent them with the default keys, without the headers
+    // that it does not sign.
+
+    const PUT: &str = "PUT /my-async-bucket/in/a%20b%2Bc-%C3%A9.json HTTP/1.1
+Host: 127.0.0.1:6001
+Content-Type: application/json
+x-amz-checksum-crc32: 7U6/Rg==
+x-amz-sdk-checksum-algorithm: CRC32
+X-Amz-Date: 20261123T063610Z
+X-Amz-Content-SHA256: 054b7d8d6d2bd869ce43fd1830fb98383a9bbaec0cb24010c2f47b1850c5daed
+Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261123/us-east-1/s3/aws4_request, SignedHeaders=content-type;host;x-amz-checksum-crc32;x-amz-content-sha256;x-amz-date;x-amz-sdk-checksum-algorithm, Signature=7a5696df4374f0217f07adc0d453f2e8af8e2b4de152f2ab1fa2c207ec3ec9fe
+Content-Length: 8
+
+{\"x\": 3}";
+
+    const INVOKE: &str = "POST /endpoints/async-ep/async-invocations HTTP/1.1
+Host: 127.0.0.1:6001
+X-Amzn-SageMaker-Content-Type: application/json
+X-Amzn-SageMaker-Accept: application/json
+X-Amzn-SageMaker-Custom-Attributes: k=v
+X-Amzn-SageMaker-RequestTTLSeconds: 600
+X-Amzn-SageMaker-InvocationTimeoutSeconds: 900
+X-Amzn-SageMaker-InputLocation: s3://my-async-bucket/in/a b+c-é.json
+X-Amzn-SageMaker-Inference-Id: inf-0001
+X-Amz-Date: 20261123T063610Z
+Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261123/us-east-1/sagemaker/aws4_request, SignedHeaders=host;x-amz-date;x-amzn-sagemaker-accept;x-amzn-sagemaker-content-type;x-amzn-sagemaker-custom-attributes;x-amzn-sagemaker-inference-id;x-amzn-sagemaker-inputlocation;x-amzn-sagemaker-invocationtimeoutseconds;x-amzn-sagemaker-requestttlseconds, Signature=5512f18b45fb363296a01b47f8b50dcf8c12d7b53c75b3922f7d3695341073ac
+Content-Length: 0
+
+";
+
+    const STS: &str = "POST / HTTP/1.1
+Host: 127.0.0.1:6004
+Content-Type: application/x-www-form-urlencoded; charset=utf-8
+X-Amz-Date: 20261123T064630Z
+Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261123/us-east-1/sts/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=585cf5974877933bced647b173bc1646d6dedf42248ef39edd0de269bb8c625e
+Content-Length: 171
+
+Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fasync-role&RoleSessionName=sess&DurationSeconds=900&ExternalId=ext%2Bid%3D%2F%3A%40";
+
+    fn check(service: Service, request: &str) -> Result<(), String> {
+        let (head, body) = request.split_once("\n\n").expect("a blank line");
+        let head = format!("{}\r\n\r\n", head.replace('\n', "\r\n"));
+        let mut reply = Reply::new().expect("a reply");
+        let (_, parsed) = reply.try_request(head.as_bytes()).expect("HTTP");
+        let head = Head::of(parsed.expect("a whole head"));
+        let sent = head.text("x-amz-date").and_then(dates::parse_amz);
+        let config = LocalEndpoint::builder()
+            .clock(ManualClock::starting_at(sent.expect("a date")))
+            .into_config()
+            .expect("settings");
+        verify(&config, service, &head, body.as_bytes()).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn another_signers_requests_hold() {
+        assert_eq!(check(Service::S3, PUT), Ok(()));
+        assert_eq!(check(Service::SageMaker, INVOKE), Ok(()));
+        assert_eq!(check(Service::Sts, STS), Ok(()));
+    }
+
+    #[test]
+    fn a_change_of_any_part_is_seen() {
+        let code = |service, request: &str, from: &str, to: &str| {
+            assert!(request.contains(from));
+            check(service, &request.replacen(from, to, 1)).expect_err("a change")
+        };
+        for (from, to) in [
+            ("PUT", "POST"),
+            ("a%20b", "a%20c"),
+            ("CRC32\n", "CRC64\n"),
+            ("6001", "6002"),
+        ] {
+            assert_eq!(code(Service::S3, PUT, from, to), "SignatureDoesNotMatch");
+        }
+        let body = code(Service::S3, PUT, "{\"x\": 3}", "{\"x\": 4}");
+        assert_eq!(body, "XAmzContentSHA256Mismatch");
+        let name = code(Service::SageMaker, INVOKE, "k=v", "k=w");
+        assert_eq!(name, "InvalidSignatureException");
+        let form = code(Service::Sts, STS, "sess&", "other&");
+        assert_eq!(form, "SignatureDoesNotMatch");
+    }
+
+    #[test]
+    fn paths() {
+        let odd = "/b//a%20b/./%7E/../c:d";
+        assert_eq!(canonical_path(Service::S3, odd), "/b//a%20b/./~/../c%3Ad");
+        assert_eq!(canonical_path(Service::SageMaker, odd), "/b/a%2520b/c%3Ad");
+        assert_eq!(canonical_path(Service::Sts, "/"), "/");
+        assert_eq!(canonical_path(Service::SageMaker, "/a/"), "/a/");
+    }
+}

@@ -72,7 +72,7 @@ impl Gate {
         true
     }
 
-    pub(super) fn leave(&self) {
+    fn leave(&self) {
         *lock(&self.inside) -= 1;
         self.changed.notify_all();
     }
@@ -83,5 +83,15 @@ impl Gate {
         drop(wait_while(&self.changed, inside, timeout, |inside| {
             *inside > 0
         }));
+    }
+}
+
+/// Leaves a gate when it is dropped, in a panic too.
+#[derive(Debug)]
+pub(super) struct Leave<'a>(pub(super) &'a Gate);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
