@@ -1,4 +1,46 @@
 //! Blocking, sync-only client for Amazon `SageMaker` Asynchronous Inference.
+//!
+//! "Async" is the service's word: an input goes to an asynchronous endpoint
+//! (`InvokeEndpointAsync`), `SageMaker` works on it for seconds to an hour, and puts the output, or a
+//! failure, into S3. Everything here blocks, and no async runtime is involved: a wait is
+//! [`std::thread::sleep`] between looks at S3.
+//!
+//! # Parts
+//!
+//! - [`Session`]: region, credentials, connections, retries; made once and shared.
+//! - [`AsyncPredictor`]: one endpoint. [`predict`](AsyncPredictor::predict) submits and waits,
+//!   [`predict_async`](AsyncPredictor::predict_async) submits, and
+//!   [`request`](AsyncPredictor::request) has every option of the call.
+//! - [`AsyncInferenceResponse`]: a submitted inference; [`get_result`](AsyncInferenceResponse::get_result)
+//!   waits as its [`WaiterConfig`] says.
+//! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
+//!   your own.
+//! - [`Error`]: what happened and what to do.
+//! - [`AsyncInferenceConfig`]: the endpoint's side, as `CreateEndpointConfig` takes it.
+#![cfg_attr(
+    feature = "local",
+    doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
+)]
+//! - [`sys`]: the clock and the environment, for tests in virtual time.
+//!
+//! # Where an input goes, and where its result comes from
+//!
+//! A value is serialized, sent in the request's body if it has at most 128,000 bytes and uploaded to
+//! S3 otherwise, and submitted. The answer names an output object and, if the endpoint is configured
+//! with one, a failure object. A poll is a GET of the first and then of the second: when the output
+//! is there, that one request has it.
+//!
+//! # No inference twice, none lost
+//!
+//! `InvokeEndpointAsync` has no idempotency token. A submit is sent again only when it provably did
+//! not happen: no connection was made, or the service answered that it is throttling. After anything
+//! else the error is [`Error::MaybeSubmitted`], with the inference id to look for. A wait that ends
+//! early loses nothing: [`AsyncInferenceResponse::new`] takes the same paths up again, in any process.
+//!
+//! # Secrets
+//!
+//! No `Debug`, no error and no log line shows a secret, a token, custom attributes or a payload. The
+//! bytes of a failure object are had from [`ModelFailure::bytes`] alone.
 
 mod aws;
 pub use aws::Service;
@@ -55,3 +97,8 @@ pub use uri::S3Uri;
 
 mod waiter;
 pub use waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfig, WaiterConfigBuilder};
+
+/// The README's examples, run as tests.
+#[cfg(all(doctest, feature = "local"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

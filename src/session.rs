@@ -168,7 +168,7 @@ impl fmt::Debug for Session {
 ///
 /// let session = Session::builder()
 ///     .region("eu-west-1")
-///     .credentials(Credentials::from_keys("AKIDEXAMPLE", "secret", None))
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "example"))
 ///     .endpoint_url_for(Service::S3, "http://127.0.0.1:9000")
 ///     .default_bucket("my-bucket")
 ///     .default_bucket_prefix("team-a")
