@@ -18,13 +18,15 @@ use crate::waiter::WaiterConfig;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// use sagemaker_async_inference::AsyncPredictor;
+/// use std::time::Duration;
 /// use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
 /// use serde_json::{Value, json};
 ///
 /// let endpoint = LocalEndpoint::builder().start()?; // echoes
 /// let session = endpoint.session()?;
-/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session)
+///     .with_waiter_config(WaiterConfig::new(600, Duration::from_millis(50))?);
 ///
 /// let answer: Value = predictor.predict(&json!({"inputs": "hello"}))?;
 /// assert_eq!(answer, json!({"inputs": "hello"}));

@@ -9,11 +9,13 @@ impl LocalEndpoint {
     /// A session for this endpoint: its region, credentials, bucket and URL.
     ///
     /// ```
-    /// use sagemaker_async_inference::AsyncPredictor;
+    /// use std::time::Duration;
     /// use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
     ///
     /// let endpoint = LocalEndpoint::builder().start()?;
-    /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?)
+    ///     .with_waiter_config(WaiterConfig::new(600, Duration::from_millis(50))?);
     /// let answer: String = predictor.predict("hello")?;
     /// assert_eq!(answer, "hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
