@@ -62,6 +62,8 @@ enum Look {
     Done(Outcome),
     NotFound,
     AccessDenied(Box<ServiceError>),
+    /// The output is not there, and whether the failure is may not be known.
+    FailureDenied(Box<ServiceError>),
 }
 
 /// A wait in progress.
@@ -211,7 +213,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
         match self.look(None)? {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
-            Look::NotFound => Ok(None),
+            Look::NotFound | Look::FailureDenied(_) => Ok(None),
             Look::AccessDenied(error) => {
                 if s3::may_list(&self.target.session, &self.output_path, None)? {
                     Err(Error::Service(error))
@@ -282,6 +284,14 @@ impl<D> AsyncInferenceResponse<D> {
                 wait.observed.access_denied += 1;
                 wait.last_answer = Some(error.to_string());
             }
+            // The output may come yet, so this is no reason to look who may list.
+            Ok(Look::FailureDenied(error)) => {
+                if wait.waiter.access_denied() == AccessDenied::Fail {
+                    return Err(Error::Service(error));
+                }
+                wait.observed.access_denied += 1;
+                wait.last_answer = Some(error.to_string());
+            }
             Err(error) if is_passing(&error) => {
                 wait.observed.failed += 1;
                 wait.last_answer = Some(error.to_string());
@@ -316,8 +326,12 @@ impl<D> AsyncInferenceResponse<D> {
         let Some(failure_path) = &self.failure_path else {
             return Ok(pending);
         };
-        let Ok(failure) = self.look_at(failure_path, deadline)? else {
-            return Ok(pending);
+        let failure = match (self.look_at(failure_path, deadline)?, &pending) {
+            (Ok(failure), _) => failure,
+            (Err(Look::AccessDenied(error)), Look::NotFound) => {
+                return Ok(Look::FailureDenied(error));
+            }
+            (Err(_), _) => return Ok(pending),
         };
         // Between the two looks both may have come: the output counts.
         if let Ok(object) = self.look_at(&self.output_path, deadline)? {

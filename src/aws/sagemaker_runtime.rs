@@ -68,7 +68,7 @@ pub(crate) fn invoke_endpoint_async(
         max_answer: MAX_DOCUMENT,
     };
     let answer = session.client().send(&call)?;
-    let location = |name: &str| text(&answer.headers, name);
+    let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
     let malformed = |problem: String| malformed_answer(&call, problem);
     let output = location("x-amzn-sagemaker-outputlocation")
         .ok_or_else(|| malformed("it has no X-Amzn-SageMaker-OutputLocation".into()))?;

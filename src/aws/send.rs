@@ -264,7 +264,10 @@ fn may_repeat(call: &Call<'_>, failure: &Failure) -> bool {
                 || (call.repeat == Repeat::Idempotent && is_transient(status, code))
         }
         Failure::Broken(broken) => match broken.kind {
-            TransportErrorKind::Tls | TransportErrorKind::Protocol => false,
+            // Sent again, it would be the same; an answer that is too long even costs its length.
+            TransportErrorKind::Tls
+            | TransportErrorKind::Protocol
+            | TransportErrorKind::TooLong => false,
             _ => broken.never_sent || call.repeat == Repeat::Idempotent,
         },
     }

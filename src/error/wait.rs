@@ -96,7 +96,8 @@ impl std::error::Error for ModelFailure {}
 pub struct Observed {
     /// Polls that found neither object (404).
     pub not_found: u32,
-    /// Polls that were denied (403), which without `s3:ListBucket` also means "not there yet".
+    /// Polls that were denied one of the objects (403), which without `s3:ListBucket` also means
+    /// "not there yet".
     pub access_denied: u32,
     /// Polls that failed on the way or at the service, after their retries.
     pub failed: u32,
@@ -160,9 +161,19 @@ impl PollingTimeout {
     pub fn remedy(&self) -> String {
         let bucket = self.output_path.bucket();
         if self.observed.access_denied > 0 {
+            let failures = self.failure_path.as_ref().map(S3Uri::bucket);
+            let grants = [Some(bucket), failures.filter(|other| *other != bucket)]
+                .into_iter()
+                .flatten()
+                .map(|bucket| {
+                    format!(
+                        "s3:GetObject on arn:aws:s3:::{bucket}/* and s3:ListBucket on \
+                         arn:aws:s3:::{bucket}"
+                    )
+                });
             return format!(
-                "without s3:ListBucket S3 answers 403 for an object that is not there yet: grant \
-                 s3:GetObject on arn:aws:s3:::{bucket}/* and s3:ListBucket on arn:aws:s3:::{bucket}"
+                "without s3:ListBucket S3 answers 403 for an object that is not there yet: grant {}",
+                grants.collect::<Vec<_>>().join(", and ")
             );
         }
         let mut text = format!(

@@ -1,0 +1,79 @@
+//! A server that is not one of HTTP: it does with each connection what the test says.
+
+use std::{
+    io::{self, BufRead, BufReader},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+/// Listens on a loopback port until dropped.
+pub struct Raw {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Raw {
+    /// Each connection gets a thread with `serve`.
+    pub fn start(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        let address = listener.local_addr().expect("an address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (count, stopped, serve) = (connections.clone(), stop.clone(), Arc::new(serve));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stopped.load(Ordering::SeqCst) {
+                    break;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                let serve = serve.clone();
+                // A connection that breaks is the client's to report.
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+        Self {
+            address,
+            connections,
+            stop,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// Reads a request's head, to the blank line.
+pub fn read_head(stream: &TcpStream) -> io::Result<String> {
+    let mut input = BufReader::new(stream.try_clone()?);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if input.read_line(&mut head)? == 0 {
+            break;
+        }
+    }
+    Ok(head)
+}
+
+/// A loopback URL where nobody listens.
+pub fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    format!("http://{}", listener.local_addr().expect("an address"))
+}
