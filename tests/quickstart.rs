@@ -1,5 +1,6 @@
 //! The binary, as a newcomer runs it.
 #![cfg(feature = "cli")]
+#![allow(clippy::disallowed_methods)] // a process of its own is what is tested here
 
 use std::process::{Command, Stdio};
 

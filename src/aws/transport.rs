@@ -114,8 +114,40 @@ const MAX_ERROR_BODY: u64 = 64 << 10;
 /// Longer than the default poll delay of 15 s, and than the 60 s after which many servers close.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(90);
 
+/// What the protocol needs, whatever an agent's own settings: statuses are answers, redirects are
+/// not followed, stored bytes come as they are. A macro, for ureq's builders of an agent's and of a
+/// request's settings are of two types with no public trait between them.
+macro_rules! with_protocol {
+    ($builder:expr) => {
+        $builder
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .accept_encoding("identity")
+            .allow_non_standard_methods(false)
+    };
+}
+
+/// Every phase ends, and the whole in the time that is `left`, if there is a limit.
+macro_rules! with_timeouts {
+    ($builder:expr, $timeouts:expr, $left:expr) => {{
+        let (timeouts, left): (&Timeouts, Option<Duration>) = ($timeouts, $left);
+        let most = left.unwrap_or(Duration::MAX);
+        $builder
+            .timeout_resolve(Some(timeouts.connect.min(most)))
+            .timeout_connect(Some(timeouts.connect.min(most)))
+            .timeout_per_write(Some(timeouts.write.min(most)))
+            .timeout_per_read(Some(timeouts.read.min(most)))
+            .timeout_recv_response(Some(timeouts.read.min(most)))
+            .timeout_send_body(left)
+            .timeout_recv_body(left)
+    }};
+}
+
 pub(crate) struct Transport {
     agent: Agent,
+    /// Whether the agent is the user's, with settings of its own.
+    foreign: bool,
     timeouts: Timeouts,
 }
 
@@ -131,19 +163,23 @@ impl Transport {
     /// With the user's agent, whose proxy, TLS, pool and resolver stay as they are, or with one of
     /// our own.
     pub(crate) fn new(agent: Option<Agent>, timeouts: Timeouts) -> Self {
+        let foreign = agent.is_some();
         let agent = agent.unwrap_or_else(|| {
-            let config = Agent::config_builder()
+            let builder = Agent::config_builder()
                 .max_idle_age(MAX_IDLE_AGE)
                 .max_idle_connections(100)
-                .max_idle_connections_per_host(32)
-                .build();
+                .max_idle_connections_per_host(32);
             Agent::with_parts(
-                config,
+                with_timeouts!(with_protocol!(builder), &timeouts, None).build(),
                 DefaultConnector::default(),
                 CachingResolver::default(),
             )
         });
-        Self { agent, timeouts }
+        Self {
+            agent,
+            foreign,
+            timeouts,
+        }
     }
 
     /// Sends a request and reads its answer whole. A body that is longer than `max_success` (or
@@ -153,7 +189,6 @@ impl Transport {
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
     ) -> Result<Reply, Broken> {
-        let is_head = request.method() == Method::HEAD;
         let response = self.run(request, bounds)?;
         let (parts, mut body) = response.into_parts();
         let success = parts.status.is_success();
@@ -163,7 +198,7 @@ impl Transport {
             MAX_ERROR_BODY
         };
         let announced = body.content_length();
-        if success && announced.is_some_and(|length| length > limit) && !is_head {
+        if success && announced.is_some_and(|length| length > limit) {
             return Err(too_long(limit));
         }
         let body = read_bounded(&mut body, announced, limit, success)?;
@@ -186,37 +221,25 @@ impl Transport {
         }
     }
 
-    /// What the protocol needs is set on every request, whatever the agent's own settings: statuses
-    /// are answers, redirects are not followed, stored bytes come as they are, every phase ends.
+    /// Settings go on the request only where it needs other ones than the agent has: with settings
+    /// of its own, each connection would also build its TLS configuration and roots anew.
     fn configure_and_run<B: ureq::AsSendBody>(
         &self,
         request: Request<B>,
         bounds: &Bounds<'_>,
     ) -> Result<Response<Body>, Broken> {
-        let left = bounds.deadline.map_or(Duration::MAX, |deadline| {
-            deadline.saturating_sub(bounds.clock.monotonic())
-        });
-        let Timeouts {
-            connect,
-            read,
-            write,
-        } = self.timeouts;
-        let request = self
-            .agent
-            .configure_request(request)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .accept_encoding("identity")
-            .allow_non_standard_methods(false)
-            .timeout_resolve(Some(connect.min(left)))
-            .timeout_connect(Some(connect.min(left)))
-            .timeout_per_write(Some(write.min(left)))
-            .timeout_per_read(Some(read.min(left)))
-            .timeout_recv_response(Some(read.min(left)))
-            .timeout_send_body(bounds.deadline.map(|_| left))
-            .timeout_recv_body(bounds.deadline.map(|_| left))
-            .build();
+        let left = bounds
+            .deadline
+            .map(|deadline| deadline.saturating_sub(bounds.clock.monotonic()));
+        let request = if self.foreign {
+            let builder = with_protocol!(self.agent.configure_request(request));
+            with_timeouts!(builder, &self.timeouts, left).build()
+        } else if left.is_some() {
+            let builder = self.agent.configure_request(request);
+            with_timeouts!(builder, &self.timeouts, left).build()
+        } else {
+            request
+        };
         self.agent.run(request).map_err(Broken::from)
     }
 }
