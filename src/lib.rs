@@ -11,7 +11,10 @@ pub use codec::{
 };
 
 mod credentials;
-pub use credentials::{Credentials, CredentialsError, EnvironmentProvider, ProvideCredentials};
+pub use credentials::{
+    Credentials, CredentialsError, DefaultChain, EnvironmentProvider, ProfileProvider,
+    ProvideCredentials,
+};
 
 mod error;
 pub use error::{
@@ -35,6 +38,8 @@ mod limits;
 pub mod local;
 
 mod placement;
+
+mod profile;
 
 mod predictor;
 pub use predictor::AsyncPredictor;
