@@ -39,10 +39,10 @@ pub mod local;
 
 mod placement;
 
-mod profile;
-
 mod predictor;
 pub use predictor::AsyncPredictor;
+
+mod profile;
 
 mod request;
 pub use request::AsyncRequest;

@@ -1,7 +1,9 @@
 //! Profiles, as a program sees them: credentials by way of [`ProfileProvider`] and the chain.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
+use aws_credential_types::attributes::AccountId;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{
     Credentials, CredentialsError, DefaultChain, EnvironmentProvider, ProfileProvider,
@@ -12,7 +14,9 @@ const CONFIG: &str = "/h/.aws/config";
 const CREDENTIALS: &str = "/h/.aws/credentials";
 const KEYS: &str = "aws_access_key_id = AKIDPROFILE\naws_secret_access_key = hush\n";
 
-fn with(environment: &[(&str, &str)], files: Files) -> Sys {
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn with(environment: Variables, files: Files) -> Sys {
     let home = [("HOME", "/h")];
     Sys::real()
         .with_environment(Environment::from_pairs(
@@ -44,7 +48,7 @@ fn keys_token_and_account() {
     assert_eq!(credentials.access_key_id(), "AKIDPROFILE");
     assert_eq!(credentials.secret_access_key(), "hush");
     assert_eq!(credentials.session_token(), Some("token"));
-    let account = credentials.account_id().map(|account| account.as_str());
+    let account = credentials.account_id().map(AccountId::as_str);
     assert_eq!(account, Some("123456789012"));
     assert_eq!(credentials.expiry(), None);
 }
@@ -75,7 +79,7 @@ fn which_profile_is_read() {
     let text: String = ["default", "a", "b", "c"].map(section).concat();
     let a = ("AWS_PROFILE", "a");
     let b = ("AWS_DEFAULT_PROFILE", "b");
-    let cases: [(&[(&str, &str)], Option<&str>, &str); 6] = [
+    let cases: [(Variables, Option<&str>, &str); 6] = [
         (&[], None, "AKID-default"),
         (&[a], None, "AKID-a"),
         (&[b], None, "AKID-b"),
@@ -237,6 +241,68 @@ fn files_that_are_no_text_or_cannot_be_read() {
         assert!(error.to_string().contains(words), "{error}");
         assert!(error.to_string().contains(CONFIG), "{error}");
         assert!(!text_of(&error).contains("hush"), "{error:?}");
+    }
+}
+
+/// The table of the grammar, as far as it is seen from outside: which profiles there are, and where
+/// the fault is.
+#[test]
+fn every_case_of_the_grammar() {
+    let text = include_str!("fixtures/profiles/grammar.json");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+    for case in cases {
+        let lines = |file: &str| {
+            let lines = case[file].as_array()?.iter().map(|line| line.as_str());
+            Some(lines.collect::<Option<Vec<_>>>()?.join("\n"))
+        };
+        let files = [
+            (CONFIG, lines("config")),
+            (CREDENTIALS, lines("credentials")),
+        ];
+        let files = Files::from_pairs(files.into_iter().filter_map(|(at, text)| Some((at, text?))));
+        let ask = |name: &str| {
+            let error = ask(with(&[], files.clone()), Some(name)).unwrap_err();
+            (error.is_not_configured(), error.to_string())
+        };
+        if let Some(profiles) = case["profiles"].as_object() {
+            for name in profiles.keys() {
+                let (_, error) = ask(name);
+                assert!(!error.contains("is not in the files"), "{case} {error}");
+            }
+            let (_, error) = ask("nobody has this name");
+            let names = profiles.keys().cloned().collect::<Vec<_>>().join(", ");
+            let known = format!("the profiles are: {names}");
+            let none = profiles.is_empty() && error.contains("there are no profiles");
+            assert!(none || error.contains(&known), "{case} {error}");
+        } else {
+            let (not_configured, error) = ask("default");
+            assert!(!not_configured, "{case} {error}");
+            let place = format!(", line {}: ", case["error"]["line"]);
+            assert!(error.contains(&place), "{case} {error}");
+            let says = case["error"]["says"].as_str().unwrap();
+            assert!(error.contains(says), "{case} {error}");
+        }
+    }
+}
+
+/// Those of this platform; the others are tested beside the code.
+#[test]
+fn every_place_of_the_files() {
+    let text = include_str!("fixtures/profiles/locations.json");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+    for case in cases.iter().filter(|case| case["windows"] == cfg!(windows)) {
+        let set: BTreeMap<String, String> = serde_json::from_value(case["set"].clone()).unwrap();
+        let sys = Sys::real()
+            .with_environment(Environment::from_pairs(set))
+            .with_files(Files::none());
+        let error = ask(sys, None).unwrap_err().to_string();
+        for path in [&case["config"], &case["credentials"]] {
+            let words = match path.as_str() {
+                Some(path) => format!("{path} (not found)"),
+                None => "no home directory known".to_owned(),
+            };
+            assert!(error.contains(&words), "{case} {error}");
+        }
     }
 }
 

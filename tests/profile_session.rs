@@ -7,7 +7,9 @@ use std::thread;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Error, RetryConfig, Service, Session, SessionBuilder};
 
-fn builder(environment: &[(&str, &str)], config: &str) -> SessionBuilder {
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn builder(environment: Variables, config: &str) -> SessionBuilder {
     let home = [("HOME", "/h")];
     Session::builder().sys(
         Sys::real()
@@ -31,7 +33,7 @@ fn region() {
     let first = ("AWS_REGION", "us-east-1");
     let second = ("AWS_DEFAULT_REGION", "us-east-2");
     let profile = ("AWS_PROFILE", "a");
-    let cases: [(&[(&str, &str)], Option<&str>, &str); 7] = [
+    let cases: [(Variables, Option<&str>, &str); 7] = [
         (&[], None, "eu-south-1"),
         (&[profile], None, "eu-south-2"),
         (&[], Some("a"), "eu-south-2"),
@@ -73,7 +75,7 @@ fn endpoint_urls() {
     let all = ("AWS_ENDPOINT_URL", "http://env-all");
     let s3 = ("AWS_ENDPOINT_URL_S3", "http://env-s3");
     let off = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "True");
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+    let cases: [(Variables, &[&str]); 4] = [
         (&[], &["profile-all", "profile-s3", "profile-runtime"]),
         (&[s3], &["profile-all", "env-s3", "profile-runtime"]),
         (&[all], &["env-all"]),
@@ -199,7 +201,7 @@ fn files_are_not_read_when_nothing_is_looked_for_in_them() {
 
 /// The head of the request that asks for the caller's account, sent by a session that knows only
 /// the profile's settings.
-fn head_of_a_request(environment: &[(&str, &str)], profile: Option<&str>) -> String {
+fn head_of_a_request(environment: Variables, profile: Option<&str>) -> String {
     const BODY: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult>\
         <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -250,7 +252,7 @@ fn credentials_region_endpoint_and_app_name_reach_the_wire() {
         ("AWS_ACCESS_KEY_ID", "AKIDENVIRONMENT"),
         ("AWS_SECRET_ACCESS_KEY", "hush"),
     ];
-    let cases: [(&[(&str, &str)], Option<&str>, &str); 3] = [
+    let cases: [(Variables, Option<&str>, &str); 3] = [
         (&[], None, "AKIDPROFILE"),
         (&keys, None, "AKIDENVIRONMENT"),
         (&keys, Some("default"), "AKIDPROFILE"),

@@ -95,7 +95,8 @@ mod tests {
 
     #[derive(Deserialize)]
     struct Case {
-        case: String,
+        #[serde(rename = "case")]
+        about: String,
         windows: bool,
         set: BTreeMap<String, String>,
         config: Option<String>,
@@ -118,8 +119,8 @@ mod tests {
                 Location::of(kind, &environment, platform)
                     .map(|found| found.path.to_str().unwrap().to_owned())
             };
-            assert_eq!(place(Kind::Config), case.config, "{}", case.case);
-            assert_eq!(place(Kind::Credentials), case.credentials, "{}", case.case);
+            assert_eq!(place(Kind::Config), case.config, "{}", case.about);
+            assert_eq!(place(Kind::Credentials), case.credentials, "{}", case.about);
         }
     }
 }

@@ -11,7 +11,8 @@ type Properties = BTreeMap<String, BTreeMap<String, String>>;
 
 #[derive(Deserialize)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    about: String,
     config: Option<Vec<String>>,
     credentials: Option<Vec<String>>,
     profiles: Option<Properties>,
@@ -54,7 +55,7 @@ fn every_case_of_the_grammar() {
     let cases: Vec<Case> = serde_json::from_str(text).unwrap();
     assert!(cases.len() >= 60);
     for case in cases {
-        let name = &case.case;
+        let name = &case.about;
         let join = |lines: &Option<Vec<String>>| lines.as_ref().map(|lines| lines.join("\n"));
         let (config, credentials) = (join(&case.config), join(&case.credentials));
         match (load(config.as_deref(), credentials.as_deref()), case.error) {
