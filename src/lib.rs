@@ -53,7 +53,10 @@ pub use codec::{
 };
 
 mod credentials;
-pub use credentials::{Credentials, CredentialsError, EnvironmentProvider, ProvideCredentials};
+pub use credentials::{
+    Credentials, CredentialsError, DefaultChain, EnvironmentProvider, ProfileProvider,
+    ProvideCredentials,
+};
 
 mod error;
 pub use error::{
@@ -80,6 +83,8 @@ mod placement;
 
 mod predictor;
 pub use predictor::AsyncPredictor;
+
+mod profile;
 
 mod request;
 pub use request::AsyncRequest;

@@ -11,9 +11,10 @@ use crate::aws::endpoints::Endpoints;
 use crate::aws::retry::{RetryConfig, RetryQuota};
 use crate::aws::transport::{Timeouts, Transport};
 use crate::aws::{Client, Service, sts};
-use crate::credentials::{EnvironmentProvider, ProvideCredentials};
+use crate::credentials::{DefaultChain, ProvideCredentials};
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
+use crate::profile::Settings;
 use crate::sys::{Environment, Sys};
 
 /// Region, credentials, connections and retries, shared by everything that is made from it.
@@ -50,14 +51,23 @@ struct Inner {
 const MAX_BUCKETS: usize = 1000;
 
 impl Session {
-    /// A session from the process's environment.
+    /// A session from the process's environment and the shared config and credentials files. The
+    /// environment goes before the profile (`AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`):
     ///
-    /// Region: `AWS_REGION`, `AWS_DEFAULT_REGION`. Credentials: `AWS_ACCESS_KEY_ID` and its fellows
-    /// ([`EnvironmentProvider`]). Endpoints: `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`.
-    /// Retries: `AWS_MAX_ATTEMPTS`. App name: `AWS_SDK_UA_APP_ID`.
+    /// | | environment | profile |
+    /// |---|---|---|
+    /// | region | `AWS_REGION`, `AWS_DEFAULT_REGION` | `region` |
+    /// | credentials, see [`DefaultChain`] | `AWS_ACCESS_KEY_ID` and its fellows | `aws_access_key_id` and its fellows |
+    /// | endpoints | `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` | `endpoint_url` in the `services` section, `endpoint_url` |
+    /// | no configured endpoints | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
+    /// | retries | `AWS_MAX_ATTEMPTS` | `max_attempts` |
+    /// | app name | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     ///
-    /// Fails with [`Error::Config`](crate::Error::Config) where a region is missing or a value is
-    /// malformed; credentials are looked for when they are needed.
+    /// Fails with [`Error::Config`](crate::Error::Config) where a region is missing, a value is
+    /// malformed, a profile that was asked for by name does not exist, or one of the files is
+    /// malformed. The files are read once, and only if something is looked for that neither code
+    /// nor environment gave; missing ones count as empty. Credentials are looked for when they are
+    /// needed.
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
     }
@@ -186,6 +196,7 @@ pub struct SessionBuilder {
     credentials: Option<Arc<dyn ProvideCredentials>>,
     endpoints: Endpoints,
     agent: Option<ureq::Agent>,
+    profile: Option<String>,
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
     expected_bucket_owner: Option<String>,
@@ -196,28 +207,40 @@ pub struct SessionBuilder {
 }
 
 impl SessionBuilder {
-    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`.
+    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's `region`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
+    /// The profile in the shared config and credentials files. Default: `AWS_PROFILE`, then
+    /// `AWS_DEFAULT_PROFILE`, then `default`.
+    ///
+    /// Its credentials go before those of the environment; its other settings do not.
+    /// [`build`](Self::build) fails where the profile does not exist.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
     /// Where credentials come from; [`Credentials`](crate::Credentials) themselves will do.
-    /// Default: [`EnvironmentProvider`].
+    /// Default: [`DefaultChain`].
     pub fn credentials(mut self, credentials: impl ProvideCredentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
     /// One endpoint URL for all services, such as a [local endpoint's](crate::local). Default:
-    /// `AWS_ENDPOINT_URL`. Unlike the services' own hosts it may be `http`.
+    /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.endpoints.set_all(url.into());
         self
     }
 
     /// The endpoint URL of one service; goes before the one for all. Default:
-    /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, `AWS_ENDPOINT_URL_STS`.
+    /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, `AWS_ENDPOINT_URL_STS`; then,
+    /// unless `AWS_ENDPOINT_URL` is set, `endpoint_url` below `s3`, `sagemaker_runtime` and `sts` in
+    /// the `services` section that the profile names.
     pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
         self.endpoints.set(service, url.into());
         self
@@ -256,7 +279,8 @@ impl SessionBuilder {
         self
     }
 
-    /// How often requests are tried. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS`.
+    /// How often requests are tried. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS`
+    /// or the profile's `max_attempts`.
     pub fn retry(mut self, retry: RetryConfig) -> Self {
         self.retry = Some(retry);
         self
@@ -269,13 +293,13 @@ impl SessionBuilder {
     }
 
     /// A name in the user agent, at most 50 letters, digits and `!$%&*+-.^_|~`. Default:
-    /// `AWS_SDK_UA_APP_ID`.
+    /// `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
     pub fn app_name(mut self, name: impl Into<String>) -> Self {
         self.app_name = Some(name.into());
         self
     }
 
-    /// Clock and environment, for tests. Default: [`Sys::real`].
+    /// Clock, environment and files, for tests. Default: [`Sys::real`].
     pub fn sys(mut self, sys: Sys) -> Self {
         self.sys = sys;
         self
@@ -284,9 +308,13 @@ impl SessionBuilder {
     /// Checks everything and makes the session. Sends nothing.
     pub fn build(self) -> Result<Session> {
         let environment = self.sys.environment().clone();
-        let region = region(self.region, &environment)?;
+        let profile = Settings::new(&self.sys, self.profile.as_deref());
+        if self.profile.is_some() {
+            profile.check()?;
+        }
+        let region = region(self.region, &environment, &profile)?;
         let mut endpoints = self.endpoints;
-        endpoints.fill_from(&environment);
+        endpoints.fill_from(&environment, &profile)?;
         endpoints.check()?;
         if let Some(bucket) = &self.default_bucket {
             crate::uri::S3Uri::new(bucket.clone(), "")?;
@@ -294,15 +322,27 @@ impl SessionBuilder {
         if let Some(owner) = &self.expected_bucket_owner {
             check_account(owner)?;
         }
-        let app_name = self
+        let app_name = match self
             .app_name
-            .or_else(|| environment.get_non_blank("AWS_SDK_UA_APP_ID"));
+            .or_else(|| environment.get_non_blank("AWS_SDK_UA_APP_ID"))
+        {
+            Some(name) => Some(name),
+            None => profile.get("sdk_ua_app_id")?.map(str::to_owned),
+        };
+        let retry = match self.retry {
+            Some(retry) => retry,
+            None => retry(&environment, &profile)?,
+        };
+        let credentials = self.credentials.unwrap_or_else(|| {
+            Arc::new(match self.profile.as_deref() {
+                Some(name) => DefaultChain::with_profile(&self.sys, name),
+                None => DefaultChain::new(&self.sys),
+            })
+        });
         let client = Client {
             transport: Transport::new(self.agent, self.timeouts),
-            credentials: self
-                .credentials
-                .unwrap_or_else(|| Arc::new(EnvironmentProvider::new(environment.clone()))),
-            retry: self.retry.map_or_else(|| retry(&environment), Ok)?,
+            credentials,
+            retry,
             quota: RetryQuota::new(),
             sys: self.sys,
             user_agent: user_agent(app_name.as_deref())?,
@@ -330,23 +370,31 @@ impl fmt::Debug for SessionBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionBuilder")
             .field("region", &self.region)
+            .field("profile", &self.profile)
             .field("endpoints", &self.endpoints)
             .field("default_bucket", &self.default_bucket)
             .finish_non_exhaustive()
     }
 }
 
-fn region(given: Option<String>, environment: &Environment) -> Result<String> {
-    let region = given
+fn region(
+    given: Option<String>,
+    environment: &Environment,
+    profile: &Settings<'_>,
+) -> Result<String> {
+    let outside_profile = given
         .or_else(|| environment.get_non_blank("AWS_REGION"))
-        .or_else(|| environment.get_non_blank("AWS_DEFAULT_REGION"))
-        .ok_or_else(|| {
+        .or_else(|| environment.get_non_blank("AWS_DEFAULT_REGION"));
+    let region = match outside_profile {
+        Some(region) => region,
+        None => profile.get("region")?.map(str::to_owned).ok_or_else(|| {
             ConfigError::new(
                 "region",
                 "is not set",
-                "set AWS_REGION, or Session::builder().region(..)",
+                "set AWS_REGION, region in the profile, or Session::builder().region(..)",
             )
-        })?;
+        })?,
+    };
     let fits = (1..=63).contains(&region.len())
         && region
             .bytes()
@@ -366,18 +414,24 @@ fn region(given: Option<String>, environment: &Environment) -> Result<String> {
     }
 }
 
-fn retry(environment: &Environment) -> Result<RetryConfig> {
-    match environment.get_non_blank("AWS_MAX_ATTEMPTS") {
-        None => Ok(RetryConfig::default()),
-        Some(text) => match text.parse() {
-            Ok(attempts) => RetryConfig::default().with_max_attempts(attempts),
-            Err(_) => Err(ConfigError::new(
-                "AWS_MAX_ATTEMPTS",
-                format!("{text:?} is not a number"),
-                "set it to 1 or more, or unset it",
-            )
-            .into()),
+fn retry(environment: &Environment, profile: &Settings<'_>) -> Result<RetryConfig> {
+    const VARIABLE: &str = "AWS_MAX_ATTEMPTS";
+    const KEY: &str = "max_attempts";
+    let (setting, text) = match environment.get_non_blank(VARIABLE) {
+        Some(text) => (VARIABLE.to_owned(), text),
+        None => match profile.get(KEY)? {
+            Some(text) => (profile.describe(KEY), text.to_owned()),
+            None => return Ok(RetryConfig::default()),
         },
+    };
+    match text.parse() {
+        Ok(attempts) => RetryConfig::default().with_max_attempts(attempts),
+        Err(_) => Err(ConfigError::new(
+            setting,
+            format!("{text:?} is not a number"),
+            "set it to 1 or more, or remove it",
+        )
+        .into()),
     }
 }
 

@@ -1,23 +1,32 @@
-//! The only door to the clock, to sleep and to the environment.
+//! The only door to the clock, to sleep, to the environment and to configuration files.
 //!
 //! Everything in this crate that waits, retries, signs or looks for configuration goes through a
 //! [`Sys`]. The one of a normal program is [`Sys::real`]. A test hands in its own: with
-//! [`ManualClock`] an hour of waiting passes in no time, and [`Environment::from_pairs`] stands in
-//! for the process's environment, which a test must never change.
+//! [`ManualClock`] an hour of waiting passes in no time, and [`Environment::from_pairs`] and
+//! [`Files::from_pairs`] stand in for the process's environment, which a test must never change,
+//! and for the files of whoever runs the test.
 //!
 //! ```
 //! use std::time::Duration;
-//! use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys};
+//! use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
 //!
 //! let clock = ManualClock::new();
 //! let sys = Sys::real()
 //!     .with_clock(clock.clone())
-//!     .with_environment(Environment::from_pairs([("AWS_REGION", "eu-west-1")]));
+//!     .with_environment(Environment::from_pairs([("AWS_REGION", "eu-west-1")]))
+//!     .with_files(Files::none());
 //!
 //! sys.clock().sleep(Duration::from_secs(3600)); // returns at once
 //! assert_eq!(clock.slept(), Duration::from_secs(3600));
 //! assert_eq!(sys.environment().get("AWS_REGION").as_deref(), Some("eu-west-1"));
+//! assert!(sys.files().read("/home/me/.aws/config").is_err());
 //! ```
+
+mod files;
+mod home;
+
+pub use files::Files;
+pub(crate) use home::Platform;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -184,11 +193,12 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// The clock and the environment that a [`Session`](crate::Session) uses.
+/// The clock, the environment and the files that a [`Session`](crate::Session) uses.
 #[derive(Debug, Clone)]
 pub struct Sys {
     clock: Arc<dyn Clock>,
     environment: Environment,
+    files: Files,
 }
 
 impl Sys {
@@ -197,6 +207,7 @@ impl Sys {
         Self {
             clock: Arc::new(SystemClock),
             environment: Environment::process(),
+            files: Files::disk(),
         }
     }
 
@@ -212,6 +223,12 @@ impl Sys {
         self
     }
 
+    /// With other files.
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
     /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
@@ -220,6 +237,11 @@ impl Sys {
     /// The environment.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// The files.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 }
 

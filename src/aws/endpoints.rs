@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Service;
 use crate::error::ConfigError;
+use crate::profile::Settings;
 use crate::sys::Environment;
 
 /// What stays as it is in a path: RFC 3986's unreserved characters.
@@ -39,19 +40,37 @@ impl Endpoints {
         self.of_service.insert(service, url);
     }
 
-    /// Adds what the environment says where the user of the builder said nothing: a service's own
-    /// variable goes before the one for all.
-    pub(crate) fn fill_from(&mut self, environment: &Environment) {
-        if self.of_all.is_some() {
-            return;
-        }
-        for service in Service::ALL {
-            let name = format!("AWS_ENDPOINT_URL_{}", service.environment_suffix());
-            if let Some(url) = environment.get_non_blank(&name) {
-                self.of_service.entry(service).or_insert(url);
-            }
+    /// Adds what environment and profile say where the user of the builder said nothing. From first
+    /// to last: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's `services` section,
+    /// its `endpoint_url` ("Service-specific endpoints" in the AWS SDKs and Tools Reference Guide).
+    pub(crate) fn fill_from(
+        &mut self,
+        environment: &Environment,
+        profile: &Settings<'_>,
+    ) -> Result<(), ConfigError> {
+        if self.of_all.is_some() || are_ignored(environment, profile)? {
+            return Ok(());
         }
         self.of_all = environment.get_non_blank("AWS_ENDPOINT_URL");
+        let all_from_environment = self.of_all.is_some();
+        for service in Service::ALL {
+            if self.of_service.contains_key(&service) {
+                continue;
+            }
+            let suffix = service.environment_suffix();
+            let mut url = environment.get_non_blank(&format!("AWS_ENDPOINT_URL_{suffix}"));
+            if url.is_none() && !all_from_environment {
+                let key = suffix.to_ascii_lowercase();
+                url = profile.of_service(&key, URL)?.map(str::to_owned);
+            }
+            if let Some(url) = url {
+                self.of_service.insert(service, url);
+            }
+        }
+        if !all_from_environment {
+            self.of_all = profile.get(URL)?.map(str::to_owned);
+        }
+        Ok(())
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -103,6 +122,34 @@ impl Endpoints {
             format!("https://{bucket}.{}/{object}", host(Service::S3, region))
         };
         parse(&url)
+    }
+}
+
+/// The name of the setting, in a profile and in a `services` section.
+const URL: &str = "endpoint_url";
+
+/// Whether environment or profile tell to leave aside the endpoint URLs of both.
+fn are_ignored(environment: &Environment, profile: &Settings<'_>) -> Result<bool, ConfigError> {
+    const VARIABLE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+    const KEY: &str = "ignore_configured_endpoint_urls";
+    if let Some(text) = environment.get_non_blank(VARIABLE) {
+        return parse_bool(VARIABLE, &text);
+    }
+    match profile.get(KEY)? {
+        Some(text) => parse_bool(&profile.describe(KEY), text),
+        None => Ok(false),
+    }
+}
+
+fn parse_bool(setting: &str, text: &str) -> Result<bool, ConfigError> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(ConfigError::new(
+            setting,
+            "is neither true nor false",
+            "set it to one of them, or remove it",
+        )),
     }
 }
 

@@ -1,12 +1,16 @@
 //! Where credentials come from.
 
+mod chain;
 mod environment;
+mod profile;
 
 use std::error::Error as StdError;
 use std::fmt;
 
 pub use aws_credential_types::Credentials;
+pub use chain::DefaultChain;
 pub use environment::EnvironmentProvider;
+pub use profile::ProfileProvider;
 
 /// A source of AWS credentials, asked before every request that is signed.
 ///

@@ -1,0 +1,216 @@
+//! The shared config and credentials files of AWS, which the CLI and all SDKs read.
+//!
+//! What is read, and what wins:
+//! - `~/.aws/config`, or the file that `AWS_CONFIG_FILE` names; then `~/.aws/credentials`, or what
+//!   `AWS_SHARED_CREDENTIALS_FILE` names. Of a property in both, the credentials file's counts. `~`
+//!   is as [`Environment::home_directory`](crate::sys::Environment::home_directory) says.
+//! - In the config file a profile is `[profile name]`; `[default]` needs no prefix and gives way to
+//!   `[profile default]` of the same file. In the credentials file it is `[name]`. Sections
+//!   `[sso-session name]` and `[services name]` are the config file's only. All other sections and
+//!   names with other characters than `A-Za-z0-9_-/.%@:+` are passed over without a word.
+//! - Sections of one name are merged; of properties of one name the last counts. Names of
+//!   properties are taken in lower case.
+//! - The profile: the one given in code, `AWS_PROFILE`, `AWS_DEFAULT_PROFILE` (which the Python SDK
+//!   and the CLI know; a program that ignored it would run as somebody else), `default`. One that
+//!   was asked for by name and does not exist is an error; `default` need not exist.
+//! - A file that does not exist counts as empty. So does one at its default place that this process
+//!   may not read, as in a container that runs under another user than `HOME` belongs to. Any
+//!   other file that cannot be read, is not UTF-8 or breaks the grammar is an error at the first
+//!   look into it. (The SDKs differ here: the Python SDK fails on a malformed file as this crate
+//!   does, the Rust SDK takes it for empty and goes on under whatever identity comes next.)
+//!
+//! The files look like INI and are not: nested properties, comments that need a space before them,
+//! prefixes of sections and the merging are AWS's own, so no INI library reads them right and the
+//! parser is this crate's. It follows the published test cases of the SDKs. It goes beyond them in
+//! that a byte order mark at the file's head and indented comments among sub-properties are passed
+//! over, where the Rust SDK fails.
+//!
+//! Errors name file and line and show no part of the line, for it may be a secret.
+
+mod location;
+mod parser;
+mod section;
+mod settings;
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+pub(crate) use section::Section;
+pub(crate) use settings::Settings;
+
+use crate::error::ConfigError;
+use crate::sys::{Platform, Sys};
+use location::{Kind, Location};
+use parser::ParseError;
+use section::Sections;
+
+/// Both files, read once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProfileFiles {
+    sections: Sections,
+    /// Files that were looked at, with what was found, for errors about what is missing.
+    looked_at: Vec<String>,
+}
+
+impl ProfileFiles {
+    pub(crate) fn load(sys: &Sys) -> Result<Self, ConfigError> {
+        let mut files = Self::default();
+        for kind in Kind::BOTH {
+            match Location::of(kind, sys.environment(), Platform::HERE) {
+                Some(location) => files.add(sys, kind, &location)?,
+                None => files.looked_at.push("no home directory known".to_owned()),
+            }
+        }
+        files.looked_at.dedup();
+        Ok(files)
+    }
+
+    fn add(&mut self, sys: &Sys, kind: Kind, location: &Location) -> Result<(), ConfigError> {
+        let path = &location.path;
+        let state = match sys.files().read(path) {
+            Ok(bytes) => {
+                let text = std::str::from_utf8(&bytes).map_err(|error| not_utf8(path, &error))?;
+                let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+                let sections = parser::parse(text).map_err(|error| malformed(path, &error))?;
+                self.sections.merge(sections, kind);
+                ""
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => " (not found)",
+                ErrorKind::PermissionDenied if !location.is_named => " (not readable by this user)",
+                _ => return Err(unreadable(path, kind, location.is_named, &error)),
+            },
+        };
+        self.looked_at.push(format!("{}{state}", path.display()));
+        Ok(())
+    }
+
+    pub(crate) fn profile(&self, name: &str) -> Option<&Section> {
+        self.sections.profiles.get(name)
+    }
+
+    pub(crate) fn sso_session(&self, name: &str) -> Option<&Section> {
+        self.sections.sso_sessions.get(name)
+    }
+
+    pub(crate) fn services(&self, name: &str) -> Option<&Section> {
+        self.sections.services.get(name)
+    }
+
+    /// Where the files were looked for, in words.
+    pub(crate) fn looked_at(&self) -> String {
+        self.looked_at.join(", ")
+    }
+
+    /// The profile that was chosen. `None` where none was asked for by name and `default` is not
+    /// there.
+    pub(crate) fn chosen(&self, choice: &Choice) -> Result<Option<&Section>, ConfigError> {
+        match self.profile(choice.name()) {
+            None if choice.is_explicit() && choice.name() != section::DEFAULT => {
+                Err(self.no_such_profile(choice))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn no_such_profile(&self, choice: &Choice) -> ConfigError {
+        const SHOWN: usize = 20;
+        let names = &self.sections.profiles;
+        let mut known = names.keys().take(SHOWN).cloned().collect::<Vec<_>>();
+        if names.len() > SHOWN {
+            known.push(format!("and {} more", names.len() - SHOWN));
+        }
+        let known = if known.is_empty() {
+            "there are no profiles".to_owned()
+        } else {
+            format!("the profiles are: {}", known.join(", "))
+        };
+        ConfigError::new(
+            choice.to_string(),
+            format!("is not in the files {}", self.looked_at()),
+            format!(
+                "choose another, or write [profile {}]; {known}",
+                choice.name()
+            ),
+        )
+    }
+}
+
+/// Which profile, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Given(String),
+    Variable(&'static str, String),
+    Default,
+}
+
+impl Choice {
+    pub(crate) fn of(given: Option<&str>, sys: &Sys) -> Self {
+        if let Some(name) = given {
+            return Self::Given(name.to_owned());
+        }
+        ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
+            .into_iter()
+            .find_map(|variable| {
+                let name = sys.environment().get_non_blank(variable)?;
+                Some(Self::Variable(variable, name))
+            })
+            .unwrap_or(Self::Default)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Given(name) | Self::Variable(_, name) => name,
+            Self::Default => section::DEFAULT,
+        }
+    }
+
+    fn is_explicit(&self) -> bool {
+        *self != Self::Default
+    }
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "profile {:?}", self.name())?;
+        match self {
+            Self::Variable(variable, _) => write!(f, " (from {variable})"),
+            Self::Given(_) | Self::Default => Ok(()),
+        }
+    }
+}
+
+fn malformed(path: &Path, error: &ParseError) -> ConfigError {
+    ConfigError::new(
+        format!("{}, line {}", path.display(), error.line),
+        error.problem,
+        error.remedy,
+    )
+}
+
+fn not_utf8(path: &Path, error: &std::str::Utf8Error) -> ConfigError {
+    ConfigError::new(
+        path.display().to_string(),
+        format!("is not UTF-8 text, at byte {}", error.valid_up_to()),
+        "save it as UTF-8",
+    )
+}
+
+fn unreadable(path: &Path, kind: Kind, is_named: bool, error: &std::io::Error) -> ConfigError {
+    let remedy = if is_named {
+        format!("correct {}, or unset it", kind.variable())
+    } else {
+        format!(
+            "make it a readable file, or name another with {}",
+            kind.variable()
+        )
+    };
+    ConfigError::new(
+        path.display().to_string(),
+        format!("cannot be read: {error}"),
+        remedy,
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+use std::cell::OnceCell;
+
+use super::{Choice, ProfileFiles, Section};
+use crate::error::ConfigError;
+use crate::sys::Sys;
+
+/// The settings of the chosen profile, for a session that is being built. The files are read at
+/// the first look, once.
+pub(crate) struct Settings<'a> {
+    sys: &'a Sys,
+    choice: Choice,
+    files: OnceCell<ProfileFiles>,
+}
+
+impl<'a> Settings<'a> {
+    pub(crate) fn new(sys: &'a Sys, given_profile: Option<&str>) -> Self {
+        Self {
+            sys,
+            choice: Choice::of(given_profile, sys),
+            files: OnceCell::new(),
+        }
+    }
+
+    /// A setting's value, if it is there and not blank. Fails where the files cannot be read and
+    /// where the profile that was asked for does not exist.
+    pub(crate) fn get(&self, key: &str) -> Result<Option<&str>, ConfigError> {
+        match self
+            .profile()?
+            .and_then(|profile| profile.get_non_blank(key))
+        {
+            Some(value) => self.one_line(key, value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the profile that was asked for is there.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.profile().map(drop)
+    }
+
+    /// The name of a setting in errors.
+    pub(crate) fn describe(&self, key: &str) -> String {
+        format!("{key} of {}", self.choice)
+    }
+
+    /// A setting of one service in the `services` section that the profile names. Like the Python
+    /// SDK, fails where there is no such section.
+    pub(crate) fn of_service(&self, service: &str, key: &str) -> Result<Option<&str>, ConfigError> {
+        let Some(name) = self.get("services")? else {
+            return Ok(None);
+        };
+        let section = self.files()?.services(name).ok_or_else(|| {
+            ConfigError::new(
+                self.describe("services"),
+                format!("there is no section [services {name}]"),
+                "add the section to the config file, or remove the setting",
+            )
+        })?;
+        Ok(section
+            .sub_property(service, key)
+            .filter(|value| !value.is_empty()))
+    }
+
+    fn profile(&self) -> Result<Option<&Section>, ConfigError> {
+        self.files()?.chosen(&self.choice)
+    }
+
+    fn files(&self) -> Result<&ProfileFiles, ConfigError> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
+        }
+        let files = ProfileFiles::load(self.sys)?;
+        Ok(self.files.get_or_init(|| files))
+    }
+
+    /// A value of more lines is a slip of indentation, and what it drew in may be a secret that no
+    /// later error may show.
+    fn one_line<'v>(&self, key: &str, value: &'v str) -> Result<&'v str, ConfigError> {
+        if value.contains('\n') {
+            return Err(ConfigError::new(
+                self.describe(key),
+                "goes over more than one line",
+                "write the lines below it without a space before them",
+            ));
+        }
+        Ok(value)
+    }
+}

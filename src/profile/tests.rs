@@ -1,0 +1,144 @@
+//! The grammar, case by case; what a program sees of it is tested in `tests/profile.rs`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::sys::{Environment, Files};
+
+type Properties = BTreeMap<String, BTreeMap<String, String>>;
+
+#[derive(Deserialize)]
+struct Case {
+    #[serde(rename = "case")]
+    about: String,
+    config: Option<Vec<String>>,
+    credentials: Option<Vec<String>>,
+    profiles: Option<Properties>,
+    sso_sessions: Option<Properties>,
+    services: Option<Properties>,
+    error: Option<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    line: usize,
+    says: String,
+}
+
+fn load(config: Option<&str>, credentials: Option<&str>) -> Result<ProfileFiles, ConfigError> {
+    let files = [
+        ("/h/.aws/config", config),
+        ("/h/.aws/credentials", credentials),
+    ];
+    let sys = Sys::real()
+        .with_environment(Environment::from_pairs([("HOME", "/h")]))
+        .with_files(Files::from_pairs(
+            files
+                .into_iter()
+                .filter_map(|(path, text)| Some((path, text?))),
+        ));
+    ProfileFiles::load(&sys)
+}
+
+fn plain(sections: &BTreeMap<String, Section>) -> Properties {
+    sections
+        .iter()
+        .map(|(name, section)| (name.clone(), section.properties().clone()))
+        .collect()
+}
+
+#[test]
+fn every_case_of_the_grammar() {
+    let text = include_str!("../../tests/fixtures/profiles/grammar.json");
+    let cases: Vec<Case> = serde_json::from_str(text).unwrap();
+    assert!(cases.len() >= 60);
+    for case in cases {
+        let name = &case.about;
+        let join = |lines: &Option<Vec<String>>| lines.as_ref().map(|lines| lines.join("\n"));
+        let (config, credentials) = (join(&case.config), join(&case.credentials));
+        match (load(config.as_deref(), credentials.as_deref()), case.error) {
+            (Err(error), Some(fault)) => {
+                let place = format!(", line {}", fault.line);
+                assert!(error.setting().ends_with(&place), "{name}: {error}");
+                assert!(error.to_string().contains(&fault.says), "{name}: {error}");
+            }
+            (Ok(files), None) => {
+                let found = files.sections;
+                assert_eq!(Some(plain(&found.profiles)), case.profiles, "{name}");
+                let expected = [
+                    (case.sso_sessions, &found.sso_sessions),
+                    (case.services, &found.services),
+                ];
+                for (expected, found) in expected {
+                    assert_eq!(expected.unwrap_or_default(), plain(found), "{name}");
+                }
+            }
+            (Ok(_), Some(_)) => panic!("{name}: accepted"),
+            (Err(error), None) => panic!("{name}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn sub_properties_are_found_by_name() {
+    let config = "[services a]\ns3 =\n  Endpoint_URL = http://x/?a=b # here\n  endpoint_url=http://y/?a=b\nsts = v\n  endpoint_url = z\n";
+    let files = load(Some(config), None).unwrap();
+    let section = files.services("a").unwrap();
+    assert_eq!(
+        section.sub_property("s3", "endpoint_url"),
+        Some("http://y/?a=b")
+    );
+    assert_eq!(section.sub_property("s3", "other"), None);
+    assert_eq!(section.sub_property("sts", "endpoint_url"), None);
+    assert_eq!(section.sub_property("sso", "endpoint_url"), None);
+}
+
+#[test]
+fn debug_shows_names_and_no_values() {
+    let files = load(None, Some("[default]\naws_secret_access_key = hush\n")).unwrap();
+    let shown = format!("{files:?}");
+    assert!(shown.contains("aws_secret_access_key"), "{shown}");
+    assert!(!shown.contains("hush"), "{shown}");
+}
+
+/// Lines made of the pieces that mean something reach far deeper than plain random bytes.
+#[test]
+fn no_text_makes_the_parser_panic() {
+    const PIECES: [&str; 20] = [
+        "[",
+        "]",
+        "=",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "#",
+        ";",
+        "profile ",
+        "default",
+        "sso-session",
+        "services",
+        "a",
+        "é",
+        "\u{2003}",
+        "\0",
+        "\u{feff}",
+        "~",
+        "[profile x]\na =\n b = c\n",
+    ];
+    let mut random = fastrand::Rng::with_seed(0x5a6e);
+    for _ in 0..20_000 {
+        let text: String = (0..random.usize(..40))
+            .map(|_| PIECES[random.usize(..PIECES.len())])
+            .collect();
+        if let Ok(files) = load(Some(&text), Some(&text)) {
+            for section in files.sections.profiles.values() {
+                for key in section.properties().keys() {
+                    section.sub_property(key, "b");
+                }
+            }
+        }
+    }
+}

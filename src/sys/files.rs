@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where configuration files come from: the disk, or a map from path to content.
+///
+/// Only small files that configure something are read through it, never payloads. Its `Debug`
+/// shows paths and no content, for some of it is secret.
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use sagemaker_async_inference::sys::Files;
+///
+/// let files = Files::from_pairs([("/home/me/.aws/config", "[default]\nregion = eu-west-1\n")])
+///     .with_error("/home/me/.aws/credentials", ErrorKind::PermissionDenied);
+///
+/// assert!(files.read("/home/me/.aws/config")?.starts_with(b"[default]"));
+/// let denied = files.read("/home/me/.aws/credentials").unwrap_err();
+/// assert_eq!(denied.kind(), ErrorKind::PermissionDenied);
+/// let missing = files.read("/home/me/.aws/other").unwrap_err();
+/// assert_eq!(missing.kind(), ErrorKind::NotFound);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Files {
+    map: Option<Arc<BTreeMap<PathBuf, Entry>>>,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Content(Vec<u8>),
+    Error(io::ErrorKind),
+}
+
+impl Files {
+    /// The largest file that is read, in bytes: 10 MiB, far above any real configuration. A larger
+    /// one (or an endless one, such as a device) is an error and not a reason to run out of memory.
+    pub const MAX_BYTES: u64 = 10 << 20;
+
+    /// The machine's files, read anew at each look.
+    pub fn disk() -> Self {
+        Self { map: None }
+    }
+
+    /// No files at all.
+    pub fn none() -> Self {
+        Self {
+            map: Some(Arc::default()),
+        }
+    }
+
+    /// Exactly these files and no others.
+    pub fn from_pairs<P: Into<PathBuf>, C: Into<Vec<u8>>>(
+        pairs: impl IntoIterator<Item = (P, C)>,
+    ) -> Self {
+        let map = pairs
+            .into_iter()
+            .map(|(path, content)| (path.into(), Entry::Content(content.into())))
+            .collect();
+        Self {
+            map: Some(Arc::new(map)),
+        }
+    }
+
+    /// With a file that is there and cannot be read. Called on [`Files::disk`], it makes a map with
+    /// this file only.
+    pub fn with_error(mut self, path: impl Into<PathBuf>, kind: io::ErrorKind) -> Self {
+        Arc::make_mut(self.map.get_or_insert_default()).insert(path.into(), Entry::Error(kind));
+        self
+    }
+
+    /// The whole of a file. Fails with what the system says, [`io::ErrorKind::NotFound`] where there
+    /// is none, [`io::ErrorKind::FileTooLarge`] above [`Files::MAX_BYTES`].
+    pub fn read(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+        let path = path.as_ref();
+        match &self.map {
+            None => bounded(std::fs::File::open(path)?),
+            Some(map) => match map.get(path) {
+                Some(Entry::Content(content)) => bounded(content.as_slice()),
+                Some(Entry::Error(kind)) => Err((*kind).into()),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
+        }
+    }
+}
+
+fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    from.take(Files::MAX_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > Files::MAX_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(content)
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.map {
+            Some(map) => f
+                .debug_tuple("Files")
+                .field(&map.keys().collect::<Vec<_>>())
+                .finish(),
+            None => f.write_str("Files(disk)"),
+        }
+    }
+}
