@@ -1,6 +1,7 @@
 //! Hosts: which URL an operation goes to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -25,7 +26,7 @@ pub(crate) fn encode_segment(segment: &str) -> String {
 }
 
 /// Endpoint URLs that the user gave, over the services' own.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Endpoints {
     of_all: Option<String>,
     of_service: BTreeMap<Service, String>,
@@ -179,16 +180,54 @@ fn dns_suffix(region: &str) -> &'static str {
         .map_or("amazonaws.com", |(_, suffix)| suffix)
 }
 
+/// A URL as it may be shown: without user and password, query and fragment.
+fn without_secrets(url: &str) -> String {
+    let place = url.split(['?', '#']).next().unwrap_or_default();
+    match url.rsplit_once('@') {
+        None => place.to_owned(),
+        Some(_) => {
+            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+            let host = place.rsplit_once('@').map_or("", |(_, host)| host);
+            format!("{scheme}://***@{host}")
+        }
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_service = self.of_service.iter();
+        f.debug_struct("Endpoints")
+            .field("of_all", &self.of_all.as_deref().map(without_secrets))
+            .field(
+                "of_service",
+                &of_service
+                    .map(|(service, url)| (service, without_secrets(url)))
+                    .collect::<BTreeMap<_, _>>(),
+            )
+            .finish()
+    }
+}
+
 /// A custom endpoint: scheme, host, perhaps a port and a path; no query.
 fn parse_base(url: &str) -> Result<Uri, ConfigError> {
     let problem = |problem: &str| {
         ConfigError::new(
-            format!("endpoint URL {url:?}"),
+            format!("endpoint URL {:?}", without_secrets(url)),
             problem,
             "write it as https://host, https://host:port or http://127.0.0.1:port",
         )
     };
     let uri: Uri = url.parse().map_err(|_| problem("is not a URL"))?;
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        return Err(ConfigError::new(
+            format!("endpoint URL {:?}", without_secrets(url)),
+            "has a user or password in it",
+            "give credentials to the session instead",
+        ));
+    }
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(problem("has no scheme http or https"));
     }
@@ -197,16 +236,6 @@ fn parse_base(url: &str) -> Result<Uri, ConfigError> {
     }
     if uri.query().is_some() {
         return Err(problem("has a query"));
-    }
-    if uri
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
-        return Err(ConfigError::new(
-            "endpoint URL",
-            "has a user or password in it",
-            "give credentials to the session instead",
-        ));
     }
     Ok(uri)
 }

@@ -69,7 +69,19 @@ fn code_and_message(service: Service, reply: &Reply) -> (Option<String>, Option<
         .or_else(|| xml("Code"))
         .map(|code| bare_code(&code).to_owned());
     let message = member(&["message", "Message"]).or_else(|| xml("Message"));
-    (code, message.map(|message| cut(message, 1000)))
+    let message = message.map(|message| cut(without_request(message), 1000));
+    (code, message)
+}
+
+/// Services that refuse a signature quote the request as they would have signed it, with the session
+/// token and every other header: a message ends before that.
+fn without_request(mut message: String) -> String {
+    let quotes = ["The Canonical String", "The String-to-Sign"];
+    if let Some(start) = quotes.iter().filter_map(|quote| message.find(quote)).min() {
+        message.truncate(start);
+        message.truncate(message.trim_end().len());
+    }
+    message
 }
 
 fn bare_code(code: &str) -> &str {
