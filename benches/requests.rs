@@ -214,7 +214,7 @@ impl Floor {
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         let request = http::Request::get(&self.poll).body(())?;
         let request = self.sign(request, "s3", &[], settings)?;
-        self.finish(self.agent.run(request)?, 404)
+        Self::finish(self.agent.run(request)?, 404)
     }
 
     fn invoke(&self) -> Outcome<()> {
@@ -227,7 +227,7 @@ impl Floor {
             )
             .body(BODY)?;
         let request = self.sign(request, "sagemaker", BODY, SigningSettings::default())?;
-        self.finish(self.agent.run(request)?, 202)
+        Self::finish(self.agent.run(request)?, 202)
     }
 
     fn sign<B>(
@@ -265,7 +265,7 @@ impl Floor {
         Ok(request)
     }
 
-    fn finish(&self, mut response: http::Response<ureq::Body>, status: u16) -> Outcome<()> {
+    fn finish(mut response: http::Response<ureq::Body>, status: u16) -> Outcome<()> {
         response.body_mut().read_to_vec()?;
         if response.status() == status {
             Ok(())

@@ -115,7 +115,7 @@ mod tests {
     fn long_values_are_cut_between_characters() {
         let error = InvalidInput::new("key", "ü".repeat(2000), "short", "");
         assert_eq!(error.value().map(|v| v.chars().count()), Some(81));
-        let exact = InvalidInput::new("key", &"ü".repeat(80), "short", "");
+        let exact = InvalidInput::new("key", "ü".repeat(80), "short", "");
         assert_eq!(exact.value(), Some("ü".repeat(80).as_str()));
     }
 

@@ -230,7 +230,7 @@ impl SessionBuilder {
         self
     }
 
-    /// One endpoint URL for all services, such as a [local endpoint's](crate::local). Default:
+    /// One endpoint URL for all services, such as a local endpoint's. Default:
     /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.endpoints.set_all(url.into());

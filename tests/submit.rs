@@ -725,7 +725,7 @@ fn a_5xx_that_leaves_open_what_happened_is_never_sent_again() {
         };
         match maybe.cause() {
             Error::Service(fault) => {
-                assert_eq!((fault.status(), fault.code()), (status, Some(code)))
+                assert_eq!((fault.status(), fault.code()), (status, Some(code)));
             }
             other => panic!("{other:?}"),
         }

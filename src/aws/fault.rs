@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use super::transport::Reply;
-use super::xml::text_at;
+use super::xml::texts;
 use super::{Call, Service};
 use crate::error::ServiceError;
 
@@ -15,62 +15,86 @@ use crate::error::ServiceError;
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) error: ServiceError,
-    pub(crate) date: Option<SystemTime>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) bucket_region: Option<String>,
+    date: Option<HeaderValue>,
 }
 
 impl Fault {
     pub(crate) fn from_reply(call: &Call<'_>, reply: &Reply) -> Self {
-        let (code, message) = code_and_message(call.service, reply);
+        let told = Told::from_body(call.service, &reply.body);
         let header = |name| text(&reply.headers, name);
+        let code = header("x-amzn-errortype").or(told.code);
         Self {
             error: ServiceError {
                 service: call.service.name(),
                 operation: call.operation,
                 status: reply.status,
-                code,
-                message,
+                code: code.map(|code| bare_code(&code).to_owned()),
+                message: told
+                    .message
+                    .map(|message| cut(without_request(message), 1000)),
                 request_id: header("x-amzn-requestid")
                     .or_else(|| header("x-amz-request-id"))
-                    .or_else(|| text_at(&reply.body, &["RequestId"])),
+                    .or(told.request_id),
                 extended_request_id: header("x-amz-id-2"),
                 resource: Some(call.resource.clone()),
                 attempts: 0,
                 elapsed: Duration::ZERO,
             },
-            date: header("date").and_then(|date| parse_date(&date)),
             retry_after: retry_after(&reply.headers),
-            bucket_region: header("x-amz-bucket-region")
-                .or_else(|| text_at(&reply.body, &["Region"])),
+            bucket_region: header("x-amz-bucket-region").or(told.region),
+            date: reply.headers.get(http::header::DATE).cloned(),
         }
+    }
+
+    /// The service's time; only few refusals need it read.
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        parse_date(self.date.as_ref()?.to_str().ok()?)
     }
 }
 
-/// `x-amzn-errortype` up to a colon, or `__type` / `code` of a JSON body behind a hash sign, or the
-/// `Code` of an XML body.
-fn code_and_message(service: Service, reply: &Reply) -> (Option<String>, Option<String>) {
-    let json: Option<serde_json::Value> = serde_json::from_slice(&reply.body).ok();
-    let member = |names: &[&str]| {
-        let object = json.as_ref()?;
-        names
-            .iter()
-            .find_map(|name| object.get(name)?.as_str())
-            .map(str::to_owned)
-    };
-    let header = text(&reply.headers, "x-amzn-errortype");
-    let xml: &[&str] = match service {
-        Service::Sts => &["Error"],
-        _ => &[],
-    };
-    let xml = |name| text_at(&reply.body, &[xml, &[name]].concat());
-    let code = header
-        .or_else(|| member(&["__type", "code", "Code"]))
-        .or_else(|| xml("Code"))
-        .map(|code| bare_code(&code).to_owned());
-    let message = member(&["message", "Message"]).or_else(|| xml("Message"));
-    let message = message.map(|message| cut(without_request(message), 1000));
-    (code, message)
+/// What the body of an error answer tells.
+#[derive(Debug, Default)]
+struct Told {
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    region: Option<String>,
+}
+
+impl Told {
+    /// XML from S3, and from STS one element deeper; JSON from the others.
+    fn from_body(service: Service, body: &[u8]) -> Self {
+        let parents: &[&str] = match service {
+            Service::S3 => &[],
+            Service::Sts => &["Error"],
+            Service::SageMakerRuntime => return Self::from_json(body),
+        };
+        let names = ["Code", "Message", "RequestId", "Region"];
+        let [code, message, request_id, region] = texts(body, parents, names);
+        Self {
+            code,
+            message,
+            request_id,
+            region,
+        }
+    }
+
+    fn from_json(body: &[u8]) -> Self {
+        let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
+            return Self::default();
+        };
+        let member = |names: &[&str]| {
+            let found = names.iter().find_map(|name| json.get(name)?.as_str());
+            found.map(str::to_owned)
+        };
+        Self {
+            code: member(&["__type", "code", "Code"]),
+            message: member(&["message", "Message"]),
+            ..Self::default()
+        }
+    }
 }
 
 /// Services that refuse a signature quote the request as they would have signed it, with the session

@@ -178,7 +178,7 @@ impl Client {
         }
         if may_be_clock_skew(fault.error.status, code)
             && !progress.clock_learned
-            && self.learn_clock(fault.date)
+            && self.learn_clock(fault.date())
         {
             progress.clock_learned = true;
             return true;

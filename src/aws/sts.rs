@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::xml::text_at;
+use super::xml::texts;
 use super::{Call, MAX_DOCUMENT, Repeat, Service};
 use crate::error::{ConfigError, Result};
 use crate::session::Session;
@@ -30,7 +30,8 @@ pub(crate) fn get_caller_account(session: &Session) -> Result<String> {
         deadline: None,
         max_answer: MAX_DOCUMENT,
     })?;
-    text_at(&answer.body, &["GetCallerIdentityResult", "Account"])
+    let [account] = texts(&answer.body, &["GetCallerIdentityResult"], ["Account"]);
+    account
         .filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
         .ok_or_else(|| {
             ConfigError::new(

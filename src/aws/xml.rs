@@ -1,63 +1,74 @@
 //! The few fields that are read from the XML answers of S3 and STS.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesRef, Event};
 
-/// The text of the first element at `path` (local names from below the root), unescaped.
+/// The texts of the elements `names` below the elements `parents` (local names, the root left out),
+/// unescaped, in one pass; of an element that comes twice, the first.
 ///
-/// Anything that is not well-formed up to there counts as "not there": the callers then say which
-/// field is missing.
-pub(crate) fn text_at(document: &[u8], path: &[&str]) -> Option<String> {
-    let document = std::str::from_utf8(document).ok()?;
+/// What follows a place that is not well-formed counts as not there: the callers say which field
+/// is missing.
+pub(crate) fn texts<const N: usize>(
+    document: &[u8],
+    parents: &[&str],
+    names: [&str; N],
+) -> [Option<String>; N] {
+    let mut found = [const { None }; N];
+    if let Ok(document) = std::str::from_utf8(document) {
+        collect(document, parents, &names, &mut found);
+    }
+    found
+}
+
+/// `None` where the document is not well-formed.
+fn collect(
+    document: &str,
+    parents: &[&str],
+    names: &[&str],
+    found: &mut [Option<String>],
+) -> Option<()> {
     let mut reader = Reader::from_str(document);
-    let mut depth = 0; // how deep we are below the root
-    let mut matched = 0; // how many steps of `path` the open elements match
-    let mut text: Option<String> = None;
+    // How many elements are open, the root included, and how many of them lead along `parents`.
+    let (mut open, mut matched) = (0, 0);
+    let mut current: Option<(usize, String)> = None;
     loop {
         match reader.read_event().ok()? {
             Event::Start(start) => {
-                if depth > 0
-                    && matched == depth - 1
-                    && path
-                        .get(matched)
-                        .is_some_and(|step| start.local_name().as_ref() == *step)
-                {
+                let name = start.local_name();
+                let name = name.as_ref();
+                if open > 0 && matched == open - 1 && parents.get(matched) == Some(&name) {
                     matched += 1;
-                    if matched == path.len() {
-                        text = Some(String::new());
-                    }
+                } else if open == parents.len() + 1 && matched == parents.len() {
+                    let wanted = names.iter().position(|wanted| *wanted == name);
+                    current = wanted.map(|index| (index, String::new()));
                 }
-                depth += 1;
+                open += 1;
             }
-            Event::Text(part) => {
-                if let Some(text) = &mut text {
-                    text.push_str(&part);
-                }
-            }
-            Event::CData(part) => {
-                if let Some(text) = &mut text {
-                    text.push_str(&part);
-                }
-            }
-            Event::GeneralRef(reference) => {
-                if let Some(text) = &mut text {
-                    text.push_str(&resolve(&reference)?);
-                }
-            }
+            Event::Text(part) => push(&mut current, &part),
+            Event::CData(part) => push(&mut current, &part),
+            Event::GeneralRef(reference) => push(&mut current, &resolve(&reference)?),
             Event::End(_) => {
-                if text.is_some() && matched == path.len() && depth == path.len() + 1 {
-                    return text;
+                open = usize::checked_sub(open, 1)?;
+                matched = matched.min(open.saturating_sub(1));
+                if open == parents.len() + 1
+                    && let Some((index, text)) = current.take()
+                {
+                    found.get_mut(index)?.get_or_insert(text);
                 }
-                depth = depth.checked_sub(1)?;
-                matched = matched.min(depth.saturating_sub(1));
             }
-            Event::Eof => return None,
+            Event::Eof => return Some(()),
             _ => {}
         }
     }
 }
 
-fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<String> {
+fn push(current: &mut Option<(usize, String)>, part: &str) {
+    if let Some((_, text)) = current {
+        text.push_str(part);
+    }
+}
+
+fn resolve(reference: &BytesRef<'_>) -> Option<String> {
     if let Some(character) = reference.resolve_char_ref().ok()? {
         return Some(character.to_string());
     }
@@ -66,18 +77,30 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::text_at;
+    use super::texts;
 
     #[test]
     fn finds_what_is_at_the_path_and_nothing_else() {
         let xml = b"<?xml version=\"1.0\"?><Error xmlns='x'><Nested><Code>no</Code></Nested>\
-            <Code>Slow&amp;Down&#x21;</Code><Message><![CDATA[a<b]]></Message><Empty/></Error>";
-        assert_eq!(text_at(xml, &["Code"]).as_deref(), Some("Slow&Down!"));
-        assert_eq!(text_at(xml, &["Nested", "Code"]).as_deref(), Some("no"));
-        assert_eq!(text_at(xml, &["Message"]).as_deref(), Some("a<b"));
-        assert_eq!(text_at(xml, &["Absent"]), None);
-        assert_eq!(text_at(b"<Error><Code>cut", &["Code"]), None);
-        assert_eq!(text_at(b"\xff\xfe", &["Code"]), None);
-        assert_eq!(text_at(b"</a></a>", &["Code"]), None);
+            <Code>Slow&amp;Down&#x21;</Code><Message><![CDATA[a<b]]></Message><Empty/>\
+            <Code>second</Code></Error>";
+        let found = texts(xml, &[], ["Message", "Code", "Absent", "Empty"]);
+        assert_eq!(found[0].as_deref(), Some("a<b"));
+        assert_eq!(found[1].as_deref(), Some("Slow&Down!"));
+        assert_eq!(found[2..], [None, None]);
+        assert_eq!(texts(xml, &["Nested"], ["Code"]), [Some("no".into())]);
+        assert_eq!(texts(xml, &["Code"], ["Nested"]), [None]);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_broken_is_not_there() {
+        assert_eq!(texts(b"<Error><Code>cut", &[], ["Code"]), [None]);
+        assert_eq!(
+            texts(b"<Error><Code>whole</Code><Mess", &[], ["Code", "Message"]),
+            [Some("whole".into()), None]
+        );
+        assert_eq!(texts(b"\xff\xfe", &[], ["Code"]), [None]);
+        assert_eq!(texts(b"</a></a>", &["a"], ["Code"]), [None]);
+        assert_eq!(texts(b"", &[], ["Code"]), [None]);
     }
 }
