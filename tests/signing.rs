@@ -345,6 +345,24 @@ fn requests_are_signed_for_the_sessions_region() {
 }
 
 #[test]
+fn an_endpoint_url_with_a_path_is_signed_as_it_is_sent() {
+    let server = runtime();
+    let session = session_at(&format!("{}/gate~way/", server.url()));
+    predictor(&session)
+        .request("x")
+        .upload_to(uri("s3://my-bucket/a b"))
+        .submit()
+        .expect("a submit");
+    let seen = server.seen();
+    assert_eq!(seen[0].path, "/gate~way/my-bucket/a%20b");
+    assert_eq!(
+        seen[1].path,
+        "/gate~way/endpoints/my-endpoint/async-invocations"
+    );
+    assert!(seen.iter().all(|seen| seen.verified.is_ok()));
+}
+
+#[test]
 fn every_request_says_who_sends_it() {
     let server = runtime();
     let session = builder()

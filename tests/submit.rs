@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sagemaker_async_inference::{
     AsyncPredictor, AsyncRequest, Bytes, Error, InvalidInput, RetryConfig, Session,
-    TransportErrorKind, sys::ManualClock,
+    TransportErrorKind,
+    sys::{Clock, ManualClock, SystemClock},
 };
 use support::{
     client::{
@@ -47,9 +48,9 @@ fn session_without_bucket(url: &str) -> Session {
         .expect("a session")
 }
 
-fn invalid(error: Error) -> Box<InvalidInput> {
+fn invalid(error: Error) -> InvalidInput {
     match error {
-        Error::InvalidInput(invalid) => invalid,
+        Error::InvalidInput(invalid) => *invalid,
         other => panic!("{other:?}"),
     }
 }
@@ -757,6 +758,33 @@ fn a_hang_up_on_a_kept_connection_is_never_sent_again_either() {
     let error = predictor.predict_async("x").map(drop);
     assert!(matches!(error, Err(Error::MaybeSubmitted(_))), "{error:?}");
     assert_eq!(server.seen().len(), 2);
+}
+
+#[test]
+fn a_kept_connection_that_the_server_has_closed_is_not_used() {
+    // It never says that it will close, and does so after every answer.
+    let server = raw::Raw::start(|mut stream| {
+        use std::io::{Read, Write};
+        let head = raw::read_head(&stream)?;
+        assert!(head.contains("content-length: 0"), "{head}");
+        stream.set_nonblocking(true)?;
+        let _ = stream.read(&mut [0; 64]);
+        stream.set_nonblocking(false)?;
+        stream.write_all(
+            b"HTTP/1.1 202 Accepted\r\nx-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\
+              content-length: 0\r\n\r\n",
+        )
+    });
+    let predictor = predictor(&session_in(&server.url(), ManualClock::new()));
+    for number in 1..=3 {
+        predictor
+            .request_at(uri("s3://my-bucket/in"))
+            .submit()
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(server.connections(), number);
+        // Until the end of the connection has come over the loopback.
+        SystemClock.sleep(Duration::from_millis(30));
+    }
 }
 
 #[test]

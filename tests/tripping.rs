@@ -242,7 +242,7 @@ fn polling_with_no_progress_and_no_way_to_stop() {
     let telling = elapsed.clone();
     let waiter = WaiterConfig::builder()
         .delay(Duration::from_secs(1))
-        .growing(2.0, Duration::from_secs(60))
+        .growing(2.0, Duration::from_mins(1))
         .progress(move |wait| {
             telling
                 .lock()

@@ -183,14 +183,12 @@ fn dns_suffix(region: &str) -> &'static str {
 /// A URL as it may be shown: without user and password, query and fragment.
 fn without_secrets(url: &str) -> String {
     let place = url.split(['?', '#']).next().unwrap_or_default();
-    match url.rsplit_once('@') {
-        None => place.to_owned(),
-        Some(_) => {
-            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-            let host = place.rsplit_once('@').map_or("", |(_, host)| host);
-            format!("{scheme}://***@{host}")
-        }
+    if !url.contains('@') {
+        return place.to_owned();
     }
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let host = place.rsplit_once('@').map_or("", |(_, host)| host);
+    format!("{scheme}://***@{host}")
 }
 
 impl fmt::Debug for Endpoints {
