@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::aws::Failed;
 use crate::aws::s3::{self, Object};
 use crate::aws::sagemaker_runtime::Submitted;
+use crate::aws::{Failed, Patience};
 use crate::codec::Deserializer;
 use crate::error::{
     Error, ModelFailure, Observed, PollingTimeout, Result, ServiceError, TransportErrorKind,
@@ -211,11 +211,11 @@ impl<D> AsyncInferenceResponse<D> {
         if let Some(outcome) = self.kept() {
             return self.decode(&outcome).map(Some);
         }
-        match self.look(None)? {
+        match self.look(Patience::default())? {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
             Look::NotFound | Look::FailureDenied(_) => Ok(None),
             Look::AccessDenied(error) => {
-                if s3::may_list(&self.target.session, &self.output_path, None)? {
+                if s3::may_list(&self.target.session, &self.output_path, Patience::default())? {
                     Err(Error::Service(error))
                 } else {
                     Ok(None)
@@ -271,7 +271,7 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// One look, with what it found counted. An error ends the wait.
     fn poll(&self, wait: &mut Wait<'_>) -> Result<Option<Outcome>> {
-        match self.look(wait.deadline) {
+        match self.look(wait.patience()) {
             Ok(Look::Done(outcome)) => return Ok(Some(outcome)),
             Ok(Look::NotFound) => {
                 wait.observed.not_found += 1;
@@ -309,7 +309,7 @@ impl<D> AsyncInferenceResponse<D> {
             AccessDenied::Probe => {
                 if wait.may_list.is_none() {
                     wait.may_list =
-                        s3::may_list(&self.target.session, &self.output_path, wait.deadline).ok();
+                        s3::may_list(&self.target.session, &self.output_path, wait.patience()).ok();
                 }
                 wait.may_list == Some(true)
             }
@@ -317,8 +317,8 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output, or the failure if there is no output.
-    fn look(&self, deadline: Option<Duration>) -> Result<Look> {
-        let output = self.look_at(&self.output_path, deadline)?;
+    fn look(&self, patience: Patience<'_>) -> Result<Look> {
+        let output = self.look_at(&self.output_path, patience)?;
         let pending = match output {
             Ok(object) => return Ok(Look::Done(Outcome::Output(object))),
             Err(pending) => pending,
@@ -326,7 +326,7 @@ impl<D> AsyncInferenceResponse<D> {
         let Some(failure_path) = &self.failure_path else {
             return Ok(pending);
         };
-        let failure = match (self.look_at(failure_path, deadline)?, &pending) {
+        let failure = match (self.look_at(failure_path, patience)?, &pending) {
             (Ok(failure), _) => failure,
             (Err(Look::AccessDenied(error)), Look::NotFound) => {
                 return Ok(Look::FailureDenied(error));
@@ -334,7 +334,7 @@ impl<D> AsyncInferenceResponse<D> {
             (Err(_), _) => return Ok(pending),
         };
         // Between the two looks both may have come: the output counts.
-        if let Ok(object) = self.look_at(&self.output_path, deadline)? {
+        if let Ok(object) = self.look_at(&self.output_path, patience)? {
             return Ok(Look::Done(Outcome::Output(object)));
         }
         Ok(Look::Done(Outcome::Failure(ModelFailure {
@@ -347,9 +347,9 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The object, or what its absence looks like.
-    fn look_at(&self, uri: &S3Uri, deadline: Option<Duration>) -> Result<Result<Object, Look>> {
+    fn look_at(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Result<Object, Look>> {
         let session = &self.target.session;
-        match s3::get_object(session, uri, deadline, MAX_RESULT_BYTES) {
+        match s3::get_object(session, uri, patience, MAX_RESULT_BYTES) {
             Ok(object) => Ok(Ok(object)),
             Err(Failed::Fault(fault)) => match (fault.error.status, fault.error.code()) {
                 (404, None | Some("NoSuchKey")) => Ok(Err(Look::NotFound)),
@@ -417,7 +417,14 @@ impl<D> AsyncInferenceResponse<D> {
 /// Before the deadline, so much is kept for the last poll's answer.
 const LAST_POLL: Duration = Duration::from_secs(2);
 
-impl Wait<'_> {
+impl<'a> Wait<'a> {
+    fn patience(&self) -> Patience<'a> {
+        Patience {
+            deadline: self.deadline,
+            stop: self.waiter.stop(),
+        }
+    }
+
     /// The time of a poll that has to be answered before the deadline.
     fn clamp(&self, wake: Duration) -> Duration {
         match self.deadline {

@@ -120,7 +120,8 @@ impl WaitProgress<'_> {
     }
 }
 
-/// Stops waits from another thread; they end within 100 ms between polls.
+/// Stops waits from another thread; they end within 100 ms, or with the answer to the request that
+/// is on its way.
 ///
 /// Clones stop the same waits. The inference itself goes on: the service has no way to cancel it.
 ///
@@ -213,6 +214,11 @@ impl WaiterConfig {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+
+    /// Set once the wait is cancelled.
+    pub(crate) fn stop(&self) -> Option<&AtomicBool> {
+        self.cancel.as_ref().map(|token| &*token.cancelled)
     }
 
     pub(crate) fn report(&self, progress: &WaitProgress<'_>) -> ControlFlow<()> {

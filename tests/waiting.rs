@@ -131,7 +131,10 @@ fn jitter_shortens_each_delay_by_up_to_its_share() {
         w.delay(seconds(10)).jitter(0.5).max_attempts(40)
     }));
     let times = polls.times();
-    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let gaps: Vec<_> = times
+        .windows(2)
+        .map(|pair| pair[1].saturating_sub(pair[0]))
+        .collect();
     assert_eq!(gaps.len(), 39);
     assert!(
         gaps.iter()
@@ -678,6 +681,28 @@ fn a_cancel_token_wakes_a_wait_from_another_thread() {
 }
 
 #[test]
+fn a_cancel_token_wakes_the_pause_before_a_retry_too() {
+    let server = Verifier::start(Rules::new(), |_| {
+        s3_error(503, "SlowDown", "Please reduce your request rate.").header("retry-after", "15")
+    });
+    let response = response(&session_at(&server.url()));
+    let cancel = CancelToken::new();
+    let (waiter, canceller) = (waiter(|w| w.cancel(cancel.clone())), cancel);
+    std::thread::spawn(move || {
+        SystemClock.sleep(Duration::from_millis(100));
+        canceller.cancel();
+    });
+    let started = SystemClock.monotonic();
+    match response.get_result::<Vec<u8>>(&waiter) {
+        Err(Error::WaitStopped(stop)) => assert_eq!(stop.reason(), WaitStopReason::Cancelled),
+        other => panic!("{other:?}"),
+    }
+    let took = SystemClock.monotonic().saturating_sub(started);
+    assert!(took < seconds(1), "{took:?}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
 fn a_wait_that_is_cancelled_beforehand_asks_nobody() {
     let server = Verifier::start(Rules::new(), |_| not_found());
     let cancel = CancelToken::new();
@@ -873,10 +898,7 @@ fn a_huge_error_is_cut() {
     let error = response(&session_at(&server.url()))
         .try_get_result::<Vec<u8>>()
         .expect_err("a refusal");
-    assert_eq!(
-        format!("{error}{error:?}").len().min(10_000),
-        format!("{error}{error:?}").len()
-    );
+    assert!(format!("{error}{error:?}").len() < 10_000);
 
     let server = Verifier::start(Rules::new(), |_| s3_error(400, "Odd", &"x".repeat(10_000)));
     let error = response(&session_at(&server.url()))

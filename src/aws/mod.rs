@@ -13,6 +13,7 @@ pub(crate) mod transport;
 mod xml;
 
 use std::borrow::Cow;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
@@ -88,6 +89,15 @@ pub(crate) struct Call<'a> {
     pub(crate) deadline: Option<Duration>,
     /// The largest body of a successful answer that is taken into memory.
     pub(crate) max_answer: u64,
+}
+
+/// How long a caller has patience with an idempotent request.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Patience<'a> {
+    /// When, on the monotonic clock, it needs an end.
+    pub(crate) deadline: Option<Duration>,
+    /// Once this is set, nothing is tried again.
+    pub(crate) stop: Option<&'a AtomicBool>,
 }
 
 /// A successful answer, read whole.

@@ -1,13 +1,12 @@
 //! Amazon S3: the operations that async inference needs.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::fault::Fault;
 use super::send::Failed;
-use super::{Answer, Call, MAX_DOCUMENT, Repeat, Service};
+use super::{Answer, Call, MAX_DOCUMENT, Patience, Repeat, Service};
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
@@ -29,7 +28,7 @@ pub(crate) struct PutOptions<'a> {
 pub(crate) fn get_object(
     session: &Session,
     uri: &S3Uri,
-    deadline: Option<Duration>,
+    patience: Patience<'_>,
     max_bytes: u64,
 ) -> Result<Object, Failed> {
     let request = Request {
@@ -40,7 +39,7 @@ pub(crate) fn get_object(
         query: "",
         headers: HeaderMap::new(),
         body: &[],
-        deadline,
+        patience,
         max_answer: max_bytes,
     };
     let answer = send(session, &request)?;
@@ -81,7 +80,7 @@ pub(crate) fn put_object(
         query: "",
         headers,
         body,
-        deadline: None,
+        patience: Patience::default(),
         max_answer: MAX_DOCUMENT,
     };
     send(session, &request).map(drop)
@@ -91,7 +90,7 @@ pub(crate) fn put_object(
 pub(crate) fn may_list(
     session: &Session,
     uri: &S3Uri,
-    deadline: Option<Duration>,
+    patience: Patience<'_>,
 ) -> Result<bool, Failed> {
     let query = format!(
         "list-type=2&max-keys=1&prefix={}",
@@ -105,7 +104,7 @@ pub(crate) fn may_list(
         query: &query,
         headers: HeaderMap::new(),
         body: &[],
-        deadline,
+        patience,
         max_answer: MAX_DOCUMENT,
     };
     match send(session, &request) {
@@ -135,7 +134,7 @@ pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Faile
         query: "",
         headers: HeaderMap::new(),
         body: body.as_bytes(),
-        deadline: None,
+        patience: Patience::default(),
         max_answer: MAX_DOCUMENT,
     };
     match send(session, &request) {
@@ -156,7 +155,7 @@ struct Request<'a> {
     query: &'a str,
     headers: HeaderMap,
     body: &'a [u8],
-    deadline: Option<Duration>,
+    patience: Patience<'a>,
     max_answer: u64,
 }
 
@@ -217,7 +216,7 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
         .s3_uri(region, request.bucket, request.key, request.query)
         .map_err(crate::Error::from)?;
     let slash = if request.key.is_empty() { "" } else { "/" };
-    session.client().send_or_fault(&Call {
+    let call = Call {
         service: Service::S3,
         operation: request.operation,
         method: request.method.clone(),
@@ -227,9 +226,10 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
         body: request.body,
         resource: format!("s3://{}{slash}{}", request.bucket, request.key),
         repeat: Repeat::Idempotent,
-        deadline: request.deadline,
+        deadline: request.patience.deadline,
         max_answer: request.max_answer,
-    })
+    };
+    session.client().send_until(&call, request.patience.stop)
 }
 
 pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue> {

@@ -1,7 +1,7 @@
 //! A request's whole life: credentials, signature, exchange, and what to try again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Request};
@@ -19,6 +19,9 @@ use crate::sys::Sys;
 
 /// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
 const TOLERATED_SKEW: Duration = Duration::from_mins(4);
+
+/// A pause looks this often whether it is to stop.
+const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// What all requests of a session share.
 #[derive(Debug)]
@@ -56,6 +59,16 @@ impl Client {
 
     /// As [`send`](Self::send), but with all that an error answer told.
     pub(crate) fn send_or_fault(&self, call: &Call<'_>) -> Result<Answer, Failed> {
+        self.send_until(call, None)
+    }
+
+    /// As [`send_or_fault`](Self::send_or_fault), but once `stop` is set nothing is tried again, and
+    /// a pause before that ends soon.
+    pub(crate) fn send_until(
+        &self,
+        call: &Call<'_>,
+        stop: Option<&AtomicBool>,
+    ) -> Result<Answer, Failed> {
         let mut progress = Progress {
             started: self.sys.clock().monotonic(),
             attempts: 0,
@@ -73,9 +86,29 @@ impl Client {
                 Err(failure) => failure,
             };
             match self.pause_before_retry(call, &failure, &mut progress) {
-                Some(pause) => self.sys.clock().sleep(pause),
-                None => return Err(self.failed(call, failure, &progress)),
+                Some(pause) if self.sleep(pause, stop) => {}
+                _ => return Err(self.failed(call, failure, &progress)),
             }
+        }
+    }
+
+    /// Whether it slept to the end.
+    fn sleep(&self, pause: Duration, stop: Option<&AtomicBool>) -> bool {
+        let clock = self.sys.clock();
+        let Some(stop) = stop else {
+            clock.sleep(pause);
+            return true;
+        };
+        let wake = clock.monotonic() + pause;
+        loop {
+            if stop.load(Ordering::SeqCst) {
+                return false;
+            }
+            let left = wake.saturating_sub(clock.monotonic());
+            if left.is_zero() {
+                return true;
+            }
+            clock.sleep(left.min(STOP_CHECK));
         }
     }
 
