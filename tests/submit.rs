@@ -698,7 +698,12 @@ fn assert_maybe_submitted(server: &Verifier) -> Error {
             assert_eq!(maybe.inference_id(), "job-7");
             assert_eq!(maybe.endpoint_name(), "my-endpoint");
             assert_eq!(maybe.input_location(), None);
-            assert!(error.to_string().contains("job-7"), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("job-7 on endpoint my-endpoint may have been submitted"),
+                "{error}"
+            );
             assert!(
                 error
                     .to_string()

@@ -121,7 +121,10 @@ fn malformed_answer(call: &Call<'_>, problem: String) -> Error {
         service: call.service.name(),
         operation: call.operation,
         kind: TransportErrorKind::Protocol,
-        host: call.uri.host().unwrap_or_default().to_owned(),
+        host: call
+            .uri
+            .authority()
+            .map_or_else(String::new, ToString::to_string),
         never_sent: false,
         attempts: 1,
         elapsed: std::time::Duration::ZERO,

@@ -187,7 +187,7 @@ impl fmt::Display for MaybeSubmitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "inference {} on endpoint {} may or may not have been submitted, for its answer was lost; \
+            "inference {} on endpoint {} may have been submitted, but no usable answer came; \
              look for its id in the endpoint's notifications or in the log group \
              /aws/sagemaker/Endpoints/{} before submitting it again",
             self.inference_id, self.endpoint_name, self.endpoint_name
