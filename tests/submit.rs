@@ -400,6 +400,34 @@ fn the_default_bucket_is_asked_for_once_and_its_owner_is_enforced() {
 }
 
 #[test]
+fn a_default_bucket_that_somebody_else_may_own_is_told() {
+    // S3 answers the same to a missing grant and to another owner than expected.
+    let server = Verifier::start(Rules::new(), |seen| {
+        if seen.path == "/" {
+            caller_identity()
+        } else {
+            s3_error(403, "AccessDenied", "Access Denied")
+        }
+    });
+    let error = predictor(&session_without_bucket(&server.url()))
+        .request("x")
+        .via_s3()
+        .submit()
+        .expect_err("a refusal");
+    let text = error.to_string();
+    for part in ["s3:PutObject", "owned by account 123456789012"] {
+        assert!(text.contains(part), "{text}");
+    }
+    // Without an expectation there is nothing to tell.
+    let error = predictor(&session_at(&server.url()))
+        .request("x")
+        .via_s3()
+        .submit()
+        .expect_err("a refusal");
+    assert!(!error.to_string().contains("owned by"), "{error}");
+}
+
+#[test]
 fn an_inline_submit_needs_no_bucket() {
     let server = willing();
     predictor(&session_without_bucket(&server.url()))

@@ -39,6 +39,10 @@ impl Fault {
                     .or(told.request_id),
                 extended_request_id: header("x-amz-id-2"),
                 resource: Some(call.resource.clone()),
+                expected_owner: call
+                    .headers
+                    .get("x-amz-expected-bucket-owner")
+                    .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
                 attempts: 0,
                 elapsed: Duration::ZERO,
             },

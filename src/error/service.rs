@@ -24,6 +24,7 @@ pub struct ServiceError {
     pub(crate) request_id: Option<String>,
     pub(crate) extended_request_id: Option<String>,
     pub(crate) resource: Option<String>,
+    pub(crate) expected_owner: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
 }
@@ -95,10 +96,19 @@ impl ServiceError {
             ("ExpiredToken" | "ExpiredTokenException", _) => {
                 "the session token has expired: obtain new credentials".into()
             }
-            ("AccessDenied" | "AccessDeniedException", _) | (_, 403) => format!(
-                "grant the caller {} on {resource}",
-                self.iam_actions().unwrap_or("the action")
-            ),
+            ("AccessDenied" | "AccessDeniedException", _) | (_, 403) => {
+                let grant = format!(
+                    "grant the caller {} on {resource}",
+                    self.iam_actions().unwrap_or("the action")
+                );
+                match &self.expected_owner {
+                    None => grant,
+                    Some(account) => format!(
+                        "{grant}, and make sure that the bucket is owned by account {account}, \
+                         which is expected of it"
+                    ),
+                }
+            }
             ("ValidationError", _) if self.message().is_some_and(|m| m.contains("not found")) => {
                 "check the endpoint's name, region and account".into()
             }
