@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
 
@@ -41,10 +41,23 @@ struct Inner {
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
     expected_bucket_owner: Option<String>,
-    /// Asked from STS once.
-    account: Mutex<Option<String>>,
+    derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
+}
+
+/// The default bucket that nobody named: `sagemaker-{region}-{account}`, known once STS was asked.
+#[derive(Default)]
+struct DerivedBucket {
+    known: OnceLock<Derived>,
+    /// Held while STS is asked, so that one thread does; whoever only looks at `known` waits for
+    /// nobody.
+    asking: Mutex<()>,
+}
+
+struct Derived {
+    bucket: String,
+    account: String,
 }
 
 /// A bound on what is remembered of buckets; a program meets few.
@@ -88,7 +101,7 @@ impl Session {
     pub fn default_bucket(&self) -> Result<String> {
         match &self.inner.default_bucket {
             Some(bucket) => Ok(bucket.clone()),
-            None => Ok(format!("sagemaker-{}-{}", self.region(), self.account()?)),
+            None => Ok(self.derived_bucket()?.bucket.clone()),
         }
     }
 
@@ -97,34 +110,34 @@ impl Session {
         self.inner.default_bucket_prefix.as_deref()
     }
 
-    fn account(&self) -> Result<String> {
-        let mut account = lock(&self.inner.account);
-        if let Some(account) = &*account {
-            return Ok(account.clone());
+    fn derived_bucket(&self) -> Result<&Derived> {
+        let DerivedBucket { known, asking } = &self.inner.derived;
+        let _one_at_a_time = lock(asking);
+        if let Some(derived) = known.get() {
+            return Ok(derived);
         }
-        let known = sts::get_caller_account(self)?;
-        *account = Some(known.clone());
-        Ok(known)
+        let account = sts::get_caller_account(self)?;
+        let bucket = format!("sagemaker-{}-{account}", self.region());
+        Ok(known.get_or_init(|| Derived { bucket, account }))
     }
 
     /// Whether the bucket's name was derived and not given, so that it may be created.
     pub(crate) fn is_derived_default_bucket(&self, bucket: &str) -> bool {
-        self.inner.default_bucket.is_none()
-            && lock(&self.inner.account)
-                .as_ref()
-                .is_some_and(|account| bucket == format!("sagemaker-{}-{account}", self.region()))
+        self.derived_account(bucket).is_some()
+    }
+
+    fn derived_account(&self, bucket: &str) -> Option<&str> {
+        let derived = self.inner.derived.known.get()?;
+        (derived.bucket == bucket).then_some(&*derived.account)
     }
 
     /// The account that must own the bucket: the builder's, or for the derived default bucket the
     /// caller's own, for its name can be guessed and taken by others.
-    pub(crate) fn owner_expected_of(&self, bucket: &str) -> Option<String> {
-        if self.inner.expected_bucket_owner.is_some() {
-            return self.inner.expected_bucket_owner.clone();
-        }
-        if self.is_derived_default_bucket(bucket) {
-            return lock(&self.inner.account).clone();
-        }
-        None
+    pub(crate) fn owner_expected_of(&self, bucket: &str) -> Option<&str> {
+        self.inner
+            .expected_bucket_owner
+            .as_deref()
+            .or_else(|| self.derived_account(bucket))
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -359,7 +372,7 @@ impl SessionBuilder {
                     .map(|prefix| prefix.trim_matches('/').to_owned())
                     .filter(|prefix| !prefix.is_empty()),
                 expected_bucket_owner: self.expected_bucket_owner,
-                account: Mutex::new(None),
+                derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
             }),
         })

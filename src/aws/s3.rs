@@ -208,7 +208,7 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
     {
         headers.insert(
             HeaderName::from_static("x-amz-expected-bucket-owner"),
-            header_value("expected bucket owner", &owner)?,
+            header_value("expected bucket owner", owner)?,
         );
     }
     let uri = session
