@@ -62,8 +62,9 @@ enum Look {
     Done(Outcome),
     NotFound,
     AccessDenied(Box<ServiceError>),
-    /// The output is not there, and whether the failure is may not be known.
-    FailureDenied(Box<ServiceError>),
+    /// The output is not there, and whether the failure is cannot be known: access to it is denied,
+    /// or its bucket does not exist.
+    FailureUnknown(Box<ServiceError>),
 }
 
 /// A wait in progress.
@@ -188,7 +189,8 @@ impl<D> AsyncInferenceResponse<D> {
     ///   unknown, or access is denied to one who may list (see [`AccessDenied`]).
     /// - [`Error::Transport`]: only for what waiting does not mend, such as an untrusted
     ///   certificate; polls that fail otherwise are counted, and the wait goes on.
-    /// - [`Error::Credentials`]: there are none.
+    /// - [`Error::Credentials`]: there are none at the first poll; if they fail later, the poll is
+    ///   counted as failed, and the wait goes on.
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
     where
         D: Deserializer<T>,
@@ -213,7 +215,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
         match self.look(Patience::default())? {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
-            Look::NotFound | Look::FailureDenied(_) => Ok(None),
+            Look::NotFound | Look::FailureUnknown(_) => Ok(None),
             Look::AccessDenied(error) => {
                 if s3::may_list(&self.target.session, &self.output_path, Patience::default())? {
                     Err(Error::Service(error))
@@ -285,14 +287,17 @@ impl<D> AsyncInferenceResponse<D> {
                 wait.last_answer = Some(error.to_string());
             }
             // The output may come yet, so this is no reason to look who may list.
-            Ok(Look::FailureDenied(error)) => {
-                if wait.waiter.access_denied() == AccessDenied::Fail {
+            Ok(Look::FailureUnknown(error)) => {
+                if error.status() != 403 {
+                    wait.observed.failed += 1;
+                } else if wait.waiter.access_denied() == AccessDenied::Fail {
                     return Err(Error::Service(error));
+                } else {
+                    wait.observed.access_denied += 1;
                 }
-                wait.observed.access_denied += 1;
                 wait.last_answer = Some(error.to_string());
             }
-            Err(error) if is_passing(&error) => {
+            Err(error) if is_passing(&error) || wait.outlasts(&error) => {
                 wait.observed.failed += 1;
                 wait.last_answer = Some(error.to_string());
             }
@@ -326,12 +331,19 @@ impl<D> AsyncInferenceResponse<D> {
         let Some(failure_path) = &self.failure_path else {
             return Ok(pending);
         };
-        let failure = match (self.look_at(failure_path, patience)?, &pending) {
-            (Ok(failure), _) => failure,
-            (Err(Look::AccessDenied(error)), Look::NotFound) => {
-                return Ok(Look::FailureDenied(error));
+        let failure = match (self.look_at(failure_path, patience), &pending) {
+            (Ok(Ok(failure)), _) => failure,
+            (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
+                return Ok(Look::FailureUnknown(error));
             }
-            (Err(_), _) => return Ok(pending),
+            (Ok(Err(_)), _) => return Ok(pending),
+            // The output may come all the same.
+            (Err(Error::Service(error)), Look::NotFound)
+                if error.code() == Some("NoSuchBucket") =>
+            {
+                return Ok(Look::FailureUnknown(error));
+            }
+            (Err(error), _) => return Err(error),
         };
         // Between the two looks both may have come: the output counts.
         if let Ok(object) = self.look_at(&self.output_path, patience)? {
@@ -423,6 +435,12 @@ impl<'a> Wait<'a> {
             deadline: self.deadline,
             stop: self.waiter.stop(),
         }
+    }
+
+    /// Credentials that served earlier in this wait may be renewed again before it ends.
+    fn outlasts(&self, error: &Error) -> bool {
+        let answered = self.observed.not_found + self.observed.access_denied;
+        matches!(error, Error::Credentials(_)) && answered > 0
     }
 
     /// The time of a poll that has to be answered before the deadline.

@@ -333,7 +333,8 @@ impl WaiterConfigBuilder {
     }
 
     /// The whole wait, from its begin, lasts no longer, even if a server accepts and never answers.
-    /// The last poll is made at the deadline. Default: none.
+    /// The last poll is made 2 s before it, or a tenth of a shorter deadline, for its answer to come in
+    /// time. Default: none.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = Some(deadline);
         self

@@ -967,3 +967,14 @@ fn an_expired_token_is_renewed_once() {
     assert!(error.to_string().contains("obtain new credentials"));
     assert_eq!(server.seen().len(), 2);
 }
+
+#[test]
+fn a_failure_location_that_cannot_be_read_does_not_hide_the_output() {
+    let server = Verifier::start(Rules::new(), |_| {
+        accepted("s3://my-bucket/out").header("X-Amzn-SageMaker-FailureLocation", "nowhere")
+    });
+    let session = session_at(&server.url());
+    let response = predictor(&session).predict_async("x").expect("submitted");
+    assert_eq!(response.output_path(), &uri("s3://my-bucket/out"));
+    assert_eq!(response.failure_path(), None);
+}

@@ -81,9 +81,9 @@ pub(crate) fn invoke_endpoint_async(
             .ok()
             .and_then(|json| Some(json.get("InferenceId")?.as_str()?.to_owned())),
         output_location: parse(output)?,
+        // One that cannot be read hides failures; it must not hide the output.
         failure_location: location("x-amzn-sagemaker-failurelocation")
-            .map(parse)
-            .transpose()?,
+            .and_then(|uri| uri.parse().ok()),
     })
 }
 

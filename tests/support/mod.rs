@@ -7,6 +7,7 @@ pub mod client;
 pub mod raw;
 pub mod s3;
 pub mod verifier;
+pub mod wait;
 
 /// The key pair of the examples in the services' documentation.
 pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
