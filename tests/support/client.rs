@@ -1,11 +1,11 @@
 //! Sessions for the test servers, and the answers that servers give most.
 
 use sagemaker_async_inference::{
-    AsyncPredictor, Bytes, Credentials, S3Uri, Session, SessionBuilder,
-    sys::{Clock, Environment, Sys},
+    AsyncPredictor, Bytes, Credentials, Error, InvalidInput, S3Uri, Session, SessionBuilder,
+    sys::{Clock, Environment, ManualClock, Sys},
 };
 
-use super::verifier::{Reply, Seen};
+use super::verifier::{Reply, Rules, Seen, Verifier};
 use super::{ACCESS_KEY, SECRET_KEY};
 
 pub const ENDPOINT: &str = "my-endpoint";
@@ -107,4 +107,36 @@ pub fn is_submit(seen: &Seen) -> bool {
 /// Whether it lists a bucket.
 pub fn is_list(seen: &Seen) -> bool {
     seen.path.contains("list-type=2")
+}
+
+/// Takes every submit and every upload.
+pub fn willing() -> Verifier {
+    Verifier::start(Rules::new(), |seen| {
+        if is_submit(seen) {
+            accepted("s3://my-bucket/out")
+        } else if seen.path == "/" {
+            caller_identity()
+        } else {
+            Reply::new(200, "")
+        }
+    })
+}
+
+/// Without a default bucket, so that it has to be derived.
+pub fn session_without_bucket(url: &str) -> Session {
+    Session::builder()
+        .region("us-east-1")
+        .credentials(keys(ACCESS_KEY, SECRET_KEY, None))
+        .endpoint_url(url)
+        .sys(sys().with_clock(ManualClock::new()))
+        .build()
+        .expect("a session")
+}
+
+/// The refusal of a value that breaks a limit.
+pub fn invalid(error: Error) -> InvalidInput {
+    match error {
+        Error::InvalidInput(invalid) => *invalid,
+        other => panic!("{other:?}"),
+    }
 }
