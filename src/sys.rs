@@ -37,6 +37,29 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Time as this crate sees it: a wall clock for signatures and names, a monotonic one for
 /// deadlines, and a sleep.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use sagemaker_async_inference::sys::{Clock, Sys, SystemClock};
+///
+/// /// The machine's time, a day ahead.
+/// #[derive(Debug)]
+/// struct Tomorrow;
+///
+/// impl Clock for Tomorrow {
+///     fn now(&self) -> SystemTime {
+///         SystemClock.now() + Duration::from_secs(24 * 3600)
+///     }
+///     fn monotonic(&self) -> Duration {
+///         SystemClock.monotonic()
+///     }
+///     fn sleep(&self, duration: Duration) {
+///         SystemClock.sleep(duration);
+///     }
+/// }
+///
+/// assert!(Sys::real().with_clock(Tomorrow).clock().now() > SystemClock.now());
+/// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The wall clock, which may jump.
     fn now(&self) -> SystemTime;
@@ -47,6 +70,13 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The machine's clock; [`Clock::sleep`] is [`std::thread::sleep`].
+///
+/// ```
+/// use sagemaker_async_inference::sys::{Clock, SystemClock};
+///
+/// let before = SystemClock.monotonic();
+/// assert!(SystemClock.monotonic() >= before);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -69,6 +99,16 @@ impl Clock for SystemClock {
 /// A clock that a test drives: `sleep` returns at once and moves the time on by what was asked.
 ///
 /// Clones share one time, and any number of threads may use them.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::sys::{Clock, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let start = clock.now();
+/// clock.clone().sleep(Duration::from_secs(900));
+/// assert_eq!(clock.now(), start + Duration::from_secs(900));
+/// ```
 #[derive(Clone)]
 pub struct ManualClock {
     start: SystemTime,
@@ -133,6 +173,14 @@ impl Clock for ManualClock {
 /// Where configuration variables come from: the process's environment, or a map.
 ///
 /// Its `Debug` shows no values, for some of them are secrets.
+///
+/// ```
+/// use sagemaker_async_inference::sys::Environment;
+///
+/// let environment = Environment::from_pairs([("AWS_REGION", "eu-west-1"), ("AWS_PROFILE", " ")]);
+/// assert_eq!(environment.get_non_blank("AWS_REGION").as_deref(), Some("eu-west-1"));
+/// assert_eq!(environment.get_non_blank("AWS_PROFILE"), None);
+/// ```
 #[derive(Clone, Default)]
 pub struct Environment {
     map: Option<Arc<BTreeMap<String, String>>>,
@@ -194,6 +242,16 @@ impl fmt::Debug for Environment {
 }
 
 /// The clock, the environment and the files that a [`Session`](crate::Session) uses.
+///
+/// ```
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::sys::{Environment, Sys};
+///
+/// let sys = Sys::real().with_environment(Environment::from_pairs([("AWS_REGION", "eu-west-1")]));
+/// let session = Session::builder().sys(sys).build()?;
+/// assert_eq!(session.region(), "eu-west-1");
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sys {
     clock: Arc<dyn Clock>,

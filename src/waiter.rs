@@ -49,6 +49,15 @@ pub struct WaiterConfig {
 type ProgressFn = dyn Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
 /// What a 403 means while a result is waited for.
+///
+/// ```
+/// use sagemaker_async_inference::{AccessDenied, WaiterConfig};
+///
+/// // The caller may not list, and knows it.
+/// let waiter = WaiterConfig::builder().access_denied(AccessDenied::Pending).build()?;
+/// # let _ = waiter;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AccessDenied {

@@ -21,6 +21,13 @@ use http::{HeaderMap, Method, Uri};
 pub(crate) use send::{Client, Failed};
 
 /// A service that this crate speaks to.
+///
+/// ```
+/// use sagemaker_async_inference::{Service, Session};
+///
+/// let builder = Session::builder().endpoint_url_for(Service::S3, "http://127.0.0.1:9000");
+/// # let _ = builder;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Service {

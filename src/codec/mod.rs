@@ -129,6 +129,13 @@ macro_rules! forward {
 forward!(&S, Box<S>, Arc<S>);
 
 /// Which way a value was going when its codec failed.
+///
+/// ```
+/// use sagemaker_async_inference::{CodecDirection, Deserializer, Json};
+///
+/// let refused: Result<u32, _> = Json::new().deserialize(b"{", None);
+/// assert!(refused.is_err_and(|error| error.direction() == CodecDirection::Deserialize));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CodecDirection {
     /// From a value to a request body.

@@ -8,6 +8,13 @@ use crate::Error;
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why there is no answer.
+///
+/// ```
+/// # use sagemaker_async_inference::{TransportError, TransportErrorKind};
+/// fn is_worth_another_try(error: &TransportError) -> bool {
+///     !matches!(error.kind(), TransportErrorKind::Tls | TransportErrorKind::TooLong)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TransportErrorKind {

@@ -91,6 +91,13 @@ impl fmt::Debug for ModelFailure {
 impl std::error::Error for ModelFailure {}
 
 /// What the polls of a wait have seen, by count.
+///
+/// ```
+/// # use sagemaker_async_inference::PollingTimeout;
+/// fn lacks_a_permission(timeout: &PollingTimeout) -> bool {
+///     timeout.observed().access_denied > 0
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Observed {
@@ -214,6 +221,13 @@ impl fmt::Display for PollingTimeout {
 impl std::error::Error for PollingTimeout {}
 
 /// Who stopped a wait.
+///
+/// ```
+/// # use sagemaker_async_inference::{WaitStopReason, WaitStopped};
+/// fn exit_code(stop: &WaitStopped) -> i32 {
+///     if stop.reason() == WaitStopReason::Cancelled { 130 } else { 4 }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitStopReason {

@@ -16,11 +16,18 @@ const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// Why a local endpoint did not start.
+///
+/// ```
+/// use sagemaker_async_inference::local::{LocalEndpoint, LocalError};
+///
+/// let refused = LocalEndpoint::builder().endpoint_name("no_such_name").start();
+/// assert!(matches!(refused, Err(LocalError::Setting { .. })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
     /// No port could be listened on, or no thread started.
-    #[error("the local endpoint cannot listen on the loopback interface: {0}")]
+    #[error("the local endpoint cannot listen on the loopback interface")]
     Listen(#[from] io::Error),
     /// A setting that cannot be.
     #[error("the local endpoint cannot be set up: {0}")]
@@ -77,6 +84,18 @@ enum FailurePath {
 }
 
 /// Sets up a [`LocalEndpoint`].
+///
+/// ```
+/// use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
+///
+/// let endpoint = LocalEndpoint::builder()
+///     .endpoint_name("slow")
+///     .max_concurrent_invocations_per_instance(1)
+///     .model(|request| ModelResponse::ok(request.body.clone()))
+///     .start()?;
+/// assert_eq!(endpoint.name(), "slow");
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[must_use = "call `start`"]
 pub struct LocalEndpointBuilder {
     endpoint_name: String,

@@ -103,6 +103,14 @@ use builder::Config;
 use server::Shared;
 
 /// A running endpoint; dropping it stops it. See the [module](self).
+///
+/// ```
+/// use sagemaker_async_inference::local::LocalEndpoint;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// assert!(endpoint.url().starts_with("http://127.0.0.1:"));
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[derive(Debug)]
 pub struct LocalEndpoint {
     address: SocketAddr,

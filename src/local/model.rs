@@ -15,6 +15,17 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a model gets: one asynchronous invocation.
+///
+/// ```
+/// use sagemaker_async_inference::local::{ModelRequest, ModelResponse};
+///
+/// fn count(request: &ModelRequest) -> ModelResponse {
+///     if request.content_type.as_deref() != Some("text/plain") {
+///         return ModelResponse::failure(415, "only text is counted");
+///     }
+///     ModelResponse::ok(request.body.len().to_string())
+/// }
+/// ```
 #[non_exhaustive]
 pub struct ModelRequest {
     /// The input, read from S3 or sent inline.
@@ -45,6 +56,14 @@ impl fmt::Debug for ModelRequest {
 }
 
 /// What a model answers.
+///
+/// ```
+/// use sagemaker_async_inference::local::ModelResponse;
+///
+/// let answer = ModelResponse::ok("{\"score\": 0.5}").with_content_type("application/json");
+/// let refusal = ModelResponse::failure(400, "ValueError: not a list");
+/// # let _ = (answer, refusal);
+/// ```
 pub struct ModelResponse {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,

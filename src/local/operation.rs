@@ -6,6 +6,14 @@ use super::http1::Head;
 use super::store::Store;
 
 /// The operations that [`LocalEndpoint`](super::LocalEndpoint) answers, under AWS's names.
+///
+/// ```
+/// use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// endpoint.fault(Fault::on(Operation::GetObject).status(500));
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

@@ -40,6 +40,16 @@ pub(super) struct Job {
 }
 
 /// Where a job is on its way.
+///
+/// ```
+/// use sagemaker_async_inference::local::{JobState, LocalEndpoint};
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// // .. submits ..
+/// let failed = endpoint.jobs().iter().filter(|job| job.state == JobState::Failed).count();
+/// assert_eq!(failed, 0);
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobState {
@@ -54,6 +64,16 @@ pub enum JobState {
 }
 
 /// An invocation that the endpoint accepted.
+///
+/// ```
+/// use sagemaker_async_inference::local::{JobState, LocalEndpoint};
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// // .. submits ..
+/// let failed = endpoint.jobs().iter().filter(|job| job.state == JobState::Failed).count();
+/// assert_eq!(failed, 0);
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct JobRecord {

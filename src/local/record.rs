@@ -14,6 +14,16 @@ use super::sync::lock;
 const KEPT: usize = 10_000;
 
 /// A request that came in, and how it was answered.
+///
+/// ```
+/// use sagemaker_async_inference::local::{LocalEndpoint, Operation};
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// // .. requests ..
+/// let polls = endpoint.requests().iter().filter(|request| request.operation == Operation::GetObject).count();
+/// assert_eq!(polls, 0);
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {

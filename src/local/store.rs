@@ -11,6 +11,16 @@ use super::multipart::Upload;
 use super::sync::lock;
 
 /// An object of the local S3.
+///
+/// ```
+/// use sagemaker_async_inference::local::LocalEndpoint;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// endpoint.put_object(endpoint.bucket(), "input.txt", "hello");
+/// let object = endpoint.get_object(endpoint.bucket(), "input.txt");
+/// assert_eq!(object.map(|object| object.body().len()), Some(5));
+/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+/// ```
 #[derive(Clone)]
 pub struct StoredObject {
     pub(super) body: Arc<Vec<u8>>,
