@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, invoke_endpoint_async};
+use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
 use crate::codec::{Accept, CodecError};
 use crate::error::{Error, MaybeSubmitted, Result, ServiceError};
 use crate::limits;
@@ -211,7 +211,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 None => Input::Body(&body),
             },
             inference_id: &inference_id,
-            headers: self.headers(),
+            members: self.members(),
         };
         let submitted = match invoke_endpoint_async(&self.target.session, &request) {
             Ok(submitted) => submitted,
@@ -288,35 +288,53 @@ impl<'v, D> AsyncRequest<'v, D> {
         Ok((Cow::Borrowed(&[]), Some(uri)))
     }
 
-    fn headers(&self) -> Vec<(&'static str, &'static str, Cow<'_, str>)> {
+    fn members(&self) -> Vec<Member<'_>> {
         let texts = [
-            ("content-type", "content type", &self.content_type),
-            ("accept", "accept", &self.accept),
             (
-                "custom-attributes",
+                "content type",
+                "x-amzn-sagemaker-content-type",
+                &self.content_type,
+            ),
+            ("accept", "x-amzn-sagemaker-accept", &self.accept),
+            (
                 "custom attributes",
+                "x-amzn-sagemaker-custom-attributes",
                 &self.custom_attributes,
             ),
-            ("filename", "filename", &self.filename),
+            ("filename", "x-amzn-sagemaker-filename", &self.filename),
             (
-                "s3outputpathextension",
                 "output path extension",
+                "x-amzn-sagemaker-s3outputpathextension",
                 &self.output_path_extension,
             ),
         ];
         let durations = [
-            ("requestttlseconds", "request TTL", self.request_ttl),
             (
-                "invocationtimeoutseconds",
+                "request TTL",
+                "x-amzn-sagemaker-requestttlseconds",
+                self.request_ttl,
+            ),
+            (
                 "invocation timeout",
+                "x-amzn-sagemaker-invocationtimeoutseconds",
                 self.invocation_timeout,
             ),
         ];
-        let texts = texts.into_iter().filter_map(|(suffix, what, value)| {
-            Some((suffix, what, Cow::Borrowed(value.as_deref()?)))
+        let texts = texts.into_iter().filter_map(|(what, header, value)| {
+            let value = Cow::Borrowed(value.as_deref()?);
+            Some(Member {
+                what,
+                header,
+                value,
+            })
         });
-        let durations = durations.into_iter().filter_map(|(suffix, what, value)| {
-            Some((suffix, what, Cow::Owned(value?.as_secs().to_string())))
+        let durations = durations.into_iter().filter_map(|(what, header, value)| {
+            let value = Cow::Owned(value?.as_secs().to_string());
+            Some(Member {
+                what,
+                header,
+                value,
+            })
         });
         texts.chain(durations).collect()
     }

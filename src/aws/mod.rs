@@ -79,8 +79,7 @@ pub(crate) enum Repeat {
     OnlyIfNotDone,
 }
 
-/// One request to a service, before it is signed.
-#[derive(Debug)]
+/// One request to a service, before it is signed. It has no `Debug`, for it holds the payload.
 pub(crate) struct Call<'a> {
     pub(crate) service: Service,
     pub(crate) operation: &'static str,

@@ -232,11 +232,11 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
     session.client().send_until(&call, request.patience.stop)
 }
 
+/// The value is not shown in the error: it may be the custom attributes.
 pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(value).map_err(|_| {
-        InvalidInput::new(
+        InvalidInput::redacted(
             what,
-            value,
             "text without control characters",
             "remove line breaks and other control characters",
         )

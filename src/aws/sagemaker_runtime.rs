@@ -13,20 +13,26 @@ use crate::session::Session;
 use crate::uri::S3Uri;
 
 /// The input, one way or the other.
-#[derive(Debug, Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Input<'a> {
     Body(&'a [u8]),
     Location(&'a S3Uri),
 }
 
 /// The members of `InvokeEndpointAsync`, all checked against the model's limits.
-#[derive(Debug)]
 pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) endpoint_name: &'a str,
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
-    /// Suffix of the header's name, what to call it in an error, and the value.
-    pub(crate) headers: Vec<(&'static str, &'static str, Cow<'a, str>)>,
+    pub(crate) members: Vec<Member<'a>>,
+}
+
+/// A member of the call that travels in a header.
+pub(crate) struct Member<'a> {
+    /// What to call it in an error.
+    pub(crate) what: &'static str,
+    pub(crate) header: &'static str,
+    pub(crate) value: Cow<'a, str>,
 }
 
 /// Where the outcome will be.
@@ -36,8 +42,6 @@ pub(crate) struct Submitted {
     pub(crate) output_location: S3Uri,
     pub(crate) failure_location: Option<S3Uri>,
 }
-
-const HEADER_PREFIX: &str = "x-amzn-sagemaker-";
 
 pub(crate) fn invoke_endpoint_async(
     session: &Session,
@@ -89,30 +93,21 @@ pub(crate) fn invoke_endpoint_async(
 
 fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    let mut insert = |suffix: &str, what, value: &str| -> Result<()> {
-        let name = HeaderName::from_bytes(format!("{HEADER_PREFIX}{suffix}").as_bytes())
-            .map_err(|_| invalid_name(suffix))?;
-        headers.insert(name, header_value(what, value)?);
-        Ok(())
-    };
-    insert("inference-id", "inference id", request.inference_id)?;
+    headers.insert(
+        HeaderName::from_static("x-amzn-sagemaker-inference-id"),
+        header_value("inference id", request.inference_id)?,
+    );
     if let Input::Location(uri) = request.input {
-        insert("inputlocation", "input location", &uri.to_string())?;
+        headers.insert(
+            HeaderName::from_static("x-amzn-sagemaker-inputlocation"),
+            header_value("input location", &uri.to_string())?,
+        );
     }
-    for (suffix, what, value) in &request.headers {
-        insert(suffix, what, value)?;
+    for member in &request.members {
+        let value = header_value(member.what, &member.value)?;
+        headers.insert(HeaderName::from_static(member.header), value);
     }
     Ok(headers)
-}
-
-fn invalid_name(suffix: &str) -> Error {
-    crate::invalid_input::InvalidInput::new(
-        "header",
-        suffix,
-        "the characters of a header's name",
-        "report this as a bug",
-    )
-    .into()
 }
 
 /// The service said yes, but not where: the inference was submitted and cannot be found.
