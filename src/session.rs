@@ -11,7 +11,7 @@ use crate::aws::endpoints::Endpoints;
 use crate::aws::retry::{RetryConfig, RetryQuota};
 use crate::aws::transport::{Timeouts, Transport};
 use crate::aws::{Client, Service, sts};
-use crate::credentials::{DefaultChain, ProvideCredentials};
+use crate::credentials::{CachedCredentials, DefaultChain, ProvideCredentials};
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
 use crate::profile::Settings;
@@ -80,7 +80,7 @@ impl Session {
     /// malformed, a profile that was asked for by name does not exist, or one of the files is
     /// malformed. The files are read once, and only if something is looked for that neither code
     /// nor environment gave; missing ones count as empty. Credentials are looked for when they are
-    /// needed.
+    /// needed, and then kept ([`CachedCredentials`](crate::CachedCredentials)).
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
     }
@@ -237,7 +237,8 @@ impl SessionBuilder {
     }
 
     /// Where credentials come from; [`Credentials`](crate::Credentials) themselves will do.
-    /// Default: [`DefaultChain`].
+    /// Default: [`DefaultChain`] behind [`CachedCredentials`], so that
+    /// environment and files are not read at each request.
     pub fn credentials(mut self, credentials: impl ProvideCredentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
@@ -347,10 +348,11 @@ impl SessionBuilder {
             None => retry(&environment, &profile)?,
         };
         let credentials = self.credentials.unwrap_or_else(|| {
-            Arc::new(match self.profile.as_deref() {
+            let chain = match self.profile.as_deref() {
                 Some(name) => DefaultChain::with_profile(&self.sys, name),
                 None => DefaultChain::new(&self.sys),
-            })
+            };
+            Arc::new(CachedCredentials::new(&self.sys, chain))
         });
         let client = Client {
             transport: Transport::new(self.agent, self.timeouts),

@@ -2,7 +2,7 @@ use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::sys::Environment;
 
 /// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and
-/// `AWS_ACCOUNT_ID`, read anew at each request.
+/// `AWS_ACCOUNT_ID`, read anew at each call.
 ///
 /// A blank variable counts as not set. An access key without a secret is an error and not a reason
 /// to look elsewhere.

@@ -1,13 +1,16 @@
 //! Where credentials come from.
 
+mod cache;
 mod chain;
 mod environment;
 mod profile;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 pub use aws_credential_types::Credentials;
+pub use cache::CachedCredentials;
 pub use chain::DefaultChain;
 pub use environment::EnvironmentProvider;
 pub use profile::ProfileProvider;
@@ -56,12 +59,12 @@ impl ProvideCredentials for Credentials {
 /// let error = CredentialsError::not_configured("environment", "AWS_ACCESS_KEY_ID is not set");
 /// assert!(error.is_not_configured());
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CredentialsError {
     provider: String,
     message: String,
     not_configured: bool,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl CredentialsError {
@@ -85,7 +88,7 @@ impl CredentialsError {
 
     /// With the error underneath.
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -3,7 +3,7 @@ use crate::profile::{Choice, ProfileFiles, Section};
 use crate::sys::Sys;
 
 /// Credentials from a profile of the shared config and credentials files: `aws_access_key_id`,
-/// `aws_secret_access_key`, `aws_session_token` and `aws_account_id`, read anew at each request.
+/// `aws_secret_access_key`, `aws_session_token` and `aws_account_id`, read anew at each call.
 ///
 /// Files: `~/.aws/config` and `~/.aws/credentials`, or those that `AWS_CONFIG_FILE` and
 /// `AWS_SHARED_CREDENTIALS_FILE` name; of a property in both the credentials file's counts.
