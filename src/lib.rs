@@ -54,8 +54,8 @@ pub use codec::{
 
 mod credentials;
 pub use credentials::{
-    CachedCredentials, Credentials, CredentialsError, DefaultChain, EnvironmentProvider,
-    ProfileProvider, ProvideCredentials,
+    CachedCredentials, ContainerProvider, Credentials, CredentialsError, DefaultChain,
+    EnvironmentProvider, ProfileProvider, ProvideCredentials,
 };
 
 mod error;

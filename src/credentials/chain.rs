@@ -1,14 +1,16 @@
 use std::sync::Arc;
 
 use super::{
-    Credentials, CredentialsError, EnvironmentProvider, ProfileProvider, ProvideCredentials,
+    ContainerProvider, Credentials, CredentialsError, EnvironmentProvider, ProfileProvider,
+    ProvideCredentials,
 };
 use crate::sys::Sys;
 
 /// Sources of credentials asked one after another; what a [`Session`](crate::Session) uses unless
 /// it is given credentials.
 ///
-/// Order: the environment ([`EnvironmentProvider`]), then the profile ([`ProfileProvider`]). Where a
+/// Order: the environment ([`EnvironmentProvider`]), then the profile ([`ProfileProvider`]), then the
+/// container's ([`ContainerProvider`]), as in the other AWS SDKs. Where a
 /// profile was named in code ([`DefaultChain::with_profile`]) it is asked first, as in the Python
 /// SDK: who names a profile does not mean the keys that happen to be in the environment.
 /// `AWS_PROFILE` alone changes which profile is read and not the order.
@@ -38,22 +40,24 @@ pub struct DefaultChain {
 const NAME: &str = "the default chain";
 
 impl DefaultChain {
-    /// The environment, then the profile.
+    /// The environment, then the profile, then the container's.
     pub fn new(sys: &Sys) -> Self {
         Self {
             sources: vec![
                 Arc::new(EnvironmentProvider::new(sys.environment().clone())),
                 Arc::new(ProfileProvider::new(sys.clone())),
+                Arc::new(ContainerProvider::new(sys)),
             ],
         }
     }
 
-    /// The profile of this name, then the environment.
+    /// The profile of this name, then the environment, then the container's.
     pub fn with_profile(sys: &Sys, name: impl Into<String>) -> Self {
         Self {
             sources: vec![
                 Arc::new(ProfileProvider::new(sys.clone()).with_profile(name)),
                 Arc::new(EnvironmentProvider::new(sys.environment().clone())),
+                Arc::new(ContainerProvider::new(sys)),
             ],
         }
     }

@@ -2,6 +2,8 @@
 
 mod cache;
 mod chain;
+mod container;
+mod document;
 mod environment;
 mod profile;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 pub use aws_credential_types::Credentials;
 pub use cache::CachedCredentials;
 pub use chain::DefaultChain;
+pub use container::ContainerProvider;
 pub use environment::EnvironmentProvider;
 pub use profile::ProfileProvider;
 

@@ -1,0 +1,217 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Request, Uri};
+
+use super::{Credentials, CredentialsError, ProvideCredentials, document};
+use crate::aws::transport::{Bounds, Reply, Timeouts, Transport};
+use crate::sys::Sys;
+
+/// Credentials of a container's task role (ECS, Fargate) or pod identity (EKS), fetched over HTTP
+/// at each call; put [`CachedCredentials`](crate::CachedCredentials) before it.
+///
+/// From the environment, as "Container credential provider" in the AWS SDKs and Tools Reference
+/// Guide says:
+/// - `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`: a path on `http://169.254.170.2`; goes before
+/// - `AWS_CONTAINER_CREDENTIALS_FULL_URI`: a URL. It may be `http` only where the host is a loopback
+///   address, `localhost`, 169.254.170.2, 169.254.170.23 or `[fd00:ec2::23]`. With neither variable
+///   the source is not configured; all other failures are of a broken one.
+/// - `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: the file whose content is sent as `Authorization`,
+///   read anew at each fetch, for it is rotated; goes before
+/// - `AWS_CONTAINER_AUTHORIZATION_TOKEN`: the value itself.
+///
+/// Limits: 3 attempts with 200 ms and 400 ms between them, where no answer came or its status was
+/// 429 or 5xx; 2 s to connect, 2 s for an attempt's answer, 64 KiB of answer. Never through a proxy,
+/// and redirects are not followed. Errors show no part of an answer or a token.
+///
+/// ```
+/// use sagemaker_async_inference::sys::{Environment, Sys};
+/// use sagemaker_async_inference::{ContainerProvider, ProvideCredentials};
+///
+/// let elsewhere = Sys::real().with_environment(Environment::from_pairs([(
+///     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+///     "http://example.com/credentials",
+/// )]));
+/// let error = ContainerProvider::new(&elsewhere).provide_credentials().unwrap_err();
+/// assert!(!error.is_not_configured());
+/// assert!(error.to_string().contains("may be http only"));
+/// ```
+#[derive(Debug)]
+pub struct ContainerProvider {
+    sys: Sys,
+    base: String,
+    transport: Transport,
+}
+
+const NAME: &str = "container";
+
+const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+
+/// Hosts that hand out credentials over http, besides loopback addresses.
+const METADATA_HOSTS: [&str; 4] = [
+    "localhost",
+    "169.254.170.2",
+    "169.254.170.23",
+    "[fd00:ec2::23]",
+];
+
+const ATTEMPTS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_ANSWER: u64 = 64 << 10;
+
+impl ContainerProvider {
+    /// Reads the environment and the files of `sys`.
+    pub fn new(sys: &Sys) -> Self {
+        let config = ureq::Agent::config_builder()
+            .proxy(None)
+            .max_idle_connections(0)
+            .build();
+        let timeouts = Timeouts::default()
+            .with_connect(TIMEOUT)
+            .with_read(TIMEOUT)
+            .with_write(TIMEOUT);
+        Self {
+            sys: sys.clone(),
+            base: "http://169.254.170.2".to_owned(),
+            transport: Transport::new(Some(config.new_agent()), timeouts),
+        }
+    }
+
+    /// The host of a relative URI, for tests against a server of their own. Default:
+    /// `http://169.254.170.2`. The rules for hosts hold for it too.
+    pub fn with_relative_base(mut self, url: impl Into<String>) -> Self {
+        self.base = url.into();
+        self
+    }
+
+    fn uri(&self) -> Result<Uri, CredentialsError> {
+        let get = |name| self.sys.environment().get_non_blank(name);
+        let (variable, url) = if let Some(path) = get(RELATIVE_URI) {
+            if !path.starts_with('/') {
+                return Err(broken(format!("{RELATIVE_URI} does not begin with a /")));
+            }
+            let base = self.base.trim_end_matches('/');
+            (RELATIVE_URI, format!("{base}{path}"))
+        } else if let Some(url) = get(FULL_URI) {
+            (FULL_URI, url)
+        } else {
+            return Err(CredentialsError::not_configured(
+                NAME,
+                format!("neither {RELATIVE_URI} nor {FULL_URI} is set"),
+            ));
+        };
+        // The URL itself may hold a secret, and is not shown.
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| broken(format!("{variable} makes no valid URL")))?;
+        match (uri.scheme_str(), uri.host()) {
+            (Some("https"), Some(_)) => Ok(uri),
+            (Some("http"), Some(host)) if may_be_http(host) => Ok(uri),
+            (Some("http"), Some(host)) => Err(broken(format!(
+                "the host {host} of {variable} may not be asked over http; a URL may be http only \
+                 for a loopback address, {}",
+                METADATA_HOSTS.join(", ")
+            ))),
+            _ => Err(broken(format!(
+                "{variable} makes no http or https URL with a host"
+            ))),
+        }
+    }
+
+    fn token(&self) -> Result<Option<HeaderValue>, CredentialsError> {
+        let get = |name| self.sys.environment().get_non_blank(name);
+        let (variable, token) = if let Some(path) = get(TOKEN_FILE) {
+            let content = self.sys.files().read(&path).map_err(|error| {
+                broken(format!("{path}, which {TOKEN_FILE} names, cannot be read"))
+                    .with_source(error)
+            })?;
+            (TOKEN_FILE, content)
+        } else if let Some(token) = get(TOKEN) {
+            (TOKEN, token.into_bytes())
+        } else {
+            return Ok(None);
+        };
+        let mut value = HeaderValue::from_bytes(token.trim_ascii()).map_err(|_| {
+            broken(format!(
+                "the token of {variable} has characters that a header cannot have"
+            ))
+        })?;
+        if value.is_empty() {
+            return Err(broken(format!("the token of {variable} is empty")));
+        }
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    fn attempt(&self, uri: &Uri, token: Option<&HeaderValue>) -> Result<Reply, CredentialsError> {
+        let mut request = Request::new(&[][..]);
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, token.clone());
+        }
+        let bounds = Bounds {
+            max_success: MAX_ANSWER,
+            clock: self.sys.clock(),
+            deadline: Some(self.sys.clock().monotonic() + TIMEOUT),
+        };
+        self.transport.exchange(request, &bounds).map_err(|failed| {
+            let error = broken(format!("no usable answer from {}", place(uri)));
+            match failed.source {
+                Some(source) => error.with_source(source),
+                None => error,
+            }
+        })
+    }
+}
+
+impl ProvideCredentials for ContainerProvider {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        let uri = self.uri()?;
+        let token = self.token()?;
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            let error = match self.attempt(&uri, token.as_ref()) {
+                Ok(reply) if reply.status == 200 => {
+                    return document::parse(&reply.body, NAME, "EcsContainer");
+                }
+                Ok(reply) => {
+                    let status = reply.status;
+                    let error = broken(format!("{} answered with status {status}", place(&uri)));
+                    if status != 429 && status < 500 {
+                        return Err(error);
+                    }
+                    error
+                }
+                Err(error) => error,
+            };
+            if attempt == ATTEMPTS {
+                return Err(error);
+            }
+            self.sys.clock().sleep(pause);
+            pause *= 2;
+        }
+        Err(broken("no attempt was made".into()))
+    }
+}
+
+fn broken(message: String) -> CredentialsError {
+    CredentialsError::broken(NAME, message)
+}
+
+fn may_be_http(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    METADATA_HOSTS.contains(&host) || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+/// The host and port, without user and password.
+fn place(uri: &Uri) -> String {
+    let port = uri.port().map_or(String::new(), |port| format!(":{port}"));
+    format!("{}{port}", uri.host().unwrap_or_default())
+}
