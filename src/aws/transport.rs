@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, Uri};
-use ureq::config::Config;
+use ureq::config::{Config, ConfigBuilder};
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, Timeout};
@@ -163,21 +164,37 @@ impl Transport {
     /// With the user's agent, whose proxy, TLS, pool and resolver stay as they are, or with one of
     /// our own.
     pub(crate) fn new(agent: Option<Agent>, timeouts: Timeouts) -> Self {
-        let foreign = agent.is_some();
-        let agent = agent.unwrap_or_else(|| {
-            let builder = Agent::config_builder()
-                .max_idle_age(MAX_IDLE_AGE)
-                .max_idle_connections(100)
-                .max_idle_connections_per_host(32);
-            Agent::with_parts(
+        match agent {
+            Some(agent) => Self {
+                agent,
+                foreign: true,
+                timeouts,
+            },
+            None => Self::with_own_agent(
+                Agent::config_builder()
+                    .max_idle_age(MAX_IDLE_AGE)
+                    .max_idle_connections(100)
+                    .max_idle_connections_per_host(32),
+                timeouts,
+            ),
+        }
+    }
+
+    /// For metadata of the machine or container: it is asked seldom, and a proxy would answer for
+    /// another machine, or learn this one's credentials.
+    pub(crate) fn without_proxy(timeouts: Timeouts) -> Self {
+        let builder = Agent::config_builder().proxy(None).max_idle_connections(0);
+        Self::with_own_agent(builder, timeouts)
+    }
+
+    fn with_own_agent(builder: ConfigBuilder<AgentScope>, timeouts: Timeouts) -> Self {
+        Self {
+            agent: Agent::with_parts(
                 with_timeouts!(with_protocol!(builder), &timeouts, None).build(),
                 DefaultConnector::default(),
                 CachingResolver::default(),
-            )
-        });
-        Self {
-            agent,
-            foreign,
+            ),
+            foreign: false,
             timeouts,
         }
     }

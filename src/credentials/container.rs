@@ -67,10 +67,6 @@ const MAX_ANSWER: u64 = 64 << 10;
 impl ContainerProvider {
     /// Reads the environment and the files of `sys`.
     pub fn new(sys: &Sys) -> Self {
-        let config = ureq::Agent::config_builder()
-            .proxy(None)
-            .max_idle_connections(0)
-            .build();
         let timeouts = Timeouts::default()
             .with_connect(TIMEOUT)
             .with_read(TIMEOUT)
@@ -78,7 +74,7 @@ impl ContainerProvider {
         Self {
             sys: sys.clone(),
             base: "http://169.254.170.2".to_owned(),
-            transport: Transport::new(Some(config.new_agent()), timeouts),
+            transport: Transport::without_proxy(timeouts),
         }
     }
 
