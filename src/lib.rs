@@ -21,7 +21,7 @@
     feature = "local",
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
 )]
-//! - [`sys`]: the clock and the environment, for tests in virtual time.
+//! - [`sys`]: the clock, the environment and configuration files, for tests in virtual time.
 //!
 //! # Where an input goes, and where its result comes from
 //!
