@@ -252,9 +252,10 @@ impl SessionBuilder {
     }
 
     /// The endpoint URL of one service; goes before the one for all. Default:
-    /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, `AWS_ENDPOINT_URL_STS`; then,
-    /// unless `AWS_ENDPOINT_URL` is set, `endpoint_url` below `s3`, `sagemaker_runtime` and `sts` in
-    /// the `services` section that the profile names.
+    /// `AWS_ENDPOINT_URL_<SERVICE>`, where `<SERVICE>` is `S3`, `SAGEMAKER_RUNTIME`, `SAGEMAKER`,
+    /// `STS`, `SSO`, `SSO_OIDC`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless
+    /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
+    /// section that the profile names.
     pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
         self.endpoints.set(service, url.into());
         self

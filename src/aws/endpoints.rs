@@ -156,12 +156,7 @@ fn parse_bool(setting: &str, text: &str) -> Result<bool, ConfigError> {
 
 /// The service's public host in a region.
 fn host(service: Service, region: &str) -> String {
-    let suffix = dns_suffix(region);
-    match service {
-        Service::S3 => format!("s3.{region}.{suffix}"),
-        Service::SageMakerRuntime => format!("runtime.sagemaker.{region}.{suffix}"),
-        Service::Sts => format!("sts.{region}.{suffix}"),
-    }
+    format!("{}.{region}.{}", service.host_prefix(), dns_suffix(region))
 }
 
 /// The partition's suffix (`partitions.json` of the published endpoint rules).

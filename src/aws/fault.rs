@@ -73,7 +73,7 @@ impl Told {
         let parents: &[&str] = match service {
             Service::S3 => &[],
             Service::Sts => &["Error"],
-            Service::SageMakerRuntime => return Self::from_json(body),
+            _ => return Self::from_json(body),
         };
         let names = ["Code", "Message", "RequestId", "Region"];
         let [code, message, request_id, region] = texts(body, parents, names);

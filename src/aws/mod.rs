@@ -35,38 +35,91 @@ pub enum Service {
     S3,
     /// The `SageMaker` runtime, which takes invocations.
     SageMakerRuntime,
-    /// The security token service, asked for the account's number.
+    /// `SageMaker`'s control plane, which deploys models and endpoints.
+    SageMaker,
+    /// The security token service, which names the caller and hands out roles' credentials.
     Sts,
+    /// The portal of IAM Identity Center (formerly AWS SSO), which hands out roles' credentials.
+    Sso,
+    /// The OIDC service of IAM Identity Center, which refreshes its tokens.
+    SsoOidc,
+    /// Application Auto Scaling, which scales an endpoint's variants.
+    ApplicationAutoScaling,
+    /// Amazon CloudWatch, which has the endpoints' metrics and the alarms that scale them.
+    CloudWatch,
+}
+
+/// What this crate needs to know of a service, from its API's model.
+struct Facts {
+    /// The name in errors: the API's id as the AWS CLI writes it.
+    name: &'static str,
+    /// `signingName`: the name in a signature's scope.
+    signing_name: &'static str,
+    /// `serviceId` in capitals with underscores: the suffix of `AWS_ENDPOINT_URL_`.
+    environment_suffix: &'static str,
+    /// What stands before the region in the public host.
+    host_prefix: &'static str,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 3] = [Self::S3, Self::SageMakerRuntime, Self::Sts];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::S3,
+        Self::SageMakerRuntime,
+        Self::SageMaker,
+        Self::Sts,
+        Self::Sso,
+        Self::SsoOidc,
+        Self::ApplicationAutoScaling,
+        Self::CloudWatch,
+    ];
 
-    /// The name in errors: the API's id as the AWS CLI writes it.
+    fn facts(self) -> Facts {
+        let [name, signing_name, environment_suffix, host_prefix] = match self {
+            Self::S3 => ["s3", "s3", "S3", "s3"],
+            Self::SageMakerRuntime => [
+                "sagemaker-runtime",
+                "sagemaker",
+                "SAGEMAKER_RUNTIME",
+                "runtime.sagemaker",
+            ],
+            Self::SageMaker => ["sagemaker", "sagemaker", "SAGEMAKER", "api.sagemaker"],
+            Self::Sts => ["sts", "sts", "STS", "sts"],
+            Self::Sso => ["sso", "awsssoportal", "SSO", "portal.sso"],
+            Self::SsoOidc => ["sso-oidc", "sso-oauth", "SSO_OIDC", "oidc"],
+            Self::ApplicationAutoScaling => [
+                "application-autoscaling",
+                "application-autoscaling",
+                "APPLICATION_AUTO_SCALING",
+                "application-autoscaling",
+            ],
+            Self::CloudWatch => ["cloudwatch", "monitoring", "CLOUDWATCH", "monitoring"],
+        };
+        Facts {
+            name,
+            signing_name,
+            environment_suffix,
+            host_prefix,
+        }
+    }
+
+    /// The name in errors.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::S3 => "s3",
-            Self::SageMakerRuntime => "sagemaker-runtime",
-            Self::Sts => "sts",
-        }
+        self.facts().name
     }
 
-    /// The name in a signature's scope (`signingName` of the API's model).
+    /// The name in a signature's scope.
     pub(crate) fn signing_name(self) -> &'static str {
-        match self {
-            Self::S3 => "s3",
-            Self::SageMakerRuntime => "sagemaker",
-            Self::Sts => "sts",
-        }
+        self.facts().signing_name
     }
 
-    /// The suffix of `AWS_ENDPOINT_URL_` (the model's `serviceId` in capitals).
+    /// The suffix of `AWS_ENDPOINT_URL_`.
     pub(crate) fn environment_suffix(self) -> &'static str {
-        match self {
-            Self::S3 => "S3",
-            Self::SageMakerRuntime => "SAGEMAKER_RUNTIME",
-            Self::Sts => "STS",
-        }
+        self.facts().environment_suffix
+    }
+
+    /// What stands before the region in the public host.
+    pub(crate) fn host_prefix(self) -> &'static str {
+        self.facts().host_prefix
     }
 }
 
