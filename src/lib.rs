@@ -54,8 +54,9 @@ pub use codec::{
 
 mod credentials;
 pub use credentials::{
-    CachedCredentials, ContainerProvider, Credentials, CredentialsError, DefaultChain,
-    EnvironmentProvider, ProfileProvider, ProvideCredentials,
+    AssumeRoleProvider, CachedCredentials, ChainSlot, ContainerProvider, Credentials,
+    CredentialsError, DefaultChain, EnvironmentProvider, InstanceMetadataProvider, ProcessProvider,
+    ProfileProvider, ProvideCredentials, ProviderConfig, SsoProvider, WebIdentityProvider,
 };
 
 mod error;
@@ -96,6 +97,8 @@ mod session;
 pub use session::{Session, SessionBuilder};
 
 pub mod sys;
+
+mod timestamp;
 
 mod uri;
 pub use uri::S3Uri;

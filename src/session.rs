@@ -10,7 +10,7 @@ use http::HeaderValue;
 use crate::aws::endpoints::Endpoints;
 use crate::aws::retry::{RetryConfig, RetryQuota};
 use crate::aws::transport::{Timeouts, Transport};
-use crate::aws::{Client, Service, sts};
+use crate::aws::{Caller, Client, Service, sts};
 use crate::credentials::{CachedCredentials, DefaultChain, ProvideCredentials};
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
@@ -116,7 +116,7 @@ impl Session {
         if let Some(derived) = known.get() {
             return Ok(derived);
         }
-        let account = sts::get_caller_account(self)?;
+        let account = sts::get_caller_account(self.caller())?;
         let bucket = format!("sagemaker-{}-{account}", self.region());
         Ok(known.get_or_init(|| Derived { bucket, account }))
     }
@@ -142,6 +142,15 @@ impl Session {
 
     pub(crate) fn client(&self) -> &Client {
         &self.inner.client
+    }
+
+    /// What an operation needs of the session.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        Caller {
+            client: &self.inner.client,
+            endpoints: &self.inner.endpoints,
+            region: &self.inner.region,
+        }
     }
 
     pub(crate) fn sys(&self) -> &Sys {

@@ -1,4 +1,4 @@
-//! The only door to the clock, to sleep, to the environment and to configuration files.
+//! The only door to the clock, to sleep, to the environment, to configuration files and to commands.
 //!
 //! Everything in this crate that waits, retries, signs or looks for configuration goes through a
 //! [`Sys`]. The one of a normal program is [`Sys::real`]. A test hands in its own: with
@@ -24,9 +24,11 @@
 
 mod files;
 mod home;
+mod processes;
 
 pub use files::Files;
 pub(crate) use home::Platform;
+pub use processes::{ProcessOutput, Processes};
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -241,7 +243,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// The clock, the environment and the files that a [`Session`](crate::Session) uses.
+/// The clock, the environment, the files and the commands that a [`Session`](crate::Session) uses.
 ///
 /// ```
 /// use sagemaker_async_inference::Session;
@@ -257,6 +259,7 @@ pub struct Sys {
     clock: Arc<dyn Clock>,
     environment: Environment,
     files: Files,
+    processes: Processes,
 }
 
 impl Sys {
@@ -266,6 +269,7 @@ impl Sys {
             clock: Arc::new(SystemClock),
             environment: Environment::process(),
             files: Files::disk(),
+            processes: Processes::shell(),
         }
     }
 
@@ -287,6 +291,12 @@ impl Sys {
         self
     }
 
+    /// With something else than the shell to run commands.
+    pub fn with_processes(mut self, processes: Processes) -> Self {
+        self.processes = processes;
+        self
+    }
+
     /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
@@ -300,6 +310,11 @@ impl Sys {
     /// The files.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// What runs commands.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
     }
 }
 

@@ -95,8 +95,12 @@ fn without_an_expiry_they_stay_until_invalidated() {
     let (cached, _) = cached(&clock, move |n| Ok(key(n, &time, None)));
     assert_eq!(asked(&cached), "AKID1");
     clock.advance(1_000_000 * MINUTE);
-    assert_eq!(asked(&cached), "AKID1");
-    cached.invalidate();
+    let kept = cached.provide_credentials().expect("credentials");
+    assert_eq!(kept.access_key_id(), "AKID1");
+    cached.invalidate(&kept);
+    assert_eq!(asked(&cached), "AKID2");
+    // Many threads are refused at once, and one of them was quicker.
+    cached.invalidate(&kept);
     assert_eq!(asked(&cached), "AKID2");
 }
 
@@ -137,7 +141,7 @@ fn a_source_that_recovers_is_served_again_and_forgiven() {
         _ => Ok(key(n, &time, Some(60 * MINUTE))),
     });
     assert!(cached.provide_credentials().is_err());
-    cached.invalidate();
+    cached.invalidate(&key(0, &clock, None));
     assert!(cached.provide_credentials().is_err());
     clock.advance(Duration::from_secs(1));
     assert_eq!(asked(&cached), "AKID3");
@@ -218,7 +222,7 @@ fn what_a_fetch_brings_that_began_before_an_invalidation_is_not_kept() {
     std::thread::scope(|scope| {
         let fetching = scope.spawn(|| asked(&cached));
         inside.wait();
-        cached.invalidate();
+        cached.invalidate(&key(1, &clock, None));
         release.wait();
         assert_eq!(fetching.join().expect("no panic"), "AKID1");
     });

@@ -334,7 +334,7 @@ impl ProvideCredentials for Shared {
         Ok(keys(ACCESS_KEY, SECRET_KEY, Some(token)))
     }
 
-    fn invalidate(&self) {
+    fn invalidate(&self, _refused: &Credentials) {
         self.0.generation.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -12,7 +12,7 @@ use crate::profile::Settings;
 use crate::sys::Environment;
 
 /// What stays as it is in a path: RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')

@@ -8,6 +8,7 @@ pub(crate) mod s3;
 pub(crate) mod sagemaker_runtime;
 mod send;
 mod signing;
+pub(crate) mod sso;
 pub(crate) mod sts;
 pub(crate) mod transport;
 mod xml;
@@ -18,6 +19,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
 
+use aws_credential_types::Credentials;
+
+use endpoints::Endpoints;
 pub(crate) use send::{Client, Failed};
 
 /// A service that this crate speaks to.
@@ -132,9 +136,29 @@ pub(crate) enum Repeat {
     OnlyIfNotDone,
 }
 
+/// Who sends a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Identity<'a> {
+    /// The client's own credentials, asked for at each attempt.
+    Client,
+    /// These, as when one role's credentials fetch another's.
+    Given(&'a Credentials),
+    /// Nobody: what proves the caller is in the request, and it is not signed.
+    Anonymous,
+}
+
+/// What an operation needs of whoever calls it: a session, or a source of credentials.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) endpoints: &'a Endpoints,
+    pub(crate) region: &'a str,
+}
+
 /// One request to a service, before it is signed. It has no `Debug`, for it holds the payload.
 pub(crate) struct Call<'a> {
     pub(crate) service: Service,
+    pub(crate) identity: Identity<'a>,
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
     pub(crate) uri: Uri,

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::fault::Fault;
 use super::send::Failed;
-use super::{Answer, Call, MAX_DOCUMENT, Patience, Repeat, Service};
+use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Service};
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
@@ -218,6 +218,7 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
     let slash = if request.key.is_empty() { "" } else { "/" };
     let call = Call {
         service: Service::S3,
+        identity: Identity::Client,
         operation: request.operation,
         method: request.method.clone(),
         uri,

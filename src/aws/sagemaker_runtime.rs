@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, Method};
 use super::endpoints::encode_segment;
 use super::fault::text;
 use super::s3::header_value;
-use super::{Call, MAX_DOCUMENT, Repeat, Service};
+use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::session::Session;
 use crate::uri::S3Uri;
@@ -58,6 +58,7 @@ pub(crate) fn invoke_endpoint_async(
     };
     let call = Call {
         service: Service::SageMakerRuntime,
+        identity: Identity::Client,
         operation: "InvokeEndpointAsync",
         method: Method::POST,
         uri: session

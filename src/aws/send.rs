@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::fault::Fault;
 use super::retry::{
@@ -12,8 +12,8 @@ use super::retry::{
 };
 use super::signing::{ToSign, sign_request};
 use super::transport::{Bounds, Broken, Transport};
-use super::{Answer, Call, Repeat};
-use crate::credentials::{CredentialsError, ProvideCredentials};
+use super::{Answer, Call, Identity, Repeat};
+use crate::credentials::{Credentials, CredentialsError, ProvideCredentials};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::sys::Sys;
 
@@ -47,6 +47,8 @@ struct Progress {
     started: Duration,
     attempts: u32,
     quota_taken: Option<u32>,
+    /// The client's own credentials that the last attempt was signed with.
+    signed_with: Option<Credentials>,
     credentials_renewed: bool,
     clock_learned: bool,
 }
@@ -73,12 +75,13 @@ impl Client {
             started: self.sys.clock().monotonic(),
             attempts: 0,
             quota_taken: None,
+            signed_with: None,
             credentials_renewed: false,
             clock_learned: false,
         };
         loop {
             progress.attempts += 1;
-            let failure = match self.attempt(call)? {
+            let failure = match self.attempt(call, &mut progress)? {
                 Ok(answer) => {
                     self.quota.release(progress.quota_taken);
                     return Ok(answer);
@@ -112,8 +115,12 @@ impl Client {
         }
     }
 
-    fn attempt(&self, call: &Call<'_>) -> Result<Result<Answer, Failure>> {
-        let request = self.signed(call)?;
+    fn attempt(
+        &self,
+        call: &Call<'_>,
+        progress: &mut Progress,
+    ) -> Result<Result<Answer, Failure>> {
+        let request = self.signed(call, progress)?;
         let bounds = Bounds {
             max_success: call.max_answer,
             clock: self.sys.clock(),
@@ -130,8 +137,30 @@ impl Client {
     }
 
     /// Signed last, with the credentials and the time of this moment.
-    fn signed<'a>(&self, call: &Call<'a>) -> Result<Request<&'a [u8]>> {
-        let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
+    fn signed<'a>(&self, call: &Call<'a>, progress: &mut Progress) -> Result<Request<&'a [u8]>> {
+        let signature = match call.identity {
+            Identity::Anonymous => Vec::new(),
+            Identity::Given(credentials) => self.sign(call, credentials)?,
+            Identity::Client => {
+                let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
+                self.sign(call, progress.signed_with.insert(credentials))?
+            }
+        };
+        let mut request = Request::new(call.body);
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        let mut headers: HeaderMap = call.headers.clone();
+        headers.extend(signature);
+        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn sign(
+        &self,
+        call: &Call<'_>,
+        credentials: &Credentials,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let to_sign = ToSign {
             service: call.service,
             region: &call.region,
@@ -141,18 +170,10 @@ impl Client {
             body: call.body,
             time: self.service_time(),
         };
-        let signature = sign_request(&to_sign, &credentials).map_err(|source| {
+        Ok(sign_request(&to_sign, credentials).map_err(|source| {
             CredentialsError::broken("signing", "these credentials cannot sign the request")
                 .with_source(source)
-        })?;
-        let mut request = Request::new(call.body);
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = call.uri.clone();
-        let mut headers: HeaderMap = call.headers.clone();
-        headers.extend(signature);
-        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
-        *request.headers_mut() = headers;
-        Ok(request)
+        })?)
     }
 
     fn service_time(&self) -> SystemTime {
@@ -204,8 +225,11 @@ impl Client {
     /// attempts: the service has looked at nothing but the signature.
     fn mend(&self, fault: &Fault, progress: &mut Progress) -> bool {
         let code = fault.error.code.as_deref();
-        if is_expired_token(code) && !progress.credentials_renewed {
-            self.credentials.invalidate();
+        if is_expired_token(code)
+            && !progress.credentials_renewed
+            && let Some(refused) = &progress.signed_with
+        {
+            self.credentials.invalidate(refused);
             progress.credentials_renewed = true;
             return true;
         }

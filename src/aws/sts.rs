@@ -1,44 +1,171 @@
-//! The security token service: who is calling.
+//! The security token service: who is calling, and the credentials of roles.
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Method};
+use percent_encoding::utf8_percent_encode;
 
+use super::endpoints::SEGMENT;
 use super::xml::texts;
-use super::{Call, MAX_DOCUMENT, Repeat, Service};
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Service};
+use crate::credentials::Credentials;
 use crate::error::{ConfigError, Result};
-use crate::session::Session;
+use crate::timestamp;
 
-/// The number of the account that the session's credentials belong to.
-pub(crate) fn get_caller_account(session: &Session) -> Result<String> {
-    let region = session.region();
+/// The number of the account that the caller's credentials belong to.
+pub(crate) fn get_caller_account(caller: Caller<'_>) -> Result<String> {
+    let body = send(
+        caller,
+        "GetCallerIdentity",
+        Identity::Client,
+        "the caller",
+        &[],
+    )?;
+    let [account] = texts(&body, &["GetCallerIdentityResult"], ["Account"]);
+    account.filter(|account| is_account(account)).ok_or_else(|| {
+        ConfigError::new(
+            "the account's number",
+            "the answer of STS GetCallerIdentity has none",
+            "name a default bucket in the session, or check the STS endpoint URL",
+        )
+        .into()
+    })
+}
+
+/// The members of `AssumeRole` that this crate sends, checked by the caller.
+pub(crate) struct AssumeRole<'a> {
+    pub(crate) role_arn: &'a str,
+    pub(crate) session_name: &'a str,
+    pub(crate) duration_seconds: Option<u32>,
+    pub(crate) external_id: Option<&'a str>,
+    /// The MFA device and its code of the moment.
+    pub(crate) mfa: Option<(&'a str, &'a str)>,
+}
+
+pub(crate) fn assume_role(
+    caller: Caller<'_>,
+    credentials: &Credentials,
+    request: &AssumeRole<'_>,
+) -> Result<Credentials> {
+    let duration = request.duration_seconds.map(|seconds| seconds.to_string());
+    let members = [
+        ("RoleArn", Some(request.role_arn)),
+        ("RoleSessionName", Some(request.session_name)),
+        ("DurationSeconds", duration.as_deref()),
+        ("ExternalId", request.external_id),
+        ("SerialNumber", request.mfa.map(|(serial, _)| serial)),
+        ("TokenCode", request.mfa.map(|(_, code)| code)),
+    ];
+    let identity = Identity::Given(credentials);
+    let body = send(caller, "AssumeRole", identity, request.role_arn, &members)?;
+    role_credentials(&body, "AssumeRoleResult", "AssumeRoleProvider")
+}
+
+/// The members of `AssumeRoleWithWebIdentity` that this crate sends, checked by the caller.
+pub(crate) struct AssumeRoleWithWebIdentity<'a> {
+    pub(crate) role_arn: &'a str,
+    pub(crate) session_name: &'a str,
+    pub(crate) token: &'a str,
+}
+
+pub(crate) fn assume_role_with_web_identity(
+    caller: Caller<'_>,
+    request: &AssumeRoleWithWebIdentity<'_>,
+) -> Result<Credentials> {
+    let members = [
+        ("RoleArn", Some(request.role_arn)),
+        ("RoleSessionName", Some(request.session_name)),
+        ("WebIdentityToken", Some(request.token)),
+    ];
+    let body = send(
+        caller,
+        "AssumeRoleWithWebIdentity",
+        Identity::Anonymous,
+        request.role_arn,
+        &members,
+    )?;
+    role_credentials(
+        &body,
+        "AssumeRoleWithWebIdentityResult",
+        "WebIdentityToken",
+    )
+}
+
+/// The query protocol: a form goes out, XML comes back.
+fn send(
+    caller: Caller<'_>,
+    operation: &'static str,
+    identity: Identity<'_>,
+    resource: &str,
+    members: &[(&str, Option<&str>)],
+) -> Result<Vec<u8>> {
+    let mut form = format!("Action={operation}&Version=2011-06-15");
+    for (name, value) in members {
+        if let Some(value) = value {
+            form.push_str(&format!("&{name}={}", utf8_percent_encode(value, SEGMENT)));
+        }
+    }
     let mut headers = HeaderMap::new();
     headers.insert(
         http::header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"),
     );
-    let answer = session.client().send(&Call {
+    let answer = caller.client.send(&Call {
         service: Service::Sts,
-        operation: "GetCallerIdentity",
+        identity,
+        operation,
         method: Method::POST,
-        uri: session.endpoints().uri(Service::Sts, region, "/")?,
-        region: Cow::Borrowed(region),
+        uri: caller.endpoints.uri(Service::Sts, caller.region, "/")?,
+        region: Cow::Borrowed(caller.region),
         headers,
-        body: b"Action=GetCallerIdentity&Version=2011-06-15",
-        resource: "the caller".into(),
+        body: form.as_bytes(),
+        resource: resource.to_owned(),
         repeat: Repeat::Idempotent,
         deadline: None,
         max_answer: MAX_DOCUMENT,
     })?;
-    let [account] = texts(&answer.body, &["GetCallerIdentityResult"], ["Account"]);
-    account
-        .filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
-        .ok_or_else(|| {
-            ConfigError::new(
-                "the account's number",
-                "the answer of STS GetCallerIdentity has none",
-                "name a default bucket in the session, or check the STS endpoint URL",
-            )
-            .into()
-        })
+    Ok(answer.body)
+}
+
+/// `Credentials` of an answer, and the account out of the ARN of the role's session.
+fn role_credentials(body: &[u8], result: &str, label: &'static str) -> Result<Credentials> {
+    let names = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"];
+    let [access_key, secret_key, token, expiration] = texts(body, &[result, "Credentials"], names);
+    let [arn] = texts(body, &[result, "AssumedRoleUser"], ["Arn"]);
+    let needed = |value: Option<String>, name: &str| {
+        value
+            .filter(|value| !value.trim().is_empty())
+            .ok_or_else(|| malformed(format!("it has no {name}")))
+    };
+    let access_key = needed(access_key, "AccessKeyId")?;
+    let secret_key = needed(secret_key, "SecretAccessKey")?;
+    let token = needed(token, "SessionToken")?;
+    let expiration = needed(expiration, "Expiration")?;
+    let expiry = timestamp::parse(&expiration)
+        .ok_or_else(|| malformed("its Expiration is not a time".into()))?;
+    let mut builder = Credentials::builder()
+        .access_key_id(access_key)
+        .secret_access_key(secret_key)
+        .session_token(token)
+        .expiry(expiry)
+        .provider_name(label);
+    builder.set_account_id(arn.as_deref().and_then(account_of).map(Into::into));
+    Ok(builder.build())
+}
+
+/// `arn:partition:service:region:account:resource`.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| is_account(account))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn malformed(problem: String) -> ConfigError {
+    ConfigError::new(
+        "the answer of STS",
+        problem,
+        "check the STS endpoint URL, and what answers there",
+    )
 }

@@ -145,6 +145,7 @@ macro_rules! with_timeouts {
     }};
 }
 
+#[derive(Clone)]
 pub(crate) struct Transport {
     agent: Agent,
     /// Whether the agent is the user's, with settings of its own.

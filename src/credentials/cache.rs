@@ -54,8 +54,9 @@ struct State {
     kept: Option<Kept>,
     fetching: bool,
     failure: Option<Failure>,
-    /// Counts invalidations: what a fetch brings that was begun before one is not kept.
-    generation: u64,
+    /// What a service refused while a fetch was under way; if the fetch brings the same, it was
+    /// begun too early, and is not kept.
+    refused: Option<Credentials>,
 }
 
 struct Kept {
@@ -107,10 +108,8 @@ impl CachedCredentials {
             }
             if !state.fetching {
                 state.fetching = true;
-                return Err(Turn {
-                    cache: self,
-                    generation: state.generation,
-                });
+                state.refused = None;
+                return Err(Turn { cache: self });
             }
             state = self
                 .fetched
@@ -131,22 +130,25 @@ impl ProvideCredentials for CachedCredentials {
         }
     }
 
-    /// The next request fetches, whatever the expiry and earlier failures.
-    fn invalidate(&self) {
+    /// If it is these that are kept, or none are, the next request fetches, whatever the expiry and
+    /// earlier failures.
+    fn invalidate(&self, refused: &Credentials) {
         {
             let mut state = self.lock();
+            if state.kept.as_ref().is_some_and(|kept| kept.credentials != *refused) {
+                return;
+            }
             state.kept = None;
             state.failure = None;
-            state.generation += 1;
+            state.refused = Some(refused.clone());
         }
-        self.source.invalidate();
+        self.source.invalidate(refused);
     }
 }
 
 /// The right to fetch. Given back when it is dropped, thus also where the source panics.
 struct Turn<'a> {
     cache: &'a CachedCredentials,
-    generation: u64,
 }
 
 impl Turn<'_> {
@@ -157,7 +159,7 @@ impl Turn<'_> {
         let clock = self.cache.sys.clock();
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let mut state = self.cache.lock();
-        if state.generation != self.generation {
+        if state.refused.is_some() && fetched.as_ref().ok() == state.refused.as_ref() {
             return fetched;
         }
         let still_valid = state.kept.as_ref().filter(|kept| kept.is_valid(now));

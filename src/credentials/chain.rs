@@ -88,9 +88,9 @@ impl ProvideCredentials for DefaultChain {
         Err(CredentialsError::not_configured(NAME, reasons.join(" | ")))
     }
 
-    fn invalidate(&self) {
+    fn invalidate(&self, refused: &Credentials) {
         for source in &self.sources {
-            source.invalidate();
+            source.invalidate(refused);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Uri};
 
-use super::{Credentials, CredentialsError, ProvideCredentials, document};
+use super::document::{self, METADATA};
+use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::aws::transport::{Bounds, Reply, Timeouts, Transport};
 use crate::sys::Sys;
 
@@ -175,7 +176,7 @@ impl ProvideCredentials for ContainerProvider {
         for attempt in 1.. {
             let error = match self.attempt(&uri, token.as_ref()) {
                 Ok(reply) if reply.status == 200 => {
-                    return document::parse(&reply.body, NAME, "EcsContainer");
+                    return document::parse(&reply.body, &METADATA, None, NAME, "EcsContainer");
                 }
                 Ok(reply) => {
                     let status = reply.status;

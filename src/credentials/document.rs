@@ -1,42 +1,79 @@
-//! Credentials in a JSON document, as container and instance metadata hand them out.
+//! Credentials in a JSON document, as container and instance metadata and processes hand them out.
 
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Credentials, CredentialsError};
+use crate::timestamp;
 
-/// Reads `AccessKeyId`, `SecretAccessKey`, `Token`, `Expiration` and, if it is there, `AccountId`.
-/// Errors name the field and show no part of the document, for it may be a secret.
+/// How the documents differ.
+pub(super) struct Form {
+    /// What to call it in errors.
+    pub(super) what: &'static str,
+    /// The field of the session token.
+    pub(super) token: &'static str,
+    /// Whether token and expiration must be there.
+    pub(super) is_temporary: bool,
+    /// Whether there must be a `Version`, and it 1.
+    pub(super) has_version: bool,
+}
+
+/// What containers and instances hand out.
+pub(super) const METADATA: Form = Form {
+    what: "the answer",
+    token: "Token",
+    is_temporary: true,
+    has_version: false,
+};
+
+/// Reads `AccessKeyId`, `SecretAccessKey`, the token, `Expiration` and, if it is there, `AccountId`;
+/// `account` is the one if it is not. Errors name the field and show no part of the document, for it may be
+/// a secret.
 pub(super) fn parse(
     body: &[u8],
+    form: &Form,
+    account: Option<&str>,
     provider: &'static str,
     label: &'static str,
 ) -> Result<Credentials, CredentialsError> {
+    let what = form.what;
     let broken = |problem: String| CredentialsError::broken(provider, problem);
     // The parser's own errors may quote what they could not read.
     let fields: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|_| broken("the answer is not a JSON object; is this the right URL?".into()))?;
+        .map_err(|_| broken(format!("{what} is not a JSON object; is it meant for this?")))?;
     let optional = |name: &str| match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
-        Some(_) => Err(broken(format!("{name} in the answer is not a string"))),
+        Some(_) => Err(broken(format!("{name} in {what} is not a string"))),
     };
-    let required =
-        |name: &str| optional(name)?.ok_or_else(|| broken(format!("the answer has no {name}")));
+    let missing = |name: &str| broken(format!("{what} has no {name}"));
+    let required = |name: &str| optional(name)?.ok_or_else(|| missing(name));
+    if form.has_version && fields.get("Version").and_then(Value::as_u64) != Some(1) {
+        return Err(broken(format!("{what} has no Version, or another one than 1")));
+    }
     let access_key = required("AccessKeyId")?;
     let secret_key = required("SecretAccessKey")?;
-    let token = required("Token")?;
-    let expiry = OffsetDateTime::parse(required("Expiration")?, &Rfc3339).map_err(|_| {
-        broken("Expiration in the answer is not a time as in 2026-01-02T03:04:05Z".into())
-    })?;
+    let token = optional(form.token)?;
+    let expiration = optional("Expiration")?;
+    if form.is_temporary && (token.is_none() || expiration.is_none()) {
+        return Err(missing(token.map_or(form.token, |_| "Expiration")));
+    }
+    let expiry = expiration
+        .map(|text| {
+            timestamp::parse(text).ok_or_else(|| {
+                broken(format!(
+                    "Expiration in {what} is not a time as in 2026-01-02T03:04:05Z"
+                ))
+            })
+        })
+        .transpose()?;
     let mut builder = Credentials::builder()
         .access_key_id(access_key)
         .secret_access_key(secret_key)
-        .session_token(token)
-        .expiry(expiry.into())
         .provider_name(label);
-    builder.set_account_id(optional("AccountId")?.map(Into::into));
+    builder.set_session_token(token.map(str::to_owned));
+    builder.set_expiry(expiry);
+    let account = optional("AccountId")?.or(account);
+    builder.set_account_id(account.map(|account| account.to_owned().into()));
     Ok(builder.build())
 }

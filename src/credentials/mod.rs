@@ -2,10 +2,16 @@
 
 mod cache;
 mod chain;
+mod config;
 mod container;
 mod document;
 mod environment;
+pub(crate) mod imds;
+mod process;
 mod profile;
+mod role;
+mod sso;
+mod web_identity;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,10 +19,17 @@ use std::sync::Arc;
 
 pub use aws_credential_types::Credentials;
 pub use cache::CachedCredentials;
-pub use chain::DefaultChain;
+pub use chain::{ChainSlot, DefaultChain};
+pub(crate) use config::OfSession;
+pub use config::ProviderConfig;
 pub use container::ContainerProvider;
 pub use environment::EnvironmentProvider;
+pub use imds::InstanceMetadataProvider;
+pub use process::ProcessProvider;
 pub use profile::ProfileProvider;
+pub use role::AssumeRoleProvider;
+pub use sso::SsoProvider;
+pub use web_identity::WebIdentityProvider;
 
 /// A source of AWS credentials, asked before every request that is signed.
 ///
@@ -39,8 +52,9 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync + 'static {
     /// Credentials that are valid now.
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError>;
 
-    /// The service refused these credentials as expired: whoever keeps them should fetch anew.
-    fn invalidate(&self) {}
+    /// A service refused these credentials as expired: whoever keeps them should fetch anew. Who
+    /// keeps others by now, fetched for another request, keeps them.
+    fn invalidate(&self, _refused: &Credentials) {}
 }
 
 /// Static credentials, which never change.

@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where configuration files come from: the disk, or a map from path to content.
 ///
-/// Only small files that configure something are read through it, never payloads. Its `Debug`
-/// shows paths and no content, for some of it is secret.
+/// Only small files that configure something are read through it, never payloads, and only tokens
+/// that were renewed are written. Its `Debug` shows paths and no content, for some of it is secret.
+/// Clones of a map share it.
 ///
 /// ```
 /// use std::io::ErrorKind;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Default)]
 pub struct Files {
-    map: Option<Arc<BTreeMap<PathBuf, Entry>>>,
+    map: Option<Arc<Mutex<BTreeMap<PathBuf, Entry>>>>,
 }
 
 #[derive(Clone)]
@@ -60,14 +62,15 @@ impl Files {
             .map(|(path, content)| (path.into(), Entry::Content(content.into())))
             .collect();
         Self {
-            map: Some(Arc::new(map)),
+            map: Some(Arc::new(Mutex::new(map))),
         }
     }
 
-    /// With a file that is there and cannot be read. Called on [`Files::disk`], it makes a map with
-    /// this file only.
+    /// With a file that is there and cannot be read or written. Called on [`Files::disk`], it makes a
+    /// map with this file only.
     pub fn with_error(mut self, path: impl Into<PathBuf>, kind: io::ErrorKind) -> Self {
-        Arc::make_mut(self.map.get_or_insert_default()).insert(path.into(), Entry::Error(kind));
+        let map = self.map.get_or_insert_default();
+        locked(map).insert(path.into(), Entry::Error(kind));
         self
     }
 
@@ -77,13 +80,56 @@ impl Files {
         let path = path.as_ref();
         match &self.map {
             None => bounded(std::fs::File::open(path)?),
-            Some(map) => match map.get(path) {
+            Some(map) => match locked(map).get(path) {
                 Some(Entry::Content(content)) => bounded(content.as_slice()),
                 Some(Entry::Error(kind)) => Err((*kind).into()),
                 None => Err(io::ErrorKind::NotFound.into()),
             },
         }
     }
+
+    /// Replaces the content of a file, or makes it, for this user alone to read. The file has its old
+    /// content or its new one at all times. Fails with what the system says.
+    pub fn write(&self, path: impl AsRef<Path>, content: &[u8]) -> io::Result<()> {
+        let path = path.as_ref();
+        match &self.map {
+            None => replace(path, content),
+            Some(map) => {
+                let mut map = locked(map);
+                if let Some(Entry::Error(kind)) = map.get(path) {
+                    return Err((*kind).into());
+                }
+                map.insert(path.to_owned(), Entry::Content(content.to_vec()));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A change is one insertion, whole after a panic too.
+fn locked<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Through a file beside it, which takes its place.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{:016x}.tmp", fastrand::u64(..)));
+    let beside = PathBuf::from(beside);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // The first failure is the one to tell.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
 }
 
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
@@ -100,7 +146,7 @@ impl fmt::Debug for Files {
         match &self.map {
             Some(map) => f
                 .debug_tuple("Files")
-                .field(&map.keys().collect::<Vec<_>>())
+                .field(&locked(map).keys().collect::<Vec<_>>())
                 .finish(),
             None => f.write_str("Files(disk)"),
         }

@@ -1,0 +1,145 @@
+//! IAM Identity Center: credentials of a role for a token, and a new token for an old one.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::endpoints::encode_segment;
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Service};
+use crate::credentials::Credentials;
+use crate::error::{ConfigError, Result};
+
+/// `GetRoleCredentials` of the portal (service `sso`, 2019-06-10).
+pub(crate) fn get_role_credentials(
+    caller: Caller<'_>,
+    account: &str,
+    role: &str,
+    access_token: &str,
+) -> Result<Credentials> {
+    let path = format!(
+        "/federation/credentials?role_name={}&account_id={}",
+        encode_segment(role),
+        encode_segment(account)
+    );
+    let mut token = HeaderValue::from_str(access_token).map_err(|_| {
+        ConfigError::new(
+            "the cached SSO token",
+            "has characters that a header cannot have",
+            "run aws sso login",
+        )
+    })?;
+    token.set_sensitive(true);
+    let mut headers = HeaderMap::new();
+    headers.insert(HeaderName::from_static("x-amz-sso_bearer_token"), token);
+    let answer = caller.client.send(&Call {
+        service: Service::Sso,
+        identity: Identity::Anonymous,
+        operation: "GetRoleCredentials",
+        method: Method::GET,
+        uri: caller.endpoints.uri(Service::Sso, caller.region, &path)?,
+        region: Cow::Borrowed(caller.region),
+        headers,
+        body: &[],
+        resource: format!("role {role} of account {account}"),
+        repeat: Repeat::Idempotent,
+        deadline: None,
+        max_answer: MAX_DOCUMENT,
+    })?;
+    let Answer { role_credentials } = read(&answer.body, "SSO GetRoleCredentials")?;
+    let expiry = u64::try_from(role_credentials.expiration)
+        .ok()
+        .and_then(|millis| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)))
+        .ok_or_else(|| malformed("SSO GetRoleCredentials", "its expiration is not a time"))?;
+    let mut builder = Credentials::builder()
+        .access_key_id(role_credentials.access_key_id)
+        .secret_access_key(role_credentials.secret_access_key)
+        .session_token(role_credentials.session_token)
+        .expiry(expiry)
+        .provider_name("SSO");
+    builder.set_account_id(Some(account.to_owned().into()));
+    Ok(builder.build())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    role_credentials: RoleCredentials,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RoleCredentials {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+    /// In milliseconds.
+    expiration: i64,
+}
+
+/// What `CreateToken` needs to refresh a token.
+pub(crate) struct Refresh<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) client_secret: &'a str,
+    pub(crate) refresh_token: &'a str,
+}
+
+/// A token as `CreateToken` gives it. It has no `Debug`, for it is one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewToken {
+    pub(crate) access_token: Zeroizing<String>,
+    /// In seconds.
+    pub(crate) expires_in: u32,
+    pub(crate) refresh_token: Option<Zeroizing<String>>,
+}
+
+/// `CreateToken` of the OIDC service (service `sso-oidc`, 2019-06-10), by refresh token.
+pub(crate) fn create_token(caller: Caller<'_>, refresh: &Refresh<'_>) -> Result<NewToken> {
+    let body = json!({
+        "clientId": refresh.client_id,
+        "clientSecret": refresh.client_secret,
+        "grantType": "refresh_token",
+        "refreshToken": refresh.refresh_token,
+    });
+    let body = Zeroizing::new(body.to_string());
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    let answer = caller.client.send(&Call {
+        service: Service::SsoOidc,
+        identity: Identity::Anonymous,
+        operation: "CreateToken",
+        method: Method::POST,
+        uri: caller.endpoints.uri(Service::SsoOidc, caller.region, "/token")?,
+        region: Cow::Borrowed(caller.region),
+        headers,
+        body: body.as_bytes(),
+        resource: "the cached SSO token".into(),
+        // A refresh token may be good for one use only: a second one is refused, and loses nothing.
+        repeat: Repeat::Idempotent,
+        deadline: None,
+        max_answer: MAX_DOCUMENT,
+    })?;
+    read(&answer.body, "SSO OIDC CreateToken")
+}
+
+/// The parser's own errors may quote what they could not read.
+fn read<T: for<'a> Deserialize<'a>>(body: &[u8], operation: &str) -> Result<T> {
+    serde_json::from_slice(body).map_err(|_| {
+        malformed(operation, "it is not the JSON that the service is documented to send").into()
+    })
+}
+
+fn malformed(operation: &str, problem: &str) -> ConfigError {
+    ConfigError::new(
+        format!("the answer of {operation}"),
+        problem,
+        "check the endpoint URL, and what answers there",
+    )
+}

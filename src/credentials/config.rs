@@ -1,0 +1,258 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use http::HeaderValue;
+
+use super::{Credentials, CredentialsError, ProvideCredentials};
+use crate::aws::endpoints::Endpoints;
+use crate::aws::retry::{RetryConfig, RetryQuota};
+use crate::aws::transport::{Timeouts, Transport};
+use crate::aws::{Caller, Client};
+use crate::error::ConfigError;
+use crate::profile::Settings;
+use crate::session;
+use crate::sys::Sys;
+
+/// What sources of credentials need beside their own settings: clock, environment, files and commands;
+/// the profile; a region and an HTTP agent for those that ask STS or IAM Identity Center; and who
+/// knows the code of an MFA device.
+///
+/// What is not set comes from where it comes from for a [`Session`](crate::Session): profile, region,
+/// endpoint URLs, FIPS and dual-stack, attempts. A session passes on its own to its
+/// [`DefaultChain`](crate::DefaultChain). A [`Sys`] turns into one, so that providers take either.
+///
+/// ```
+/// use sagemaker_async_inference::sys::Sys;
+/// use sagemaker_async_inference::{ProfileProvider, ProviderConfig};
+///
+/// let config = ProviderConfig::new(&Sys::real())
+///     .with_profile("team-a")
+///     .with_region("eu-west-1")
+///     .with_mfa(|device| {
+///         println!("Code of {device}:");
+///         let mut code = String::new();
+///         std::io::stdin().read_line(&mut code)?;
+///         Ok(code)
+///     });
+/// let provider = ProfileProvider::new(config);
+/// # let _ = provider;
+/// ```
+#[derive(Clone)]
+pub struct ProviderConfig {
+    sys: Sys,
+    profile: Option<String>,
+    region: Option<String>,
+    agent: Option<ureq::Agent>,
+    mfa: Option<Arc<AskMfa>>,
+    session: Option<Arc<OfSession>>,
+}
+
+type AskMfa = dyn Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync;
+
+/// What a session has made already.
+pub(crate) struct OfSession {
+    pub(crate) transport: Transport,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) retry: RetryConfig,
+    pub(crate) user_agent: HeaderValue,
+}
+
+impl ProviderConfig {
+    /// With everything from the environment and the files of `sys`.
+    pub fn new(sys: &Sys) -> Self {
+        Self {
+            sys: sys.clone(),
+            profile: None,
+            region: None,
+            agent: None,
+            mfa: None,
+            session: None,
+        }
+    }
+
+    /// The profile. Default: `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`.
+    pub fn with_profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    /// The region whose STS is asked. Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's
+    /// `region`, the region of the machine that this runs on (EC2).
+    pub fn with_region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The HTTP agent for STS and IAM Identity Center; metadata of machines and containers is always
+    /// asked with an agent of its own, which knows no proxy. Default: the session's.
+    pub fn with_agent(mut self, agent: ureq::Agent) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// Who knows the code of the moment: called with the profile's `mfa_serial` each time that a role
+    /// with one is assumed, on the thread that needs the credentials. Default: nobody, and such a
+    /// role is an error.
+    pub fn with_mfa(
+        mut self,
+        ask: impl Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        self.mfa = Some(Arc::new(ask));
+        self
+    }
+
+    pub(crate) fn with_mfa_of(mut self, ask: Option<Arc<AskMfa>>) -> Self {
+        self.mfa = ask;
+        self
+    }
+
+    pub(crate) fn of_session(mut self, session: OfSession) -> Self {
+        self.session = Some(Arc::new(session));
+        self
+    }
+
+    pub(super) fn sys(&self) -> &Sys {
+        &self.sys
+    }
+
+    pub(super) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    pub(super) fn settings(&self) -> Settings<'_> {
+        Settings::new(&self.sys, self.profile())
+    }
+
+    pub(super) fn region(&self) -> crate::Result<String> {
+        session::region(self.region.clone(), &self.sys, &self.settings())
+    }
+
+    /// The code of an MFA device, from the user.
+    pub(super) fn mfa_code(&self, device: &str) -> Result<String, MfaProblem> {
+        let ask = self.mfa.as_ref().ok_or(MfaProblem::NobodyToAsk)?;
+        let code = ask(device).map_err(MfaProblem::NotTold)?;
+        let code = code.trim();
+        if code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(code.to_owned())
+        } else {
+            Err(MfaProblem::NotACode)
+        }
+    }
+
+    /// What asks AWS's services.
+    pub(super) fn services(&self) -> crate::Result<Services> {
+        let settings = self.settings();
+        let environment = self.sys.environment();
+        let own;
+        let shared = match &self.session {
+            Some(shared) => shared,
+            None => {
+                let mut endpoints = Endpoints::default();
+                endpoints.fill_from(environment, &settings)?;
+                endpoints.check()?;
+                own = Arc::new(OfSession {
+                    transport: Transport::new(self.agent.clone(), Timeouts::default()),
+                    endpoints,
+                    retry: session::retry(environment, &settings)?,
+                    user_agent: session::user_agent(None)?,
+                });
+                &own
+            }
+        };
+        Ok(Services {
+            client: Client {
+                transport: shared.transport.clone(),
+                credentials: Arc::new(Nobody),
+                retry: shared.retry,
+                quota: RetryQuota::new(),
+                sys: self.sys.clone(),
+                user_agent: shared.user_agent.clone(),
+                clock_offset: AtomicI64::new(0),
+            },
+            endpoints: shared.endpoints.clone(),
+        })
+    }
+}
+
+impl From<&Sys> for ProviderConfig {
+    fn from(sys: &Sys) -> Self {
+        Self::new(sys)
+    }
+}
+
+impl From<Sys> for ProviderConfig {
+    fn from(sys: Sys) -> Self {
+        Self::new(&sys)
+    }
+}
+
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderConfig")
+            .field("profile", &self.profile)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no code.
+pub(super) enum MfaProblem {
+    NobodyToAsk,
+    NotTold(Box<dyn StdError + Send + Sync>),
+    NotACode,
+}
+
+/// Asks AWS's services for a source of credentials.
+pub(super) struct Services {
+    client: Client,
+    endpoints: Endpoints,
+}
+
+impl Services {
+    pub(super) fn in_region<'a>(&'a self, region: &'a str) -> Caller<'a> {
+        Caller {
+            client: &self.client,
+            endpoints: &self.endpoints,
+            region,
+        }
+    }
+}
+
+/// Sources of credentials hand theirs to each request, or send none.
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        Err(CredentialsError::not_configured(
+            "a source of credentials",
+            "it has none of its own",
+        ))
+    }
+}
+
+/// The error of a source whose question to a service failed. The text has that error's, so that the
+/// chain can tell it in a line; what was underneath that stays underneath.
+pub(super) fn failed(
+    provider: &'static str,
+    about: impl fmt::Display,
+    error: impl Into<crate::Error>,
+) -> CredentialsError {
+    let error = error.into();
+    let told = CredentialsError::broken(provider, format!("{about}: {error}"));
+    match error {
+        crate::Error::Credentials(error) => *error,
+        crate::Error::Transport(mut error) => match error.source.take() {
+            Some(source) => told.with_source(source),
+            None => told,
+        },
+        _ => told,
+    }
+}
+
+/// As [`failed`], for a file or setting.
+pub(super) fn misconfigured(provider: &'static str, error: &ConfigError) -> CredentialsError {
+    CredentialsError::broken(provider, error.to_string())
+}

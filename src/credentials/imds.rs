@@ -1,0 +1,390 @@
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use serde_json::Value;
+
+use super::config::misconfigured;
+use super::document::{self, METADATA};
+use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
+use crate::aws::endpoints::encode_segment;
+use crate::aws::transport::{Bounds, Broken, Reply, Timeouts, Transport};
+use crate::error::{ConfigError, TransportErrorKind};
+use crate::profile::Settings;
+use crate::sys::Sys;
+
+/// Credentials of the role of the EC2 instance that this runs on, from its metadata service (IMDS), at
+/// each call; put [`CachedCredentials`](crate::CachedCredentials) before it.
+///
+/// A token is asked for first (version 2 of the service). Where the service refuses to give one (403,
+/// 404, 405), or connects and does not answer, as in a container too many hops away, it is asked
+/// without (version 1), unless that is switched off.
+///
+/// | setting | environment | profile | default |
+/// |---|---|---|---|
+/// | off | `AWS_EC2_METADATA_DISABLED` | | `false` |
+/// | URL | `AWS_EC2_METADATA_SERVICE_ENDPOINT` | `ec2_metadata_service_endpoint` | `http://169.254.169.254` |
+/// | `IPv4` or `IPv6`, where there is no URL | `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` | `ec2_metadata_service_endpoint_mode` | `IPv4`; with `IPv6` the URL is `http://[fd00:ec2::254]` |
+/// | version 1 off | `AWS_EC2_METADATA_V1_DISABLED` | `ec2_metadata_v1_disabled` | `false` |
+/// | seconds to connect, and for each answer | `AWS_METADATA_SERVICE_TIMEOUT` | `metadata_service_timeout` | 1 |
+/// | tries to reach it | `AWS_METADATA_SERVICE_NUM_ATTEMPTS` | `metadata_service_num_attempts` | 1 |
+/// | role, instead of asking which | `AWS_EC2_INSTANCE_PROFILE_NAME` | `ec2_instance_profile_name` | |
+///
+/// Source: "IMDS credential provider" in the AWS SDKs and Tools Reference Guide.
+///
+/// The source is not configured where it is switched off, where nothing answers at the default URLs
+/// (so that a laptop is held up for a second), and where the instance has no role. Everything else is
+/// an error of a configured source. An answer of 429 or 5xx is asked for 3 times, 200 ms and 400 ms
+/// apart. Credentials that have expired are passed on as good for 10 minutes, for services accept
+/// them while the metadata service recovers. Never through a proxy; redirects are not followed; 64 KiB
+/// of answer.
+///
+/// ```
+/// use sagemaker_async_inference::sys::{Environment, Sys};
+/// use sagemaker_async_inference::{InstanceMetadataProvider, ProvideCredentials};
+///
+/// let off = Sys::real()
+///     .with_environment(Environment::from_pairs([("AWS_EC2_METADATA_DISABLED", "true")]));
+/// let error = InstanceMetadataProvider::new(&off).provide_credentials().unwrap_err();
+/// assert!(error.is_not_configured());
+/// ```
+#[derive(Debug, Clone)]
+pub struct InstanceMetadataProvider {
+    config: ProviderConfig,
+}
+
+const NAME: &str = "instance metadata";
+
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+const REGION: &str = "/latest/meta-data/placement/region";
+const TOKEN: &str = "/latest/api/token";
+/// How long a token lives, in seconds: the most that the service gives. One is asked for at each fetch.
+const TOKEN_LIFE: HeaderValue = HeaderValue::from_static("21600");
+
+const ATTEMPTS_AT_ANSWERS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const MAX_ANSWER: u64 = 64 << 10;
+/// What expired credentials of an instance are good for.
+const EXTENSION: Duration = Duration::from_mins(10);
+
+impl InstanceMetadataProvider {
+    /// Reads environment and files of the configuration.
+    pub fn new(config: impl Into<ProviderConfig>) -> Self {
+        Self {
+            config: config.into(),
+        }
+    }
+}
+
+impl ProvideCredentials for InstanceMetadataProvider {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        let sys = self.config.sys();
+        let settings = self.config.settings();
+        let imds = Imds::new(sys, &settings).map_err(|error| misconfigured(NAME, &error))?;
+        let Some(imds) = imds else {
+            return Err(not_configured(format!("{DISABLED} is true")));
+        };
+        let named = settings
+            .find("AWS_EC2_INSTANCE_PROFILE_NAME", "ec2_instance_profile_name")
+            .map_err(|error| misconfigured(NAME, &error))?;
+        let session = imds.open()?;
+        let role = match named {
+            Some(setting) => setting.value,
+            None => session.role()?,
+        };
+        let reply = session.get(&format!("{ROLES}{}", encode_segment(&role)))?;
+        match reply.status {
+            200 => credentials(&reply.body, sys),
+            404 => Err(not_configured(format!("this instance has no role {role:?}"))),
+            status => Err(refused(status)),
+        }
+    }
+}
+
+fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> {
+    let code = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|json| Some(json.get("Code")?.as_str()?.to_owned()));
+    if let Some(code) = code.filter(|code| code != "Success") {
+        let readable = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric());
+        let code = if readable { &code } else { "an error" };
+        return Err(CredentialsError::broken(
+            NAME,
+            format!("the service answered {code}; check the instance's role and its trust policy"),
+        ));
+    }
+    let mut credentials = document::parse(body, &METADATA, None, NAME, "Ec2InstanceMetadata")?;
+    let now = sys.clock().now();
+    if credentials.expiry().is_some_and(|expiry| expiry <= now) {
+        credentials = Credentials::new(
+            credentials.access_key_id(),
+            credentials.secret_access_key(),
+            credentials.session_token().map(str::to_owned),
+            Some(now + EXTENSION),
+            "Ec2InstanceMetadata",
+        );
+    }
+    Ok(credentials)
+}
+
+/// The region of the instance that this runs on. `None` where there is no metadata service or it does
+/// not tell.
+pub(crate) fn region(sys: &Sys, settings: &Settings<'_>) -> Result<Option<String>, ConfigError> {
+    let Some(imds) = Imds::new(sys, settings)? else {
+        return Ok(None);
+    };
+    let reply = imds.open().and_then(|session| session.get(REGION));
+    Ok(reply
+        .ok()
+        .filter(|reply| reply.status == 200)
+        .and_then(|reply| String::from_utf8(reply.body).ok())
+        .map(|region| region.trim().to_owned())
+        .filter(|region| !region.is_empty()))
+}
+
+const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+
+/// The metadata service, as it is configured.
+struct Imds<'a> {
+    sys: &'a Sys,
+    base: String,
+    /// Whether the user named the place, and thus means it.
+    is_named: bool,
+    version_1: bool,
+    attempts: u32,
+    timeout: Duration,
+    transport: Transport,
+}
+
+impl<'a> Imds<'a> {
+    /// `None` where it is switched off.
+    fn new(sys: &'a Sys, settings: &Settings<'_>) -> Result<Option<Self>, ConfigError> {
+        let is_true = |text: &str| text.eq_ignore_ascii_case("true");
+        if sys
+            .environment()
+            .get_non_blank(DISABLED)
+            .is_some_and(|text| is_true(&text))
+        {
+            return Ok(None);
+        }
+        let named = settings.find(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+            "ec2_metadata_service_endpoint",
+        )?;
+        let is_named = named.is_some();
+        let base = match named {
+            Some(setting) => {
+                let parsed = setting.value.parse::<Uri>().ok();
+                let is_url = parsed.is_some_and(|uri| {
+                    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+                });
+                if !is_url {
+                    return Err(setting.wrong("is not a URL", "write it as http://169.254.169.254"));
+                }
+                setting.value.trim_end_matches('/').to_owned()
+            }
+            None => default_base(settings)?.to_owned(),
+        };
+        let version_1 = settings
+            .find("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled")?
+            .is_none_or(|setting| !is_true(&setting.value));
+        let timeout = number(
+            settings,
+            "AWS_METADATA_SERVICE_TIMEOUT",
+            "metadata_service_timeout",
+            60,
+        )?;
+        let timeout = Duration::from_secs(timeout.into());
+        let attempts = number(
+            settings,
+            "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+            "metadata_service_num_attempts",
+            10,
+        )?;
+        let timeouts = Timeouts::default()
+            .with_connect(timeout)
+            .with_read(timeout)
+            .with_write(timeout);
+        Ok(Some(Self {
+            sys,
+            base,
+            is_named,
+            version_1,
+            attempts,
+            timeout,
+            transport: Transport::without_proxy(timeouts),
+        }))
+    }
+
+    /// Gets a token, or learns that there is none to be had.
+    fn open(&self) -> Result<Session<'_>, CredentialsError> {
+        let life = (
+            HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"),
+            TOKEN_LIFE,
+        );
+        let without = Session {
+            imds: self,
+            token: None,
+        };
+        match self.exchange(&Method::PUT, TOKEN, Some(life)) {
+            Ok(reply) if reply.status == 200 => {
+                let mut token = HeaderValue::from_bytes(reply.body.trim_ascii())
+                    .map_err(|_| broken("gave a token that no header can have".into()))?;
+                token.set_sensitive(true);
+                Ok(Session {
+                    imds: self,
+                    token: Some(token),
+                })
+            }
+            Ok(reply) if matches!(reply.status, 403 | 404 | 405) && self.version_1 => Ok(without),
+            Ok(reply) => Err(refused(reply.status)),
+            Err(failed) if failed.kind == TransportErrorKind::Timeout && self.version_1 => {
+                Ok(without)
+            }
+            Err(failed) => Err(self.unreached(failed)),
+        }
+    }
+
+    fn unreached(&self, failed: Broken) -> CredentialsError {
+        let base = &self.base;
+        let error = if self.is_named {
+            broken(format!("gives no usable answer at {base}"))
+        } else {
+            not_configured(format!("nothing answers at {base}, so this is no EC2 instance"))
+        };
+        match failed.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+
+    /// Until it is reached, as often as configured; then as often as it asks for patience.
+    fn exchange(
+        &self,
+        method: &Method,
+        path: &str,
+        header: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<Reply, Broken> {
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let outcome = self.attempt(method, path, header.clone());
+            let again = match &outcome {
+                Ok(reply) => {
+                    (reply.status == 429 || reply.status >= 500)
+                        && attempt < ATTEMPTS_AT_ANSWERS.max(self.attempts)
+                }
+                Err(_) => attempt < self.attempts,
+            };
+            if !again {
+                return outcome;
+            }
+            self.sys.clock().sleep(pause);
+            pause *= 2;
+            attempt += 1;
+        }
+    }
+
+    fn attempt(
+        &self,
+        method: &Method,
+        path: &str,
+        header: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<Reply, Broken> {
+        let uri = format!("{}{path}", self.base).parse().map_err(|_| Broken {
+            kind: TransportErrorKind::Protocol,
+            never_sent: true,
+            source: Some(format!("{path} makes no URL").into()),
+        })?;
+        let mut request = Request::new(&[][..]);
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri;
+        request.headers_mut().extend(header);
+        let bounds = Bounds {
+            max_success: MAX_ANSWER,
+            clock: self.sys.clock(),
+            deadline: Some(self.sys.clock().monotonic() + self.timeout),
+        };
+        self.transport.exchange(request, &bounds)
+    }
+}
+
+fn default_base(settings: &Settings<'_>) -> Result<&'static str, ConfigError> {
+    const IPV4: &str = "http://169.254.169.254";
+    const IPV6: &str = "http://[fd00:ec2::254]";
+    let mode = settings.find(
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+        "ec2_metadata_service_endpoint_mode",
+    )?;
+    match mode {
+        None => Ok(IPV4),
+        Some(mode) if mode.value.eq_ignore_ascii_case("ipv4") => Ok(IPV4),
+        Some(mode) if mode.value.eq_ignore_ascii_case("ipv6") => Ok(IPV6),
+        Some(mode) => Err(mode.wrong("is neither IPv4 nor IPv6", "set it to one of them")),
+    }
+}
+
+/// A setting from 1 to `most`; 1 where it is not set.
+fn number(
+    settings: &Settings<'_>,
+    variable: &'static str,
+    key: &'static str,
+    most: u32,
+) -> Result<u32, ConfigError> {
+    let Some(setting) = settings.find(variable, key)? else {
+        return Ok(1);
+    };
+    match setting.value.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(setting.wrong(
+            &format!("{:?} is not a whole number from 1 to {most}", setting.value),
+            "correct it, or remove it",
+        )),
+    }
+}
+
+/// The service with a token of this fetch.
+struct Session<'a> {
+    imds: &'a Imds<'a>,
+    token: Option<HeaderValue>,
+}
+
+impl Session<'_> {
+    fn get(&self, path: &str) -> Result<Reply, CredentialsError> {
+        let name = HeaderName::from_static("x-aws-ec2-metadata-token");
+        let token = self.token.clone().map(|token| (name, token));
+        self.imds
+            .exchange(&Method::GET, path, token)
+            .map_err(|failed| self.imds.unreached(failed))
+    }
+
+    /// The name of the instance's role.
+    fn role(&self) -> Result<String, CredentialsError> {
+        let reply = self.get(ROLES)?;
+        let no_role = || not_configured("this instance has no role attached".into());
+        match reply.status {
+            200 => {
+                let text = String::from_utf8(reply.body)
+                    .map_err(|_| broken("tells a role that is not UTF-8 text".into()))?;
+                let role = text.lines().next().unwrap_or_default().trim();
+                if role.is_empty() {
+                    return Err(no_role());
+                }
+                Ok(role.to_owned())
+            }
+            404 => Err(no_role()),
+            status => Err(refused(status)),
+        }
+    }
+}
+
+fn not_configured(message: String) -> CredentialsError {
+    CredentialsError::not_configured(NAME, message)
+}
+
+fn broken(problem: String) -> CredentialsError {
+    CredentialsError::broken(NAME, format!("the service {problem}"))
+}
+
+fn refused(status: u16) -> CredentialsError {
+    broken(format!("answered with status {status}"))
+}

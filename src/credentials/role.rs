@@ -1,0 +1,253 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{MfaProblem, failed};
+use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
+use crate::aws::sts::{self, AssumeRole};
+use crate::invalid_input::InvalidInput;
+use crate::sys::Sys;
+
+/// Credentials of a role, from STS (`AssumeRole`) by the credentials of another source, at each call;
+/// put [`CachedCredentials`](crate::CachedCredentials) before it.
+///
+/// STS is asked in the region of the [`ProviderConfig`]. What is not allowed, or what no device was
+/// asked for, is an error of a configured source; the other source's error is passed on as it is.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use sagemaker_async_inference::sys::Sys;
+/// use sagemaker_async_inference::{
+///     AssumeRoleProvider, CachedCredentials, EnvironmentProvider, ProviderConfig, Session,
+/// };
+///
+/// let sys = Sys::real();
+/// let own = EnvironmentProvider::new(sys.environment().clone());
+/// let role = AssumeRoleProvider::new(
+///     ProviderConfig::new(&sys).with_region("eu-west-1"),
+///     "arn:aws:iam::123456789012:role/invoker",
+///     own,
+/// )?
+/// .with_session_name("nightly-batch")?
+/// .with_external_id("tenant-7")?
+/// .with_duration(Duration::from_secs(3600))?;
+/// let session = Session::builder().credentials(CachedCredentials::new(&sys, role)).build()?;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AssumeRoleProvider {
+    config: ProviderConfig,
+    source: Arc<dyn ProvideCredentials>,
+    role: Role,
+}
+
+const NAME: &str = "role";
+
+/// A role and how to assume it.
+#[derive(Debug, Clone)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    pub(super) session_name: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) duration_seconds: Option<u32>,
+    pub(super) mfa_serial: Option<String>,
+}
+
+impl AssumeRoleProvider {
+    /// The role of this ARN, assumed by the credentials of `source`. Limits of all values: the model of
+    /// STS, `AssumeRole`.
+    pub fn new(
+        config: impl Into<ProviderConfig>,
+        role_arn: impl Into<String>,
+        source: impl ProvideCredentials,
+    ) -> crate::Result<Self> {
+        let role = Role {
+            arn: role_arn.into(),
+            session_name: None,
+            external_id: None,
+            duration_seconds: None,
+            mfa_serial: None,
+        };
+        Ok(Self {
+            config: config.into(),
+            source: Arc::new(source),
+            role,
+        })
+        .and_then(Self::checked)
+    }
+
+    /// The name of the role's session, which stands in logs. Default: `sagemaker-async-inference-` and the
+    /// time.
+    pub fn with_session_name(mut self, name: impl Into<String>) -> crate::Result<Self> {
+        self.role.session_name = Some(name.into());
+        self.checked()
+    }
+
+    /// What the role's owner asks for from third parties. Default: none.
+    pub fn with_external_id(mut self, id: impl Into<String>) -> crate::Result<Self> {
+        self.role.external_id = Some(id.into());
+        self.checked()
+    }
+
+    /// How long the credentials live: 15 minutes to 12 hours, and at most what the role allows.
+    /// Default: the service's, 1 hour.
+    pub fn with_duration(mut self, duration: Duration) -> crate::Result<Self> {
+        // Beyond all limits, and refused as such.
+        self.role.duration_seconds = Some(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
+        self.checked()
+    }
+
+    /// The MFA device that the role asks for, by serial number or ARN; its code comes from
+    /// [`ProviderConfig::with_mfa`]. Default: none.
+    pub fn with_mfa_serial(mut self, serial: impl Into<String>) -> crate::Result<Self> {
+        self.role.mfa_serial = Some(serial.into());
+        self.checked()
+    }
+
+    fn checked(self) -> crate::Result<Self> {
+        self.role.check()?;
+        Ok(self)
+    }
+}
+
+impl ProvideCredentials for AssumeRoleProvider {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        let own = self.source.provide_credentials()?;
+        self.role.assume(&self.config, &own, NAME)
+    }
+
+    fn invalidate(&self, refused: &Credentials) {
+        self.source.invalidate(refused);
+    }
+}
+
+impl Role {
+    pub(super) fn check(&self) -> Result<(), InvalidInput> {
+        check_arn(&self.arn)?;
+        if let Some(name) = &self.session_name {
+            check_session_name(name)?;
+        }
+        if let Some(id) = &self.external_id {
+            let limit = "2 to 1224 letters, digits and _+=,.@:/-";
+            check("external id", id, 2..=1224, b"_+=,.@:/-", limit)?;
+        }
+        if let Some(serial) = &self.mfa_serial {
+            let limit = "9 to 256 letters, digits and _+=/:,.@-";
+            check("MFA serial", serial, 9..=256, b"_+=/:,.@-", limit)?;
+        }
+        match self.duration_seconds {
+            Some(seconds) if !(900..=43_200).contains(&seconds) => Err(InvalidInput::new(
+                "duration of a role's credentials",
+                format!("{seconds} s"),
+                "900 s to 43200 s",
+                "choose a value in this range that the role allows",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks STS. `provider` is who is named in an error.
+    pub(super) fn assume(
+        &self,
+        config: &ProviderConfig,
+        own: &Credentials,
+        provider: &'static str,
+    ) -> Result<Credentials, CredentialsError> {
+        let about = format!("cannot assume the role {}", self.arn);
+        let failed = |error: crate::Error| failed(provider, &about, error);
+        self.check().map_err(|error| failed(error.into()))?;
+        let region = config.region().map_err(failed)?;
+        let services = config.services().map_err(failed)?;
+        let session_name = session_name(self.session_name.as_deref(), config.sys());
+        let mfa = match &self.mfa_serial {
+            Some(serial) => Some((serial.as_str(), self.mfa_code(serial, config, provider)?)),
+            None => None,
+        };
+        let request = AssumeRole {
+            role_arn: &self.arn,
+            session_name: &session_name,
+            duration_seconds: self.duration_seconds,
+            external_id: self.external_id.as_deref(),
+            mfa: mfa.as_ref().map(|(serial, code)| (*serial, code.as_str())),
+        };
+        sts::assume_role(services.in_region(&region), own, &request).map_err(failed)
+    }
+
+    fn mfa_code(
+        &self,
+        serial: &str,
+        config: &ProviderConfig,
+        provider: &'static str,
+    ) -> Result<String, CredentialsError> {
+        let wants = format!("the role {} asks for a code of {serial}", self.arn);
+        config.mfa_code(serial).map_err(|problem| match problem {
+            MfaProblem::NobodyToAsk => CredentialsError::broken(
+                provider,
+                format!(
+                    "{wants}, and nobody is there to ask; give the session a function that knows it, \
+                     SessionBuilder::mfa or ProviderConfig::with_mfa"
+                ),
+            ),
+            MfaProblem::NotTold(source) => {
+                CredentialsError::broken(provider, format!("{wants}, and it was not told"))
+                    .with_source(source)
+            }
+            MfaProblem::NotACode => CredentialsError::broken(
+                provider,
+                format!("{wants}, and what was told is not one of 6 digits"),
+            ),
+        })
+    }
+}
+
+/// `RoleArn`: 20 to 2048.
+pub(super) fn check_arn(arn: &str) -> Result<(), InvalidInput> {
+    let fits = (20..=2048).contains(&arn.len())
+        && arn.starts_with("arn:")
+        && arn.bytes().all(|b| (b'!'..=b'~').contains(&b));
+    if fits {
+        Ok(())
+    } else {
+        Err(InvalidInput::new(
+            "role ARN",
+            arn,
+            "20 to 2048 characters",
+            "write it as in arn:aws:iam::123456789012:role/name",
+        ))
+    }
+}
+
+/// `RoleSessionName`: 2 to 64, `[\w+=,.@-]*`.
+pub(super) fn check_session_name(name: &str) -> Result<(), InvalidInput> {
+    let limit = "2 to 64 letters, digits and _+=,.@-";
+    check("role session name", name, 2..=64, b"_+=,.@-", limit)
+}
+
+/// The one given, or one that tells this crate and the time.
+pub(super) fn session_name(given: Option<&str>, sys: &Sys) -> String {
+    given.map_or_else(
+        || {
+            let now = sys.clock().now();
+            let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            format!("sagemaker-async-inference-{}", since.as_secs())
+        },
+        str::to_owned,
+    )
+}
+
+fn check(
+    what: &'static str,
+    value: &str,
+    lengths: std::ops::RangeInclusive<usize>,
+    others: &[u8],
+    limit: &str,
+) -> Result<(), InvalidInput> {
+    let fits = lengths.contains(&value.len())
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || others.contains(&b));
+    if fits {
+        Ok(())
+    } else {
+        Err(InvalidInput::new(what, value, limit, "change it"))
+    }
+}

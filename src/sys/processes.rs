@@ -1,0 +1,170 @@
+use std::fmt;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use super::{Clock, SystemClock};
+
+/// Where commands are run that configuration names (`credential_process`): the machine's shell, or a
+/// function.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::sys::{ProcessOutput, Processes};
+///
+/// let processes = Processes::from_fn(|command| {
+///     assert_eq!(command, "my-keys --json");
+///     Ok(ProcessOutput { exit_code: Some(0), stdout: b"{}".to_vec() })
+/// });
+/// assert_eq!(processes.run("my-keys --json", Duration::from_secs(1))?.stdout, b"{}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Processes {
+    function: Option<Arc<Function>>,
+}
+
+type Function = dyn Fn(&str) -> io::Result<ProcessOutput> + Send + Sync;
+
+/// What a command wrote, and how it ended.
+///
+/// Its `Debug` shows no output, for it is likely a secret.
+///
+/// ```
+/// use sagemaker_async_inference::sys::ProcessOutput;
+///
+/// let output = ProcessOutput { exit_code: Some(0), stdout: b"hush".to_vec() };
+/// assert!(!format!("{output:?}").contains("hush"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProcessOutput {
+    /// The exit code; `None` where a signal ended it.
+    pub exit_code: Option<i32>,
+    /// What it wrote to its standard output.
+    pub stdout: Vec<u8>,
+}
+
+impl fmt::Debug for ProcessOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessOutput")
+            .field("exit_code", &self.exit_code)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often a process is looked at that closed its output and has not ended yet.
+const LOOK: Duration = Duration::from_millis(10);
+
+impl Processes {
+    /// The most that a command may write to its standard output, in bytes: 256 KiB. It is stopped
+    /// when it writes more.
+    pub const MAX_OUTPUT: u64 = 256 << 10;
+
+    /// The machine's shell: `sh -c` on Unix, `cmd.exe /C` on Windows. The command has the standard
+    /// input and standard error of this process, so that it can ask its user for a code, and the
+    /// environment of this process.
+    pub fn shell() -> Self {
+        Self { function: None }
+    }
+
+    /// A function in place of all commands.
+    pub fn from_fn(
+        function: impl Fn(&str) -> io::Result<ProcessOutput> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            function: Some(Arc::new(function)),
+        }
+    }
+
+    /// Runs a command to its end. Fails with what the system says,
+    /// [`io::ErrorKind::TimedOut`] where it takes longer than `timeout` of the machine's time, and
+    /// [`io::ErrorKind::FileTooLarge`] where it writes more than [`Processes::MAX_OUTPUT`]; it is then
+    /// killed, which may leave children of its own running.
+    pub fn run(&self, command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
+        match &self.function {
+            Some(function) => function(command),
+            None => run_in_shell(command, timeout),
+        }
+    }
+}
+
+impl fmt::Debug for Processes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.function {
+            Some(_) => "Processes(function)",
+            None => "Processes(shell)",
+        })
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // this is the door itself
+fn shell(command: &str) -> Command {
+    #[cfg(windows)]
+    {
+        use std::os::windows::process::CommandExt;
+        let mut shell = Command::new("cmd.exe");
+        // The rest of the line as it stands: cmd.exe has rules of its own for quotes.
+        shell.arg("/C").raw_arg(command);
+        shell
+    }
+    #[cfg(not(windows))]
+    {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(command);
+        shell
+    }
+}
+
+fn run_in_shell(command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
+    let mut child = shell(command).stdout(Stdio::piped()).spawn()?;
+    let outcome = watch(&mut child, timeout);
+    if outcome.is_err() {
+        // It may have ended by itself; there is nothing to do about either failure.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let (status, stdout) = outcome?;
+    Ok(ProcessOutput {
+        exit_code: status.code(),
+        stdout,
+    })
+}
+
+fn watch(child: &mut Child, timeout: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
+    let started = SystemClock.monotonic();
+    let left = || timeout.saturating_sub(SystemClock.monotonic().saturating_sub(started));
+    let pipe = child
+        .stdout
+        .take()
+        .ok_or_else(|| io::Error::other("no pipe"))?;
+    // A thread of its own, for a pipe cannot be read with a limit in time. It ends with the pipe.
+    let (sender, receiver) = mpsc::channel();
+    std::thread::Builder::new().spawn(move || {
+        let mut stdout = Vec::new();
+        let read = pipe
+            .take(Processes::MAX_OUTPUT + 1)
+            .read_to_end(&mut stdout)
+            .map(|_| stdout);
+        // Nobody listens any more once the time is up.
+        let _ = sender.send(read);
+    })?;
+    let stdout = match receiver.recv_timeout(timeout) {
+        Ok(read) => read?,
+        Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
+        Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("no reader")),
+    };
+    if stdout.len() as u64 > Processes::MAX_OUTPUT {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok((status, stdout));
+        }
+        if left().is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        SystemClock.sleep(LOOK.min(left()));
+    }
+}
