@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
 
-use crate::aws::endpoints::Endpoints;
+use crate::aws::endpoints::{EndpointSettings, Endpoints, check_region};
 use crate::aws::retry::{RetryConfig, RetryQuota};
 use crate::aws::transport::{Timeouts, Transport};
 use crate::aws::{Client, Service, sts};
@@ -207,7 +207,7 @@ impl fmt::Debug for Session {
 pub struct SessionBuilder {
     region: Option<String>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
-    endpoints: Endpoints,
+    endpoints: EndpointSettings,
     agent: Option<ureq::Agent>,
     profile: Option<String>,
     default_bucket: Option<String>,
@@ -247,7 +247,7 @@ impl SessionBuilder {
     /// One endpoint URL for all services, such as a local endpoint's. Default:
     /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
-        self.endpoints.set_all(url.into());
+        self.endpoints.of_all = Some(url.into());
         self
     }
 
@@ -257,7 +257,33 @@ impl SessionBuilder {
     /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
     /// section that the profile names.
     pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
-        self.endpoints.set(service, url.into());
+        self.endpoints.of_service.insert(service, url.into());
+        self
+    }
+
+    /// Whether only hosts with cryptography after FIPS 140 are spoken to. Cannot be combined with a
+    /// custom endpoint. Default: `AWS_USE_FIPS_ENDPOINT`, then the profile's `use_fips_endpoint`,
+    /// then false.
+    pub fn use_fips(mut self, yes: bool) -> Self {
+        self.endpoints.fips = Some(yes);
+        self
+    }
+
+    /// Whether hosts are spoken to that have IPv6 addresses beside IPv4 ones. Cannot be combined
+    /// with a custom endpoint. Default: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile's
+    /// `use_dualstack_endpoint`, then false.
+    pub fn use_dual_stack(mut self, yes: bool) -> Self {
+        self.endpoints.dual_stack = Some(yes);
+        self
+    }
+
+    /// Whether buckets are named in the path of S3's URLs and never in the host. True is what an S3
+    /// server at a name of its own needs, such as `http://minio:9000`, unless its DNS has names for
+    /// buckets. Default: in the path at an IP address and at `localhost`, and where the bucket's
+    /// name does not fit into a host's; in the host everywhere else. False takes `localhost` for a
+    /// name like any other.
+    pub fn force_path_style(mut self, yes: bool) -> Self {
+        self.endpoints.force_path_style = Some(yes);
         self
     }
 
@@ -328,9 +354,7 @@ impl SessionBuilder {
             profile.check()?;
         }
         let region = region(self.region, &environment, &profile)?;
-        let mut endpoints = self.endpoints;
-        endpoints.fill_from(&environment, &profile)?;
-        endpoints.check()?;
+        let endpoints = Endpoints::new(self.endpoints, &profile)?;
         if let Some(bucket) = &self.default_bucket {
             crate::uri::S3Uri::new(bucket.clone(), "")?;
         }
@@ -411,23 +435,8 @@ fn region(
             )
         })?,
     };
-    let fits = (1..=63).contains(&region.len())
-        && region
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !region.starts_with('-')
-        && !region.ends_with('-');
-    if fits {
-        Ok(region)
-    } else {
-        Err(InvalidInput::new(
-            "region",
-            region,
-            "at most 63 letters, digits and inner hyphens",
-            "write it as in eu-west-1",
-        )
-        .into())
-    }
+    check_region(&region)?;
+    Ok(region)
 }
 
 fn retry(environment: &Environment, profile: &Settings<'_>) -> Result<RetryConfig> {

@@ -194,6 +194,8 @@ fn files_are_not_read_when_nothing_is_looked_for_in_them() {
     let session = builder(&[], "no grammar at all")
         .region("eu-west-1")
         .endpoint_url("http://127.0.0.1:1")
+        .use_fips(false)
+        .use_dual_stack(false)
         .retry(RetryConfig::default())
         .app_name("mine");
     assert!(session.build().is_ok());

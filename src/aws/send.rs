@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Request};
 
+use super::endpoints::signing_region;
 use super::fault::Fault;
 use super::retry::{
     RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
@@ -134,7 +135,7 @@ impl Client {
         let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
         let to_sign = ToSign {
             service: call.service,
-            region: &call.region,
+            region: signing_region(&call.region),
             method: &call.method,
             uri: &call.uri,
             headers: &call.headers,
