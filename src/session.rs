@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
 
-use crate::aws::endpoints::Endpoints;
+use crate::aws::endpoints::{EndpointSettings, Endpoints, check_region};
 use crate::aws::retry::{RetryConfig, RetryQuota};
 use crate::aws::transport::{Timeouts, Transport};
 use crate::aws::{Caller, Client, Service, sts};
-use crate::credentials::{CachedCredentials, DefaultChain, ProvideCredentials};
+use crate::credentials::{
+    AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig, imds,
+};
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
 use crate::profile::Settings;
@@ -216,7 +218,7 @@ impl fmt::Debug for Session {
 pub struct SessionBuilder {
     region: Option<String>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
-    endpoints: Endpoints,
+    endpoints: EndpointSettings,
     agent: Option<ureq::Agent>,
     profile: Option<String>,
     default_bucket: Option<String>,
@@ -225,11 +227,13 @@ pub struct SessionBuilder {
     retry: Option<RetryConfig>,
     timeouts: Timeouts,
     app_name: Option<String>,
+    mfa: Option<Arc<AskMfa>>,
     sys: Sys,
 }
 
 impl SessionBuilder {
-    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's `region`.
+    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's `region`, then
+    /// the region of the EC2 instance that this runs on.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
@@ -253,10 +257,24 @@ impl SessionBuilder {
         self
     }
 
+    /// Who knows the code of the moment of an MFA device, for profiles whose role asks for one; as
+    /// [`ProviderConfig::with_mfa`]. Default: nobody, and such a profile is an error when its
+    /// credentials are needed.
+    pub fn mfa(
+        mut self,
+        ask: impl Fn(&str) -> std::result::Result<String, Box<dyn std::error::Error + Send + Sync>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.mfa = Some(Arc::new(ask));
+        self
+    }
+
     /// One endpoint URL for all services, such as a local endpoint's. Default:
     /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
-        self.endpoints.set_all(url.into());
+        self.endpoints.of_all = Some(url.into());
         self
     }
 
@@ -266,7 +284,33 @@ impl SessionBuilder {
     /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
     /// section that the profile names.
     pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
-        self.endpoints.set(service, url.into());
+        self.endpoints.of_service.insert(service, url.into());
+        self
+    }
+
+    /// Whether only hosts with cryptography after FIPS 140 are spoken to. Cannot be combined with a
+    /// custom endpoint. Default: `AWS_USE_FIPS_ENDPOINT`, then the profile's `use_fips_endpoint`,
+    /// then false.
+    pub fn use_fips(mut self, yes: bool) -> Self {
+        self.endpoints.fips = Some(yes);
+        self
+    }
+
+    /// Whether hosts are spoken to that have IPv6 addresses beside IPv4 ones. Cannot be combined
+    /// with a custom endpoint. Default: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile's
+    /// `use_dualstack_endpoint`, then false.
+    pub fn use_dual_stack(mut self, yes: bool) -> Self {
+        self.endpoints.dual_stack = Some(yes);
+        self
+    }
+
+    /// Whether buckets are named in the path of S3's URLs and never in the host. True is what an S3
+    /// server at a name of its own needs, such as `http://minio:9000`, unless its DNS has names for
+    /// buckets. Default: in the path at an IP address and at `localhost`, and where the bucket's
+    /// name does not fit into a host's; in the host everywhere else. False takes `localhost` for a
+    /// name like any other.
+    pub fn force_path_style(mut self, yes: bool) -> Self {
+        self.endpoints.force_path_style = Some(yes);
         self
     }
 
@@ -329,7 +373,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Checks everything and makes the session. Sends nothing.
+    /// Checks everything and makes the session. Asks nobody but, where nothing else gives a region, the
+    /// metadata service of the EC2 instance that this may run on; elsewhere that takes a second.
     pub fn build(self) -> Result<Session> {
         let environment = self.sys.environment().clone();
         let profile = Settings::new(&self.sys, self.profile.as_deref());
@@ -337,9 +382,7 @@ impl SessionBuilder {
             profile.check()?;
         }
         let region = region(self.region, &environment, &profile)?;
-        let mut endpoints = self.endpoints;
-        endpoints.fill_from(&environment, &profile)?;
-        endpoints.check()?;
+        let endpoints = Endpoints::new(self.endpoints, &profile)?;
         if let Some(bucket) = &self.default_bucket {
             crate::uri::S3Uri::new(bucket.clone(), "")?;
         }
@@ -357,20 +400,33 @@ impl SessionBuilder {
             Some(retry) => retry,
             None => retry(&environment, &profile)?,
         };
-        let credentials = self.credentials.unwrap_or_else(|| {
-            let chain = match self.profile.as_deref() {
-                Some(name) => DefaultChain::with_profile(&self.sys, name),
-                None => DefaultChain::new(&self.sys),
-            };
-            Arc::new(CachedCredentials::new(&self.sys, chain))
-        });
+        let transport = Transport::new(self.agent, self.timeouts);
+        let user_agent = user_agent(app_name.as_deref())?;
+        let credentials = match self.credentials {
+            Some(credentials) => credentials,
+            None => {
+                let mut config = ProviderConfig::new(&self.sys)
+                    .with_region(&region)
+                    .with_mfa_of(self.mfa)
+                    .of_session(OfSession {
+                        transport: transport.clone(),
+                        endpoints: endpoints.clone(),
+                        retry,
+                        user_agent: user_agent.clone(),
+                    });
+                if let Some(name) = &self.profile {
+                    config = config.with_profile(name);
+                }
+                Arc::new(CachedCredentials::new(&self.sys, DefaultChain::new(config)))
+            }
+        };
         let client = Client {
-            transport: Transport::new(self.agent, self.timeouts),
+            transport,
             credentials,
             retry,
             quota: RetryQuota::new(),
             sys: self.sys,
-            user_agent: user_agent(app_name.as_deref())?,
+            user_agent,
             clock_offset: AtomicI64::new(0),
         };
         Ok(Session {
@@ -402,7 +458,7 @@ impl fmt::Debug for SessionBuilder {
     }
 }
 
-fn region(
+pub(crate) fn region(
     given: Option<String>,
     environment: &Environment,
     profile: &Settings<'_>,
@@ -412,34 +468,22 @@ fn region(
         .or_else(|| environment.get_non_blank("AWS_DEFAULT_REGION"));
     let region = match outside_profile {
         Some(region) => region,
-        None => profile.get("region")?.map(str::to_owned).ok_or_else(|| {
-            ConfigError::new(
-                "region",
-                "is not set",
-                "set AWS_REGION, region in the profile, or Session::builder().region(..)",
-            )
-        })?,
+        None => match profile.get("region")? {
+            Some(region) => region.to_owned(),
+            None => imds::region(profile.sys(), profile)?.ok_or_else(|| {
+                ConfigError::new(
+                    "region",
+                    "is not set",
+                    "set AWS_REGION, region in the profile, or Session::builder().region(..)",
+                )
+            })?,
+        },
     };
-    let fits = (1..=63).contains(&region.len())
-        && region
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !region.starts_with('-')
-        && !region.ends_with('-');
-    if fits {
-        Ok(region)
-    } else {
-        Err(InvalidInput::new(
-            "region",
-            region,
-            "at most 63 letters, digits and inner hyphens",
-            "write it as in eu-west-1",
-        )
-        .into())
-    }
+    check_region(&region)?;
+    Ok(region)
 }
 
-fn retry(environment: &Environment, profile: &Settings<'_>) -> Result<RetryConfig> {
+pub(crate) fn retry(environment: &Environment, profile: &Settings<'_>) -> Result<RetryConfig> {
     const VARIABLE: &str = "AWS_MAX_ATTEMPTS";
     const KEY: &str = "max_attempts";
     let (setting, text) = match environment.get_non_blank(VARIABLE) {
@@ -473,7 +517,7 @@ fn check_account(account: &str) -> Result<()> {
     .into())
 }
 
-fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
+pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
     let mut text = concat!(
         "sagemaker-async-inference/",
         env!("CARGO_PKG_VERSION"),

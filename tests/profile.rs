@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use aws_credential_types::attributes::AccountId;
-use sagemaker_async_inference::sys::{Environment, Files, Sys};
+use sagemaker_async_inference::sys::{Environment, Files, ProcessOutput, Processes, Sys};
 use sagemaker_async_inference::{
     Credentials, CredentialsError, DefaultChain, EnvironmentProvider, ProfileProvider,
-    ProvideCredentials,
+    ProvideCredentials, ProviderConfig,
 };
 
 const CONFIG: &str = "/h/.aws/config";
@@ -17,12 +17,18 @@ const KEYS: &str = "aws_access_key_id = AKIDPROFILE\naws_secret_access_key = hus
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
 fn with(environment: Variables, files: Files) -> Sys {
-    let home = [("HOME", "/h")];
+    let home = [("HOME", "/h"), ("AWS_EC2_METADATA_DISABLED", "true")];
     Sys::real()
         .with_environment(Environment::from_pairs(
             home.into_iter().chain(environment.iter().copied()),
         ))
         .with_files(files)
+        .with_processes(Processes::from_fn(|_command| {
+            Ok(ProcessOutput {
+                exit_code: Some(1),
+                stdout: b"hush".to_vec(),
+            })
+        }))
 }
 
 fn ask(sys: Sys, profile: Option<&str>) -> Result<Credentials, CredentialsError> {
@@ -164,19 +170,25 @@ fn configured_and_broken() {
             "aws_access_key_id of profile \"default\" goes over more than one line",
         ),
         (
-            "role_arn = hush\nsource_profile = b",
-            "from role_arn, which this version",
+            "role_arn = x\nsource_profile = b",
+            "profile \"b\", the source_profile of \"default\", is not in the files",
         ),
         (
-            "role_arn = hush\nweb_identity_token_file = hush",
-            "from role_arn, web_identity_token_file",
+            "role_arn = x\nweb_identity_token_file = /gone",
+            "cannot assume the role x: role ARN \"x\" is not valid: 20 to 2048 characters",
         ),
-        ("credential_source = hush", "from credential_source"),
-        ("credential_process = hush", "from credential_process"),
-        ("sso_session = hush", "that is not there"),
         (
-            "sso_start_url = hush\nsso_region = hush",
-            "from sso_start_url, sso_region",
+            "credential_source = gone",
+            "credential_source of profile \"default\" is \"gone\", and not one of Environment",
+        ),
+        (
+            "credential_process = hush",
+            "the credential process ended with exit code 1; run it by hand",
+        ),
+        ("sso_session = gone", "[sso-session gone] that is not there"),
+        (
+            "sso_start_url = x\nsso_region = y",
+            "has neither sso_account_id nor sso_role_name",
         ),
         ("hush", "credentials, line 4: Expected an '=' sign"),
         (
@@ -334,9 +346,9 @@ fn the_chain_asks_in_order() {
         credentials.access_key_id().to_owned()
     };
     assert_eq!(key(&DefaultChain::new(&both)), "AKIDENVIRONMENT");
-    let given = DefaultChain::with_profile(&both, "default");
+    let given = DefaultChain::new(ProviderConfig::new(&both).with_profile("default"));
     assert_eq!(key(&given), "AKIDPROFILE");
-    let empty = DefaultChain::with_profile(&both, "empty");
+    let empty = DefaultChain::new(ProviderConfig::new(&both).with_profile("empty"));
     assert_eq!(key(&empty), "AKIDENVIRONMENT");
     assert_eq!(key(&DefaultChain::new(&with(&[], files()))), "AKIDPROFILE");
 
@@ -368,7 +380,7 @@ fn the_chain_stops_at_what_is_broken_and_tells_all_that_it_asked() {
         "{text}"
     );
     assert!(
-        text.contains("profile: profile \"default\" takes its credentials from role_arn"),
+        text.contains("profile: profile \"default\" has role_arn, and neither source_profile nor"),
         "{text}"
     );
 }
@@ -377,7 +389,7 @@ fn the_chain_stops_at_what_is_broken_and_tells_all_that_it_asked() {
 fn debug_shows_no_content() {
     let files = Files::from_pairs([(CREDENTIALS, format!("[default]\n{KEYS}"))]);
     let sys = with(&[("AWS_SECRET_ACCESS_KEY", "hush")], files);
-    let chain = DefaultChain::with_profile(&sys, "default");
+    let chain = DefaultChain::new(ProviderConfig::new(&sys).with_profile("default"));
     let provider = ProfileProvider::new(sys.clone());
     for shown in [
         format!("{sys:?}"),

@@ -51,7 +51,8 @@ fn region() {
     }
     let given = builder(&[first], config).region("ap-east-1");
     assert_eq!(given.build().unwrap().region(), "ap-east-1");
-    let nowhere = builder(&[("AWS_PROFILE", "b")], config);
+    let off = ("AWS_EC2_METADATA_DISABLED", "true");
+    let nowhere = builder(&[("AWS_PROFILE", "b"), off], config);
     assert!(config_error(nowhere).contains("AWS_REGION"));
 }
 
@@ -194,6 +195,8 @@ fn files_are_not_read_when_nothing_is_looked_for_in_them() {
     let session = builder(&[], "no grammar at all")
         .region("eu-west-1")
         .endpoint_url("http://127.0.0.1:1")
+        .use_fips(false)
+        .use_dual_stack(false)
         .retry(RetryConfig::default())
         .app_name("mine");
     assert!(session.build().is_ok());

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::endpoints::signing_region;
 use super::fault::Fault;
 use super::send::Failed;
 use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Service};
@@ -116,7 +117,7 @@ pub(crate) fn may_list(
 
 /// Creates a bucket in the session's region, as the `SageMaker` Python SDK does with its default one.
 pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Failed> {
-    let region = session.region();
+    let region = signing_region(session.region());
     // us-east-1 is the one region that may not be named here.
     let body = if region == "us-east-1" {
         String::new()
@@ -213,8 +214,7 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
     }
     let uri = session
         .endpoints()
-        .s3_uri(region, request.bucket, request.key, request.query)
-        .map_err(crate::Error::from)?;
+        .s3_uri(region, request.bucket, request.key, request.query)?;
     let slash = if request.key.is_empty() { "" } else { "/" };
     let call = Call {
         service: Service::S3,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
+use super::endpoints::signing_region;
 use super::fault::Fault;
 use super::retry::{
     RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
@@ -115,11 +116,7 @@ impl Client {
         }
     }
 
-    fn attempt(
-        &self,
-        call: &Call<'_>,
-        progress: &mut Progress,
-    ) -> Result<Result<Answer, Failure>> {
+    fn attempt(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Result<Answer, Failure>> {
         let request = self.signed(call, progress)?;
         let bounds = Bounds {
             max_success: call.max_answer,
@@ -163,7 +160,7 @@ impl Client {
     ) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let to_sign = ToSign {
             service: call.service,
-            region: &call.region,
+            region: signing_region(&call.region),
             method: &call.method,
             uri: &call.uri,
             headers: &call.headers,

@@ -116,7 +116,9 @@ pub(crate) fn create_token(caller: Caller<'_>, refresh: &Refresh<'_>) -> Result<
         identity: Identity::Anonymous,
         operation: "CreateToken",
         method: Method::POST,
-        uri: caller.endpoints.uri(Service::SsoOidc, caller.region, "/token")?,
+        uri: caller
+            .endpoints
+            .uri(Service::SsoOidc, caller.region, "/token")?,
         region: Cow::Borrowed(caller.region),
         headers,
         body: body.as_bytes(),
@@ -132,7 +134,11 @@ pub(crate) fn create_token(caller: Caller<'_>, refresh: &Refresh<'_>) -> Result<
 /// The parser's own errors may quote what they could not read.
 fn read<T: for<'a> Deserialize<'a>>(body: &[u8], operation: &str) -> Result<T> {
     serde_json::from_slice(body).map_err(|_| {
-        malformed(operation, "it is not the JSON that the service is documented to send").into()
+        malformed(
+            operation,
+            "it is not the JSON that the service is documented to send",
+        )
+        .into()
     })
 }
 

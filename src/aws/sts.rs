@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Method};
-use percent_encoding::utf8_percent_encode;
 
-use super::endpoints::SEGMENT;
+use super::endpoints::encode_segment;
 use super::xml::texts;
 use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Service};
 use crate::credentials::Credentials;
@@ -22,14 +21,16 @@ pub(crate) fn get_caller_account(caller: Caller<'_>) -> Result<String> {
         &[],
     )?;
     let [account] = texts(&body, &["GetCallerIdentityResult"], ["Account"]);
-    account.filter(|account| is_account(account)).ok_or_else(|| {
-        ConfigError::new(
-            "the account's number",
-            "the answer of STS GetCallerIdentity has none",
-            "name a default bucket in the session, or check the STS endpoint URL",
-        )
-        .into()
-    })
+    account
+        .filter(|account| is_account(account))
+        .ok_or_else(|| {
+            ConfigError::new(
+                "the account's number",
+                "the answer of STS GetCallerIdentity has none",
+                "name a default bucket in the session, or check the STS endpoint URL",
+            )
+            .into()
+        })
 }
 
 /// The members of `AssumeRole` that this crate sends, checked by the caller.
@@ -84,11 +85,7 @@ pub(crate) fn assume_role_with_web_identity(
         request.role_arn,
         &members,
     )?;
-    role_credentials(
-        &body,
-        "AssumeRoleWithWebIdentityResult",
-        "WebIdentityToken",
-    )
+    role_credentials(&body, "AssumeRoleWithWebIdentityResult", "WebIdentityToken")
 }
 
 /// The query protocol: a form goes out, XML comes back.
@@ -102,7 +99,7 @@ fn send(
     let mut form = format!("Action={operation}&Version=2011-06-15");
     for (name, value) in members {
         if let Some(value) = value {
-            form.push_str(&format!("&{name}={}", utf8_percent_encode(value, SEGMENT)));
+            form.push_str(&format!("&{name}={}", encode_segment(value)));
         }
     }
     let mut headers = HeaderMap::new();
@@ -129,7 +126,12 @@ fn send(
 
 /// `Credentials` of an answer, and the account out of the ARN of the role's session.
 fn role_credentials(body: &[u8], result: &str, label: &'static str) -> Result<Credentials> {
-    let names = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"];
+    let names = [
+        "AccessKeyId",
+        "SecretAccessKey",
+        "SessionToken",
+        "Expiration",
+    ];
     let [access_key, secret_key, token, expiration] = texts(body, &[result, "Credentials"], names);
     let [arn] = texts(body, &[result, "AssumedRoleUser"], ["Arn"]);
     let needed = |value: Option<String>, name: &str| {

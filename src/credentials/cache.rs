@@ -135,7 +135,11 @@ impl ProvideCredentials for CachedCredentials {
     fn invalidate(&self, refused: &Credentials) {
         {
             let mut state = self.lock();
-            if state.kept.as_ref().is_some_and(|kept| kept.credentials != *refused) {
+            if state
+                .kept
+                .as_ref()
+                .is_some_and(|kept| kept.credentials != *refused)
+            {
                 return;
             }
             state.kept = None;

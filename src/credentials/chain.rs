@@ -1,17 +1,22 @@
 use std::sync::Arc;
 
 use super::{
-    ContainerProvider, Credentials, CredentialsError, EnvironmentProvider, ProfileProvider,
-    ProvideCredentials,
+    ContainerProvider, Credentials, CredentialsError, EnvironmentProvider,
+    InstanceMetadataProvider, ProfileProvider, ProvideCredentials, ProviderConfig,
+    WebIdentityProvider,
 };
-use crate::sys::Sys;
 
 /// Sources of credentials asked one after another; what a [`Session`](crate::Session) uses unless
 /// it is given credentials.
 ///
-/// Order: the environment ([`EnvironmentProvider`]), then the profile ([`ProfileProvider`]), then the
-/// container's ([`ContainerProvider`]), as in the other AWS SDKs. Where a
-/// profile was named in code ([`DefaultChain::with_profile`]) it is asked first, as in the Python
+/// Order, as in the other AWS SDKs:
+/// 1. the environment ([`EnvironmentProvider`]),
+/// 2. the profile ([`ProfileProvider`]): keys, roles, web identity, IAM Identity Center, process,
+/// 3. web identity from the environment ([`WebIdentityProvider`]),
+/// 4. the container's ([`ContainerProvider`]: ECS, EKS pod identity),
+/// 5. the instance's ([`InstanceMetadataProvider`]: EC2).
+///
+/// Where a profile was named in code ([`ProviderConfig::with_profile`]) it is asked first, as in the Python
 /// SDK: who names a profile does not mean the keys that happen to be in the environment.
 /// `AWS_PROFILE` alone changes which profile is read and not the order.
 ///
@@ -22,49 +27,99 @@ use crate::sys::Sys;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
-/// use sagemaker_async_inference::{DefaultChain, ProvideCredentials};
+/// use sagemaker_async_inference::{ChainSlot, DefaultChain, ProvideCredentials};
 ///
 /// let nothing = Sys::real()
 ///     .with_environment(Environment::from_pairs([("HOME", "/home/me")]))
 ///     .with_files(Files::none());
-/// let error = DefaultChain::new(&nothing).provide_credentials().unwrap_err();
+/// let chain = DefaultChain::new(&nothing).without(ChainSlot::InstanceMetadata);
+/// let error = chain.provide_credentials().unwrap_err();
 /// assert!(error.is_not_configured());
 /// assert!(error.to_string().contains("environment: AWS_ACCESS_KEY_ID is not set"));
 /// assert!(error.to_string().contains("/home/me/.aws/credentials (not found)"));
 /// ```
 #[derive(Debug, Clone)]
 pub struct DefaultChain {
-    sources: Vec<Arc<dyn ProvideCredentials>>,
+    sources: Vec<(Option<ChainSlot>, Arc<dyn ProvideCredentials>)>,
+}
+
+/// A place in the [`DefaultChain`], to be given another source or none.
+///
+/// ```
+/// use sagemaker_async_inference::sys::Sys;
+/// use sagemaker_async_inference::{ChainSlot, Credentials, DefaultChain};
+///
+/// let chain = DefaultChain::new(&Sys::real())
+///     .with(ChainSlot::Profile, Credentials::new("AKIDEXAMPLE", "secret", None, None, "example"))
+///     .without(ChainSlot::InstanceMetadata);
+/// # let _ = chain;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChainSlot {
+    /// [`EnvironmentProvider`].
+    Environment,
+    /// [`ProfileProvider`].
+    Profile,
+    /// [`WebIdentityProvider`].
+    WebIdentity,
+    /// [`ContainerProvider`].
+    Container,
+    /// [`InstanceMetadataProvider`].
+    InstanceMetadata,
 }
 
 const NAME: &str = "the default chain";
 
 impl DefaultChain {
-    /// The environment, then the profile, then the container's.
-    pub fn new(sys: &Sys) -> Self {
-        Self {
-            sources: vec![
-                Arc::new(EnvironmentProvider::new(sys.environment().clone())),
-                Arc::new(ProfileProvider::new(sys.clone())),
+    /// All sources, with one configuration.
+    pub fn new(config: impl Into<ProviderConfig>) -> Self {
+        let config = config.into();
+        let sys = config.sys();
+        let environment: Arc<dyn ProvideCredentials> =
+            Arc::new(EnvironmentProvider::new(sys.environment().clone()));
+        let mut sources = vec![
+            (Some(ChainSlot::Environment), environment),
+            (
+                Some(ChainSlot::Profile),
+                Arc::new(ProfileProvider::new(config.clone())),
+            ),
+            (
+                Some(ChainSlot::WebIdentity),
+                Arc::new(WebIdentityProvider::new(config.clone())),
+            ),
+            (
+                Some(ChainSlot::Container),
                 Arc::new(ContainerProvider::new(sys)),
-            ],
+            ),
+            (
+                Some(ChainSlot::InstanceMetadata),
+                Arc::new(InstanceMetadataProvider::new(config.clone())),
+            ),
+        ];
+        if config.profile().is_some() {
+            sources.swap(0, 1);
         }
+        Self { sources }
     }
 
-    /// The profile of this name, then the environment, then the container's.
-    pub fn with_profile(sys: &Sys, name: impl Into<String>) -> Self {
-        Self {
-            sources: vec![
-                Arc::new(ProfileProvider::new(sys.clone()).with_profile(name)),
-                Arc::new(EnvironmentProvider::new(sys.environment().clone())),
-                Arc::new(ContainerProvider::new(sys)),
-            ],
+    /// With another source in a slot, at the slot's place. Does nothing to a slot that was removed.
+    pub fn with(mut self, slot: ChainSlot, source: impl ProvideCredentials) -> Self {
+        if let Some((_, found)) = self.sources.iter_mut().find(|(of, _)| *of == Some(slot)) {
+            *found = Arc::new(source);
         }
+        self
+    }
+
+    /// Without a slot.
+    pub fn without(mut self, slot: ChainSlot) -> Self {
+        self.sources.retain(|(of, _)| *of != Some(slot));
+        self
     }
 
     /// With one more source at the end.
     pub fn then(mut self, source: impl ProvideCredentials) -> Self {
-        self.sources.push(Arc::new(source));
+        self.sources.push((None, Arc::new(source)));
         self
     }
 }
@@ -72,7 +127,7 @@ impl DefaultChain {
 impl ProvideCredentials for DefaultChain {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         let mut reasons = Vec::new();
-        for source in &self.sources {
+        for (_, source) in &self.sources {
             let error = match source.provide_credentials() {
                 Ok(credentials) => return Ok(credentials),
                 Err(error) => error,
@@ -89,7 +144,7 @@ impl ProvideCredentials for DefaultChain {
     }
 
     fn invalidate(&self, refused: &Credentials) {
-        for source in &self.sources {
+        for (_, source) in &self.sources {
             source.invalidate(refused);
         }
     }

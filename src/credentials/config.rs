@@ -49,7 +49,8 @@ pub struct ProviderConfig {
     session: Option<Arc<OfSession>>,
 }
 
-type AskMfa = dyn Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync;
+pub(crate) type AskMfa =
+    dyn Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync;
 
 /// What a session has made already.
 pub(crate) struct OfSession {
@@ -126,7 +127,11 @@ impl ProviderConfig {
     }
 
     pub(super) fn region(&self) -> crate::Result<String> {
-        session::region(self.region.clone(), &self.sys, &self.settings())
+        session::region(
+            self.region.clone(),
+            self.sys.environment(),
+            &self.settings(),
+        )
     }
 
     /// The code of an MFA device, from the user.
@@ -149,12 +154,9 @@ impl ProviderConfig {
         let shared = match &self.session {
             Some(shared) => shared,
             None => {
-                let mut endpoints = Endpoints::default();
-                endpoints.fill_from(environment, &settings)?;
-                endpoints.check()?;
                 own = Arc::new(OfSession {
                     transport: Transport::new(self.agent.clone(), Timeouts::default()),
-                    endpoints,
+                    endpoints: Endpoints::from_settings(&settings)?,
                     retry: session::retry(environment, &settings)?,
                     user_agent: session::user_agent(None)?,
                 });

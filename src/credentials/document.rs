@@ -38,8 +38,11 @@ pub(super) fn parse(
     let what = form.what;
     let broken = |problem: String| CredentialsError::broken(provider, problem);
     // The parser's own errors may quote what they could not read.
-    let fields: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|_| broken(format!("{what} is not a JSON object; is it meant for this?")))?;
+    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| {
+        broken(format!(
+            "{what} is not a JSON object; is it meant for this?"
+        ))
+    })?;
     let optional = |name: &str| match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
@@ -49,7 +52,9 @@ pub(super) fn parse(
     let missing = |name: &str| broken(format!("{what} has no {name}"));
     let required = |name: &str| optional(name)?.ok_or_else(|| missing(name));
     if form.has_version && fields.get("Version").and_then(Value::as_u64) != Some(1) {
-        return Err(broken(format!("{what} has no Version, or another one than 1")));
+        return Err(broken(format!(
+            "{what} has no Version, or another one than 1"
+        )));
     }
     let access_key = required("AccessKeyId")?;
     let secret_key = required("SecretAccessKey")?;

@@ -9,7 +9,7 @@ use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
 use crate::aws::endpoints::encode_segment;
 use crate::aws::transport::{Bounds, Broken, Reply, Timeouts, Transport};
 use crate::error::{ConfigError, TransportErrorKind};
-use crate::profile::Settings;
+use crate::profile::{Found, Settings};
 use crate::sys::Sys;
 
 /// Credentials of the role of the EC2 instance that this runs on, from its metadata service (IMDS), at
@@ -94,7 +94,9 @@ impl ProvideCredentials for InstanceMetadataProvider {
         let reply = session.get(&format!("{ROLES}{}", encode_segment(&role)))?;
         match reply.status {
             200 => credentials(&reply.body, sys),
-            404 => Err(not_configured(format!("this instance has no role {role:?}"))),
+            404 => Err(not_configured(format!(
+                "this instance has no role {role:?}"
+            ))),
             status => Err(refused(status)),
         }
     }
@@ -178,7 +180,11 @@ impl<'a> Imds<'a> {
                     matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
                 });
                 if !is_url {
-                    return Err(setting.wrong("is not a URL", "write it as http://169.254.169.254"));
+                    return Err(wrong(
+                        &setting,
+                        "is not a URL",
+                        "write it as http://169.254.169.254",
+                    ));
                 }
                 setting.value.trim_end_matches('/').to_owned()
             }
@@ -249,7 +255,9 @@ impl<'a> Imds<'a> {
         let error = if self.is_named {
             broken(format!("gives no usable answer at {base}"))
         } else {
-            not_configured(format!("nothing answers at {base}, so this is no EC2 instance"))
+            not_configured(format!(
+                "nothing answers at {base}, so this is no EC2 instance"
+            ))
         };
         match failed.source {
             Some(source) => error.with_source(source),
@@ -319,7 +327,11 @@ fn default_base(settings: &Settings<'_>) -> Result<&'static str, ConfigError> {
         None => Ok(IPV4),
         Some(mode) if mode.value.eq_ignore_ascii_case("ipv4") => Ok(IPV4),
         Some(mode) if mode.value.eq_ignore_ascii_case("ipv6") => Ok(IPV6),
-        Some(mode) => Err(mode.wrong("is neither IPv4 nor IPv6", "set it to one of them")),
+        Some(mode) => Err(wrong(
+            &mode,
+            "is neither IPv4 nor IPv6",
+            "set it to one of them",
+        )),
     }
 }
 
@@ -335,7 +347,8 @@ fn number(
     };
     match setting.value.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(setting.wrong(
+        _ => Err(wrong(
+            &setting,
             &format!("{:?} is not a whole number from 1 to {most}", setting.value),
             "correct it, or remove it",
         )),
@@ -375,6 +388,10 @@ impl Session<'_> {
             status => Err(refused(status)),
         }
     }
+}
+
+fn wrong(found: &Found, problem: &str, remedy: &str) -> ConfigError {
+    ConfigError::new(found.name.clone(), problem, remedy)
 }
 
 fn not_configured(message: String) -> CredentialsError {

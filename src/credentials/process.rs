@@ -113,5 +113,11 @@ fn run(
         is_temporary: false,
         has_version: true,
     };
-    document::parse(&output.stdout, &form, account, provider, "CredentialProcess")
+    document::parse(
+        &output.stdout,
+        &form,
+        account,
+        provider,
+        "CredentialProcess",
+    )
 }

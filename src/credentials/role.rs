@@ -227,7 +227,9 @@ pub(super) fn session_name(given: Option<&str>, sys: &Sys) -> String {
     given.map_or_else(
         || {
             let now = sys.clock().now();
-            let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let since = now
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default();
             format!("sagemaker-async-inference-{}", since.as_secs())
         },
         str::to_owned,

@@ -125,7 +125,8 @@ from_unboxed! {
 /// ```
 /// use sagemaker_async_inference::{Session, sys::{Environment, Sys}};
 ///
-/// let nothing_set = Sys::real().with_environment(Environment::empty());
+/// let nothing_set = Sys::real()
+///     .with_environment(Environment::from_pairs([("AWS_EC2_METADATA_DISABLED", "true")]));
 /// let error = Session::builder().sys(nothing_set).build().unwrap_err();
 /// assert!(error.to_string().contains("AWS_REGION"));
 /// ```

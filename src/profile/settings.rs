@@ -2,7 +2,7 @@ use std::cell::OnceCell;
 
 use super::{Choice, ProfileFiles, Section};
 use crate::error::ConfigError;
-use crate::sys::Sys;
+use crate::sys::{Environment, Sys};
 
 /// The settings of the chosen profile, for a session that is being built. The files are read at
 /// the first look, once.
@@ -10,6 +10,12 @@ pub(crate) struct Settings<'a> {
     sys: &'a Sys,
     choice: Choice,
     files: OnceCell<ProfileFiles>,
+}
+
+/// A setting's value, and the name under which the user gave it, for errors.
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) value: String,
 }
 
 impl<'a> Settings<'a> {
@@ -31,6 +37,43 @@ impl<'a> Settings<'a> {
             Some(value) => self.one_line(key, value).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A setting that the environment gives, under the name `variable`, or else the profile, under
+    /// the name `key`.
+    pub(crate) fn find(&self, variable: &str, key: &str) -> Result<Option<Found>, ConfigError> {
+        if let Some(value) = self.environment().get_non_blank(variable) {
+            let name = variable.to_owned();
+            return Ok(Some(Found { name, value }));
+        }
+        Ok(self.get(key)?.map(|value| Found {
+            name: self.describe(key),
+            value: value.to_owned(),
+        }))
+    }
+
+    /// As [`find`](Self::find), for a setting that is true or false, in any case of letters.
+    pub(crate) fn find_bool(&self, variable: &str, key: &str) -> Result<Option<bool>, ConfigError> {
+        let Some(found) = self.find(variable, key)? else {
+            return Ok(None);
+        };
+        match found.value.to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            _ => Err(ConfigError::new(
+                found.name,
+                "is neither true nor false",
+                "set it to one of them, or remove it",
+            )),
+        }
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        self.sys.environment()
+    }
+
+    pub(crate) fn sys(&self) -> &Sys {
+        self.sys
     }
 
     /// Whether the profile that was asked for is there.

@@ -3,6 +3,7 @@
 // Each test file compiles this module anew, as a private one, and uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod anywhere;
 pub mod client;
 pub mod raw;
 pub mod s3;

@@ -17,7 +17,7 @@ use std::{
     time::SystemTime,
 };
 
-use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use scratchstack_aws_signature::{
     GetSigningKeyRequest, GetSigningKeyResponse, KSecretKey, NO_ADDITIONAL_SIGNED_HEADERS,
     SignatureOptions, service_for_signing_key_fn, sigv4_validate_request,
@@ -32,8 +32,12 @@ pub struct Rules {
     pub regions: Vec<String>,
     /// Signing names, each with whether paths are taken by the rules of S3.
     pub services: Vec<(String, bool)>,
+    /// The secret of any other access key, for tests with several identities.
+    pub secret_of: Option<fn(&str) -> String>,
     /// The server's time, for tests in virtual time; `None` is the real one.
     pub now: Option<SystemTime>,
+    /// A clock that the server's time follows, before `now`.
+    pub clock: Option<ManualClock>,
 }
 
 impl Rules {
@@ -55,15 +59,26 @@ impl Rules {
                 .into_iter()
                 .chain([("s3".to_owned(), true)])
                 .collect(),
+            secret_of: None,
             now: None,
+            clock: None,
+        }
+    }
+
+    fn time(&self) -> SystemTime {
+        match &self.clock {
+            Some(clock) => clock.now(),
+            None => self.now.unwrap_or_else(|| SystemClock.now()),
         }
     }
 
     fn signing_key(&self, asked: &GetSigningKeyRequest) -> Result<GetSigningKeyResponse, BoxError> {
-        if asked.access_key() != self.access_key {
-            return Err("unknown access key".into());
-        }
-        let secret = self.secret_key.parse::<KSecretKey>()?;
+        let secret = match self.secret_of {
+            _ if asked.access_key() == self.access_key => self.secret_key.clone(),
+            Some(secret_of) => secret_of(asked.access_key()),
+            None => return Err("unknown access key".into()),
+        };
+        let secret = secret.parse::<KSecretKey>()?;
         let key = secret.to_ksigning(asked.request_date(), asked.region(), asked.service());
         Ok(GetSigningKeyResponse::builder().signing_key(key).build()?)
     }
@@ -259,7 +274,7 @@ impl Shared {
                 region,
                 service,
                 &mut keys,
-                self.rules.now.unwrap_or_else(|| SystemClock.now()).into(),
+                self.rules.time().into(),
                 &NO_ADDITIONAL_SIGNED_HEADERS,
                 SignatureOptions {
                     s3: *s3,

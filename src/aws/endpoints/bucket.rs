@@ -1,0 +1,76 @@
+//! How a bucket is addressed: in the host or in the path, by the published rules of S3.
+
+use super::custom::{CustomUrl, is_formed_like_ipv4};
+use super::partition::is_host_label;
+use crate::error::Result;
+use crate::invalid_input::InvalidInput;
+
+/// How buckets are addressed at the services' own hosts and at custom ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// In the host's name.
+    Virtual,
+    /// As the first segment of the path.
+    Path,
+}
+
+impl Style {
+    /// At S3's own host, where the certificate covers one label before it.
+    pub(super) fn at_own_host(bucket: &str, force_path_style: Option<bool>) -> Self {
+        if force_path_style != Some(true) && is_virtual_hostable(bucket) {
+            Self::Virtual
+        } else {
+            Self::Path
+        }
+    }
+
+    /// At a custom endpoint. Over http no certificate forbids dots. Published rules put even before
+    /// an IP address a bucket with dots in its name, which no resolver knows: this one does not.
+    /// They also put buckets before `localhost`, which few resolvers know: that is done only
+    /// when asked for.
+    pub(super) fn at(url: &CustomUrl, bucket: &str, force_path_style: Option<bool>) -> Self {
+        let force = force_path_style.unwrap_or_else(|| url.is_localhost());
+        let fits =
+            is_virtual_hostable(bucket) || (url.is_http() && is_virtual_hostable_with_dots(bucket));
+        if force || url.is_ip() || !fits {
+            Self::Path
+        } else {
+            Self::Virtual
+        }
+    }
+}
+
+fn is_virtual_hostable(bucket: &str) -> bool {
+    !bucket.contains('.') && is_virtual_hostable_with_dots(bucket)
+}
+
+fn is_virtual_hostable_with_dots(bucket: &str) -> bool {
+    bucket.len() >= 3
+        && !bucket.bytes().any(|b| b.is_ascii_uppercase())
+        && !is_formed_like_ipv4(bucket)
+        && bucket.split('.').all(is_host_label)
+}
+
+/// Refuses what is no bucket, or one of a kind with hosts and signatures of its own.
+pub(super) fn check(bucket: &str) -> Result<()> {
+    let remedy = if bucket.starts_with("arn:") {
+        "name the bucket, or the access point's alias, instead of the ARN"
+    } else if bucket.ends_with("--x-s3") || bucket.ends_with("--xa-s3") {
+        "directory buckets (S3 Express One Zone) are not supported: use a general purpose bucket"
+    } else if bucket.ends_with("--op-s3") {
+        "access points of S3 on Outposts are not supported: use a general purpose bucket"
+    } else if bucket.is_empty() {
+        "give its name"
+    } else if matches!(bucket, "." | "..") {
+        "it would be a step in the path"
+    } else {
+        return Ok(());
+    };
+    Err(InvalidInput::new(
+        "S3 bucket name",
+        bucket,
+        "the name of a general purpose bucket",
+        remedy,
+    )
+    .into())
+}

@@ -1,0 +1,154 @@
+//! Hosts: which URL an operation goes to.
+//!
+//! From first to last, for one service:
+//! 1. the URL given in code for the service, then the one for all services;
+//! 2. unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or the profile's
+//!    `ignore_configured_endpoint_urls` is true: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`,
+//!    the profile's `services` section, the profile's `endpoint_url`;
+//! 3. the service's own host, which is made from region, partition, FIPS and dual-stack.
+//!
+//! The rules for the hosts are those that AWS publishes for its SDKs (`partitions.json` and each
+//! service's `endpoint-rule-set-1.json`, botocore 1.44.8). They are written out here and not
+//! evaluated, for eight services need few of them.
+
+mod bucket;
+mod custom;
+mod host;
+mod partition;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+pub(crate) use partition::{check_region, signing_region};
+pub(crate) use settings::EndpointSettings;
+
+use super::Service;
+use crate::error::{ConfigError, Result};
+use bucket::Style;
+use custom::CustomUrl;
+
+/// What stays as it is in a path: RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// An object's key keeps its slashes.
+const KEY: &AsciiSet = &SEGMENT.remove(b'/');
+
+/// One segment of a path.
+pub(crate) fn encode_segment(segment: &str) -> String {
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+/// Which of a service's own hosts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Variant {
+    fips: bool,
+    dual_stack: bool,
+}
+
+/// Where the services are, all settings taken together.
+#[derive(Clone, Default)]
+pub(crate) struct Endpoints {
+    of_all: Option<CustomUrl>,
+    of_service: BTreeMap<Service, CustomUrl>,
+    variant: Variant,
+    force_path_style: Option<bool>,
+}
+
+impl Endpoints {
+    fn custom(&self, service: Service) -> Result<Option<&CustomUrl>, ConfigError> {
+        let custom = self.of_service.get(&service).or(self.of_all.as_ref());
+        if let Some(url) = custom {
+            self.check_variant_of(url)?;
+        }
+        Ok(custom)
+    }
+
+    /// Nobody knows which variants a custom endpoint has, so asking for one is refused.
+    fn check_variant_of(&self, url: &CustomUrl) -> Result<(), ConfigError> {
+        let setting = if self.variant.fips {
+            "use_fips_endpoint"
+        } else if self.variant.dual_stack {
+            "use_dualstack_endpoint"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::new(
+            setting,
+            format!("cannot be combined with the custom endpoint {url}"),
+            "turn it off, or remove the endpoint URL (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true \
+             does so for those of environment and profile)",
+        ))
+    }
+
+    /// The URL of a service, without a slash at its end. The region may come from outside: it is
+    /// checked before it goes into a host's name.
+    pub(crate) fn url(&self, service: Service, region: &str) -> Result<String> {
+        check_region(region)?;
+        Ok(match self.custom(service)? {
+            Some(url) => url.to_string(),
+            None => format!("https://{}", host::of(service, region, self.variant)?),
+        })
+    }
+
+    /// The URL of an operation that is not about a bucket.
+    pub(crate) fn uri(&self, service: Service, region: &str, path: &str) -> Result<Uri> {
+        parse(&format!("{}{path}", self.url(service, region)?))
+    }
+
+    /// The URL of a bucket, without a slash at its end: the bucket in the host where the rules of
+    /// S3 put it there, in the path elsewhere.
+    pub(crate) fn bucket_url(&self, region: &str, bucket: &str) -> Result<String> {
+        check_region(region)?;
+        bucket::check(bucket)?;
+        let in_path = |base: &dyn fmt::Display| format!("{base}/{}", encode_segment(bucket));
+        if let Some(url) = self.custom(Service::S3)? {
+            return Ok(match Style::at(url, bucket, self.force_path_style) {
+                Style::Virtual => url.with_label(bucket),
+                Style::Path => in_path(url),
+            });
+        }
+        let host = host::of(Service::S3, region, self.variant)?;
+        Ok(match Style::at_own_host(bucket, self.force_path_style) {
+            Style::Virtual => format!("https://{bucket}.{host}"),
+            Style::Path => in_path(&format_args!("https://{host}")),
+        })
+    }
+
+    /// The URL of a bucket or an object.
+    pub(crate) fn s3_uri(&self, region: &str, bucket: &str, key: &str, query: &str) -> Result<Uri> {
+        let key = utf8_percent_encode(key, KEY);
+        let question = if query.is_empty() { "" } else { "?" };
+        let bucket = self.bucket_url(region, bucket)?;
+        parse(&format!("{bucket}/{key}{question}{query}"))
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("of_all", &self.of_all)
+            .field("of_service", &self.of_service)
+            .field("fips", &self.variant.fips)
+            .field("dual_stack", &self.variant.dual_stack)
+            .field("force_path_style", &self.force_path_style)
+            .finish()
+    }
+}
+
+fn parse(url: &str) -> Result<Uri> {
+    url.parse().map_err(|_| {
+        ConfigError::new(
+            format!("URL {url:?}"),
+            "cannot be parsed",
+            "check the region and the endpoint URL",
+        )
+        .into()
+    })
+}

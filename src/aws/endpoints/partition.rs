@@ -1,0 +1,136 @@
+//! Partitions: groups of regions that share the suffixes of their hosts.
+
+use crate::error::Result;
+use crate::invalid_input::InvalidInput;
+
+/// A partition, as in `partitions.json` of the published endpoint rules. FIPS and dual-stack are
+/// there in all of them by that file; a service's own rules may say otherwise.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Partition {
+    pub(super) name: &'static str,
+    pub(super) dns_suffix: &'static str,
+    pub(super) dual_stack_dns_suffix: &'static str,
+    /// What stands before `-WORD-NUMBER` in the names of its regions.
+    prefixes: &'static [&'static str],
+    /// The one region whose name is not formed like that.
+    global_region: Option<&'static str>,
+}
+
+/// The partition of every region that no other one claims comes first.
+const PARTITIONS: [Partition; 8] = [
+    Partition {
+        name: "aws",
+        dns_suffix: "amazonaws.com",
+        dual_stack_dns_suffix: "api.aws",
+        prefixes: &["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"],
+        global_region: Some(AWS_GLOBAL),
+    },
+    Partition {
+        name: "aws-cn",
+        dns_suffix: "amazonaws.com.cn",
+        dual_stack_dns_suffix: "api.amazonwebservices.com.cn",
+        prefixes: &["cn"],
+        global_region: Some("aws-cn-global"),
+    },
+    Partition {
+        name: "aws-eusc",
+        dns_suffix: "amazonaws.eu",
+        dual_stack_dns_suffix: "api.amazonwebservices.eu",
+        prefixes: &["eusc-de"],
+        global_region: None,
+    },
+    Partition {
+        name: "aws-iso",
+        dns_suffix: "c2s.ic.gov",
+        dual_stack_dns_suffix: "api.aws.ic.gov",
+        prefixes: &["us-iso"],
+        global_region: Some("aws-iso-global"),
+    },
+    Partition {
+        name: "aws-iso-b",
+        dns_suffix: "sc2s.sgov.gov",
+        dual_stack_dns_suffix: "api.aws.scloud",
+        prefixes: &["us-isob"],
+        global_region: Some("aws-iso-b-global"),
+    },
+    Partition {
+        name: "aws-iso-e",
+        dns_suffix: "cloud.adc-e.uk",
+        dual_stack_dns_suffix: "api.cloud-aws.adc-e.uk",
+        prefixes: &["eu-isoe"],
+        global_region: Some("aws-iso-e-global"),
+    },
+    Partition {
+        name: "aws-iso-f",
+        dns_suffix: "csp.hci.ic.gov",
+        dual_stack_dns_suffix: "api.aws.hci.ic.gov",
+        prefixes: &["us-isof"],
+        global_region: Some("aws-iso-f-global"),
+    },
+    Partition {
+        name: "aws-us-gov",
+        dns_suffix: "amazonaws.com",
+        dual_stack_dns_suffix: "api.aws",
+        prefixes: &["us-gov"],
+        global_region: Some("aws-us-gov-global"),
+    },
+];
+
+/// The name for hosts that belong to no region. S3 and STS have such hosts.
+pub(super) const AWS_GLOBAL: &str = "aws-global";
+
+/// The region that requests to the hosts of [`AWS_GLOBAL`] are signed for.
+const GLOBAL_SIGNING_REGION: &str = "us-east-1";
+
+impl Partition {
+    /// The partition of a region, known or new: by its name, and if none claims it, `aws`.
+    pub(super) fn of(region: &str) -> &'static Self {
+        let prefix = prefix(region);
+        PARTITIONS
+            .iter()
+            .find(|partition| {
+                partition.global_region == Some(region)
+                    || prefix.is_some_and(|prefix| partition.prefixes.contains(&prefix))
+            })
+            .unwrap_or(&PARTITIONS[0])
+    }
+}
+
+/// What stands before `-WORD-NUMBER`.
+fn prefix(region: &str) -> Option<&str> {
+    let mut parts = region.rsplitn(3, '-');
+    let (number, word, prefix) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (is_number && !word.is_empty()).then_some(prefix)
+}
+
+/// The region in a signature's scope.
+pub(crate) fn signing_region(region: &str) -> &str {
+    if region == AWS_GLOBAL {
+        GLOBAL_SIGNING_REGION
+    } else {
+        region
+    }
+}
+
+/// A region goes into hosts' names, so it is one label of such a name and nothing else.
+pub(crate) fn check_region(region: &str) -> Result<()> {
+    if is_host_label(region) {
+        return Ok(());
+    }
+    Err(InvalidInput::new(
+        "region",
+        region,
+        "at most 63 letters, digits and inner hyphens",
+        "write it as in eu-west-1",
+    )
+    .into())
+}
+
+/// One label of a host's name (RFC 1123).
+pub(crate) fn is_host_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}

@@ -1,0 +1,138 @@
+//! Credentials from a profile.
+
+mod plan;
+mod sso_settings;
+
+use super::config::misconfigured;
+use super::sso::{self, SsoTokenCache};
+use super::{
+    ContainerProvider, Credentials, CredentialsError, EnvironmentProvider,
+    InstanceMetadataProvider, ProvideCredentials, ProviderConfig, process,
+};
+use crate::profile::{Choice, ProfileFiles};
+use plan::{Base, NamedSource, Plan};
+
+/// Credentials from a profile of the shared config and credentials files, in each way that they name:
+/// keys, a role, a web identity, IAM Identity Center, a process. Files are read and services asked at
+/// each call; put [`CachedCredentials`](crate::CachedCredentials) before it.
+///
+/// Files: `~/.aws/config` and `~/.aws/credentials`, or those that `AWS_CONFIG_FILE` and
+/// `AWS_SHARED_CREDENTIALS_FILE` name; of a property in both the credentials file's counts.
+/// Profile: the [`ProviderConfig`]'s or [`with_profile`](Self::with_profile), `AWS_PROFILE`,
+/// `AWS_DEFAULT_PROFILE`, `default`. Source: "Settings reference" of the AWS SDKs and Tools Reference
+/// Guide, and the SDKs' published test cases. Of these settings of a profile the first that is there counts:
+///
+/// | setting | credentials |
+/// |---|---|
+/// | `role_arn` with `source_profile` | of the role, assumed by those of the other profile, which may do the same; a profile that names itself assumes by its own |
+/// | `role_arn` with `credential_source` | of the role, assumed by those of `Environment`, `Ec2InstanceMetadata` or `EcsContainer` |
+/// | `role_arn` with `web_identity_token_file` | of the role, for the file's token |
+/// | `sso_session` or `sso_start_url` and `sso_region`, with `sso_account_id` and `sso_role_name` | as [`SsoProvider`](crate::SsoProvider) |
+/// | `credential_process` | as [`ProcessProvider`](crate::ProcessProvider) |
+/// | `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_account_id` | these keys |
+///
+/// With a role: `role_session_name` (default: this crate's name and the time), `external_id`,
+/// `duration_seconds` (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] asks for. A
+/// profile that is a source, and has keys, gives these whatever else it has.
+///
+/// The source is not configured where the profile has no credentials, and where no profile was
+/// asked for and `default` does not exist. It is broken, which stops a chain, where
+/// - the profile that was asked for, or one that another names, does not exist;
+/// - a file cannot be read or is malformed;
+/// - settings are incomplete, contradict each other or lead in a circle;
+/// - the way that the profile names does not work.
+///
+/// ```
+/// use sagemaker_async_inference::sys::{Environment, Files, Sys};
+/// use sagemaker_async_inference::{ProfileProvider, ProvideCredentials};
+///
+/// let sys = Sys::real()
+///     .with_environment(Environment::from_pairs([("HOME", "/home/me")]))
+///     .with_files(Files::from_pairs([(
+///         "/home/me/.aws/credentials",
+///         "[team-a]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n",
+///     )]));
+///
+/// let provider = ProfileProvider::new(sys).with_profile("team-a");
+/// assert_eq!(provider.provide_credentials()?.access_key_id(), "AKIDEXAMPLE");
+/// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ProfileProvider {
+    config: ProviderConfig,
+    sso_tokens: SsoTokenCache,
+}
+
+const NAME: &str = "profile";
+
+impl ProfileProvider {
+    /// Reads the files of the configuration, in the places that its environment names.
+    pub fn new(config: impl Into<ProviderConfig>) -> Self {
+        Self {
+            config: config.into(),
+            sso_tokens: SsoTokenCache::default(),
+        }
+    }
+
+    /// The profile's name, which goes before `AWS_PROFILE`.
+    pub fn with_profile(mut self, name: impl Into<String>) -> Self {
+        self.config = self.config.with_profile(name);
+        self
+    }
+
+    fn base(&self, base: Base) -> Result<Credentials, CredentialsError> {
+        let config = &self.config;
+        let sys = config.sys();
+        match base {
+            Base::Keys(credentials) => Ok(credentials),
+            Base::WebIdentity(identity) => identity.assume(config, NAME),
+            Base::Sso(login, role) => sso::fetch(config, &login, &role, &self.sso_tokens, NAME),
+            Base::Process { command, account } => {
+                process::of_profile(sys, &command, account.as_deref(), NAME)
+            }
+            Base::Source(source) => {
+                let credentials = match source {
+                    NamedSource::Environment => {
+                        EnvironmentProvider::new(sys.environment().clone()).provide_credentials()
+                    }
+                    NamedSource::Ec2InstanceMetadata => {
+                        InstanceMetadataProvider::new(config.clone()).provide_credentials()
+                    }
+                    NamedSource::EcsContainer => ContainerProvider::new(sys).provide_credentials(),
+                };
+                // Named by the profile, it is configured, whatever it says itself.
+                credentials.map_err(|error| CredentialsError {
+                    source: error.source,
+                    ..broken(format!(
+                        "the credential_source {source:?} gives none: {}: {}",
+                        error.provider, error.message
+                    ))
+                })
+            }
+        }
+    }
+}
+
+impl ProvideCredentials for ProfileProvider {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        let broken = |error| misconfigured(NAME, &error);
+        let choice = Choice::of(self.config.profile(), self.config.sys());
+        let files = ProfileFiles::load(self.config.sys()).map_err(broken)?;
+        let Some(profile) = files.chosen(&choice).map_err(broken)? else {
+            return Err(CredentialsError::not_configured(
+                NAME,
+                format!("{choice} is not in the files {}", files.looked_at()),
+            ));
+        };
+        let plan = Plan::of(choice.name(), profile, &files)?;
+        let mut credentials = self.base(plan.base)?;
+        for role in &plan.roles {
+            credentials = role.assume(&self.config, &credentials, NAME)?;
+        }
+        Ok(credentials)
+    }
+}
+
+fn broken(message: String) -> CredentialsError {
+    CredentialsError::broken(NAME, message)
+}

@@ -1,0 +1,166 @@
+//! Credentials from IAM Identity Center.
+
+mod token;
+
+use super::config::failed;
+use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
+use crate::aws::sso;
+use token::TokenCache;
+
+/// Credentials of a role from IAM Identity Center (formerly AWS SSO), for the token that
+/// `aws sso login` left in the cache, at each call; put
+/// [`CachedCredentials`](crate::CachedCredentials) before it. Profiles with `sso_` settings are read by
+/// [`ProfileProvider`](crate::ProfileProvider).
+///
+/// The token is read from `~/.aws/sso/cache`, the file whose name is the SHA-1 of the session's name, or
+/// of the start URL where there is no session. A session's token is refreshed (`CreateToken` of the
+/// OIDC service) from 5 minutes before it expires on, if the cache has what that takes; the new one is
+/// written back for the other tools, where that is possible. A refresh that fails is tried again after
+/// 30 s, and the old token used while it is valid. A token of a start URL is not refreshed.
+///
+/// Every failure is one of a configured source, and names the login that mends it. No token is in any
+/// error.
+///
+/// ```
+/// use sagemaker_async_inference::sys::{Environment, Files, Sys};
+/// use sagemaker_async_inference::{ProvideCredentials, SsoProvider};
+///
+/// let sys = Sys::real()
+///     .with_environment(Environment::from_pairs([("HOME", "/home/me")]))
+///     .with_files(Files::none());
+/// let provider = SsoProvider::for_session(
+///     &sys,
+///     "my-sso",
+///     "eu-west-1",
+///     "https://example.awsapps.com/start",
+///     "123456789012",
+///     "Invoker",
+/// );
+/// let error = provider.provide_credentials().unwrap_err();
+/// assert!(error.to_string().contains("aws sso login --sso-session my-sso"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct SsoProvider {
+    config: ProviderConfig,
+    login: Login,
+    role: SsoRole,
+    cache: TokenCache,
+}
+
+const NAME: &str = "SSO";
+
+/// Where a user logs in, and which token is theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    /// The name of the `sso-session` section; none in the older form of the settings.
+    pub(super) session: Option<String>,
+    pub(super) region: String,
+    pub(super) start_url: String,
+}
+
+/// What the token is traded in for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SsoRole {
+    pub(super) account: String,
+    pub(super) name: String,
+}
+
+impl SsoProvider {
+    /// By the token of an `sso-session` of this name, whose `sso_region` and `sso_start_url` these are.
+    pub fn for_session(
+        config: impl Into<ProviderConfig>,
+        session: impl Into<String>,
+        region: impl Into<String>,
+        start_url: impl Into<String>,
+        account: impl Into<String>,
+        role: impl Into<String>,
+    ) -> Self {
+        let login = Login {
+            session: Some(session.into()),
+            region: region.into(),
+            start_url: start_url.into(),
+        };
+        let role = SsoRole {
+            account: account.into(),
+            name: role.into(),
+        };
+        Self::new(config.into(), login, role)
+    }
+
+    /// By the token of a start URL, as in profiles without `sso_session`.
+    pub fn for_start_url(
+        config: impl Into<ProviderConfig>,
+        region: impl Into<String>,
+        start_url: impl Into<String>,
+        account: impl Into<String>,
+        role: impl Into<String>,
+    ) -> Self {
+        let login = Login {
+            session: None,
+            region: region.into(),
+            start_url: start_url.into(),
+        };
+        let role = SsoRole {
+            account: account.into(),
+            name: role.into(),
+        };
+        Self::new(config.into(), login, role)
+    }
+
+    fn new(config: ProviderConfig, login: Login, role: SsoRole) -> Self {
+        Self {
+            config,
+            login,
+            role,
+            cache: TokenCache::default(),
+        }
+    }
+}
+
+impl ProvideCredentials for SsoProvider {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        fetch(&self.config, &self.login, &self.role, &self.cache, NAME)
+    }
+}
+
+/// What a profile's `sso_` settings give. `cache` outlives the call, so that a token whose file cannot be
+/// written is not refreshed each time.
+pub(super) fn fetch(
+    config: &ProviderConfig,
+    login: &Login,
+    role: &SsoRole,
+    cache: &TokenCache,
+    provider: &'static str,
+) -> Result<Credentials, CredentialsError> {
+    let token = cache.token(config, login, provider)?;
+    let services = config
+        .services()
+        .map_err(|error| failed(provider, "cannot ask IAM Identity Center", error))?;
+    let caller = services.in_region(&login.region);
+    sso::get_role_credentials(caller, &role.account, &role.name, token.access_token()).map_err(
+        |error| {
+            let remedy = match &error {
+                crate::Error::Service(fault) if fault.status() == 401 => login.remedy(config),
+                _ => "check sso_account_id, sso_role_name and who is assigned to it".to_owned(),
+            };
+            failed(
+                provider,
+                format!("no credentials from IAM Identity Center; {remedy}"),
+                error,
+            )
+        },
+    )
+}
+
+pub(super) use token::TokenCache as SsoTokenCache;
+
+impl Login {
+    /// The command that mends it.
+    fn remedy(&self, config: &ProviderConfig) -> String {
+        match (&self.session, config.profile()) {
+            (Some(session), _) => format!("run aws sso login --sso-session {session}"),
+            (None, Some(profile)) => format!("run aws sso login --profile {profile}"),
+            (None, None) => "run aws sso login".to_owned(),
+        }
+    }
+}
