@@ -93,7 +93,7 @@ mod response;
 pub use response::AsyncInferenceResponse;
 
 mod session;
-pub use session::{Session, SessionBuilder};
+pub use session::{ServiceEndpoint, Session, SessionBuilder};
 
 pub mod sys;
 
