@@ -1,7 +1,7 @@
 //! A server that is not one of HTTP: it does with each connection what the test says.
 
 use std::{
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -69,6 +69,30 @@ pub fn read_head(stream: &TcpStream) -> io::Result<String> {
             break;
         }
     }
+    Ok(head)
+}
+
+/// Reads one request with its body, answers it with 200 and `body`, and returns its head.
+pub fn answer(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let length = head.lines().find_map(|line| {
+        let line = line.to_ascii_lowercase();
+        line.strip_prefix("content-length: ")?.parse().ok()
+    });
+    // What is not read when the connection closes would reset it.
+    stream.read_exact(&mut vec![0; length.unwrap_or(0)])?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(body)?;
+    stream.flush()?;
     Ok(head)
 }
 
