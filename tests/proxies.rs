@@ -11,7 +11,7 @@ use sagemaker_async_inference::{Error, RetryConfig, Service, Session, TransportE
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{ACCOUNT, caller_identity, keys},
-    raw::{Raw, answer},
+    raw::{Raw, answer, read_only_head},
 };
 
 /// Answers `CONNECT` and then, in the target's stead, the request. It keeps both heads.
@@ -23,7 +23,7 @@ struct Proxy {
 impl Proxy {
     fn start() -> Self {
         Self::serving(|stream, seen| {
-            let connect = read_head(stream)?;
+            let connect = read_only_head(stream)?;
             write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
             seen.lock().unwrap().push(connect);
             let request = answer(stream, &caller_identity().body)?;
@@ -49,15 +49,6 @@ impl Proxy {
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
-}
-
-fn read_head(stream: &mut TcpStream) -> io::Result<String> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
-        head.push(byte[0]);
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
 fn session(environment: &[(&str, &str)], sts: &str) -> Result<Session, Error> {
@@ -168,7 +159,7 @@ fn without_variables_or_with_blank_ones_there_is_no_proxy() {
 fn https_has_a_proxy_of_its_own() {
     let refusing = || {
         Proxy::serving(|stream, seen| {
-            seen.lock().unwrap().push(read_head(stream)?);
+            seen.lock().unwrap().push(read_only_head(stream)?);
             write!(
                 stream,
                 "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"

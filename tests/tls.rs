@@ -3,20 +3,18 @@
 mod support;
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rcgen::KeyPair;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Error, Session, SessionBuilder, TransportErrorKind};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{caller_identity, keys},
     raw::{Raw, answer},
+    tls::{Authority, accept, close},
 };
 
-/// An authority, and a server with a certificate of it.
+/// A server whose certificate an authority of its own vouches for.
 struct Tls {
     root: String,
     server: Raw,
@@ -24,37 +22,15 @@ struct Tls {
 
 impl Tls {
     fn start() -> Self {
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority =
-            CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let leaf = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&key, &authority)
-            .unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![leaf.der().clone()],
-                PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
-            )
-            .unwrap();
-        let config = Arc::new(config);
+        let authority = Authority::new();
+        let names = authority.server(&["localhost", "127.0.0.1"]);
         let server = Raw::start(move |stream| {
-            let connection =
-                ServerConnection::new(config.clone()).map_err(std::io::Error::other)?;
-            let mut stream = StreamOwned::new(connection, stream);
+            let mut stream = accept(&names, stream)?;
             answer(&mut stream, &caller_identity().body)?;
-            stream.conn.send_close_notify();
-            stream.conn.complete_io(&mut stream.sock).map(drop)
+            close(stream)
         });
         Self {
-            root: authority.pem(),
+            root: authority.root(),
             server,
         }
     }

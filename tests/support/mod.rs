@@ -6,6 +6,7 @@
 pub mod client;
 pub mod raw;
 pub mod s3;
+pub mod tls;
 pub mod verifier;
 pub mod wait;
 
