@@ -94,7 +94,7 @@ mod response;
 pub use response::AsyncInferenceResponse;
 
 mod session;
-pub use session::{Session, SessionBuilder};
+pub use session::{ServiceEndpoint, Session, SessionBuilder};
 
 pub mod sys;
 

@@ -1,23 +1,20 @@
 //! What all predictors share: region, credentials, connections, retries.
 
+mod builder;
+mod service_endpoint;
+pub(crate) mod settings;
+
+pub use builder::SessionBuilder;
+pub use service_endpoint::ServiceEndpoint;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use http::HeaderValue;
-
-use crate::aws::endpoints::{EndpointSettings, Endpoints, check_region};
-use crate::aws::retry::{RetryConfig, RetryQuota};
-use crate::aws::transport::{Timeouts, Transport};
+use crate::aws::endpoints::Endpoints;
 use crate::aws::{Caller, Client, Service, sts};
-use crate::credentials::{
-    AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig, imds,
-};
-use crate::error::{ConfigError, Result};
-use crate::invalid_input::InvalidInput;
-use crate::profile::Settings;
-use crate::sys::{Environment, Sys};
+use crate::error::Result;
+use crate::sys::Sys;
 
 /// Region, credentials, connections and retries, shared by everything that is made from it.
 ///
@@ -72,11 +69,16 @@ impl Session {
     /// | | environment | profile |
     /// |---|---|---|
     /// | region | `AWS_REGION`, `AWS_DEFAULT_REGION` | `region` |
-    /// | credentials, see [`DefaultChain`] | `AWS_ACCESS_KEY_ID` and its fellows | `aws_access_key_id` and its fellows |
-    /// | endpoints | `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` | `endpoint_url` in the `services` section, `endpoint_url` |
+    /// | credentials, see [`DefaultChain`](crate::DefaultChain) | `AWS_ACCESS_KEY_ID` and its fellows | `aws_access_key_id` and its fellows |
+    /// | endpoints, see [`ServiceEndpoint`] | `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` | `endpoint_url` in the `services` section, `endpoint_url` |
     /// | no configured endpoints | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
-    /// | retries | `AWS_MAX_ATTEMPTS` | `max_attempts` |
+    /// | FIPS endpoints | `AWS_USE_FIPS_ENDPOINT` | `use_fips_endpoint` |
+    /// | dual-stack endpoints | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
+    /// | attempts | `AWS_MAX_ATTEMPTS` | `max_attempts` |
+    /// | retry mode, see [`RetryConfig`](crate::RetryConfig) | `AWS_RETRY_MODE` | `retry_mode` |
+    /// | roots of TLS | `AWS_CA_BUNDLE` | `ca_bundle` |
     /// | app name | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
+    /// | proxy, see [`SessionBuilder::agent`] | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | |
     ///
     /// Fails with [`Error::Config`](crate::Error::Config) where a region is missing, a value is
     /// malformed, a profile that was asked for by name does not exist, or one of the files is
@@ -142,6 +144,28 @@ impl Session {
             .or_else(|| self.derived_account(bucket))
     }
 
+    /// Where requests to a service go, and what they are signed for. For S3 see also
+    /// [`bucket_endpoint`](Self::bucket_endpoint).
+    ///
+    /// Fails with [`Error::Config`](crate::Error::Config) where FIPS or dual-stack are asked for
+    /// and cannot be had, see [`ServiceEndpoint`]. Sends nothing.
+    pub fn service_endpoint(&self, service: Service) -> Result<ServiceEndpoint> {
+        let url = self.endpoints().url(service, self.region())?;
+        Ok(ServiceEndpoint::new(url, service, self.region()))
+    }
+
+    /// Where requests about a bucket and its objects go, in the region that the bucket is known to
+    /// be in: the session's, until an answer of S3's told of another one.
+    ///
+    /// Fails as [`service_endpoint`](Self::service_endpoint) does, and with
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) for ARNs, directory buckets and Outposts,
+    /// which are not supported. Other names are not checked. Sends nothing.
+    pub fn bucket_endpoint(&self, bucket: &str) -> Result<ServiceEndpoint> {
+        let region = self.bucket_region(bucket);
+        let url = self.endpoints().bucket_url(&region, bucket)?;
+        Ok(ServiceEndpoint::new(url, Service::S3, &region))
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.inner.client
     }
@@ -192,351 +216,4 @@ impl fmt::Debug for Session {
             .field("default_bucket", &self.inner.default_bucket)
             .finish_non_exhaustive()
     }
-}
-
-/// Sets the parts of a [`Session`].
-///
-/// ```
-/// use std::time::Duration;
-/// use sagemaker_async_inference::{Credentials, RetryConfig, Service, Session, Timeouts};
-///
-/// let session = Session::builder()
-///     .region("eu-west-1")
-///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "example"))
-///     .endpoint_url_for(Service::S3, "http://127.0.0.1:9000")
-///     .default_bucket("my-bucket")
-///     .default_bucket_prefix("team-a")
-///     .retry(RetryConfig::default().with_max_attempts(5)?)
-///     .timeouts(Timeouts::default().with_connect(Duration::from_secs(2)))
-///     .app_name("nightly-batch")
-///     .build()?;
-/// assert_eq!(session.default_bucket()?, "my-bucket");
-/// # Ok::<(), sagemaker_async_inference::Error>(())
-/// ```
-#[derive(Default)]
-#[must_use]
-pub struct SessionBuilder {
-    region: Option<String>,
-    credentials: Option<Arc<dyn ProvideCredentials>>,
-    endpoints: EndpointSettings,
-    agent: Option<ureq::Agent>,
-    profile: Option<String>,
-    default_bucket: Option<String>,
-    default_bucket_prefix: Option<String>,
-    expected_bucket_owner: Option<String>,
-    retry: Option<RetryConfig>,
-    timeouts: Timeouts,
-    app_name: Option<String>,
-    mfa: Option<Arc<AskMfa>>,
-    sys: Sys,
-}
-
-impl SessionBuilder {
-    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's `region`, then
-    /// the region of the EC2 instance that this runs on.
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
-        self
-    }
-
-    /// The profile in the shared config and credentials files. Default: `AWS_PROFILE`, then
-    /// `AWS_DEFAULT_PROFILE`, then `default`.
-    ///
-    /// Its credentials go before those of the environment; its other settings do not.
-    /// [`build`](Self::build) fails where the profile does not exist.
-    pub fn profile(mut self, name: impl Into<String>) -> Self {
-        self.profile = Some(name.into());
-        self
-    }
-
-    /// Where credentials come from; [`Credentials`](crate::Credentials) themselves will do.
-    /// Default: [`DefaultChain`] behind [`CachedCredentials`], so that
-    /// environment and files are not read at each request.
-    pub fn credentials(mut self, credentials: impl ProvideCredentials) -> Self {
-        self.credentials = Some(Arc::new(credentials));
-        self
-    }
-
-    /// Who knows the code of the moment of an MFA device, for profiles whose role asks for one; as
-    /// [`ProviderConfig::with_mfa`]. Default: nobody, and such a profile is an error when its
-    /// credentials are needed.
-    pub fn mfa(
-        mut self,
-        ask: impl Fn(&str) -> std::result::Result<String, Box<dyn std::error::Error + Send + Sync>>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Self {
-        self.mfa = Some(Arc::new(ask));
-        self
-    }
-
-    /// One endpoint URL for all services, such as a local endpoint's. Default:
-    /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
-    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
-        self.endpoints.of_all = Some(url.into());
-        self
-    }
-
-    /// The endpoint URL of one service; goes before the one for all. Default:
-    /// `AWS_ENDPOINT_URL_<SERVICE>`, where `<SERVICE>` is `S3`, `SAGEMAKER_RUNTIME`, `SAGEMAKER`,
-    /// `STS`, `SSO`, `SSO_OIDC`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless
-    /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
-    /// section that the profile names.
-    pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
-        self.endpoints.of_service.insert(service, url.into());
-        self
-    }
-
-    /// Whether only hosts with cryptography after FIPS 140 are spoken to. Cannot be combined with a
-    /// custom endpoint. Default: `AWS_USE_FIPS_ENDPOINT`, then the profile's `use_fips_endpoint`,
-    /// then false.
-    pub fn use_fips(mut self, yes: bool) -> Self {
-        self.endpoints.fips = Some(yes);
-        self
-    }
-
-    /// Whether hosts are spoken to that have IPv6 addresses beside IPv4 ones. Cannot be combined
-    /// with a custom endpoint. Default: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile's
-    /// `use_dualstack_endpoint`, then false.
-    pub fn use_dual_stack(mut self, yes: bool) -> Self {
-        self.endpoints.dual_stack = Some(yes);
-        self
-    }
-
-    /// Whether buckets are named in the path of S3's URLs and never in the host. True is what an S3
-    /// server at a name of its own needs, such as `http://minio:9000`, unless its DNS has names for
-    /// buckets. Default: in the path at an IP address and at `localhost`, and where the bucket's
-    /// name does not fit into a host's; in the host everywhere else. False takes `localhost` for a
-    /// name like any other.
-    pub fn force_path_style(mut self, yes: bool) -> Self {
-        self.endpoints.force_path_style = Some(yes);
-        self
-    }
-
-    /// The HTTP agent, with a proxy, TLS roots, connector or pool of its own. What the protocol
-    /// needs is set on every request and need not be set on the agent: statuses are not errors,
-    /// redirects are not followed, timeouts. The agent's `max_idle_age` should be above the poll
-    /// delay (ureq's default is not, for a delay of 15 s). Leave ureq's cargo features `gzip` and
-    /// `brotli` off: with them ureq decodes objects that are stored with a `Content-Encoding`.
-    ///
-    /// Default: an agent with 32 idle connections a host for 90 s and remembered addresses; a
-    /// proxy from the environment (`HTTPS_PROXY`, `NO_PROXY`); the roots of `WebPKI`.
-    pub fn agent(mut self, agent: ureq::Agent) -> Self {
-        self.agent = Some(agent);
-        self
-    }
-
-    /// The bucket that inputs are uploaded to. Default: `sagemaker-{region}-{account}`.
-    pub fn default_bucket(mut self, bucket: impl Into<String>) -> Self {
-        self.default_bucket = Some(bucket.into());
-        self
-    }
-
-    /// A prefix for the keys of uploads. Default: none.
-    pub fn default_bucket_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.default_bucket_prefix = Some(prefix.into());
-        self
-    }
-
-    /// The account (12 digits) that must own every bucket that is read or written; S3 answers 403
-    /// otherwise (`x-amz-expected-bucket-owner`). Default: none, but for the derived default bucket
-    /// the caller's own account.
-    pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
-        self.expected_bucket_owner = Some(account.into());
-        self
-    }
-
-    /// How often requests are tried. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS`
-    /// or the profile's `max_attempts`.
-    pub fn retry(mut self, retry: RetryConfig) -> Self {
-        self.retry = Some(retry);
-        self
-    }
-
-    /// How long each phase of a request may take. Default: [`Timeouts::default`].
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// A name in the user agent, at most 50 letters, digits and `!$%&*+-.^_|~`. Default:
-    /// `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
-    pub fn app_name(mut self, name: impl Into<String>) -> Self {
-        self.app_name = Some(name.into());
-        self
-    }
-
-    /// Clock, environment and files, for tests. Default: [`Sys::real`].
-    pub fn sys(mut self, sys: Sys) -> Self {
-        self.sys = sys;
-        self
-    }
-
-    /// Checks everything and makes the session. Asks nobody but, where nothing else gives a region, the
-    /// metadata service of the EC2 instance that this may run on; elsewhere that takes a second.
-    pub fn build(self) -> Result<Session> {
-        let environment = self.sys.environment().clone();
-        let profile = Settings::new(&self.sys, self.profile.as_deref());
-        if self.profile.is_some() {
-            profile.check()?;
-        }
-        let region = region(self.region, &environment, &profile)?;
-        let endpoints = Endpoints::new(self.endpoints, &profile)?;
-        if let Some(bucket) = &self.default_bucket {
-            crate::uri::S3Uri::new(bucket.clone(), "")?;
-        }
-        if let Some(owner) = &self.expected_bucket_owner {
-            check_account(owner)?;
-        }
-        let app_name = match self
-            .app_name
-            .or_else(|| environment.get_non_blank("AWS_SDK_UA_APP_ID"))
-        {
-            Some(name) => Some(name),
-            None => profile.get("sdk_ua_app_id")?.map(str::to_owned),
-        };
-        let retry = match self.retry {
-            Some(retry) => retry,
-            None => retry(&environment, &profile)?,
-        };
-        let transport = Transport::new(self.agent, self.timeouts);
-        let user_agent = user_agent(app_name.as_deref())?;
-        let credentials = match self.credentials {
-            Some(credentials) => credentials,
-            None => {
-                let mut config = ProviderConfig::new(&self.sys)
-                    .with_region(&region)
-                    .with_mfa_of(self.mfa)
-                    .of_session(OfSession {
-                        transport: transport.clone(),
-                        endpoints: endpoints.clone(),
-                        retry,
-                        user_agent: user_agent.clone(),
-                    });
-                if let Some(name) = &self.profile {
-                    config = config.with_profile(name);
-                }
-                Arc::new(CachedCredentials::new(&self.sys, DefaultChain::new(config)))
-            }
-        };
-        let client = Client {
-            transport,
-            credentials,
-            retry,
-            quota: RetryQuota::new(),
-            sys: self.sys,
-            user_agent,
-            clock_offset: AtomicI64::new(0),
-        };
-        Ok(Session {
-            inner: Arc::new(Inner {
-                region,
-                client,
-                endpoints,
-                default_bucket: self.default_bucket,
-                default_bucket_prefix: self
-                    .default_bucket_prefix
-                    .map(|prefix| prefix.trim_matches('/').to_owned())
-                    .filter(|prefix| !prefix.is_empty()),
-                expected_bucket_owner: self.expected_bucket_owner,
-                derived: DerivedBucket::default(),
-                bucket_regions: Mutex::new(HashMap::new()),
-            }),
-        })
-    }
-}
-
-impl fmt::Debug for SessionBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionBuilder")
-            .field("region", &self.region)
-            .field("profile", &self.profile)
-            .field("endpoints", &self.endpoints)
-            .field("default_bucket", &self.default_bucket)
-            .finish_non_exhaustive()
-    }
-}
-
-pub(crate) fn region(
-    given: Option<String>,
-    environment: &Environment,
-    profile: &Settings<'_>,
-) -> Result<String> {
-    let outside_profile = given
-        .or_else(|| environment.get_non_blank("AWS_REGION"))
-        .or_else(|| environment.get_non_blank("AWS_DEFAULT_REGION"));
-    let region = match outside_profile {
-        Some(region) => region,
-        None => match profile.get("region")? {
-            Some(region) => region.to_owned(),
-            None => imds::region(profile.sys(), profile)?.ok_or_else(|| {
-                ConfigError::new(
-                    "region",
-                    "is not set",
-                    "set AWS_REGION, region in the profile, or Session::builder().region(..)",
-                )
-            })?,
-        },
-    };
-    check_region(&region)?;
-    Ok(region)
-}
-
-pub(crate) fn retry(environment: &Environment, profile: &Settings<'_>) -> Result<RetryConfig> {
-    const VARIABLE: &str = "AWS_MAX_ATTEMPTS";
-    const KEY: &str = "max_attempts";
-    let (setting, text) = match environment.get_non_blank(VARIABLE) {
-        Some(text) => (VARIABLE.to_owned(), text),
-        None => match profile.get(KEY)? {
-            Some(text) => (profile.describe(KEY), text.to_owned()),
-            None => return Ok(RetryConfig::default()),
-        },
-    };
-    match text.parse() {
-        Ok(attempts) => RetryConfig::default().with_max_attempts(attempts),
-        Err(_) => Err(ConfigError::new(
-            setting,
-            format!("{text:?} is not a number"),
-            "set it to 1 or more, or remove it",
-        )
-        .into()),
-    }
-}
-
-fn check_account(account: &str) -> Result<()> {
-    if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(InvalidInput::new(
-        "expected bucket owner",
-        account,
-        "an account's number of 12 digits",
-        "leave out hyphens and keep leading zeros",
-    )
-    .into())
-}
-
-pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
-    let mut text = concat!(
-        "sagemaker-async-inference/",
-        env!("CARGO_PKG_VERSION"),
-        " ua/2.1 lang/rust"
-    )
-    .to_owned();
-    if let Some(name) = app_name {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!$%&*+-.^_|~".contains(&b);
-        if !(1..=50).contains(&name.len()) || !name.bytes().all(allowed) {
-            return Err(InvalidInput::new(
-                "app name",
-                name,
-                "1 to 50 letters, digits and !$%&*+-.^_|~",
-                "shorten it and leave out spaces",
-            )
-            .into());
-        }
-        text.push_str(" app/");
-        text.push_str(name);
-    }
-    crate::aws::s3::header_value("user agent", &text)
 }

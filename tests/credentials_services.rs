@@ -5,8 +5,8 @@ mod support;
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};

@@ -1,11 +1,13 @@
 //! What a session takes from a profile, and what goes before it.
 
-use std::io::{Read, Write};
+mod support;
+
 use std::net::TcpListener;
 use std::thread;
 
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Error, RetryConfig, Service, Session, SessionBuilder};
+use support::{client::caller_identity, raw::answer};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -177,6 +179,40 @@ fn environment_and_builder_go_before_the_profile() {
 }
 
 #[test]
+fn the_modes_of_retrying_are_known_and_others_refused() {
+    for mode in ["standard", "adaptive", "legacy", "Standard", " "] {
+        let variables = [("AWS_RETRY_MODE", mode)];
+        let session = builder(&variables, "[default]\nretry_mode = standard\n");
+        assert!(session.region("x").build().is_ok(), "{mode}");
+    }
+    let in_environment = builder(&[("AWS_RETRY_MODE", "often")], "").region("x");
+    assert_eq!(
+        config_error(in_environment),
+        "AWS_RETRY_MODE: \"often\" is not a retry mode; set it to standard, adaptive or legacy, or \
+         remove it"
+    );
+    let often = "[default]\nretry_mode = often\n";
+    let error = config_error(builder(&[], often).region("x"));
+    assert!(
+        error.starts_with("retry_mode of profile \"default\": "),
+        "{error}"
+    );
+    let given = builder(&[], often).region("x").retry(RetryConfig::off());
+    assert!(given.build().is_ok());
+    let first = builder(&[("AWS_RETRY_MODE", "standard")], often);
+    assert!(first.region("x").build().is_ok());
+}
+
+#[test]
+fn a_number_of_attempts_beyond_the_limits_is_refused() {
+    for attempts in ["0", "101", "-1", "3.5", "99999999999"] {
+        let variables = [("AWS_MAX_ATTEMPTS", attempts)];
+        let error = builder(&variables, "").region("x").build().unwrap_err();
+        assert!(error.to_string().contains(attempts), "{error}");
+    }
+}
+
+#[test]
 fn a_profile_that_was_asked_for_must_be_there() {
     let config = "[profile here]\nregion = eu-west-1\n";
     let error = config_error(builder(&[], config).profile("gone").region("x"));
@@ -205,8 +241,6 @@ fn files_are_not_read_when_nothing_is_looked_for_in_them() {
 /// The head of the request that asks for the caller's account, sent by a session that knows only
 /// the profile's settings.
 fn head_of_a_request(environment: Variables, profile: Option<&str>) -> String {
-    const BODY: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult>\
-        <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = format!(
         "[default]\nservices = local\nregion = eu-west-1\nsdk_ua_app_id = nightly\nmax_attempts = 1\n\
@@ -216,29 +250,7 @@ fn head_of_a_request(environment: Variables, profile: Option<&str>) -> String {
     );
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
-        // What is not read when the connection closes would reset it.
-        let length = head.lines().find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length: ")?
-                .parse()
-                .ok()
-        });
-        stream
-            .read_exact(&mut vec![0; length.unwrap_or(0)])
-            .unwrap();
-        let length = BODY.len();
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{BODY}"
-        )
-        .unwrap();
-        head
+        answer(&mut stream, &caller_identity().body).unwrap()
     });
     let mut builder = builder(environment, &config);
     if let Some(name) = profile {

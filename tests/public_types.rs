@@ -36,6 +36,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::RetryConfig>();
     goes_between_threads::<crate_::S3Uri>();
     goes_between_threads::<crate_::Service>();
+    goes_between_threads::<crate_::ServiceEndpoint>();
     goes_between_threads::<crate_::ServiceError>();
     goes_between_threads::<crate_::Session>();
     goes_between_threads::<crate_::SessionBuilder>();

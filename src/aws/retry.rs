@@ -4,13 +4,23 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::error::ConfigError;
 use crate::invalid_input::InvalidInput;
+use crate::profile::Settings;
 
 /// How often and how patiently a request is tried again.
 ///
 /// The defaults are those of the AWS SDKs' standard mode: 3 attempts in all, and before the n-th
 /// retry a random pause between zero and `2^(n-1)` s, at most 20 s. A service's own `Retry-After`
-/// goes first.
+/// goes first. What is retried at all does not depend on it.
+///
+/// Without a `RetryConfig` of its own, a session takes from the environment, then from the profile:
+/// - `AWS_MAX_ATTEMPTS`, `max_attempts`: attempts in all, 1 to 100;
+/// - `AWS_RETRY_MODE`, `retry_mode`: `standard`, `adaptive` or `legacy`, which all mean the standard
+///   mode here. `adaptive` is that mode with a limit on the client's rate after throttling, which
+///   the SDKs call experimental; a session that is throttled slows down by its backoff and the
+///   bucket of tokens that its requests share. `legacy` is what an SDK did before it had the standard mode,
+///   and this crate had none. Any other value is an error.
 ///
 /// ```
 /// use sagemaker_async_inference::RetryConfig;
@@ -54,6 +64,23 @@ impl RetryConfig {
         Ok(self)
     }
 
+    /// What environment and profile say.
+    pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, crate::Error> {
+        check_mode(settings)?;
+        let Some(found) = settings.find("AWS_MAX_ATTEMPTS", "max_attempts")? else {
+            return Ok(Self::default());
+        };
+        match found.value.parse() {
+            Ok(attempts) => Self::default().with_max_attempts(attempts),
+            Err(_) => Err(ConfigError::new(
+                found.name,
+                format!("{:?} is not a number", found.value),
+                "set it to 1 or more, or remove it",
+            )
+            .into()),
+        }
+    }
+
     /// The longest pause between two attempts. Default: 20 s.
     pub fn with_max_backoff(mut self, cap: Duration) -> Self {
         self.cap = cap;
@@ -83,6 +110,21 @@ impl Default for RetryConfig {
             base: Duration::from_secs(1),
             cap: Duration::from_secs(20),
         }
+    }
+}
+
+/// The modes of the SDKs are known, and are all one here.
+fn check_mode(settings: &Settings<'_>) -> Result<(), ConfigError> {
+    let Some(found) = settings.find("AWS_RETRY_MODE", "retry_mode")? else {
+        return Ok(());
+    };
+    match found.value.to_ascii_lowercase().as_str() {
+        "standard" | "adaptive" | "legacy" => Ok(()),
+        _ => Err(ConfigError::new(
+            found.name,
+            format!("{:?} is not a retry mode", found.value),
+            "set it to standard, adaptive or legacy, or remove it",
+        )),
     }
 }
 

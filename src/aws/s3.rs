@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::endpoints::signing_region;
+use super::endpoints::{is_host_label, signing_region};
 use super::fault::Fault;
 use super::send::Failed;
 use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Service};
@@ -191,15 +191,8 @@ fn other_region(fault: &Fault, tried: &str) -> Option<String> {
     fault
         .bucket_region
         .clone()
-        .filter(|region| about_region && region != tried && is_region(region))
-}
-
-/// What comes from outside goes into a host's name only if it looks like a region.
-fn is_region(region: &str) -> bool {
-    (1..=32).contains(&region.len())
-        && region
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        // What comes from outside goes into a host's name only if it fits there.
+        .filter(|region| about_region && region != tried && is_host_label(region))
 }
 
 fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Answer, Failed> {

@@ -1,19 +1,25 @@
-//! One HTTP exchange. The only file that names `ureq` (but for the session builder, where a user
+//! One HTTP exchange. The only room that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
 
-use std::collections::HashMap;
+mod network;
+mod no_proxy;
+mod proxies;
+mod resolver;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, Uri};
-use ureq::config::{Config, ConfigBuilder};
+use http::{HeaderMap, Method, Request, Response};
+use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Timeout};
+
+pub(crate) use network::{CaBundle, Network};
+use proxies::ByScheme;
+use resolver::{CachingResolver, Unresolved};
 
 use crate::error::TransportErrorKind;
 use crate::sys::Clock;
@@ -148,6 +154,8 @@ macro_rules! with_timeouts {
 #[derive(Clone)]
 pub(crate) struct Transport {
     agent: Agent,
+    /// Agents that go through a proxy, where the environment has one.
+    via_proxy: ByScheme<Agent>,
     /// Whether the agent is the user's, with settings of its own.
     foreign: bool,
     timeouts: Timeouts,
@@ -162,22 +170,32 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// With the user's agent, whose proxy, TLS, pool and resolver stay as they are, or with one of
-    /// our own.
-    pub(crate) fn new(agent: Option<Agent>, timeouts: Timeouts) -> Self {
-        match agent {
-            Some(agent) => Self {
-                agent,
-                foreign: true,
-                timeouts,
-            },
-            None => Self::with_own_agent(
-                Agent::config_builder()
-                    .max_idle_age(MAX_IDLE_AGE)
-                    .max_idle_connections(100)
-                    .max_idle_connections_per_host(32),
-                timeouts,
-            ),
+    /// With agents of our own.
+    pub(crate) fn new(network: &Network, timeouts: Timeouts) -> Self {
+        let agent = |proxy| {
+            let builder = Agent::config_builder()
+                .proxy(proxy)
+                .tls_config(network.tls())
+                .max_idle_age(MAX_IDLE_AGE)
+                .max_idle_connections(100)
+                .max_idle_connections_per_host(32);
+            own_agent(builder, &timeouts)
+        };
+        Self {
+            agent: agent(None),
+            via_proxy: network.proxies.map(|proxy| agent(Some(proxy.clone()))),
+            foreign: false,
+            timeouts,
+        }
+    }
+
+    /// With the user's agent, whose proxy, TLS, pool and resolver stay as they are.
+    pub(crate) fn with_agent(agent: Agent, timeouts: Timeouts) -> Self {
+        Self {
+            agent,
+            via_proxy: ByScheme::none(),
+            foreign: true,
+            timeouts,
         }
     }
 
@@ -185,16 +203,9 @@ impl Transport {
     /// another machine, or learn this one's credentials.
     pub(crate) fn without_proxy(timeouts: Timeouts) -> Self {
         let builder = Agent::config_builder().proxy(None).max_idle_connections(0);
-        Self::with_own_agent(builder, timeouts)
-    }
-
-    fn with_own_agent(builder: ConfigBuilder<AgentScope>, timeouts: Timeouts) -> Self {
         Self {
-            agent: Agent::with_parts(
-                with_timeouts!(with_protocol!(builder), &timeouts, None).build(),
-                DefaultConnector::default(),
-                CachingResolver::default(),
-            ),
+            agent: own_agent(builder, &timeouts),
+            via_proxy: ByScheme::none(),
             foreign: false,
             timeouts,
         }
@@ -249,17 +260,26 @@ impl Transport {
         let left = bounds
             .deadline
             .map(|deadline| deadline.saturating_sub(bounds.clock.monotonic()));
+        let agent = self.via_proxy.of(request.uri()).unwrap_or(&self.agent);
         let request = if self.foreign {
-            let builder = with_protocol!(self.agent.configure_request(request));
+            let builder = with_protocol!(agent.configure_request(request));
             with_timeouts!(builder, &self.timeouts, left).build()
         } else if left.is_some() {
-            let builder = self.agent.configure_request(request);
+            let builder = agent.configure_request(request);
             with_timeouts!(builder, &self.timeouts, left).build()
         } else {
             request
         };
-        self.agent.run(request).map_err(Broken::from)
+        agent.run(request).map_err(Broken::from)
     }
+}
+
+fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
+    Agent::with_parts(
+        with_timeouts!(with_protocol!(builder), timeouts, None).build(),
+        DefaultConnector::default(),
+        CachingResolver::default(),
+    )
 }
 
 /// Reads to the end, so that the connection can be used again.
@@ -338,59 +358,5 @@ fn classify_io(error: &io::Error) -> (TransportErrorKind, bool) {
             (Kind::Tls, certificate)
         }
         _ => (Kind::Broken, false),
-    }
-}
-
-/// The system's failure to resolve a name, which would else look like any other I/O error.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Unresolved(io::Error);
-
-/// Remembers addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
-/// resolve the name for every request, even on a pooled connection.
-#[derive(Default)]
-struct CachingResolver {
-    resolver: DefaultResolver,
-    known: Mutex<HashMap<String, (Duration, ResolvedSocketAddrs)>>,
-}
-
-const ADDRESS_LIFETIME: Duration = Duration::from_mins(1);
-const MAX_KNOWN_HOSTS: usize = 1000;
-
-impl fmt::Debug for CachingResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachingResolver").finish_non_exhaustive()
-    }
-}
-
-impl Resolver for CachingResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // Addresses age in the machine's time, whatever clock the session uses.
-        let now = crate::sys::SystemClock.monotonic();
-        let host = uri.authority().map_or("", |authority| authority.as_str());
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((expires, addresses)) = known().get(host)
-            && *expires > now
-        {
-            return Ok(addresses.clone());
-        }
-        let addresses =
-            self.resolver
-                .resolve(uri, config, timeout)
-                .map_err(|error| match error {
-                    ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
-                    error => error,
-                })?;
-        let mut known = known();
-        if known.len() >= MAX_KNOWN_HOSTS {
-            known.clear();
-        }
-        known.insert(host.to_owned(), (now + ADDRESS_LIFETIME, addresses.clone()));
-        Ok(addresses)
     }
 }

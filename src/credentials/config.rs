@@ -8,11 +8,11 @@ use http::HeaderValue;
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::aws::endpoints::Endpoints;
 use crate::aws::retry::{RetryConfig, RetryQuota};
-use crate::aws::transport::{Timeouts, Transport};
+use crate::aws::transport::{Network, Timeouts, Transport};
 use crate::aws::{Caller, Client};
 use crate::error::ConfigError;
 use crate::profile::Settings;
-use crate::session;
+use crate::session::settings;
 use crate::sys::Sys;
 
 /// What sources of credentials need beside their own settings: clock, environment, files and commands;
@@ -53,6 +53,7 @@ pub(crate) type AskMfa =
     dyn Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync;
 
 /// What a session has made already.
+#[derive(Clone)]
 pub(crate) struct OfSession {
     pub(crate) transport: Transport,
     pub(crate) endpoints: Endpoints,
@@ -127,11 +128,7 @@ impl ProviderConfig {
     }
 
     pub(super) fn region(&self) -> crate::Result<String> {
-        session::region(
-            self.region.clone(),
-            self.sys.environment(),
-            &self.settings(),
-        )
+        settings::region(self.region.clone(), &self.settings())
     }
 
     /// The code of an MFA device, from the user.
@@ -146,22 +143,11 @@ impl ProviderConfig {
         }
     }
 
-    /// What asks AWS's services.
+    /// What asks AWS's services: as the session does, or as one would that was made here.
     pub(super) fn services(&self) -> crate::Result<Services> {
-        let settings = self.settings();
-        let environment = self.sys.environment();
-        let own;
         let shared = match &self.session {
-            Some(shared) => shared,
-            None => {
-                own = Arc::new(OfSession {
-                    transport: Transport::new(self.agent.clone(), Timeouts::default()),
-                    endpoints: Endpoints::from_settings(&settings)?,
-                    retry: session::retry(environment, &settings)?,
-                    user_agent: session::user_agent(None)?,
-                });
-                &own
-            }
+            Some(shared) => Arc::clone(shared),
+            None => Arc::new(self.without_session()?),
         };
         Ok(Services {
             client: Client {
@@ -174,6 +160,20 @@ impl ProviderConfig {
                 clock_offset: AtomicI64::new(0),
             },
             endpoints: shared.endpoints.clone(),
+        })
+    }
+
+    fn without_session(&self) -> crate::Result<OfSession> {
+        let settings = self.settings();
+        let timeouts = Timeouts::default();
+        Ok(OfSession {
+            transport: match &self.agent {
+                Some(agent) => Transport::with_agent(agent.clone(), timeouts),
+                None => Transport::new(&Network::from_settings(None, &settings)?, timeouts),
+            },
+            endpoints: Endpoints::from_settings(&settings)?,
+            retry: RetryConfig::from_settings(&settings)?,
+            user_agent: settings::user_agent(settings::app_name(None, &settings)?.as_deref())?,
         })
     }
 }

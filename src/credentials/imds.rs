@@ -79,7 +79,7 @@ impl ProvideCredentials for InstanceMetadataProvider {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         let sys = self.config.sys();
         let settings = self.config.settings();
-        let imds = Imds::new(sys, &settings).map_err(|error| misconfigured(NAME, &error))?;
+        let imds = Imds::new(&settings).map_err(|error| misconfigured(NAME, &error))?;
         let Some(imds) = imds else {
             return Err(not_configured(format!("{DISABLED} is true")));
         };
@@ -130,8 +130,8 @@ fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> 
 
 /// The region of the instance that this runs on. `None` where there is no metadata service or it does
 /// not tell.
-pub(crate) fn region(sys: &Sys, settings: &Settings<'_>) -> Result<Option<String>, ConfigError> {
-    let Some(imds) = Imds::new(sys, settings)? else {
+pub(crate) fn region(settings: &Settings<'_>) -> Result<Option<String>, ConfigError> {
+    let Some(imds) = Imds::new(settings)? else {
         return Ok(None);
     };
     let reply = imds.open().and_then(|session| session.get(REGION));
@@ -159,7 +159,8 @@ struct Imds<'a> {
 
 impl<'a> Imds<'a> {
     /// `None` where it is switched off.
-    fn new(sys: &'a Sys, settings: &Settings<'_>) -> Result<Option<Self>, ConfigError> {
+    fn new(settings: &'a Settings<'_>) -> Result<Option<Self>, ConfigError> {
+        let sys = settings.sys();
         let is_true = |text: &str| text.eq_ignore_ascii_case("true");
         if sys
             .environment()

@@ -2,7 +2,7 @@ use std::cell::OnceCell;
 
 use super::{Choice, ProfileFiles, Section};
 use crate::error::ConfigError;
-use crate::sys::{Environment, Sys};
+use crate::sys::Sys;
 
 /// The settings of the chosen profile, for a session that is being built. The files are read at
 /// the first look, once.
@@ -42,7 +42,7 @@ impl<'a> Settings<'a> {
     /// A setting that the environment gives, under the name `variable`, or else the profile, under
     /// the name `key`.
     pub(crate) fn find(&self, variable: &str, key: &str) -> Result<Option<Found>, ConfigError> {
-        if let Some(value) = self.environment().get_non_blank(variable) {
+        if let Some(value) = self.sys.environment().get_non_blank(variable) {
             let name = variable.to_owned();
             return Ok(Some(Found { name, value }));
         }
@@ -66,10 +66,6 @@ impl<'a> Settings<'a> {
                 "set it to one of them, or remove it",
             )),
         }
-    }
-
-    pub(crate) fn environment(&self) -> &Environment {
-        self.sys.environment()
     }
 
     pub(crate) fn sys(&self) -> &Sys {

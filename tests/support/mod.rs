@@ -7,6 +7,7 @@ pub mod anywhere;
 pub mod client;
 pub mod raw;
 pub mod s3;
+pub mod tls;
 pub mod verifier;
 pub mod wait;
 

@@ -1,7 +1,7 @@
 //! A server that is not one of HTTP: it does with each connection what the test says.
 
 use std::{
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -69,6 +69,41 @@ pub fn read_head(stream: &TcpStream) -> io::Result<String> {
             break;
         }
     }
+    Ok(head)
+}
+
+/// As [`read_head`], and not a byte more than the head is taken from the stream.
+pub fn read_only_head(stream: &mut impl Read) -> io::Result<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
+        head.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Reads one request with its body, which would else reset the connection when it closes, and
+/// returns its head.
+pub fn read_request(stream: &mut impl Read) -> io::Result<String> {
+    let head = read_only_head(stream)?;
+    let length = head.lines().find_map(|line| {
+        let line = line.to_ascii_lowercase();
+        line.strip_prefix("content-length: ")?.parse().ok()
+    });
+    stream.read_exact(&mut vec![0; length.unwrap_or(0)])?;
+    Ok(head)
+}
+
+/// Reads one request, answers it with 200 and `body`, and returns its head.
+pub fn answer(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<String> {
+    let head = read_request(stream)?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(body)?;
+    stream.flush()?;
     Ok(head)
 }
 

@@ -23,7 +23,7 @@ use std::fmt;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-pub(crate) use partition::{check_region, signing_region};
+pub(crate) use partition::{check_region, is_host_label, signing_region};
 pub(crate) use settings::EndpointSettings;
 
 use super::Service;

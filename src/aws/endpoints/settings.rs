@@ -76,7 +76,7 @@ impl EndpointSettings {
     /// `services` section, its `endpoint_url` ("Service-specific endpoints" in the AWS SDKs and
     /// Tools Reference Guide).
     fn add_urls(&mut self, settings: &Settings<'_>) -> Result<(), ConfigError> {
-        let environment = settings.environment();
+        let environment = settings.sys().environment();
         self.of_all = environment.get_non_blank("AWS_ENDPOINT_URL");
         let all_from_environment = self.of_all.is_some();
         for service in Service::ALL {

@@ -1,0 +1,327 @@
+//! The parts of a session, set one by one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
+
+use super::{DerivedBucket, Inner, Session, settings};
+use crate::aws::endpoints::{EndpointSettings, Endpoints};
+use crate::aws::retry::{RetryConfig, RetryQuota};
+use crate::aws::transport::{CaBundle, Network, Timeouts, Transport};
+use crate::aws::{Client, Service};
+use crate::credentials::{
+    AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig,
+};
+use crate::error::{ConfigError, Result};
+use crate::profile::Settings;
+use crate::sys::Sys;
+
+/// Sets the parts of a [`Session`].
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{Credentials, RetryConfig, Service, Session, Timeouts};
+///
+/// let session = Session::builder()
+///     .region("eu-west-1")
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "example"))
+///     .endpoint_url_for(Service::S3, "http://127.0.0.1:9000")
+///     .default_bucket("my-bucket")
+///     .default_bucket_prefix("team-a")
+///     .retry(RetryConfig::default().with_max_attempts(5)?)
+///     .timeouts(Timeouts::default().with_connect(Duration::from_secs(2)))
+///     .app_name("nightly-batch")
+///     .build()?;
+/// assert_eq!(session.default_bucket()?, "my-bucket");
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct SessionBuilder {
+    region: Option<String>,
+    credentials: Option<Arc<dyn ProvideCredentials>>,
+    endpoints: EndpointSettings,
+    agent: Option<ureq::Agent>,
+    ca_bundle: Option<CaBundle>,
+    profile: Option<String>,
+    default_bucket: Option<String>,
+    default_bucket_prefix: Option<String>,
+    expected_bucket_owner: Option<String>,
+    retry: Option<RetryConfig>,
+    timeouts: Timeouts,
+    app_name: Option<String>,
+    mfa: Option<Arc<AskMfa>>,
+    sys: Sys,
+}
+
+impl SessionBuilder {
+    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's `region`, then
+    /// the region of the EC2 instance that this runs on.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The profile in the shared config and credentials files. Default: `AWS_PROFILE`, then
+    /// `AWS_DEFAULT_PROFILE`, then `default`.
+    ///
+    /// Its credentials go before those of the environment; its other settings do not.
+    /// [`build`](Self::build) fails where the profile does not exist.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    /// Where credentials come from; [`Credentials`](crate::Credentials) themselves will do.
+    /// Default: [`DefaultChain`] behind [`CachedCredentials`], so that
+    /// environment and files are not read at each request.
+    pub fn credentials(mut self, credentials: impl ProvideCredentials) -> Self {
+        self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Who knows the code of the moment of an MFA device, for profiles whose role asks for one; as
+    /// [`ProviderConfig::with_mfa`]. Default: nobody, and such a profile is an error when its
+    /// credentials are needed.
+    pub fn mfa(
+        mut self,
+        ask: impl Fn(&str) -> Result<String, Box<dyn std::error::Error + Send + Sync>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.mfa = Some(Arc::new(ask));
+        self
+    }
+
+    /// One endpoint URL for all services, such as a local endpoint's. Default:
+    /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.endpoints.of_all = Some(url.into());
+        self
+    }
+
+    /// The endpoint URL of one service; goes before the one for all. Default:
+    /// `AWS_ENDPOINT_URL_<SERVICE>`, where `<SERVICE>` is `S3`, `SAGEMAKER_RUNTIME`, `SAGEMAKER`,
+    /// `STS`, `SSO`, `SSO_OIDC`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless
+    /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
+    /// section that the profile names.
+    pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
+        self.endpoints.of_service.insert(service, url.into());
+        self
+    }
+
+    /// Whether only hosts with cryptography after FIPS 140 are spoken to. Cannot be combined with a
+    /// custom endpoint. Default: `AWS_USE_FIPS_ENDPOINT`, then the profile's `use_fips_endpoint`,
+    /// then false.
+    pub fn use_fips(mut self, yes: bool) -> Self {
+        self.endpoints.fips = Some(yes);
+        self
+    }
+
+    /// Whether hosts are spoken to that have IPv6 addresses beside IPv4 ones. Cannot be combined
+    /// with a custom endpoint. Default: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile's
+    /// `use_dualstack_endpoint`, then false.
+    pub fn use_dual_stack(mut self, yes: bool) -> Self {
+        self.endpoints.dual_stack = Some(yes);
+        self
+    }
+
+    /// Whether buckets are named in the path of S3's URLs and never in the host. True is what an S3
+    /// server at a name of its own needs, such as `http://minio:9000`, unless its DNS has names for
+    /// buckets. Default: in the path at an IP address and at `localhost`, and where the bucket's
+    /// name does not fit into a host's; in the host everywhere else. False takes `localhost` for a
+    /// name like any other.
+    pub fn force_path_style(mut self, yes: bool) -> Self {
+        self.endpoints.force_path_style = Some(yes);
+        self
+    }
+
+    /// The HTTP agent, with a proxy, TLS roots, connector or pool of its own. What the protocol
+    /// needs is set on every request and need not be set on the agent: statuses are not errors,
+    /// redirects are not followed, timeouts. The agent's `max_idle_age` should be above the poll
+    /// delay (ureq's default is not, for a delay of 15 s). Leave ureq's cargo features `gzip` and
+    /// `brotli` off: with them ureq decodes objects that are stored with a `Content-Encoding`.
+    ///
+    /// An agent of the user's connects as it says itself: neither a CA bundle nor the proxy
+    /// variables of the environment are applied to it.
+    ///
+    /// Default: an agent with 32 idle connections a host for 90 s and remembered addresses, the
+    /// roots of [`ca_bundle`](Self::ca_bundle), and a proxy from the environment:
+    /// - For `https` URLs the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy`, `ALL_PROXY` that
+    ///   is set, for `http` URLs the first of `http_proxy`, `HTTP_PROXY` (not in a CGI script, where
+    ///   `REQUEST_METHOD` is set), `all_proxy`, `ALL_PROXY`; a blank one means no proxy. The URL's
+    ///   scheme is `http` (also if there is none), `https`, `socks4`, `socks4a`, `socks5` or
+    ///   `socks5h`; an `http` or `https` proxy must allow `CONNECT`, for `http` URLs too. The
+    ///   metadata of instances and containers is never asked through a proxy.
+    /// - But not for hosts that `no_proxy` or `NO_PROXY` lists, with commas or spaces between: a
+    ///   name (for itself and all below it), an IP address, either with a port or without, a
+    ///   network such as `10.0.0.0/8`, or `*`. Loopback addresses are hosts like all others here.
+    pub fn agent(mut self, agent: ureq::Agent) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// A file of certificates in PEM: servers must have a certificate that one of these vouches
+    /// for, and no other roots are trusted. [`build`](Self::build) fails where the file cannot be
+    /// read or no certificate in it can be a root, and where there is an [`agent`](Self::agent) too.
+    /// Default: `AWS_CA_BUNDLE`, then the profile's `ca_bundle`, then the roots of `WebPKI`.
+    pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_bundle = Some(CaBundle::Path(path.into()));
+        self
+    }
+
+    /// As [`ca_bundle`](Self::ca_bundle), with the content of the file.
+    pub fn ca_bundle_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_bundle = Some(CaBundle::Pem(pem.into()));
+        self
+    }
+
+    /// The bucket that inputs are uploaded to. Default: `sagemaker-{region}-{account}`.
+    pub fn default_bucket(mut self, bucket: impl Into<String>) -> Self {
+        self.default_bucket = Some(bucket.into());
+        self
+    }
+
+    /// A prefix for the keys of uploads. Default: none.
+    pub fn default_bucket_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.default_bucket_prefix = Some(prefix.into());
+        self
+    }
+
+    /// The account (12 digits) that must own every bucket that is read or written; S3 answers 403
+    /// otherwise (`x-amz-expected-bucket-owner`). Default: none, but for the derived default bucket
+    /// the caller's own account.
+    pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
+        self.expected_bucket_owner = Some(account.into());
+        self
+    }
+
+    /// How often requests are tried. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS`
+    /// or the profile's `max_attempts`. See [`RetryConfig`] for `AWS_RETRY_MODE`.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// How long each phase of a request may take. Default: [`Timeouts::default`].
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// A name in the user agent, at most 50 letters, digits and `!$%&*+-.^_|~`. Default:
+    /// `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
+    pub fn app_name(mut self, name: impl Into<String>) -> Self {
+        self.app_name = Some(name.into());
+        self
+    }
+
+    /// Clock, environment and files, for tests. Default: [`Sys::real`].
+    pub fn sys(mut self, sys: Sys) -> Self {
+        self.sys = sys;
+        self
+    }
+
+    /// Checks everything and makes the session. Sends nothing.
+    pub fn build(mut self) -> Result<Session> {
+        let sys = self.sys.clone();
+        let settings = Settings::new(&sys, self.profile.as_deref());
+        if self.profile.is_some() {
+            settings.check()?;
+        }
+        if let Some(bucket) = &self.default_bucket {
+            crate::uri::S3Uri::new(bucket.clone(), "")?;
+        }
+        if let Some(owner) = &self.expected_bucket_owner {
+            settings::check_account(owner)?;
+        }
+        let region = settings::region(self.region.take(), &settings)?;
+        let endpoints = Endpoints::new(std::mem::take(&mut self.endpoints), &settings)?;
+        let client = self.client(&region, &endpoints, &settings)?;
+        Ok(Session {
+            inner: Arc::new(Inner {
+                region,
+                client,
+                endpoints,
+                default_bucket: self.default_bucket,
+                default_bucket_prefix: self
+                    .default_bucket_prefix
+                    .map(|prefix| prefix.trim_matches('/').to_owned())
+                    .filter(|prefix| !prefix.is_empty()),
+                expected_bucket_owner: self.expected_bucket_owner,
+                derived: DerivedBucket::default(),
+                bucket_regions: Mutex::new(HashMap::new()),
+            }),
+        })
+    }
+
+    fn client(
+        &mut self,
+        region: &str,
+        endpoints: &Endpoints,
+        settings: &Settings<'_>,
+    ) -> Result<Client> {
+        let app_name = settings::app_name(self.app_name.take(), settings)?;
+        let shared = OfSession {
+            transport: self.transport(settings)?,
+            endpoints: endpoints.clone(),
+            retry: match self.retry {
+                Some(retry) => retry,
+                None => RetryConfig::from_settings(settings)?,
+            },
+            user_agent: settings::user_agent(app_name.as_deref())?,
+        };
+        let client = |credentials| Client {
+            transport: shared.transport.clone(),
+            credentials,
+            retry: shared.retry,
+            quota: RetryQuota::new(),
+            sys: self.sys.clone(),
+            user_agent: shared.user_agent.clone(),
+            clock_offset: AtomicI64::new(0),
+        };
+        if let Some(credentials) = self.credentials.take() {
+            return Ok(client(credentials));
+        }
+        let mut config = ProviderConfig::new(&self.sys)
+            .with_region(region)
+            .with_mfa_of(self.mfa.take());
+        if let Some(name) = &self.profile {
+            config = config.with_profile(name);
+        }
+        let without = client(Arc::new(CachedCredentials::new(
+            &self.sys,
+            DefaultChain::new(config.of_session(shared.clone())),
+        )));
+        Ok(without)
+    }
+
+    fn transport(&mut self, settings: &Settings<'_>) -> Result<Transport, ConfigError> {
+        match (self.agent.take(), self.ca_bundle.take()) {
+            (Some(_), Some(_)) => Err(ConfigError::new(
+                "the CA bundle",
+                "cannot be put into an agent that is given too",
+                "give the agent these roots, or leave out one of the two",
+            )),
+            (Some(agent), None) => Ok(Transport::with_agent(agent, self.timeouts)),
+            (None, bundle) => {
+                let network = Network::from_settings(bundle, settings)?;
+                Ok(Transport::new(&network, self.timeouts))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("region", &self.region)
+            .field("profile", &self.profile)
+            .field("endpoints", &self.endpoints)
+            .field("default_bucket", &self.default_bucket)
+            .finish_non_exhaustive()
+    }
+}
