@@ -21,6 +21,7 @@
     feature = "local",
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
 )]
+//! - [`guide::configuration`]: credentials, region and endpoints: what is read, and what wins.
 //! - [`sys`]: the clock, the environment and configuration files, for tests in virtual time.
 //!
 //! # Where an input goes, and where its result comes from
@@ -64,6 +65,8 @@ pub use error::{
     ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
     ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
 };
+
+pub mod guide;
 
 mod inference_config;
 pub use inference_config::{

@@ -289,3 +289,39 @@ fn every_case_of_the_table() {
         }
     }
 }
+
+/// Commands that do not end, or not with writing, are ended.
+#[cfg(unix)]
+#[test]
+fn commands_have_limits() {
+    use sagemaker_async_inference::ProcessProvider;
+    use std::time::Duration;
+
+    let sys = Sys::real();
+    let slow = ProcessProvider::new(&sys, "exec sleep 60").with_timeout(Duration::from_millis(50));
+    let error = slow.provide_credentials().unwrap_err();
+    assert!(
+        error.to_string().contains("did not end within 50ms"),
+        "{error}"
+    );
+    let closed = "exec 1>&-; exec sleep 60";
+    let closed = ProcessProvider::new(&sys, closed).with_timeout(Duration::from_millis(50));
+    let error = closed.provide_credentials().unwrap_err();
+    assert!(
+        error.to_string().contains("did not end within 50ms"),
+        "{error}"
+    );
+    let endless = ProcessProvider::new(&sys, "exec yes hush");
+    let error = endless.provide_credentials().unwrap_err();
+    assert!(
+        error.to_string().contains("wrote more than 256 KiB"),
+        "{error}"
+    );
+    assert!(!format!("{error:?} {endless:?}").contains("hush"));
+    let killed = ProcessProvider::new(&sys, "kill -9 $$");
+    let error = killed.provide_credentials().unwrap_err();
+    assert!(
+        error.to_string().contains("was ended by a signal"),
+        "{error}"
+    );
+}

@@ -350,10 +350,10 @@ fn the_chain_asks_in_order() {
     assert_eq!(key(&given), "AKIDPROFILE");
     let empty = DefaultChain::new(ProviderConfig::new(&both).with_profile("empty"));
     assert_eq!(key(&empty), "AKIDENVIRONMENT");
-    assert_eq!(key(&DefaultChain::new(&with(&[], files()))), "AKIDPROFILE");
+    assert_eq!(key(&DefaultChain::new(with(&[], files()))), "AKIDPROFILE");
 
     let last = EnvironmentProvider::new(Environment::from_pairs(keys));
-    let more = DefaultChain::new(&with(&[], Files::none())).then(last);
+    let more = DefaultChain::new(with(&[], Files::none())).then(last);
     assert_eq!(key(&more), "AKIDENVIRONMENT");
 }
 
@@ -361,7 +361,7 @@ fn the_chain_asks_in_order() {
 fn the_chain_stops_at_what_is_broken_and_tells_all_that_it_asked() {
     let half = [("AWS_ACCESS_KEY_ID", "AKID")];
     let files = Files::from_pairs([(CREDENTIALS, format!("[default]\n{KEYS}"))]);
-    let error = DefaultChain::new(&with(&half, files))
+    let error = DefaultChain::new(with(&half, files))
         .provide_credentials()
         .unwrap_err();
     assert!(!error.is_not_configured());
@@ -369,7 +369,7 @@ fn the_chain_stops_at_what_is_broken_and_tells_all_that_it_asked() {
 
     let role = Files::from_pairs([(CONFIG, "[default]\nrole_arn = x\n")]);
     let next = Credentials::new("AKIDNEXT", "hush", None, None, "next");
-    let error = DefaultChain::new(&with(&[], role))
+    let error = DefaultChain::new(with(&[], role))
         .then(next)
         .provide_credentials()
         .unwrap_err();

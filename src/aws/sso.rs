@@ -81,7 +81,7 @@ struct RoleCredentials {
 }
 
 /// What `CreateToken` needs to refresh a token.
-pub(crate) struct Refresh<'a> {
+pub(crate) struct Renewal<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) client_secret: &'a str,
     pub(crate) refresh_token: &'a str,
@@ -98,12 +98,12 @@ pub(crate) struct NewToken {
 }
 
 /// `CreateToken` of the OIDC service (service `sso-oidc`, 2019-06-10), by refresh token.
-pub(crate) fn create_token(caller: Caller<'_>, refresh: &Refresh<'_>) -> Result<NewToken> {
+pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<NewToken> {
     let body = json!({
-        "clientId": refresh.client_id,
-        "clientSecret": refresh.client_secret,
+        "clientId": renewal.client_id,
+        "clientSecret": renewal.client_secret,
         "grantType": "refresh_token",
-        "refreshToken": refresh.refresh_token,
+        "refreshToken": renewal.refresh_token,
     });
     let body = Zeroizing::new(body.to_string());
     let mut headers = HeaderMap::new();

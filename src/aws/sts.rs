@@ -99,7 +99,7 @@ fn send(
     let mut form = format!("Action={operation}&Version=2011-06-15");
     for (name, value) in members {
         if let Some(value) = value {
-            form.push_str(&format!("&{name}={}", encode_segment(value)));
+            form.extend(["&", *name, "=", &encode_segment(value)]);
         }
     }
     let mut headers = HeaderMap::new();

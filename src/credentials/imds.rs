@@ -107,12 +107,13 @@ fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> 
         .ok()
         .and_then(|json| Some(json.get("Code")?.as_str()?.to_owned()));
     if let Some(code) = code.filter(|code| code != "Success") {
-        let readable = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric());
-        let code = if readable { &code } else { "an error" };
-        return Err(CredentialsError::broken(
-            NAME,
-            format!("the service answered {code}; check the instance's role and its trust policy"),
-        ));
+        // Only words that the service is known to use: what else may be there nobody knows.
+        let known = ["AssumeRoleUnauthorizedAccess", "Failed"];
+        let told = known.into_iter().find(|known| *known == code);
+        return Err(broken(&format!(
+            "answered {}; check the instance's role and its trust policy",
+            told.unwrap_or("that it failed")
+        )));
     }
     let mut credentials = document::parse(body, &METADATA, None, NAME, "Ec2InstanceMetadata")?;
     let now = sys.clock().now();
@@ -232,17 +233,17 @@ impl<'a> Imds<'a> {
             imds: self,
             token: None,
         };
-        match self.exchange(&Method::PUT, TOKEN, Some(life)) {
+        match self.exchange(&Method::PUT, TOKEN, Some(&life)) {
             Ok(reply) if reply.status == 200 => {
                 let mut token = HeaderValue::from_bytes(reply.body.trim_ascii())
-                    .map_err(|_| broken("gave a token that no header can have".into()))?;
+                    .map_err(|_| broken("gave a token that no header can have"))?;
                 token.set_sensitive(true);
                 Ok(Session {
                     imds: self,
                     token: Some(token),
                 })
             }
-            Ok(reply) if matches!(reply.status, 403 | 404 | 405) && self.version_1 => Ok(without),
+            Ok(reply) if matches!(reply.status, 403..=405) && self.version_1 => Ok(without),
             Ok(reply) => Err(refused(reply.status)),
             Err(failed) if failed.kind == TransportErrorKind::Timeout && self.version_1 => {
                 Ok(without)
@@ -254,7 +255,7 @@ impl<'a> Imds<'a> {
     fn unreached(&self, failed: Broken) -> CredentialsError {
         let base = &self.base;
         let error = if self.is_named {
-            broken(format!("gives no usable answer at {base}"))
+            broken(&format!("gives no usable answer at {base}"))
         } else {
             not_configured(format!(
                 "nothing answers at {base}, so this is no EC2 instance"
@@ -271,12 +272,12 @@ impl<'a> Imds<'a> {
         &self,
         method: &Method,
         path: &str,
-        header: Option<(HeaderName, HeaderValue)>,
+        header: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Reply, Broken> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let outcome = self.attempt(method, path, header.clone());
+            let outcome = self.attempt(method, path, header);
             let again = match &outcome {
                 Ok(reply) => {
                     (reply.status == 429 || reply.status >= 500)
@@ -297,7 +298,7 @@ impl<'a> Imds<'a> {
         &self,
         method: &Method,
         path: &str,
-        header: Option<(HeaderName, HeaderValue)>,
+        header: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Reply, Broken> {
         let uri = format!("{}{path}", self.base).parse().map_err(|_| Broken {
             kind: TransportErrorKind::Protocol,
@@ -307,7 +308,7 @@ impl<'a> Imds<'a> {
         let mut request = Request::new(&[][..]);
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
-        request.headers_mut().extend(header);
+        request.headers_mut().extend(header.cloned());
         let bounds = Bounds {
             max_success: MAX_ANSWER,
             clock: self.sys.clock(),
@@ -367,7 +368,7 @@ impl Session<'_> {
         let name = HeaderName::from_static("x-aws-ec2-metadata-token");
         let token = self.token.clone().map(|token| (name, token));
         self.imds
-            .exchange(&Method::GET, path, token)
+            .exchange(&Method::GET, path, token.as_ref())
             .map_err(|failed| self.imds.unreached(failed))
     }
 
@@ -378,7 +379,7 @@ impl Session<'_> {
         match reply.status {
             200 => {
                 let text = String::from_utf8(reply.body)
-                    .map_err(|_| broken("tells a role that is not UTF-8 text".into()))?;
+                    .map_err(|_| broken("tells a role that is not UTF-8 text"))?;
                 let role = text.lines().next().unwrap_or_default().trim();
                 if role.is_empty() {
                     return Err(no_role());
@@ -399,10 +400,10 @@ fn not_configured(message: String) -> CredentialsError {
     CredentialsError::not_configured(NAME, message)
 }
 
-fn broken(problem: String) -> CredentialsError {
+fn broken(problem: &str) -> CredentialsError {
     CredentialsError::broken(NAME, format!("the service {problem}"))
 }
 
 fn refused(status: u16) -> CredentialsError {
-    broken(format!("answered with status {status}"))
+    broken(&format!("answered with status {status}"))
 }

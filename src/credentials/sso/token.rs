@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::super::config::failed;
 use super::super::{CredentialsError, ProviderConfig};
 use super::Login;
-use crate::aws::sso::{self, NewToken, Refresh};
+use crate::aws::sso::{self, NewToken, Renewal};
 use crate::sys::{Platform, Sys};
 use crate::timestamp;
 
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// A token as the AWS CLI writes it to its cache. It has no `Debug`, for it is one.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::credentials) struct Token {
+pub(in crate::credentials) struct CachedToken {
     access_token: Zeroizing<String>,
     expires_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub(in crate::credentials) struct Token {
     others: Map<String, Value>,
 }
 
-impl Token {
+impl CachedToken {
     pub(in crate::credentials) fn access_token(&self) -> &str {
         &self.access_token
     }
@@ -56,10 +56,10 @@ impl Token {
     }
 
     /// What a refresh takes, if all of it is there and the client's registration has not expired.
-    fn refresh(&self, now: SystemTime) -> Option<Refresh<'_>> {
+    fn refresh(&self, now: SystemTime) -> Option<Renewal<'_>> {
         let registered_until = timestamp::parse(self.registration_expires_at.as_ref()?)?;
         (now < registered_until).then_some(())?;
-        Some(Refresh {
+        Some(Renewal {
             client_id: self.client_id.as_ref()?,
             client_secret: self.client_secret.as_ref()?,
             refresh_token: self.refresh_token.as_ref()?,
@@ -88,7 +88,7 @@ pub(in crate::credentials) struct TokenCache {
 #[derive(Default)]
 struct State {
     /// The token that was refreshed last, and whose it is.
-    renewed: Option<(Login, Token)>,
+    renewed: Option<(Login, CachedToken)>,
     /// When, on the monotonic clock, a refresh failed last.
     failed_at: Option<Duration>,
 }
@@ -107,7 +107,7 @@ impl TokenCache {
         config: &ProviderConfig,
         login: &Login,
         provider: &'static str,
-    ) -> Result<Token, CredentialsError> {
+    ) -> Result<CachedToken, CredentialsError> {
         let sys = config.sys();
         let now = sys.clock().now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +153,7 @@ impl State {
         login: &Login,
         provider: &'static str,
         config: &ProviderConfig,
-    ) -> Result<Token, CredentialsError> {
+    ) -> Result<CachedToken, CredentialsError> {
         let kept = self.renewed.as_ref().filter(|(whose, _)| whose == login);
         let kept = kept.map(|(_, token)| token);
         match (read(sys, login, provider, config), kept) {
@@ -176,12 +176,12 @@ impl State {
 fn create_token(
     config: &ProviderConfig,
     login: &Login,
-    refresh: &Refresh<'_>,
+    renewal: &Renewal<'_>,
     provider: &'static str,
 ) -> Result<NewToken, CredentialsError> {
     let services = config.services();
     services
-        .and_then(|services| sso::create_token(services.in_region(&login.region), refresh))
+        .and_then(|services| sso::create_token(services.in_region(&login.region), renewal))
         .map_err(|error| {
             let remedy = login.remedy(config);
             failed(
@@ -212,7 +212,7 @@ fn read(
     login: &Login,
     provider: &'static str,
     config: &ProviderConfig,
-) -> Result<Token, CredentialsError> {
+) -> Result<CachedToken, CredentialsError> {
     let problem = |problem: &str| broken(provider, login, config, problem);
     let path =
         path(sys, login).ok_or_else(|| problem("is nowhere, for no home directory is known"))?;
@@ -220,7 +220,7 @@ fn read(
         problem(&format!("cannot be read from {}", path.display())).with_source(error)
     })?;
     // The parser's own errors may quote what they could not read.
-    let token: Token = serde_json::from_slice(&content).map_err(|_| {
+    let token: CachedToken = serde_json::from_slice(&content).map_err(|_| {
         problem(&format!(
             "in {} is not a JSON object with accessToken and expiresAt",
             path.display()
@@ -249,7 +249,7 @@ fn broken(
 }
 
 /// For the other tools. A home that cannot be written is no reason to fail: the token is kept in memory.
-fn write_back(sys: &Sys, login: &Login, token: &Token) {
+fn write_back(sys: &Sys, login: &Login, token: &CachedToken) {
     if let Some(path) = path(sys, login)
         && let Ok(text) = serde_json::to_vec(token)
     {

@@ -1,0 +1,4 @@
+//! Longer explanations, a page a module. There is no code here.
+
+#[doc = include_str!("guide/configuration.md")]
+pub mod configuration {}
