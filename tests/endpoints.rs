@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
                 }
             }
             (Err(error), Err(words)) => {
-                assert!(error.to_string().contains(words), "{line}: {error}")
+                assert!(error.to_string().contains(words), "{line}: {error}");
             }
             (outcome, _) => panic!("{line}: {outcome:?}"),
         }
@@ -312,7 +312,7 @@ fn what_is_no_general_purpose_bucket_is_refused() {
     for (bucket, words) in cases {
         match session.bucket_endpoint(bucket) {
             Err(Error::InvalidInput(invalid)) => {
-                assert!(invalid.remedy().contains(words), "{bucket}")
+                assert!(invalid.remedy().contains(words), "{bucket}");
             }
             other => panic!("{bucket}: {other:?}"),
         }
