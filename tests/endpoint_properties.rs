@@ -154,13 +154,15 @@ proptest! {
             let uri: Uri = given.parse().unwrap();
             prop_assert!(!given.contains(['?', '#']));
             prop_assert!(!uri.authority().unwrap().as_str().contains('@'));
-            let path = uri.path().trim_end_matches('/');
-            let kept = format!("{}://{}{path}", uri.scheme().unwrap(), uri.authority().unwrap());
+            let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));
+            let (host, path) = (uri.host().unwrap(), uri.path().trim_end_matches('/'));
+            let kept = format!("{}://{host}{port}{path}", uri.scheme().unwrap());
             prop_assert_eq!(endpoint.url(), kept);
         }
         if let (false, Ok(endpoint)) = (given.is_empty(), session.bucket_endpoint(&bucket)) {
-            let (given, made): (Uri, Uri) = (given.parse().unwrap(), endpoint.url().parse().unwrap());
-            let own = given.authority().unwrap().as_str();
+            let s3 = session.service_endpoint(Service::S3).unwrap();
+            let (own, made): (Uri, Uri) = (s3.url().parse().unwrap(), endpoint.url().parse().unwrap());
+            let own = own.authority().unwrap().as_str();
             let host = made.authority().unwrap().as_str();
             let labels = bucket.split('.').all(is_label);
             let before = format!("{bucket}.{own}");

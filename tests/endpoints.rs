@@ -242,6 +242,10 @@ fn buckets_stand_in_the_path_where_no_name_can_hold_them() {
             ["http://my-bucket.minio:9000", "http://my.bucket.minio:9000"],
         ),
         (
+            "http://minio:080",
+            ["http://my-bucket.minio:80", "http://my.bucket.minio:80"],
+        ),
+        (
             "https://minio/base/",
             [
                 "https://my-bucket.minio/base",
