@@ -74,6 +74,7 @@ impl Session {
     /// | no configured endpoints | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
     /// | FIPS endpoints | `AWS_USE_FIPS_ENDPOINT` | `use_fips_endpoint` |
     /// | dual-stack endpoints | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
+    /// | buckets in the path or the host | | `addressing_style` below `s3 =` |
     /// | attempts | `AWS_MAX_ATTEMPTS` | `max_attempts` |
     /// | retry mode, see [`RetryConfig`](crate::RetryConfig) | `AWS_RETRY_MODE` | `retry_mode` |
     /// | roots of TLS | `AWS_CA_BUNDLE` | `ca_bundle` |

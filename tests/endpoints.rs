@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
                 }
             }
             (Err(error), Err(words)) => {
-                assert!(error.to_string().contains(words), "{line}: {error}")
+                assert!(error.to_string().contains(words), "{line}: {error}");
             }
             (outcome, _) => panic!("{line}: {outcome:?}"),
         }
@@ -242,6 +242,10 @@ fn buckets_stand_in_the_path_where_no_name_can_hold_them() {
             ["http://my-bucket.minio:9000", "http://my.bucket.minio:9000"],
         ),
         (
+            "http://minio:080",
+            ["http://my-bucket.minio:80", "http://my.bucket.minio:80"],
+        ),
+        (
             "https://minio/base/",
             [
                 "https://my-bucket.minio/base",
@@ -312,7 +316,7 @@ fn what_is_no_general_purpose_bucket_is_refused() {
     for (bucket, words) in cases {
         match session.bucket_endpoint(bucket) {
             Err(Error::InvalidInput(invalid)) => {
-                assert!(invalid.remedy().contains(words), "{bucket}")
+                assert!(invalid.remedy().contains(words), "{bucket}");
             }
             other => panic!("{bucket}: {other:?}"),
         }

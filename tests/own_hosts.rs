@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::{self, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
@@ -13,6 +14,7 @@ use support::{
     client::{caller_identity, keys, predictor, uri},
     raw::{Raw, read_only_head, read_request},
     tls::{Authority, accept, close},
+    verifier::{Reply, Rules, Verifier},
 };
 
 /// The whole of AWS, as far as these tests go.
@@ -227,5 +229,64 @@ fn sts_is_asked_in_the_region_and_its_variant() {
             .unwrap();
         session.default_bucket().unwrap();
         assert_eq!(aws.seen(), [(host.to_owned(), format!("{region}/sts"))]);
+    }
+}
+
+/// A proxy that leads every connection to one server.
+fn tunnel_to(server: &Verifier) -> Raw {
+    let address = server.url().replace("http://", "");
+    Raw::start(move |mut stream| {
+        read_only_head(&mut stream)?;
+        let target = TcpStream::connect(&address)?;
+        write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
+        let (mut there, mut back) = (stream.try_clone()?, target.try_clone()?);
+        let answers = std::thread::spawn(move || io::copy(&mut back, &mut there));
+        io::copy(&mut stream, &mut &target)?;
+        target.shutdown(std::net::Shutdown::Both)?;
+        answers
+            .join()
+            .map(drop)
+            .map_err(|_| io::Error::other("a thread panicked"))
+    })
+}
+
+#[test]
+fn requests_with_the_bucket_in_the_host_are_signed_as_they_are_sent() {
+    let cases = [
+        (
+            "http://minio.invalid:9000",
+            "my-bucket.minio.invalid:9000",
+            "/a%2Bb/%20",
+        ),
+        (
+            "http://minio.invalid:80",
+            "my-bucket.minio.invalid",
+            "/a%2Bb/%20",
+        ),
+        (
+            "http://Minio.invalid:080/base/",
+            "my-bucket.Minio.invalid",
+            "/base/a%2Bb/%20",
+        ),
+    ];
+    for (url, host, path) in cases {
+        let server = Verifier::start(Rules::new(), |_| Reply::new(200, "result"));
+        let proxy = tunnel_to(&server);
+        let environment = Environment::from_pairs([("HTTP_PROXY", proxy.url())]);
+        let session = Session::builder()
+            .region("us-east-1")
+            .credentials(keys(ACCESS_KEY, SECRET_KEY, None))
+            .endpoint_url(url)
+            .sys(
+                Sys::real()
+                    .with_environment(environment)
+                    .with_files(Files::none()),
+            )
+            .build()
+            .unwrap();
+        assert_eq!(result(&session, "s3://my-bucket/a+b/ "), b"result");
+        let seen = &server.seen()[0];
+        assert_eq!(seen.verified, Ok(()));
+        assert_eq!((seen.header("host"), &*seen.path), (Some(host), path));
     }
 }

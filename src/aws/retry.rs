@@ -65,20 +65,21 @@ impl RetryConfig {
     }
 
     /// What environment and profile say.
-    pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, crate::Error> {
+    pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, ConfigError> {
         check_mode(settings)?;
         let Some(found) = settings.find("AWS_MAX_ATTEMPTS", "max_attempts")? else {
             return Ok(Self::default());
         };
-        match found.value.parse() {
-            Ok(attempts) => Self::default().with_max_attempts(attempts),
-            Err(_) => Err(ConfigError::new(
-                found.name,
-                format!("{:?} is not a number", found.value),
-                "set it to 1 or more, or remove it",
-            )
-            .into()),
-        }
+        let attempts = found.value.parse().ok();
+        attempts
+            .and_then(|attempts| Self::default().with_max_attempts(attempts).ok())
+            .ok_or_else(|| {
+                ConfigError::new(
+                    found.name,
+                    format!("{:?} is not a number from 1 to {MAX_ATTEMPTS}", found.value),
+                    "set it to 1 for no retries, or remove it",
+                )
+            })
     }
 
     /// The longest pause between two attempts. Default: 20 s.

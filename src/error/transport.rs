@@ -49,10 +49,14 @@ impl TransportErrorKind {
 
     fn remedy(self) -> &'static str {
         match self {
-            Self::Resolve => "check the region, the endpoint URL and the network",
+            Self::Resolve => {
+                "check the region, the endpoint URL and the network; at an S3 endpoint of your own, \
+                 whether names of buckets must stand in the path (`force_path_style`)"
+            }
             Self::Connect => "check the endpoint URL, the network, and whether a proxy is needed",
             Self::Tls => {
-                "check the endpoint URL and, behind an inspecting proxy, the agent's root certificates"
+                "check the endpoint URL and, behind an inspecting proxy, that AWS_CA_BUNDLE or the agent \
+                 has its root certificate"
             }
             Self::Broken | Self::Timeout => {
                 "try again; if it persists, raise the session's timeouts or look at the network"

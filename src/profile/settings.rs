@@ -100,6 +100,18 @@ impl<'a> Settings<'a> {
             .filter(|value| !value.is_empty()))
     }
 
+    /// A setting nested below another one of the profile, with its name in errors.
+    pub(crate) fn nested(&self, key: &str, name: &str) -> Result<Option<Found>, ConfigError> {
+        let value = self
+            .profile()?
+            .and_then(|profile| profile.sub_property(key, name))
+            .filter(|value| !value.is_empty());
+        Ok(value.map(|value| Found {
+            name: self.describe(&format!("{key}.{name}")),
+            value: value.to_owned(),
+        }))
+    }
+
     fn profile(&self) -> Result<Option<&Section>, ConfigError> {
         self.files()?.chosen(&self.choice)
     }

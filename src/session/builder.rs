@@ -131,9 +131,10 @@ impl SessionBuilder {
 
     /// Whether buckets are named in the path of S3's URLs and never in the host. True is what an S3
     /// server at a name of its own needs, such as `http://minio:9000`, unless its DNS has names for
-    /// buckets. Default: in the path at an IP address and at `localhost`, and where the bucket's
-    /// name does not fit into a host's; in the host everywhere else. False takes `localhost` for a
-    /// name like any other.
+    /// buckets. False takes `localhost` for a name like any other. Default: as the profile's
+    /// `addressing_style` below `s3 =` says, where `path` is true and `virtual` is false; then in the
+    /// path at an IP address and at `localhost`, and where the bucket's name does not fit into a
+    /// host's, and in the host everywhere else.
     pub fn force_path_style(mut self, yes: bool) -> Self {
         self.endpoints.force_path_style = Some(yes);
         self

@@ -69,7 +69,8 @@ use crate::aws::endpoints::signing_region;
 /// - if the custom endpoint is an IP address, or `localhost` (or below it), where few resolvers know
 ///   names of buckets. (The rules put buckets before `localhost`, and such with dots even before an
 ///   IP address.)
-/// - if [`SessionBuilder::force_path_style`](crate::SessionBuilder::force_path_style) says so.
+/// - if [`SessionBuilder::force_path_style`](crate::SessionBuilder::force_path_style) or the profile's
+///   `addressing_style` says so.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};

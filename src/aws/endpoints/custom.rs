@@ -44,9 +44,12 @@ impl CustomUrl {
         if host.is_empty() {
             return Err(problem("has no host"));
         }
-        if !authority[host.len()..].is_empty() && uri.port_u16().is_none() {
-            return Err(problem("has a port that is not a number up to 65535"));
-        }
+        // Written anew, for `:080` would be signed as it stands and sent as the default that it is.
+        let authority = match (&authority[host.len()..], uri.port_u16()) {
+            ("", _) => host.to_owned(),
+            (_, Some(port)) => format!("{host}:{port}"),
+            (_, None) => return Err(problem("has a port that is not a number up to 65535")),
+        };
         if uri.query().is_some() {
             return Err(problem("has a query"));
         }
@@ -56,7 +59,7 @@ impl CustomUrl {
         }
         Ok(Self {
             scheme,
-            authority: authority.to_owned(),
+            authority,
             host: host.to_owned(),
             path: uri.path().trim_end_matches('/').to_owned(),
         })

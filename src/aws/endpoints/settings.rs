@@ -66,6 +66,9 @@ impl EndpointSettings {
             self.dual_stack =
                 settings.find_bool("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?;
         }
+        if self.force_path_style.is_none() {
+            self.force_path_style = is_path_style(settings)?;
+        }
         if self.of_all.is_some() || are_ignored(settings)? {
             return Ok(());
         }
@@ -97,6 +100,23 @@ impl EndpointSettings {
             self.of_all = settings.get(URL)?.map(str::to_owned);
         }
         Ok(())
+    }
+}
+
+/// The setting that the AWS CLI and the Python SDK have for it.
+fn is_path_style(settings: &Settings<'_>) -> Result<Option<bool>, ConfigError> {
+    let Some(found) = settings.nested("s3", "addressing_style")? else {
+        return Ok(None);
+    };
+    match found.value.as_str() {
+        "path" => Ok(Some(true)),
+        "virtual" => Ok(Some(false)),
+        "auto" => Ok(None),
+        _ => Err(ConfigError::new(
+            found.name,
+            "is none of path, virtual and auto",
+            "set it to one of them, or remove it",
+        )),
     }
 }
 

@@ -102,7 +102,29 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::NoProxy;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_list_and_any_host_can_be_looked_at(list in ".*", host in ".*", port: u16) {
+            NoProxy::parse(&list).has(&host, port);
+        }
+
+        #[test]
+        fn a_host_that_is_listed_is_found(
+            before in "[a-z0-9.,:/\\[\\]* ]*",
+            host in "[a-z]{1,9}(\\.[a-z0-9]{1,9}){0,3}",
+            below in "([a-z]{1,9}\\.){0,2}",
+        ) {
+            let list = NoProxy::parse(&format!("{before},{host}"));
+            let below = below + &host;
+            prop_assert!(list.has(&below, 443));
+        }
+    }
 
     #[test]
     fn hosts_of_the_list_and_no_others() {

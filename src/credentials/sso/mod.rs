@@ -75,16 +75,14 @@ impl SsoProvider {
         account: impl Into<String>,
         role: impl Into<String>,
     ) -> Self {
-        let login = Login {
-            session: Some(session.into()),
-            region: region.into(),
-            start_url: start_url.into(),
-        };
-        let role = SsoRole {
-            account: account.into(),
-            name: role.into(),
-        };
-        Self::new(config.into(), login, role)
+        let provider = Self::for_start_url(config, region, start_url, account, role);
+        Self {
+            login: Login {
+                session: Some(session.into()),
+                ..provider.login
+            },
+            ..provider
+        }
     }
 
     /// By the token of a start URL, as in profiles without `sso_session`.
@@ -95,23 +93,17 @@ impl SsoProvider {
         account: impl Into<String>,
         role: impl Into<String>,
     ) -> Self {
-        let login = Login {
-            session: None,
-            region: region.into(),
-            start_url: start_url.into(),
-        };
-        let role = SsoRole {
-            account: account.into(),
-            name: role.into(),
-        };
-        Self::new(config.into(), login, role)
-    }
-
-    fn new(config: ProviderConfig, login: Login, role: SsoRole) -> Self {
         Self {
-            config,
-            login,
-            role,
+            config: config.into(),
+            login: Login {
+                session: None,
+                region: region.into(),
+                start_url: start_url.into(),
+            },
+            role: SsoRole {
+                account: account.into(),
+                name: role.into(),
+            },
             cache: TokenCache::default(),
         }
     }
