@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
 use sagemaker_async_inference::{
-    CachedCredentials, Credentials, CredentialsError, Error, InstanceMetadataProvider,
-    ProvideCredentials, ProviderConfig, Session,
+    CachedCredentials, ContainerProvider, Credentials, CredentialsError, Error,
+    InstanceMetadataProvider, ProvideCredentials, ProviderConfig, Session,
 };
 use serde_json::json;
 use support::raw::{Raw, nobody};
@@ -148,6 +148,28 @@ fn what_is_not_configured_passes_on() {
         _ => Reply::new(200, " \n"),
     });
     assert!(at(&blank.url(), &[]).unwrap_err().is_not_configured());
+}
+
+/// A proxy would answer for another machine, or learn this one's credentials.
+#[test]
+fn a_proxy_is_never_asked() {
+    let (server, proxy) = (serve(imds), nobody());
+    let url = server.url();
+    let proxies = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    let mut variables: Vec<_> = proxies.iter().map(|name| (*name, proxy.as_str())).collect();
+    assert!(at(&url, &variables).is_ok());
+    let container = format!("{url}/latest/meta-data/iam/security-credentials/the-role");
+    variables.push(("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container));
+    let error = ContainerProvider::new(&sys(&variables))
+        .provide_credentials()
+        .unwrap_err();
+    assert!(error.to_string().contains("401"), "{error}");
 }
 
 /// A URL that the user gave is meant, so that nobody at it is an error.

@@ -415,7 +415,8 @@ fn a_home_that_cannot_be_written_does_not_lose_the_refreshed_token() {
         .with_environment(Environment::from_pairs([("HOME", home)]));
     let provider = sso(&real, &server);
     assert!(provider.provide_credentials().is_ok());
-    let file: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+    let file: Value =
+        serde_json::from_slice(&Files::disk().read(&path).expect("a file")).expect("JSON");
     assert_eq!(file["accessToken"], "hush-access-1");
     #[cfg(unix)]
     {

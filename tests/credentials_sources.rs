@@ -12,6 +12,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
+use aws_credential_types::attributes::AccountId;
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Processes, Sys};
 use sagemaker_async_inference::{
     Credentials, CredentialsError, DefaultChain, ProfileProvider, ProvideCredentials,
@@ -237,7 +238,7 @@ fn check_outcome(case: &Value, outcome: &Result<Credentials, CredentialsError>) 
             let gives = &case["gives"];
             assert_eq!(gives["key"], credentials.access_key_id(), "{case}");
             if let Some(account) = gives["account"].as_str() {
-                let found = credentials.account_id().map(|account| account.as_str());
+                let found = credentials.account_id().map(AccountId::as_str);
                 assert_eq!(found, Some(account), "{case}");
             }
             if let Some(expiry) = gives["expiry"].as_u64() {

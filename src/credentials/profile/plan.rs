@@ -153,7 +153,8 @@ fn role(name: &str, profile: &Section) -> Result<Option<Role>, CredentialsError>
 }
 
 /// What a profile has without another one's help. From first to last: `credential_source`, a web
-/// identity, SSO, a process, keys.
+/// identity, SSO, a process, keys. A login of `aws login` is not read, and told, so that nobody runs under
+/// another identity.
 fn base(name: &str, profile: &Section, files: &ProfileFiles) -> Result<Base, CredentialsError> {
     let get = |key| value(name, profile, key);
     if let Some(source) = get(CREDENTIAL_SOURCE)? {
@@ -179,6 +180,13 @@ fn base(name: &str, profile: &Section, files: &ProfileFiles) -> Result<Base, Cre
             command: command.to_owned(),
             account: get(ACCOUNT)?.map(str::to_owned),
         });
+    }
+    if !has_keys(profile) && get("login_session")?.is_some() {
+        return Err(broken(format!(
+            "profile {name:?} takes its credentials from aws login, which is not read here; add to another \
+             profile: credential_process = aws configure export-credentials --profile {name} --format \
+             process"
+        )));
     }
     keys(name, profile)
 }
