@@ -61,7 +61,8 @@ pub use credentials::{
 mod error;
 pub use error::{
     ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
-    ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
+    ServiceError, TransferError, TransferErrorKind, TransportError, TransportErrorKind,
+    WaitStopReason, WaitStopped,
 };
 
 mod inference_config;
@@ -96,6 +97,12 @@ mod session;
 pub use session::{Session, SessionBuilder};
 
 pub mod sys;
+
+mod transfer;
+pub use transfer::{
+    ResultReader, TransferConfig, TransferConfigBuilder, TransferDirection, TransferProgress,
+    UploadChecksum,
+};
 
 mod uri;
 pub use uri::S3Uri;

@@ -16,6 +16,7 @@ use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
 use crate::profile::Settings;
 use crate::sys::{Environment, Sys};
+use crate::transfer::TransferConfig;
 
 /// Region, credentials, connections and retries, shared by everything that is made from it.
 ///
@@ -41,6 +42,7 @@ struct Inner {
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
     expected_bucket_owner: Option<String>,
+    transfer: TransferConfig,
     derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
@@ -140,6 +142,10 @@ impl Session {
             .or_else(|| self.derived_account(bucket))
     }
 
+    pub(crate) fn transfer(&self) -> &TransferConfig {
+        &self.inner.transfer
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.inner.client
     }
@@ -215,6 +221,7 @@ pub struct SessionBuilder {
     expected_bucket_owner: Option<String>,
     retry: Option<RetryConfig>,
     timeouts: Timeouts,
+    transfer: TransferConfig,
     app_name: Option<String>,
     sys: Sys,
 }
@@ -307,6 +314,13 @@ impl SessionBuilder {
         self
     }
 
+    /// How inputs are sent to S3 and results fetched from it, unless a request or a response says
+    /// otherwise. Default: [`TransferConfig::default`].
+    pub fn transfer(mut self, transfer: TransferConfig) -> Self {
+        self.transfer = transfer;
+        self
+    }
+
     /// A name in the user agent, at most 50 letters, digits and `!$%&*+-.^_|~`. Default:
     /// `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
     pub fn app_name(mut self, name: impl Into<String>) -> Self {
@@ -375,6 +389,7 @@ impl SessionBuilder {
                     .map(|prefix| prefix.trim_matches('/').to_owned())
                     .filter(|prefix| !prefix.is_empty()),
                 expected_bucket_owner: self.expected_bucket_owner,
+                transfer: self.transfer,
                 derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
             }),

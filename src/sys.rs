@@ -24,6 +24,7 @@
 
 mod files;
 mod home;
+pub(crate) mod payload;
 
 pub use files::Files;
 pub(crate) use home::Platform;

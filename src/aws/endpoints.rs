@@ -88,6 +88,12 @@ impl Endpoints {
             .map(String::as_str)
     }
 
+    /// Whether requests to S3 go over TLS.
+    pub(crate) fn s3_is_encrypted(&self) -> bool {
+        self.custom(Service::S3)
+            .is_none_or(|url| url.starts_with("https:"))
+    }
+
     /// The URL of an operation that is not S3's.
     pub(crate) fn uri(
         &self,
