@@ -15,8 +15,7 @@ fn a_large_file_comes_back_as_it_went() {
     let path = dir.path().join("input.bin");
     std::fs::write(&path, &content).expect("an input");
     let session = endpoint.session().expect("a session");
-    let predictor =
-        AsyncPredictor::new(endpoint.name(), &session).with_deserializer(Bytes::new());
+    let predictor = AsyncPredictor::new(endpoint.name(), &session).with_deserializer(Bytes::new());
     let waiter = WaiterConfig::new(6000, Duration::from_millis(10)).expect("a waiter");
     let response = predictor
         .request_file(&path)
@@ -31,7 +30,9 @@ fn a_large_file_comes_back_as_it_went() {
     let count = |operation| operations.iter().filter(|o| **o == operation).count();
     assert_eq!(count(Operation::UploadPart), 6);
     let mut written = Vec::new();
-    response.write_result(&mut written, &waiter).expect("the result");
+    response
+        .write_result(&mut written, &waiter)
+        .expect("the result");
     assert!(written == content);
     let mut read = Vec::new();
     let mut reader = response.read_result(&waiter).expect("a reader");
