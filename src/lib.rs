@@ -63,7 +63,8 @@ pub use credentials::{
 mod error;
 pub use error::{
     ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
-    ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
+    ServiceError, TransferError, TransferErrorKind, TransportError, TransportErrorKind,
+    WaitStopReason, WaitStopped,
 };
 
 pub mod guide;
@@ -102,6 +103,12 @@ pub use session::{ServiceEndpoint, Session, SessionBuilder};
 pub mod sys;
 
 mod timestamp;
+
+mod transfer;
+pub use transfer::{
+    ResultReader, TransferConfig, TransferConfigBuilder, TransferDirection, TransferProgress,
+    UploadChecksum,
+};
 
 mod uri;
 pub use uri::S3Uri;

@@ -11,10 +11,25 @@ type Checked = Result<(), InvalidInput>;
 
 /// `Body`: at most this many bytes.
 pub(crate) const MAX_INLINE_BYTES: usize = 128_000;
+/// The largest payload, in and out: 1 GB ("Asynchronous inference" in the `SageMaker` developer
+/// guide), taken as 2^30, so that nothing is refused here that the service may take.
+pub(crate) const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
 /// `RequestTTLSeconds`.
 pub(crate) const REQUEST_TTL: RangeInclusive<u64> = 60..=21_600;
 /// `InvocationTimeoutSeconds`.
 pub(crate) const INVOCATION_TIMEOUT: RangeInclusive<u64> = 1..=3600;
+
+/// At most what the service takes as a payload.
+pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {
+    check(len <= MAX_PAYLOAD_BYTES, || {
+        InvalidInput::new(
+            what,
+            format!("{len} bytes or more"),
+            format!("at most {MAX_PAYLOAD_BYTES} bytes (1 GiB), the service's limit for a payload"),
+            "split or compress it",
+        )
+    })
+}
 
 /// `EndpointName`: at most 63, `^[a-zA-Z0-9](-*[a-zA-Z0-9])*`.
 pub(crate) fn endpoint_name(name: &str) -> Checked {

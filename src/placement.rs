@@ -24,18 +24,20 @@ pub(crate) enum Placement {
 }
 
 impl Placement {
-    pub(crate) fn is_inline(self, len: usize) -> Result<bool> {
+    /// An empty input goes through S3: the service takes exactly one of a body and a location, and
+    /// an empty body is none.
+    pub(crate) fn is_inline(self, len: u64) -> Result<bool> {
+        let fits = (1..=MAX_INLINE_BYTES as u64).contains(&len);
         match self {
             Self::S3 => Ok(false),
-            Self::Fitting => Ok(len <= MAX_INLINE_BYTES),
-            Self::Inline if len <= MAX_INLINE_BYTES => Ok(true),
-            Self::Inline => Err(InvalidInput::new(
+            Self::Inline if !fits => Err(InvalidInput::new(
                 "inline input",
                 format!("{len} bytes"),
-                format!("at most {MAX_INLINE_BYTES} bytes in the request's body"),
+                format!("1 to {MAX_INLINE_BYTES} bytes in the request's body"),
                 "leave out inline(), and it goes through S3",
             )
             .into()),
+            Self::Fitting | Self::Inline => Ok(fits),
         }
     }
 }
@@ -66,12 +68,13 @@ impl Upload<'_> {
     }
 }
 
-/// Puts the input into S3 and says where it is.
+/// Has the input put into S3 and says where it is. `send` is called again if the bucket had to be
+/// created first.
 pub(crate) fn upload(
     target: &Target,
     upload: &Upload<'_>,
     content_type: Option<&str>,
-    body: &[u8],
+    mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
 ) -> Result<S3Uri> {
     let session = &target.session;
     let uri = destination(target, upload.destination.as_ref())?;
@@ -80,13 +83,12 @@ pub(crate) fn upload(
         content_type,
         kms_key_id: upload.kms_key_id.as_deref(),
     };
-    match s3::put_object(session, &uri, body, &options) {
+    match send(&uri, &options) {
         Err(Failed::Fault(fault))
             if fault.error.code() == Some("NoSuchBucket")
                 && session.is_derived_default_bucket(uri.bucket()) =>
         {
-            s3::create_bucket(session, uri.bucket())
-                .and_then(|()| s3::put_object(session, &uri, body, &options))
+            s3::create_bucket(session, uri.bucket()).and_then(|()| send(&uri, &options))
         }
         outcome => outcome,
     }

@@ -1,5 +1,7 @@
 //! A predictor: one endpoint, one way to write inputs and to read results.
 
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::codec::{Accept, Deserializer, Json, Serializer};
@@ -131,6 +133,73 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Accept + Clone,
     {
         AsyncRequest::at(self.target.clone(), self.deserializer.clone(), input)
+    }
+
+    /// A request for a file's bytes as they are: no serializer is asked, and a content type is told
+    /// to the model only if [`content_type`](AsyncRequest::content_type) sets it.
+    ///
+    /// The file is opened here and read by [`submit`](AsyncRequest::submit), never into memory
+    /// whole: up to 128,000 bytes go in the request's body, up to 16 MiB in one upload to S3, more
+    /// in parts ([`TransferConfig`](crate::TransferConfig)). A part that fails is sent again alone;
+    /// if the upload fails for good, or is stopped, S3 is told to throw its parts away, which takes
+    /// 5 s at most. An empty file is uploaded as an empty object.
+    ///
+    /// - [`Error::Transfer`](crate::Error::Transfer): it cannot be opened, or is not a regular file.
+    ///   From `submit`: it cannot be read, or changed (its length, its time of modification, or what
+    ///   is in it) while it was read.
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): it has more than 1 GiB, the service's
+    ///   limit.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::{AsyncPredictor, Bytes, WaiterConfig};
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// let predictor =
+    ///     AsyncPredictor::new(endpoint.name(), &session).with_deserializer(Bytes::new());
+    /// let response = predictor.request_file("Cargo.toml")?.content_type("text/plain").submit()?;
+    ///
+    /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+    /// let echo: Vec<u8> = response.get_result(&waiter)?;
+    /// assert!(echo.starts_with(b"[package]"));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn request_file(&self, path: impl AsRef<Path>) -> Result<AsyncRequest<'static, D>>
+    where
+        D: Accept + Clone,
+    {
+        AsyncRequest::with_file(
+            self.target.clone(),
+            self.deserializer.clone(),
+            path.as_ref(),
+        )
+    }
+
+    /// A request for what a reader gives, to its end: a socket's, a decompressor's, another
+    /// process's bytes.
+    ///
+    /// As [`request_file`](Self::request_file), but nobody knows the length beforehand and nothing
+    /// can be read twice: what is on its way is in memory, up to 16 MiB while it is not known
+    /// whether there is more, and a part of 8 MiB for each of 4 uploads at a time
+    /// ([`TransferConfig`](crate::TransferConfig)). More than 1 GiB is
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) once that much was read; what was sent
+    /// until then is thrown away.
+    ///
+    /// ```no_run
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let response = predictor.request_reader(std::io::stdin()).content_type("image/tiff").submit()?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn request_reader<'v>(&self, reader: impl Read + Send + 'v) -> AsyncRequest<'v, D>
+    where
+        D: Accept + Clone,
+    {
+        AsyncRequest::with_reader(self.target.clone(), self.deserializer.clone(), reader)
     }
 
     /// The response of an inference that was submitted elsewhere, as

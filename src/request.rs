@@ -2,16 +2,23 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::aws::Failed;
+use crate::aws::s3::{self, PutOptions};
 
 use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
 use crate::codec::{Accept, CodecError};
-use crate::error::{Error, MaybeSubmitted, Result, ServiceError};
-use crate::limits;
+use crate::error::{Error, MaybeSubmitted, Result, ServiceError, TransferError, TransferErrorKind};
+use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::placement::{self, Placement, Upload};
 use crate::predictor::Target;
 use crate::response::AsyncInferenceResponse;
+use crate::sys::payload::InputFile;
+use crate::transfer::{self, ReaderInput, TransferConfig};
 use crate::uri::S3Uri;
 
 /// One request to an asynchronous endpoint, with every option of `InvokeEndpointAsync`.
@@ -46,6 +53,7 @@ pub struct AsyncRequest<'v, D> {
     input: RequestInput<'v>,
     placement: Placement,
     upload: Upload<'v>,
+    transfer: Option<TransferConfig>,
     inference_id: Option<Cow<'v, str>>,
     custom_attributes: Option<Cow<'v, str>>,
     content_type: Option<Cow<'v, str>>,
@@ -60,7 +68,13 @@ enum RequestInput<'v> {
     /// A serializer's work, or why it failed.
     Body(Result<Cow<'v, [u8]>, CodecError>),
     At(S3Uri),
+    File(InputFile),
+    /// Locked for nobody: it makes the request `Sync`.
+    Reader(Mutex<ReaderInput<'v>>),
 }
+
+/// What is submitted: the input itself, or where it lies.
+type Placed<'v> = (Cow<'v, [u8]>, Option<S3Uri>);
 
 impl<'v, D: Accept> AsyncRequest<'v, D> {
     pub(crate) fn with_body(
@@ -78,6 +92,23 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
         Self::new(target, deserializer, RequestInput::At(input))
     }
 
+    pub(crate) fn with_file(target: Arc<Target>, deserializer: D, path: &Path) -> Result<Self> {
+        let file = InputFile::open(path).map_err(|error| {
+            TransferError::new(TransferErrorKind::Read, path.display()).with_source(error)
+        })?;
+        limits::payload_length("input file", file.len())?;
+        Ok(Self::new(target, deserializer, RequestInput::File(file)))
+    }
+
+    pub(crate) fn with_reader(
+        target: Arc<Target>,
+        deserializer: D,
+        reader: impl Read + Send + 'v,
+    ) -> Self {
+        let input = RequestInput::Reader(Mutex::new(ReaderInput::new(Box::new(reader))));
+        Self::new(target, deserializer, input)
+    }
+
     fn new(target: Arc<Target>, deserializer: D, input: RequestInput<'v>) -> Self {
         let accept = Some(deserializer.accept().to_owned().into());
         Self {
@@ -86,6 +117,7 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
             input,
             placement: Placement::default(),
             upload: Upload::default(),
+            transfer: None,
             inference_id: None,
             custom_attributes: None,
             content_type: None,
@@ -188,10 +220,21 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
+    /// Sends an upload in another way than
+    /// [`SessionBuilder::transfer`](crate::SessionBuilder::transfer) says; the response fetches its
+    /// result in this way too.
+    pub fn transfer(mut self, transfer: TransferConfig) -> Self {
+        self.transfer = Some(transfer);
+        self
+    }
+
     /// Checks everything, uploads the input if it must, and submits it.
     ///
     /// - [`Error::InvalidInput`] names the value that breaks a limit; nothing was sent.
     /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
+    /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile; or
+    ///   the progress callback stopped the upload. It was not submitted, and parts that were sent
+    ///   were thrown away.
     /// - [`Error::MaybeSubmitted`]: the request went out and its answer was lost, or was a 5xx that
     ///   leaves open what happened. It is never sent again by itself.
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
@@ -226,13 +269,17 @@ impl<'v, D> AsyncRequest<'v, D> {
             }
             Err(error) => return Err(error),
         };
-        Ok(AsyncInferenceResponse::submitted(
+        let response = AsyncInferenceResponse::submitted(
             self.target,
             self.deserializer,
             submitted,
             inference_id,
             location,
-        ))
+        );
+        Ok(match self.transfer {
+            Some(transfer) => response.with_transfer(transfer),
+            None => response,
+        })
     }
 
     /// Every limit of the API's model.
@@ -270,22 +317,63 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 
     /// The input's body, or where it lies.
-    fn place(&mut self) -> Result<(Cow<'v, [u8]>, Option<S3Uri>)> {
+    fn place(&mut self) -> Result<Placed<'v>> {
         let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
-        let body = match input {
-            RequestInput::At(uri) => return Ok((Cow::Borrowed(&[]), Some(uri))),
-            RequestInput::Body(body) => body?,
-        };
-        if self.placement.is_inline(body.len())? {
-            return Ok((body, None));
+        match input {
+            RequestInput::At(uri) => Ok((Cow::Borrowed(&[]), Some(uri))),
+            RequestInput::Body(body) => {
+                let body = body?;
+                if self.placement.is_inline(body.len() as u64)? {
+                    return Ok((body, None));
+                }
+                self.upload(|uri, options| {
+                    s3::put_object(&self.target.session, uri, &body, options)
+                })
+            }
+            RequestInput::File(file) => {
+                if self.placement.is_inline(file.len())? {
+                    return Ok((transfer::read_file(&file)?.into(), None));
+                }
+                self.upload(|uri, options| {
+                    transfer::upload_file(self.destination(uri, options), &file)
+                })
+            }
+            RequestInput::Reader(reader) => {
+                let mut input = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let begun = input.peek(MAX_INLINE_BYTES)?.len() as u64;
+                if self.placement.is_inline(begun)? {
+                    return Ok((input.into_begun().into(), None));
+                }
+                self.upload(|uri, options| {
+                    transfer::upload_reader(self.destination(uri, options), &mut input)
+                })
+            }
         }
-        let uri = placement::upload(
-            &self.target,
-            &self.upload,
-            self.content_type.as_deref(),
-            &body,
-        )?;
+    }
+
+    fn upload(
+        &self,
+        send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
+    ) -> Result<Placed<'v>> {
+        let content_type = self.content_type.as_deref();
+        let uri = placement::upload(&self.target, &self.upload, content_type, send)?;
         Ok((Cow::Borrowed(&[]), Some(uri)))
+    }
+
+    fn destination<'a>(
+        &'a self,
+        uri: &'a S3Uri,
+        options: &'a PutOptions<'a>,
+    ) -> transfer::Destination<'a> {
+        transfer::Destination {
+            session: &self.target.session,
+            uri,
+            options,
+            config: match &self.transfer {
+                Some(config) => config,
+                None => self.target.session.transfer(),
+            },
+        }
     }
 
     fn members(&self) -> Vec<Member<'_>> {
@@ -363,6 +451,8 @@ impl<D> fmt::Debug for AsyncRequest<'_, D> {
             RequestInput::Body(Ok(body)) => debug.field("body_len", &body.len()),
             RequestInput::Body(Err(error)) => debug.field("body", error),
             RequestInput::At(uri) => debug.field("input", uri),
+            RequestInput::File(file) => debug.field("file", file),
+            RequestInput::Reader(_) => debug.field("input", &"a reader"),
         };
         debug
             .field("placement", &self.placement)

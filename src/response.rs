@@ -14,11 +14,10 @@ use crate::error::{
     WaitStopReason, WaitStopped,
 };
 use crate::predictor::{AsyncPredictor, Target};
+use crate::session::Session;
+use crate::transfer::TransferConfig;
 use crate::uri::S3Uri;
 use crate::waiter::{AccessDenied, WaitProgress, WaiterConfig};
-
-/// The most that is taken into memory: what the service allows as a payload.
-const MAX_RESULT_BYTES: u64 = 1 << 30;
 
 /// A submitted inference.
 ///
@@ -48,18 +47,47 @@ pub struct AsyncInferenceResponse<D> {
     failure_path: Option<S3Uri>,
     inference_id: Option<String>,
     input_location: Option<S3Uri>,
+    /// If it is another one than the session's.
+    transfer: Option<Arc<TransferConfig>>,
     outcome: Mutex<Option<Arc<Outcome>>>,
 }
 
-/// How an inference ended; kept, so that asking again asks nobody.
-enum Outcome {
-    Output(Object),
+/// How an inference ended.
+pub(crate) enum Found<T> {
+    Output(T),
     Failure(ModelFailure),
 }
 
+/// How it ended, in memory; kept, so that asking again asks nobody.
+pub(crate) type Outcome = Found<Object>;
+
+impl Outcome {
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Self::Output(object) => &object.body,
+            Self::Failure(failure) => failure.bytes(),
+        }
+    }
+
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        match self {
+            Self::Output(object) => object.content_type.as_deref(),
+            Self::Failure(failure) => failure.content_type(),
+        }
+    }
+}
+
+/// How an output is fetched once it is there.
+type Fetch<'a, T> = dyn Fn(&S3Uri, Patience<'_>) -> Result<T, Failed> + 'a;
+
 /// What one look at the objects found.
-enum Look {
-    Done(Outcome),
+enum Look<T> {
+    Done(Found<T>),
+    Pending(Pending),
+}
+
+/// Why there is nothing yet.
+enum Pending {
     NotFound,
     AccessDenied(Box<ServiceError>),
     /// The output is not there, and whether the failure is cannot be known: access to it is denied,
@@ -98,6 +126,7 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path,
             inference_id: None,
             input_location: None,
+            transfer: None,
             outcome: Mutex::new(None),
         }
     }
@@ -116,6 +145,7 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: submitted.failure_location,
             inference_id: submitted.inference_id.or(Some(inference_id)),
             input_location,
+            transfer: None,
             outcome: Mutex::new(None),
         }
     }
@@ -145,8 +175,35 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: self.failure_path,
             inference_id: self.inference_id,
             input_location: self.input_location,
+            transfer: self.transfer,
             outcome: self.outcome,
         }
+    }
+
+    /// Fetches the result in another way than [`SessionBuilder::transfer`](crate::SessionBuilder::transfer)
+    /// says.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, TransferConfig, WaiterConfig};
+    /// fn small_or_not_at_all(response: AsyncInferenceResponse<Json>) -> Result<serde_json::Value, Error> {
+    ///     let small = TransferConfig::builder().max_result_bytes(1 << 20).build()?;
+    ///     response.with_transfer(small).get_result(&WaiterConfig::default())
+    /// }
+    /// ```
+    pub fn with_transfer(mut self, transfer: TransferConfig) -> Self {
+        self.transfer = Some(Arc::new(transfer));
+        self
+    }
+
+    pub(crate) fn transfer_config(&self) -> &TransferConfig {
+        match &self.transfer {
+            Some(transfer) => transfer,
+            None => self.session().transfer(),
+        }
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
     }
 
     /// Where the output is or will be.
@@ -178,7 +235,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// Waits for the result and reads it. Blocks; sleeps with [`std::thread::sleep`] between polls.
     ///
     /// A poll is a GET of the output and, if that is not there, of the failure object. The result
-    /// is kept: a second call asks nobody. At most 1 GiB, the service's limit, is taken into memory.
+    /// is kept: a second call asks nobody. What is taken into memory is limited, to 1 GiB unless
+    /// [`max_result_bytes`](crate::TransferConfigBuilder::max_result_bytes) says otherwise;
+    /// [`download`](Self::download), [`write_result`](Self::write_result) and
+    /// [`read_result`](Self::read_result) take results of any size.
     ///
     /// - [`Error::Model`]: the failure object is there, whatever is in it. Where both are, the
     ///   output counts.
@@ -187,8 +247,9 @@ impl<D> AsyncInferenceResponse<D> {
     /// - [`Error::Codec`]: the output is there and kept, and the deserializer cannot read it.
     /// - [`Error::Service`]: S3 refused for good: the bucket does not exist, the credentials are
     ///   unknown, or access is denied to one who may list (see [`AccessDenied`]).
-    /// - [`Error::Transport`]: only for what waiting does not mend, such as an untrusted
-    ///   certificate; polls that fail otherwise are counted, and the wait goes on.
+    /// - [`Error::Transport`]: only for what waiting does not mend: an untrusted certificate, or a
+    ///   result above the limit
+    ///   ([`TransportErrorKind::TooLong`](crate::TransportErrorKind::TooLong)); polls that fail otherwise are counted, and the wait goes on.
     /// - [`Error::Credentials`]: there are none at the first poll; if they fail later, the poll is
     ///   counted as failed, and the wait goes on.
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
@@ -197,7 +258,7 @@ impl<D> AsyncInferenceResponse<D> {
     {
         let outcome = match self.kept() {
             Some(outcome) => outcome,
-            None => self.wait(waiter)?,
+            None => self.keep(self.wait(waiter, &|uri, patience| self.get(uri, patience))?),
         };
         self.decode(&outcome)
     }
@@ -213,10 +274,13 @@ impl<D> AsyncInferenceResponse<D> {
         if let Some(outcome) = self.kept() {
             return self.decode(&outcome).map(Some);
         }
-        match self.look(Patience::default())? {
+        let look = self.look(Patience::default(), &|uri, patience| {
+            self.get(uri, patience)
+        })?;
+        match look {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
-            Look::NotFound | Look::FailureUnknown(_) => Ok(None),
-            Look::AccessDenied(error) => {
+            Look::Pending(Pending::NotFound | Pending::FailureUnknown(_)) => Ok(None),
+            Look::Pending(Pending::AccessDenied(error)) => {
                 if s3::may_list(&self.target.session, &self.output_path, Patience::default())? {
                     Err(Error::Service(error))
                 } else {
@@ -226,7 +290,13 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    fn wait(&self, waiter: &WaiterConfig) -> Result<Arc<Outcome>> {
+    /// Into memory.
+    fn get(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Object, Failed> {
+        let max = self.transfer_config().max_result_bytes();
+        s3::get_object(&self.target.session, uri, patience, max)
+    }
+
+    pub(crate) fn wait<T>(&self, waiter: &WaiterConfig, fetch: &Fetch<'_, T>) -> Result<Found<T>> {
         let clock = self.target.session.sys().clock();
         let started = clock.monotonic();
         let mut wait = Wait {
@@ -245,8 +315,8 @@ impl<D> AsyncInferenceResponse<D> {
                 return Err(self.stopped(&wait, WaitStopReason::Cancelled).into());
             }
             wait.attempts += 1;
-            if let Some(outcome) = self.poll(&mut wait)? {
-                return Ok(self.keep(outcome));
+            if let Some(outcome) = self.poll(&mut wait, fetch)? {
+                return Ok(outcome);
             }
             let now = clock.monotonic();
             let next = waiter
@@ -272,14 +342,18 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// One look, with what it found counted. An error ends the wait.
-    fn poll(&self, wait: &mut Wait<'_>) -> Result<Option<Outcome>> {
-        match self.look(wait.patience()) {
+    fn poll<T>(&self, wait: &mut Wait<'_>, fetch: &Fetch<'_, T>) -> Result<Option<Found<T>>> {
+        let pending = match self.look(wait.patience(), fetch) {
             Ok(Look::Done(outcome)) => return Ok(Some(outcome)),
-            Ok(Look::NotFound) => {
+            Ok(Look::Pending(pending)) => Ok(pending),
+            Err(error) => Err(error),
+        };
+        match pending {
+            Ok(Pending::NotFound) => {
                 wait.observed.not_found += 1;
                 wait.last_answer = Some("not found".into());
             }
-            Ok(Look::AccessDenied(error)) => {
+            Ok(Pending::AccessDenied(error)) => {
                 if self.denied_for_good(wait) {
                     return Err(Error::Service(error));
                 }
@@ -287,7 +361,7 @@ impl<D> AsyncInferenceResponse<D> {
                 wait.last_answer = Some(error.to_string());
             }
             // The output may come yet, so this is no reason to look who may list.
-            Ok(Look::FailureUnknown(error)) => {
+            Ok(Pending::FailureUnknown(error)) => {
                 if error.status() != 403 {
                     wait.observed.failed += 1;
                 } else if wait.waiter.access_denied() == AccessDenied::Fail {
@@ -322,34 +396,33 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output, or the failure if there is no output.
-    fn look(&self, patience: Patience<'_>) -> Result<Look> {
-        let output = self.look_at(&self.output_path, patience)?;
-        let pending = match output {
-            Ok(object) => return Ok(Look::Done(Outcome::Output(object))),
+    fn look<T>(&self, patience: Patience<'_>, fetch: &Fetch<'_, T>) -> Result<Look<T>> {
+        let pending = match look_for(fetch(&self.output_path, patience))? {
+            Ok(output) => return Ok(Look::Done(Found::Output(output))),
             Err(pending) => pending,
         };
         let Some(failure_path) = &self.failure_path else {
-            return Ok(pending);
+            return Ok(Look::Pending(pending));
         };
-        let failure = match (self.look_at(failure_path, patience), &pending) {
+        let failure = match (look_for(self.get(failure_path, patience)), &pending) {
             (Ok(Ok(failure)), _) => failure,
-            (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
-                return Ok(Look::FailureUnknown(error));
+            (Ok(Err(Pending::AccessDenied(error))), Pending::NotFound) => {
+                return Ok(Look::Pending(Pending::FailureUnknown(error)));
             }
-            (Ok(Err(_)), _) => return Ok(pending),
+            (Ok(Err(_)), _) => return Ok(Look::Pending(pending)),
             // The output may come all the same.
-            (Err(Error::Service(error)), Look::NotFound)
+            (Err(Error::Service(error)), Pending::NotFound)
                 if error.code() == Some("NoSuchBucket") =>
             {
-                return Ok(Look::FailureUnknown(error));
+                return Ok(Look::Pending(Pending::FailureUnknown(error)));
             }
             (Err(error), _) => return Err(error),
         };
         // Between the two looks both may have come: the output counts.
-        if let Ok(object) = self.look_at(&self.output_path, patience)? {
-            return Ok(Look::Done(Outcome::Output(object)));
+        if let Ok(output) = look_for(fetch(&self.output_path, patience))? {
+            return Ok(Look::Done(Found::Output(output)));
         }
-        Ok(Look::Done(Outcome::Failure(ModelFailure {
+        Ok(Look::Done(Found::Failure(ModelFailure {
             endpoint_name: self.target.endpoint_name.clone(),
             output_path: self.output_path.clone(),
             failure_path: failure_path.clone(),
@@ -358,42 +431,26 @@ impl<D> AsyncInferenceResponse<D> {
         })))
     }
 
-    /// The object, or what its absence looks like.
-    fn look_at(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Result<Object, Look>> {
-        let session = &self.target.session;
-        match s3::get_object(session, uri, patience, MAX_RESULT_BYTES) {
-            Ok(object) => Ok(Ok(object)),
-            Err(Failed::Fault(fault)) => match (fault.error.status, fault.error.code()) {
-                (404, None | Some("NoSuchKey")) => Ok(Err(Look::NotFound)),
-                (403, None | Some("AccessDenied")) => {
-                    Ok(Err(Look::AccessDenied(Box::new(fault.error))))
-                }
-                _ => Err(fault.error.into()),
-            },
-            Err(Failed::Error(error)) => Err(error),
-        }
-    }
-
     fn decode<T>(&self, outcome: &Outcome) -> Result<T>
     where
         D: Deserializer<T>,
     {
         match outcome {
-            Outcome::Output(object) => Ok(self
+            Found::Output(object) => Ok(self
                 .deserializer
                 .deserialize(&object.body, object.content_type.as_deref())?),
-            Outcome::Failure(failure) => Err(failure.clone().into()),
+            Found::Failure(failure) => Err(failure.clone().into()),
         }
     }
 
-    fn kept(&self) -> Option<Arc<Outcome>> {
+    pub(crate) fn kept(&self) -> Option<Arc<Outcome>> {
         self.outcome
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
+    pub(crate) fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
         let outcome = Arc::new(outcome);
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
         outcome
@@ -423,6 +480,21 @@ impl<D> AsyncInferenceResponse<D> {
     fn elapsed(&self, wait: &Wait<'_>) -> Duration {
         let clock = self.target.session.sys().clock();
         clock.monotonic().saturating_sub(wait.started)
+    }
+}
+
+/// The object, or what its absence looks like.
+fn look_for<T>(fetched: Result<T, Failed>) -> Result<Result<T, Pending>> {
+    match fetched {
+        Ok(object) => Ok(Ok(object)),
+        Err(Failed::Fault(fault)) => match (fault.error.status, fault.error.code()) {
+            (404, None | Some("NoSuchKey")) => Ok(Err(Pending::NotFound)),
+            (403, None | Some("AccessDenied")) => {
+                Ok(Err(Pending::AccessDenied(Box::new(fault.error))))
+            }
+            _ => Err(fault.error.into()),
+        },
+        Err(Failed::Error(error)) => Err(error),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::aws::endpoints::Endpoints;
 use crate::aws::{Caller, Client, Service, sts};
 use crate::error::Result;
 use crate::sys::Sys;
+use crate::transfer::TransferConfig;
 
 /// Region, credentials, connections and retries, shared by everything that is made from it.
 ///
@@ -40,6 +41,7 @@ struct Inner {
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
     expected_bucket_owner: Option<String>,
+    transfer: TransferConfig,
     derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
@@ -165,6 +167,10 @@ impl Session {
         let region = self.bucket_region(bucket);
         let url = self.endpoints().bucket_url(&region, bucket)?;
         Ok(ServiceEndpoint::new(url, Service::S3, &region))
+    }
+
+    pub(crate) fn transfer(&self) -> &TransferConfig {
+        &self.inner.transfer
     }
 
     pub(crate) fn client(&self) -> &Client {

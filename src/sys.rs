@@ -24,6 +24,7 @@
 
 mod files;
 mod home;
+pub(crate) mod payload;
 mod processes;
 
 pub use files::Files;

@@ -1,8 +1,11 @@
 //! Requests to AWS: resolve, sign, send, understand, retry. One file a service, one function an
 //! operation.
 
+pub(crate) mod checksum;
 pub(crate) mod endpoints;
 mod fault;
+pub(crate) mod objects;
+pub(crate) mod payload;
 pub(crate) mod retry;
 pub(crate) mod s3;
 pub(crate) mod sagemaker_runtime;
@@ -22,7 +25,7 @@ use http::{HeaderMap, Method, Uri};
 use aws_credential_types::Credentials;
 
 use endpoints::Endpoints;
-pub(crate) use send::{Client, Failed};
+pub(crate) use send::{Client, Failed, UploadFailed};
 
 /// A service that this crate speaks to.
 ///

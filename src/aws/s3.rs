@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::checksum::Expected;
 use super::endpoints::{is_host_label, signing_region};
 use super::fault::Fault;
 use super::send::Failed;
@@ -26,24 +27,57 @@ pub(crate) struct PutOptions<'a> {
     pub(crate) kms_key_id: Option<&'a str>,
 }
 
+impl PutOptions<'_> {
+    pub(super) fn headers(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = self.content_type {
+            headers.insert(
+                http::header::CONTENT_TYPE,
+                header_value("content type", content_type)?,
+            );
+        }
+        if let Some(key_id) = self.kms_key_id {
+            headers.insert(
+                HeaderName::from_static("x-amz-server-side-encryption"),
+                HeaderValue::from_static("aws:kms"),
+            );
+            headers.insert(
+                HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id"),
+                header_value("KMS key", key_id)?,
+            );
+        }
+        Ok(headers)
+    }
+}
+
 pub(crate) fn get_object(
     session: &Session,
     uri: &S3Uri,
     patience: Patience<'_>,
     max_bytes: u64,
 ) -> Result<Object, Failed> {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        HeaderName::from_static("x-amz-checksum-mode"),
+        HeaderValue::from_static("ENABLED"),
+    );
     let request = Request {
         operation: "GetObject",
         method: Method::GET,
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers: HeaderMap::new(),
+        headers,
         body: &[],
         patience,
         max_answer: max_bytes,
     };
     let answer = send(session, &request)?;
+    if let Some(expected) = Expected::of_object(&answer.headers) {
+        let mut checksum = expected.start();
+        checksum.update(&answer.body);
+        expected.check(checksum, uri)?;
+    }
     Ok(Object {
         content_type: super::fault::text(&answer.headers, "content-type"),
         body: answer.body,
@@ -56,30 +90,13 @@ pub(crate) fn put_object(
     body: &[u8],
     options: &PutOptions<'_>,
 ) -> Result<(), Failed> {
-    let mut headers = HeaderMap::new();
-    if let Some(content_type) = options.content_type {
-        headers.insert(
-            http::header::CONTENT_TYPE,
-            header_value("content type", content_type)?,
-        );
-    }
-    if let Some(key_id) = options.kms_key_id {
-        headers.insert(
-            HeaderName::from_static("x-amz-server-side-encryption"),
-            HeaderValue::from_static("aws:kms"),
-        );
-        headers.insert(
-            HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id"),
-            header_value("KMS key", key_id)?,
-        );
-    }
     let request = Request {
         operation: "PutObject",
         method: Method::PUT,
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers,
+        headers: options.headers()?,
         body,
         patience: Patience::default(),
         max_answer: MAX_DOCUMENT,
@@ -148,31 +165,61 @@ pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Faile
     }
 }
 
-struct Request<'a> {
-    operation: &'static str,
-    method: Method,
-    bucket: &'a str,
-    key: &'a str,
-    query: &'a str,
-    headers: HeaderMap,
-    body: &'a [u8],
-    patience: Patience<'a>,
-    max_answer: u64,
+pub(super) struct Request<'a> {
+    pub(super) operation: &'static str,
+    pub(super) method: Method,
+    pub(super) bucket: &'a str,
+    pub(super) key: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: HeaderMap,
+    pub(super) body: &'a [u8],
+    pub(super) patience: Patience<'a>,
+    pub(super) max_answer: u64,
 }
 
 /// Sends to the region where the bucket is; where that turns out to be another one than thought,
 /// once more, and remembers it.
 fn send(session: &Session, request: &Request<'_>) -> Result<Answer, Failed> {
+    send_by(session, request, |call| {
+        let stop = request.patience.stop;
+        session.client().send_until(call, stop)
+    })
+}
+
+/// As [`send`], in another way.
+pub(super) fn send_by<T, E: From<Failed> + RefersElsewhere>(
+    session: &Session,
+    request: &Request<'_>,
+    by: impl Fn(&Call<'_>) -> Result<T, E>,
+) -> Result<T, E> {
     let region = session.bucket_region(request.bucket);
-    match send_to(session, request, &region) {
-        Err(Failed::Fault(fault)) => match other_region(&fault, &region) {
-            Some(right) => {
-                session.remember_bucket_region(request.bucket, &right);
-                send_to(session, request, &right)
-            }
-            None => Err(Failed::Fault(fault)),
-        },
-        outcome => outcome,
+    let failed = match by(&call(session, request, &region)?) {
+        Err(failed) => failed,
+        outcome => return outcome,
+    };
+    match failed
+        .fault()
+        .and_then(|fault| other_region(fault, &region))
+    {
+        Some(right) => {
+            session.remember_bucket_region(request.bucket, &right);
+            by(&call(session, request, &right)?)
+        }
+        None => Err(failed),
+    }
+}
+
+/// A failure that may say in which region the bucket is.
+pub(super) trait RefersElsewhere {
+    fn fault(&self) -> Option<&Fault>;
+}
+
+impl RefersElsewhere for Failed {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::Error(_) => None,
+        }
     }
 }
 
@@ -195,7 +242,7 @@ fn other_region(fault: &Fault, tried: &str) -> Option<String> {
         .filter(|region| about_region && region != tried && is_host_label(region))
 }
 
-fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Answer, Failed> {
+fn call<'a>(session: &Session, request: &Request<'a>, region: &'a str) -> Result<Call<'a>, Failed> {
     let mut headers = request.headers.clone();
     if request.operation != "CreateBucket"
         && let Some(owner) = session.owner_expected_of(request.bucket)
@@ -209,7 +256,7 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
         .endpoints()
         .s3_uri(region, request.bucket, request.key, request.query)?;
     let slash = if request.key.is_empty() { "" } else { "/" };
-    let call = Call {
+    Ok(Call {
         service: Service::S3,
         identity: Identity::Client,
         operation: request.operation,
@@ -222,8 +269,7 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
         repeat: Repeat::Idempotent,
         deadline: request.patience.deadline,
         max_answer: request.max_answer,
-    };
-    session.client().send_until(&call, request.patience.stop)
+    })
 }
 
 /// The value is not shown in the error: it may be the custom attributes.

@@ -111,8 +111,8 @@ fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-/// The service said yes, but not where: the inference was submitted and cannot be found.
-fn malformed_answer(call: &Call<'_>, problem: String) -> Error {
+/// The service said yes, but not what is needed to go on: where an inference's output will be, say.
+pub(super) fn malformed_answer(call: &Call<'_>, problem: String) -> Error {
     TransportError {
         service: call.service.name(),
         operation: call.operation,

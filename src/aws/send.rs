@@ -1,18 +1,22 @@
 //! A request's whole life: credentials, signature, exchange, and what to try again.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::endpoints::signing_region;
 use super::fault::Fault;
+use super::payload::{Feed, Source};
 use super::retry::{
     RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
 };
-use super::signing::{ToSign, sign_request};
-use super::transport::{Bounds, Broken, Transport};
+use super::signing::{Body, ToSign, sign_request};
+use super::transport::{BodyStream, Bounds, Broken, Opened, Reply, Transport};
+use super::xml::texts;
 use super::{Answer, Call, Identity, Repeat};
 use crate::credentials::{Credentials, CredentialsError, ProvideCredentials};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
@@ -23,6 +27,10 @@ const TOLERATED_SKEW: Duration = Duration::from_mins(4);
 
 /// A pause looks this often whether it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// A payload of at least so many bytes is sent once the service has agreed to take it
+/// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection.
+const WORTH_ASKING: u64 = 1 << 20;
 
 /// What all requests of a session share.
 #[derive(Debug)]
@@ -72,6 +80,44 @@ impl Client {
         call: &Call<'_>,
         stop: Option<&AtomicBool>,
     ) -> Result<Answer, Failed> {
+        self.repeat(call, stop, |progress| self.attempt(call, progress))
+    }
+
+    /// As [`send_until`](Self::send_until), with a payload that is read from its source for each
+    /// attempt. A source that fails ends it.
+    pub(crate) fn upload_until(
+        &self,
+        call: &Call<'_>,
+        source: &dyn Source,
+        stop: Option<&AtomicBool>,
+    ) -> Result<Answer, UploadFailed> {
+        let mut failed = None;
+        let outcome = self.repeat(call, stop, |progress| {
+            self.attempt_upload(call, source, &mut failed, progress)
+        });
+        match (outcome, failed) {
+            (Ok(answer), _) => Ok(answer),
+            (Err(_), Some(error)) => Err(UploadFailed::Source(error)),
+            (Err(failed), None) => Err(UploadFailed::Request(failed)),
+        }
+    }
+
+    /// As [`send_until`](Self::send_until), but the answer's body is left to be read.
+    pub(crate) fn open_until(
+        &self,
+        call: &Call<'_>,
+        stop: Option<&AtomicBool>,
+    ) -> Result<(HeaderMap, BodyStream), Failed> {
+        self.repeat(call, stop, |progress| self.attempt_open(call, progress))
+    }
+
+    /// Tries until it succeeds, fails for good, or runs out of attempts, quota or time.
+    fn repeat<T>(
+        &self,
+        call: &Call<'_>,
+        stop: Option<&AtomicBool>,
+        mut attempt: impl FnMut(&mut Progress) -> Result<Result<T, Failure>>,
+    ) -> Result<T, Failed> {
         let mut progress = Progress {
             started: self.sys.clock().monotonic(),
             attempts: 0,
@@ -82,7 +128,7 @@ impl Client {
         };
         loop {
             progress.attempts += 1;
-            let failure = match self.attempt(call, &mut progress)? {
+            let failure = match attempt(&mut progress)? {
                 Ok(answer) => {
                     self.quota.release(progress.quota_taken);
                     return Ok(answer);
@@ -90,14 +136,14 @@ impl Client {
                 Err(failure) => failure,
             };
             match self.pause_before_retry(call, &failure, &mut progress) {
-                Some(pause) if self.sleep(pause, stop) => {}
+                Some(pause) if self.pause(pause, stop) => {}
                 _ => return Err(self.failed(call, failure, &progress)),
             }
         }
     }
 
-    /// Whether it slept to the end.
-    fn sleep(&self, pause: Duration, stop: Option<&AtomicBool>) -> bool {
+    /// Whether it paused to the end.
+    pub(crate) fn pause(&self, pause: Duration, stop: Option<&AtomicBool>) -> bool {
         let clock = self.sys.clock();
         let Some(stop) = stop else {
             clock.sleep(pause);
@@ -117,33 +163,78 @@ impl Client {
     }
 
     fn attempt(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Result<Answer, Failure>> {
-        let request = self.signed(call, progress)?;
-        let bounds = Bounds {
-            max_success: call.max_answer,
-            clock: self.sys.clock(),
-            deadline: call.deadline,
-        };
-        Ok(match self.transport.exchange(request, &bounds) {
-            Ok(reply) if (200..300).contains(&reply.status) => Ok(Answer {
-                headers: reply.headers,
-                body: reply.body,
-            }),
-            Ok(reply) => Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply)))),
+        let request = self
+            .signed(call, Body::Bytes(call.body), progress)?
+            .map(|()| call.body);
+        let reply = self.transport.exchange(request, &self.bounds(call));
+        Ok(judge(call, reply))
+    }
+
+    fn attempt_upload(
+        &self,
+        call: &Call<'_>,
+        source: &dyn Source,
+        failed: &mut Option<io::Error>,
+        progress: &mut Progress,
+    ) -> Result<Result<Answer, Failure>> {
+        let mut request = self.signed(call, Body::Hashed(&source.hash()), progress)?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_LENGTH, source.len().into());
+        if source.len() >= WORTH_ASKING {
+            headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        let mut feed = Feed::new(source);
+        let request = request.map(|()| &mut feed as &mut dyn Read);
+        let reply = self.transport.upload(request, &self.bounds(call));
+        *failed = feed.into_failure();
+        match failed {
+            // Read once more, it would fail once more; the caller knows what the source is.
+            Some(_) => Ok(Err(Failure::Broken(Broken::source_failed()))),
+            None => Ok(judge(call, reply)),
+        }
+    }
+
+    fn attempt_open(
+        &self,
+        call: &Call<'_>,
+        progress: &mut Progress,
+    ) -> Result<Result<(HeaderMap, BodyStream), Failure>> {
+        let request = self
+            .signed(call, Body::Bytes(call.body), progress)?
+            .map(|()| call.body);
+        Ok(match self.transport.open(request, &self.bounds(call)) {
+            Ok(Opened::Success(headers, body)) => Ok((headers, body)),
+            Ok(Opened::Refused(reply)) => {
+                Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply))))
+            }
             Err(broken) => Err(Failure::Broken(broken)),
         })
     }
 
+    fn bounds(&self, call: &Call<'_>) -> Bounds<'_> {
+        Bounds {
+            max_success: call.max_answer,
+            clock: self.sys.clock(),
+            deadline: call.deadline,
+        }
+    }
+
     /// Signed last, with the credentials and the time of this moment.
-    fn signed<'a>(&self, call: &Call<'a>, progress: &mut Progress) -> Result<Request<&'a [u8]>> {
+    fn signed(
+        &self,
+        call: &Call<'_>,
+        body: Body<'_>,
+        progress: &mut Progress,
+    ) -> Result<Request<()>> {
         let signature = match call.identity {
             Identity::Anonymous => Vec::new(),
-            Identity::Given(credentials) => self.sign(call, credentials)?,
+            Identity::Given(credentials) => self.sign(call, body, credentials)?,
             Identity::Client => {
                 let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
-                self.sign(call, progress.signed_with.insert(credentials))?
+                self.sign(call, body, progress.signed_with.insert(credentials))?
             }
         };
-        let mut request = Request::new(call.body);
+        let mut request = Request::new(());
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
         let mut headers: HeaderMap = call.headers.clone();
@@ -156,6 +247,7 @@ impl Client {
     fn sign(
         &self,
         call: &Call<'_>,
+        body: Body<'_>,
         credentials: &Credentials,
     ) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let to_sign = ToSign {
@@ -164,7 +256,7 @@ impl Client {
             method: &call.method,
             uri: &call.uri,
             headers: &call.headers,
-            body: call.body,
+            body,
             time: self.service_time(),
         };
         Ok(sign_request(&to_sign, credentials).map_err(|source| {
@@ -287,6 +379,35 @@ impl Client {
             ),
         }
     }
+}
+
+fn judge(call: &Call<'_>, reply: Result<Reply, Broken>) -> Result<Answer, Failure> {
+    match reply {
+        Ok(reply) if (200..300).contains(&reply.status) && !hides_error(call, &reply) => {
+            Ok(Answer {
+                headers: reply.headers,
+                body: reply.body,
+            })
+        }
+        Ok(reply) => Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply)))),
+        Err(broken) => Err(Failure::Broken(broken)),
+    }
+}
+
+/// S3 may begin its answer with 200 while it still works, and only then find out that it fails.
+fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
+    let [code] = match call.operation {
+        "CompleteMultipartUpload" => texts(&reply.body, &[], ["Code"]),
+        _ => [None],
+    };
+    code.is_some()
+}
+
+/// How an upload ended that did not succeed.
+pub(crate) enum UploadFailed {
+    /// The payload could not be read.
+    Source(io::Error),
+    Request(Failed),
 }
 
 /// How a request ended that did not succeed.

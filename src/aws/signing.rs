@@ -11,6 +11,7 @@ use aws_sigv4::sign::v4;
 use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::Service;
+use super::payload::PayloadHash;
 
 pub(crate) type SigningFailure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,8 +22,15 @@ pub(crate) struct ToSign<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a http::HeaderMap,
-    pub(crate) body: &'a [u8],
+    pub(crate) body: Body<'a>,
     pub(crate) time: SystemTime,
+}
+
+/// What the signature says of the payload.
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Bytes(&'a [u8]),
+    Hashed(&'a PayloadHash),
 }
 
 /// The headers that make the request an authentic one of `credentials`' owner.
@@ -46,7 +54,11 @@ pub(crate) fn sign_request(
         request.method.as_str(),
         request.uri.to_string(),
         headers,
-        SignableBody::Bytes(request.body),
+        match request.body {
+            Body::Bytes(bytes) => SignableBody::Bytes(bytes),
+            Body::Hashed(PayloadHash::Sha256(hex)) => SignableBody::Precomputed(hex.clone()),
+            Body::Hashed(PayloadHash::Unsigned) => SignableBody::UnsignedPayload,
+        },
     )?;
     let (instructions, _signature) = sign(signable, &params)?.into_parts();
     let (headers, _query) = instructions.into_parts();

@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, Request, Response};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Body, Timeout};
+use ureq::{Agent, Body, BodyReader, SendBody, Timeout};
 
 pub(crate) use network::{CaBundle, Network};
 use proxies::ByScheme;
@@ -98,6 +98,26 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
+/// An answer whose body is still to be read, if it is a success.
+pub(crate) enum Opened {
+    Success(HeaderMap, BodyStream),
+    Refused(Reply),
+}
+
+/// The body of an answer, as it comes.
+pub(crate) struct BodyStream(BodyReader<'static>);
+
+impl BodyStream {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return outcome.map_err(|error| ureq::Error::from(error).into()),
+            }
+        }
+    }
+}
+
 /// Why there is none.
 #[derive(Debug)]
 pub(crate) struct Broken {
@@ -113,6 +133,15 @@ pub(crate) struct Bounds<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
+}
+
+/// Who reads the body of a successful answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// This exchange, within its deadline.
+    Whole,
+    /// The caller, who may take his time.
+    Streamed,
 }
 
 /// Of an error's body, more is never needed.
@@ -137,7 +166,7 @@ macro_rules! with_protocol {
 
 /// Every phase ends, and the whole in the time that is `left`, if there is a limit.
 macro_rules! with_timeouts {
-    ($builder:expr, $timeouts:expr, $left:expr) => {{
+    ($builder:expr, $timeouts:expr, $left:expr, $body:expr) => {{
         let (timeouts, left): (&Timeouts, Option<Duration>) = ($timeouts, $left);
         let most = left.unwrap_or(Duration::MAX);
         $builder
@@ -147,7 +176,7 @@ macro_rules! with_timeouts {
             .timeout_per_read(Some(timeouts.read.min(most)))
             .timeout_recv_response(Some(timeouts.read.min(most)))
             .timeout_send_body(left)
-            .timeout_recv_body(left)
+            .timeout_recv_body($body)
     }};
 }
 
@@ -218,7 +247,36 @@ impl Transport {
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
     ) -> Result<Reply, Broken> {
-        let response = self.run(request, bounds)?;
+        Self::read_whole(self.run(request, bounds, Reading::Whole)?, bounds)
+    }
+
+    /// Sends what is read; the request's headers say how long it is.
+    pub(crate) fn upload(
+        &self,
+        request: Request<&mut dyn Read>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Reply, Broken> {
+        let request = request.map(SendBody::from_reader);
+        let response = self.configure_and_run(request, bounds, Reading::Whole)?;
+        Self::read_whole(response, bounds)
+    }
+
+    /// Sends a request and, if it succeeds, leaves its body to be read.
+    pub(crate) fn open(
+        &self,
+        request: Request<&[u8]>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Opened, Broken> {
+        let response = self.run(request, bounds, Reading::Streamed)?;
+        if !response.status().is_success() {
+            return Self::read_whole(response, bounds).map(Opened::Refused);
+        }
+        let (parts, body) = response.into_parts();
+        let reader = body.into_with_config().limit(u64::MAX).reader();
+        Ok(Opened::Success(parts.headers, BodyStream(reader)))
+    }
+
+    fn read_whole(response: Response<Body>, bounds: &Bounds<'_>) -> Result<Reply, Broken> {
         let (parts, mut body) = response.into_parts();
         let success = parts.status.is_success();
         let limit = if success {
@@ -238,15 +296,20 @@ impl Transport {
         })
     }
 
-    fn run(&self, request: Request<&[u8]>, bounds: &Bounds<'_>) -> Result<Response<Body>, Broken> {
+    fn run(
+        &self,
+        request: Request<&[u8]>,
+        bounds: &Bounds<'_>,
+        reading: Reading,
+    ) -> Result<Response<Body>, Broken> {
         // ureq takes a body, even an empty one, for methods that have one, and only for those.
         if matches!(
             *request.method(),
             Method::GET | Method::HEAD | Method::DELETE
         ) {
-            self.configure_and_run(request.map(|_| ()), bounds)
+            self.configure_and_run(request.map(|_| ()), bounds, reading)
         } else {
-            self.configure_and_run(request, bounds)
+            self.configure_and_run(request, bounds, reading)
         }
     }
 
@@ -256,17 +319,19 @@ impl Transport {
         &self,
         request: Request<B>,
         bounds: &Bounds<'_>,
+        reading: Reading,
     ) -> Result<Response<Body>, Broken> {
         let left = bounds
             .deadline
             .map(|deadline| deadline.saturating_sub(bounds.clock.monotonic()));
         let agent = self.via_proxy.of(request.uri()).unwrap_or(&self.agent);
+        let body = left.filter(|_| reading == Reading::Whole);
         let request = if self.foreign {
             let builder = with_protocol!(agent.configure_request(request));
-            with_timeouts!(builder, &self.timeouts, left).build()
+            with_timeouts!(builder, &self.timeouts, left, body).build()
         } else if left.is_some() {
             let builder = agent.configure_request(request);
-            with_timeouts!(builder, &self.timeouts, left).build()
+            with_timeouts!(builder, &self.timeouts, left, body).build()
         } else {
             request
         };
@@ -276,7 +341,7 @@ impl Transport {
 
 fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
     Agent::with_parts(
-        with_timeouts!(with_protocol!(builder), timeouts, None).build(),
+        with_timeouts!(with_protocol!(builder), timeouts, None, None).build(),
         DefaultConnector::default(),
         CachingResolver::default(),
     )
@@ -309,6 +374,17 @@ fn too_long(limit: u64) -> Broken {
         kind: TransportErrorKind::TooLong,
         never_sent: false,
         source: Some(format!("the answer is longer than {limit} bytes").into()),
+    }
+}
+
+impl Broken {
+    /// The payload could not be read, so that the request was broken off.
+    pub(crate) fn source_failed() -> Self {
+        Self {
+            kind: TransportErrorKind::Protocol,
+            never_sent: false,
+            source: None,
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What can go wrong, and what to do about it.
 
 mod service;
+mod transfer;
 mod transport;
 mod wait;
 
 use std::time::Duration;
 
 pub use service::ServiceError;
+pub use transfer::{TransferError, TransferErrorKind};
 pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
 pub use wait::{ModelFailure, Observed, PollingTimeout, WaitStopReason, WaitStopped};
 
@@ -67,6 +69,11 @@ pub enum Error {
     #[error(transparent)]
     Transport(#[from] Box<TransportError>),
 
+    /// A file or an object could not be sent or fetched whole, for a reason that is neither the
+    /// connection's nor the service's refusal. What was begun was taken back.
+    #[error(transparent)]
+    Transfer(#[from] Box<TransferError>),
+
     /// The service answered with an error.
     #[error(transparent)]
     Service(#[from] Box<ServiceError>),
@@ -112,6 +119,7 @@ from_unboxed! {
     ConfigError => Config,
     CredentialsError => Credentials,
     CodecError => Codec,
+    TransferError => Transfer,
     TransportError => Transport,
     ServiceError => Service,
     MaybeSubmitted => MaybeSubmitted,

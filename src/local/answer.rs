@@ -1,9 +1,8 @@
 //! Answers, and refusals in the wording of the service that is asked.
 
-use std::sync::Arc;
-
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
+use super::content::Content;
 use super::operation::Service;
 use super::xml::Xml;
 
@@ -12,13 +11,13 @@ use super::xml::Xml;
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    pub(super) body: Arc<Vec<u8>>,
+    pub(super) body: Content,
     /// The part of `body` that is sent.
-    pub(super) range: std::ops::Range<usize>,
+    pub(super) range: std::ops::Range<u64>,
 }
 
 impl Answer {
-    pub(super) fn new(status: u16, body: impl Into<Arc<Vec<u8>>>) -> Self {
+    pub(super) fn new(status: u16, body: impl Into<Content>) -> Self {
         let body = body.into();
         Self {
             status,
@@ -47,8 +46,9 @@ impl Answer {
         self
     }
 
-    pub(super) fn payload(&self) -> &[u8] {
-        self.body.get(self.range.clone()).unwrap_or_default()
+    /// How long the part is that is sent.
+    pub(super) fn length(&self) -> u64 {
+        self.range.end - self.range.start
     }
 }
 

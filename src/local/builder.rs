@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::LocalEndpoint;
+use super::content::Disk;
 use super::invoke::is_endpoint_name;
 use super::location::Location;
 use super::model::{Container, Model, ModelRequest, ModelResponse};
@@ -59,6 +61,7 @@ pub(super) struct Config {
     pub(super) workers: usize,
     pub(super) list_allowed: bool,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) disk: Disk,
     pub(super) model: Model,
 }
 
@@ -113,6 +116,7 @@ pub struct LocalEndpointBuilder {
     max_concurrent: usize,
     list_allowed: bool,
     clock: Arc<dyn Clock>,
+    storage_directory: Option<PathBuf>,
 }
 
 impl fmt::Debug for LocalEndpointBuilder {
@@ -142,6 +146,7 @@ impl LocalEndpointBuilder {
             max_concurrent: 4,
             list_allowed: true,
             clock: Arc::new(SystemClock),
+            storage_directory: None,
         }
     }
 
@@ -259,6 +264,13 @@ impl LocalEndpointBuilder {
         self
     }
 
+    /// Where objects of more than 4 MiB are kept, in files without a name; the system's directory for
+    /// temporary files by default.
+    pub fn storage_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.storage_directory = Some(directory.into());
+        self
+    }
+
     /// Starts to listen on a free loopback port.
     pub fn start(self) -> Result<LocalEndpoint, LocalError> {
         let container_timeout = self.container_timeout;
@@ -312,6 +324,7 @@ impl LocalEndpointBuilder {
             workers: self.instances.saturating_mul(self.max_concurrent),
             list_allowed: self.list_allowed,
             clock: self.clock,
+            disk: Disk::new(self.storage_directory.unwrap_or_else(std::env::temp_dir)),
         })
     }
 }

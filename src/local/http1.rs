@@ -13,6 +13,8 @@ use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::answer::Answer;
+use super::content::Disk;
+use super::payload::Payload;
 use crate::sys::{Clock, SystemClock};
 
 /// How long a connection may be idle. Longer than the longest pause between two polls.
@@ -25,6 +27,8 @@ const SLOW_READ: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(2);
 const MAX_HEAD: usize = 64 * 1024;
 const CHUNK: usize = 64 * 1024;
+/// Of a long body.
+const LONG_CHUNK: usize = 256 * 1024;
 
 /// The head of a request, the path and the query as they came over the wire.
 #[derive(Debug)]
@@ -71,7 +75,7 @@ impl Head {
 /// The body of a request, or why there is none.
 #[derive(Debug)]
 pub(super) enum Body {
-    Whole(Vec<u8>),
+    Whole(Payload),
     /// More than the limit; the rest was left unread.
     TooLarge,
     /// Neither a length nor chunks announced where one of them must be.
@@ -111,7 +115,11 @@ impl Connection {
     }
 
     /// Reads the next request. `limit` says how long its body may be.
-    pub(super) fn receive(&mut self, limit: impl FnOnce(&Head) -> usize) -> io::Result<Received> {
+    pub(super) fn receive(
+        &mut self,
+        disk: &Disk,
+        limit: impl FnOnce(&Head) -> u64,
+    ) -> io::Result<Received> {
         let mut reply = Reply::new().map_err(io::Error::other)?;
         // GET and DELETE may carry a body too: the announced length alone decides.
         reply.force_recv_body();
@@ -122,7 +130,7 @@ impl Connection {
         };
         let head = Head::of(request);
         self.keep_alive = head.keep_alive;
-        let body = self.receive_body(reply, &head, limit(&head))?;
+        let body = self.receive_body(reply, &head, limit(&head), disk)?;
         self.unread_body = !matches!(body, Body::Whole(_));
         Ok(Received::Request(head, body))
     }
@@ -159,7 +167,8 @@ impl Connection {
         &mut self,
         reply: Reply<RecvRequest>,
         head: &Head,
-        limit: usize,
+        limit: u64,
+        disk: &Disk,
     ) -> io::Result<Body> {
         let length = head.text(CONTENT_LENGTH.as_str());
         let announced = length.and_then(|length| length.trim().parse::<u64>().ok());
@@ -170,38 +179,80 @@ impl Connection {
             return Ok(Body::NoLength);
         }
         // Before a `100 Continue`: a refused body is then never sent.
-        if announced.is_some_and(|announced| announced > limit as u64) {
+        if announced.is_some_and(|announced| announced > limit) {
             return Ok(Body::TooLarge);
         }
-        match reply.proceed() {
-            Some(RecvRequestResult::RecvBody(reply)) => self.read_body(reply, limit),
+        let mut payload = Payload::new(head);
+        let reply = match reply.proceed() {
+            Some(RecvRequestResult::RecvBody(reply)) => reply,
             Some(RecvRequestResult::Send100(reply)) => {
                 let mut line = [0; 64];
                 let (used, reply) = reply.accept(&mut line).map_err(io::Error::other)?;
                 self.stream.write_all(&line[..used])?;
-                self.read_body(reply, limit)
+                reply
             }
-            Some(RecvRequestResult::ProvideResponse(_)) | None => Ok(Body::Whole(Vec::new())),
+            Some(RecvRequestResult::ProvideResponse(_)) | None => {
+                return Ok(Body::Whole(payload));
+            }
+        };
+        if let Some(length) = announced
+            && !head.headers.contains_key(TRANSFER_ENCODING)
+        {
+            self.read_length(length, &mut payload, disk)?;
+            return Ok(Body::Whole(payload));
         }
+        self.read_body(reply, payload, limit, disk)
     }
 
-    fn read_body(&mut self, mut reply: Reply<RecvBody>, limit: usize) -> io::Result<Body> {
-        let mut body = Vec::new();
+    /// A body of a known length: straight from the socket.
+    fn read_length(&mut self, length: u64, payload: &mut Payload, disk: &Disk) -> io::Result<()> {
+        let most = |left: u64, room: usize| usize::try_from(left).map_or(room, |n| n.min(room));
+        let ready = most(length, self.input.len());
+        payload.add(&self.input[..ready], disk)?;
+        self.input.drain(..ready);
+        let mut left = length - ready as u64;
+        if left == 0 {
+            return Ok(());
+        }
+        self.stream.set_read_timeout(Some(SLOW_READ))?;
+        let mut buffer = vec![0; most(left, LONG_CHUNK)];
+        while left > 0 {
+            let room = most(left, buffer.len());
+            match self.stream.read(&mut buffer[..room]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    payload.add(&buffer[..read], disk)?;
+                    left -= read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_body(
+        &mut self,
+        mut reply: Reply<RecvBody>,
+        mut payload: Payload,
+        limit: u64,
+        disk: &Disk,
+    ) -> io::Result<Body> {
         let mut output = vec![0; CHUNK];
         while !reply.is_ended() {
             let (used, made) = reply
                 .read(&self.input, &mut output)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             self.input.drain(..used);
-            body.extend_from_slice(&output[..made]);
-            if body.len() > limit {
+            payload.add(&output[..made], disk)?;
+            if payload.len() > limit {
                 return Ok(Body::TooLarge);
             }
             if used == 0 && made == 0 && self.fill(SLOW_READ)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        Ok(Body::Whole(body))
+        Ok(Body::Whole(payload))
     }
 
     fn fill(&mut self, timeout: Duration) -> io::Result<usize> {
@@ -221,13 +272,22 @@ impl Connection {
         to_head: bool,
         sent: Option<usize>,
     ) -> io::Result<bool> {
-        let payload = answer.payload();
         let close = !self.keep_alive || self.unread_body || sent.is_some();
-        let mut out = head_of(answer, payload.len(), to_head, close);
-        if !to_head {
-            out.extend_from_slice(&payload[..sent.unwrap_or(payload.len()).min(payload.len())]);
+        let mut out = head_of(answer, answer.length(), to_head, close);
+        let mut range = answer.range.clone();
+        if let Some(sent) = sent {
+            range.end = range.end.min(range.start + sent as u64);
         }
-        self.stream.write_all(&out)?;
+        if to_head {
+            self.stream.write_all(&out)?;
+        } else if answer.length() <= CHUNK as u64 {
+            // One packet, if it fits.
+            answer.body.copy(range, &mut out)?;
+            self.stream.write_all(&out)?;
+        } else {
+            self.stream.write_all(&out)?;
+            answer.body.copy(range, &mut self.stream)?;
+        }
         if self.unread_body {
             self.linger();
         }
@@ -262,7 +322,7 @@ impl Connection {
     }
 }
 
-fn head_of(answer: &Answer, length: usize, to_head: bool, close: bool) -> Vec<u8> {
+fn head_of(answer: &Answer, length: u64, to_head: bool, close: bool) -> Vec<u8> {
     let reason = StatusCode::from_u16(answer.status)
         .ok()
         .and_then(|status| status.canonical_reason())

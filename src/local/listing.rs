@@ -169,7 +169,7 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
                 xml.text("Key", &encode(key))
                     .text("LastModified", &dates::iso(object.last_modified))
                     .text("ETag", &object.etag)
-                    .text("Size", &object.body.len().to_string())
+                    .text("Size", &object.len().to_string())
                     .text("StorageClass", "STANDARD");
             });
         }

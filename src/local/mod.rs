@@ -4,7 +4,8 @@
 //! `ListObjectsV2`, multipart uploads), SageMaker's `InvokeEndpointAsync` with a queue and workers
 //! behind it, and STS's `GetCallerIdentity`. The model is a closure, or a container that speaks
 //! SageMaker's `/ping` and `/invocations`. It starts in a few milliseconds, needs no runtime and no
-//! account, and keeps everything in memory until it is dropped.
+//! account, and keeps everything until it is dropped: small objects in memory, those of more than 4 MiB in
+//! files without a name.
 //!
 //! It is there for **your** tests as much as for this crate's own: point whatever speaks to AWS at
 //! [`url`](LocalEndpoint::url) (or set the variables of
@@ -46,11 +47,14 @@
 //!
 //! - Plain HTTP on the loopback interface, for one caller with one key pair. There are no policies
 //!   but [`list_allowed`](LocalEndpointBuilder::list_allowed).
-//! - Objects are held in memory: at most 1 GiB each.
+//! - Objects may have 5 GiB in one request, S3's limit. An input is in memory while the model works on
+//!   it, and so is its output.
 //! - S3 buckets are addressed by path, or by a `Host` that begins with the bucket's name. Query
-//!   signatures (presigned URLs), `aws-chunked` bodies, copies, versions, tags, ACLs and checksum
-//!   headers are not understood: the former are refused, checksum headers and `Content-MD5` are
-//!   passed over.
+//!   signatures (presigned URLs), `aws-chunked` bodies, copies, versions, tags and ACLs are refused.
+//! - Checksums are verified, kept and given out (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`,
+//!   `-sha256`, `Content-MD5`), and an object that came without one gets its CRC-64/NVME, as in S3;
+//!   `-sha1` is passed over. Of uploads in parts the checksum is `COMPOSITE` if they were begun with
+//!   `x-amz-checksum-algorithm`, and else the CRC-64/NVME of the whole.
 //! - Where AWS does not document something, this is a choice: an output goes to
 //!   `{S3OutputPath}/{S3OutputPathExtension}/{Filename or a UUID.out}`, a failure to
 //!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.
@@ -70,6 +74,7 @@ use std::time::Duration;
 
 mod answer;
 mod builder;
+mod content;
 mod dates;
 mod fault;
 mod http1;
@@ -79,6 +84,7 @@ mod location;
 mod model;
 mod multipart;
 mod operation;
+mod payload;
 mod queue;
 mod record;
 mod refused;
@@ -197,7 +203,8 @@ impl LocalEndpoint {
     /// Puts an object past the wire; a bucket that is not there is created.
     pub fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         let now = self.shared.config.clock.now();
-        let object = StoredObject::new(Arc::new(body.into()), Vec::new(), now);
+        let content = self.shared.config.disk.keep(body.into());
+        let object = StoredObject::new(content, Vec::new(), now);
         self.shared.store.put(bucket, key, object);
     }
 

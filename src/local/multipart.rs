@@ -2,26 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
 use super::answer::{Answer, Refusal};
+use super::content::Content;
+use super::payload::{Announced, name};
 use super::s3::{check_write_conditions, in_bucket, kept_headers, key};
 use super::server::{Request, Shared, random_hex};
-use super::store::{Bucket, StoredObject};
-use super::xml::{Xml, completed_parts};
+use super::store::{Bucket, ObjectChecksum, StoredObject, quoted};
+use super::xml::{CompletedPart, Xml, completed_parts};
 use super::{dates, listing};
+use crate::aws::checksum::{Algorithm, Checksum};
 
 /// Every part but the last is at least this long.
-const MIN_PART: usize = 5 * 1024 * 1024;
+const MIN_PART: u64 = 5 * 1024 * 1024;
 const MAX_PARTS: u32 = 10_000;
 
 /// A multipart upload that is not complete.
 pub(super) struct Upload {
     pub(super) key: String,
     headers: Vec<(String, Vec<u8>)>,
-    parts: BTreeMap<u32, StoredObject>,
+    /// `x-amz-checksum-algorithm`.
+    algorithm: Option<Algorithm>,
+    parts: BTreeMap<u32, Part>,
+}
+
+/// A part that was stored.
+struct Part {
+    content: Content,
+    md5: [u8; 16],
+    crc64: Checksum,
+    /// What came along, verified.
+    announced: Option<Announced>,
+    last_modified: SystemTime,
+}
+
+impl Part {
+    fn etag(&self) -> String {
+        quoted(&self.md5)
+    }
 }
 
 impl fmt::Debug for Upload {
@@ -39,6 +63,9 @@ pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refus
     let upload = Upload {
         key: key.to_owned(),
         headers: kept_headers(request),
+        algorithm: Algorithm::ALL.into_iter().find(|algorithm| {
+            request.head.text("x-amz-checksum-algorithm") == Some(name(*algorithm))
+        }),
         parts: BTreeMap::new(),
     };
     in_bucket(shared, request, |bucket| {
@@ -58,7 +85,7 @@ pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refus
     Ok(Answer::xml(200, xml))
 }
 
-pub(super) fn upload_part(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
+pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let number = request
         .target
         .parameter("partNumber")
@@ -72,14 +99,44 @@ pub(super) fn upload_part(shared: &Shared, request: &mut Request) -> Result<Answ
             )
             .detail("ArgumentName", "partNumber")
         })?;
-    let body = Arc::new(std::mem::take(&mut request.body));
-    let part = StoredObject::new(body, Vec::new(), shared.config.clock.now());
-    let etag = part.etag.clone();
+    let announced = request.sums.verified(&request.head)?.cloned();
+    let part = Part {
+        content: request.content.clone(),
+        md5: request.sums.md5,
+        crc64: request.sums.crc64.clone(),
+        announced,
+        last_modified: shared.config.clock.now(),
+    };
+    let mut answer = Answer::empty(200).header("etag", part.etag());
+    if let Some(Announced { algorithm, base64 }) = &part.announced {
+        answer = answer.header(algorithm.header(), base64);
+    }
     in_upload(shared, request, |upload| {
+        check_algorithm(upload, part.announced.as_ref())?;
         upload.parts.insert(number, part);
         Ok(())
     })?;
-    Ok(Answer::empty(200).header("etag", etag))
+    Ok(answer)
+}
+
+/// Parts carry the checksum that the upload was begun for, and no other.
+fn check_algorithm(upload: &Upload, announced: Option<&Announced>) -> Result<(), Refusal> {
+    let actual = announced.map(|announced| announced.algorithm);
+    if actual.is_none() || actual == upload.algorithm {
+        return Ok(());
+    }
+    let named = |algorithm: Option<Algorithm>| {
+        algorithm.map_or_else(|| "null".to_owned(), |one| name(one).to_lowercase())
+    };
+    Err(Refusal::new(
+        400,
+        "InvalidRequest",
+        format!(
+            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+            named(upload.algorithm),
+            named(actual)
+        ),
+    ))
 }
 
 pub(super) fn complete(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
@@ -93,12 +150,12 @@ pub(super) fn complete(shared: &Shared, request: &Request) -> Result<Answer, Ref
     let key = key(request)?;
     let now = shared.config.clock.now();
     let etag = in_bucket(shared, request, |bucket| {
-        let (body, etag) = assembled(find(bucket, request)?, &wanted)?;
+        let object = assembled(find(bucket, request)?, &wanted, now)?;
+        let etag = object.etag.clone();
         check_write_conditions(request, bucket, key)?;
-        let id = request.target.parameter("uploadId").unwrap_or_default();
-        let headers = bucket.uploads.remove(id).map(|upload| upload.headers);
-        let mut object = StoredObject::new(Arc::new(body), headers.unwrap_or_default(), now);
-        object.etag.clone_from(&etag);
+        bucket
+            .uploads
+            .remove(request.target.parameter("uploadId").unwrap_or_default());
         bucket.objects.insert(key.to_owned(), object);
         Ok(etag)
     })?;
@@ -115,44 +172,91 @@ pub(super) fn complete(shared: &Shared, request: &Request) -> Result<Answer, Ref
     Ok(Answer::xml(200, xml))
 }
 
-/// The object that the parts make, and its `ETag`: the MD5 of the parts' MD5s.
-fn assembled(upload: &Upload, wanted: &[(u32, String)]) -> Result<(Vec<u8>, String), Refusal> {
-    if !wanted.is_sorted_by(|(one, _), (next, _)| one < next) {
+/// The object that the parts make. Its `ETag` is the MD5 of the parts' MD5s.
+fn assembled(
+    upload: &Upload,
+    wanted: &[CompletedPart],
+    now: SystemTime,
+) -> Result<StoredObject, Refusal> {
+    if !wanted.is_sorted_by(|one, next| one.number < next.number) {
         return Err(Refusal::new(
             400,
             "InvalidPartOrder",
             "The list of parts was not in ascending order. Parts must be ordered by part number.",
         ));
     }
-    let (mut body, mut sums) = (Vec::new(), Md5::new());
-    for (position, (number, etag)) in wanted.iter().enumerate() {
-        let part = upload
-            .parts
-            .get(number)
-            .filter(|part| part.etag.trim_matches('"') == etag)
-            .ok_or_else(|| {
-                Refusal::new(
-                    400,
-                    "InvalidPart",
-                    "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
-                )
-                .detail("PartNumber", number.to_string())
-            })?;
-        if part.body.len() < MIN_PART && position + 1 < wanted.len() {
+    let mut parts = Vec::new();
+    for (position, wanted_part) in wanted.iter().enumerate() {
+        let part = wanted_one(upload, wanted_part)?;
+        if part.content.len() < MIN_PART && position + 1 < wanted.len() {
             return Err(Refusal::new(
                 400,
                 "EntityTooSmall",
                 "Your proposed upload is smaller than the minimum allowed size",
             )
-            .detail("ProposedSize", part.body.len().to_string())
+            .detail("ProposedSize", part.content.len().to_string())
             .detail("MinSizeAllowed", MIN_PART.to_string())
-            .detail("PartNumber", number.to_string()));
+            .detail("PartNumber", wanted_part.number.to_string()));
         }
-        sums.update(Md5::digest(&*part.body));
-        body.extend_from_slice(&part.body);
+        parts.push(part);
     }
-    let etag = format!("\"{}-{}\"", hex::encode(sums.finalize()), wanted.len());
-    Ok((body, etag))
+    let mut md5 = Md5::new();
+    parts.iter().for_each(|part| md5.update(part.md5));
+    let md5 = hex::encode(md5.finalize());
+    Ok(StoredObject {
+        content: Content::joined(parts.iter().map(|part| &part.content)),
+        read: OnceLock::new(),
+        etag: format!("\"{md5}-{}\"", parts.len()),
+        checksum: whole_checksum(upload.algorithm, &parts),
+        last_modified: now,
+        headers: upload.headers.clone(),
+    })
+}
+
+fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part, Refusal> {
+    let number = wanted.number.to_string();
+    if let (Some(algorithm), None) = (upload.algorithm, &wanted.checksum) {
+        return Err(Refusal::new(
+            400,
+            "InvalidRequest",
+            format!(
+                "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request.",
+                name(algorithm).to_lowercase()
+            ),
+        ));
+    }
+    let fits = |part: &&Part| {
+        let announced = part.announced.as_ref().map(|announced| &announced.base64);
+        part.etag().trim_matches('"') == wanted.etag
+            && (wanted.checksum.is_none() || wanted.checksum.as_ref() == announced)
+    };
+    upload.parts.get(&wanted.number).filter(fits).ok_or_else(|| {
+        Refusal::new(
+            400,
+            "InvalidPart",
+            "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+        )
+        .detail("PartNumber", number)
+    })
+}
+
+/// Of the parts' checksums, if there are such; else of the whole.
+fn whole_checksum(algorithm: Option<Algorithm>, parts: &[&Part]) -> ObjectChecksum {
+    let Some(algorithm) = algorithm else {
+        let mut whole = Checksum::new(Algorithm::Crc64Nvme);
+        parts.iter().for_each(|part| whole.append(&part.crc64));
+        return ObjectChecksum::crc64(whole);
+    };
+    let mut checksum = Checksum::new(algorithm);
+    for announced in parts.iter().filter_map(|part| part.announced.as_ref()) {
+        // They were found to be right, so they are Base64.
+        checksum.update(&STANDARD.decode(&announced.base64).unwrap_or_default());
+    }
+    ObjectChecksum {
+        algorithm,
+        value: format!("{}-{}", checksum.into_base64(), parts.len()),
+        composite: true,
+    }
 }
 
 pub(super) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
@@ -196,8 +300,8 @@ pub(super) fn list_parts(shared: &Shared, request: &Request) -> Result<Answer, R
                 xml.element("Part", None, |xml| {
                     xml.text("PartNumber", &number.to_string())
                         .text("LastModified", &dates::iso(part.last_modified))
-                        .text("ETag", &part.etag)
-                        .text("Size", &part.body.len().to_string());
+                        .text("ETag", &part.etag())
+                        .text("Size", &part.content.len().to_string());
                 });
             }
         });

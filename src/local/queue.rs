@@ -270,7 +270,8 @@ fn run(shared: &Shared, job: Job) -> Result<(), String> {
     };
     if let Some(location) = location {
         let headers = vec![("content-type".to_owned(), content_type.as_bytes().to_vec())];
-        let object = StoredObject::new(Arc::new(body), headers, shared.config.clock.now());
+        let content = shared.config.disk.keep(body);
+        let object = StoredObject::new(content, headers, shared.config.clock.now());
         shared.store.put(&location.bucket, &location.key, object);
     }
     outcome.map(drop)
@@ -306,8 +307,11 @@ fn read_input(shared: &Shared, uri: &str) -> Result<Vec<u8>, String> {
         shared.store.get(&location.bucket, &location.key)
     };
     let decoded = percent_decode_str(uri).decode_utf8().unwrap_or_default();
-    find(uri)
+    let object = find(uri)
         .or_else(|| find(&decoded))
-        .map(|object| object.body().to_vec())
-        .ok_or_else(|| format!("Failed to download input data from {uri}: no such object."))
+        .ok_or_else(|| format!("Failed to download input data from {uri}: no such object."))?;
+    object
+        .content
+        .to_vec()
+        .map_err(|error| format!("Failed to download input data from {uri}: {error}."))
 }

@@ -1,7 +1,6 @@
 //! S3: buckets and single objects.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::answer::{Answer, Refusal};
 use super::dates::http_date;
@@ -100,12 +99,12 @@ fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Ans
         object.ok_or_else(|| missing_key(shared, key))
     })?;
     check_read_conditions(request, &object)?;
-    let length = object.body.len();
+    let length = object.len();
     let range = match request.head.text("range") {
         Some(range) => parse_range(range, length)?,
         None => None,
     };
-    let mut answer = Answer::new(200, Arc::clone(&object.body))
+    let mut answer = Answer::new(200, object.content.clone())
         .header("accept-ranges", "bytes")
         .header("etag", &object.etag)
         .header("last-modified", http_date(object.last_modified));
@@ -115,6 +114,9 @@ fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Ans
     for (name, value) in &object.headers {
         answer = answer.header(name, value);
     }
+    if range.is_none() && request.head.text("x-amz-checksum-mode") == Some("ENABLED") {
+        answer = with_checksum(answer, &object);
+    }
     if let Some(range) = range {
         let (first, last) = (range.start, range.end - 1);
         answer = answer.header("content-range", format!("bytes {first}-{last}/{length}"));
@@ -122,7 +124,7 @@ fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Ans
         answer.range = range;
     }
     if !with_body {
-        let length = answer.range.len();
+        let length = answer.length();
         answer.range = 0..0;
         answer = answer.header("content-length", length.to_string());
     }
@@ -162,14 +164,14 @@ fn precondition_failed(condition: &str) -> Refusal {
 
 /// The single range that a `Range` header asks for. S3 passes over what it does not understand,
 /// several ranges too.
-fn parse_range(header: &str, length: usize) -> Result<Option<Range<usize>>, Refusal> {
+fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header
         .strip_prefix("bytes=")
         .and_then(|range| range.split_once('-'))
     else {
         return Ok(None);
     };
-    let range = match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
+    let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(length),
         (Ok(first), Err(_)) if last.trim().is_empty() => first..length,
         (Err(_), Ok(tail)) if first.trim().is_empty() => length.saturating_sub(tail)..length,
@@ -188,17 +190,45 @@ fn parse_range(header: &str, length: usize) -> Result<Option<Range<usize>>, Refu
     .header("content-range", format!("bytes */{length}")))
 }
 
-fn put_object(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
-    let body = Arc::new(std::mem::take(&mut request.body));
-    let object = StoredObject::new(body, kept_headers(request), shared.config.clock.now());
-    let etag = object.etag.clone();
+fn put_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    let object = received(shared, request, kept_headers(request))?;
+    let answer = Answer::empty(200).header("etag", &object.etag);
+    let answer = with_checksum(answer, &object);
     let key = key(request)?;
     in_bucket(shared, request, |bucket| {
         check_write_conditions(request, bucket, key)?;
         bucket.objects.insert(key.to_owned(), object);
         Ok(())
     })?;
-    Ok(Answer::empty(200).header("etag", etag))
+    Ok(answer)
+}
+
+/// What came, once its checksum is known to be right.
+pub(super) fn received(
+    shared: &Shared,
+    request: &Request,
+    headers: Vec<(String, Vec<u8>)>,
+) -> Result<StoredObject, Refusal> {
+    let announced = request.sums.verified(&request.head)?;
+    Ok(StoredObject::received(
+        request.content.clone(),
+        &request.sums,
+        announced,
+        headers,
+        shared.config.clock.now(),
+    ))
+}
+
+fn with_checksum(answer: Answer, object: &StoredObject) -> Answer {
+    let checksum = &object.checksum;
+    let kind = if checksum.composite {
+        "COMPOSITE"
+    } else {
+        "FULL_OBJECT"
+    };
+    answer
+        .header(checksum.algorithm.header(), &checksum.value)
+        .header("x-amz-checksum-type", kind)
 }
 
 pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {

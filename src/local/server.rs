@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use super::answer::{Answer, Refusal, host_id};
 use super::builder::Config;
+use super::content::Content;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
 use super::http1::{Body, Connection, Head, Received};
 use super::operation::{Operation, Service, Target};
+use super::payload::Sums;
 use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
 use super::store::Store;
@@ -22,8 +24,8 @@ use super::{invoke, s3, signature, sts};
 
 /// How many connections are served at a time; the next ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
-/// The longest object that is taken: it is held in memory.
-const MAX_OBJECT: usize = 1 << 30;
+/// The longest body that is taken: S3's limit for one request.
+const MAX_OBJECT: u64 = 5 << 30;
 /// How long a stop waits for threads. One that runs a model's code is left to itself.
 const STOP_PATIENCE: Duration = Duration::from_millis(80);
 
@@ -48,7 +50,10 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) head: Head,
+    /// What is long is not here but in the `content` alone.
     pub(super) body: Vec<u8>,
+    pub(super) content: Content,
+    pub(super) sums: Sums,
     pub(super) target: Target,
     /// Its `x-amzn-requestid`.
     pub(super) id: String,
@@ -172,9 +177,9 @@ fn exchange(shared: &Arc<Shared>, connection: &mut Connection, number: u64) -> i
     let limit = |head: &Head| match Target::of(head, &shared.store).operation.service() {
         Service::S3 => MAX_OBJECT,
         // Enough to see that it is too long, without asking the client to stop.
-        Service::SageMaker | Service::Sts => 8 * invoke::MAX_BODY,
+        Service::SageMaker | Service::Sts => 8 * invoke::MAX_BODY as u64,
     };
-    let (head, body) = match connection.receive(limit)? {
+    let (head, body) = match connection.receive(&shared.config.disk, limit)? {
         Received::Request(head, body) => (head, body),
         Received::Closed => return Ok(false),
         Received::Malformed(status) => {
@@ -185,7 +190,7 @@ fn exchange(shared: &Arc<Shared>, connection: &mut Connection, number: u64) -> i
     };
     let target = Target::of(&head, &shared.store);
     let length = match &body {
-        Body::Whole(body) => Some(body.len()),
+        Body::Whole(payload) => usize::try_from(payload.len()).ok(),
         Body::TooLarge | Body::NoLength => None,
     };
     let record = RecordedRequest::new(target.operation, &head, length, number);
@@ -249,8 +254,8 @@ fn handle(
     id: &str,
 ) -> Result<Answer, Refusal> {
     let service = target.operation.service();
-    let body = match body {
-        Body::Whole(body) => body,
+    let (content, sums) = match body {
+        Body::Whole(payload) => payload.finish(),
         Body::TooLarge => return Err(too_large(service)),
         Body::NoLength => {
             return Err(Refusal::new(
@@ -260,10 +265,12 @@ fn handle(
             ));
         }
     };
-    signature::verify(&shared.config, service, &head, &body)?;
+    signature::verify(&shared.config, service, &head, sums.sha256.as_deref())?;
     let mut request = Request {
         head,
-        body,
+        body: content.in_memory().unwrap_or_default().to_vec(),
+        content,
+        sums,
         target,
         id: id.to_owned(),
     };

@@ -18,7 +18,7 @@ use super::operation::{Service, decoded_query};
 use super::refused::{Refused, wrong_payload};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// All but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -61,12 +61,13 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// Checks who signed the request, when, and what.
+/// Checks who signed the request, when, and what. `found_hash` is the SHA-256 of the body that came, if
+/// it was asked for.
 pub(super) fn verify(
     config: &Config,
     service: Service,
     head: &Head,
-    body: &[u8],
+    found_hash: Option<&str>,
 ) -> Result<(), Refusal> {
     let refused = Refused { service };
     let header = head
@@ -83,17 +84,17 @@ pub(super) fn verify(
     check_token(config, refused, head)?;
     check_signed_headers(refused, &authorization, head)?;
 
-    let actual_hash = hex::encode(Sha256::digest(body));
+    let found_hash = found_hash.unwrap_or(UNSIGNED);
     let payload_hash = match service {
         Service::S3 => announced_hash(head)?,
-        Service::SageMaker | Service::Sts => &actual_hash,
+        Service::SageMaker | Service::Sts => found_hash,
     };
     let canonical = canonical_request(service, head, &authorization, payload_hash);
     if !signature_holds(config, &authorization, amz_date, &canonical) {
         return Err(refused.wrong_signature(&canonical));
     }
-    if service == Service::S3 && payload_hash != UNSIGNED && payload_hash != actual_hash {
-        return Err(wrong_payload(payload_hash, &actual_hash));
+    if service == Service::S3 && payload_hash != UNSIGNED && payload_hash != found_hash {
+        return Err(wrong_payload(payload_hash, found_hash));
     }
     Ok(())
 }
@@ -376,7 +377,8 @@ Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3
             .clock(ManualClock::starting_at(sent.expect("a date")))
             .into_config()
             .expect("settings");
-        verify(&config, service, &head, body.as_bytes()).map_err(|refusal| refusal.code)
+        let hash = hex::encode(Sha256::digest(body));
+        verify(&config, service, &head, Some(&hash)).map_err(|refusal| refusal.code)
     }
 
     #[test]

@@ -1,14 +1,18 @@
-//! Buckets and objects, in memory.
+//! Buckets and objects.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, OnceLock};
 use std::time::SystemTime;
 
 use md5::{Digest, Md5};
 
+use super::content::Content;
 use super::multipart::Upload;
+use super::payload::{Announced, Sums};
 use super::sync::lock;
+use crate::aws::checksum::{Algorithm, Checksum};
 
 /// An object of the local S3.
 ///
@@ -23,8 +27,11 @@ use super::sync::lock;
 /// ```
 #[derive(Clone)]
 pub struct StoredObject {
-    pub(super) body: Arc<Vec<u8>>,
+    pub(super) content: Content,
+    /// What was read of it at a caller's wish.
+    pub(super) read: OnceLock<Vec<u8>>,
     pub(super) etag: String,
+    pub(super) checksum: ObjectChecksum,
     pub(super) last_modified: SystemTime,
     /// The headers that came with it and go out with it again.
     pub(super) headers: Vec<(String, Vec<u8>)>,
@@ -32,21 +39,77 @@ pub struct StoredObject {
 
 impl StoredObject {
     pub(super) fn new(
-        body: Arc<Vec<u8>>,
+        content: Content,
         headers: Vec<(String, Vec<u8>)>,
         last_modified: SystemTime,
     ) -> Self {
+        let mut summed = (Md5::new(), Checksum::new(Algorithm::Crc64Nvme));
+        // Bytes that cannot be read any more have no sum; whoever reads them is told.
+        drop(content.copy(0..content.len(), &mut Summing(&mut summed)));
         Self {
-            etag: format!("\"{}\"", hex::encode(Md5::digest(&*body))),
-            body,
+            etag: quoted(summed.0.finalize().as_slice()),
+            checksum: ObjectChecksum::crc64(summed.1),
+            content,
+            read: OnceLock::new(),
             last_modified,
             headers,
         }
     }
 
-    /// The bytes.
+    /// One that came over the wire, and was summed up on its way.
+    pub(super) fn received(
+        content: Content,
+        sums: &Sums,
+        announced: Option<&Announced>,
+        headers: Vec<(String, Vec<u8>)>,
+        last_modified: SystemTime,
+    ) -> Self {
+        Self {
+            content,
+            read: OnceLock::new(),
+            etag: quoted(&sums.md5),
+            checksum: match announced {
+                Some(announced) => ObjectChecksum {
+                    algorithm: announced.algorithm,
+                    value: announced.base64.clone(),
+                    composite: false,
+                },
+                None => ObjectChecksum::crc64(sums.crc64.clone()),
+            },
+            last_modified,
+            headers,
+        }
+    }
+
+    /// The bytes; those of a large object are read from the disk, and kept until this value is
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the disk does not give them back.
     pub fn body(&self) -> &[u8] {
-        &self.body
+        if let Some(bytes) = self.content.in_memory() {
+            return bytes;
+        }
+        self.read.get_or_init(|| match self.content.to_vec() {
+            Ok(bytes) => bytes,
+            Err(error) => panic!("a stored object cannot be read: {error}"),
+        })
+    }
+
+    /// The bytes, one after another.
+    pub fn reader(&self) -> impl Read + use<> {
+        self.content.reader()
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> u64 {
+        self.content.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The `Content-Type` that the object was put with.
@@ -77,9 +140,46 @@ impl StoredObject {
 impl fmt::Debug for StoredObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredObject")
-            .field("length", &self.body.len())
+            .field("length", &self.len())
             .field("etag", &self.etag)
             .finish_non_exhaustive()
+    }
+}
+
+/// The checksum that S3 keeps of an object.
+#[derive(Debug, Clone)]
+pub(super) struct ObjectChecksum {
+    pub(super) algorithm: Algorithm,
+    pub(super) value: String,
+    /// It is one of the parts' checksums.
+    pub(super) composite: bool,
+}
+
+impl ObjectChecksum {
+    pub(super) fn crc64(checksum: Checksum) -> Self {
+        Self {
+            algorithm: Algorithm::Crc64Nvme,
+            value: checksum.into_base64(),
+            composite: false,
+        }
+    }
+}
+
+pub(super) fn quoted(md5: &[u8]) -> String {
+    format!("\"{}\"", hex::encode(md5))
+}
+
+struct Summing<'a>(&'a mut (Md5, Checksum));
+
+impl Write for Summing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.0.update(bytes);
+        self.0.1.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

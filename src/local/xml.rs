@@ -48,12 +48,20 @@ impl Xml {
     }
 }
 
-/// Part numbers and `ETag`s (without quotes) of a `CompleteMultipartUpload` body; `None` if it is
-/// not one.
-pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<(u32, String)>> {
+/// What a `CompleteMultipartUpload` body says of a part.
+#[derive(Debug)]
+pub(super) struct CompletedPart {
+    pub(super) number: u32,
+    /// Without quotes.
+    pub(super) etag: String,
+    pub(super) checksum: Option<String>,
+}
+
+/// The parts of a `CompleteMultipartUpload` body; `None` if it is not one.
+pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
     let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
     let mut parts = Vec::new();
-    let (mut number, mut etag, mut text) = (None, None, String::new());
+    let (mut number, mut etag, mut checksum, mut text) = (None, None, None, String::new());
     loop {
         match reader.read_event().ok()? {
             Event::Start(_) => text.clear(),
@@ -62,7 +70,12 @@ pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<(u32, String)>> {
             Event::End(end) => match end.local_name().as_ref() {
                 "PartNumber" => number = Some(text.trim().parse().ok()?),
                 "ETag" => etag = Some(text.trim().trim_matches('"').to_owned()),
-                "Part" => parts.push((number.take()?, etag.take()?)),
+                "Part" => parts.push(CompletedPart {
+                    number: number.take()?,
+                    etag: etag.take()?,
+                    checksum: checksum.take(),
+                }),
+                name if name.starts_with("Checksum") => checksum = Some(text.trim().to_owned()),
                 _ => {}
             },
             Event::Eof => return (!parts.is_empty()).then_some(parts),

@@ -17,6 +17,7 @@ use crate::credentials::{
 use crate::error::{ConfigError, Result};
 use crate::profile::Settings;
 use crate::sys::Sys;
+use crate::transfer::TransferConfig;
 
 /// Sets the parts of a [`Session`].
 ///
@@ -51,6 +52,7 @@ pub struct SessionBuilder {
     expected_bucket_owner: Option<String>,
     retry: Option<RetryConfig>,
     timeouts: Timeouts,
+    transfer: TransferConfig,
     app_name: Option<String>,
     mfa: Option<Arc<AskMfa>>,
     sys: Sys,
@@ -213,6 +215,13 @@ impl SessionBuilder {
         self
     }
 
+    /// How inputs are sent to S3 and results fetched from it, unless a request or a response says
+    /// otherwise. Default: [`TransferConfig::default`].
+    pub fn transfer(mut self, transfer: TransferConfig) -> Self {
+        self.transfer = transfer;
+        self
+    }
+
     /// A name in the user agent, at most 50 letters, digits and `!$%&*+-.^_|~`. Default:
     /// `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
     pub fn app_name(mut self, name: impl Into<String>) -> Self {
@@ -253,6 +262,7 @@ impl SessionBuilder {
                     .map(|prefix| prefix.trim_matches('/').to_owned())
                     .filter(|prefix| !prefix.is_empty()),
                 expected_bucket_owner: self.expected_bucket_owner,
+                transfer: self.transfer,
                 derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
             }),

@@ -70,6 +70,12 @@ impl Endpoints {
         Ok(custom)
     }
 
+    /// Whether requests to S3 go over TLS.
+    pub(crate) fn s3_is_encrypted(&self) -> bool {
+        let custom = self.of_service.get(&Service::S3).or(self.of_all.as_ref());
+        custom.is_none_or(|url| !url.is_http())
+    }
+
     /// Nobody knows which variants a custom endpoint has, so asking for one is refused.
     fn check_variant_of(&self, url: &CustomUrl) -> Result<(), ConfigError> {
         let setting = if self.variant.fips {

@@ -1,0 +1,222 @@
+//! The checksums that S3 keeps with objects (`x-amz-checksum-...`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crc_fast::CrcAlgorithm;
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, TransferError, TransferErrorKind};
+use crate::uri::S3Uri;
+
+/// An algorithm; those that S3 has besides (SHA-1, MD5 and such) are passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Crc64Nvme,
+    Crc32c,
+    Crc32,
+    Sha256,
+}
+
+impl Algorithm {
+    /// From the fastest on; an object has one, seldom more.
+    pub(crate) const ALL: [Self; 4] = [Self::Crc64Nvme, Self::Crc32c, Self::Crc32, Self::Sha256];
+
+    pub(crate) fn header(self) -> &'static str {
+        match self {
+            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Self::Crc32c => "x-amz-checksum-crc32c",
+            Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Sha256 => "x-amz-checksum-sha256",
+        }
+    }
+
+    /// Can the checksums of two pieces be made into that of both together?
+    pub(crate) fn combines(self) -> bool {
+        self.crc().is_some()
+    }
+
+    fn crc(self) -> Option<(CrcAlgorithm, usize)> {
+        match self {
+            Self::Crc64Nvme => Some((CrcAlgorithm::Crc64Nvme, 8)),
+            Self::Crc32c => Some((CrcAlgorithm::Crc32Iscsi, 4)),
+            Self::Crc32 => Some((CrcAlgorithm::Crc32IsoHdlc, 4)),
+            Self::Sha256 => None,
+        }
+    }
+}
+
+/// A checksum of what has gone by so far.
+#[derive(Clone)]
+pub(crate) struct Checksum(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Crc(crc_fast::Digest, usize),
+    Sha256(Sha256),
+}
+
+impl Checksum {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        Self(match algorithm.crc() {
+            Some((crc, width)) => Inner::Crc(crc_fast::Digest::new(crc), width),
+            None => Inner::Sha256(Sha256::new()),
+        })
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            Inner::Crc(digest, _) => digest.update(bytes),
+            Inner::Sha256(digest) => digest.update(bytes),
+        }
+    }
+
+    /// Goes on with the checksum of the piece that follows, for an algorithm that
+    /// [combines](Algorithm::combines).
+    pub(crate) fn append(&mut self, next: &Self) {
+        if let (Inner::Crc(digest, _), Inner::Crc(next, _)) = (&mut self.0, &next.0) {
+            digest.combine(next);
+        }
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        match self.0 {
+            // The lowest `width` bytes, the most significant first.
+            Inner::Crc(digest, width) => digest.finalize().to_be_bytes()[8 - width..].to_vec(),
+            Inner::Sha256(digest) => digest.finalize().to_vec(),
+        }
+    }
+
+    /// As headers carry it.
+    pub(crate) fn into_base64(self) -> String {
+        STANDARD.encode(self.into_bytes())
+    }
+
+    /// As a signature carries a SHA-256.
+    pub(crate) fn into_hex(self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+        self.into_bytes()
+            .into_iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect()
+    }
+}
+
+/// What the service says the whole object's checksum is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) base64: String,
+}
+
+impl Expected {
+    /// From the headers of an answer that holds the whole object. A checksum of checksums, as
+    /// uploads in parts may leave (`...-12`, type `COMPOSITE`), says nothing of the whole.
+    pub(crate) fn of_object(headers: &HeaderMap) -> Option<Self> {
+        let composite = headers
+            .get("x-amz-checksum-type")
+            .is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"COMPOSITE"));
+        Algorithm::ALL.into_iter().find_map(|algorithm| {
+            let base64 = headers.get(algorithm.header())?.to_str().ok()?.trim();
+            let width = algorithm.crc().map_or(32, |(_, width)| width);
+            let whole = STANDARD
+                .decode(base64)
+                .is_ok_and(|bytes| bytes.len() == width);
+            (whole && !composite).then(|| Self {
+                algorithm,
+                base64: base64.to_owned(),
+            })
+        })
+    }
+}
+
+impl Expected {
+    /// A checksum of nothing yet, to be kept up and then compared.
+    pub(crate) fn start(&self) -> Checksum {
+        Checksum::new(self.algorithm)
+    }
+
+    /// Whether what came is what the service stored.
+    pub(crate) fn check(&self, came: Checksum, uri: &S3Uri) -> Result<(), Error> {
+        let came = came.into_base64();
+        if came == self.base64 {
+            return Ok(());
+        }
+        let (header, stored) = (self.algorithm.header(), &self.base64);
+        let told = format!("{header} is {stored}, and what came has {came}");
+        Err(TransferError::new(TransferErrorKind::Corrupt, uri)
+            .with_source(told)
+            .into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{Algorithm, Checksum, Expected};
+
+    fn of(algorithm: Algorithm, bytes: &[u8]) -> Checksum {
+        let mut checksum = Checksum::new(algorithm);
+        checksum.update(bytes);
+        checksum
+    }
+
+    /// "123456789", the check value of the catalogues of CRCs (`CRC-32/ISO-HDLC`, `CRC-32/ISCSI`,
+    /// `CRC-64/NVME`) and, for SHA-256, of `sha256sum`.
+    #[test]
+    fn known_values() {
+        let hex = |algorithm| of(algorithm, b"123456789").into_hex();
+        assert_eq!(hex(Algorithm::Crc32), "cbf43926");
+        assert_eq!(hex(Algorithm::Crc32c), "e3069283");
+        assert_eq!(hex(Algorithm::Crc64Nvme), "ae8b14860a799888");
+        assert_eq!(
+            hex(Algorithm::Sha256),
+            "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"
+        );
+        assert_eq!(of(Algorithm::Crc32, b"123456789").into_base64(), "y/Q5Jg==");
+    }
+
+    #[test]
+    fn pieces_make_the_whole_wherever_they_are_cut() {
+        let bytes: Vec<u8> = (0..1000_u32).map(|n| (n * 7 % 251) as u8).collect();
+        for algorithm in Algorithm::ALL.into_iter().filter(|a| a.combines()) {
+            for cut in [0, 1, 499, 999, 1000] {
+                let mut first = of(algorithm, &bytes[..cut]);
+                first.append(&of(algorithm, &bytes[cut..]));
+                let whole = of(algorithm, &bytes).into_base64();
+                assert_eq!(first.into_base64(), whole, "{algorithm:?} at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_checksums_of_the_whole_count() {
+        let expected = |pairs: &[(&str, &str)]| {
+            let headers: HeaderMap = pairs
+                .iter()
+                .map(|(name, value)| {
+                    let name: HeaderName = name.parse().expect("a name");
+                    (name, HeaderValue::from_str(value).expect("a value"))
+                })
+                .collect();
+            Expected::of_object(&headers).map(|expected| expected.algorithm)
+        };
+        let crc32 = ("x-amz-checksum-crc32", "y/Q5Jg==");
+        assert_eq!(expected(&[crc32]), Some(Algorithm::Crc32));
+        assert_eq!(
+            expected(&[crc32, ("x-amz-checksum-type", "FULL_OBJECT")]),
+            Some(Algorithm::Crc32)
+        );
+        assert_eq!(
+            expected(&[crc32, ("x-amz-checksum-type", "COMPOSITE")]),
+            None
+        );
+        assert_eq!(expected(&[("x-amz-checksum-crc32", "y/Q5Jg==-2")]), None);
+        assert_eq!(expected(&[("x-amz-checksum-crc32", "not base64")]), None);
+        assert_eq!(expected(&[("x-amz-checksum-crc32", "")]), None);
+        assert_eq!(expected(&[("x-amz-checksum-sha1", "y/Q5Jg==")]), None);
+        assert_eq!(expected(&[]), None);
+    }
+}

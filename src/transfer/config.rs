@@ -1,0 +1,243 @@
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::plan::{DEFAULT_THRESHOLD, MAX_PART, MIN_PART};
+use super::progress::TransferProgress;
+use crate::error::Result;
+use crate::invalid_input::InvalidInput;
+
+/// How inputs are sent to S3 and results fetched from it.
+///
+/// The defaults are chosen by the payload's size, for few requests and little memory:
+///
+/// | payload | requests | at a time |
+/// |---|---|---|
+/// | up to 16 MiB (the [threshold](TransferConfigBuilder::multipart_threshold)) | 1 | 1 |
+/// | up to 128 MiB | parts or ranges of 8 MiB | 4 |
+/// | up to 512 MiB | of 8 MiB | 8 |
+/// | more | of 16 MiB | 8 |
+/// | a reader of more than 16 MiB, whose length nobody knows | parts of 8 MiB | 4 |
+///
+/// A file in either direction takes below 1 MiB of memory for each request at a time, whatever the
+/// size of parts; a reader takes a part for each.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use sagemaker_async_inference::{Session, TransferConfig};
+///
+/// let transfer = TransferConfig::builder()
+///     .part_size(32 << 20)
+///     .parallelism(2)
+///     .progress(|transfer| {
+///         eprintln!("{:?}: {} of {:?} bytes", transfer.direction(), transfer.bytes(), transfer.total());
+///         ControlFlow::Continue(())
+///     })
+///     .build()?;
+/// let builder = Session::builder().transfer(transfer);
+/// # let _ = builder;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TransferConfig {
+    multipart_threshold: u64,
+    part_size: Option<u64>,
+    parallelism: Option<usize>,
+    upload_checksum: UploadChecksum,
+    max_result_bytes: u64,
+    progress: Option<Arc<ProgressFn>>,
+}
+
+pub(crate) type ProgressFn = dyn Fn(&TransferProgress<'_>) -> ControlFlow<()> + Send + Sync;
+
+/// What protects an upload from a file or a reader on its way. S3 verifies either and refuses what
+/// does not fit.
+///
+/// ```
+/// use sagemaker_async_inference::{TransferConfig, UploadChecksum};
+///
+/// let transfer = TransferConfig::builder().upload_checksum(UploadChecksum::SignedSha256).build()?;
+/// # let _ = transfer;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum UploadChecksum {
+    /// [`Crc32c`](Self::Crc32c) over TLS, which itself keeps others from changing anything, and
+    /// [`SignedSha256`](Self::SignedSha256) over plain HTTP.
+    #[default]
+    Auto,
+    /// The SHA-256 of each part is in its signature: nobody on the way can change it unnoticed.
+    /// Costs a CPU second for each 0.5 to 2 GB.
+    SignedSha256,
+    /// The payload is not signed (`UNSIGNED-PAYLOAD`) and a CRC-32C goes with each part
+    /// (`x-amz-checksum-crc32c`), as the AWS SDKs do over TLS: tells of accidents, runs at the
+    /// speed of memory. Over plain HTTP somebody on the way could change both.
+    Crc32c,
+}
+
+impl TransferConfig {
+    /// Every setting, from the default on.
+    pub fn builder() -> TransferConfigBuilder {
+        TransferConfigBuilder {
+            config: Self::default(),
+        }
+    }
+
+    /// Larger payloads go in parts, and come in ranges. In bytes.
+    pub fn multipart_threshold(&self) -> u64 {
+        self.multipart_threshold
+    }
+
+    /// The size of parts and ranges in bytes, if it was chosen.
+    pub fn part_size(&self) -> Option<u64> {
+        self.part_size
+    }
+
+    /// How many parts or ranges are on their way at a time, if it was chosen.
+    pub fn parallelism(&self) -> Option<usize> {
+        self.parallelism
+    }
+
+    /// What protects uploads.
+    pub fn upload_checksum(&self) -> UploadChecksum {
+        self.upload_checksum
+    }
+
+    /// The largest result that is taken into memory, in bytes.
+    pub fn max_result_bytes(&self) -> u64 {
+        self.max_result_bytes
+    }
+
+    pub(crate) fn progress(&self) -> Option<&ProgressFn> {
+        self.progress.as_deref()
+    }
+}
+
+impl Default for TransferConfig {
+    fn default() -> Self {
+        Self {
+            multipart_threshold: DEFAULT_THRESHOLD,
+            part_size: None,
+            parallelism: None,
+            upload_checksum: UploadChecksum::Auto,
+            max_result_bytes: 1 << 30,
+            progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for TransferConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferConfig")
+            .field("multipart_threshold", &self.multipart_threshold)
+            .field("part_size", &self.part_size)
+            .field("parallelism", &self.parallelism)
+            .field("upload_checksum", &self.upload_checksum)
+            .field("max_result_bytes", &self.max_result_bytes)
+            .field("progress", &self.progress.is_some())
+            .finish()
+    }
+}
+
+/// Sets the parts of a [`TransferConfig`].
+///
+/// ```
+/// use sagemaker_async_inference::TransferConfig;
+///
+/// let small_memory = TransferConfig::builder().parallelism(1).max_result_bytes(10 << 20).build()?;
+/// assert_eq!(small_memory.max_result_bytes(), 10 << 20);
+/// assert!(TransferConfig::builder().part_size(1).build().is_err()); // S3 takes 5 MiB or more
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct TransferConfigBuilder {
+    config: TransferConfig,
+}
+
+impl TransferConfigBuilder {
+    /// Payloads of more bytes than this go in parts and come in ranges; up to it, in one request.
+    /// At most 5 GiB, which is S3's limit for one request. Default: 16 MiB.
+    pub fn multipart_threshold(mut self, bytes: u64) -> Self {
+        self.config.multipart_threshold = bytes;
+        self
+    }
+
+    /// The size of parts and ranges in bytes, 5 MiB to 5 GiB; raised where a payload would need more
+    /// than 10,000 of them (all three are S3's limits). Default: by the payload's size, see
+    /// [`TransferConfig`].
+    pub fn part_size(mut self, bytes: u64) -> Self {
+        self.config.part_size = Some(bytes);
+        self
+    }
+
+    /// How many parts or ranges are on their way at a time, 1 to 64; each has a thread and a
+    /// connection. Default: by the payload's size, see [`TransferConfig`].
+    pub fn parallelism(mut self, parallelism: usize) -> Self {
+        self.config.parallelism = Some(parallelism);
+        self
+    }
+
+    /// What protects uploads. Default: [`UploadChecksum::Auto`].
+    pub fn upload_checksum(mut self, checksum: UploadChecksum) -> Self {
+        self.config.upload_checksum = checksum;
+        self
+    }
+
+    /// The largest result that [`get_result`](crate::AsyncInferenceResponse::get_result) and the
+    /// likes take into memory, in bytes. A larger one is an error, and can be had with
+    /// [`download`](crate::AsyncInferenceResponse::download). Default: 1 GiB, the service's limit.
+    pub fn max_result_bytes(mut self, bytes: u64) -> Self {
+        self.config.max_result_bytes = bytes;
+        self
+    }
+
+    /// Is told of bytes that were sent or fetched, some thousand times a gigabyte, from the threads
+    /// that transfer, never by two at once. [`ControlFlow::Break`] ends the transfer with
+    /// [`TransferErrorKind::Stopped`](crate::TransferErrorKind::Stopped).
+    pub fn progress(
+        mut self,
+        callback: impl Fn(&TransferProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.progress = Some(Arc::new(callback));
+        self
+    }
+
+    /// Checks everything.
+    pub fn build(self) -> Result<TransferConfig> {
+        let config = self.config;
+        if config.multipart_threshold > MAX_PART {
+            return Err(InvalidInput::new(
+                "multipart threshold",
+                format!("{} bytes", config.multipart_threshold),
+                "at most 5 GiB, S3's limit for one request",
+                "lower it",
+            )
+            .into());
+        }
+        if let Some(size) = config.part_size
+            && !(MIN_PART..=MAX_PART).contains(&size)
+        {
+            return Err(InvalidInput::new(
+                "part size",
+                format!("{size} bytes"),
+                "5 MiB to 5 GiB, S3's limits",
+                "choose one of them, or leave it out",
+            )
+            .into());
+        }
+        if let Some(parallelism) = config.parallelism
+            && !(1..=64).contains(&parallelism)
+        {
+            return Err(InvalidInput::new(
+                "parallelism",
+                parallelism.to_string(),
+                "1 to 64",
+                "leave it out, and it is chosen by the payload's size",
+            )
+            .into());
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,136 @@
+//! Results to files and writers.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::CHUNK;
+use super::config::TransferConfig;
+use super::plan::Plan;
+use super::progress::{Meter, TransferDirection};
+use super::ranges::{Ranges, unwritable};
+use super::stream::ObjectStream;
+use crate::aws::checksum::Expected;
+use crate::aws::objects::OpenObject;
+use crate::error::{Result, TransferError, TransferErrorKind};
+use crate::session::Session;
+use crate::sys::payload::OutputFile;
+use crate::uri::S3Uri;
+
+/// Where a result comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) session: &'a Session,
+    pub(super) uri: &'a S3Uri,
+    pub(super) config: &'a TransferConfig,
+    pub(super) cancel: Option<&'a AtomicBool>,
+}
+
+impl<'a> Origin<'a> {
+    fn meter(&self, total: Option<u64>) -> Meter<'a> {
+        let direction = TransferDirection::Download;
+        Meter::new(self.config, direction, self.uri, total, self.cancel)
+    }
+
+    /// To a file, which is there whole in the end or not at all. Gives back its length.
+    pub(super) fn to_file(self, object: OpenObject, path: &Path) -> Result<u64> {
+        let named = |mut error: TransferError| {
+            if error.kind == TransferErrorKind::Write {
+                error.resource = path.display().to_string();
+            }
+            error
+        };
+        let file = OutputFile::create(path)
+            .map_err(unwritable)
+            .map_err(named)?;
+        let fetched = match in_ranges(self.config, &object) {
+            Some((plan, len, etag)) => self.by_ranges(object, &file, plan, len, &etag),
+            None => {
+                let mut at = 0;
+                self.in_order(object, |bytes| {
+                    file.write_all_at(bytes, at).map_err(unwritable)?;
+                    at += bytes.len() as u64;
+                    Ok(())
+                })
+            }
+        };
+        let len = fetched.map_err(|error| match error {
+            crate::Error::Transfer(transfer) => named(*transfer).into(),
+            other => other,
+        })?;
+        file.finish().map_err(unwritable).map_err(named)?;
+        Ok(len)
+    }
+
+    /// To a writer, from first to last byte. Gives back how many there were.
+    pub(super) fn to_writer(self, object: OpenObject, writer: &mut dyn Write) -> Result<u64> {
+        let failed =
+            |error| TransferError::new(TransferErrorKind::Write, "the writer").with_source(error);
+        let len = self.in_order(object, |bytes| writer.write_all(bytes).map_err(failed))?;
+        writer.flush().map_err(failed)?;
+        Ok(len)
+    }
+
+    fn in_order(
+        self,
+        object: OpenObject,
+        mut sink: impl FnMut(&[u8]) -> Result<(), TransferError>,
+    ) -> Result<u64> {
+        let meter = self.meter(object.total);
+        let expected = object.checksum.clone();
+        let mut checksum = expected.as_ref().map(Expected::start);
+        let mut stream = ObjectStream::new(self.session, self.uri, object);
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = stream.read(&mut buffer, self.cancel)?;
+            if read == 0 {
+                break;
+            }
+            if let Some(checksum) = &mut checksum {
+                checksum.update(&buffer[..read]);
+            }
+            sink(&buffer[..read])?;
+            meter.add(read)?;
+        }
+        if let (Some(expected), Some(checksum)) = (expected, checksum) {
+            expected.check(checksum, self.uri)?;
+        }
+        Ok(stream.position())
+    }
+
+    fn by_ranges(
+        self,
+        object: OpenObject,
+        file: &OutputFile,
+        plan: Plan,
+        len: u64,
+        etag: &str,
+    ) -> Result<u64> {
+        let meter = self.meter(Some(len));
+        let expected = object.checksum.clone();
+        let first = ObjectStream::new(self.session, self.uri, object);
+        let ranges = Ranges {
+            session: self.session,
+            uri: self.uri,
+            etag,
+            len,
+            plan,
+            expected: expected.as_ref(),
+            meter: &meter,
+            file,
+        };
+        ranges.fetch(first)?;
+        Ok(len)
+    }
+}
+
+/// Whether the object is to come in ranges: it is large enough, and all that this needs is known.
+fn in_ranges(config: &TransferConfig, object: &OpenObject) -> Option<(Plan, u64, String)> {
+    let (len, etag) = (object.total?, object.etag.clone()?);
+    let plan = Plan::of(config, len).filter(|plan| plan.parallelism > 1)?;
+    let takes_pieces = object
+        .checksum
+        .as_ref()
+        .is_none_or(|expected| expected.algorithm.combines());
+    takes_pieces.then_some((plan, len, etag))
+}

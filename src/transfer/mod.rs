@@ -1,0 +1,23 @@
+//! Payloads that never are in memory whole: inputs from files and readers, results to files, readers and
+//! writers.
+
+mod config;
+mod download;
+mod parts;
+mod plan;
+mod progress;
+mod ranges;
+mod reader;
+mod result;
+mod source;
+mod stream;
+mod upload;
+
+pub use config::{TransferConfig, TransferConfigBuilder, UploadChecksum};
+pub use progress::{TransferDirection, TransferProgress};
+pub use reader::ResultReader;
+pub(crate) use source::{ReaderInput, read_file};
+pub(crate) use upload::{Destination, upload_file, upload_reader};
+
+/// How much is read and written at a time: as much as the agent's buffers hold.
+const CHUNK: usize = 128 << 10;

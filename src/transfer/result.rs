@@ -1,0 +1,164 @@
+//! What a response can do with a result that is not to be in memory.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::download::Origin;
+use super::reader::ResultReader;
+use super::stream::ObjectStream;
+use crate::aws::objects::{self, OpenObject, Piece};
+use crate::error::{Error, Result, TransferError, TransferErrorKind};
+use crate::response::{AsyncInferenceResponse, Found, Outcome};
+use crate::sys::payload::OutputFile;
+use crate::waiter::WaiterConfig;
+
+/// A result that is about to come, or came earlier.
+enum Ready {
+    Open(OpenObject),
+    Kept(Arc<Outcome>),
+}
+
+impl<D> AsyncInferenceResponse<D> {
+    /// Waits for the result and fetches it into a file; gives back its length in bytes. Blocks.
+    ///
+    /// The file appears whole or not at all: it is written beside its place under another name
+    /// (`.{name}.{random}.part`), brought to the disk, and renamed. A file that is there already is
+    /// replaced then, and its permissions are kept; a symbolic link stays one and its target is
+    /// replaced. Whether the directory can be written to is found out before the wait.
+    ///
+    /// A large result comes over several connections, as [`TransferConfig`](crate::TransferConfig)
+    /// says. A broken connection is resumed from the last byte, for the same version of the object
+    /// (`Range`, `If-Match`). The length is verified, and the checksum where S3 gives one of the
+    /// whole object: CRC-64/NVME, CRC-32C, CRC-32 or SHA-256.
+    ///
+    /// Memory: below 1 MiB for each connection. The result is not kept in this response. A deadline
+    /// of the waiter's is for the wait and does not cut the transfer; its cancel token does.
+    ///
+    /// Errors as [`get_result`](Self::get_result), but for [`Error::Codec`]; and
+    ///
+    /// - [`Error::Transfer`]: the file could not be written, the object was replaced while it was
+    ///   fetched, it does not fit its checksum, or the transfer was stopped.
+    /// - [`Error::Transport`]: the connection broke as often as
+    ///   [`RetryConfig`](crate::RetryConfig) has attempts, with no byte in between.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// # let directory = std::env::temp_dir().join(format!("download-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let response = predictor.predict_async("hello")?;
+    ///
+    /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+    /// let path = directory.join("result.json");
+    /// assert_eq!(response.download(&path, &waiter)?, 7);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn download(&self, path: impl AsRef<Path>, waiter: &WaiterConfig) -> Result<u64> {
+        let path = path.as_ref();
+        // An hour's wait for nothing would be worse than one file made in vain.
+        let unwritable =
+            |error| TransferError::new(TransferErrorKind::Write, path.display()).with_source(error);
+        drop(OutputFile::create(path).map_err(unwritable)?);
+        match self.wait_until_ready(waiter)? {
+            Ready::Open(object) => self.origin(waiter).to_file(object, path),
+            Ready::Kept(outcome) => {
+                let file = OutputFile::create(path).map_err(unwritable)?;
+                file.write_all_at(outcome.body(), 0).map_err(unwritable)?;
+                file.finish().map_err(unwritable)?;
+                Ok(outcome.body().len() as u64)
+            }
+        }
+    }
+
+    /// Waits for the result and writes it to `writer`, from first to last byte, over one
+    /// connection; gives back its length in bytes. Blocks.
+    ///
+    /// Resumes, verifies and fails as [`download`](Self::download); after an error a part of the
+    /// result may have been written.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let response = predictor.predict_async("hello")?;
+    ///
+    /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+    /// let mut out = Vec::new(); // or a compressor, a socket, standard output
+    /// response.write_result(&mut out, &waiter)?;
+    /// assert_eq!(out, b"\"hello\"");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_result(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
+        match self.wait_until_ready(waiter)? {
+            Ready::Open(object) => self.origin(waiter).to_writer(object, writer),
+            Ready::Kept(outcome) => {
+                let written = writer
+                    .write_all(outcome.body())
+                    .and_then(|()| writer.flush());
+                written.map_err(|error| {
+                    TransferError::new(TransferErrorKind::Write, "the writer").with_source(error)
+                })?;
+                Ok(outcome.body().len() as u64)
+            }
+        }
+    }
+
+    /// Waits for the result and gives back a reader of it. Blocks.
+    ///
+    /// Errors of the wait as [`get_result`](Self::get_result); those of the transfer come from the
+    /// [`ResultReader`]. The progress callback is not told: whoever reads knows.
+    pub fn read_result(&self, waiter: &WaiterConfig) -> Result<ResultReader> {
+        let uri = self.output_path();
+        Ok(match self.wait_until_ready(waiter)? {
+            Ready::Open(mut object) => {
+                let expected = object.checksum.take();
+                let (content_type, total) = (object.content_type.take(), object.total);
+                let stream = ObjectStream::new(self.session(), uri, object);
+                ResultReader::of_stream(uri, content_type, total, stream, expected)
+            }
+            Ready::Kept(outcome) => ResultReader::of_memory(uri, outcome),
+        })
+    }
+
+    fn origin<'a>(&'a self, waiter: &'a WaiterConfig) -> Origin<'a> {
+        Origin {
+            session: self.session(),
+            uri: self.output_path(),
+            config: self.transfer_config(),
+            cancel: waiter.stop(),
+        }
+    }
+
+    /// The output, with its body still to be read; a failure becomes the error.
+    fn wait_until_ready(&self, waiter: &WaiterConfig) -> Result<Ready> {
+        let outcome = match self.kept() {
+            Some(outcome) => outcome,
+            None => {
+                let found = self.wait(waiter, &|uri, patience| {
+                    objects::open_object(self.session(), uri, Piece::WHOLE, patience)
+                })?;
+                match found {
+                    Found::Output(object) => return Ok(Ready::Open(object)),
+                    Found::Failure(failure) => self.keep(Found::Failure(failure)),
+                }
+            }
+        };
+        match &*outcome {
+            Found::Output(_) => Ok(Ready::Kept(outcome)),
+            Found::Failure(failure) => Err(Error::Model(Box::new(failure.clone()))),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Inputs of a caller's: what is read of them before it is known how they go.
+
+use std::io::{self, Read};
+
+use crate::error::{Result, TransferError, TransferErrorKind};
+use crate::limits;
+use crate::sys::payload::InputFile;
+
+/// Memory is reserved in advance up to this.
+const MOST_RESERVED: u64 = 64 << 20;
+
+/// The whole of a small file.
+pub(crate) fn read_file(file: &InputFile) -> Result<Vec<u8>> {
+    let failed =
+        |kind| move |error| TransferError::new(kind, file.path().display()).with_source(error);
+    let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => failed(TransferErrorKind::Changed)(error),
+            _ => failed(TransferErrorKind::Read)(error),
+        })?;
+    match file.has_changed() {
+        Ok(false) => Ok(bytes),
+        Ok(true) => {
+            Err(TransferError::new(TransferErrorKind::Changed, file.path().display()).into())
+        }
+        Err(error) => Err(failed(TransferErrorKind::Read)(error).into()),
+    }
+}
+
+/// A reader, and what was read of it and not sent.
+pub(crate) struct ReaderInput<'r> {
+    begun: Vec<u8>,
+    reader: Box<dyn Read + Send + 'r>,
+    /// The reader has no more.
+    drained: bool,
+    /// How many bytes were given out.
+    given: u64,
+}
+
+impl<'r> ReaderInput<'r> {
+    pub(crate) fn new(reader: Box<dyn Read + Send + 'r>) -> Self {
+        Self {
+            begun: Vec::new(),
+            reader,
+            drained: false,
+            given: 0,
+        }
+    }
+
+    /// Reads up to `most` bytes, and one more to see whether that is all; they stay to be given out.
+    pub(crate) fn peek(&mut self, most: usize) -> Result<&[u8]> {
+        let most = most as u64 + 1;
+        let want = most.saturating_sub(self.begun.len() as u64);
+        self.read_on(want)?;
+        Ok(&self.begun)
+    }
+
+    /// Everything was given out.
+    pub(crate) fn is_over(&self) -> bool {
+        self.drained && self.begun.is_empty()
+    }
+
+    /// What was peeked at, if that is all.
+    pub(crate) fn into_begun(self) -> Vec<u8> {
+        self.begun
+    }
+
+    /// Puts the next `size` bytes into the buffer; fewer at the end.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, size: u64) -> Result<()> {
+        buffer.clear();
+        // One byte more, to know whether these are the last.
+        let want = size
+            .saturating_add(1)
+            .saturating_sub(self.begun.len() as u64);
+        self.read_on(want)?;
+        let ready = usize::try_from(size).map_or(self.begun.len(), |n| n.min(self.begun.len()));
+        if ready == self.begun.len() {
+            std::mem::swap(buffer, &mut self.begun);
+        } else {
+            let rest = self.begun.split_off(ready);
+            *buffer = std::mem::replace(&mut self.begun, rest);
+        }
+        self.given += buffer.len() as u64;
+        limits::payload_length("input from a reader", self.given)?;
+        Ok(())
+    }
+
+    fn read_on(&mut self, want: u64) -> Result<()> {
+        if want > 0 && !self.drained {
+            // Grown by doubling, a part would take twice its size.
+            self.begun
+                .reserve_exact(usize::try_from(want.min(MOST_RESERVED)).unwrap_or(0));
+            let read = (&mut self.reader)
+                .take(want)
+                .read_to_end(&mut self.begun)
+                .map_err(unreadable)?;
+            self.drained = (read as u64) < want;
+        }
+        Ok(())
+    }
+
+    /// Takes back what was given out and not sent.
+    pub(super) fn unread(&mut self, mut bytes: Vec<u8>) {
+        self.given -= bytes.len() as u64;
+        bytes.append(&mut self.begun);
+        self.begun = bytes;
+    }
+}
+
+pub(super) fn unreadable(error: io::Error) -> TransferError {
+    TransferError::new(TransferErrorKind::Read, "the reader").with_source(error)
+}

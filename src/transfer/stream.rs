@@ -1,0 +1,200 @@
+//! An object, or a range of it, read from first to last byte over as many connections as it takes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::aws::objects::{self, OpenObject, Piece};
+use crate::aws::transport::{BodyStream, Broken};
+use crate::aws::{Failed, Patience};
+use crate::error::{
+    Error, Result, TransferError, TransferErrorKind, TransportError, TransportErrorKind,
+};
+use crate::session::Session;
+use crate::uri::S3Uri;
+
+/// Reads a range of an object. After a broken connection it goes on from the byte it had got to, with
+/// `If-Match`, so that two versions never are mixed.
+pub(super) struct ObjectStream {
+    session: Session,
+    uri: S3Uri,
+    etag: Option<String>,
+    body: Option<BodyStream>,
+    at: u64,
+    /// The byte after the last one; `None` if the service does not tell.
+    end: Option<u64>,
+    /// Broken connections since the last byte that came.
+    failures: u32,
+}
+
+impl ObjectStream {
+    /// The whole of an object that was asked for.
+    pub(super) fn new(session: &Session, uri: &S3Uri, object: OpenObject) -> Self {
+        Self {
+            session: session.clone(),
+            uri: uri.clone(),
+            etag: object.etag,
+            body: Some(object.body),
+            at: object.start,
+            end: object.total,
+            failures: 0,
+        }
+    }
+
+    /// A range that is asked for when it is read.
+    pub(super) fn range(session: &Session, uri: &S3Uri, etag: &str, start: u64, end: u64) -> Self {
+        Self {
+            session: session.clone(),
+            uri: uri.clone(),
+            etag: Some(etag.to_owned()),
+            body: None,
+            at: start,
+            end: Some(end),
+            failures: 0,
+        }
+    }
+
+    /// Where in the object the next byte is.
+    pub(super) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// The next bytes; 0 at the end. `stop` ends a pause before another try.
+    pub(super) fn read(&mut self, buffer: &mut [u8], stop: Option<&AtomicBool>) -> Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let left = self.end.map(|end| end - self.at);
+            if left == Some(0) {
+                self.release();
+                return Ok(0);
+            }
+            let Some(body) = &mut self.body else {
+                self.open(stop)?;
+                continue;
+            };
+            let most = left
+                .and_then(|left| usize::try_from(left).ok())
+                .map_or(buffer.len(), |left| left.min(buffer.len()));
+            match body.read(&mut buffer[..most]) {
+                // Of an answer without a length, its end is the object's.
+                Ok(0) if self.end.is_none() => return Ok(0),
+                Ok(0) => self.broken(early_end(), stop)?,
+                Ok(read) => {
+                    self.at += read as u64;
+                    self.failures = 0;
+                    return Ok(read);
+                }
+                Err(broken) => self.broken(broken, stop)?,
+            }
+        }
+    }
+
+    /// Sees the end of an answer that was read whole, so that its connection can be used again.
+    fn release(&mut self) {
+        if let Some(mut body) = self.body.take() {
+            // All that was to come has come.
+            drop(body.read(&mut [0]));
+        }
+    }
+
+    /// Waits, to go on with another connection; an error if that is not to be.
+    fn broken(&mut self, broken: Broken, stop: Option<&AtomicBool>) -> Result<()> {
+        self.body = None;
+        self.failures += 1;
+        let client = self.session.client();
+        let may_pass = !matches!(
+            broken.kind,
+            TransportErrorKind::Tls | TransportErrorKind::TooLong
+        );
+        // Without a version's name nobody knows what the rest would be the rest of.
+        let goes_on = may_pass
+            && self.etag.is_some()
+            && self.end.is_some()
+            && self.failures < client.retry.max_attempts();
+        if goes_on && client.pause(client.retry.backoff(self.failures, None), stop) {
+            return Ok(());
+        }
+        if stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
+            return Err(TransferError::new(TransferErrorKind::Stopped, &self.uri).into());
+        }
+        Err(self.transport_error(broken))
+    }
+
+    fn transport_error(&self, broken: Broken) -> Error {
+        TransportError {
+            service: crate::aws::Service::S3.name(),
+            operation: "GetObject",
+            kind: broken.kind,
+            host: self.uri.bucket().to_owned(),
+            never_sent: false,
+            attempts: self.failures,
+            elapsed: std::time::Duration::ZERO,
+            source: broken.source,
+        }
+        .into()
+    }
+
+    /// Asks for what is left.
+    fn open(&mut self, stop: Option<&AtomicBool>) -> Result<()> {
+        let piece = Piece {
+            start: self.at,
+            end: self.end,
+            etag: self.etag.as_deref(),
+        };
+        let patience = Patience {
+            deadline: None,
+            stop,
+        };
+        let object = match objects::open_object(&self.session, &self.uri, piece, patience) {
+            Ok(object) => object,
+            Err(Failed::Fault(fault)) if fault.error.status == 412 => {
+                return Err(TransferError::new(TransferErrorKind::Replaced, &self.uri)
+                    .with_source(fault.error)
+                    .into());
+            }
+            Err(failed) => return Err(failed.into()),
+        };
+        if object.etag != self.etag {
+            return Err(TransferError::new(TransferErrorKind::Replaced, &self.uri).into());
+        }
+        self.body = Some(object.body);
+        if object.start == self.at {
+            return Ok(());
+        }
+        self.skip_from(object.start, stop)
+    }
+
+    /// A service that passes over ranges sends what is known already first.
+    fn skip_from(&mut self, start: u64, stop: Option<&AtomicBool>) -> Result<()> {
+        let Some(mut unwanted) = self.at.checked_sub(start) else {
+            return Err(self.transport_error(not_what_was_asked()));
+        };
+        let mut scratch = vec![0; super::CHUNK];
+        while unwanted > 0 {
+            let Some(body) = &mut self.body else { break };
+            let most = usize::try_from(unwanted).map_or(scratch.len(), |n| n.min(scratch.len()));
+            match body.read(&mut scratch[..most]) {
+                Ok(0) => return self.broken(early_end(), stop),
+                Ok(read) => unwanted -= read as u64,
+                Err(broken) => return self.broken(broken, stop),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn early_end() -> Broken {
+    Broken {
+        kind: TransportErrorKind::Broken,
+        never_sent: false,
+        source: Some("the answer ended before its announced length".into()),
+    }
+}
+
+fn not_what_was_asked() -> Broken {
+    Broken {
+        kind: TransportErrorKind::Protocol,
+        never_sent: false,
+        source: Some("the answer is another range than was asked for".into()),
+    }
+}

@@ -1,0 +1,356 @@
+//! Inputs to S3: in one request, or in parts.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::config::{TransferConfig, UploadChecksum};
+use super::parts::{Content, Share};
+use super::plan::Plan;
+use super::progress::{Meter, TransferDirection};
+use super::source::{ReaderInput, unreadable};
+use crate::aws::checksum::Algorithm;
+use crate::aws::objects::{self, Part, Upload};
+use crate::aws::s3::{self, PutOptions};
+use crate::aws::{Failed, Patience, UploadFailed};
+use crate::error::{Error, Result, TransferError, TransferErrorKind};
+use crate::limits::MAX_PAYLOAD_BYTES;
+use crate::session::Session;
+use crate::sys::payload::InputFile;
+use crate::uri::S3Uri;
+
+/// How long the end of a failed upload may take: parts that nobody completes cost money, and a
+/// caller who has failed wants to know it.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where an input goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Destination<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) uri: &'a S3Uri,
+    pub(crate) options: &'a PutOptions<'a>,
+    pub(crate) config: &'a TransferConfig,
+}
+
+/// How an upload ended that did not succeed: what S3 says may be mended by the caller.
+pub(crate) type Outcome<T> = Result<T, Failed>;
+
+/// Sends a file.
+pub(crate) fn upload_file(to: Destination<'_>, file: &InputFile) -> Outcome<()> {
+    let len = file.len();
+    if len == 0 {
+        return s3::put_object(to.session, to.uri, &[], to.options);
+    }
+    let meter = to.meter(Some(len));
+    let sending = Sending::new(to, &meter, Some(file));
+    let Some(plan) = Plan::of(to.config, len) else {
+        let content = Content::File {
+            file,
+            start: 0,
+            len,
+        };
+        return sending.whole(content);
+    };
+    let (next, parts) = (AtomicU64::new(0), plan.parts(len));
+    sending.in_parts(plan.parallelism, &|_| {
+        let index = next.fetch_add(1, Ordering::SeqCst);
+        if index >= parts {
+            return Ok(None);
+        }
+        let (start, len) = plan.part(index, len);
+        Ok(Some((index, Place::File { start, len })))
+    })
+}
+
+/// Sends all that a reader still has.
+pub(crate) fn upload_reader(to: Destination<'_>, input: &mut ReaderInput<'_>) -> Outcome<()> {
+    let meter = to.meter(None);
+    let sending = Sending::new(to, &meter, None);
+    let mut first = Vec::new();
+    input.fill(&mut first, to.config.multipart_threshold())?;
+    if input.is_over() {
+        let outcome = match first.as_slice() {
+            [] => s3::put_object(to.session, to.uri, &[], to.options),
+            bytes => sending.whole(Content::Bytes(bytes)),
+        };
+        if outcome.is_err() {
+            input.unread(first);
+        }
+        return outcome;
+    }
+    input.unread(first);
+    let plan = Plan::of_unknown(to.config, MAX_PAYLOAD_BYTES);
+    let next = Mutex::new((input, 0));
+    sending.in_parts(plan.parallelism, &|buffer| {
+        // One thread reads a part while the others send theirs.
+        let (input, parts) = &mut *locked(&next);
+        input.fill(buffer, plan.part_size)?;
+        if buffer.is_empty() {
+            return Ok(None);
+        }
+        let index = *parts;
+        *parts += 1;
+        Ok(Some((index, Place::Buffer)))
+    })
+}
+
+/// Where the bytes of a part are.
+enum Place {
+    File {
+        start: u64,
+        len: u64,
+    },
+    /// In the buffer that was handed out.
+    Buffer,
+}
+
+/// Gives out the parts, each with its index from 0, until there are no more.
+type NextPart<'a> = dyn Fn(&mut Vec<u8>) -> Result<Option<(u64, Place)>> + Sync + 'a;
+
+/// An upload on its way.
+struct Sending<'a> {
+    to: Destination<'a>,
+    meter: &'a Meter<'a>,
+    /// Where the bytes come from, unless from a reader.
+    file: Option<&'a InputFile>,
+    checksum: UploadChecksum,
+}
+
+impl<'a> Destination<'a> {
+    fn meter(&self, total: Option<u64>) -> Meter<'a> {
+        let direction = TransferDirection::Upload;
+        Meter::new(self.config, direction, self.uri, total, None)
+    }
+}
+
+impl<'a> Sending<'a> {
+    fn new(to: Destination<'a>, meter: &'a Meter<'a>, file: Option<&'a InputFile>) -> Self {
+        let checksum = match to.config.upload_checksum() {
+            UploadChecksum::Auto if to.session.endpoints().s3_is_encrypted() => {
+                UploadChecksum::Crc32c
+            }
+            UploadChecksum::Auto => UploadChecksum::SignedSha256,
+            chosen => chosen,
+        };
+        Self {
+            to,
+            meter,
+            file,
+            checksum,
+        }
+    }
+
+    fn patience(&self) -> Patience<'a> {
+        Patience {
+            deadline: None,
+            stop: Some(&self.meter.stop),
+        }
+    }
+
+    /// In one request.
+    fn whole(&self, content: Content<'_>) -> Outcome<()> {
+        let Destination {
+            session,
+            uri,
+            options,
+            ..
+        } = self.to;
+        self.verified_alone(content, |share| {
+            let verified = share.verified.as_ref();
+            objects::put_object(session, uri, share, verified, options, self.patience())
+        })
+    }
+
+    /// Hashes and sends; both again where the service found another content than was hashed.
+    fn verified_alone<T>(
+        &self,
+        content: Content<'_>,
+        send: impl Fn(&Share<'_>) -> Result<T, UploadFailed>,
+    ) -> Outcome<T> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let share = Share::new(content, self.checksum, self.meter)
+                .map_err(|error| self.unreadable(error))?;
+            // What was hashed is what is sent, or the service refuses it: so this is the moment.
+            self.check_unchanged()?;
+            match send(&share) {
+                Ok(done) => return Ok(done),
+                Err(UploadFailed::Source(error)) => return Err(self.unreadable(error).into()),
+                Err(UploadFailed::Request(Failed::Fault(fault)))
+                    if matches!(
+                        fault.error.code(),
+                        Some("BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest")
+                    ) && attempts < self.to.session.client().retry.max_attempts() =>
+                {
+                    self.check_unchanged()?;
+                }
+                Err(UploadFailed::Request(failed)) => return Err(failed),
+            }
+        }
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        match self.file.map(|file| (file.has_changed(), file)) {
+            None | Some((Ok(false), _)) => Ok(()),
+            Some((Ok(true), file)) => Err(changed(file).into()),
+            Some((Err(error), _)) => Err(self.unreadable(error)),
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> Error {
+        // The meter's wish to stop comes as an error of the source.
+        let error = match error.downcast::<TransferError>() {
+            Ok(stopped) => return stopped.into(),
+            Err(error) => error,
+        };
+        match self.file {
+            Some(file) if error.kind() == io::ErrorKind::UnexpectedEof => changed(file).into(),
+            Some(file) => TransferError::new(TransferErrorKind::Read, file.path().display())
+                .with_source(error)
+                .into(),
+            None => unreadable(error).into(),
+        }
+    }
+
+    /// In parts, several at a time. Whatever ends it early takes back what was sent.
+    fn in_parts(&self, parallelism: usize, next: &NextPart<'_>) -> Outcome<()> {
+        let Destination {
+            session,
+            uri,
+            options,
+            ..
+        } = self.to;
+        let algorithm = (self.checksum == UploadChecksum::Crc32c).then_some(Algorithm::Crc32c);
+        let patience = self.patience();
+        let upload = objects::create_multipart_upload(session, uri, algorithm, options, patience)?;
+        let mut begun = Begun {
+            session,
+            upload,
+            completed: false,
+        };
+        let mut parts = self.send_all(&begun.upload, parallelism, next)?;
+        parts.sort_unstable_by_key(|part| part.number);
+        self.check_unchanged()?;
+        objects::complete_multipart_upload(session, &begun.upload, &parts, patience)?;
+        begun.completed = true;
+        Ok(())
+    }
+
+    fn send_all(
+        &self,
+        upload: &Upload,
+        parallelism: usize,
+        next: &NextPart<'_>,
+    ) -> Result<Vec<Part>> {
+        let done = Mutex::new(Vec::new());
+        let failed = Mutex::new(None);
+        let work = || {
+            let mut buffer = Vec::new();
+            while !self.meter.stop.load(Ordering::SeqCst) {
+                match self.send_next(upload, &mut buffer, next) {
+                    Ok(None) => break,
+                    Ok(Some(part)) => locked(&done).push(part),
+                    Err(error) => {
+                        // The first tells why; the others are stopped by it.
+                        locked(&failed).get_or_insert(error);
+                        self.meter.stop.store(true, Ordering::SeqCst);
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..parallelism {
+                let spawned = thread::Builder::new()
+                    .name("sagemaker-async-upload".to_owned())
+                    .spawn_scoped(scope, || {
+                        // The parts of the others are for nothing if this thread panics.
+                        let _stop = StopOnPanic(self.meter);
+                        work();
+                    });
+                // Those that there are do all of it.
+                if spawned.is_err() {
+                    break;
+                }
+            }
+            let _stop = StopOnPanic(self.meter);
+            work();
+        });
+        match locked(&failed).take() {
+            None => Ok(std::mem::take(&mut *locked(&done))),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn send_next(
+        &self,
+        upload: &Upload,
+        buffer: &mut Vec<u8>,
+        next: &NextPart<'_>,
+    ) -> Result<Option<Part>> {
+        let Some((index, place)) = next(buffer)? else {
+            return Ok(None);
+        };
+        let content = match (place, self.file) {
+            (Place::File { start, len }, Some(file)) => Content::File { file, start, len },
+            _ => Content::Bytes(buffer),
+        };
+        // Plans have at most 10,000 parts.
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let (session, patience) = (self.to.session, self.patience());
+        self.verified_alone(content, |share| {
+            let verified = share.verified.clone();
+            objects::upload_part(session, upload, number, share, verified, patience)
+        })
+        .map(Some)
+        .map_err(Error::from)
+    }
+}
+
+fn changed(file: &InputFile) -> TransferError {
+    TransferError::new(TransferErrorKind::Changed, file.path().display())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct StopOnPanic<'a>(&'a Meter<'a>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// An upload in parts that is aborted when it is dropped before it is complete: after an error, and
+/// while a panic of the caller's reader or callback goes by.
+struct Begun<'a> {
+    session: &'a Session,
+    upload: Upload,
+    completed: bool,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if self.completed {
+            return;
+        }
+        let now = self.session.sys().clock().monotonic();
+        let patience = Patience {
+            deadline: Some(now + ABORT_PATIENCE),
+            stop: None,
+        };
+        // The caller learns what went wrong first; what stays there is for the bucket's lifecycle
+        // rule.
+        drop(objects::abort_multipart_upload(
+            self.session,
+            &self.upload,
+            patience,
+        ));
+    }
+}
