@@ -58,10 +58,22 @@ pub use credentials::{
     EnvironmentProvider, ProfileProvider, ProvideCredentials,
 };
 
+mod endpoint;
+pub use endpoint::{
+    Backlog, CapacitySize, CaptureMode, ContainerDefinition, CreateEndpoint, DataCaptureConfig,
+    Deployment, DeploymentConfig, Endpoint, EndpointConfig, EndpointConfigDescription,
+    EndpointDescription, EndpointOverview, EndpointProgress, EndpointStatus, EndpointSummary,
+    EndpointUpdate, EndpointWaiter, ListEndpoints, ListedEndpoints, Model, ModelDescription,
+    OnFailure, ProductionVariant, RoutingStrategy, SageMaker, ScalableTarget, ScaleToZero,
+    ScalingPolicy, ScalingPolicyDescription, UpdateEndpoint, VariantProperty, VariantScaling,
+    VariantSummary, VpcConfig,
+};
+
 mod error;
 pub use error::{
-    ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
-    ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
+    ConfigError, DeploymentError, EndpointWaitError, EndpointWaitReason, Error, MaybeSubmitted,
+    ModelFailure, Observed, PollingTimeout, Resource, Result, ServiceError, TransportError,
+    TransportErrorKind, WaitStopReason, WaitStopped,
 };
 
 mod inference_config;

@@ -456,7 +456,7 @@ impl<'a> Wait<'a> {
 }
 
 /// Is it worth polling on after this error?
-fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !matches!(
             transport.kind(),
