@@ -17,7 +17,7 @@ mod scaling;
 mod scaling_shapes;
 mod settle;
 mod shape;
-mod shapes;
+pub(crate) mod shapes;
 mod status;
 mod update;
 mod wait;
@@ -38,6 +38,9 @@ pub use scaling::{ScalableTarget, ScalingPolicy, ScalingPolicyDescription, Varia
 pub use status::{Backlog, EndpointOverview};
 pub use update::EndpointUpdate;
 pub use wait::{EndpointProgress, EndpointWaiter};
+
+#[cfg(feature = "local")]
+pub(crate) use shape::Shape;
 
 use crate::aws::Patience;
 use crate::error::{DeploymentError, Error, Resource, Result};

@@ -181,18 +181,23 @@ impl EndpointOverview {
         self.backlog.as_ref()
     }
 
-    /// Whether instances are on their way where there are none.
+    /// Whether instances are on their way where there are none. (While instances come and go the
+    /// service may call the endpoint `Updating`.)
     pub fn is_waking_up(&self) -> bool {
-        self.status() == EndpointStatus::InService
-            && self.description.current_instance_count() == 0
-            && self.description.desired_instance_count() > 0
+        self.has_no_instances() && self.description.desired_instance_count() > 0
     }
 
     /// Whether there are no instances, and none on their way.
     pub fn is_scaled_to_zero(&self) -> bool {
-        self.status() == EndpointStatus::InService
-            && self.description.current_instance_count() == 0
-            && self.description.desired_instance_count() == 0
+        self.has_no_instances() && self.description.desired_instance_count() == 0
+    }
+
+    fn has_no_instances(&self) -> bool {
+        let serves = matches!(
+            self.status(),
+            EndpointStatus::InService | EndpointStatus::Updating
+        );
+        serves && self.description.current_instance_count() == 0
     }
 
     fn instances(&self) -> String {

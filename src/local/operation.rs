@@ -45,6 +45,52 @@ pub enum Operation {
     AbortMultipartUpload,
     /// S3.
     ListParts,
+    /// SageMaker's control plane.
+    CreateModel,
+    /// SageMaker's control plane.
+    DescribeModel,
+    /// SageMaker's control plane.
+    DeleteModel,
+    /// SageMaker's control plane.
+    CreateEndpointConfig,
+    /// SageMaker's control plane.
+    DescribeEndpointConfig,
+    /// SageMaker's control plane.
+    DeleteEndpointConfig,
+    /// SageMaker's control plane.
+    CreateEndpoint,
+    /// SageMaker's control plane.
+    DescribeEndpoint,
+    /// SageMaker's control plane.
+    UpdateEndpoint,
+    /// SageMaker's control plane.
+    UpdateEndpointWeightsAndCapacities,
+    /// SageMaker's control plane.
+    DeleteEndpoint,
+    /// SageMaker's control plane.
+    ListEndpoints,
+    /// SageMaker's control plane.
+    ListTags,
+    /// Application Auto Scaling.
+    RegisterScalableTarget,
+    /// Application Auto Scaling.
+    DescribeScalableTargets,
+    /// Application Auto Scaling.
+    DeregisterScalableTarget,
+    /// Application Auto Scaling.
+    PutScalingPolicy,
+    /// Application Auto Scaling.
+    DescribeScalingPolicies,
+    /// Application Auto Scaling.
+    DeleteScalingPolicy,
+    /// CloudWatch.
+    PutMetricAlarm,
+    /// CloudWatch.
+    DescribeAlarms,
+    /// CloudWatch.
+    DeleteAlarms,
+    /// CloudWatch.
+    GetMetricData,
     /// A request that is none of these; answered with 501 `NotImplemented`.
     Unsupported,
     /// In a [`Fault`](super::Fault): whatever the request is.
@@ -57,6 +103,77 @@ pub(super) enum Service {
     S3,
     SageMaker,
     Sts,
+    /// The control plane, by the name in signatures' scopes: `SageMaker`'s, Application Auto Scaling,
+    /// CloudWatch.
+    Control(&'static str),
+}
+
+/// The operations of the control plane: what stands before them in `X-Amz-Target`, and the name in
+/// signatures' scopes.
+const CONTROL: &[(&str, &str, &[(&str, Operation)])] = &[
+    (
+        "SageMaker",
+        "sagemaker",
+        &[
+            ("CreateModel", Operation::CreateModel),
+            ("DescribeModel", Operation::DescribeModel),
+            ("DeleteModel", Operation::DeleteModel),
+            ("CreateEndpointConfig", Operation::CreateEndpointConfig),
+            ("DescribeEndpointConfig", Operation::DescribeEndpointConfig),
+            ("DeleteEndpointConfig", Operation::DeleteEndpointConfig),
+            ("CreateEndpoint", Operation::CreateEndpoint),
+            ("DescribeEndpoint", Operation::DescribeEndpoint),
+            ("UpdateEndpoint", Operation::UpdateEndpoint),
+            (
+                "UpdateEndpointWeightsAndCapacities",
+                Operation::UpdateEndpointWeightsAndCapacities,
+            ),
+            ("DeleteEndpoint", Operation::DeleteEndpoint),
+            ("ListEndpoints", Operation::ListEndpoints),
+            ("ListTags", Operation::ListTags),
+        ],
+    ),
+    (
+        "AnyScaleFrontendService",
+        "application-autoscaling",
+        &[
+            ("RegisterScalableTarget", Operation::RegisterScalableTarget),
+            (
+                "DescribeScalableTargets",
+                Operation::DescribeScalableTargets,
+            ),
+            (
+                "DeregisterScalableTarget",
+                Operation::DeregisterScalableTarget,
+            ),
+            ("PutScalingPolicy", Operation::PutScalingPolicy),
+            (
+                "DescribeScalingPolicies",
+                Operation::DescribeScalingPolicies,
+            ),
+            ("DeleteScalingPolicy", Operation::DeleteScalingPolicy),
+        ],
+    ),
+    (
+        "GraniteServiceVersion20100801",
+        "monitoring",
+        &[
+            ("PutMetricAlarm", Operation::PutMetricAlarm),
+            ("DescribeAlarms", Operation::DescribeAlarms),
+            ("DeleteAlarms", Operation::DeleteAlarms),
+            ("GetMetricData", Operation::GetMetricData),
+        ],
+    ),
+];
+
+/// The operation that `X-Amz-Target` names.
+fn control_operation(head: &Head) -> Option<Operation> {
+    let (wanted_prefix, wanted) = head.text("x-amz-target")?.split_once('.')?;
+    let (_, _, operations) = CONTROL
+        .iter()
+        .find(|(prefix, ..)| *prefix == wanted_prefix)?;
+    let found = operations.iter().find(|(name, _)| *name == wanted);
+    found.map(|(_, operation)| *operation)
 }
 
 impl Operation {
@@ -64,7 +181,12 @@ impl Operation {
         match self {
             Self::InvokeEndpointAsync => Service::SageMaker,
             Self::GetCallerIdentity => Service::Sts,
-            _ => Service::S3,
+            _ => CONTROL
+                .iter()
+                .find(|(_, _, operations)| operations.iter().any(|(_, found)| *found == self))
+                .map_or(Service::S3, |(_, signing_name, _)| {
+                    Service::Control(signing_name)
+                }),
         }
     }
 }
@@ -96,8 +218,12 @@ impl Target {
         let (container, raw_key) = match virtual_bucket(head, store) {
             Some(bucket) => (bucket, path),
             None if head.method == http::Method::POST && path.is_empty() => {
+                let operation = match head.text("x-amz-target") {
+                    Some(_) => control_operation(head).unwrap_or(Operation::Unsupported),
+                    None => Operation::GetCallerIdentity,
+                };
                 return Self {
-                    operation: Operation::GetCallerIdentity,
+                    operation,
                     container: String::new(),
                     key: Some(String::new()),
                     query,
