@@ -91,6 +91,9 @@ mod limits;
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
 
+mod notification;
+pub use notification::{InvocationStatus, Notification};
+
 mod placement;
 
 mod predictor;

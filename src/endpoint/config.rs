@@ -154,7 +154,10 @@ impl EndpointConfig {
         name: impl Into<String>,
         variants: impl IntoIterator<Item = ProductionVariant>,
     ) -> Self {
-        let variants: Value = variants.into_iter().map(|v| v.to_json()).collect();
+        let variants: Value = variants
+            .into_iter()
+            .map(ProductionVariant::into_json)
+            .collect();
         Self {
             members: Map::from_iter([
                 ("EndpointConfigName".to_owned(), name.into().into()),
@@ -164,6 +167,7 @@ impl EndpointConfig {
     }
 
     /// What makes the endpoint asynchronous. Default: none, a real-time endpoint.
+    #[allow(clippy::needless_pass_by_value)] // as all other parts are given
     pub fn async_inference_config(self, config: AsyncInferenceConfig) -> Self {
         self.with_raw("AsyncInferenceConfig", config.to_json())
     }
@@ -171,8 +175,8 @@ impl EndpointConfig {
     /// Which requests and answers are kept for monitoring. Default: none.
     ///
     /// Its destination must be set here; [`Endpoint::deploy`](crate::Endpoint::deploy) fills it in.
-    pub fn data_capture_config(self, config: &DataCaptureConfig) -> Self {
-        self.with_raw("DataCaptureConfig", config.to_json())
+    pub fn data_capture_config(self, config: DataCaptureConfig) -> Self {
+        self.with_raw("DataCaptureConfig", config.into_json())
     }
 
     /// The key that encrypts the volumes of the instances (`KmsKeyId`). Default: the service's.
@@ -182,13 +186,13 @@ impl EndpointConfig {
 
     /// The network of the endpoint's containers. Default: the models'.
     pub fn vpc_config(self, vpc: VpcConfig) -> Self {
-        self.with_raw("VpcConfig", vpc.to_json())
+        self.with_raw("VpcConfig", vpc.into_json())
     }
 
     /// Adds a variant that gets a copy of the requests and whose answers are not used
     /// (`ShadowProductionVariants`). Default: none.
-    pub fn shadow_variant(mut self, variant: &ProductionVariant) -> Self {
-        let variants = vec![variant.to_json()];
+    pub fn shadow_variant(mut self, variant: ProductionVariant) -> Self {
+        let variants = vec![variant.into_json()];
         append(&mut self.members, "ShadowProductionVariants", variants);
         self
     }

@@ -254,7 +254,7 @@ impl Deployment {
         let config_name = self.config_name.as_ref().unwrap_or(&self.endpoint_name);
         let mut endpoint = CreateEndpoint::new(&self.endpoint_name, config_name).tags(&self.tags);
         if let Some(update) = &self.update {
-            endpoint = endpoint.deployment_config(update);
+            endpoint = endpoint.deployment_config(update.clone());
         }
         endpoint.validate()?;
         let variants = self.variants()?;
@@ -263,7 +263,7 @@ impl Deployment {
         let mut config =
             EndpointConfig::new(config_name, variants).async_inference_config(self.filled_in()?);
         if let Some(capture) = self.data_capture.clone() {
-            config = config.data_capture_config(&capture.located(&self.session)?);
+            config = config.data_capture_config(capture.located(&self.session)?);
         }
         add_tags(&mut config.members, &self.tags);
         for (member, value) in &self.config_members {

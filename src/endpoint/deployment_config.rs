@@ -64,12 +64,12 @@ impl DeploymentConfig {
     /// Blue/green, with all traffic moved at once (`ALL_AT_ONCE`), which is what the service does
     /// without a configuration too.
     pub fn all_at_once() -> Self {
-        Self::blue_green(json!({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}))
+        Self::blue_green(&json!({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}))
     }
 
     /// Blue/green, with a part of the traffic moved first and the rest after `wait` (`CANARY`).
     pub fn canary(size: CapacitySize, wait: Duration) -> Self {
-        Self::blue_green(json!({
+        Self::blue_green(&json!({
             "Type": "CANARY",
             "WaitIntervalInSeconds": seconds(wait),
             "CanarySize": size.to_json(),
@@ -78,14 +78,14 @@ impl DeploymentConfig {
 
     /// Blue/green, with the traffic moved step by step, `wait` between two (`LINEAR`).
     pub fn linear(step: CapacitySize, wait: Duration) -> Self {
-        Self::blue_green(json!({
+        Self::blue_green(&json!({
             "Type": "LINEAR",
             "WaitIntervalInSeconds": seconds(wait),
             "LinearStepSize": step.to_json(),
         }))
     }
 
-    fn blue_green(routing: Value) -> Self {
+    fn blue_green(routing: &Value) -> Self {
         Self::with(BLUE_GREEN, json!({"TrafficRoutingConfiguration": routing}))
     }
 

@@ -25,6 +25,11 @@ macro_rules! document {
                 serde_json::Value::Object(self.members.clone())
             }
 
+            #[allow(dead_code)] // not each of these types is a part of another
+            pub(crate) fn into_json(self) -> serde_json::Value {
+                serde_json::Value::Object(self.members)
+            }
+
             /// Checks every limit of the API's model that this crate knows, as is done before it is
             /// sent. Members that this crate does not know pass.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
@@ -118,13 +123,10 @@ pub(crate) fn append(members: &mut Map<String, Value>, member: &str, items: Vec<
 
 /// Sets a member of the object of a member, made if it is not there.
 pub(crate) fn set_in(members: &mut Map<String, Value>, member: &str, name: String, value: Value) {
-    match members.get_mut(member) {
-        Some(Value::Object(object)) => {
-            object.insert(name, value);
-        }
-        _ => {
-            let object = Map::from_iter([(name, value)]);
-            members.insert(member.to_owned(), Value::Object(object));
-        }
+    if let Some(Value::Object(object)) = members.get_mut(member) {
+        object.insert(name, value);
+    } else {
+        let object = Map::from_iter([(name, value)]);
+        members.insert(member.to_owned(), Value::Object(object));
     }
 }

@@ -142,7 +142,7 @@ impl Model {
         Self {
             members: Map::from_iter([
                 ("ModelName".to_owned(), name.into().into()),
-                ("PrimaryContainer".to_owned(), container.to_json()),
+                ("PrimaryContainer".to_owned(), container.into_json()),
             ]),
         }
     }
@@ -152,7 +152,10 @@ impl Model {
         name: impl Into<String>,
         containers: impl IntoIterator<Item = ContainerDefinition>,
     ) -> Self {
-        let containers: Value = containers.into_iter().map(|c| c.to_json()).collect();
+        let containers: Value = containers
+            .into_iter()
+            .map(ContainerDefinition::into_json)
+            .collect();
         Self {
             members: Map::from_iter([
                 ("ModelName".to_owned(), name.into().into()),
@@ -169,7 +172,7 @@ impl Model {
 
     /// The network of the containers. Default: none of the caller's.
     pub fn vpc_config(self, vpc: VpcConfig) -> Self {
-        self.with_raw("VpcConfig", vpc.to_json())
+        self.with_raw("VpcConfig", vpc.into_json())
     }
 
     /// Whether the containers are cut off from the network, the model's data and the requests

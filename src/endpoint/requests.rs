@@ -41,8 +41,8 @@ impl CreateEndpoint {
     }
 
     /// How the endpoint is updated later on, unless an update says otherwise.
-    pub fn deployment_config(self, config: &DeploymentConfig) -> Self {
-        self.with_raw("DeploymentConfig", config.to_json())
+    pub fn deployment_config(self, config: DeploymentConfig) -> Self {
+        self.with_raw("DeploymentConfig", config.into_json())
     }
 
     /// Adds a tag. At most 50; keys have at most 128 characters, values at most 256.
@@ -139,8 +139,8 @@ impl UpdateEndpoint {
     }
 
     /// How the endpoint goes over. Default: blue/green, all at once.
-    pub fn deployment_config(self, config: &DeploymentConfig) -> Self {
-        self.with_raw("DeploymentConfig", config.to_json())
+    pub fn deployment_config(self, config: DeploymentConfig) -> Self {
+        self.with_raw("DeploymentConfig", config.into_json())
     }
 
     /// Goes over as the last time (`RetainDeploymentConfig`). Default: no.

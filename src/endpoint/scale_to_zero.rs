@@ -61,8 +61,8 @@ impl ScaleToZero {
         Self {
             max_capacity: 1,
             backlog_per_instance: 5.0,
-            scale_in_cooldown: Duration::from_secs(600),
-            scale_out_cooldown: Duration::from_secs(300),
+            scale_in_cooldown: Duration::from_mins(10),
+            scale_out_cooldown: Duration::from_mins(5),
             wake_up_after: 1,
         }
     }

@@ -260,7 +260,7 @@ mod tests {
             Some(Duration::from_secs_f64(90.5))
         );
         assert_eq!(backlog.has_backlog_without_capacity(), None);
-        assert_eq!(backlog.as_of(), Some(UNIX_EPOCH + Duration::from_secs(180)));
+        assert_eq!(backlog.as_of(), Some(UNIX_EPOCH + Duration::from_mins(3)));
     }
 
     #[test]

@@ -105,7 +105,8 @@ impl EndpointUpdate {
     }
 
     /// Another way of asynchronous inference, as a whole.
-    pub fn async_inference_config(self, config: &AsyncInferenceConfig) -> Self {
+    #[allow(clippy::needless_pass_by_value)] // as all other parts are given
+    pub fn async_inference_config(self, config: AsyncInferenceConfig) -> Self {
         self.with_raw_config("AsyncInferenceConfig", config.to_json())
     }
 
@@ -159,7 +160,7 @@ impl EndpointUpdate {
     }
 
     /// How the endpoint goes over: blue/green or rolling. Default: blue/green, all at once.
-    pub fn deployment_config(mut self, config: &DeploymentConfig) -> Self {
+    pub fn deployment_config(mut self, config: DeploymentConfig) -> Self {
         self.request = self.request.deployment_config(config);
         self
     }
@@ -252,7 +253,7 @@ impl EndpointUpdate {
         self.change_variants(&mut members)?;
         if let Some(capture) = self.data_capture.clone() {
             let capture = capture.located(session)?;
-            members.insert("DataCaptureConfig".into(), capture.to_json());
+            members.insert("DataCaptureConfig".into(), capture.into_json());
         }
         members.extend(self.members.clone());
         let tags = self.tags_for(&arn)?;

@@ -108,72 +108,70 @@ pub(super) enum Service {
     Control(&'static str),
 }
 
-/// The operations of the control plane: what stands before them in `X-Amz-Target`, and the name in
-/// signatures' scopes.
-const CONTROL: &[(&str, &str, &[(&str, Operation)])] = &[
-    (
-        "SageMaker",
-        "sagemaker",
-        &[
-            ("CreateModel", Operation::CreateModel),
-            ("DescribeModel", Operation::DescribeModel),
-            ("DeleteModel", Operation::DeleteModel),
-            ("CreateEndpointConfig", Operation::CreateEndpointConfig),
-            ("DescribeEndpointConfig", Operation::DescribeEndpointConfig),
-            ("DeleteEndpointConfig", Operation::DeleteEndpointConfig),
-            ("CreateEndpoint", Operation::CreateEndpoint),
-            ("DescribeEndpoint", Operation::DescribeEndpoint),
-            ("UpdateEndpoint", Operation::UpdateEndpoint),
-            (
-                "UpdateEndpointWeightsAndCapacities",
-                Operation::UpdateEndpointWeightsAndCapacities,
-            ),
-            ("DeleteEndpoint", Operation::DeleteEndpoint),
-            ("ListEndpoints", Operation::ListEndpoints),
-            ("ListTags", Operation::ListTags),
+/// The operations of one service of the control plane.
+struct ControlService {
+    /// What stands before them in `X-Amz-Target`.
+    prefix: &'static str,
+    /// The name in signatures' scopes.
+    signing_name: &'static str,
+    operations: &'static [Operation],
+}
+
+const CONTROL: &[ControlService] = &[
+    ControlService {
+        prefix: "SageMaker",
+        signing_name: "sagemaker",
+        operations: &[
+            Operation::CreateModel,
+            Operation::DescribeModel,
+            Operation::DeleteModel,
+            Operation::CreateEndpointConfig,
+            Operation::DescribeEndpointConfig,
+            Operation::DeleteEndpointConfig,
+            Operation::CreateEndpoint,
+            Operation::DescribeEndpoint,
+            Operation::UpdateEndpoint,
+            Operation::UpdateEndpointWeightsAndCapacities,
+            Operation::DeleteEndpoint,
+            Operation::ListEndpoints,
+            Operation::ListTags,
         ],
-    ),
-    (
-        "AnyScaleFrontendService",
-        "application-autoscaling",
-        &[
-            ("RegisterScalableTarget", Operation::RegisterScalableTarget),
-            (
-                "DescribeScalableTargets",
-                Operation::DescribeScalableTargets,
-            ),
-            (
-                "DeregisterScalableTarget",
-                Operation::DeregisterScalableTarget,
-            ),
-            ("PutScalingPolicy", Operation::PutScalingPolicy),
-            (
-                "DescribeScalingPolicies",
-                Operation::DescribeScalingPolicies,
-            ),
-            ("DeleteScalingPolicy", Operation::DeleteScalingPolicy),
+    },
+    ControlService {
+        prefix: "AnyScaleFrontendService",
+        signing_name: "application-autoscaling",
+        operations: &[
+            Operation::RegisterScalableTarget,
+            Operation::DescribeScalableTargets,
+            Operation::DeregisterScalableTarget,
+            Operation::PutScalingPolicy,
+            Operation::DescribeScalingPolicies,
+            Operation::DeleteScalingPolicy,
         ],
-    ),
-    (
-        "GraniteServiceVersion20100801",
-        "monitoring",
-        &[
-            ("PutMetricAlarm", Operation::PutMetricAlarm),
-            ("DescribeAlarms", Operation::DescribeAlarms),
-            ("DeleteAlarms", Operation::DeleteAlarms),
-            ("GetMetricData", Operation::GetMetricData),
+    },
+    ControlService {
+        prefix: "GraniteServiceVersion20100801",
+        signing_name: "monitoring",
+        operations: &[
+            Operation::PutMetricAlarm,
+            Operation::DescribeAlarms,
+            Operation::DeleteAlarms,
+            Operation::GetMetricData,
         ],
-    ),
+    },
 ];
 
 /// The operation that `X-Amz-Target` names.
 fn control_operation(head: &Head) -> Option<Operation> {
     let (wanted_prefix, wanted) = head.text("x-amz-target")?.split_once('.')?;
-    let (_, _, operations) = CONTROL
+    let service = CONTROL
         .iter()
-        .find(|(prefix, ..)| *prefix == wanted_prefix)?;
-    let found = operations.iter().find(|(name, _)| *name == wanted);
-    found.map(|(_, operation)| *operation)
+        .find(|service| service.prefix == wanted_prefix)?;
+    // The variants have AWS's names.
+    let mut operations = service.operations.iter();
+    operations
+        .find(|operation| format!("{operation:?}") == wanted)
+        .copied()
 }
 
 impl Operation {
@@ -183,9 +181,9 @@ impl Operation {
             Self::GetCallerIdentity => Service::Sts,
             _ => CONTROL
                 .iter()
-                .find(|(_, _, operations)| operations.iter().any(|(_, found)| *found == self))
-                .map_or(Service::S3, |(_, signing_name, _)| {
-                    Service::Control(signing_name)
+                .find(|service| service.operations.contains(&self))
+                .map_or(Service::S3, |service| {
+                    Service::Control(service.signing_name)
                 }),
         }
     }
