@@ -60,11 +60,22 @@ pub use credentials::{
     ProfileProvider, ProvideCredentials, ProviderConfig, SsoProvider, WebIdentityProvider,
 };
 
+mod endpoint;
+pub use endpoint::{
+    Backlog, CapacitySize, CaptureMode, ContainerDefinition, CreateEndpoint, DataCaptureConfig,
+    Deployment, DeploymentConfig, Endpoint, EndpointConfig, EndpointConfigDescription,
+    EndpointDescription, EndpointOverview, EndpointProgress, EndpointStatus, EndpointSummary,
+    EndpointUpdate, EndpointWaiter, ListEndpoints, ListedEndpoints, Model, ModelDescription,
+    OnFailure, ProductionVariant, RoutingStrategy, SageMaker, ScalableTarget, ScaleToZero,
+    ScalingPolicy, ScalingPolicyDescription, UpdateEndpoint, VariantProperty, VariantScaling,
+    VariantSummary, VpcConfig,
+};
+
 mod error;
 pub use error::{
-    ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
-    ServiceError, TransferError, TransferErrorKind, TransportError, TransportErrorKind,
-    WaitStopReason, WaitStopped,
+    ConfigError, DeploymentError, EndpointWaitError, EndpointWaitReason, Error, MaybeSubmitted,
+    ModelFailure, Observed, PollingTimeout, Resource, Result, ServiceError, TransferError,
+    TransferErrorKind, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
 };
 
 pub mod guide;
@@ -83,6 +94,9 @@ mod limits;
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
+
+mod notification;
+pub use notification::{InvocationStatus, Notification};
 
 mod placement;
 

@@ -8,11 +8,10 @@ use super::endpoints::encode_segment;
 use super::fault::{Fault, text};
 use super::payload::Source;
 use super::s3::{PutOptions, RefersElsewhere, Request, header_value, send_by};
-use super::sagemaker_runtime::malformed_answer;
 use super::send::{Failed, UploadFailed};
 use super::transport::BodyStream;
 use super::xml::texts;
-use super::{Answer, MAX_DOCUMENT, Patience};
+use super::{Answer, MAX_DOCUMENT, Patience, not_understood};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::uri::S3Uri;
@@ -328,7 +327,7 @@ fn send<T>(
 ) -> Result<T, Failed> {
     send_by(session, request, |call| {
         let answer = session.client().send_until(call, request.patience.stop)?;
-        Ok(read(&answer).map_err(|problem| malformed_answer(call, problem.to_owned()))?)
+        Ok(read(&answer).map_err(|problem| not_understood(call, problem))?)
     })
 }
 
@@ -342,7 +341,7 @@ fn upload<T>(
         let answer = session
             .client()
             .upload_until(call, source, request.patience.stop)?;
-        Ok(read(&answer).map_err(|problem| malformed_answer(call, problem.to_owned()))?)
+        Ok(read(&answer).map_err(|problem| not_understood(call, problem))?)
     })
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong, and what to do about it.
 
+mod control_plane;
+mod deployment;
 mod service;
 mod transfer;
 mod transport;
@@ -7,6 +9,7 @@ mod wait;
 
 use std::time::Duration;
 
+pub use deployment::{DeploymentError, EndpointWaitError, EndpointWaitReason, Resource};
 pub use service::ServiceError;
 pub use transfer::{TransferError, TransferErrorKind};
 pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
@@ -95,6 +98,14 @@ pub enum Error {
     /// The inference goes on; the response can be waited for again.
     #[error(transparent)]
     WaitStopped(#[from] Box<WaitStopped>),
+
+    /// A deployment, an update or a removal stopped in its midst.
+    #[error(transparent)]
+    Deployment(#[from] Box<DeploymentError>),
+
+    /// An endpoint did not come to the state that was waited for: it failed, or the wait ended first.
+    #[error(transparent)]
+    EndpointWait(#[from] Box<EndpointWaitError>),
 }
 
 impl Error {
@@ -126,6 +137,8 @@ from_unboxed! {
     ModelFailure => Model,
     PollingTimeout => PollingTimeout,
     WaitStopped => WaitStopped,
+    DeploymentError => Deployment,
+    EndpointWaitError => EndpointWait,
 }
 
 /// A setting that a [`Session`](crate::Session) needs is missing or malformed.

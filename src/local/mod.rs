@@ -75,6 +75,7 @@ use std::time::Duration;
 mod answer;
 mod builder;
 mod content;
+mod control;
 mod dates;
 mod fault;
 mod http1;
@@ -83,6 +84,7 @@ mod listing;
 mod location;
 mod model;
 mod multipart;
+mod notify;
 mod operation;
 mod payload;
 mod queue;
@@ -255,6 +257,28 @@ impl LocalEndpoint {
     /// Waits until no job waits or runs; false if `timeout` (of real time) passes first.
     pub fn wait_until_idle(&self, timeout: Duration) -> bool {
         self.shared.queue.wait_idle(timeout)
+    }
+
+    /// The next endpoint that is made fails with this `FailureReason`, and the next update is undone
+    /// because of it. Of several, each serves once.
+    pub fn fail_next_deployment(&self, reason: impl Into<String>) {
+        self.shared.control.fail_next(reason.into());
+    }
+
+    /// Posts what goes to an SNS topic to a URL on this machine, in SNS's envelope. The envelope's
+    /// signature is none: whoever verifies signatures must leave these out.
+    ///
+    /// Each message is posted before its job counts as finished, up to three times until it is
+    /// answered with 2xx, with at most 2 s for each.
+    pub fn subscribe(
+        &self,
+        topic_arn: impl Into<String>,
+        url: impl Into<String>,
+    ) -> Result<(), LocalError> {
+        let url = url.into();
+        notify::check_url(&url)?;
+        self.shared.control.subscribe(topic_arn.into(), url);
+        Ok(())
     }
 
     /// Scripts a fault.

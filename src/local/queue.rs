@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::control::Serving;
 use super::location::Location;
 use super::model::{ModelRequest, ModelResponse};
+use super::notify::{self, Receipt};
 use super::server::{Shared, spawn};
 use super::store::StoredObject;
 use super::sync::{lock, wait_while};
@@ -37,6 +39,23 @@ pub(super) struct Job {
     pub(super) output: Location,
     /// `None`: a failure leaves no object.
     pub(super) failure: Option<Location>,
+    /// Its endpoint, as it was when the job came.
+    pub(super) serving: Arc<Serving>,
+}
+
+/// What waits at an endpoint or is in work there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Backlog {
+    pub(super) size: u64,
+    /// When, on the endpoint's monotonic clock, the oldest of them came.
+    pub(super) oldest: Option<Duration>,
+}
+
+impl Backlog {
+    fn add(&mut self, received: Duration) {
+        self.size += 1;
+        self.oldest = Some(self.oldest.map_or(received, |oldest| oldest.min(received)));
+    }
 }
 
 /// Where a job is on its way.
@@ -77,6 +96,8 @@ pub enum JobState {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct JobRecord {
+    /// `EndpointName`.
+    pub endpoint_name: String,
     /// `InferenceId`, the caller's or made up.
     pub inference_id: String,
     /// `InputLocation`; `None` for an inline body.
@@ -105,6 +126,7 @@ impl fmt::Debug for JobRecord {
     /// Without the custom attributes, which are sensitive.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobRecord")
+            .field("endpoint_name", &self.endpoint_name)
             .field("inference_id", &self.inference_id)
             .field("input_location", &self.input_location)
             .field("output_location", &self.output_location)
@@ -116,6 +138,7 @@ impl fmt::Debug for JobRecord {
 impl JobRecord {
     fn of(job: &Job) -> Self {
         Self {
+            endpoint_name: job.serving.endpoint.clone(),
             inference_id: job.inference_id.clone(),
             input_location: match &job.input {
                 Input::Inline(_) => None,
@@ -145,8 +168,50 @@ struct State {
     next_number: u64,
     workers: usize,
     idle: usize,
-    running: usize,
+    /// The endpoints of the jobs in work, and when they came.
+    running: BTreeMap<u64, (String, Duration)>,
+    /// Counts what changes, for those who wait for a change.
+    changes: u64,
     stopped: bool,
+}
+
+/// While jobs wait that no endpoint has room for, a look this often whether one has: that comes with
+/// the time, and nobody tells.
+const LOOK: Duration = Duration::from_millis(10);
+
+impl State {
+    fn running_at(&self, endpoint: &str) -> usize {
+        let running = self.running.values();
+        running.filter(|(found, _)| found == endpoint).count()
+    }
+
+    /// The first job that its endpoint has room for.
+    fn take(&mut self, slots: &BTreeMap<String, usize>) -> Option<(u64, Job)> {
+        let has_room = |job: &Job| {
+            let endpoint = &job.serving.endpoint;
+            let slots = slots.get(endpoint).copied().unwrap_or(0);
+            self.running_at(endpoint) < slots
+        };
+        let position = self.waiting.iter().position(|(_, job)| has_room(job))?;
+        let (number, job) = self.waiting.remove(position)?;
+        let running = (job.serving.endpoint.clone(), job.received);
+        self.running.insert(number, running);
+        Some((number, job))
+    }
+
+    /// Fails the jobs that wait at endpoints that are gone.
+    fn give_up(&mut self, slots: &BTreeMap<String, usize>) {
+        for (number, job) in &self.waiting {
+            if !slots.contains_key(&job.serving.endpoint)
+                && let Some(record) = self.records.get_mut(number)
+            {
+                record.state = JobState::Failed;
+                record.failure_reason = Some("The endpoint was deleted.".to_owned());
+            }
+        }
+        self.waiting
+            .retain(|(_, job)| slots.contains_key(&job.serving.endpoint));
+    }
 }
 
 /// Jobs in the order they came, and as many workers as the endpoint has room for.
@@ -166,8 +231,9 @@ impl Queue {
     /// Adds a job, and a worker if none is free: an endpoint with room for thousands still starts
     /// at once.
     pub(super) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
+        let room: usize = shared.control.slots(shared).values().sum();
         let mut state = lock(&self.state);
-        if state.idle <= state.waiting.len() && state.workers < shared.config.workers {
+        if state.idle <= state.waiting.len() && state.workers < room.max(1) {
             match spawn_worker(shared) {
                 Ok(()) => state.workers += 1,
                 // Those that are there will get to it.
@@ -185,36 +251,72 @@ impl Queue {
             }
         }
         state.waiting.push_back((number, job));
+        state.changes += 1;
         drop(state);
         self.changed.notify_all();
         Ok(())
     }
 
     /// The next job; `None` when the endpoint stops.
-    fn next(&self) -> Option<(u64, Job)> {
-        let mut state = lock(&self.state);
-        state.idle += 1;
+    fn next(&self, shared: &Arc<Shared>) -> Option<(u64, Job)> {
+        lock(&self.state).idle += 1;
         loop {
+            // The control plane's lock is never taken while this one is held.
+            let slots = shared.control.slots(shared);
+            let mut state = lock(&self.state);
             if state.stopped {
                 return None;
             }
-            if let Some((number, job)) = state.waiting.pop_front() {
+            state.give_up(&slots);
+            if let Some((number, job)) = state.take(&slots) {
                 state.idle -= 1;
-                state.running += 1;
                 if let Some(record) = state.records.get_mut(&number) {
                     record.state = JobState::Running;
                 }
+                // After a scale-out there is room for more than was there when the jobs came.
+                let room = slots.values().sum();
+                if !state.waiting.is_empty()
+                    && state.idle == 0
+                    && state.workers < room
+                    && spawn_worker(shared).is_ok()
+                {
+                    state.workers += 1;
+                }
                 return Some((number, job));
             }
-            state = wait_while(&self.changed, state, Duration::from_mins(1), |state| {
-                state.waiting.is_empty() && !state.stopped
-            });
+            let seen = state.changes;
+            let nap = if state.waiting.is_empty() {
+                Duration::from_mins(1)
+            } else {
+                LOOK
+            };
+            drop(wait_while(&self.changed, state, nap, |state| {
+                state.changes == seen && !state.stopped
+            }));
         }
+    }
+
+    /// What waits at each endpoint or is in work there.
+    pub(super) fn backlogs(&self) -> BTreeMap<String, Backlog> {
+        let state = lock(&self.state);
+        let waiting = state.waiting.iter();
+        let waiting = waiting.map(|(_, job)| (&job.serving.endpoint, job.received));
+        let running = state.running.values();
+        let running = running.map(|(endpoint, received)| (endpoint, *received));
+        let mut backlogs: BTreeMap<String, Backlog> = BTreeMap::new();
+        for (endpoint, received) in waiting.chain(running) {
+            match backlogs.get_mut(endpoint) {
+                Some(backlog) => backlog.add(received),
+                None => backlogs.entry(endpoint.clone()).or_default().add(received),
+            }
+        }
+        backlogs
     }
 
     fn finish(&self, number: u64, failure: Option<String>) {
         let mut state = lock(&self.state);
-        state.running -= 1;
+        state.running.remove(&number);
+        state.changes += 1;
         if let Some(record) = state.records.get_mut(&number) {
             record.state = if failure.is_some() {
                 JobState::Failed
@@ -238,7 +340,7 @@ impl Queue {
 
     /// Waits until no job waits or runs; false after `timeout`.
     pub(super) fn wait_idle(&self, timeout: Duration) -> bool {
-        let busy = |state: &mut State| !state.waiting.is_empty() || state.running > 0;
+        let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
         let mut state = wait_while(&self.changed, lock(&self.state), timeout, busy);
         !busy(&mut state)
     }
@@ -246,15 +348,18 @@ impl Queue {
 
 fn spawn_worker(shared: &Arc<Shared>) -> io::Result<()> {
     spawn(shared, "local-endpoint-worker", |shared| {
-        while let Some((number, job)) = shared.queue.next() {
-            let failure = run(shared, job).err();
-            shared.queue.finish(number, failure);
+        while let Some((number, job)) = shared.queue.next(shared) {
+            let receipt = Receipt::of(&job);
+            let outcome = run(shared, job);
+            // Told before it counts as finished, so that whoever waits for that has been told.
+            notify::tell(shared, &receipt, outcome.as_ref());
+            shared.queue.finish(number, outcome.err());
         }
     })
 }
 
 /// Runs a job and leaves its object. The error is why it failed.
-fn run(shared: &Shared, job: Job) -> Result<(), String> {
+fn run(shared: &Shared, job: Job) -> Result<ModelResponse, String> {
     let (output, failure) = (job.output.clone(), job.failure.clone());
     let outcome = predict(shared, job);
     let (location, body, content_type) = match &outcome {
@@ -274,7 +379,7 @@ fn run(shared: &Shared, job: Job) -> Result<(), String> {
         let object = StoredObject::new(content, headers, shared.config.clock.now());
         shared.store.put(&location.bucket, &location.key, object);
     }
-    outcome.map(drop)
+    outcome
 }
 
 fn predict(shared: &Shared, job: Job) -> Result<ModelResponse, String> {

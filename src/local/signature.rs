@@ -87,7 +87,7 @@ pub(super) fn verify(
     let found_hash = found_hash.unwrap_or(UNSIGNED);
     let payload_hash = match service {
         Service::S3 => announced_hash(head)?,
-        Service::SageMaker | Service::Sts => found_hash,
+        Service::SageMaker | Service::Control(_) | Service::Sts => found_hash,
     };
     let canonical = canonical_request(service, head, &authorization, payload_hash);
     if !signature_holds(config, &authorization, amz_date, &canonical) {
@@ -111,6 +111,7 @@ fn check_scope(
     let service = match refused.service {
         Service::S3 => "s3",
         Service::SageMaker => "sagemaker",
+        Service::Control(signing_name) => signing_name,
         Service::Sts => "sts",
     };
     if authorization.service != service {

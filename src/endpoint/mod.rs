@@ -1,0 +1,267 @@
+//! An asynchronous endpoint, from a model to nothing again.
+
+mod config;
+mod data_capture;
+mod deploy;
+mod deployment_config;
+mod describe;
+mod document;
+mod model;
+mod names;
+mod operations;
+mod patterns;
+mod predictor;
+mod requests;
+mod scale_to_zero;
+mod scaling;
+mod scaling_shapes;
+mod settle;
+mod shape;
+pub(crate) mod shapes;
+mod status;
+mod update;
+mod wait;
+
+pub use config::{EndpointConfig, ProductionVariant, RoutingStrategy};
+pub use data_capture::{CaptureMode, DataCaptureConfig};
+pub use deploy::{Deployment, OnFailure};
+pub use deployment_config::{CapacitySize, DeploymentConfig};
+pub use describe::{
+    EndpointConfigDescription, EndpointDescription, EndpointStatus, EndpointSummary,
+    ModelDescription, VariantSummary,
+};
+pub use model::{ContainerDefinition, Model, VpcConfig};
+pub use operations::{ListedEndpoints, SageMaker};
+pub use requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint, VariantProperty};
+pub use scale_to_zero::ScaleToZero;
+pub use scaling::{ScalableTarget, ScalingPolicy, ScalingPolicyDescription, VariantScaling};
+pub use status::{Backlog, EndpointOverview};
+pub use update::EndpointUpdate;
+pub use wait::{EndpointProgress, EndpointWaiter};
+
+#[cfg(feature = "local")]
+pub(crate) use shape::Shape;
+
+use crate::aws::Patience;
+use crate::error::{DeploymentError, Error, Resource, Result};
+use crate::predictor::AsyncPredictor;
+use crate::session::Session;
+
+/// The SDK's name for an only variant.
+const VARIANT: &str = "AllTraffic";
+
+/// An asynchronous endpoint: deployed, looked at, updated, scaled, removed. All methods block; a
+/// clone is cheap.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use std::time::Duration;
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// # use sagemaker_async_inference::WaiterConfig;
+/// use sagemaker_async_inference::{ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero};
+///
+/// # let local = LocalEndpoint::builder().start()?;
+/// # let session = local.session()?;
+/// # let soon = |waiter: EndpointWaiter| waiter.every(Duration::from_millis(20), 500);
+/// let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1";
+/// let model = Model::new("my-model", ContainerDefinition::new(image))
+///     .execution_role_arn("arn:aws:iam::123456789012:role/my-role");
+/// let waiter = EndpointWaiter::in_service();
+/// # let waiter = soon(waiter)?;
+/// let endpoint = Endpoint::deploy("my-endpoint", &session)
+///     .model(model)
+///     .instances("ml.m5.xlarge", 1)
+///     .start_and_wait(&waiter)?;
+/// endpoint.scaling().scale_to_zero(&ScaleToZero::new().max_capacity(2))?;
+///
+/// let predictor = endpoint.predictor();
+/// # let predictor = predictor.with_waiter_config(WaiterConfig::new(500, Duration::from_millis(20))?);
+/// let answer: String = predictor.predict("hello")?;
+/// # assert_eq!(answer, "hello");
+///
+/// let waiter = EndpointWaiter::deleted();
+/// # let waiter = soon(waiter)?;
+/// endpoint.remove(&waiter)?; // scaling, endpoint, configuration, model
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    name: String,
+    session: Session,
+}
+
+impl Endpoint {
+    /// An endpoint that is there, in the session's region and account. Asks nobody.
+    pub fn new(name: impl Into<String>, session: &Session) -> Self {
+        Self {
+            name: name.into(),
+            session: session.clone(),
+        }
+    }
+
+    /// Begins a deployment of an endpoint of this name.
+    pub fn deploy(name: impl Into<String>, session: &Session) -> Deployment {
+        Deployment::new(name.into(), session.clone())
+    }
+
+    /// The endpoint's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// A predictor for it, that speaks JSON.
+    pub fn predictor(&self) -> AsyncPredictor {
+        AsyncPredictor::new(&self.name, &self.session)
+    }
+
+    /// What it is at: state and instances (`DescribeEndpoint`) and what waits in its queue
+    /// (`CloudWatch` `GetMetricData`: `ApproximateBacklogSize`, `ApproximateAgeOfOldestRequest`,
+    /// `HasBacklogWithoutCapacity`), two requests. If only the second fails, the
+    /// [`backlog`](EndpointOverview::backlog) is that error.
+    pub fn describe(&self) -> Result<EndpointOverview> {
+        let description = self.description()?;
+        let backlog = status::backlog(&self.session, &self.name, Patience::default());
+        Ok(EndpointOverview::new(description, backlog))
+    }
+
+    fn description(&self) -> Result<EndpointDescription> {
+        self.sagemaker().describe_endpoint(&self.name)
+    }
+
+    fn sagemaker(&self) -> SageMaker {
+        SageMaker::new(&self.session)
+    }
+
+    /// Waits until it is in service, and gives back what was seen then.
+    ///
+    /// Errors: [`Error::EndpointWait`] if it failed, is not there, or the wait ended first; others if
+    /// it cannot be looked at.
+    pub fn wait_in_service(&self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
+        wait::in_service(&self.session, &self.name, None, waiter)
+    }
+
+    /// Waits until it is gone. Errors as [`wait_in_service`](Self::wait_in_service).
+    pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
+        wait::deleted(&self.session, &self.name, waiter)
+    }
+
+    /// Begins an update: to other instances, another model, other settings.
+    pub fn update(&self) -> EndpointUpdate {
+        EndpointUpdate::new(self.clone())
+    }
+
+    /// The scaling of its variant `AllTraffic`.
+    pub fn scaling(&self) -> VariantScaling {
+        self.scaling_of(VARIANT)
+    }
+
+    /// The scaling of one of its variants.
+    pub fn scaling_of(&self, variant_name: impl Into<String>) -> VariantScaling {
+        VariantScaling::new(self.clone(), variant_name.into())
+    }
+
+    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does. It
+    /// is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
+    /// [`delete_models`](Self::delete_models), to be called before, and [`remove`](Self::remove).
+    ///
+    /// Scaling that is set up stays too, and its alarm costs something:
+    /// [`VariantScaling::remove`] comes first.
+    pub fn delete(&self, delete_config: bool) -> Result<()> {
+        let sagemaker = self.sagemaker();
+        if delete_config {
+            let described = self.description()?;
+            sagemaker.delete_endpoint_config(&self.config_name_of(&described)?)?;
+        }
+        sagemaker.delete_endpoint(&self.name)
+    }
+
+    /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. All are
+    /// tried; the error names those that are left. Endpoint and configuration must be there still.
+    pub fn delete_models(&self) -> Result<()> {
+        let described = self.description()?;
+        let models = self.models_of(&self.config_name_of(&described)?)?;
+        self.remove_all(&models)
+    }
+
+    /// Back to nothing: the scaling of its variants, the endpoint, then, when it is gone, its
+    /// configuration and its models. Blocks until then.
+    ///
+    /// Everything is tried, whatever fails before it, but that nothing is deleted of an endpoint that
+    /// is not gone. What is not there counts as removed. The error names what is left. Configurations
+    /// of earlier updates stay, and so do results in S3.
+    pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
+        let described = self.description()?;
+        let config = self.config_name_of(&described)?;
+        let mut resources = vec![Resource::EndpointConfig(config.clone())];
+        resources.extend(self.models_of(&config)?);
+        for variant in described.variants() {
+            self.scaling_of(variant.name()).remove()?;
+        }
+        let endpoint = Resource::Endpoint(self.name.clone());
+        let gone = match described.status() {
+            EndpointStatus::Deleting => Ok(()),
+            _ => settle::delete(&self.session, &endpoint),
+        };
+        if let Err(cause) = gone.and_then(|()| self.wait_deleted(waiter)) {
+            resources.insert(0, endpoint);
+            return Err(self.removing(resources, Vec::new(), cause));
+        }
+        self.remove_all(&resources)
+    }
+
+    fn remove_all(&self, resources: &[Resource]) -> Result<()> {
+        let (mut left, mut removed, mut first) = (Vec::new(), Vec::new(), None);
+        for resource in resources {
+            match settle::delete(&self.session, resource) {
+                Ok(()) => removed.push(resource.clone()),
+                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+                Err(error) => {
+                    left.push(resource.clone());
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(cause) => Err(self.removing(left, removed, cause)),
+        }
+    }
+
+    fn removing(&self, left: Vec<Resource>, removed: Vec<Resource>, cause: Error) -> Error {
+        DeploymentError {
+            endpoint_name: self.name.clone(),
+            doing: "removing",
+            left,
+            unsure: Vec::new(),
+            removed,
+            cause,
+        }
+        .into()
+    }
+
+    fn models_of(&self, config_name: &str) -> Result<Vec<Resource>> {
+        let config = self.sagemaker().describe_endpoint_config(config_name)?;
+        let names = config.model_names().into_iter();
+        Ok(names.map(|name| Resource::Model(name.to_owned())).collect())
+    }
+
+    /// The configuration in use. An endpoint that failed or that is made of inference components
+    /// may have none.
+    fn config_name_of(&self, described: &EndpointDescription) -> Result<String> {
+        let name = described.endpoint_config_name().map(str::to_owned);
+        name.ok_or_else(|| {
+            crate::error::ConfigError::new(
+                format!("endpoint {}", self.name),
+                "has no endpoint configuration",
+                "delete the endpoint alone, and its configuration by its name",
+            )
+            .into()
+        })
+    }
+}
