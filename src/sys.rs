@@ -25,7 +25,7 @@
 mod files;
 mod home;
 pub(crate) mod payload;
-mod processes;
+pub(crate) mod processes;
 
 pub use files::Files;
 pub(crate) use home::Platform;

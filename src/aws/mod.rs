@@ -18,7 +18,7 @@ mod signing;
 pub(crate) mod sso;
 pub(crate) mod sts;
 pub(crate) mod transport;
-mod xml;
+pub(crate) mod xml;
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;

@@ -1,16 +1,22 @@
 //! How a local endpoint is set up.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::LocalEndpoint;
+use super::container::Container;
 use super::content::Disk;
+use super::index::DataDirectory;
 use super::invoke::is_endpoint_name;
 use super::location::Location;
-use super::model::{Container, Model, ModelRequest, ModelResponse};
+use super::model::{Model, ModelRequest, ModelResponse};
+use super::record::RecordedRequest;
+use super::store::Store;
 use crate::NotificationConfig;
 use crate::sys::{Clock, SystemClock};
 
@@ -30,8 +36,17 @@ const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 #[non_exhaustive]
 pub enum LocalError {
     /// No port could be listened on, or no thread started.
-    #[error("the local endpoint cannot listen on the loopback interface")]
+    #[error("the local endpoint cannot listen")]
     Listen(#[from] io::Error),
+    /// The directory for its objects cannot be used.
+    #[error("the local endpoint cannot keep its objects in {}", directory.display())]
+    #[non_exhaustive]
+    Storage {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A setting that cannot be.
     #[error("the local endpoint cannot be set up: {0}")]
     Setting(String),
@@ -68,6 +83,27 @@ pub(super) struct Config {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) disk: Disk,
     pub(super) model: Model,
+    pub(super) model_delay: Duration,
+    /// The share of the invocations that fail, from 0 to 1.
+    pub(super) failure_rate: f64,
+    pub(super) verify_signatures: bool,
+    pub(super) kept_requests: usize,
+    pub(super) observer: Option<Observer>,
+    /// The directory that is removed when the endpoint stops.
+    pub(super) _scratch: Option<tempfile::TempDir>,
+}
+
+/// Is told of every request.
+pub(super) type Observer = Box<dyn Fn(&RecordedRequest) + Send + Sync>;
+
+/// Where objects lie.
+enum Storage {
+    /// In memory, those that are large in a directory.
+    Memory(Option<PathBuf>),
+    /// All in a directory that is removed at the end.
+    Scratch,
+    /// All in a directory that stays.
+    Data(PathBuf),
 }
 
 impl fmt::Debug for Config {
@@ -123,7 +159,13 @@ pub struct LocalEndpointBuilder {
     transition: Duration,
     list_allowed: bool,
     clock: Arc<dyn Clock>,
-    storage_directory: Option<PathBuf>,
+    storage: Storage,
+    address: SocketAddr,
+    model_delay: Duration,
+    failure_rate: f64,
+    verify_signatures: bool,
+    kept_requests: usize,
+    observer: Option<Observer>,
 }
 
 impl fmt::Debug for LocalEndpointBuilder {
@@ -145,7 +187,7 @@ impl LocalEndpointBuilder {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
             session_token: None,
-            behind: Behind::Model(Model::echo()),
+            behind: Behind::Model(Model::Echo),
             container_timeout: Duration::from_secs(30),
             output_path: None,
             failure_path: FailurePath::Default,
@@ -155,7 +197,13 @@ impl LocalEndpointBuilder {
             transition: Duration::from_millis(100),
             list_allowed: true,
             clock: Arc::new(SystemClock),
-            storage_directory: None,
+            storage: Storage::Memory(None),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            model_delay: Duration::ZERO,
+            failure_rate: 0.0,
+            verify_signatures: true,
+            kept_requests: 10_000,
+            observer: None,
         }
     }
 
@@ -290,18 +338,105 @@ impl LocalEndpointBuilder {
     /// Where objects of more than 4 MiB are kept, in files without a name; the system's directory for
     /// temporary files by default.
     pub fn storage_directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.storage_directory = Some(directory.into());
+        self.storage = Storage::Memory(Some(directory.into()));
         self
     }
 
-    /// Starts to listen on a free loopback port.
+    /// Keeps every object on disk and none in memory, in a directory of the system's for temporary files
+    /// that is removed when the endpoint stops.
+    pub fn objects_on_disk(mut self) -> Self {
+        self.storage = Storage::Scratch;
+        self
+    }
+
+    /// Keeps every object in this directory, which is made if it is not there: an endpoint that is
+    /// started with it later has them again. One process uses it at a time. Uploads in parts that were
+    /// not completed, jobs, and what the control plane made are not kept.
+    pub fn data_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.storage = Storage::Data(directory.into());
+        self
+    }
+
+    /// Where to listen; a free port of `127.0.0.1` by default. On an address that others can reach, so
+    /// can they the endpoint: whoever has the keys reads and writes its objects and runs its model.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// A program as the model, run once for every invocation: it has the input on its standard input, and
+    /// what it writes to its standard output is the result. An exit code other than 0 is a failure, with
+    /// what it wrote to its standard error (the last 16 KiB) as the message. It is killed when the
+    /// invocation's time is up, which leaves its children running.
+    ///
+    /// Its environment is this process's, with `INFERENCE_ID`, and, if the invocation has them,
+    /// `CONTENT_TYPE`, `ACCEPT` and `CUSTOM_ATTRIBUTES`. The output's content type is the one that was
+    /// asked for with `Accept`, if that is a single one, and else `application/octet-stream`.
+    pub fn command<A: Into<OsString>>(
+        mut self,
+        program: impl Into<OsString>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        self.behind = Behind::Model(Model::Program(program.into(), arguments));
+        self
+    }
+
+    /// So long every invocation waits before the model has it, within its invocation timeout; 0 by
+    /// default.
+    pub fn model_delay(mut self, delay: Duration) -> Self {
+        self.model_delay = delay;
+        self
+    }
+
+    /// The share of the invocations that fail instead of reaching the model, by chance; 0 by default.
+    pub fn failure_rate(mut self, rate: f64) -> Self {
+        self.failure_rate = rate;
+        self
+    }
+
+    /// Whether requests must be signed with the [credentials](Self::credentials); true by default.
+    pub fn verify_signatures(mut self, verify: bool) -> Self {
+        self.verify_signatures = verify;
+        self
+    }
+
+    /// How many requests [`LocalEndpoint::requests`] has at most; 10,000 by default.
+    pub fn kept_requests(mut self, count: usize) -> Self {
+        self.kept_requests = count;
+        self
+    }
+
+    /// Tells of every request once it is answered, or is left without an answer. It is called by the
+    /// threads that serve the requests.
+    pub fn on_request(
+        mut self,
+        observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Starts to listen.
     pub fn start(self) -> Result<LocalEndpoint, LocalError> {
         let container_timeout = self.container_timeout;
+        let address = self.address;
+        let directory = match &self.storage {
+            Storage::Data(directory) => Some(directory.clone()),
+            Storage::Memory(_) | Storage::Scratch => None,
+        };
+        let failed = |error| LocalError::Storage {
+            directory: directory.clone().unwrap_or_else(std::env::temp_dir),
+            source: error,
+        };
+        let opened = directory.as_deref().map(DataDirectory::open).transpose();
+        let opened = opened.map_err(failed)?;
         let config = self.into_config()?;
+        let store = Store::open(opened).map_err(failed)?;
         if let Model::Container(container) = &config.model {
             container.wait_ready(container_timeout)?;
         }
-        LocalEndpoint::start(config)
+        LocalEndpoint::start(config, store, address)
     }
 
     pub(super) fn into_config(self) -> Result<Config, LocalError> {
@@ -323,6 +458,13 @@ impl LocalEndpointBuilder {
                 "MaxConcurrentInvocationsPerInstance must be between 1 and 1000".to_owned(),
             ));
         }
+        if !(0.0..=1.0).contains(&self.failure_rate) {
+            return Err(LocalError::Setting(format!(
+                "a failure rate is from 0 to 1, not {}",
+                self.failure_rate
+            )));
+        }
+        let (disk, scratch) = self.storage.disk()?;
         Ok(Config {
             output: match self.output_path {
                 Some(path) => s3_path(&path)?,
@@ -350,7 +492,35 @@ impl LocalEndpointBuilder {
             transition: self.transition,
             list_allowed: self.list_allowed,
             clock: self.clock,
-            disk: Disk::new(self.storage_directory.unwrap_or_else(std::env::temp_dir)),
+            disk,
+            _scratch: scratch,
+            model_delay: self.model_delay,
+            failure_rate: self.failure_rate,
+            verify_signatures: self.verify_signatures,
+            kept_requests: self.kept_requests,
+            observer: self.observer,
+        })
+    }
+}
+
+impl Storage {
+    fn disk(&self) -> Result<(Disk, Option<tempfile::TempDir>), LocalError> {
+        Ok(match self {
+            Self::Memory(directory) => {
+                let directory = directory.clone().unwrap_or_else(std::env::temp_dir);
+                (Disk::Unnamed(directory), None)
+            }
+            Self::Scratch => {
+                let made = tempfile::Builder::new()
+                    .prefix("sagemaker-async-")
+                    .tempdir();
+                let scratch = made.map_err(|source| LocalError::Storage {
+                    directory: std::env::temp_dir(),
+                    source,
+                })?;
+                (Disk::Named(scratch.path().to_owned()), Some(scratch))
+            }
+            Self::Data(directory) => (DataDirectory::disk(directory), None),
         })
     }
 }

@@ -1,44 +1,203 @@
 //! The bytes of objects: small ones in memory, large ones on disk, in as many pieces as they came.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::sys::payload::{read_exact_at, write_all_at};
 
 /// What is longer than this many bytes is not held in memory.
-pub(super) const IN_MEMORY: usize = 4 << 20;
+const IN_MEMORY: usize = 4 << 20;
+/// The same where all objects lie on disk: what is on its way is held in memory then.
+const IN_MEMORY_ON_ITS_WAY: usize = 64 << 10;
 const CHUNK: usize = 256 << 10;
 
-/// Where large objects are kept: files without a name, which are gone with the process.
+/// Where large objects are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Disk(PathBuf);
+pub(super) enum Disk {
+    /// Files without a name, which are gone with the process.
+    Unnamed(PathBuf),
+    /// Files of a data directory, which are there as long as something holds them, and longer if an
+    /// object is kept in them. None is open but while it is read.
+    Named(PathBuf),
+}
 
 impl Disk {
-    pub(super) fn new(directory: PathBuf) -> Self {
-        Self(directory)
+    /// So many bytes of one object are held in memory at most.
+    fn in_memory(&self) -> usize {
+        match self {
+            Self::Unnamed(_) => IN_MEMORY,
+            Self::Named(_) => IN_MEMORY_ON_ITS_WAY,
+        }
     }
 
-    pub(super) fn file(&self) -> io::Result<File> {
-        tempfile::tempfile_in(&self.0)
+    fn file(&self) -> io::Result<Stored> {
+        match self {
+            Self::Unnamed(directory) => Ok(Stored::Unnamed(tempfile::tempfile_in(directory)?)),
+            Self::Named(directory) => {
+                let name = format!("{:032x}", fastrand::u128(..));
+                let path = directory.join(&name);
+                let file = File::create_new(&path)?;
+                let kept = AtomicUsize::new(0);
+                Ok(Stored::Named(Blob { name, path, kept }, Some(file)))
+            }
+        }
     }
 
     /// Bytes that are there already; to disk if there are many. Where that fails they stay.
     pub(super) fn keep(&self, bytes: Vec<u8>) -> Content {
-        if bytes.len() <= IN_MEMORY {
+        if bytes.len() <= self.in_memory() {
             return bytes.into();
         }
-        let written = self.file().and_then(|file| {
-            write_all_at(&file, &bytes, 0)?;
-            Ok(file)
-        });
-        match written {
-            Ok(file) => Content::on_disk(file, bytes.len() as u64),
-            Err(_) => bytes.into(),
+        self.store(&bytes).unwrap_or_else(|_| bytes.into())
+    }
+
+    fn store(&self, bytes: &[u8]) -> io::Result<Content> {
+        let mut file = self.file()?;
+        file.write_all_at(bytes, 0)?;
+        file.close();
+        Ok(Content::on_disk(file, bytes.len() as u64))
+    }
+
+    /// The same bytes, none of them in memory.
+    pub(super) fn settle(&self, content: &Content) -> io::Result<Content> {
+        match (self, content.in_memory()) {
+            (Self::Named(_), Some(bytes)) if !bytes.is_empty() => self.store(bytes),
+            _ => Ok(content.clone()),
         }
+    }
+}
+
+/// A file of a data directory. Dropped, it is removed, unless an object is kept in it.
+pub(super) struct Blob {
+    name: String,
+    path: PathBuf,
+    /// How many objects are kept in it.
+    kept: AtomicUsize,
+}
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        if self.kept.load(Ordering::SeqCst) == 0 {
+            // One that stays is removed at the next start.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Bytes on disk.
+pub(super) enum Stored {
+    Unnamed(File),
+    /// The file is open while it is written.
+    Named(Blob, Option<File>),
+}
+
+impl Stored {
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        match self {
+            Self::Unnamed(file) | Self::Named(_, Some(file)) => write_all_at(file, bytes, at),
+            Self::Named(_, None) => Err(io::Error::other("written after its end")),
+        }
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        match self {
+            Self::Unnamed(file) => read_exact_at(file, buffer, at),
+            Self::Named(blob, _) => read_exact_at(&File::open(&blob.path)?, buffer, at),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Self::Named(_, file) = self {
+            *file = None;
+        }
+    }
+}
+
+/// Bytes as they come: in memory, and on disk as soon as they are many.
+pub(super) struct Spool {
+    memory: Vec<u8>,
+    file: Option<Stored>,
+    len: u64,
+}
+
+impl Spool {
+    pub(super) fn new() -> Self {
+        Self {
+            memory: Vec::new(),
+            file: None,
+            len: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn add(&mut self, bytes: &[u8], disk: &Disk) -> io::Result<()> {
+        if self.file.is_none() && self.memory.len() + bytes.len() > disk.in_memory() {
+            let file = disk.file()?;
+            file.write_all_at(&self.memory, 0)?;
+            self.memory = Vec::new();
+            self.file = Some(file);
+        }
+        match &self.file {
+            Some(file) => file.write_all_at(bytes, self.len)?,
+            None => self.memory.extend_from_slice(bytes),
+        }
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Takes all that comes, [`io::ErrorKind::FileTooLarge`] if that is more than `limit`.
+    pub(super) fn fill(&mut self, from: &mut dyn Read, limit: u64, disk: &Disk) -> io::Result<()> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => self.add(&buffer[..read], disk)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.len > limit {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+        }
+    }
+
+    /// To be copied into.
+    pub(super) fn writer<'a>(&'a mut self, disk: &'a Disk) -> impl Write + use<'a> {
+        Spooling { spool: self, disk }
+    }
+
+    pub(super) fn finish(self) -> Content {
+        match self.file {
+            Some(mut file) => {
+                file.close();
+                Content::on_disk(file, self.len)
+            }
+            None => self.memory.into(),
+        }
+    }
+}
+
+struct Spooling<'a> {
+    spool: &'a mut Spool,
+    disk: &'a Disk,
+}
+
+impl Write for Spooling<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.spool.add(bytes, self.disk)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -46,7 +205,7 @@ impl Disk {
 #[derive(Clone)]
 enum Piece {
     Memory(Arc<Vec<u8>>),
-    Disk(Arc<File>, u64),
+    Disk(Arc<Stored>, u64),
 }
 
 impl Piece {
@@ -65,7 +224,7 @@ impl Piece {
                 buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
                 Ok(())
             }
-            Self::Disk(file, _) => read_exact_at(file, buffer, at),
+            Self::Disk(file, _) => file.read_exact_at(buffer, at),
         }
     }
 }
@@ -85,8 +244,58 @@ impl Content {
         }
     }
 
-    pub(super) fn on_disk(file: File, len: u64) -> Self {
+    fn on_disk(file: Stored, len: u64) -> Self {
         Self::of(vec![Piece::Disk(Arc::new(file), len)])
+    }
+
+    /// Files of a data directory that were found there, with their lengths.
+    pub(super) fn found(directory: &Path, files: &[(String, u64)]) -> io::Result<Self> {
+        let pieces = files.iter().map(|(name, len)| {
+            let path = directory.join(name);
+            if fs::metadata(&path)?.len() != *len {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "not as long as it was",
+                ));
+            }
+            let kept = AtomicUsize::new(0);
+            let name = name.clone();
+            Ok(Piece::Disk(
+                Arc::new(Stored::Named(Blob { name, path, kept }, None)),
+                *len,
+            ))
+        });
+        Ok(Self::of(pieces.collect::<io::Result<_>>()?))
+    }
+
+    /// The files of a data directory that it lies in, with their lengths.
+    pub(super) fn files(&self) -> Vec<(String, u64)> {
+        let files = self.blobs().map(|(blob, len)| (blob.name.clone(), len));
+        files.collect()
+    }
+
+    /// Its files outlast the process: an object is kept in them.
+    pub(super) fn hold(&self) {
+        for (blob, _) in self.blobs() {
+            blob.kept.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The object is no more.
+    pub(super) fn release(&self) {
+        for (blob, _) in self.blobs() {
+            blob.kept.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn blobs(&self) -> impl Iterator<Item = (&Blob, u64)> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Disk(stored, len) => match &**stored {
+                Stored::Named(blob, _) => Some((blob, *len)),
+                Stored::Unnamed(_) => None,
+            },
+            Piece::Memory(_) => None,
+        })
     }
 
     /// One after another, none of them copied.

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
@@ -13,6 +14,7 @@ use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::answer::Answer;
+use super::builder::Config;
 use super::content::Disk;
 use super::payload::Payload;
 use crate::sys::{Clock, SystemClock};
@@ -29,6 +31,56 @@ const MAX_HEAD: usize = 64 * 1024;
 const CHUNK: usize = 64 * 1024;
 /// Of a long body.
 const LONG_CHUNK: usize = 256 * 1024;
+
+/// How fast bytes must come or go on the whole, per second, after the first [`SLOW_READ`].
+const MIN_RATE: u64 = 1024;
+
+/// Ends what would go on forever: a byte now and then keeps every timeout from striking.
+struct Pace(Duration);
+
+impl Pace {
+    fn new() -> Self {
+        Self(SystemClock.monotonic())
+    }
+
+    fn check(&self, done: u64) -> io::Result<()> {
+        let allowed = SLOW_READ + Duration::from_secs(done / MIN_RATE);
+        if SystemClock.monotonic().saturating_sub(self.0) > allowed {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+}
+
+/// A socket that is written to no slower than that.
+struct Paced<'a> {
+    stream: &'a TcpStream,
+    pace: Pace,
+    written: u64,
+}
+
+impl<'a> Paced<'a> {
+    fn new(stream: &'a TcpStream) -> Self {
+        Self {
+            stream,
+            pace: Pace::new(),
+            written: 0,
+        }
+    }
+}
+
+impl Write for Paced<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.written += written as u64;
+        self.pace.check(self.written)?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
 
 /// The head of a request, the path and the query as they came over the wire.
 #[derive(Debug)]
@@ -95,7 +147,7 @@ pub(super) enum Received {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     /// What was read and not yet used.
     input: Vec<u8>,
     keep_alive: bool,
@@ -103,7 +155,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+    pub(super) fn new(stream: Arc<TcpStream>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(SLOW_READ))?;
         Ok(Self {
@@ -117,7 +169,7 @@ impl Connection {
     /// Reads the next request. `limit` says how long its body may be.
     pub(super) fn receive(
         &mut self,
-        disk: &Disk,
+        config: &Config,
         limit: impl FnOnce(&Head) -> u64,
     ) -> io::Result<Received> {
         let mut reply = Reply::new().map_err(io::Error::other)?;
@@ -130,7 +182,7 @@ impl Connection {
         };
         let head = Head::of(request);
         self.keep_alive = head.keep_alive;
-        let body = self.receive_body(reply, &head, limit(&head), disk)?;
+        let body = self.receive_body(reply, &head, limit(&head), config)?;
         self.unread_body = !matches!(body, Body::Whole(_));
         Ok(Received::Request(head, body))
     }
@@ -168,8 +220,9 @@ impl Connection {
         reply: Reply<RecvRequest>,
         head: &Head,
         limit: u64,
-        disk: &Disk,
+        config: &Config,
     ) -> io::Result<Body> {
+        let disk = &config.disk;
         let length = head.text(CONTENT_LENGTH.as_str());
         let announced = length.and_then(|length| length.trim().parse::<u64>().ok());
         if matches!(head.method, Method::POST | Method::PUT)
@@ -182,13 +235,13 @@ impl Connection {
         if announced.is_some_and(|announced| announced > limit) {
             return Ok(Body::TooLarge);
         }
-        let mut payload = Payload::new(head);
+        let mut payload = Payload::new(head, config);
         let reply = match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => reply,
             Some(RecvRequestResult::Send100(reply)) => {
                 let mut line = [0; 64];
                 let (used, reply) = reply.accept(&mut line).map_err(io::Error::other)?;
-                self.stream.write_all(&line[..used])?;
+                (&*self.stream).write_all(&line[..used])?;
                 reply
             }
             Some(RecvRequestResult::ProvideResponse(_)) | None => {
@@ -215,14 +268,16 @@ impl Connection {
             return Ok(());
         }
         self.stream.set_read_timeout(Some(SLOW_READ))?;
+        let pace = Pace::new();
         let mut buffer = vec![0; most(left, LONG_CHUNK)];
         while left > 0 {
             let room = most(left, buffer.len());
-            match self.stream.read(&mut buffer[..room]) {
+            match (&*self.stream).read(&mut buffer[..room]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     payload.add(&buffer[..read], disk)?;
                     left -= read as u64;
+                    pace.check(length - left)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -238,6 +293,7 @@ impl Connection {
         limit: u64,
         disk: &Disk,
     ) -> io::Result<Body> {
+        let pace = Pace::new();
         let mut output = vec![0; CHUNK];
         while !reply.is_ended() {
             let (used, made) = reply
@@ -245,6 +301,7 @@ impl Connection {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             self.input.drain(..used);
             payload.add(&output[..made], disk)?;
+            pace.check(payload.len())?;
             if payload.len() > limit {
                 return Ok(Body::TooLarge);
             }
@@ -259,7 +316,7 @@ impl Connection {
         self.stream.set_read_timeout(Some(timeout))?;
         let start = self.input.len();
         self.input.resize(start + CHUNK, 0);
-        let read = self.stream.read(&mut self.input[start..]);
+        let read = (&*self.stream).read(&mut self.input[start..]);
         self.input
             .truncate(start + read.as_ref().copied().unwrap_or(0));
         read
@@ -278,15 +335,16 @@ impl Connection {
         if let Some(sent) = sent {
             range.end = range.end.min(range.start + sent as u64);
         }
+        let mut stream = Paced::new(&self.stream);
         if to_head {
-            self.stream.write_all(&out)?;
+            stream.write_all(&out)?;
         } else if answer.length() <= CHUNK as u64 {
             // One packet, if it fits.
             answer.body.copy(range, &mut out)?;
-            self.stream.write_all(&out)?;
+            stream.write_all(&out)?;
         } else {
-            self.stream.write_all(&out)?;
-            answer.body.copy(range, &mut self.stream)?;
+            stream.write_all(&out)?;
+            answer.body.copy(range, &mut stream)?;
         }
         if self.unread_body {
             self.linger();
@@ -302,7 +360,9 @@ impl Connection {
         drop(self.stream.set_read_timeout(Some(LINGER)));
         let mut scratch = vec![0; CHUNK];
         while SystemClock.monotonic() < until
-            && self.stream.read(&mut scratch).is_ok_and(|read| read > 0)
+            && (&*self.stream)
+                .read(&mut scratch)
+                .is_ok_and(|read| read > 0)
         {}
     }
 

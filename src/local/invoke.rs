@@ -12,11 +12,10 @@ use super::server::{Request, Shared, random_uuid};
 pub(super) const MAX_BODY: usize = 128_000;
 const PREFIX: &str = "x-amzn-sagemaker-";
 
-pub(super) fn answer(shared: &Arc<Shared>, request: &mut Request) -> Result<Answer, Refusal> {
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
     let serving = serving(shared, &request.target.container)?;
-    let body = std::mem::take(&mut request.body);
     let fields = Fields { request };
-    let input = fields.input(body)?;
+    let input = fields.input()?;
     let inference_id = fields.inference_id()?;
     let file = random_uuid();
     let output = fields.output_name(&file)?;
@@ -141,18 +140,19 @@ impl Fields<'_> {
     }
 
     /// Exactly one of the body and the location.
-    fn input(&self, body: Vec<u8>) -> Result<Input, Refusal> {
-        if body.len() > MAX_BODY {
+    fn input(&self) -> Result<Input, Refusal> {
+        let body = &self.request.content;
+        if body.len() > MAX_BODY as u64 {
             return Err(body_too_large());
         }
-        match (self.text("inputlocation")?, body.is_empty()) {
+        match (self.text("inputlocation")?, body.len() == 0) {
             (Some(_), false) => Err(Refusal::validation(
                 "Exactly one of InputLocation and Body must be specified, not both.",
             )),
             (None, true) => Err(Refusal::validation(
                 "Exactly one of InputLocation and Body must be specified.",
             )),
-            (None, false) => Ok(Input::Inline(body)),
+            (None, false) => Ok(Input::Inline(body.clone())),
             (Some(location), true) => {
                 let scheme = location.starts_with("s3://") || location.starts_with("https://");
                 let has_host = location

@@ -1,10 +1,10 @@
-//! S3: `ListObjectsV2`.
+//! S3: `ListObjectsV2`, `ListObjects` as it was before, and `ListBuckets`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::{Answer, Refusal};
 use super::dates;
-use super::operation::Target;
+use super::operation::{Operation, Target};
 use super::s3::no_such_bucket;
 use super::server::Shared;
 use super::store::{Bucket, StoredObject};
@@ -58,7 +58,7 @@ impl Mark {
 struct Page {
     objects: Vec<(String, StoredObject)>,
     prefixes: Vec<String>,
-    next: Option<String>,
+    next: Option<Mark>,
 }
 
 pub(super) fn list(shared: &Shared, target: &Target) -> Result<Answer, Refusal> {
@@ -70,10 +70,22 @@ pub(super) fn list(shared: &Shared, target: &Target) -> Result<Answer, Refusal> 
         None => MAX_KEYS,
     };
     let from = match target.parameter("continuation-token") {
-        Some(token) => Some(Mark::of_token(token).ok_or_else(|| invalid("continuation-token"))?),
-        None => target
-            .parameter("start-after")
-            .map(|key| Mark::Key(key.to_owned())),
+        Some(token) if is_v2(target) => {
+            Some(Mark::of_token(token).ok_or_else(|| invalid("continuation-token"))?)
+        }
+        _ => target
+            .parameter(if is_v2(target) {
+                "start-after"
+            } else {
+                "marker"
+            })
+            .map(|key| match target.parameter("delimiter") {
+                // A marker may be a common prefix, as `NextMarker` says it.
+                Some(delimiter) if !is_v2(target) && key.ends_with(delimiter) => {
+                    Mark::Prefix(key.to_owned())
+                }
+                _ => Mark::Key(key.to_owned()),
+            }),
     };
     let bucket = &target.container;
     let page = shared
@@ -83,6 +95,10 @@ pub(super) fn list(shared: &Shared, target: &Target) -> Result<Answer, Refusal> 
         })
         .ok_or_else(|| no_such_bucket(bucket))?;
     Ok(Answer::xml(200, write(&page, target, max.min(MAX_KEYS))))
+}
+
+fn is_v2(target: &Target) -> bool {
+    target.operation == Operation::ListObjectsV2
 }
 
 fn invalid(name: &str) -> Refusal {
@@ -101,7 +117,7 @@ fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) ->
         .filter(|delimiter| !delimiter.is_empty());
     let mut page = Page::default();
     let mut last = None;
-    for (key, object) in bucket.objects.range(prefix.to_owned()..) {
+    for (key, object) in bucket.objects().range(prefix.to_owned()..) {
         let Some(rest) = key.strip_prefix(prefix) else {
             break;
         };
@@ -115,7 +131,7 @@ fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) ->
             continue;
         }
         if page.objects.len() + page.prefixes.len() == max {
-            page.next = last.as_ref().map(Mark::to_token);
+            page.next = last;
             break;
         }
         if let Some(common) = common {
@@ -147,7 +163,11 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
             "Prefix",
             &encode(target.parameter("prefix").unwrap_or_default()),
         );
-        for (parameter, element) in [("delimiter", "Delimiter"), ("start-after", "StartAfter")] {
+        for (parameter, element) in [
+            ("delimiter", "Delimiter"),
+            ("start-after", "StartAfter"),
+            ("marker", "Marker"),
+        ] {
             if let Some(value) = target.parameter(parameter) {
                 xml.text(element, &encode(value));
             }
@@ -155,11 +175,19 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
         if let Some(token) = target.parameter("continuation-token") {
             xml.text("ContinuationToken", token);
         }
-        if let Some(token) = &page.next {
-            xml.text("NextContinuationToken", token);
+        match &page.next {
+            Some(mark) if is_v2(target) => {
+                xml.text("NextContinuationToken", &mark.to_token());
+            }
+            Some(Mark::Key(mark) | Mark::Prefix(mark)) => {
+                xml.text("NextMarker", &encode(mark));
+            }
+            None => {}
         }
-        xml.text("KeyCount", &count.to_string())
-            .text("MaxKeys", &max.to_string());
+        if is_v2(target) {
+            xml.text("KeyCount", &count.to_string());
+        }
+        xml.text("MaxKeys", &max.to_string());
         if url {
             xml.text("EncodingType", "url");
         }
@@ -180,4 +208,24 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
         }
     });
     xml
+}
+
+pub(super) fn buckets(shared: &Shared) -> Answer {
+    let account = &shared.config.account;
+    let mut xml = Xml::document();
+    xml.element("ListAllMyBucketsResult", Some(NAMESPACE), |xml| {
+        xml.element("Owner", None, |xml| {
+            xml.text("ID", account);
+        })
+        .element("Buckets", None, |xml| {
+            for name in shared.store.bucket_names() {
+                xml.element("Bucket", None, |xml| {
+                    // When they were made is not kept: as old as the endpoint.
+                    xml.text("Name", &name)
+                        .text("CreationDate", &dates::iso(shared.started));
+                });
+            }
+        });
+    });
+    Answer::xml(200, xml)
 }

@@ -68,17 +68,21 @@
 //! Dropping the endpoint closes its port and its connections and ends its threads, within a tenth
 //! of a second. Model code that still runs then is left to itself; its result is lost.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 mod answer;
 mod builder;
+mod chunked;
+mod container;
 mod content;
 mod control;
+mod copy;
 mod dates;
 mod fault;
 mod http1;
+mod index;
 mod invoke;
 mod listing;
 mod location;
@@ -87,6 +91,7 @@ mod multipart;
 mod notify;
 mod operation;
 mod payload;
+mod program;
 mod queue;
 mod record;
 mod refused;
@@ -109,6 +114,7 @@ pub use store::StoredObject;
 
 use builder::Config;
 use server::Shared;
+use store::Store;
 
 /// A running endpoint; dropping it stops it. See the [module](self).
 ///
@@ -132,10 +138,10 @@ impl LocalEndpoint {
         LocalEndpointBuilder::new()
     }
 
-    fn start(config: Config) -> Result<Self, LocalError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(config));
+    fn start(config: Config, store: Store, address: SocketAddr) -> Result<Self, LocalError> {
+        let listener = TcpListener::bind(address)?;
+        let address = reachable(listener.local_addr()?);
+        let shared = Arc::new(Shared::new(config, store)?);
         server::listen(&shared, listener)?;
         Ok(Self {
             address,
@@ -144,7 +150,7 @@ impl LocalEndpoint {
         })
     }
 
-    /// `http://127.0.0.1:{port}`, for all three services.
+    /// `http://127.0.0.1:{port}`, for all services.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -203,11 +209,19 @@ impl LocalEndpoint {
     }
 
     /// Puts an object past the wire; a bucket that is not there is created.
+    ///
+    /// # Panics
+    ///
+    /// If objects are kept on disk and the disk does not take it.
     pub fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         let now = self.shared.config.clock.now();
         let content = self.shared.config.disk.keep(body.into());
-        let object = StoredObject::new(content, Vec::new(), now);
-        self.shared.store.put(bucket, key, object);
+        let put = self.shared.store_object(bucket, key, &content, |content| {
+            StoredObject::new(content, Vec::new(), now)
+        });
+        if let Err(error) = put {
+            panic!("the object cannot be kept on disk: {error}");
+        }
     }
 
     /// An object, past the wire.
@@ -219,7 +233,7 @@ impl LocalEndpoint {
     pub fn objects(&self, bucket: &str) -> Vec<String> {
         self.shared
             .store
-            .with_bucket(bucket, |bucket| bucket.objects.keys().cloned().collect())
+            .with_bucket(bucket, |bucket| bucket.objects().keys().cloned().collect())
             .unwrap_or_default()
     }
 
@@ -290,6 +304,17 @@ impl LocalEndpoint {
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
     }
+}
+
+/// The address of this machine for one that stands for all of its addresses.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 impl Drop for LocalEndpoint {

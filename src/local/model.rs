@@ -1,18 +1,19 @@
-//! The model behind the endpoint: a closure, or a container that speaks SageMaker's protocol.
+//! The model behind the endpoint: a closure, a container that speaks SageMaker's protocol, or a program.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use ureq::http::Request;
+use super::container::Container;
+use super::content::{Content, Disk};
+use super::program;
+use super::server::Shared;
 
-use super::builder::LocalError;
-use crate::sys::{Clock, SystemClock};
-
-/// The longest answer that is taken from a container: 1 GiB, the service's limit.
-const MAX_RESPONSE: u64 = 1 << 30;
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
-const PING_PAUSE: Duration = Duration::from_millis(50);
+/// The longest result that a model may give: 1 GiB, the service's limit.
+pub(super) const MAX_RESULT: u64 = 1 << 30;
+/// So much of a failed model's message is kept.
+pub(super) const MAX_MESSAGE: u64 = 16 << 10;
 
 /// What a model gets: one asynchronous invocation.
 ///
@@ -106,166 +107,120 @@ impl fmt::Debug for ModelResponse {
     }
 }
 
+/// One asynchronous invocation on its way to the model.
+pub(super) struct Invocation {
+    pub(super) content: Content,
+    pub(super) content_type: Option<String>,
+    pub(super) accept: Option<String>,
+    pub(super) custom_attributes: Option<String>,
+    pub(super) inference_id: String,
+    pub(super) timeout: Duration,
+}
+
+/// What a model made of it.
+pub(super) struct Prediction {
+    pub(super) content: Content,
+    pub(super) content_type: Option<String>,
+}
+
+impl Invocation {
+    /// The error is the text of the failure object.
+    pub(super) fn run(mut self, shared: &Shared) -> Result<Prediction, String> {
+        let config = &shared.config;
+        if !config.model_delay.is_zero() {
+            let delay = config.model_delay.min(self.timeout);
+            if shared.stop.wait(delay) {
+                return Err("The endpoint was stopped.".to_owned());
+            }
+            self.timeout -= delay;
+            if self.timeout.is_zero() {
+                return Err(timed_out(config.model_delay));
+            }
+        }
+        if fastrand::f64() < config.failure_rate {
+            return Err(failed(500, "This failure was asked for."));
+        }
+        match &config.model {
+            Model::Echo => Ok(Prediction {
+                content: self.content,
+                content_type: self.content_type,
+            }),
+            Model::Closure(closure) => self.closure(closure, shared),
+            Model::Container(container) => container.invoke(&self, &config.disk),
+            Model::Program(program, arguments) => {
+                program::invoke(program, arguments, &self, &config.disk, &shared.stop)
+            }
+        }
+    }
+
+    fn closure(self, closure: &Closure, shared: &Shared) -> Result<Prediction, String> {
+        let request = ModelRequest {
+            body: self.content.to_vec().map_err(|error| unreadable(&error))?,
+            content_type: self.content_type,
+            accept: self.accept,
+            custom_attributes: self.custom_attributes,
+            inference_id: self.inference_id,
+            invocation_timeout: self.timeout,
+        };
+        let clock = &*shared.config.clock;
+        let start = clock.monotonic();
+        let response = catch_unwind(AssertUnwindSafe(|| closure(&request)))
+            .map_err(|_| "The model panicked.".to_owned())?;
+        if clock.monotonic().saturating_sub(start) > request.invocation_timeout {
+            return Err(timed_out(request.invocation_timeout));
+        }
+        response.into_prediction(&shared.config.disk)
+    }
+}
+
+impl ModelResponse {
+    fn into_prediction(self, disk: &Disk) -> Result<Prediction, String> {
+        if !(200..300).contains(&self.status) {
+            return Err(failed(self.status, &String::from_utf8_lossy(&self.body)));
+        }
+        Ok(Prediction {
+            content: disk.keep(self.body),
+            content_type: self.content_type,
+        })
+    }
+}
+
+/// What the failure object says of a model's refusal.
+pub(super) fn failed(status: u16, message: &str) -> String {
+    let side = if status < 500 { "client" } else { "server" };
+    format!("Received {side} error ({status}) from model with message \"{message}\".")
+}
+
+pub(super) fn timed_out(timeout: Duration) -> String {
+    format!(
+        "Model did not respond within {} seconds.",
+        timeout.as_secs()
+    )
+}
+
+pub(super) fn unreadable(error: &std::io::Error) -> String {
+    format!("The input cannot be read: {error}.")
+}
+
 type Closure = dyn Fn(&ModelRequest) -> ModelResponse + Send + Sync;
 
 /// How an invocation is answered.
 pub(super) enum Model {
+    /// Gives back what it got.
+    Echo,
     Closure(Box<Closure>),
     Container(Container),
-}
-
-impl Model {
-    /// Gives back what it got.
-    pub(super) fn echo() -> Self {
-        Self::Closure(Box::new(|request| {
-            let response = ModelResponse::ok(request.body.clone());
-            match &request.content_type {
-                Some(content_type) => response.with_content_type(content_type),
-                None => response,
-            }
-        }))
-    }
-
-    /// Runs one invocation. The error is the text of the failure object.
-    pub(super) fn invoke(
-        &self,
-        request: &ModelRequest,
-        clock: &dyn Clock,
-    ) -> Result<ModelResponse, String> {
-        let response = match self {
-            Self::Closure(closure) => {
-                let start = clock.monotonic();
-                let response = catch_unwind(AssertUnwindSafe(|| closure(request)))
-                    .map_err(|_| "The model panicked.".to_owned())?;
-                if clock.monotonic().saturating_sub(start) > request.invocation_timeout {
-                    return Err(timed_out(request));
-                }
-                response
-            }
-            Self::Container(container) => container.invoke(request)?,
-        };
-        if (200..300).contains(&response.status) {
-            return Ok(response);
-        }
-        let side = if response.status < 500 {
-            "client"
-        } else {
-            "server"
-        };
-        Err(format!(
-            "Received {side} error ({}) from model with message \"{}\".",
-            response.status,
-            String::from_utf8_lossy(&response.body)
-        ))
-    }
-}
-
-fn timed_out(request: &ModelRequest) -> String {
-    format!(
-        "Model did not respond within {} seconds.",
-        request.invocation_timeout.as_secs()
-    )
+    Program(OsString, Vec<OsString>),
 }
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Echo => f.write_str("Echo"),
             Self::Closure(_) => f.write_str("Closure"),
             Self::Container(container) => f.debug_tuple("Container").field(&container.url).finish(),
+            // Arguments may hold secrets.
+            Self::Program(program, _) => f.debug_tuple("Program").field(program).finish(),
         }
-    }
-}
-
-/// A container with `/ping` and `/invocations`.
-pub(super) struct Container {
-    url: String,
-    agent: ureq::Agent,
-}
-
-impl Container {
-    pub(super) fn new(url: &str) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // A proxy of the environment has no way to this machine's ports.
-            .proxy(None)
-            .build()
-            .new_agent();
-        Self {
-            url: url.trim_end_matches('/').to_owned(),
-            agent,
-        }
-    }
-
-    /// Waits until `/ping` answers 200, at most for `timeout`.
-    pub(super) fn wait_ready(&self, timeout: Duration) -> Result<(), LocalError> {
-        let until = SystemClock.monotonic() + timeout;
-        loop {
-            let ping = self
-                .agent
-                .get(format!("{}/ping", self.url))
-                .config()
-                .timeout_global(Some(PING_TIMEOUT.min(timeout)))
-                .build()
-                .call();
-            let seen = match ping {
-                Ok(response) if response.status() == 200 => return Ok(()),
-                Ok(response) => format!("status {}", response.status()),
-                Err(error) => error.to_string(),
-            };
-            if SystemClock.monotonic() >= until {
-                return Err(LocalError::Container {
-                    url: self.url.clone(),
-                    seconds: timeout.as_secs(),
-                    seen,
-                });
-            }
-            SystemClock.sleep(PING_PAUSE);
-        }
-    }
-
-    fn invoke(&self, request: &ModelRequest) -> Result<ModelResponse, String> {
-        let mut call = Request::post(format!("{}/invocations", self.url));
-        for (name, value) in [
-            ("content-type", &request.content_type),
-            ("accept", &request.accept),
-            (
-                "x-amzn-sagemaker-custom-attributes",
-                &request.custom_attributes,
-            ),
-        ] {
-            if let Some(value) = value {
-                call = call.header(name, value);
-            }
-        }
-        let call = call
-            .body(&request.body)
-            .map_err(|error| format!("The invocation cannot be sent: {error}."))?;
-        let call = self
-            .agent
-            .configure_request(call)
-            .timeout_global(Some(request.invocation_timeout))
-            .build();
-        let failed = |error: ureq::Error| match error {
-            ureq::Error::Timeout(_) => timed_out(request),
-            error => format!("Could not reach the model: {error}."),
-        };
-        let mut response = self.agent.run(call).map_err(failed)?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_RESPONSE)
-            .read_to_vec()
-            .map_err(failed)?;
-        let content_type = response
-            .headers()
-            .get("content-type")
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        Ok(ModelResponse {
-            status: response.status().as_u16(),
-            body,
-            content_type,
-        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -13,9 +14,9 @@ use super::answer::{Answer, Refusal};
 use super::content::Content;
 use super::payload::{Announced, name};
 use super::s3::{check_write_conditions, in_bucket, kept_headers, key};
-use super::server::{Request, Shared, random_hex};
-use super::store::{Bucket, ObjectChecksum, StoredObject, quoted};
-use super::xml::{CompletedPart, Xml, completed_parts};
+use super::server::{Request, Shared, random_hex, storage_failed};
+use super::store::{Bucket, ObjectChecksum, StoredObject, checksum_kind, quoted};
+use super::xml::{CompletedPart, Xml, completed_parts, malformed};
 use super::{dates, listing};
 use crate::aws::checksum::{Algorithm, Checksum};
 
@@ -29,6 +30,9 @@ pub(super) struct Upload {
     headers: Vec<(String, Vec<u8>)>,
     /// `x-amz-checksum-algorithm`.
     algorithm: Option<Algorithm>,
+    /// `x-amz-checksum-type`: the object's checksum is that of the whole, not of the parts' checksums.
+    of_the_whole: bool,
+    begun: SystemTime,
     parts: BTreeMap<u32, Part>,
 }
 
@@ -37,8 +41,9 @@ struct Part {
     content: Content,
     md5: [u8; 16],
     crc64: Checksum,
-    /// What came along, verified.
+    /// What came along, verified, and its sum to go on from.
     announced: Option<Announced>,
+    announced_sum: Option<Checksum>,
     last_modified: SystemTime,
 }
 
@@ -60,12 +65,21 @@ impl fmt::Debug for Upload {
 pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     let id = random_hex(32);
+    let algorithm = Algorithm::ALL
+        .into_iter()
+        .find(|algorithm| request.head.text("x-amz-checksum-algorithm") == Some(name(*algorithm)));
+    let kind = request.head.text("x-amz-checksum-type");
+    let of_the_whole = match algorithm {
+        Some(Algorithm::Crc64Nvme) => true,
+        Some(algorithm) => algorithm.combines() && kind == Some("FULL_OBJECT"),
+        None => false,
+    };
     let upload = Upload {
         key: key.to_owned(),
         headers: kept_headers(request),
-        algorithm: Algorithm::ALL.into_iter().find(|algorithm| {
-            request.head.text("x-amz-checksum-algorithm") == Some(name(*algorithm))
-        }),
+        algorithm,
+        of_the_whole,
+        begun: shared.config.clock.now(),
         parts: BTreeMap::new(),
     };
     in_bucket(shared, request, |bucket| {
@@ -82,29 +96,26 @@ pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refus
                 .text("UploadId", &id);
         },
     );
-    Ok(Answer::xml(200, xml))
+    let mut answer = Answer::xml(200, xml);
+    if let Some(algorithm) = algorithm {
+        answer = answer
+            .header("x-amz-checksum-algorithm", name(algorithm))
+            .header("x-amz-checksum-type", checksum_kind(!of_the_whole));
+    }
+    Ok(answer)
 }
 
 pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let number = request
-        .target
-        .parameter("partNumber")
-        .and_then(|number| number.parse().ok())
-        .filter(|number| (1..=MAX_PARTS).contains(number))
-        .ok_or_else(|| {
-            Refusal::new(
-                400,
-                "InvalidArgument",
-                "Part number must be an integer between 1 and 10000, inclusive",
-            )
-            .detail("ArgumentName", "partNumber")
-        })?;
+    let number = part_number(request)?;
+    let content = shared.config.disk.settle(&request.content);
+    let content = content.map_err(|error| storage_failed(&error))?;
     let announced = request.sums.verified(&request.head)?.cloned();
     let part = Part {
-        content: request.content.clone(),
+        content,
         md5: request.sums.md5,
         crc64: request.sums.crc64.clone(),
         announced,
+        announced_sum: request.sums.announced_sum(),
         last_modified: shared.config.clock.now(),
     };
     let mut answer = Answer::empty(200).header("etag", part.etag());
@@ -117,6 +128,78 @@ pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, 
         Ok(())
     })?;
     Ok(answer)
+}
+
+fn part_number(request: &Request) -> Result<u32, Refusal> {
+    request
+        .target
+        .parameter("partNumber")
+        .and_then(|number| number.parse().ok())
+        .filter(|number| (1..=MAX_PARTS).contains(number))
+        .ok_or_else(|| {
+            Refusal::new(
+                400,
+                "InvalidArgument",
+                "Part number must be an integer between 1 and 10000, inclusive",
+            )
+            .detail("ArgumentName", "partNumber")
+        })
+}
+
+/// Adds a part that was copied from an object. Gives its `ETag` and its time.
+pub(super) fn add_copied(
+    shared: &Shared,
+    request: &Request,
+    content: Content,
+) -> Result<(String, SystemTime), Refusal> {
+    let number = part_number(request)?;
+    let algorithm = in_upload(shared, request, |upload| Ok(upload.algorithm))?;
+    let mut sums = Copied {
+        md5: Md5::new(),
+        crc64: Checksum::new(Algorithm::Crc64Nvme),
+        other: algorithm.map(Checksum::new),
+    };
+    let summed = content.copy(0..content.len(), &mut sums);
+    summed.map_err(|error| storage_failed(&error))?;
+    let announced = algorithm.zip(sums.other.clone());
+    let part = Part {
+        content,
+        md5: sums.md5.finalize().into(),
+        crc64: sums.crc64,
+        announced: announced.map(|(algorithm, sum)| Announced {
+            algorithm,
+            base64: sum.into_base64(),
+        }),
+        announced_sum: sums.other,
+        last_modified: shared.config.clock.now(),
+    };
+    let told = (part.etag(), part.last_modified);
+    in_upload(shared, request, |upload| {
+        upload.parts.insert(number, part);
+        Ok(told)
+    })
+}
+
+/// The sums of what is copied.
+struct Copied {
+    md5: Md5,
+    crc64: Checksum,
+    other: Option<Checksum>,
+}
+
+impl io::Write for Copied {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.md5.update(bytes);
+        self.crc64.update(bytes);
+        if let Some(other) = &mut self.other {
+            other.update(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Parts carry the checksum that the upload was begun for, and no other.
@@ -140,24 +223,24 @@ fn check_algorithm(upload: &Upload, announced: Option<&Announced>) -> Result<(),
 }
 
 pub(super) fn complete(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let wanted = completed_parts(&request.body).ok_or_else(|| {
-        Refusal::new(
-            400,
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        )
-    })?;
+    let wanted = completed_parts(&request.body).ok_or_else(malformed)?;
     let key = key(request)?;
     let now = shared.config.clock.now();
-    let etag = in_bucket(shared, request, |bucket| {
-        let object = assembled(find(bucket, request)?, &wanted, now)?;
+    let (etag, checksum) = in_bucket(shared, request, |bucket| {
+        let upload = find(bucket, request)?;
+        let object = assembled(upload, &wanted, now)?;
+        // Without an algorithm the client knows of no checksum.
+        let checksum = upload.algorithm.map(|_| object.checksum.clone());
+        check_whole(request, checksum.as_ref())?;
         let etag = object.etag.clone();
         check_write_conditions(request, bucket, key)?;
         bucket
+            .insert(key, object)
+            .map_err(|error| storage_failed(&error))?;
+        bucket
             .uploads
             .remove(request.target.parameter("uploadId").unwrap_or_default());
-        bucket.objects.insert(key.to_owned(), object);
-        Ok(etag)
+        Ok((etag, checksum))
     })?;
     let mut xml = Xml::document();
     xml.element(
@@ -167,9 +250,32 @@ pub(super) fn complete(shared: &Shared, request: &Request) -> Result<Answer, Ref
             xml.text("Bucket", &request.target.container)
                 .text("Key", key)
                 .text("ETag", &etag);
+            if let Some(checksum) = &checksum {
+                xml.text(
+                    &format!("Checksum{}", name(checksum.algorithm)),
+                    &checksum.value,
+                )
+                .text("ChecksumType", checksum.kind());
+            }
         },
     );
     Ok(Answer::xml(200, xml))
+}
+
+/// The checksum of the whole object that the client may send along.
+fn check_whole(request: &Request, found: Option<&ObjectChecksum>) -> Result<(), Refusal> {
+    let Some(found) = found else { return Ok(()) };
+    match request.head.text(found.algorithm.header()) {
+        Some(sent) if sent.trim() != found.value => Err(Refusal::new(
+            400,
+            "BadDigest",
+            format!(
+                "The {} you specified did not match the calculated checksum.",
+                name(found.algorithm)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The object that the parts make. Its `ETag` is the MD5 of the parts' MD5s.
@@ -207,7 +313,7 @@ fn assembled(
         content: Content::joined(parts.iter().map(|part| &part.content)),
         read: OnceLock::new(),
         etag: format!("\"{md5}-{}\"", parts.len()),
-        checksum: whole_checksum(upload.algorithm, &parts),
+        checksum: whole_checksum(upload, &parts),
         last_modified: now,
         headers: upload.headers.clone(),
     })
@@ -215,7 +321,9 @@ fn assembled(
 
 fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part, Refusal> {
     let number = wanted.number.to_string();
-    if let (Some(algorithm), None) = (upload.algorithm, &wanted.checksum) {
+    if let (Some(algorithm), None, false) =
+        (upload.algorithm, &wanted.checksum, upload.of_the_whole)
+    {
         return Err(Refusal::new(
             400,
             "InvalidRequest",
@@ -241,12 +349,27 @@ fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part
 }
 
 /// Of the parts' checksums, if there are such; else of the whole.
-fn whole_checksum(algorithm: Option<Algorithm>, parts: &[&Part]) -> ObjectChecksum {
-    let Some(algorithm) = algorithm else {
+fn whole_checksum(upload: &Upload, parts: &[&Part]) -> ObjectChecksum {
+    let Some(algorithm) = upload.algorithm else {
         let mut whole = Checksum::new(Algorithm::Crc64Nvme);
         parts.iter().for_each(|part| whole.append(&part.crc64));
         return ObjectChecksum::crc64(whole);
     };
+    let sums: Option<Vec<_>> = parts
+        .iter()
+        .map(|part| part.announced_sum.as_ref())
+        .collect();
+    if upload.of_the_whole
+        && let Some(sums) = sums
+    {
+        let mut whole = Checksum::new(algorithm);
+        sums.into_iter().for_each(|sum| whole.append(sum));
+        return ObjectChecksum {
+            algorithm,
+            value: whole.into_base64(),
+            composite: false,
+        };
+    }
     let mut checksum = Checksum::new(algorithm);
     for announced in parts.iter().filter_map(|part| part.announced.as_ref()) {
         // They were found to be right, so they are Base64.
@@ -342,4 +465,35 @@ fn no_such_upload(id: &str) -> Refusal {
         "The specified multipart upload does not exist. The upload ID might be invalid, or the multipart upload might have been aborted or completed.",
     )
     .detail("UploadId", id)
+}
+
+/// All that were begun and neither completed nor aborted, in one page.
+pub(super) fn list_uploads(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    let prefix = request.target.parameter("prefix").unwrap_or_default();
+    let xml = in_bucket(shared, request, |bucket| {
+        let mut uploads: Vec<_> = bucket.uploads.iter().collect();
+        uploads.retain(|(_, upload)| upload.key.starts_with(prefix));
+        uploads
+            .sort_by(|(_, one), (_, other)| (&one.key, one.begun).cmp(&(&other.key, other.begun)));
+        let mut xml = Xml::document();
+        xml.element(
+            "ListMultipartUploadsResult",
+            Some(listing::NAMESPACE),
+            |xml| {
+                xml.text("Bucket", &request.target.container)
+                    .text("Prefix", prefix)
+                    .text("IsTruncated", "false");
+                for (id, upload) in uploads {
+                    xml.element("Upload", None, |xml| {
+                        xml.text("Key", &upload.key)
+                            .text("UploadId", id)
+                            .text("StorageClass", "STANDARD")
+                            .text("Initiated", &dates::iso(upload.begun));
+                    });
+                }
+            },
+        );
+        Ok(xml)
+    })?;
+    Ok(Answer::xml(200, xml))
 }

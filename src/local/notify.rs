@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::builder::LocalError;
 use super::dates::iso;
-use super::model::ModelResponse;
+use super::model::Prediction;
 use super::queue::{Input, Job};
 use super::server::{Shared, random_hex, random_uuid};
 use crate::{NotificationConfig, NotificationTopic};
@@ -16,7 +16,7 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest response that is included.
-const MAX_INCLUDED: usize = 128_000;
+const MAX_INCLUDED: u64 = 128_000;
 
 /// What a message tells of a job, besides its outcome.
 pub(super) struct Receipt {
@@ -64,7 +64,7 @@ pub(super) fn check_url(url: &str) -> Result<(), LocalError> {
 }
 
 /// Tells the subscribers of the topic that the outcome goes to.
-pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&ModelResponse, &String>) {
+pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&Prediction, &String>) {
     let Some(notification) = &receipt.notification else {
         return;
     };
@@ -125,7 +125,7 @@ fn message(
     shared: &Shared,
     receipt: &Receipt,
     notification: &NotificationConfig,
-    outcome: Result<&ModelResponse, &String>,
+    outcome: Result<&Prediction, &String>,
 ) -> Value {
     let now = iso(shared.config.clock.now());
     let mut parameters = json!({ "endpointName": receipt.endpoint });
@@ -154,15 +154,16 @@ fn message(
         .include_inference_response_in()
         .unwrap_or_default();
     match outcome {
-        Ok(response) => {
+        Ok(prediction) => {
             message["responseParameters"] = json!({
-                "contentType": response.content_type.as_deref().unwrap_or("application/octet-stream"),
+                "contentType": prediction.content_type.as_deref().unwrap_or("application/octet-stream"),
                 "outputLocation": receipt.output_location,
             });
             // How the service includes a response is not documented: this is a choice.
             if included.contains(&NotificationTopic::Success)
-                && response.body.len() <= MAX_INCLUDED
-                && let Ok(text) = std::str::from_utf8(&response.body)
+                && prediction.content.len() <= MAX_INCLUDED
+                && let Ok(bytes) = prediction.content.to_vec()
+                && let Ok(text) = String::from_utf8(bytes)
             {
                 message["responseBody"] = json!({ "content": text });
             }

@@ -45,6 +45,22 @@ pub enum Operation {
     AbortMultipartUpload,
     /// S3.
     ListParts,
+    /// S3.
+    ListMultipartUploads,
+    /// S3.
+    CopyObject,
+    /// S3.
+    UploadPartCopy,
+    /// S3.
+    DeleteObjects,
+    /// S3, as it was before [`ListObjectsV2`](Self::ListObjectsV2).
+    ListObjects,
+    /// S3.
+    ListBuckets,
+    /// S3.
+    GetBucketLocation,
+    /// S3.
+    DeleteBucket,
     /// SageMaker's control plane.
     CreateModel,
     /// SageMaker's control plane.
@@ -233,7 +249,7 @@ impl Target {
             }
         };
         Self {
-            operation: s3_operation(head.method.as_str(), container.is_empty(), raw_key, &query),
+            operation: s3_operation(head, container.is_empty(), raw_key, &query),
             container,
             key: decoded(raw_key),
             query,
@@ -274,38 +290,83 @@ fn virtual_bucket(head: &Head, store: &Store) -> Option<String> {
         .max_by_key(String::len)
 }
 
+/// Tags, ACLs, versions and the like are subresources, and neither the object nor the bucket.
+const SUBRESOURCES: [&str; 28] = [
+    "accelerate",
+    "acl",
+    "analytics",
+    "attributes",
+    "cors",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "partNumber",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "tagging",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+];
+
 fn s3_operation(
-    method: &str,
+    head: &Head,
     no_bucket: bool,
     raw_key: &str,
     query: &[(String, String)],
 ) -> Operation {
     let has = |name| find(query, name).is_some();
+    let method = head.method.as_str();
     if no_bucket {
+        return match method {
+            "GET" if raw_key.is_empty() => Operation::ListBuckets,
+            _ => Operation::Unsupported,
+        };
+    }
+    let copies = head.headers.contains_key("x-amz-copy-source");
+    if !raw_key.is_empty() && has("uploadId") {
+        return match method {
+            "POST" => Operation::CompleteMultipartUpload,
+            "PUT" if copies => Operation::UploadPartCopy,
+            "PUT" => Operation::UploadPart,
+            "GET" => Operation::ListParts,
+            "DELETE" => Operation::AbortMultipartUpload,
+            _ => Operation::Unsupported,
+        };
+    }
+    if SUBRESOURCES.into_iter().any(has) {
         return Operation::Unsupported;
     }
     if raw_key.is_empty() {
         return match method {
+            "GET" if has("location") => Operation::GetBucketLocation,
+            "GET" if has("uploads") => Operation::ListMultipartUploads,
             "GET" if find(query, "list-type") == Some("2") => Operation::ListObjectsV2,
-            "PUT" if query.is_empty() => Operation::CreateBucket,
+            "GET" => Operation::ListObjects,
+            "POST" if has("delete") => Operation::DeleteObjects,
+            "PUT" => Operation::CreateBucket,
             "HEAD" => Operation::HeadBucket,
+            "DELETE" => Operation::DeleteBucket,
             _ => Operation::Unsupported,
         };
     }
     match method {
         "POST" if has("uploads") => Operation::CreateMultipartUpload,
-        "POST" if has("uploadId") => Operation::CompleteMultipartUpload,
-        "PUT" if has("uploadId") => Operation::UploadPart,
-        "GET" if has("uploadId") => Operation::ListParts,
-        "DELETE" if has("uploadId") => Operation::AbortMultipartUpload,
-        // Tags, ACLs, versions and the like are subresources, not the object.
-        _ if ["tagging", "acl", "versionId", "attributes", "retention"]
-            .into_iter()
-            .any(has) =>
-        {
-            Operation::Unsupported
-        }
         "GET" => Operation::GetObject,
+        "PUT" if copies => Operation::CopyObject,
         "PUT" => Operation::PutObject,
         "HEAD" => Operation::HeadObject,
         "DELETE" => Operation::DeleteObject,

@@ -1,7 +1,6 @@
 //! The body of a request as it comes in: summed up on its way, and to disk if it is long.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 
 use base64::Engine as _;
@@ -10,23 +9,28 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::answer::Refusal;
-use super::content::{Content, Disk, IN_MEMORY};
+use super::builder::Config;
+use super::chunked::{Chunked, STREAMING, malformed_trailer};
+use super::content::{Content, Disk, Spool};
 use super::http1::Head;
-use super::signature::UNSIGNED;
+use super::signature::{ChunkSigner, UNSIGNED};
 use crate::aws::checksum::{Algorithm, Checksum};
-use crate::sys::payload::write_all_at;
 
 /// A body, and what was found of it.
 pub(super) struct Payload {
-    memory: Vec<u8>,
-    file: Option<File>,
-    len: u64,
+    spool: Spool,
+    sums: Running,
+    chunked: Option<Chunked>,
+}
+
+/// The sums so far.
+struct Running {
     sha256: Option<Sha256>,
     md5: Md5,
     /// What S3 keeps of every object.
     crc64: Checksum,
-    /// The checksum that came along, and what it is found to be.
-    announced: Option<(Announced, Checksum)>,
+    /// The checksum that comes along, and what it is found to be. Its value may come after the body.
+    announced: Option<(Algorithm, Option<String>, Checksum)>,
 }
 
 /// A checksum that came with the request.
@@ -38,93 +42,129 @@ pub(super) struct Announced {
 
 /// What is known of a body that has come whole.
 pub(super) struct Sums {
-    /// In hexadecimal digits; `None` if the signature covers no body.
+    /// In hexadecimal digits; `None` if the signature covers no body, or covers it in chunks.
     pub(super) sha256: Option<String>,
     pub(super) md5: [u8; 16],
     pub(super) crc64: Checksum,
-    announced: Option<(Announced, String)>,
+    announced: Option<(Announced, Checksum)>,
+    /// Why the body cannot be taken.
+    pub(super) problem: Option<Refusal>,
 }
 
 impl Payload {
-    pub(super) fn new(head: &Head) -> Self {
-        let signed = head.text("x-amz-content-sha256") != Some(UNSIGNED);
+    pub(super) fn new(head: &Head, config: &Config) -> Self {
+        let hash = head.text("x-amz-content-sha256");
+        let in_chunks = hash.is_some_and(|hash| hash.starts_with(STREAMING));
+        let trailer = head.text("x-amz-trailer").unwrap_or_default();
         let announced = Algorithm::ALL.into_iter().find_map(|algorithm| {
-            let base64 = head.text(algorithm.header())?.trim().to_owned();
-            let announced = Announced { algorithm, base64 };
-            Some((announced, Checksum::new(algorithm)))
+            let value = head.text(algorithm.header());
+            let value = value.map(|base64| base64.trim().to_owned());
+            let follows = trailer
+                .split(',')
+                .any(|name| name.trim().eq_ignore_ascii_case(algorithm.header()));
+            (value.is_some() || follows).then(|| (algorithm, value, Checksum::new(algorithm)))
         });
         Self {
-            memory: Vec::new(),
-            file: None,
-            len: 0,
-            sha256: signed.then(Sha256::new),
-            md5: Md5::new(),
-            crc64: Checksum::new(Algorithm::Crc64Nvme),
-            announced,
+            spool: Spool::new(),
+            sums: Running {
+                sha256: (hash != Some(UNSIGNED) && !in_chunks).then(Sha256::new),
+                md5: Md5::new(),
+                crc64: Checksum::new(Algorithm::Crc64Nvme),
+                announced,
+            },
+            chunked: Chunked::of(head, || ChunkSigner::of(config, head)),
         }
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.len
+        self.spool.len()
     }
 
     pub(super) fn add(&mut self, bytes: &[u8], disk: &Disk) -> io::Result<()> {
+        let Self {
+            spool,
+            sums,
+            chunked,
+        } = self;
+        let mut keep = |bytes: &[u8]| {
+            sums.add(bytes);
+            spool.add(bytes, disk)
+        };
+        match chunked {
+            Some(chunked) => chunked.add(bytes, keep),
+            None => keep(bytes),
+        }
+    }
+
+    pub(super) fn finish(self) -> (Content, Sums) {
+        let trailer = self.chunked.map(Chunked::finish);
+        let mut problem = None;
+        let trailer = match trailer {
+            Some(Err(refusal)) => {
+                problem = Some(refusal);
+                None
+            }
+            Some(Ok(trailer)) => Some(trailer),
+            None => None,
+        };
+        let announced = self.sums.announced.and_then(|(algorithm, base64, found)| {
+            let base64 = base64.or_else(|| {
+                let value = trailer.as_ref()?.get(algorithm.header())?;
+                value.to_str().ok().map(str::to_owned)
+            });
+            let Some(base64) = base64 else {
+                problem.get_or_insert_with(malformed_trailer);
+                return None;
+            };
+            Some((Announced { algorithm, base64 }, found))
+        });
+        let sums = Sums {
+            sha256: self
+                .sums
+                .sha256
+                .map(|sha256| hex::encode(sha256.finalize())),
+            md5: self.sums.md5.finalize().into(),
+            crc64: self.sums.crc64,
+            announced,
+            problem,
+        };
+        (self.spool.finish(), sums)
+    }
+}
+
+impl Running {
+    fn add(&mut self, bytes: &[u8]) {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(bytes);
         }
         self.md5.update(bytes);
         self.crc64.update(bytes);
-        if let Some((_, checksum)) = &mut self.announced {
+        if let Some((_, _, checksum)) = &mut self.announced {
             checksum.update(bytes);
         }
-        if self.file.is_none() && self.memory.len() + bytes.len() > IN_MEMORY {
-            let file = disk.file()?;
-            write_all_at(&file, &self.memory, 0)?;
-            self.memory = Vec::new();
-            self.file = Some(file);
-        }
-        match &self.file {
-            Some(file) => write_all_at(file, bytes, self.len)?,
-            None => self.memory.extend_from_slice(bytes),
-        }
-        self.len += bytes.len() as u64;
-        Ok(())
-    }
-
-    pub(super) fn finish(self) -> (Content, Sums) {
-        let content = match self.file {
-            Some(file) => Content::on_disk(file, self.len),
-            None => self.memory.into(),
-        };
-        let sums = Sums {
-            sha256: self.sha256.map(|sha256| hex::encode(sha256.finalize())),
-            md5: self.md5.finalize().into(),
-            crc64: self.crc64,
-            announced: self
-                .announced
-                .map(|(announced, found)| (announced, found.into_base64())),
-        };
-        (content, sums)
     }
 }
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Payload")
-            .field("len", &self.len)
+            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sums")
-            .field("announced", &self.announced)
-            .finish_non_exhaustive()
+        f.debug_struct("Sums").finish_non_exhaustive()
     }
 }
 
 impl Sums {
+    /// The sum by the algorithm of the checksum that came along.
+    pub(super) fn announced_sum(&self) -> Option<Checksum> {
+        self.announced.as_ref().map(|(_, found)| found.clone())
+    }
+
     /// The checksum that came along, once it is known to be right; and `Content-MD5`.
     pub(super) fn verified(&self, head: &Head) -> Result<Option<&Announced>, Refusal> {
         if let Some(announced) = head.text("content-md5") {
@@ -140,14 +180,16 @@ impl Sums {
             }
         }
         match &self.announced {
-            Some((announced, found)) if announced.base64 != *found => Err(Refusal::new(
-                400,
-                "BadDigest",
-                format!(
-                    "The {} you specified did not match the calculated checksum.",
-                    name(announced.algorithm)
-                ),
-            )),
+            Some((announced, found)) if announced.base64 != found.clone().into_base64() => {
+                Err(Refusal::new(
+                    400,
+                    "BadDigest",
+                    format!(
+                        "The {} you specified did not match the calculated checksum.",
+                        name(announced.algorithm)
+                    ),
+                ))
+            }
             announced => Ok(announced.as_ref().map(|(announced, _)| announced)),
         }
     }

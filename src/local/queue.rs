@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::content::Content;
 use super::control::Serving;
 use super::location::Location;
-use super::model::{ModelRequest, ModelResponse};
+use super::model::{Invocation, Prediction};
 use super::notify::{self, Receipt};
 use super::server::{Shared, spawn};
 use super::store::StoredObject;
@@ -21,7 +22,7 @@ const KEPT: usize = 10_000;
 
 /// Where the input of a job is.
 pub(super) enum Input {
-    Inline(Vec<u8>),
+    Inline(Content),
     Location(String),
 }
 
@@ -359,30 +360,34 @@ fn spawn_worker(shared: &Arc<Shared>) -> io::Result<()> {
 }
 
 /// Runs a job and leaves its object. The error is why it failed.
-fn run(shared: &Shared, job: Job) -> Result<ModelResponse, String> {
+fn run(shared: &Shared, job: Job) -> Result<Prediction, String> {
     let (output, failure) = (job.output.clone(), job.failure.clone());
-    let outcome = predict(shared, job);
-    let (location, body, content_type) = match &outcome {
-        Ok(response) => (
-            Some(output),
-            response.body.clone(),
-            response
-                .content_type
-                .as_deref()
-                .unwrap_or("application/octet-stream"),
-        ),
-        Err(reason) => (failure, reason.clone().into_bytes(), "text/plain"),
-    };
-    if let Some(location) = location {
-        let headers = vec![("content-type".to_owned(), content_type.as_bytes().to_vec())];
-        let content = shared.config.disk.keep(body);
-        let object = StoredObject::new(content, headers, shared.config.clock.now());
-        shared.store.put(&location.bucket, &location.key, object);
+    let mut outcome = predict(shared, job);
+    if let Ok(prediction) = &outcome {
+        let content_type = prediction.content_type.as_deref();
+        let content_type = content_type.unwrap_or("application/octet-stream");
+        if let Err(error) = leave(shared, &output, &prediction.content, content_type) {
+            outcome = Err(format!("Failed to upload the output: {error}."));
+        }
+    }
+    if let (Err(reason), Some(failure)) = (&mut outcome, failure) {
+        let content = reason.clone().into_bytes().into();
+        if let Err(error) = leave(shared, &failure, &content, "text/plain") {
+            *reason = format!("{reason} (And no object could be left to say so: {error}.)");
+        }
     }
     outcome
 }
 
-fn predict(shared: &Shared, job: Job) -> Result<ModelResponse, String> {
+fn leave(shared: &Shared, to: &Location, content: &Content, content_type: &str) -> io::Result<()> {
+    let headers = vec![("content-type".to_owned(), content_type.as_bytes().to_vec())];
+    let now = shared.config.clock.now();
+    shared.store_object(&to.bucket, &to.key, content, |content| {
+        StoredObject::new(content, headers, now)
+    })
+}
+
+fn predict(shared: &Shared, job: Job) -> Result<Prediction, String> {
     let clock = &*shared.config.clock;
     if clock.monotonic().saturating_sub(job.received) > job.ttl {
         return Err(format!(
@@ -390,23 +395,23 @@ fn predict(shared: &Shared, job: Job) -> Result<ModelResponse, String> {
             job.ttl.as_secs()
         ));
     }
-    let request = ModelRequest {
-        body: match job.input {
+    let invocation = Invocation {
+        content: match job.input {
             Input::Inline(body) => body,
-            Input::Location(location) => read_input(shared, &location)?,
+            Input::Location(location) => input_at(shared, &location)?,
         },
         content_type: job.content_type,
         accept: job.accept,
         custom_attributes: job.custom_attributes,
         inference_id: job.inference_id,
-        invocation_timeout: job.invocation_timeout,
+        timeout: job.invocation_timeout,
     };
-    shared.config.model.invoke(&request, clock)
+    invocation.run(shared)
 }
 
 /// The input as the location names it; failing that, with the location percent-decoded: clients
 /// write odd keys either way.
-fn read_input(shared: &Shared, uri: &str) -> Result<Vec<u8>, String> {
+fn input_at(shared: &Shared, uri: &str) -> Result<Content, String> {
     let find = |uri: &str| {
         let location = Location::parse(uri)?;
         shared.store.get(&location.bucket, &location.key)
@@ -415,8 +420,5 @@ fn read_input(shared: &Shared, uri: &str) -> Result<Vec<u8>, String> {
     let object = find(uri)
         .or_else(|| find(&decoded))
         .ok_or_else(|| format!("Failed to download input data from {uri}: no such object."))?;
-    object
-        .content
-        .to_vec()
-        .map_err(|error| format!("Failed to download input data from {uri}: {error}."))
+    Ok(object.content)
 }

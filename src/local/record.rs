@@ -6,12 +6,10 @@ use std::sync::Mutex;
 
 use http::HeaderMap;
 
+use super::builder::Config;
 use super::http1::Head;
 use super::operation::Operation;
 use super::sync::lock;
-
-/// How many requests are kept.
-const KEPT: usize = 10_000;
 
 /// A request that came in, and how it was answered.
 ///
@@ -110,9 +108,16 @@ pub(super) struct RequestLog {
 }
 
 impl RequestLog {
-    pub(super) fn add(&self, request: RecordedRequest) {
+    /// Tells the observer, and keeps so many of the latest as are wanted.
+    pub(super) fn add(&self, config: &Config, request: RecordedRequest) {
+        if let Some(observer) = &config.observer {
+            observer(&request);
+        }
+        if config.kept_requests == 0 {
+            return;
+        }
         let mut requests = lock(&self.requests);
-        if requests.len() == KEPT {
+        if requests.len() >= config.kept_requests {
             requests.pop_front();
         }
         requests.push_back(request);

@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::answer::{Answer, Refusal};
 use super::dates::http_date;
 use super::operation::Operation;
-use super::server::{Request, Shared};
+use super::server::{Request, Shared, storage_failed};
 use super::store::{Bucket, StoredObject};
-use super::{listing, multipart};
+use super::xml::{Xml, keys_to_delete, malformed};
+use super::{copy, listing, multipart};
 
 /// The headers that S3 keeps with an object, besides `x-amz-meta-*`.
 const KEPT: [&str; 8] = [
@@ -26,16 +27,20 @@ pub(super) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, R
     if owner.is_some_and(|owner| owner != shared.config.account) {
         return Err(Refusal::access_denied());
     }
-    if request.head.headers.contains_key("x-amz-copy-source") {
-        return Err(Refusal::not_implemented());
-    }
     match request.target.operation {
         Operation::GetObject => get_object(shared, request, true),
         Operation::HeadObject => get_object(shared, request, false),
         Operation::PutObject => put_object(shared, request),
+        Operation::CopyObject => copy::object(shared, request),
+        Operation::UploadPartCopy => copy::part(shared, request),
+        Operation::DeleteObjects => delete_objects(shared, request),
         Operation::DeleteObject => delete_object(shared, request),
         Operation::ListObjectsV2 => listing::list(shared, &request.target),
+        Operation::ListObjects => listing::list(shared, &request.target),
+        Operation::ListBuckets => Ok(listing::buckets(shared)),
+        Operation::GetBucketLocation => location(shared, request),
         Operation::CreateBucket => create_bucket(shared, request),
+        Operation::DeleteBucket => delete_bucket(shared, request),
         Operation::HeadBucket => in_bucket(shared, request, |_| Ok(()))
             .map(|()| Answer::empty(200).header("x-amz-bucket-region", &shared.config.region)),
         Operation::CreateMultipartUpload => multipart::create(shared, request),
@@ -43,6 +48,7 @@ pub(super) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, R
         Operation::CompleteMultipartUpload => multipart::complete(shared, request),
         Operation::AbortMultipartUpload => multipart::abort(shared, request),
         Operation::ListParts => multipart::list_parts(shared, request),
+        Operation::ListMultipartUploads => multipart::list_uploads(shared, request),
         _ => Err(Refusal::not_implemented()),
     }
 }
@@ -84,7 +90,7 @@ pub(super) fn key(request: &Request) -> Result<&str, Refusal> {
 }
 
 /// Without `s3:ListBucket` a caller must not learn that a key is missing.
-fn missing_key(shared: &Shared, key: &str) -> Refusal {
+pub(super) fn missing_key(shared: &Shared, key: &str) -> Refusal {
     if shared.config.list_allowed {
         Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key)
     } else {
@@ -95,7 +101,7 @@ fn missing_key(shared: &Shared, key: &str) -> Refusal {
 fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
     let key = key(request)?;
     let object = in_bucket(shared, request, |bucket| {
-        let object = bucket.objects.get(key).cloned();
+        let object = bucket.objects().get(key).cloned();
         object.ok_or_else(|| missing_key(shared, key))
     })?;
     check_read_conditions(request, &object)?;
@@ -146,14 +152,14 @@ fn check_read_conditions(request: &Request, object: &StoredObject) -> Result<(),
     Ok(())
 }
 
-fn matches_etag(list: &str, etag: &str) -> bool {
+pub(super) fn matches_etag(list: &str, etag: &str) -> bool {
     list.split(',').any(|wanted| {
         let wanted = wanted.trim();
         wanted == "*" || wanted.trim_matches('"') == etag.trim_matches('"')
     })
 }
 
-fn precondition_failed(condition: &str) -> Refusal {
+pub(super) fn precondition_failed(condition: &str) -> Refusal {
     Refusal::new(
         412,
         "PreconditionFailed",
@@ -164,7 +170,7 @@ fn precondition_failed(condition: &str) -> Refusal {
 
 /// The single range that a `Range` header asks for. S3 passes over what it does not understand,
 /// several ranges too.
-fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
+pub(super) fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header
         .strip_prefix("bytes=")
         .and_then(|range| range.split_once('-'))
@@ -197,8 +203,9 @@ fn put_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     in_bucket(shared, request, |bucket| {
         check_write_conditions(request, bucket, key)?;
-        bucket.objects.insert(key.to_owned(), object);
-        Ok(())
+        bucket
+            .insert(key, object)
+            .map_err(|error| storage_failed(&error))
     })?;
     Ok(answer)
 }
@@ -210,8 +217,9 @@ pub(super) fn received(
     headers: Vec<(String, Vec<u8>)>,
 ) -> Result<StoredObject, Refusal> {
     let announced = request.sums.verified(&request.head)?;
+    let content = shared.config.disk.settle(&request.content);
     Ok(StoredObject::received(
-        request.content.clone(),
+        content.map_err(|error| storage_failed(&error))?,
         &request.sums,
         announced,
         headers,
@@ -221,14 +229,9 @@ pub(super) fn received(
 
 fn with_checksum(answer: Answer, object: &StoredObject) -> Answer {
     let checksum = &object.checksum;
-    let kind = if checksum.composite {
-        "COMPOSITE"
-    } else {
-        "FULL_OBJECT"
-    };
     answer
         .header(checksum.algorithm.header(), &checksum.value)
-        .header("x-amz-checksum-type", kind)
+        .header("x-amz-checksum-type", checksum.kind())
 }
 
 pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
@@ -240,7 +243,22 @@ pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
             KEPT.contains(&name.as_str()) || name.as_str().starts_with("x-amz-meta-")
         })
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .filter_map(without_aws_chunked)
         .collect()
+}
+
+/// `aws-chunked` is how the body came, not how the object is encoded.
+fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<u8>)> {
+    if name != "content-encoding" {
+        return Some((name, value));
+    }
+    let text = String::from_utf8_lossy(&value).into_owned();
+    let kept: Vec<_> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|encoding| !encoding.is_empty() && *encoding != "aws-chunked")
+        .collect();
+    (!kept.is_empty()).then(|| (name, kept.join(",").into_bytes()))
 }
 
 /// `If-None-Match: *` and `If-Match` of a write.
@@ -249,7 +267,7 @@ pub(super) fn check_write_conditions(
     bucket: &Bucket,
     key: &str,
 ) -> Result<(), Refusal> {
-    let present = bucket.objects.get(key);
+    let present = bucket.objects().get(key);
     if request.head.text("if-none-match") == Some("*") && present.is_some() {
         return Err(precondition_failed("If-None-Match"));
     }
@@ -268,16 +286,21 @@ pub(super) fn check_write_conditions(
 fn delete_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     in_bucket(shared, request, |bucket| {
-        bucket.objects.remove(key);
-        Ok(())
+        bucket.remove(key).map_err(|error| storage_failed(&error))
     })?;
     Ok(Answer::empty(204))
 }
 
 fn create_bucket(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let name = &request.target.container;
+    if !is_bucket_name(name) {
+        let message = "The specified bucket is not valid.";
+        return Err(Refusal::new(400, "InvalidBucketName", message).detail("BucketName", name));
+    }
+    let created = shared.store.create_bucket(name);
+    let created = created.map_err(|error| storage_failed(&error))?;
     // us-east-1 alone answers 200 to the owner of a bucket that is there already.
-    if !shared.store.create_bucket(name) && shared.config.region != "us-east-1" {
+    if !created && shared.config.region != "us-east-1" {
         return Err(Refusal::new(
             409,
             "BucketAlreadyOwnedByYou",
@@ -286,4 +309,69 @@ fn create_bucket(shared: &Shared, request: &Request) -> Result<Answer, Refusal> 
         .detail("BucketName", name));
     }
     Ok(Answer::empty(200).header("location", format!("/{name}")))
+}
+
+/// S3's rules for new buckets, but for reserved beginnings and ends.
+fn is_bucket_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| plain(byte) || b"-.".contains(&byte))
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().last().is_some_and(plain)
+        && !name.contains("..")
+}
+
+fn delete_bucket(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    let name = &request.target.container;
+    let deleted = shared.store.delete_bucket(name);
+    match deleted.map_err(|error| storage_failed(&error))? {
+        Some(true) => Ok(Answer::empty(204)),
+        Some(false) => {
+            let message = "The bucket you tried to delete is not empty";
+            Err(Refusal::new(409, "BucketNotEmpty", message).detail("BucketName", name))
+        }
+        None => Err(no_such_bucket(name)),
+    }
+}
+
+/// Of us-east-1 the element is empty.
+fn location(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    in_bucket(shared, request, |_| Ok(()))?;
+    let region = match shared.config.region.as_str() {
+        "us-east-1" => "",
+        region => region,
+    };
+    let mut xml = Xml::document();
+    xml.element("LocationConstraint", Some(listing::NAMESPACE), |xml| {
+        xml.plain(region);
+    });
+    Ok(Answer::xml(200, xml))
+}
+
+fn delete_objects(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+    request.sums.verified(&request.head)?;
+    let (keys, quiet) = keys_to_delete(&request.body).ok_or_else(malformed)?;
+    let failed = in_bucket(shared, request, |bucket| {
+        let mut remove = |key: &String| bucket.remove(key).err().map(|error| (key.clone(), error));
+        Ok(keys.iter().filter_map(&mut remove).collect::<Vec<_>>())
+    })?;
+    let mut xml = Xml::document();
+    xml.element("DeleteResult", Some(listing::NAMESPACE), |xml| {
+        let is_failed = |key: &String| failed.iter().any(|(found, _)| found == key);
+        for key in keys.iter().filter(|key| !quiet && !is_failed(key)) {
+            xml.element("Deleted", None, |xml| {
+                xml.text("Key", key);
+            });
+        }
+        for (key, error) in &failed {
+            xml.element("Error", None, |xml| {
+                xml.text("Key", key)
+                    .text("Code", "InternalError")
+                    .text("Message", &error.to_string());
+            });
+        }
+    });
+    Ok(Answer::xml(200, xml))
 }

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Refusal, host_id};
 use super::builder::Config;
@@ -19,12 +19,16 @@ use super::operation::{Operation, Service, Target};
 use super::payload::Sums;
 use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
-use super::store::Store;
+use super::store::{Store, StoredObject};
 use super::sync::{Gate, Leave, Stop, lock};
 use super::{control, invoke, s3, signature, sts};
+use crate::sys::{Clock, SystemClock};
 
 /// How many connections are served at a time; the next ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 256;
+/// Each has a file open for its payload at most, and processes may have 1,024 files by default.
+const MAX_CONNECTIONS: usize = 400;
+/// While others wait, a connection that has been idle for so long is closed.
+const IDLE_WHEN_FULL: Duration = Duration::from_millis(250);
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
 /// How long a stop waits for threads. One that runs a model's code is left to itself.
@@ -44,15 +48,25 @@ pub(super) struct Shared {
     pub(super) threads: Gate,
     /// Those that serve a connection, to bound their number.
     serving: Gate,
-    open: Mutex<BTreeMap<u64, TcpStream>>,
+    open: Mutex<BTreeMap<u64, Opened>>,
     accepted: AtomicU64,
+    /// By the endpoint's clock.
+    pub(super) started: SystemTime,
+}
+
+/// A connection that is served.
+#[derive(Debug)]
+struct Opened {
+    stream: Arc<TcpStream>,
+    /// Since when, in real time, it has been without a request.
+    idle_since: Option<Duration>,
 }
 
 /// A request on its way to a service.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) head: Head,
-    /// What is long is not here but in the `content` alone.
+    /// Empty where it is an object's content.
     pub(super) body: Vec<u8>,
     pub(super) content: Content,
     pub(super) sums: Sums,
@@ -62,15 +76,15 @@ pub(super) struct Request {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config) -> Self {
-        let store = Store::default();
-        store.create_bucket(&config.bucket);
-        store.create_bucket(&config.output.bucket);
+    pub(super) fn new(config: Config, store: Store) -> io::Result<Self> {
+        store.create_bucket(&config.bucket)?;
+        store.create_bucket(&config.output.bucket)?;
         if let Some(failure) = &config.failure {
-            store.create_bucket(&failure.bucket);
+            store.create_bucket(&failure.bucket)?;
         }
-        Self {
+        Ok(Self {
             control: Control::new(&config),
+            started: config.clock.now(),
             config,
             store,
             queue: Queue::default(),
@@ -81,6 +95,37 @@ impl Shared {
             serving: Gate::default(),
             open: Mutex::default(),
             accepted: AtomicU64::new(0),
+        })
+    }
+
+    /// Puts an object made of this content, once it is where the store keeps its content.
+    pub(super) fn store_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &Content,
+        object: impl FnOnce(Content) -> StoredObject,
+    ) -> io::Result<()> {
+        let content = self.config.disk.settle(content)?;
+        self.store.put(bucket, key, object(content))
+    }
+
+    /// Notes that a connection waits for its next request, or has one.
+    fn note_idle(&self, number: u64, idle: bool) {
+        if let Some(opened) = lock(&self.open).get_mut(&number) {
+            opened.idle_since = idle.then(|| SystemClock.monotonic());
+        }
+    }
+
+    /// Makes room for those that wait to be served.
+    fn close_idle(&self) {
+        let now = SystemClock.monotonic();
+        for opened in lock(&self.open).values() {
+            let idle_for = opened.idle_since.map(|since| now.saturating_sub(since));
+            if idle_for.is_some_and(|idle_for| idle_for >= IDLE_WHEN_FULL) {
+                // The client may have closed it already.
+                drop(opened.stream.shutdown(Shutdown::Both));
+            }
         }
     }
 
@@ -94,9 +139,9 @@ impl Shared {
         self.queue.stop();
         // The listener sleeps until somebody knocks.
         drop(TcpStream::connect_timeout(&address, STOP_PATIENCE));
-        for stream in lock(&self.open).values() {
+        for opened in lock(&self.open).values() {
             // One that is closed already needs no closing.
-            drop(stream.shutdown(Shutdown::Both));
+            drop(opened.stream.shutdown(Shutdown::Both));
         }
         self.threads.wait_empty(STOP_PATIENCE);
     }
@@ -105,9 +150,12 @@ impl Shared {
 /// Starts the thread that accepts connections.
 pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
     spawn(shared, "local-endpoint-listener", move |shared| {
-        while shared.serving.enter(MAX_CONNECTIONS, &shared.stop) {
+        loop {
             let stream = listener.accept();
-            if shared.stop.is_stopped() {
+            let full = || shared.close_idle();
+            if !shared.serving.enter(MAX_CONNECTIONS, &shared.stop, full)
+                || shared.stop.is_stopped()
+            {
                 return;
             }
             let served = stream.and_then(|(stream, _)| {
@@ -132,7 +180,7 @@ pub(super) fn spawn(
     body: impl FnOnce(&Arc<Shared>) + Send + 'static,
 ) -> io::Result<()> {
     let inside = Arc::clone(shared);
-    shared.threads.enter(usize::MAX, &shared.stop);
+    shared.threads.enter(usize::MAX, &shared.stop, || {});
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
         let _leave = Leave(&inside.threads);
         body(&inside);
@@ -143,8 +191,8 @@ pub(super) fn spawn(
     spawned.map(drop)
 }
 
-/// An open connection: closed when this is dropped, in a panic too, for a clone of its socket is
-/// kept for the stop.
+/// An open connection: closed when this is dropped, in a panic too, for its socket is kept for the
+/// stop as well.
 struct Open<'a> {
     shared: &'a Shared,
     number: u64,
@@ -152,9 +200,9 @@ struct Open<'a> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        if let Some(stream) = lock(&self.shared.open).remove(&self.number) {
+        if let Some(opened) = lock(&self.shared.open).remove(&self.number) {
             // The client may have closed it already.
-            drop(stream.shutdown(Shutdown::Both));
+            drop(opened.stream.shutdown(Shutdown::Both));
         }
     }
 }
@@ -162,10 +210,12 @@ impl Drop for Open<'_> {
 /// Serves one connection until it ends.
 fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
-    let Ok(registered) = stream.try_clone() else {
-        return;
+    let stream = Arc::new(stream);
+    let opened = Opened {
+        stream: Arc::clone(&stream),
+        idle_since: None,
     };
-    lock(&shared.open).insert(number, registered);
+    lock(&shared.open).insert(number, opened);
     let _open = Open { shared, number };
     if let Ok(mut connection) = Connection::new(stream) {
         // An error here is one of the connection: there is nobody left to tell.
@@ -177,12 +227,12 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
 
 /// One request and its answer; false if the connection ends.
 fn exchange(shared: &Arc<Shared>, connection: &mut Connection, number: u64) -> io::Result<bool> {
-    let limit = |head: &Head| match Target::of(head, &shared.store).operation.service() {
-        Service::S3 => MAX_OBJECT,
-        // Enough to see that it is too long, without asking the client to stop.
-        Service::SageMaker | Service::Control(_) | Service::Sts => 8 * invoke::MAX_BODY as u64,
+    let limit = |head: &Head| {
+        shared.note_idle(number, false);
+        body_limit(Target::of(head, &shared.store).operation.service())
     };
-    let (head, body) = match connection.receive(&shared.config.disk, limit)? {
+    shared.note_idle(number, true);
+    let (head, body) = match connection.receive(&shared.config, limit)? {
         Received::Request(head, body) => (head, body),
         Received::Closed => return Ok(false),
         Received::Malformed(status) => {
@@ -217,11 +267,11 @@ fn respond(
     }
     match effect {
         Effect::DropConnection => {
-            shared.log.add(record);
+            shared.log.add(&shared.config, record);
             return Ok(false);
         }
         Effect::Hang => {
-            shared.log.add(record);
+            shared.log.add(&shared.config, record);
             while !connection.client_is_gone() && !shared.stop.wait(Duration::from_millis(10)) {}
             return Ok(false);
         }
@@ -236,11 +286,11 @@ fn respond(
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(service, &id));
     let answer = complete(shared, answer, Some((service, &id)));
     if matches!(effect, Effect::DropAfterHandling) {
-        shared.log.add(record);
+        shared.log.add(&shared.config, record);
         return Ok(false);
     }
     record.status = Some(answer.status);
-    shared.log.add(record);
+    shared.log.add(&shared.config, record);
     let cut = match effect {
         Effect::TruncateBody(length) => Some(length),
         _ => None,
@@ -268,23 +318,50 @@ fn handle(
             ));
         }
     };
-    signature::verify(&shared.config, service, &head, sums.sha256.as_deref())?;
+    if shared.config.verify_signatures {
+        signature::verify(&shared.config, service, &head, sums.sha256.as_deref())?;
+    }
+    if let Some(problem) = &sums.problem {
+        return Err(problem.clone());
+    }
+    let document = service != Service::S3 || head.method == http::Method::POST;
+    let body = match document {
+        true if content.len() > body_limit(Service::Sts) => return Err(too_large(service)),
+        true => content.to_vec().map_err(|error| storage_failed(&error))?,
+        false => Vec::new(),
+    };
     let mut request = Request {
         head,
-        body: content.in_memory().unwrap_or_default().to_vec(),
+        body,
         content,
         sums,
         target,
         id: id.to_owned(),
     };
     match request.target.operation {
-        Operation::InvokeEndpointAsync => invoke::answer(shared, &mut request),
+        Operation::InvokeEndpointAsync => invoke::answer(shared, &request),
         Operation::GetCallerIdentity => sts::answer(shared, &request),
         operation if matches!(service, Service::Control(_)) => {
             control::answer(shared, operation, &request.body)
         }
         _ => s3::answer(shared, &mut request),
     }
+}
+
+/// The longest body that is read at all.
+fn body_limit(service: Service) -> u64 {
+    match service {
+        Service::S3 => MAX_OBJECT,
+        // Enough to see that it is too long, without asking the client to stop; and for the list of
+        // 10,000 parts.
+        Service::SageMaker | Service::Control(_) | Service::Sts => 4 << 20,
+    }
+}
+
+/// The disk does not take or give an object.
+pub(super) fn storage_failed(error: &io::Error) -> Refusal {
+    let message = format!("We encountered an internal error. Please try again. ({error})");
+    Refusal::new(500, "InternalError", message)
 }
 
 fn too_large(service: Service) -> Refusal {

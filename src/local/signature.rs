@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Refusal;
 use super::builder::Config;
+use super::chunked::{self, STREAMING};
 use super::dates;
 use super::http1::Head;
 use super::operation::{Service, decoded_query};
@@ -61,6 +62,58 @@ impl<'a> Authorization<'a> {
     }
 }
 
+/// Checks the signatures of chunks, each of which covers the one before it.
+pub(super) struct ChunkSigner {
+    key: Vec<u8>,
+    /// What stands between the algorithm and the signature before.
+    scope: String,
+    previous: String,
+}
+
+impl ChunkSigner {
+    /// Goes on from the signature of the head, whether that holds or not: [`verify`] looks at it. `None`
+    /// if there is none.
+    pub(super) fn of(config: &Config, head: &Head) -> Option<Self> {
+        let authorization = Authorization::parse(head.text("authorization")?)?;
+        let Authorization {
+            date,
+            region,
+            service,
+            signature,
+            ..
+        } = authorization;
+        let amz_date = head.text("x-amz-date")?;
+        Some(Self {
+            key: signing_key(config, &authorization),
+            scope: format!("{amz_date}\n{date}/{region}/{service}/aws4_request"),
+            previous: signature.to_owned(),
+        })
+    }
+
+    pub(super) fn chunk_holds(&mut self, hash: &[u8], signature: &str) -> bool {
+        let empty = hex::encode(Sha256::digest([]));
+        self.holds(
+            "PAYLOAD",
+            &format!("{empty}\n{}", hex::encode(hash)),
+            signature,
+        )
+    }
+
+    pub(super) fn trailer_holds(&mut self, hash: &[u8], signature: &str) -> bool {
+        self.holds("TRAILER", &hex::encode(hash), signature)
+    }
+
+    fn holds(&mut self, kind: &str, hashes: &str, signature: &str) -> bool {
+        let Self {
+            scope, previous, ..
+        } = &*self;
+        let to_sign = format!("{ALGORITHM}-{kind}\n{scope}\n{previous}\n{hashes}");
+        let holds = is_signature(&self.key, &to_sign, signature);
+        signature.clone_into(&mut self.previous);
+        holds
+    }
+}
+
 /// Checks who signed the request, when, and what. `found_hash` is the SHA-256 of the body that came, if
 /// it was asked for.
 pub(super) fn verify(
@@ -93,7 +146,8 @@ pub(super) fn verify(
     if !signature_holds(config, &authorization, amz_date, &canonical) {
         return Err(refused.wrong_signature(&canonical));
     }
-    if service == Service::S3 && payload_hash != UNSIGNED && payload_hash != found_hash {
+    let covers_payload = payload_hash != UNSIGNED && !payload_hash.starts_with(STREAMING);
+    if service == Service::S3 && covers_payload && payload_hash != found_hash {
         return Err(wrong_payload(payload_hash, found_hash));
     }
     Ok(())
@@ -181,9 +235,11 @@ fn check_signed_headers(
 /// The hash that an S3 client says its payload has.
 fn announced_hash(head: &Head) -> Result<&str, Refusal> {
     match head.text("x-amz-content-sha256") {
-        // A body in signed chunks (`aws-chunked`) is unwrapped here once it is understood: the
-        // seed signature covers this value, and each chunk carries a signature of its own.
-        Some(hash) if hash.starts_with("STREAMING-") => Err(Refusal::not_implemented()),
+        // With elliptic curves, as for S3's endpoints in several regions.
+        Some(hash) if hash.starts_with(STREAMING) && !chunked::is_understood(hash) => {
+            Err(Refusal::not_implemented())
+        }
+        // The signature covers this value, and each chunk carries a signature of its own.
         Some(hash) => Ok(hash),
         None => Err(Refusal::new(
             400,
@@ -308,13 +364,27 @@ fn signature_holds(
     let hash = hex::encode(Sha256::digest(canonical));
     let to_sign =
         format!("{ALGORITHM}\n{amz_date}\n{date}/{region}/{service}/aws4_request\n{hash}");
+    is_signature(&signing_key(config, authorization), &to_sign, signature)
+}
+
+fn signing_key(config: &Config, authorization: &Authorization<'_>) -> Vec<u8> {
+    let Authorization {
+        date,
+        region,
+        service,
+        ..
+    } = authorization;
     let mut key = format!("AWS4{}", config.secret_key).into_bytes();
     for part in [*date, *region, *service, "aws4_request"] {
         key = hmac(&key, part.as_bytes()).finalize().into_bytes().to_vec();
     }
-    // Compares in constant time.
+    key
+}
+
+/// Compares in constant time.
+fn is_signature(key: &[u8], to_sign: &str, signature: &str) -> bool {
     hex::decode(signature).is_ok_and(|signature| {
-        hmac(&key, to_sign.as_bytes())
+        hmac(key, to_sign.as_bytes())
             .verify_slice(&signature)
             .is_ok()
     })

@@ -1,6 +1,7 @@
 //! Buckets and objects.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, OnceLock};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 use md5::{Digest, Md5};
 
 use super::content::Content;
+use super::index::{DataDirectory, Index};
 use super::multipart::Upload;
 use super::payload::{Announced, Sums};
 use super::sync::lock;
@@ -155,7 +157,20 @@ pub(super) struct ObjectChecksum {
     pub(super) composite: bool,
 }
 
+/// As `x-amz-checksum-type` spells it.
+pub(super) fn checksum_kind(composite: bool) -> &'static str {
+    if composite {
+        "COMPOSITE"
+    } else {
+        "FULL_OBJECT"
+    }
+}
+
 impl ObjectChecksum {
+    pub(super) fn kind(&self) -> &'static str {
+        checksum_kind(self.composite)
+    }
+
     pub(super) fn crc64(checksum: Checksum) -> Self {
         Self {
             algorithm: Algorithm::Crc64Nvme,
@@ -185,25 +200,105 @@ impl Write for Summing<'_> {
 
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
-    pub(super) objects: BTreeMap<String, StoredObject>,
+    objects: BTreeMap<String, StoredObject>,
     pub(super) uploads: BTreeMap<String, Upload>,
+    /// Where the objects outlast the process.
+    index: Option<Index>,
+}
+
+impl Bucket {
+    /// One that was there before the process.
+    pub(super) fn found(objects: BTreeMap<String, StoredObject>, index: Index) -> Self {
+        Self {
+            objects,
+            uploads: BTreeMap::new(),
+            index: Some(index),
+        }
+    }
+
+    pub(super) fn objects(&self) -> &BTreeMap<String, StoredObject> {
+        &self.objects
+    }
+
+    /// Puts an object in the place of the one that was there.
+    pub(super) fn insert(&mut self, key: &str, object: StoredObject) -> io::Result<()> {
+        if let Some(index) = &self.index {
+            index.insert(key, &object)?;
+        }
+        if let Some(replaced) = self.objects.insert(key.to_owned(), object)
+            && self.index.is_some()
+        {
+            replaced.content.release();
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key: &str) -> io::Result<()> {
+        if let Some(index) = &self.index {
+            index.remove(key)?;
+        }
+        if let Some(removed) = self.objects.remove(key)
+            && self.index.is_some()
+        {
+            removed.content.release();
+        }
+        Ok(())
+    }
 }
 
 /// All buckets.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     buckets: Mutex<BTreeMap<String, Bucket>>,
+    directory: Option<DataDirectory>,
 }
 
 impl Store {
+    /// With what the directory has.
+    pub(super) fn open(directory: Option<DataDirectory>) -> io::Result<Self> {
+        let buckets = directory.as_ref().map(DataDirectory::load).transpose()?;
+        Ok(Self {
+            buckets: Mutex::new(buckets.unwrap_or_default()),
+            directory,
+        })
+    }
+
     /// Creates a bucket; false if it is there already.
-    pub(super) fn create_bucket(&self, name: &str) -> bool {
-        let mut buckets = lock(&self.buckets);
-        let new = !buckets.contains_key(name);
-        if new {
-            buckets.insert(name.to_owned(), Bucket::default());
+    pub(super) fn create_bucket(&self, name: &str) -> io::Result<bool> {
+        match lock(&self.buckets).entry(name.to_owned()) {
+            Entry::Occupied(_) => Ok(false),
+            Entry::Vacant(place) => {
+                place.insert(self.new_bucket(name)?);
+                Ok(true)
+            }
         }
-        new
+    }
+
+    fn new_bucket(&self, name: &str) -> io::Result<Bucket> {
+        let index = self
+            .directory
+            .as_ref()
+            .map(|directory| directory.bucket(name));
+        Ok(Bucket {
+            index: index.transpose()?,
+            ..Bucket::default()
+        })
+    }
+
+    /// Deletes a bucket if it is empty; false if it is not, `None` if it is not there.
+    pub(super) fn delete_bucket(&self, name: &str) -> io::Result<Option<bool>> {
+        let mut buckets = lock(&self.buckets);
+        let Some(bucket) = buckets.get(name) else {
+            return Ok(None);
+        };
+        let empty = bucket.objects.is_empty();
+        if empty {
+            if let Some(index) = &bucket.index {
+                index.remove_all()?;
+            }
+            buckets.remove(name);
+        }
+        Ok(Some(empty))
     }
 
     pub(super) fn bucket_names(&self) -> Vec<String> {
@@ -224,9 +319,10 @@ impl Store {
     }
 
     /// Puts an object; a bucket that is not there is created.
-    pub(super) fn put(&self, bucket: &str, key: &str, object: StoredObject) {
-        let mut buckets = lock(&self.buckets);
-        let bucket = buckets.entry(bucket.to_owned()).or_default();
-        bucket.objects.insert(key.to_owned(), object);
+    pub(super) fn put(&self, bucket: &str, key: &str, object: StoredObject) -> io::Result<()> {
+        match lock(&self.buckets).entry(bucket.to_owned()) {
+            Entry::Occupied(mut found) => found.get_mut().insert(key, object),
+            Entry::Vacant(place) => place.insert(self.new_bucket(bucket)?).insert(key, object),
+        }
     }
 }

@@ -57,12 +57,13 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Waits until fewer than `limit` are inside, then goes in; false if the endpoint stops first.
-    pub(super) fn enter(&self, limit: usize, stop: &Stop) -> bool {
+    pub(super) fn enter(&self, limit: usize, stop: &Stop, full: impl Fn()) -> bool {
         let mut inside = lock(&self.inside);
         while *inside >= limit {
             if stop.is_stopped() {
                 return false;
             }
+            full();
             // The stop does not wake this condition: look again often.
             inside = wait_while(&self.changed, inside, Duration::from_millis(20), |inside| {
                 *inside >= limit

@@ -4,6 +4,8 @@ use quick_xml::Reader;
 use quick_xml::escape::escape;
 use quick_xml::events::Event;
 
+use super::answer::Refusal;
+
 /// An XML document as it is written.
 #[derive(Debug)]
 pub(super) struct Xml(String);
@@ -40,6 +42,12 @@ impl Xml {
         // A bare carriage return would come out of the reader as a line feed.
         let text = escape(text).replace('\r', "&#13;");
         self.0.extend(["<", name, ">", &text, "</", name, ">"]);
+        self
+    }
+
+    /// Text of the element that is open.
+    pub(super) fn plain(&mut self, text: &str) -> &mut Self {
+        self.0.push_str(&escape(text));
         self
     }
 
@@ -82,4 +90,34 @@ pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
             _ => {}
         }
     }
+}
+
+/// The keys of a `DeleteObjects` body, and whether only what fails is to be told; `None` if it is not one.
+pub(super) fn keys_to_delete(body: &[u8]) -> Option<(Vec<String>, bool)> {
+    let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
+    let (mut keys, mut quiet, mut text) = (Vec::new(), false, String::new());
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(_) => text.clear(),
+            Event::Text(content) => text.push_str(&content.xml10_content()),
+            Event::CData(content) => text.push_str(&content),
+            Event::GeneralRef(reference) => text.push_str(&crate::aws::xml::resolve(&reference)?),
+            Event::End(end) => match end.local_name().as_ref() {
+                "Key" => keys.push(std::mem::take(&mut text)),
+                "Quiet" => quiet = text.trim() == "true",
+                _ => {}
+            },
+            Event::Eof => return (1..=1000).contains(&keys.len()).then_some((keys, quiet)),
+            _ => {}
+        }
+    }
+}
+
+/// What S3 says of a document that is none.
+pub(super) fn malformed() -> Refusal {
+    Refusal::new(
+        400,
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    )
 }

@@ -1,3 +1,5 @@
+#[cfg(feature = "local")]
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -115,6 +117,25 @@ fn shell(command: &str) -> Command {
         shell.arg("-c").arg(command);
         shell
     }
+}
+
+/// Starts a program with pipes on all three streams and more in its environment.
+#[cfg(feature = "local")]
+#[allow(clippy::disallowed_methods)] // this is the door itself
+pub(crate) fn spawn_piped(
+    program: &OsStr,
+    arguments: &[OsString],
+    environment: &[(&str, Option<&String>)],
+) -> io::Result<Child> {
+    let set = environment.iter();
+    let set = set.filter_map(|(name, value)| Some((name, (*value)?)));
+    Command::new(program)
+        .args(arguments)
+        .envs(set)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
 }
 
 fn run_in_shell(command: &str, timeout: Duration) -> io::Result<ProcessOutput> {

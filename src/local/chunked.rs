@@ -1,0 +1,270 @@
+//! `aws-chunked` bodies: the payload in chunks within the body, each perhaps signed, and checksums after
+//! the last one.
+//!
+//! Source: "Signature calculations for the Authorization header: transferring payload in multiple
+//! chunks" and "... including trailing headers" in the S3 API reference.
+
+use std::io;
+
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+
+use super::answer::Refusal;
+use super::http1::Head;
+use super::signature::ChunkSigner;
+
+/// What stands in `x-amz-content-sha256` before the variants.
+pub(super) const STREAMING: &str = "STREAMING-";
+/// The longest line between chunks: a length, a signature, and room for other extensions.
+const MAX_LINE: usize = 1024;
+/// The trailer's lines, of which there are two or three.
+const MAX_TRAILER: usize = 8 * 1024;
+
+/// Takes the chunks apart as they come.
+pub(super) struct Chunked {
+    state: State,
+    line: Vec<u8>,
+    /// Where chunks are signed.
+    signer: Option<ChunkSigner>,
+    chunk: Sha256,
+    /// The signature that the chunk at hand came with.
+    signature: String,
+    trailer: HeaderMap,
+    /// The trailer as it is signed.
+    trailer_text: Vec<u8>,
+    has_trailer: bool,
+    problem: Option<Refusal>,
+    len: u64,
+    announced: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// `LENGTH;chunk-signature=..`
+    Length,
+    Data(u64),
+    /// The line feed after a chunk.
+    DataEnd,
+    Trailer,
+    End,
+    /// Something was wrong; what follows is passed over.
+    Broken,
+}
+
+impl Chunked {
+    /// For a body that is in chunks, `None` for any other.
+    pub(super) fn of(head: &Head, signer: impl FnOnce() -> Option<ChunkSigner>) -> Option<Self> {
+        let (signed, has_trailer) = kind(head.text("x-amz-content-sha256")?)?;
+        let announced = head
+            .text("x-amz-decoded-content-length")
+            .and_then(|length| length.trim().parse().ok());
+        let problem = announced.is_none().then(|| {
+            let message = "You must provide the Content-Length HTTP header.";
+            Refusal::new(411, "MissingContentLength", message)
+        });
+        Some(Self {
+            state: State::Length,
+            line: Vec::new(),
+            // Without one the request is refused for its signature as a whole.
+            signer: if signed { signer() } else { None },
+            chunk: Sha256::new(),
+            signature: String::new(),
+            trailer: HeaderMap::new(),
+            trailer_text: Vec::new(),
+            has_trailer,
+            problem,
+            len: 0,
+            announced: announced.unwrap_or(0),
+        })
+    }
+
+    /// Takes what came, and hands on what of it is payload.
+    pub(super) fn add(
+        &mut self,
+        mut bytes: &[u8],
+        mut payload: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.state {
+                State::Data(left) => {
+                    let most =
+                        usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                    let (data, rest) = bytes.split_at(most);
+                    if self.signer.is_some() {
+                        self.chunk.update(data);
+                    }
+                    self.len += most as u64;
+                    payload(data)?;
+                    bytes = rest;
+                    let left = left - most as u64;
+                    self.state = State::Data(left);
+                    if left == 0 {
+                        self.state = State::DataEnd;
+                        self.verify_chunk();
+                    }
+                }
+                State::End | State::Broken => return Ok(()),
+                State::Length | State::DataEnd | State::Trailer => {
+                    let end = bytes.iter().position(|byte| *byte == b'\n');
+                    let (part, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
+                    self.line.extend_from_slice(part);
+                    bytes = rest;
+                    if self.line.len() > MAX_LINE {
+                        self.fail(malformed());
+                    } else if end.is_some() {
+                        let line = std::mem::take(&mut self.line);
+                        self.take_line(line.trim_ascii_end());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_line(&mut self, line: &[u8]) {
+        match self.state {
+            State::Length => match chunk_head(line) {
+                Some((length, signature)) => {
+                    self.signature = signature;
+                    self.state = State::Data(length);
+                    if length == 0 {
+                        self.state = State::Trailer;
+                        self.verify_chunk();
+                    } else if self.len.saturating_add(length) > self.announced {
+                        self.fail(incomplete());
+                    }
+                }
+                None => self.fail(malformed()),
+            },
+            State::DataEnd if line.is_empty() => self.state = State::Length,
+            State::Trailer if line.is_empty() => self.end(),
+            State::Trailer => self.take_trailer(line),
+            _ => self.fail(malformed()),
+        }
+    }
+
+    fn take_trailer(&mut self, line: &[u8]) {
+        let parsed = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .and_then(|colon| {
+                let name = HeaderName::from_bytes(line[..colon].trim_ascii()).ok()?;
+                let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
+                Some((name, value))
+            });
+        match parsed {
+            Some((name, value)) if name == "x-amz-trailer-signature" => {
+                self.signature = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            }
+            Some((name, value)) if self.trailer_text.len() + line.len() <= MAX_TRAILER => {
+                self.trailer_text
+                    .extend_from_slice(name.as_str().as_bytes());
+                self.trailer_text.push(b':');
+                self.trailer_text.extend_from_slice(value.as_bytes());
+                self.trailer_text.push(b'\n');
+                self.trailer.append(name, value);
+            }
+            _ => self.fail(malformed_trailer()),
+        }
+    }
+
+    fn verify_chunk(&mut self) {
+        let hash = std::mem::take(&mut self.chunk).finalize();
+        if let Some(signer) = &mut self.signer
+            && !signer.chunk_holds(&hash, &self.signature)
+        {
+            self.fail(wrong_signature());
+        }
+        // What follows the last chunk brings its own.
+        self.signature.clear();
+    }
+
+    fn end(&mut self) {
+        self.state = State::End;
+        if self.has_trailer
+            && let Some(signer) = &mut self.signer
+            && !signer.trailer_holds(&Sha256::digest(&self.trailer_text), &self.signature)
+        {
+            self.fail(wrong_signature());
+        }
+    }
+
+    fn fail(&mut self, refusal: Refusal) {
+        self.state = State::Broken;
+        self.problem.get_or_insert(refusal);
+    }
+
+    /// What stood after the payload, or why the body is none.
+    pub(super) fn finish(mut self) -> Result<HeaderMap, Refusal> {
+        // Some clients leave out the last empty line.
+        if self.state == State::Trailer && self.line.is_empty() {
+            self.end();
+        }
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        if self.state != State::End || self.len != self.announced {
+            return Err(incomplete());
+        }
+        Ok(self.trailer)
+    }
+}
+
+/// Whether the chunks are signed, and whether a trailer follows them.
+fn kind(hash: &str) -> Option<(bool, bool)> {
+    match hash.strip_prefix(STREAMING)? {
+        "UNSIGNED-PAYLOAD-TRAILER" => Some((false, true)),
+        "AWS4-HMAC-SHA256-PAYLOAD" => Some((true, false)),
+        "AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => Some((true, true)),
+        _ => None,
+    }
+}
+
+/// Whether a body of this kind is taken apart; others are refused.
+pub(super) fn is_understood(hash: &str) -> bool {
+    kind(hash).is_some()
+}
+
+/// A chunk's length and its signature, which is empty if it has none.
+fn chunk_head(line: &[u8]) -> Option<(u64, String)> {
+    let line = std::str::from_utf8(line).ok()?;
+    let (length, extensions) = line.split_once(';').unwrap_or((line, ""));
+    let length = u64::from_str_radix(length.trim(), 16).ok()?;
+    let signature = extensions
+        .split(';')
+        .find_map(|extension| extension.trim().strip_prefix("chunk-signature="));
+    Some((length, signature.unwrap_or_default().to_owned()))
+}
+
+fn malformed() -> Refusal {
+    Refusal::new(
+        400,
+        "InvalidRequest",
+        "The body is not in the chunks that x-amz-content-sha256 announces.",
+    )
+}
+
+pub(super) fn malformed_trailer() -> Refusal {
+    Refusal::new(
+        400,
+        "MalformedTrailerError",
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+    )
+}
+
+fn incomplete() -> Refusal {
+    Refusal::new(
+        400,
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header.",
+    )
+}
+
+fn wrong_signature() -> Refusal {
+    Refusal::new(
+        403,
+        "SignatureDoesNotMatch",
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+    )
+}

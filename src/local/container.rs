@@ -1,0 +1,132 @@
+//! A container as the model, driven as `SageMaker` does.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use ureq::SendBody;
+use ureq::http::Request;
+
+use super::builder::LocalError;
+use super::content::{Disk, Spool};
+use super::model::{Invocation, MAX_MESSAGE, MAX_RESULT, Prediction, failed, timed_out};
+use crate::sys::{Clock, SystemClock};
+
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+const PING_PAUSE: Duration = Duration::from_millis(50);
+
+/// A container with `/ping` and `/invocations`.
+pub(super) struct Container {
+    pub(super) url: String,
+    agent: ureq::Agent,
+}
+
+impl Container {
+    pub(super) fn new(url: &str) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // A proxy of the environment has no way to this machine's ports.
+            .proxy(None)
+            .build()
+            .new_agent();
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            agent,
+        }
+    }
+
+    /// Waits until `/ping` answers 200, at most for `timeout`.
+    pub(super) fn wait_ready(&self, timeout: Duration) -> Result<(), LocalError> {
+        let until = SystemClock.monotonic() + timeout;
+        loop {
+            let ping = self
+                .agent
+                .get(format!("{}/ping", self.url))
+                .config()
+                .timeout_global(Some(PING_TIMEOUT.min(timeout)))
+                .build()
+                .call();
+            let seen = match ping {
+                Ok(response) if response.status() == 200 => return Ok(()),
+                Ok(response) => format!("status {}", response.status()),
+                Err(error) => error.to_string(),
+            };
+            if SystemClock.monotonic() >= until {
+                return Err(LocalError::Container {
+                    url: self.url.clone(),
+                    seconds: timeout.as_secs(),
+                    seen,
+                });
+            }
+            SystemClock.sleep(PING_PAUSE);
+        }
+    }
+
+    /// One `POST /invocations`, never repeated. The error is the text of the failure object.
+    pub(super) fn invoke(
+        &self,
+        invocation: &Invocation,
+        disk: &Disk,
+    ) -> Result<Prediction, String> {
+        let mut call = Request::post(format!("{}/invocations", self.url))
+            // A length, for many servers in containers take no chunks.
+            .header("content-length", invocation.content.len());
+        for (name, value) in [
+            ("content-type", &invocation.content_type),
+            ("accept", &invocation.accept),
+            (
+                "x-amzn-sagemaker-custom-attributes",
+                &invocation.custom_attributes,
+            ),
+            (
+                "x-amzn-sagemaker-inference-id",
+                &Some(invocation.inference_id.clone()),
+            ),
+        ] {
+            if let Some(value) = value {
+                call = call.header(name, value);
+            }
+        }
+        let call = call
+            .body(SendBody::from_owned_reader(invocation.content.reader()))
+            .map_err(|error| format!("The invocation cannot be sent: {error}."))?;
+        let call = self
+            .agent
+            .configure_request(call)
+            .timeout_global(Some(invocation.timeout))
+            .build();
+        let lost = |error: ureq::Error| match error {
+            ureq::Error::Timeout(_) => timed_out(invocation.timeout),
+            error => format!("Could not reach the model: {error}."),
+        };
+        let mut response = self.agent.run(call).map_err(lost)?;
+        let status = response.status();
+        let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+        if !status.is_success() {
+            let mut message = Vec::new();
+            // What can be had of the message says more than that it broke off.
+            drop(body.take(MAX_MESSAGE).read_to_end(&mut message));
+            return Err(failed(status.as_u16(), &String::from_utf8_lossy(&message)));
+        }
+        let mut spool = Spool::new();
+        spool
+            .fill(&mut body, MAX_RESULT, disk)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::FileTooLarge => {
+                    format!("The model's response is longer than {MAX_RESULT} bytes.")
+                }
+                io::ErrorKind::Other => lost(ureq::Error::from(error)),
+                io::ErrorKind::TimedOut => timed_out(invocation.timeout),
+                _ => format!("The model's response broke off: {error}."),
+            })?;
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        Ok(Prediction {
+            content: spool.finish(),
+            content_type,
+        })
+    }
+}
