@@ -31,6 +31,9 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection.
 const WORTH_ASKING: u64 = 1 << 20;
 
+/// The signature's headers, the user agent, and those of a streamed payload.
+const ADDED_HEADERS: usize = 8;
+
 /// What all requests of a session share.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -222,16 +225,20 @@ impl Client {
             body,
             time: self.service_time(),
         };
-        let signature = sign_request(&to_sign, &credentials).map_err(|source| {
+        let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
+        headers.extend(
+            call.headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        sign_request(&to_sign, &credentials, &mut headers).map_err(|source| {
             CredentialsError::broken("signing", "these credentials cannot sign the request")
                 .with_source(source)
         })?;
+        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
         let mut request = Request::new(());
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
-        let mut headers: HeaderMap = call.headers.clone();
-        headers.extend(signature);
-        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
         *request.headers_mut() = headers;
         Ok(request)
     }

@@ -1,5 +1,7 @@
-//! One HTTP exchange. The only file that names `ureq` (but for the session builder, where a user
+//! One HTTP exchange. The only room that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
+
+mod probe;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -12,8 +14,10 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::NextTimeout;
 use ureq::{Agent, Body, BodyReader, SendBody, Timeout};
+
+use probe::ProbingConnector;
 
 use crate::error::TransportErrorKind;
 use crate::sys::Clock;
@@ -220,7 +224,7 @@ impl Transport {
         Self {
             agent: Agent::with_parts(
                 with_timeouts!(with_protocol!(builder), &timeouts, None, None).build(),
-                DefaultConnector::default(),
+                ProbingConnector::default(),
                 CachingResolver::default(),
             ),
             foreign: false,
