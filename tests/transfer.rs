@@ -1,5 +1,8 @@
 //! Large inputs and outputs: from files and readers to S3, and from S3 to files, readers and writers.
 
+#![cfg(feature = "local")]
+#![allow(clippy::disallowed_methods)] // the files here are what is sent and fetched
+
 mod support;
 
 #[path = "transfer/broken.rs"]

@@ -1,6 +1,6 @@
 //! Connections that break in the middle, objects that are replaced, and bytes that are not those stored.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -212,6 +212,8 @@ const CRC32C: &str = "xArWNg==";
 const CRC64: &str = "BURQ4FJ52Hk=";
 const SHA256: &str = "a8FL3EUXp6aCxpEN4uKUbrjh7NBAkHKP720JKnzrYsU=";
 
+type Way = fn(&AsyncInferenceResponse<Bytes>) -> Result<Vec<u8>, Error>;
+
 #[test]
 fn checksums_are_held_against_what_came() {
     for (name, sum) in SUMS {
@@ -219,7 +221,7 @@ fn checksums_are_held_against_what_came() {
             let header = format!("etag: \"v1\"\r\n{name}: {value}");
             whole(20).replace("etag: \"v1\"", &header)
         };
-        let ways: [fn(&AsyncInferenceResponse<Bytes>) -> Result<Vec<u8>, Error>; 3] = [
+        let ways: [Way; 3] = [
             |response| response.get_result(&once()),
             |response| {
                 let mut out = Vec::new();
@@ -292,7 +294,7 @@ fn a_large_result_that_is_not_what_was_stored_leaves_no_file() {
 }
 
 #[test]
-fn a_body_without_a_length_is_taken_to_its_end() -> io::Result<()> {
+fn a_body_without_a_length_is_taken_to_its_end() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\netag: \"v1\"\r\n\r\n\
                    14\r\n0123456789abcdefghij\r\n0\r\n\r\n";
     let (raw, _) = scripted(vec![chunked.to_owned()]);
@@ -302,5 +304,4 @@ fn a_body_without_a_length_is_taken_to_its_end() -> io::Result<()> {
     let (raw, _) = scripted(vec![cut.to_owned()]);
     let error = fetched(&raw, &clock).expect_err("cut");
     assert!(matches!(error, Error::Transport(_)), "{error:?}");
-    Ok(())
 }

@@ -12,14 +12,8 @@ use ureq::unversioned::transport::{
 };
 
 /// As [`DefaultConnector`], with connections that are [`Probed`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ProbingConnector(DefaultConnector);
-
-impl Default for ProbingConnector {
-    fn default() -> Self {
-        Self(DefaultConnector::default())
-    }
-}
 
 impl Connector<()> for ProbingConnector {
     type Out = Probed;
