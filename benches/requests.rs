@@ -3,6 +3,9 @@
 //! in one run; printed are medians and their ratio.
 //!
 //!     cargo bench --features local --bench requests
+//!
+//! With `profile floor poll` (or `ours`, or `invoke`) it makes 1000 requests of that kind and prints nothing,
+//! for a profiler: `valgrind --tool=callgrind` counts instructions, which a busy machine does not change.
 
 // A bench measures real time and starts a server process; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
@@ -26,21 +29,97 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 7;
 const REQUESTS: u32 = 1000;
+const COLD_STARTS: usize = 31;
 const BODY: &[u8] = b"{\"inputs\": \"hello\"}";
 
 fn main() -> Outcome<()> {
     if std::env::args().any(|argument| argument == "serve") {
         return serve();
     }
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "once") {
+        return once(&arguments[at + 1..]);
+    }
     let server = Server::start()?;
     let floor = Floor::new(&server);
     let ours = Ours::new(&server)?;
+    if let Some(at) = arguments.iter().position(|argument| argument == "profile") {
+        return profile(&floor, &ours, &arguments[at + 1..]);
+    }
     println!(
-        "{:<24} {:>12} {:>12} {:>8}",
+        "{:<34} {:>12} {:>12} {:>7}",
         "CPU time a request", "floor", "this crate", "ratio"
     );
     compare("poll of a missing key", || floor.poll(), || ours.poll())?;
     compare("InvokeEndpointAsync", || floor.invoke(), || ours.invoke())?;
+    // The name that every machine knows; Amazon's have to be asked for as this one has.
+    let server = server.by_name();
+    let floor = Floor::new(&server);
+    let ours = Ours::new(&server)?;
+    compare("poll, by a host name", || floor.poll(), || ours.poll())?;
+    compare(
+        "InvokeEndpointAsync, by a host name",
+        || floor.invoke(),
+        || ours.invoke(),
+    )?;
+    cold(&server)
+}
+
+/// A process that asks once: from its start to its end, by the clock.
+fn cold(server: &Server) -> Outcome<()> {
+    let started_by = |who: &str| -> Outcome<Duration> {
+        let started = Instant::now();
+        let status = Command::new(std::env::current_exe()?)
+            .args(["once", who, &server.url, &server.bucket])
+            .args([&server.access_key, &server.secret_key])
+            .status()?;
+        if !status.success() {
+            return Err("the process failed".into());
+        }
+        Ok(started.elapsed())
+    };
+    let (mut floors, mut oursies) = (Vec::new(), Vec::new());
+    for _ in 0..COLD_STARTS {
+        floors.push(started_by("floor")?);
+        oursies.push(started_by("ours")?);
+    }
+    report(
+        "from process start to an answer",
+        median(floors),
+        median(oursies),
+    );
+    Ok(())
+}
+
+/// The process that [`cold`] starts.
+fn once(arguments: &[String]) -> Outcome<()> {
+    let [who, url, bucket, access_key, secret_key, ..] = arguments else {
+        return Err("too few arguments".into());
+    };
+    let server = Server {
+        child: None,
+        url: url.clone(),
+        bucket: bucket.clone(),
+        access_key: access_key.clone(),
+        secret_key: secret_key.clone(),
+    };
+    match who.as_str() {
+        "floor" => Floor::new(&server).invoke(),
+        _ => Ours::new(&server)?.invoke(),
+    }
+}
+
+fn profile(floor: &Floor, ours: &Ours, of: &[String]) -> Outcome<()> {
+    let of: Vec<&str> = of.iter().map(String::as_str).collect();
+    for _ in 0..REQUESTS {
+        match of[..] {
+            ["floor", "poll", ..] => floor.poll()?,
+            ["floor", "invoke", ..] => floor.invoke()?,
+            ["ours", "poll", ..] => ours.poll()?,
+            ["ours", "invoke", ..] => ours.invoke()?,
+            _ => return Err("profile what: floor or ours, poll or invoke?".into()),
+        }
+    }
     Ok(())
 }
 
@@ -56,13 +135,17 @@ fn compare(
         oursies.push(cost(&mut ours)?);
     }
     let (floor, ours) = (median(floors), median(oursies));
+    report(name, floor, ours);
+    Ok(())
+}
+
+fn report(name: &str, floor: Duration, ours: Duration) {
     println!(
-        "{name:<24} {:>9.1} us {:>9.1} us {:>8.2}",
+        "{name:<34} {:>9.1} us {:>9.1} us {:>7.2}",
         micros(floor),
         micros(ours),
         ours.as_secs_f64() / floor.as_secs_f64()
     );
-    Ok(())
 }
 
 fn micros(duration: Duration) -> f64 {
@@ -99,7 +182,8 @@ fn cpu_time() -> Option<Duration> {
 
 /// The local endpoint in a process of its own, so that its work is not counted.
 struct Server {
-    child: Child,
+    /// The process, of whom started it.
+    child: Option<Child>,
     url: String,
     bucket: String,
     access_key: String,
@@ -137,8 +221,14 @@ impl Server {
             bucket: line()?,
             access_key: line()?,
             secret_key: line()?,
-            child,
+            child: Some(child),
         })
+    }
+
+    /// The same one, under a name instead of its address.
+    fn by_name(mut self) -> Self {
+        self.url = self.url.replace("127.0.0.1", "localhost");
+        self
     }
 
     fn credentials(&self) -> Credentials {
@@ -148,8 +238,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -309,11 +310,10 @@ fn floor_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
             read => sha256.update(&buffer[..read]),
         }
     }
-    let hex: String = sha256
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hex = String::new();
+    for byte in sha256.finalize() {
+        write!(hex, "{byte:02x}")?;
+    }
     let file = File::open(input)?;
     let request = http::Request::put(format!("{url}/{bucket}/{KEY}")).body(&file)?;
     let request = signed(request, SignableBody::Precomputed(hex))?;

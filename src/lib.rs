@@ -91,6 +91,8 @@ pub use invalid_input::InvalidInput;
 
 mod limits;
 
+mod look;
+
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;

@@ -167,7 +167,7 @@ impl<S, D> AsyncPredictor<S, D> {
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn request_file(&self, path: impl AsRef<Path>) -> Result<AsyncRequest<'static, D>>
+    pub fn request_file<'v>(&self, path: impl AsRef<Path>) -> Result<AsyncRequest<'v, D>>
     where
         D: Accept + Clone,
     {

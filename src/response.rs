@@ -10,9 +10,10 @@ use crate::aws::sagemaker_runtime::Submitted;
 use crate::aws::{Failed, Patience};
 use crate::codec::Deserializer;
 use crate::error::{
-    Error, ModelFailure, Observed, PollingTimeout, Result, ServiceError, TransportErrorKind,
-    WaitStopReason, WaitStopped,
+    Error, ModelFailure, Observed, PollingTimeout, Result, TransportErrorKind, WaitStopReason,
+    WaitStopped,
 };
+use crate::look::{Fetch, Found, Look, Outcome, found};
 use crate::predictor::{AsyncPredictor, Target};
 use crate::session::Session;
 use crate::transfer::TransferConfig;
@@ -50,49 +51,6 @@ pub struct AsyncInferenceResponse<D> {
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
     outcome: Mutex<Option<Arc<Outcome>>>,
-}
-
-/// How an inference ended.
-pub(crate) enum Found<T> {
-    Output(T),
-    Failure(ModelFailure),
-}
-
-/// How it ended, in memory; kept, so that asking again asks nobody.
-pub(crate) type Outcome = Found<Object>;
-
-impl Outcome {
-    pub(crate) fn body(&self) -> &[u8] {
-        match self {
-            Self::Output(object) => &object.body,
-            Self::Failure(failure) => failure.bytes(),
-        }
-    }
-
-    pub(crate) fn content_type(&self) -> Option<&str> {
-        match self {
-            Self::Output(object) => object.content_type.as_deref(),
-            Self::Failure(failure) => failure.content_type(),
-        }
-    }
-}
-
-/// How an output is fetched once it is there.
-type Fetch<'a, T> = dyn Fn(&S3Uri, Patience<'_>) -> Result<T, Failed> + 'a;
-
-/// What one look at the objects found.
-enum Look<T> {
-    Done(Found<T>),
-    Pending(Pending),
-}
-
-/// Why there is nothing yet.
-enum Pending {
-    NotFound,
-    AccessDenied(Box<ServiceError>),
-    /// The output is not there, and whether the failure is cannot be known: access to it is denied,
-    /// or its bucket does not exist.
-    FailureUnknown(Box<ServiceError>),
 }
 
 /// A wait in progress.
@@ -274,13 +232,10 @@ impl<D> AsyncInferenceResponse<D> {
         if let Some(outcome) = self.kept() {
             return self.decode(&outcome).map(Some);
         }
-        let look = self.look(Patience::default(), &|uri, patience| {
-            self.get(uri, patience)
-        })?;
-        match look {
+        match self.look(Patience::default())? {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
-            Look::Pending(Pending::NotFound | Pending::FailureUnknown(_)) => Ok(None),
-            Look::Pending(Pending::AccessDenied(error)) => {
+            Look::NotFound | Look::FailureUnknown(_) => Ok(None),
+            Look::AccessDenied(error) => {
                 if s3::may_list(&self.target.session, &self.output_path, Patience::default())? {
                     Err(Error::Service(error))
                 } else {
@@ -343,17 +298,13 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// One look, with what it found counted. An error ends the wait.
     fn poll<T>(&self, wait: &mut Wait<'_>, fetch: &Fetch<'_, T>) -> Result<Option<Found<T>>> {
-        let pending = match self.look(wait.patience(), fetch) {
+        match self.look_by(wait.patience(), fetch) {
             Ok(Look::Done(outcome)) => return Ok(Some(outcome)),
-            Ok(Look::Pending(pending)) => Ok(pending),
-            Err(error) => Err(error),
-        };
-        match pending {
-            Ok(Pending::NotFound) => {
+            Ok(Look::NotFound) => {
                 wait.observed.not_found += 1;
                 wait.last_answer = Some("not found".into());
             }
-            Ok(Pending::AccessDenied(error)) => {
+            Ok(Look::AccessDenied(error)) => {
                 if self.denied_for_good(wait) {
                     return Err(Error::Service(error));
                 }
@@ -361,7 +312,7 @@ impl<D> AsyncInferenceResponse<D> {
                 wait.last_answer = Some(error.to_string());
             }
             // The output may come yet, so this is no reason to look who may list.
-            Ok(Pending::FailureUnknown(error)) => {
+            Ok(Look::FailureUnknown(error)) => {
                 if error.status() != 403 {
                     wait.observed.failed += 1;
                 } else if wait.waiter.access_denied() == AccessDenied::Fail {
@@ -396,30 +347,34 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output, or the failure if there is no output.
-    fn look<T>(&self, patience: Patience<'_>, fetch: &Fetch<'_, T>) -> Result<Look<T>> {
-        let pending = match look_for(fetch(&self.output_path, patience))? {
+    fn look(&self, patience: Patience<'_>) -> Result<Look> {
+        self.look_by(patience, &|uri, patience| self.get(uri, patience))
+    }
+
+    fn look_by<T>(&self, patience: Patience<'_>, fetch: &Fetch<'_, T>) -> Result<Look<T>> {
+        let pending = match found(fetch(&self.output_path, patience))? {
             Ok(output) => return Ok(Look::Done(Found::Output(output))),
             Err(pending) => pending,
         };
         let Some(failure_path) = &self.failure_path else {
-            return Ok(Look::Pending(pending));
+            return Ok(pending);
         };
-        let failure = match (look_for(self.get(failure_path, patience)), &pending) {
+        let failure = match (found(self.get(failure_path, patience)), &pending) {
             (Ok(Ok(failure)), _) => failure,
-            (Ok(Err(Pending::AccessDenied(error))), Pending::NotFound) => {
-                return Ok(Look::Pending(Pending::FailureUnknown(error)));
+            (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
+                return Ok(Look::FailureUnknown(error));
             }
-            (Ok(Err(_)), _) => return Ok(Look::Pending(pending)),
+            (Ok(Err(_)), _) => return Ok(pending),
             // The output may come all the same.
-            (Err(Error::Service(error)), Pending::NotFound)
+            (Err(Error::Service(error)), Look::NotFound)
                 if error.code() == Some("NoSuchBucket") =>
             {
-                return Ok(Look::Pending(Pending::FailureUnknown(error)));
+                return Ok(Look::FailureUnknown(error));
             }
             (Err(error), _) => return Err(error),
         };
         // Between the two looks both may have come: the output counts.
-        if let Ok(output) = look_for(fetch(&self.output_path, patience))? {
+        if let Ok(output) = found(fetch(&self.output_path, patience))? {
             return Ok(Look::Done(Found::Output(output)));
         }
         Ok(Look::Done(Found::Failure(ModelFailure {
@@ -480,21 +435,6 @@ impl<D> AsyncInferenceResponse<D> {
     fn elapsed(&self, wait: &Wait<'_>) -> Duration {
         let clock = self.target.session.sys().clock();
         clock.monotonic().saturating_sub(wait.started)
-    }
-}
-
-/// The object, or what its absence looks like.
-fn look_for<T>(fetched: Result<T, Failed>) -> Result<Result<T, Pending>> {
-    match fetched {
-        Ok(object) => Ok(Ok(object)),
-        Err(Failed::Fault(fault)) => match (fault.error.status, fault.error.code()) {
-            (404, None | Some("NoSuchKey")) => Ok(Err(Pending::NotFound)),
-            (403, None | Some("AccessDenied")) => {
-                Ok(Err(Pending::AccessDenied(Box::new(fault.error))))
-            }
-            _ => Err(fault.error.into()),
-        },
-        Err(Failed::Error(error)) => Err(error),
     }
 }
 

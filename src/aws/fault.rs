@@ -22,6 +22,9 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn from_reply(call: &Call<'_>, reply: &Reply) -> Self {
+        if reply.status == 404 && call.operation == "GetObject" && is_no_such_key(&reply.body) {
+            return Self::no_such_key(call, reply);
+        }
         let told = Told::from_body(call.service, &reply.body);
         let header = |name| text(&reply.headers, name);
         let code = header("x-amzn-errortype").or(told.code);
@@ -49,6 +52,28 @@ impl Fault {
             retry_after: retry_after(&reply.headers),
             bucket_region: header("x-amz-bucket-region").or(told.region),
             date: reply.headers.get(http::header::DATE).cloned(),
+        }
+    }
+
+    /// The answer to most polls, of which little is ever asked.
+    fn no_such_key(call: &Call<'_>, reply: &Reply) -> Self {
+        Self {
+            error: ServiceError {
+                service: call.service.name(),
+                operation: call.operation,
+                status: reply.status,
+                code: Some("NoSuchKey".to_owned()),
+                message: None,
+                request_id: text(&reply.headers, "x-amz-request-id"),
+                extended_request_id: None,
+                resource: Some(call.resource.clone()),
+                expected_owner: None,
+                attempts: 0,
+                elapsed: Duration::ZERO,
+            },
+            retry_after: None,
+            bucket_region: None,
+            date: None,
         }
     }
 
@@ -99,6 +124,16 @@ impl Told {
             ..Self::default()
         }
     }
+}
+
+/// S3 writes it in one way only, so that it is known without reading XML, which would cost more than all
+/// that is done with it.
+fn is_no_such_key(body: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"<Error><Code>NoSuchKey</Code>";
+    let start = body.get(..100).unwrap_or(body);
+    start
+        .windows(BEGINNING.len())
+        .any(|window| window == BEGINNING)
 }
 
 /// Services that refuse a signature quote the request as they would have signed it, with the session

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request};
 
 use super::endpoints::signing_region;
 use super::fault::Fault;
@@ -31,6 +31,9 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// A payload of at least so many bytes is sent once the service has agreed to take it
 /// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection.
 const WORTH_ASKING: u64 = 1 << 20;
+
+/// The signature's headers, the user agent, and those of a streamed payload.
+const ADDED_HEADERS: usize = 8;
 
 /// What all requests of a session share.
 #[derive(Debug)]
@@ -226,20 +229,25 @@ impl Client {
         body: Body<'_>,
         progress: &mut Progress,
     ) -> Result<Request<()>> {
-        let signature = match call.identity {
-            Identity::Anonymous => Vec::new(),
-            Identity::Given(credentials) => self.sign(call, body, credentials)?,
+        let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
+        headers.extend(
+            call.headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        match call.identity {
+            Identity::Anonymous => {}
+            Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,
             Identity::Client => {
                 let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
-                self.sign(call, body, progress.signed_with.insert(credentials))?
+                let credentials = progress.signed_with.insert(credentials);
+                self.sign(call, body, credentials, &mut headers)?;
             }
-        };
+        }
+        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
         let mut request = Request::new(());
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
-        let mut headers: HeaderMap = call.headers.clone();
-        headers.extend(signature);
-        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
         *request.headers_mut() = headers;
         Ok(request)
     }
@@ -249,7 +257,8 @@ impl Client {
         call: &Call<'_>,
         body: Body<'_>,
         credentials: &Credentials,
-    ) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        headers: &mut HeaderMap,
+    ) -> Result<()> {
         let to_sign = ToSign {
             service: call.service,
             region: signing_region(&call.region),
@@ -259,10 +268,12 @@ impl Client {
             body,
             time: self.service_time(),
         };
-        Ok(sign_request(&to_sign, credentials).map_err(|source| {
-            CredentialsError::broken("signing", "these credentials cannot sign the request")
-                .with_source(source)
-        })?)
+        Ok(
+            sign_request(&to_sign, credentials, headers).map_err(|source| {
+                CredentialsError::broken("signing", "these credentials cannot sign the request")
+                    .with_source(source)
+            })?,
+        )
     }
 
     fn service_time(&self) -> SystemTime {

@@ -8,7 +8,7 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::Service;
 use super::payload::PayloadHash;
@@ -21,7 +21,7 @@ pub(crate) struct ToSign<'a> {
     pub(crate) region: &'a str,
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
-    pub(crate) headers: &'a http::HeaderMap,
+    pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Body<'a>,
     pub(crate) time: SystemTime,
 }
@@ -33,11 +33,12 @@ pub(crate) enum Body<'a> {
     Hashed(&'a PayloadHash),
 }
 
-/// The headers that make the request an authentic one of `credentials`' owner.
+/// Adds the headers that make the request an authentic one of `credentials`' owner.
 pub(crate) fn sign_request(
     request: &ToSign<'_>,
     credentials: &Credentials,
-) -> Result<Vec<(HeaderName, HeaderValue)>, SigningFailure> {
+    signed: &mut HeaderMap,
+) -> Result<(), SigningFailure> {
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
@@ -62,14 +63,12 @@ pub(crate) fn sign_request(
     )?;
     let (instructions, _signature) = sign(signable, &params)?.into_parts();
     let (headers, _query) = instructions.into_parts();
-    headers
-        .into_iter()
-        .map(|header| {
-            let mut value = HeaderValue::from_str(header.value())?;
-            value.set_sensitive(header.sensitive());
-            Ok((HeaderName::from_static(header.name()), value))
-        })
-        .collect()
+    for header in headers {
+        let mut value = HeaderValue::from_str(header.value())?;
+        value.set_sensitive(header.sensitive());
+        signed.insert(HeaderName::from_static(header.name()), value);
+    }
+    Ok(())
 }
 
 /// S3 signs the path as it is sent; every other service signs it encoded once more and normalised.

@@ -3,6 +3,7 @@
 
 mod network;
 mod no_proxy;
+mod probe;
 mod proxies;
 mod resolver;
 
@@ -14,10 +15,10 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Response};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, BodyReader, SendBody, Timeout};
 
 pub(crate) use network::{CaBundle, Network};
+use probe::ProbingConnector;
 use proxies::ByScheme;
 use resolver::{CachingResolver, Unresolved};
 
@@ -342,7 +343,7 @@ impl Transport {
 fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
     Agent::with_parts(
         with_timeouts!(with_protocol!(builder), timeouts, None, None).build(),
-        DefaultConnector::default(),
+        ProbingConnector::default(),
         CachingResolver::default(),
     )
 }

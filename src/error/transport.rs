@@ -62,7 +62,9 @@ impl TransportErrorKind {
                 "try again; if it persists, raise the session's timeouts or look at the network"
             }
             Self::Protocol => "check that the endpoint URL leads to an AWS service",
-            Self::TooLong => "fetch the object with a tool that streams it to a file",
+            Self::TooLong => {
+                "fetch it into a file with download(), or raise TransferConfig::max_result_bytes"
+            }
         }
     }
 }

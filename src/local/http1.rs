@@ -127,7 +127,7 @@ impl Head {
 /// The body of a request, or why there is none.
 #[derive(Debug)]
 pub(super) enum Body {
-    Whole(Payload),
+    Whole(Box<Payload>),
     /// More than the limit; the rest was left unread.
     TooLarge,
     /// Neither a length nor chunks announced where one of them must be.
@@ -235,7 +235,7 @@ impl Connection {
         if announced.is_some_and(|announced| announced > limit) {
             return Ok(Body::TooLarge);
         }
-        let mut payload = Payload::new(head, config);
+        let mut payload = Box::new(Payload::new(head, config));
         let reply = match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => reply,
             Some(RecvRequestResult::Send100(reply)) => {
@@ -289,7 +289,7 @@ impl Connection {
     fn read_body(
         &mut self,
         mut reply: Reply<RecvBody>,
-        mut payload: Payload,
+        mut payload: Box<Payload>,
         limit: u64,
         disk: &Disk,
     ) -> io::Result<Body> {

@@ -307,7 +307,9 @@ fn assembled(
         parts.push(part);
     }
     let mut md5 = Md5::new();
-    parts.iter().for_each(|part| md5.update(part.md5));
+    for part in &parts {
+        md5.update(part.md5);
+    }
     let md5 = hex::encode(md5.finalize());
     Ok(StoredObject {
         content: Content::joined(parts.iter().map(|part| &part.content)),
@@ -352,7 +354,9 @@ fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part
 fn whole_checksum(upload: &Upload, parts: &[&Part]) -> ObjectChecksum {
     let Some(algorithm) = upload.algorithm else {
         let mut whole = Checksum::new(Algorithm::Crc64Nvme);
-        parts.iter().for_each(|part| whole.append(&part.crc64));
+        for part in parts {
+            whole.append(&part.crc64);
+        }
         return ObjectChecksum::crc64(whole);
     };
     let sums: Option<Vec<_>> = parts

@@ -43,16 +43,15 @@ impl<'a> Origin<'a> {
         let file = OutputFile::create(path)
             .map_err(unwritable)
             .map_err(named)?;
-        let fetched = match in_ranges(self.config, &object) {
-            Some((plan, len, etag)) => self.by_ranges(object, &file, plan, len, &etag),
-            None => {
-                let mut at = 0;
-                self.in_order(object, |bytes| {
-                    file.write_all_at(bytes, at).map_err(unwritable)?;
-                    at += bytes.len() as u64;
-                    Ok(())
-                })
-            }
+        let fetched = if let Some((plan, len, etag)) = in_ranges(self.config, &object) {
+            self.by_ranges(object, &file, plan, len, &etag)
+        } else {
+            let mut at = 0;
+            self.in_order(object, |bytes| {
+                file.write_all_at(bytes, at).map_err(unwritable)?;
+                at += bytes.len() as u64;
+                Ok(())
+            })
         };
         let len = fetched.map_err(|error| match error {
             crate::Error::Transfer(transfer) => named(*transfer).into(),

@@ -48,7 +48,9 @@ impl Ranges<'_> {
             for _ in 1..self.plan.parallelism {
                 let spawned = thread::Builder::new()
                     .name("sagemaker-async-download".to_owned())
-                    .spawn_scoped(scope, || self.work(&board, |free| free.next_back(), None));
+                    .spawn_scoped(scope, || {
+                        self.work(&board, DoubleEndedIterator::next_back, None);
+                    });
                 // Those that there are fetch all of it.
                 if spawned.is_err() {
                     break;

@@ -9,13 +9,14 @@ use super::reader::ResultReader;
 use super::stream::ObjectStream;
 use crate::aws::objects::{self, OpenObject, Piece};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
-use crate::response::{AsyncInferenceResponse, Found, Outcome};
+use crate::look::{Found, Outcome};
+use crate::response::AsyncInferenceResponse;
 use crate::sys::payload::OutputFile;
 use crate::waiter::WaiterConfig;
 
 /// A result that is about to come, or came earlier.
 enum Ready {
-    Open(OpenObject),
+    Open(Box<OpenObject>),
     Kept(Arc<Outcome>),
 }
 
@@ -68,7 +69,7 @@ impl<D> AsyncInferenceResponse<D> {
             |error| TransferError::new(TransferErrorKind::Write, path.display()).with_source(error);
         drop(OutputFile::create(path).map_err(unwritable)?);
         match self.wait_until_ready(waiter)? {
-            Ready::Open(object) => self.origin(waiter).to_file(object, path),
+            Ready::Open(object) => self.origin(waiter).to_file(*object, path),
             Ready::Kept(outcome) => {
                 let file = OutputFile::create(path).map_err(unwritable)?;
                 file.write_all_at(outcome.body(), 0).map_err(unwritable)?;
@@ -103,7 +104,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// ```
     pub fn write_result(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
         match self.wait_until_ready(waiter)? {
-            Ready::Open(object) => self.origin(waiter).to_writer(object, writer),
+            Ready::Open(object) => self.origin(waiter).to_writer(*object, writer),
             Ready::Kept(outcome) => {
                 let written = writer
                     .write_all(outcome.body())
@@ -126,7 +127,7 @@ impl<D> AsyncInferenceResponse<D> {
             Ready::Open(mut object) => {
                 let expected = object.checksum.take();
                 let (content_type, total) = (object.content_type.take(), object.total);
-                let stream = ObjectStream::new(self.session(), uri, object);
+                let stream = ObjectStream::new(self.session(), uri, *object);
                 ResultReader::of_stream(uri, content_type, total, stream, expected)
             }
             Ready::Kept(outcome) => ResultReader::of_memory(uri, outcome),
@@ -144,16 +145,15 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// The output, with its body still to be read; a failure becomes the error.
     fn wait_until_ready(&self, waiter: &WaiterConfig) -> Result<Ready> {
-        let outcome = match self.kept() {
-            Some(outcome) => outcome,
-            None => {
-                let found = self.wait(waiter, &|uri, patience| {
-                    objects::open_object(self.session(), uri, Piece::WHOLE, patience)
-                })?;
-                match found {
-                    Found::Output(object) => return Ok(Ready::Open(object)),
-                    Found::Failure(failure) => self.keep(Found::Failure(failure)),
-                }
+        let outcome = if let Some(outcome) = self.kept() {
+            outcome
+        } else {
+            let found = self.wait(waiter, &|uri, patience| {
+                objects::open_object(self.session(), uri, Piece::WHOLE, patience)
+            })?;
+            match found {
+                Found::Output(object) => return Ok(Ready::Open(Box::new(object))),
+                Found::Failure(failure) => self.keep(Found::Failure(failure)),
             }
         };
         match &*outcome {

@@ -111,3 +111,78 @@ impl<'r> ReaderInput<'r> {
 pub(super) fn unreadable(error: io::Error) -> TransferError {
     TransferError::new(TransferErrorKind::Read, "the reader").with_source(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use super::{ReaderInput, limits};
+    use crate::error::Error;
+
+    #[test]
+    fn a_reader_without_an_end_is_left_at_the_services_limit() {
+        let mut input = ReaderInput::new(Box::new(io::repeat(0)));
+        input.given = limits::MAX_PAYLOAD_BYTES - 1000;
+        let mut buffer = Vec::new();
+        assert!(input.fill(&mut buffer, 1000).is_ok());
+        let over = input.fill(&mut buffer, 1);
+        assert!(matches!(over, Err(Error::InvalidInput(_))), "{over:?}");
+    }
+
+    #[test]
+    fn whatever_is_peeked_at_or_given_back_comes_in_its_order() {
+        for _ in 0..2000 {
+            let bytes: Vec<u8> = (0..fastrand::usize(..300))
+                .map(|_| fastrand::u8(..))
+                .collect();
+            let mut input = ReaderInput::new(Box::new(bytes.as_slice()));
+            let (mut came, mut part) = (Vec::new(), Vec::new());
+            loop {
+                let most = fastrand::usize(1..80);
+                match fastrand::u8(..3) {
+                    0 => {
+                        let left = bytes.len() - came.len();
+                        let peeked = input.peek(most).expect("a slice never fails").len();
+                        assert!(peeked >= left.min(most + 1));
+                    }
+                    1 => {
+                        input
+                            .fill(&mut part, most as u64)
+                            .expect("a slice never fails");
+                        input.unread(std::mem::take(&mut part));
+                    }
+                    _ => {
+                        input
+                            .fill(&mut part, most as u64)
+                            .expect("a slice never fails");
+                        came.extend_from_slice(&part);
+                        assert_eq!(input.is_over(), came.len() == bytes.len());
+                        if part.len() < most {
+                            break;
+                        }
+                    }
+                }
+            }
+            assert_eq!(came, bytes);
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_is_made_again() {
+        struct Interrupted(bool);
+        impl Read for Interrupted {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 = !self.0;
+                if self.0 {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                buffer[0] = 7;
+                Ok(1)
+            }
+        }
+        let mut input = ReaderInput::new(Box::new(Interrupted(false).take(5)));
+        let mut buffer = Vec::new();
+        assert!(input.fill(&mut buffer, 10).is_ok());
+        assert_eq!(buffer, [7; 5]);
+    }
+}

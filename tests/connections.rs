@@ -1,0 +1,120 @@
+//! How many connections are made, and which of them are used again.
+
+#![cfg(feature = "local")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys, SystemClock};
+use sagemaker_async_inference::{AsyncPredictor, Error, RetryConfig, WaiterConfig};
+use support::client::{builder, predictor, uri};
+use support::raw::{Raw, read_head};
+
+#[test]
+fn ten_thousand_polls_take_one_connection() {
+    let endpoint = LocalEndpoint::builder()
+        .instances(0)
+        .start()
+        .expect("an endpoint");
+    let sys = Sys::real()
+        .with_environment(Environment::empty())
+        .with_clock(ManualClock::new());
+    let session = endpoint
+        .session_builder()
+        .sys(sys)
+        .build()
+        .expect("a session");
+    let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    let output = uri(&format!("s3://{}/missing", endpoint.bucket()));
+    // The signatures' clock is virtual too: an hour of it would be refused.
+    let waiter = WaiterConfig::new(10_000, Duration::from_millis(1)).expect("a wait");
+    let outcome = predictor
+        .response(output, None)
+        .get_result::<serde_json::Value>(&waiter);
+    assert!(
+        matches!(outcome, Err(Error::PollingTimeout(_))),
+        "{outcome:?}"
+    );
+    assert_eq!(endpoint.requests().len(), 10_000);
+    assert_eq!(endpoint.connections(), 1);
+}
+
+#[test]
+fn a_poll_every_15_seconds_takes_one_connection() {
+    let endpoint = LocalEndpoint::builder()
+        .instances(0)
+        .start()
+        .expect("an endpoint");
+    let session = endpoint.session().expect("a session");
+    let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    let output = uri(&format!("s3://{}/missing", endpoint.bucket()));
+    // Connections age in the machine's time, so this one cannot be virtual.
+    let waiter = WaiterConfig::new(2, Duration::from_secs(15)).expect("a wait");
+    let outcome = predictor
+        .response(output, None)
+        .get_result::<serde_json::Value>(&waiter);
+    assert!(
+        matches!(outcome, Err(Error::PollingTimeout(_))),
+        "{outcome:?}"
+    );
+    assert_eq!(endpoint.requests().len(), 2);
+    assert_eq!(endpoint.connections(), 1);
+}
+
+const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\
+    x-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\r\n{}";
+
+/// A submit over a connection that is dead already would be one of which nobody knows whether it
+/// happened.
+#[test]
+fn a_connection_that_the_server_closed_is_not_used_for_the_next_submit() {
+    let server = Raw::start(|mut stream: TcpStream| {
+        read_head(&stream)?;
+        stream.write_all(ACCEPTED)
+        // And closes, without having said so.
+    });
+    let session = builder()
+        .endpoint_url(server.url())
+        .retry(RetryConfig::off())
+        .build()
+        .expect("a session");
+    let predictor = predictor(&session);
+    for number in 1..=20 {
+        predictor
+            .request_at(uri("s3://my-bucket/in"))
+            .submit()
+            .expect("submitted");
+        // Until the end of the connection has arrived here.
+        SystemClock.sleep(Duration::from_millis(20));
+        assert_eq!(server.connections(), number);
+    }
+}
+
+#[test]
+fn a_connection_with_bytes_that_nobody_asked_for_is_not_used_again() {
+    let server = Raw::start(|mut stream: TcpStream| {
+        read_head(&stream)?;
+        stream.write_all(ACCEPTED)?;
+        SystemClock.sleep(Duration::from_millis(5));
+        stream.write_all(b"HTTP/1.1 500 Not Yours\r\ncontent-length: 0\r\n\r\n")?;
+        stream.read(&mut [0]).map(drop)
+    });
+    let session = builder()
+        .endpoint_url(server.url())
+        .retry(RetryConfig::off())
+        .build()
+        .expect("a session");
+    let predictor = predictor(&session);
+    for number in 1..=5 {
+        predictor
+            .request_at(uri("s3://my-bucket/in"))
+            .submit()
+            .expect("submitted");
+        SystemClock.sleep(Duration::from_millis(50));
+        assert_eq!(server.connections(), number);
+    }
+}

@@ -1,0 +1,108 @@
+//! A result's file: there whole, or not at all.
+
+use std::io::{self, Write};
+
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::{Error, TransferErrorKind};
+
+use super::shared::{Place, bytes, failed, once};
+
+#[test]
+fn a_file_that_is_there_is_replaced_and_keeps_its_permissions() {
+    let place = Place::new();
+    let response = place.output(b"new");
+    let path = place.path("result");
+    std::fs::write(&path, "old and longer").expect("a file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("mine");
+    }
+    response.download(&path, &once()).expect("a result");
+    assert_eq!(std::fs::read(&path).expect("a file"), b"new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path)
+            .expect("a file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert_eq!(place.names(), ["result"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_stays_one() {
+    let place = Place::new();
+    let response = place.output(b"new");
+    let (target, link) = (place.path("target"), place.path("link"));
+    std::fs::write(&target, "old").expect("a file");
+    std::os::unix::fs::symlink(&target, &link).expect("a link");
+    response.download(&link, &once()).expect("a result");
+    assert!(
+        std::fs::symlink_metadata(&link)
+            .expect("a link")
+            .is_symlink()
+    );
+    assert_eq!(std::fs::read(&target).expect("a file"), b"new");
+}
+
+#[test]
+fn what_was_there_stays_if_the_transfer_fails() {
+    let place = Place::new();
+    let response = place.output(&bytes(100_000));
+    let path = place.path("result");
+    std::fs::write(&path, "old").expect("a file");
+    let cut = Fault::on(Operation::GetObject).always().truncate_body(0);
+    place.endpoint.fault(cut);
+    let outcome = response.download(&path, &once());
+    assert!(matches!(outcome, Err(Error::Transport(_))), "{outcome:?}");
+    assert_eq!(std::fs::read(&path).expect("a file"), b"old");
+    assert_eq!(place.names(), ["result"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_an_error_before_the_wait() {
+    let place = Place::new();
+    let response = place.output(b"new");
+    let nowhere = place.path("no such directory").join("result");
+    for path in [nowhere, place.dir().to_owned(), "/".into(), "..".into()] {
+        let error = failed(response.download(&path, &once()), TransferErrorKind::Write);
+        assert_eq!(error.resource(), path.display().to_string());
+    }
+    assert!(place.endpoint.requests().is_empty());
+    assert_eq!(place.names(), [""; 0]);
+}
+
+#[test]
+fn a_long_name_and_one_without_a_directory_will_do() {
+    let place = Place::new();
+    let response = place.output(b"new");
+    let path = place.path(&"ü".repeat(120));
+    response.download(&path, &once()).expect("a result");
+    assert_eq!(std::fs::read(&path).expect("a file"), b"new");
+}
+
+#[test]
+fn a_writer_that_fails_is_an_error_with_its_cause() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let place = Place::new();
+    let response = place.output(b"new");
+    let error = failed(
+        response.write_result(&mut Full, &once()),
+        TransferErrorKind::Write,
+    );
+    assert_eq!(error.resource(), "the writer");
+    assert!(std::error::Error::source(&error).is_some());
+}

@@ -1,0 +1,271 @@
+//! Inputs that do not arrive, or not at once.
+
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{Error, TransferConfig, TransferErrorKind};
+
+use super::shared::{BUCKET, MIB, Place, bytes, failed, small_parts, transfer};
+use super::support::client::uri;
+
+/// Sends a file in parts.
+fn send(place: &Place, path: &Path, how: TransferConfig) -> Result<(), Error> {
+    let request = place.predictor().request_file(path).expect("a file");
+    let to = uri(&format!("s3://{BUCKET}/in/1"));
+    request.upload_to(to).transfer(how).submit().map(drop)
+}
+
+/// Nothing was submitted and nothing left.
+fn assert_taken_back(place: &Place) {
+    assert_eq!(place.endpoint.multipart_uploads(BUCKET), [""; 0]);
+    assert!(place.endpoint.get_object(BUCKET, "in/1").is_none());
+    assert!(place.requests(Operation::InvokeEndpointAsync).is_empty());
+}
+
+#[test]
+fn a_part_that_fails_is_sent_again_alone() {
+    let place = Place::new();
+    let content = bytes(21 * MIB);
+    let path = place.file(&content);
+    let part = || Fault::on(Operation::UploadPart);
+    place.endpoint.fault(part().skip(1).status(500));
+    place.endpoint.fault(part().skip(2).drop_connection());
+    place.endpoint.fault(part().skip(3).drop_after_handling());
+    let last = AtomicU64::new(0);
+    let how = transfer(|t| {
+        small_parts(t).progress(move |progress| {
+            // Goes back by what has to be sent again, and never past the total.
+            assert!(progress.bytes() <= 21 << 20);
+            last.store(progress.bytes(), Ordering::SeqCst);
+            ControlFlow::Continue(())
+        })
+    });
+    send(&place, &path, how).expect("submitted");
+    let stored = place.endpoint.get_object(BUCKET, "in/1").expect("stored");
+    assert!(stored.body() == content);
+    assert_eq!(place.requests(Operation::UploadPart).len(), 5 + 3);
+    assert!(place.clock.slept() <= Duration::from_secs(3));
+}
+
+#[test]
+fn an_end_that_fails_after_it_began_well_is_tried_again() {
+    let place = Place::new();
+    let path = place.file(&bytes(6 * MIB));
+    let error = "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code>\
+                 <Message>We encountered an internal error.</Message></Error>";
+    let hidden = || {
+        Fault::on(Operation::CompleteMultipartUpload).respond(
+            200,
+            [("content-type", "application/xml")],
+            error,
+        )
+    };
+    place.endpoint.fault(hidden());
+    send(&place, &path, transfer(small_parts)).expect("submitted");
+
+    let place = Place::new();
+    let path = place.file(&bytes(6 * MIB));
+    place.endpoint.fault(hidden().always());
+    let error = send(&place, &path, transfer(small_parts)).expect_err("it never ends well");
+    assert!(error.is_service_code("InternalError"), "{error:?}");
+    assert_taken_back(&place);
+}
+
+#[test]
+fn an_upload_that_fails_for_good_is_aborted() {
+    for operation in [Operation::UploadPart, Operation::CompleteMultipartUpload] {
+        let place = Place::new();
+        let path = place.file(&bytes(21 * MIB));
+        place
+            .endpoint
+            .fault(Fault::on(operation).skip(0).always().access_denied());
+        let error = send(&place, &path, transfer(small_parts)).expect_err("denied");
+        assert!(error.is_service_code("AccessDenied"), "{error:?}");
+        assert_eq!(place.requests(Operation::AbortMultipartUpload).len(), 1);
+        assert_taken_back(&place);
+    }
+}
+
+#[test]
+fn an_abort_that_is_not_answered_does_not_hold_the_caller_up() {
+    let place = Place::new();
+    let path = place.file(&bytes(6 * MIB));
+    place
+        .endpoint
+        .fault(Fault::on(Operation::UploadPart).always().access_denied());
+    place
+        .endpoint
+        .fault(Fault::on(Operation::AbortMultipartUpload).always().hang());
+    let started = SystemClock.monotonic();
+    let error = send(&place, &path, transfer(small_parts)).expect_err("denied");
+    assert!(error.is_service_code("AccessDenied"), "{error:?}");
+    let took = SystemClock.monotonic().saturating_sub(started);
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+/// Acts once a third is through.
+fn meanwhile(act: impl Fn() + Send + Sync + 'static) -> TransferConfig {
+    let done = AtomicBool::new(false);
+    transfer(|t| {
+        small_parts(t).progress(move |progress| {
+            if progress.bytes() > 7 << 20 && !done.swap(true, Ordering::SeqCst) {
+                act();
+            }
+            ControlFlow::Continue(())
+        })
+    })
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_an_error() {
+    let append = |path: &Path| {
+        let mut file = std::fs::OpenOptions::new().append(true).open(path)?;
+        file.write_all(b"more")
+    };
+    let truncate = |path: &Path| {
+        let file = std::fs::OpenOptions::new().write(true).open(path)?;
+        file.set_len(8 << 20)
+    };
+    let overwrite = |path: &Path| std::fs::write(path, &bytes(21 * MIB + 1)[1..]);
+    for (what, change) in [
+        (
+            "appended",
+            Box::new(append) as Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>,
+        ),
+        ("truncated", Box::new(truncate)),
+        ("overwritten", Box::new(overwrite)),
+    ] {
+        let place = Place::new();
+        let path = place.file(&bytes(21 * MIB));
+        let changed = path.clone();
+        let how = meanwhile(move || {
+            // Whatever the file system's clock counts in.
+            std::thread::yield_now();
+            change(&changed).expect("changed");
+        });
+        let error = failed(send(&place, &path, how), TransferErrorKind::Changed);
+        assert!(error.resource().ends_with("input.bin"), "{what}: {error}");
+        assert_taken_back(&place);
+    }
+}
+
+#[test]
+fn a_small_file_that_shrinks_before_it_is_sent_is_an_error() {
+    for len in [100, MIB] {
+        let place = Place::new();
+        let path = place.file(&bytes(len));
+        let request = place.predictor().request_file(&path).expect("a file");
+        std::fs::write(&path, b"short").expect("changed");
+        failed(request.submit(), TransferErrorKind::Changed);
+        assert!(place.requests(Operation::InvokeEndpointAsync).is_empty());
+    }
+}
+
+#[test]
+fn the_progress_callback_can_stop_it() {
+    let place = Place::new();
+    let path = place.file(&bytes(21 * MIB));
+    let how = transfer(|t| {
+        small_parts(t).progress(|progress| {
+            if progress.bytes() > 7 << 20 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+    });
+    failed(send(&place, &path, how), TransferErrorKind::Stopped);
+    assert_taken_back(&place);
+    // And in one request.
+    let how = transfer(|t| t.progress(|_| ControlFlow::Break(())));
+    failed(send(&place, &path, how), TransferErrorKind::Stopped);
+    assert_taken_back(&place);
+}
+
+/// Panics after some good bytes.
+struct Panicking(usize);
+
+impl Read for Panicking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(self.0 < 12 * MIB, "the reader's");
+        self.0 += buffer.len();
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn a_panic_of_the_callers_code_goes_by_and_leaves_nothing() {
+    let place = Place::new();
+    let path = place.file(&bytes(21 * MIB));
+    let how = meanwhile(|| panic!("the callback's"));
+    let outcome = catch_unwind(AssertUnwindSafe(|| send(&place, &path, how)));
+    assert!(outcome.is_err());
+    assert_taken_back(&place);
+
+    let request = place.predictor().request_reader(Panicking(0));
+    let request = request
+        .upload_to(uri(&format!("s3://{BUCKET}/in/1")))
+        .transfer(transfer(small_parts));
+    let outcome = catch_unwind(AssertUnwindSafe(|| request.submit()));
+    assert!(outcome.is_err());
+    assert!(!place.requests(Operation::UploadPart).is_empty());
+    assert_taken_back(&place);
+}
+
+#[test]
+fn a_reader_that_fails_is_an_error_with_its_cause() {
+    struct Failing(usize);
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::ConnectionReset,
+                    "the peer is gone",
+                ));
+            }
+            let read = self.0.min(buffer.len());
+            self.0 -= read;
+            Ok(read)
+        }
+    }
+    for good in [0, 1000, MIB, 12 * MIB] {
+        let place = Place::new();
+        let request = place.predictor().request_reader(Failing(good));
+        let request = request
+            .upload_to(uri(&format!("s3://{BUCKET}/in/1")))
+            .transfer(transfer(small_parts));
+        let error = failed(request.submit(), TransferErrorKind::Read);
+        let cause = std::error::Error::source(&error).expect("a cause");
+        assert_eq!(cause.to_string(), "the peer is gone");
+        assert_eq!(error.resource(), "the reader");
+        assert_taken_back(&place);
+    }
+}
+
+#[test]
+fn what_is_no_file_is_an_error_at_once() {
+    let place = Place::new();
+    for path in [place.path("none"), place.dir().to_owned()] {
+        let refused = place.predictor().request_file(&path);
+        let error = failed(refused, TransferErrorKind::Read);
+        assert_eq!(error.resource(), path.display().to_string());
+    }
+}
+
+#[test]
+fn neither_debug_nor_errors_show_what_is_sent() {
+    let place = Place::new();
+    let path = place.file(b"do not show this");
+    let file = place.predictor().request_file(&path).expect("a file");
+    let predictor = place.predictor();
+    let reader = predictor.request_reader(&b"do not show this"[..]);
+    let shown = format!("{file:?} {reader:?}");
+    assert!(!shown.contains("do not show"), "{shown}");
+    assert!(shown.contains("input.bin"), "{shown}");
+}
