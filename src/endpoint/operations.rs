@@ -198,6 +198,18 @@ impl SageMaker {
         settle::delete(&self.session, &Resource::Endpoint(name.to_owned()))
     }
 
+    /// Deletes what a [`DeploymentError`](crate::DeploymentError) names: with `DeleteModel`,
+    /// `DeleteEndpointConfig`, `DeleteEndpoint`, or as
+    /// [`VariantScaling::remove`](crate::VariantScaling::remove).
+    pub fn delete(&self, resource: &Resource) -> Result<()> {
+        match resource {
+            Resource::Model(name) => self.delete_model(name),
+            Resource::EndpointConfig(name) => self.delete_endpoint_config(name),
+            Resource::Endpoint(name) => self.delete_endpoint(name),
+            Resource::Scaling(_) => settle::delete(&self.session, resource),
+        }
+    }
+
     /// `ListEndpoints`: all of them, one after another; the pages are asked for as they are needed.
     pub fn list_endpoints(&self, request: &ListEndpoints) -> ListedEndpoints {
         ListedEndpoints {

@@ -47,6 +47,21 @@ impl VariantScaling {
         Self { endpoint, variant }
     }
 
+    /// By what Application Auto Scaling calls the variant.
+    pub(crate) fn at(session: &Session, resource_id: &str) -> Result<Self, InvalidInput> {
+        let names = resource_id
+            .strip_prefix("endpoint/")
+            .and_then(|names| names.split_once("/variant/"));
+        let (endpoint, variant) = names.ok_or_else(|| {
+            let form = "endpoint/{endpoint}/variant/{variant}";
+            InvalidInput::new("scaling's name", resource_id, form, "")
+        })?;
+        Ok(Self::new(
+            Endpoint::new(endpoint, session),
+            variant.to_owned(),
+        ))
+    }
+
     /// The endpoint's name.
     pub fn endpoint_name(&self) -> &str {
         self.endpoint.name()
