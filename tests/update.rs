@@ -1,58 +1,28 @@
 //! Updates, data capture and removal, against the local endpoint in virtual time.
 #![cfg(feature = "local")]
 
+mod support;
+
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
-use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
+use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{
     AsyncInferenceConfig, AsyncPredictor, CapacitySize, DataCaptureConfig, DeploymentConfig,
-    Endpoint, EndpointStatus, EndpointWaitReason, EndpointWaiter, Error, Resource, SageMaker,
-    ScaleToZero, Session, UpdateEndpoint, VariantProperty,
+    EndpointStatus, EndpointWaitReason, EndpointWaiter, Error, Resource, ScaleToZero,
+    UpdateEndpoint, VariantProperty,
 };
+use support::bench::{Bench, bench, waiter};
 
-struct Bench {
-    local: LocalEndpoint,
-    session: Session,
-    endpoint: Endpoint,
-}
-
-fn bench() -> Bench {
-    let clock = ManualClock::new();
-    let local = LocalEndpoint::builder()
-        .clock(clock.clone())
-        .transition_time(Duration::from_mins(2))
-        .start()
-        .expect("a local endpoint");
-    let sys = Sys::real().with_environment(Environment::empty());
-    let builder = local.session_builder().sys(sys.with_clock(clock));
-    let session = builder.build().expect("a session");
-    Bench {
-        endpoint: Endpoint::new(local.name(), &session),
-        local,
-        session,
-    }
-}
-
-impl Bench {
-    fn sagemaker(&self) -> SageMaker {
-        SageMaker::new(&self.session)
-    }
-
-    fn config(&self, name: &str) -> serde_json::Value {
-        let described = self.sagemaker().describe_endpoint_config(name);
-        described.expect("a configuration").raw().clone()
-    }
-}
-
-fn waiter() -> EndpointWaiter {
-    EndpointWaiter::in_service()
+/// A configuration as it is told.
+fn told(bench: &Bench, name: &str) -> serde_json::Value {
+    let described = bench.sagemaker().describe_endpoint_config(name);
+    described.expect("a configuration").raw().clone()
 }
 
 #[test]
 fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
     let bench = bench();
-    let careful = DeploymentConfig::linear(CapacitySize::Percent(50), Duration::from_secs(60));
+    let careful = DeploymentConfig::linear(CapacitySize::Percent(50), Duration::from_mins(1));
     let update = bench
         .endpoint
         .update()
@@ -105,7 +75,7 @@ fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
         .expect("in service");
     assert_eq!(description.endpoint_config_name(), Some(name.as_str()));
     assert_eq!(description.current_instance_count(), 3);
-    let variant = &bench.config(&name)["ProductionVariants"][0];
+    let variant = &told(&bench, &name)["ProductionVariants"][0];
     assert_eq!(variant["InstanceType"], "ml.m5.large");
     assert_eq!(variant["InitialInstanceCount"], 3);
 }
@@ -168,24 +138,6 @@ fn present_counts_are_kept_if_so_asked() {
 }
 
 #[test]
-fn a_lost_answer_to_an_update_is_looked_after() {
-    let bench = bench();
-    for fault in [
-        Fault::on(Operation::UpdateEndpoint).drop_after_handling(),
-        Fault::on(Operation::UpdateEndpoint).drop_connection(),
-    ] {
-        bench.local.fault(fault);
-        let update = bench.endpoint.update().initial_instance_count(2);
-        let name = update.start_and_wait(&waiter()).expect("an update");
-        let description = bench
-            .endpoint
-            .wait_in_service(&waiter())
-            .expect("in service");
-        assert_eq!(description.endpoint_config_name(), Some(name.as_str()));
-    }
-}
-
-#[test]
 fn data_capture_goes_on_and_off_with_the_sdks_defaults() {
     let bench = bench();
     let predictor = AsyncPredictor::new(bench.local.name(), &bench.session);
@@ -208,24 +160,24 @@ fn data_capture_goes_on_and_off_with_the_sdks_defaults() {
             },
         })
     };
-    assert_eq!(bench.config(&name)["DataCaptureConfig"], capture(true));
+    assert_eq!(told(&bench, &name)["DataCaptureConfig"], capture(true));
     let name = predictor.disable_data_capture().expect("an update");
     bench
         .endpoint
         .wait_in_service(&waiter())
         .expect("in service");
-    assert_eq!(bench.config(&name)["DataCaptureConfig"], capture(false));
+    assert_eq!(told(&bench, &name)["DataCaptureConfig"], capture(false));
     let config = DataCaptureConfig::enabled().sampling_percentage(100);
     let name = predictor
         .update_data_capture_config(config)
         .expect("an update");
     assert_eq!(
-        bench.config(&name)["DataCaptureConfig"]["InitialSamplingPercentage"],
+        told(&bench, &name)["DataCaptureConfig"]["InitialSamplingPercentage"],
         100
     );
     // What was there before is there still.
     assert!(
-        bench.config(&name)["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"].is_string()
+        told(&bench, &name)["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"].is_string()
     );
 }
 

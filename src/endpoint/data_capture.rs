@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{document, set_in};
+use super::document::{document, part, set_in};
 use super::shapes;
 use crate::error::Result;
 use crate::session::Session;
@@ -59,7 +59,7 @@ pub struct DataCaptureConfig {
     members: Map<String, Value>,
 }
 
-document!(DataCaptureConfig, shapes::DATA_CAPTURE_CONFIG);
+part!(DataCaptureConfig, shapes::DATA_CAPTURE_CONFIG);
 
 impl DataCaptureConfig {
     /// Keeps them.

@@ -42,7 +42,6 @@ pub use wait::{EndpointProgress, EndpointWaiter};
 #[cfg(feature = "local")]
 pub(crate) use shape::Shape;
 
-use crate::aws::Patience;
 use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::predictor::AsyncPredictor;
 use crate::session::Session;
@@ -126,7 +125,7 @@ impl Endpoint {
     /// [`backlog`](EndpointOverview::backlog) is that error.
     pub fn describe(&self) -> Result<EndpointOverview> {
         let description = self.description()?;
-        let backlog = status::backlog(&self.session, &self.name, Patience::default());
+        let backlog = status::backlog(&self.session, &self.name);
         Ok(EndpointOverview::new(description, backlog))
     }
 
@@ -166,8 +165,8 @@ impl Endpoint {
         VariantScaling::new(self.clone(), variant_name.into())
     }
 
-    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does. It
-    /// is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
+    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does; one
+    /// that is not there any more is passed over. The endpoint is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
     /// [`delete_models`](Self::delete_models), to be called before, and [`remove`](Self::remove).
     ///
     /// Scaling that is set up stays too, and its alarm costs something:
@@ -176,7 +175,10 @@ impl Endpoint {
         let sagemaker = self.sagemaker();
         if delete_config {
             let described = self.description()?;
-            sagemaker.delete_endpoint_config(&self.config_name_of(&described)?)?;
+            match sagemaker.delete_endpoint_config(&self.config_name_of(&described)?) {
+                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+                outcome => outcome?,
+            }
         }
         sagemaker.delete_endpoint(&self.name)
     }

@@ -10,6 +10,7 @@ use super::describe::{
 };
 use super::document::number;
 use super::model::Model;
+use super::patterns::RESOURCE_ARN;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
 use super::shapes::check_name;
@@ -222,6 +223,7 @@ impl SageMaker {
 
     /// `ListTags`: the tags of a model, a configuration or an endpoint, by its ARN.
     pub fn list_tags(&self, resource_arn: &str) -> Result<Vec<(String, String)>> {
+        RESOURCE_ARN.check("resource ARN", resource_arn)?;
         let tags = sagemaker::list_tags(&self.session, resource_arn)?;
         Ok(tags.iter().filter_map(read_tag).collect())
     }

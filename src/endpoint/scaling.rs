@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Endpoint;
 use super::document::{document, number, seconds};
+use super::patterns::POLICY_NAME;
 use super::scale_to_zero::{self, ScaleToZero};
 use super::shapes::check_name;
 use crate::InvalidInput;
@@ -186,6 +187,7 @@ impl VariantScaling {
     /// policy does not.
     pub fn delete_policy(&self, policy_name: &str) -> Result<()> {
         self.check_names()?;
+        POLICY_NAME.check("policy name", policy_name)?;
         let mut input = self.identity();
         input.insert("PolicyName".into(), policy_name.into());
         self.send(autoscaling::delete_scaling_policy, input)?;

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::describe::{EndpointDescription, EndpointStatus};
+use crate::aws::cloudwatch;
 use crate::aws::json::{list, text, time_of};
-use crate::aws::{Patience, cloudwatch};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -65,11 +65,7 @@ fn whole(value: f64) -> u64 {
 }
 
 /// `GetMetricData` for the three metrics, at once.
-pub(crate) fn backlog(
-    session: &Session,
-    endpoint_name: &str,
-    patience: Patience<'_>,
-) -> Result<Backlog> {
+pub(crate) fn backlog(session: &Session, endpoint_name: &str) -> Result<Backlog> {
     let now = session.sys().clock().now();
     let end = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + PERIOD;
     let metrics = [("size", SIZE), ("age", AGE), ("capacity", WITHOUT_CAPACITY)];
@@ -96,7 +92,7 @@ pub(crate) fn backlog(
         "EndTime": end,
         "ScanBy": "TimestampDescending",
     });
-    let answer = cloudwatch::get_metric_data(session, endpoint_name, &input, patience)?;
+    let answer = cloudwatch::get_metric_data(session, endpoint_name, &input)?;
     Ok(read(&answer))
 }
 

@@ -77,29 +77,23 @@ fn right_ones_are_taken() {
 fn wrong_ones_are_refused_as_other_json_services_do() {
     let endpoint = start();
     let client = client(&endpoint);
-    let mistakes: [(&str, &dyn Fn(&mut Call<'_>)); 6] = [
-        ("UnrecognizedClientException", &|call| {
-            call.access_key = "AKIDOTHER".into()
-        }),
-        ("InvalidSignatureException", &|call| {
-            call.secret_key = "other".into()
-        }),
-        ("InvalidSignatureException", &|call| call.scope = "s3"),
-        ("InvalidSignatureException", &|call| {
-            call.region = "eu-west-1".into()
-        }),
-        ("InvalidSignatureException", &|call| {
-            call.signed_body = Some(b"{}  ".to_vec())
-        }),
-        ("InvalidSignatureException", &|call| {
-            call.time -= Duration::from_mins(6)
-        }),
+    let unknown = all(&client, |call| call.access_key = "AKIDOTHER".into());
+    let wrong = [
+        all(&client, |call| call.secret_key = "other".into()),
+        all(&client, |call| call.scope = "s3"),
+        all(&client, |call| call.region = "eu-west-1".into()),
+        all(&client, |call| call.signed_body = Some(b"{}  ".to_vec())),
+        all(&client, |call| call.time -= Duration::from_mins(6)),
     ];
-    for (code, mistake) in mistakes {
-        for reply in all(&client, mistake) {
+    let refused = |replies: &[Reply], code: &str| {
+        for reply in replies {
             reply.is_json_error(403, code);
-            assert_eq!(json_of(&reply)["__type"], code, "the body names it too");
+            assert_eq!(json_of(reply)["__type"], code, "the body names it too");
         }
+    };
+    refused(&unknown, "UnrecognizedClientException");
+    for replies in &wrong {
+        refused(replies, "InvalidSignatureException");
     }
     // Each service has a name of its own in the scope.
     let (_, target, body) = OPERATIONS[1];

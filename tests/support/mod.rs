@@ -3,6 +3,8 @@
 // Each test file compiles this module anew, as a private one, and uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
+#[cfg(feature = "local")]
+pub mod bench;
 pub mod client;
 pub mod raw;
 pub mod s3;
