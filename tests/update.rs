@@ -354,3 +354,44 @@ fn results_go_where_the_configuration_in_use_says() {
         .expect("a submit");
     assert_eq!(response.output_path().bucket(), bench.local.bucket());
 }
+
+#[test]
+fn nothing_is_deleted_of_an_endpoint_that_is_not_gone() {
+    let bench = bench();
+    let name = bench.local.name().to_owned();
+    let all = [
+        Resource::Endpoint(name.clone()),
+        Resource::EndpointConfig(name.clone()),
+        Resource::Model(name),
+    ];
+    let left = |error: Error| match error {
+        Error::Deployment(partial) => partial.left().to_vec(),
+        other => panic!("{other:?}"),
+    };
+    bench
+        .local
+        .fault(Fault::on(Operation::DeleteEndpoint).access_denied());
+    let error = bench
+        .endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect_err("a refusal");
+    assert_eq!(left(error), all);
+
+    let hasty = EndpointWaiter::deleted()
+        .every(Duration::from_secs(1), 2)
+        .expect("a waiter");
+    let error = bench.endpoint.remove(&hasty).expect_err("a timeout");
+    assert_eq!(left(error), all);
+    assert!(bench.sagemaker().describe_model(bench.local.name()).is_ok());
+    // Called again, it goes on where it stopped.
+    bench
+        .endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    assert!(
+        bench
+            .sagemaker()
+            .describe_model(bench.local.name())
+            .is_err()
+    );
+}
