@@ -16,7 +16,10 @@
 //! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
 //! - [`Error`]: what happened and what to do.
-//! - [`AsyncInferenceConfig`]: the endpoint's side, as `CreateEndpointConfig` takes it.
+//! - [`Endpoint`]: from a [`Model`] to a running endpoint that scales to zero, and back to nothing;
+//!   [`SageMaker`] has the single operations, [`AsyncInferenceConfig`] is what makes an endpoint
+//!   asynchronous.
+//! - [`Notification`]: what Amazon SNS tells of inferences that are done, instead of polling.
 #![cfg_attr(
     feature = "local",
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."

@@ -1,7 +1,6 @@
 //! What goes over the wire to the control plane: the same documents as another client's for the same
 //! calls, recorded in `fixtures/control_plane`, under signatures that others verify.
 
-#[path = "support/mod.rs"]
 mod support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -383,4 +382,95 @@ fn an_answer_that_is_no_document_is_an_error() {
         let error = sagemaker.describe_endpoint("e").expect_err("no document");
         assert!(matches!(error, Error::Transport(_)), "{answer}: {error:?}");
     }
+}
+
+#[test]
+fn refusals_are_told_with_what_helps() {
+    let cases = [
+        (
+            400,
+            "ResourceLimitExceeded",
+            "The account-level service limit 'ml.g5.xlarge for endpoint usage' is 0 Instances",
+            "Service Quotas",
+        ),
+        (
+            400,
+            "ValidationException",
+            "Could not assume role arn:aws:iam::123456789012:role/x.",
+            "trust policy",
+        ),
+        (
+            400,
+            "ValidationException",
+            "Could not access model data at s3://b/model.tar.gz.",
+            "s3:GetObject",
+        ),
+        (
+            400,
+            "ValidationException",
+            "Requested image 1.dkr.ecr.us-east-1.amazonaws.com/x not found.",
+            "ecr:BatchGetImage",
+        ),
+        (
+            400,
+            "ValidationException",
+            "Cannot create already existing model \\\"arn\\\".",
+            "choose another name",
+        ),
+        (
+            400,
+            "AccessDeniedException",
+            "User is not authorized to perform: sagemaker:CreateModel",
+            "iam:PassRole",
+        ),
+        (
+            403,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            "access key",
+        ),
+        (400, "ResourceInUse", "Resource is in use", "other request"),
+    ];
+    for (status, code, message, helps) in cases {
+        let server = Verifier::start(Rules::new(), move |_| {
+            Reply::new(
+                status,
+                format!(r#"{{"__type": "{code}", "message": "{message}"}}"#),
+            )
+            .header("x-amzn-requestid", "id-for-support")
+        });
+        let session = client::session_at(&server.url());
+        let model = Model::new("m", ContainerDefinition::new("img:1"));
+        let error = SageMaker::new(&session)
+            .create_model(&model)
+            .expect_err("a refusal");
+        let Error::Service(fault) = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(
+            (fault.code(), fault.request_id()),
+            (Some(code), Some("id-for-support"))
+        );
+        assert!(
+            fault.remedy().is_some_and(|remedy| remedy.contains(helps)),
+            "{error}"
+        );
+        assert!(error.to_string().contains(code), "{error}");
+        assert_eq!(server.seen().len(), 1, "a refusal is final");
+    }
+}
+
+#[test]
+fn an_arn_is_checked_before_it_is_sent() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(200, "{}"));
+    let sagemaker = SageMaker::new(&client::session_at(&server.url()));
+    for odd in [
+        "",
+        "my-endpoint",
+        "arn:aws:s3:us-east-1:123456789012:x",
+        "arn:aws:sagemaker:us-east-1:1:x",
+    ] {
+        assert!(sagemaker.list_tags(odd).is_err(), "{odd}");
+    }
+    assert!(server.seen().is_empty());
 }

@@ -1,76 +1,19 @@
 //! From a model to an endpoint and back to nothing, against the local endpoint in virtual time.
 #![cfg(feature = "local")]
 
+mod support;
+
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
-use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
+use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{
-    AsyncInferenceConfig, CancelToken, ContainerDefinition, CreateEndpoint, Deployment, Endpoint,
-    EndpointConfig, EndpointStatus, EndpointWaitReason, EndpointWaiter, Error, ListEndpoints,
-    Model, OnFailure, ProductionVariant, Resource, SageMaker, Session, WaiterConfig,
+    AsyncInferenceConfig, CancelToken, CreateEndpoint, Endpoint, EndpointConfig, EndpointStatus,
+    EndpointWaitReason, EndpointWaiter, Error, ListEndpoints, OnFailure, ProductionVariant,
+    Resource,
 };
-
-const IMAGE: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1";
-const ROLE: &str = "arn:aws:iam::123456789012:role/async-role";
-/// So long everything takes in these tests, in virtual time.
-const TAKES: Duration = Duration::from_mins(4);
-
-/// A local endpoint and a session on one virtual clock.
-struct Bench {
-    clock: ManualClock,
-    local: LocalEndpoint,
-    session: Session,
-}
-
-fn bench() -> Bench {
-    let clock = ManualClock::new();
-    let local = LocalEndpoint::builder()
-        .clock(clock.clone())
-        .transition_time(TAKES)
-        .start()
-        .expect("a local endpoint");
-    let sys = Sys::real()
-        .with_environment(Environment::empty())
-        .with_clock(clock.clone());
-    let session = local.session_builder().sys(sys).build().expect("a session");
-    Bench {
-        clock,
-        local,
-        session,
-    }
-}
-
-fn model(name: &str) -> Model {
-    Model::new(name, ContainerDefinition::new(IMAGE)).execution_role_arn(ROLE)
-}
-
-impl Bench {
-    fn deployment(&self, name: &str) -> Deployment {
-        Endpoint::deploy(name, &self.session)
-            .model(model(&format!("{name}-model")))
-            .instances("ml.m5.large", 2)
-    }
-
-    fn sagemaker(&self) -> SageMaker {
-        SageMaker::new(&self.session)
-    }
-}
-
-/// Real time passes between looks at results, for the model runs in it.
-fn soon() -> WaiterConfig {
-    WaiterConfig::builder()
-        .max_attempts(100_000)
-        .delay(Duration::from_millis(1))
-        .progress(|_| {
-            std::thread::yield_now();
-            ControlFlow::Continue(())
-        })
-        .build()
-        .expect("a waiter")
-}
+use support::bench::{TAKES, bench, model, soon};
 
 #[test]
 fn an_endpoint_is_made_serves_and_is_removed() {
@@ -330,94 +273,6 @@ fn what_was_there_before_is_not_removed() {
     assert!(error.is_service_code("ValidationException"), "{error:?}");
     assert!(error.to_string().contains("choose another name"), "{error}");
     assert!(bench.sagemaker().describe_model("old").is_ok());
-}
-
-#[test]
-fn a_lost_answer_is_looked_after() {
-    let bench = bench();
-    let operations = [
-        Operation::CreateModel,
-        Operation::CreateEndpointConfig,
-        Operation::CreateEndpoint,
-        Operation::DeleteModel,
-        Operation::DeleteEndpointConfig,
-        Operation::DeleteEndpoint,
-    ];
-    for operation in operations {
-        bench
-            .local
-            .fault(Fault::on(operation).drop_after_handling());
-    }
-    let waiter = EndpointWaiter::in_service();
-    let endpoint = bench
-        .deployment("mine")
-        .start_and_wait(&waiter)
-        .expect("a deployment");
-    endpoint
-        .remove(&EndpointWaiter::deleted())
-        .expect("a removal");
-    assert!(bench.sagemaker().describe_model("mine-model").is_err());
-
-    // Nothing was carried out: it is asked for again, until the attempts run out.
-    for operation in operations {
-        bench.local.fault(Fault::on(operation).drop_connection());
-    }
-    bench
-        .deployment("mine")
-        .start_and_wait(&waiter)
-        .expect("a deployment");
-    bench.local.clear_faults();
-    bench
-        .local
-        .fault(Fault::on(Operation::CreateModel).always().drop_connection());
-    bench.local.clear_requests();
-    let error = bench
-        .sagemaker()
-        .create_model(&model("other"))
-        .expect_err("no answer");
-    assert!(matches!(error, Error::Transport(_)), "{error:?}");
-    let requests = bench.local.requests();
-    let creates = requests
-        .iter()
-        .filter(|r| r.operation == Operation::CreateModel);
-    assert_eq!(creates.count(), 3);
-}
-
-#[test]
-fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
-    let bench = bench();
-    bench
-        .sagemaker()
-        .create_model(&model("taken"))
-        .expect("a model");
-    bench
-        .local
-        .fault(Fault::on(Operation::CreateModel).always().status(500));
-    let other = Model::new("taken", ContainerDefinition::new("other:2")).execution_role_arn(ROLE);
-    let error = bench
-        .sagemaker()
-        .create_model(&other)
-        .expect_err("a lost answer");
-    assert!(error.is_service_code("InternalFailure"), "{error:?}");
-
-    // The same as asked for counts as made, but is never removed: it may be somebody else's.
-    bench.local.clear_faults();
-    bench
-        .local
-        .fault(Fault::on(Operation::CreateModel).status(500));
-    bench
-        .local
-        .fault(Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded"));
-    let deployment = Endpoint::deploy("mine", &bench.session)
-        .model(model("taken"))
-        .instances("ml.m5.large", 1)
-        .on_failure(OnFailure::Remove);
-    let error = deployment.start().expect_err("a quota");
-    let Error::Deployment(partial) = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(partial.unsure(), [Resource::Model("taken".into())]);
-    assert!(bench.sagemaker().describe_model("taken").is_ok());
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! SNS messages, raw and in envelopes, as they come and as they should not.
 
-#[path = "support/mod.rs"]
 mod support;
 
 use proptest::prelude::*;

@@ -1,6 +1,5 @@
 //! Scale to zero and back, against the local endpoint in virtual time, and as it goes over the wire.
 
-#[path = "support/mod.rs"]
 mod support;
 
 use std::time::Duration;
@@ -241,55 +240,32 @@ fn nothing_is_sent_for_numbers_that_cannot_be() {
 mod local {
     use std::time::Duration;
 
-    use sagemaker_async_inference::local::LocalEndpoint;
-    use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
-    use sagemaker_async_inference::{
-        AsyncInferenceResponse, Endpoint, Error, Json, ScaleToZero, Session,
-    };
+    use sagemaker_async_inference::local::{Fault, Operation};
+    use sagemaker_async_inference::{AsyncInferenceResponse, Endpoint, Error, Json, ScaleToZero};
 
-    struct Bench {
-        clock: ManualClock,
-        local: LocalEndpoint,
-        session: Session,
-        endpoint: Endpoint,
-    }
+    use super::support::bench::{Bench, bench_with};
 
+    /// With so many instances, which come and go in three minutes.
     fn bench(instances: usize) -> Bench {
-        let clock = ManualClock::new();
-        let local = LocalEndpoint::builder()
-            .clock(clock.clone())
-            .instances(instances)
-            .transition_time(Duration::from_mins(3))
-            .start()
-            .expect("a local endpoint");
-        let sys = Sys::real().with_environment(Environment::empty());
-        let builder = local.session_builder().sys(sys.with_clock(clock.clone()));
-        let session = builder.build().expect("a session");
-        Bench {
-            endpoint: Endpoint::new(local.name(), &session),
-            clock,
-            local,
-            session,
+        let takes = Duration::from_mins(3);
+        bench_with(|builder| builder.instances(instances).transition_time(takes))
+    }
+
+    fn submit(bench: &Bench, text: &str) -> AsyncInferenceResponse<Json> {
+        let predictor = bench.endpoint.predictor();
+        predictor.predict_async(text).expect("a submit")
+    }
+
+    /// Minute after minute, as alarms are looked at.
+    fn minutes(bench: &Bench, count: u32) {
+        for _ in 0..count {
+            bench.clock.advance(Duration::from_mins(1));
+            shown(bench);
         }
     }
 
-    impl Bench {
-        fn submit(&self, text: &str) -> AsyncInferenceResponse<Json> {
-            let predictor = self.endpoint.predictor();
-            predictor.predict_async(text).expect("a submit")
-        }
-
-        /// Minute after minute, as alarms are looked at.
-        fn minutes(&self, count: u32) {
-            for _ in 0..count {
-                self.clock.advance(Duration::from_mins(1));
-                self.overview();
-            }
-        }
-
-        fn overview(&self) -> String {
-            self.endpoint.describe().expect("an overview").to_string()
-        }
+    fn shown(bench: &Bench) -> String {
+        bench.endpoint.describe().expect("an overview").to_string()
     }
 
     const REAL: Duration = Duration::from_secs(20);
@@ -299,13 +275,13 @@ mod local {
         let bench = bench(1);
         let scaling = bench.endpoint.scaling();
         scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
-        assert_eq!(bench.overview(), "1 instance, 0 waiting");
-        bench.minutes(14);
-        assert_eq!(bench.overview(), "1 instance, 0 waiting");
-        bench.minutes(5);
-        assert_eq!(bench.overview(), "scaled to zero, 0 waiting");
+        assert_eq!(shown(&bench), "1 instance, 0 waiting");
+        minutes(&bench, 14);
+        assert_eq!(shown(&bench), "1 instance, 0 waiting");
+        minutes(&bench, 5);
+        assert_eq!(shown(&bench), "scaled to zero, 0 waiting");
 
-        let response = bench.submit("hello");
+        let response = submit(&bench, "hello");
         let overview = bench.endpoint.describe().expect("an overview");
         assert_eq!(
             overview
@@ -316,16 +292,16 @@ mod local {
         );
         assert!(overview.is_scaled_to_zero());
         assert_eq!(response.try_get_result::<String>().expect("a look"), None);
-        bench.minutes(1);
-        let overview = bench.overview();
+        minutes(&bench, 1);
+        let overview = shown(&bench);
         assert_eq!(overview, "waking up, 1 waiting, the oldest for 60 s");
-        bench.minutes(3);
+        minutes(&bench, 3);
         assert!(bench.local.wait_until_idle(REAL));
         assert_eq!(
             response.try_get_result().expect("a look"),
             Some("hello".to_owned())
         );
-        assert_eq!(bench.overview(), "1 instance, 0 waiting");
+        assert_eq!(shown(&bench), "1 instance, 0 waiting");
     }
 
     #[test]
@@ -340,12 +316,12 @@ mod local {
         let wake_up = wake_up.expect("a step policy");
         assert_eq!(wake_up.alarm_names().len(), 1);
         scaling.delete_policy(wake_up.name()).expect("a policy");
-        let responses: Vec<_> = (0..5).map(|_| bench.submit("hello")).collect();
-        bench.minutes(30);
-        assert!(bench.overview().starts_with("scaled to zero, 5 waiting"));
+        let responses: Vec<_> = (0..5).map(|_| submit(&bench, "hello")).collect();
+        minutes(&bench, 30);
+        assert!(shown(&bench).starts_with("scaled to zero, 5 waiting"));
         // One more than the target of 5, and target tracking wakes it.
-        bench.submit("hello");
-        bench.minutes(4);
+        submit(&bench, "hello");
+        minutes(&bench, 4);
         assert!(bench.local.wait_until_idle(REAL));
         for response in responses {
             assert!(
@@ -367,14 +343,14 @@ mod local {
             .scale_to_zero(&settings)
             .expect("scaling");
         for _ in 0..9 {
-            bench.submit("hello");
+            submit(&bench, "hello");
         }
-        bench.minutes(1);
+        minutes(&bench, 1);
         let overview = bench.endpoint.describe().expect("an overview");
         assert_eq!(overview.description().desired_instance_count(), 2);
-        bench.minutes(3);
+        minutes(&bench, 3);
         assert!(bench.local.wait_until_idle(REAL));
-        assert_eq!(bench.overview(), "2 instances, 0 waiting");
+        assert_eq!(shown(&bench), "2 instances, 0 waiting");
     }
 
     #[test]
@@ -397,15 +373,15 @@ mod local {
             assert_eq!(scaling.describe_target().expect("no target"), None);
             scaling.remove().expect("undone already");
         }
-        bench.minutes(60);
-        assert_eq!(bench.overview(), "1 instance, 0 waiting");
+        minutes(&bench, 60);
+        assert_eq!(shown(&bench), "1 instance, 0 waiting");
         assert!(
             scaling.set_instance_count(0).is_err(),
             "only scaling may do that"
         );
         scaling.set_instance_count(3).expect("three");
-        bench.minutes(3);
-        assert_eq!(bench.overview(), "3 instances, 0 waiting");
+        minutes(&bench, 3);
+        assert_eq!(shown(&bench), "3 instances, 0 waiting");
     }
 
     #[test]
@@ -425,8 +401,6 @@ mod local {
 
     #[test]
     fn an_overview_without_metrics_tells_the_rest() {
-        use sagemaker_async_inference::local::{Fault, Operation};
-
         let bench = bench(1);
         bench
             .local

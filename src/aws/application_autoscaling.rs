@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::json::{Api, JsonCall};
-use super::{Failed, Patience, Repeat, Service};
+use super::json::Api;
+use super::{Failed, Service};
 use crate::error::Result;
 use crate::session::Session;
 
@@ -14,27 +14,12 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.1",
 };
 
-fn send(
-    session: &Session,
-    operation: &'static str,
-    resource: &str,
-    input: &Value,
-) -> Result<Value, Failed> {
-    let call = JsonCall {
-        operation,
-        repeat: Repeat::Idempotent,
-        resource,
-        patience: Patience::default(),
-    };
-    API.call(session, &call, input)
-}
-
 pub(crate) fn register_scalable_target(
     session: &Session,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "RegisterScalableTarget", resource, input)
+    API.ask(session, "RegisterScalableTarget", resource, input)
 }
 
 pub(crate) fn describe_scalable_targets(
@@ -42,7 +27,7 @@ pub(crate) fn describe_scalable_targets(
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "DescribeScalableTargets", resource, input)
+    API.ask(session, "DescribeScalableTargets", resource, input)
 }
 
 pub(crate) fn deregister_scalable_target(
@@ -50,7 +35,7 @@ pub(crate) fn deregister_scalable_target(
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "DeregisterScalableTarget", resource, input)
+    API.ask(session, "DeregisterScalableTarget", resource, input)
 }
 
 pub(crate) fn put_scaling_policy(
@@ -58,7 +43,7 @@ pub(crate) fn put_scaling_policy(
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "PutScalingPolicy", resource, input)
+    API.ask(session, "PutScalingPolicy", resource, input)
 }
 
 pub(crate) fn describe_scaling_policies(
@@ -66,7 +51,7 @@ pub(crate) fn describe_scaling_policies(
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "DescribeScalingPolicies", resource, input)
+    API.ask(session, "DescribeScalingPolicies", resource, input)
 }
 
 pub(crate) fn delete_scaling_policy(
@@ -74,5 +59,5 @@ pub(crate) fn delete_scaling_policy(
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "DeleteScalingPolicy", resource, input)
+    API.ask(session, "DeleteScalingPolicy", resource, input)
 }

@@ -1,10 +1,11 @@
 //! Amazon CloudWatch (2010-08-01): metrics and alarms. Its model lists three protocols,
-//! `smithy-rpc-v2-cbor`, `json` and `query`; this is JSON 1.0.
+//! `smithy-rpc-v2-cbor`, `json` and `query`; this is JSON 1.0. An alarm is put as it is to be and deleted
+//! by name, so that a request that is sent twice is the same as once.
 
 use serde_json::Value;
 
-use super::json::{Api, JsonCall};
-use super::{Failed, Patience, Repeat, Service};
+use super::json::Api;
+use super::{Failed, Service};
 use crate::error::Result;
 use crate::session::Session;
 
@@ -14,29 +15,12 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.0",
 };
 
-/// All of these are the same when sent twice: an alarm is put as it is to be, and deleted by name.
-fn send(
-    session: &Session,
-    operation: &'static str,
-    resource: &str,
-    input: &Value,
-    patience: Patience<'_>,
-) -> Result<Value, Failed> {
-    let call = JsonCall {
-        operation,
-        repeat: Repeat::Idempotent,
-        resource,
-        patience,
-    };
-    API.call(session, &call, input)
-}
-
 pub(crate) fn put_metric_alarm(
     session: &Session,
     alarm: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "PutMetricAlarm", alarm, input, Patience::default())
+    API.ask(session, "PutMetricAlarm", alarm, input)
 }
 
 pub(crate) fn delete_alarms(
@@ -44,14 +28,13 @@ pub(crate) fn delete_alarms(
     alarm: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    send(session, "DeleteAlarms", alarm, input, Patience::default())
+    API.ask(session, "DeleteAlarms", alarm, input)
 }
 
 pub(crate) fn get_metric_data(
     session: &Session,
     endpoint: &str,
     input: &Value,
-    patience: Patience<'_>,
 ) -> Result<Value, Failed> {
-    send(session, "GetMetricData", endpoint, input, patience)
+    API.ask(session, "GetMetricData", endpoint, input)
 }

@@ -17,23 +17,63 @@ pub(crate) struct Api {
     pub(crate) content_type: &'static str,
 }
 
-/// One request in that protocol.
-pub(crate) struct JsonCall<'a> {
-    pub(crate) operation: &'static str,
-    pub(crate) repeat: Repeat,
-    /// What the request is about, for errors.
-    pub(crate) resource: &'a str,
-    pub(crate) patience: Patience<'a>,
+/// One request in that protocol. `resource` is what it is about, for errors.
+struct JsonCall<'a> {
+    operation: &'static str,
+    repeat: Repeat,
+    resource: &'a str,
+    patience: Patience<'a>,
 }
 
 impl Api {
-    /// Sends a document and gives back the one that is answered, `{}` for none.
-    pub(crate) fn call(
+    /// A request that is the same when it is sent twice.
+    pub(crate) fn ask(
         &self,
         session: &Session,
-        call: &JsonCall<'_>,
+        operation: &'static str,
+        resource: &str,
         input: &Value,
     ) -> Result<Value, Failed> {
+        self.ask_within(session, operation, resource, input, Patience::default())
+    }
+
+    /// As [`ask`](Self::ask), for a caller whose patience ends.
+    pub(crate) fn ask_within(
+        &self,
+        session: &Session,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+        patience: Patience<'_>,
+    ) -> Result<Value, Failed> {
+        let call = JsonCall {
+            operation,
+            repeat: Repeat::Idempotent,
+            resource,
+            patience,
+        };
+        self.call(session, &call, input)
+    }
+
+    /// A request that changes something: repeated only if it provably did not happen.
+    pub(crate) fn change(
+        &self,
+        session: &Session,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+    ) -> Result<Value, Failed> {
+        let call = JsonCall {
+            operation,
+            repeat: Repeat::OnlyIfNotDone,
+            resource,
+            patience: Patience::default(),
+        };
+        self.call(session, &call, input)
+    }
+
+    /// Sends a document and gives back the one that is answered, `{}` for none.
+    fn call(&self, session: &Session, call: &JsonCall<'_>, input: &Value) -> Result<Value, Failed> {
         let body = input.to_string();
         let target = format!("{}.{}", self.target_prefix, call.operation);
         let mut headers = HeaderMap::new();

@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::json::{Api, JsonCall};
-use super::{Failed, Patience, Repeat, Service};
+use super::json::Api;
+use super::{Failed, Patience, Service};
 use crate::error::Result;
 use crate::session::Session;
 
@@ -16,41 +16,8 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.1",
 };
 
-/// A request that changes something: repeated only if it provably did not happen.
-fn change(
-    session: &Session,
-    operation: &'static str,
-    resource: &str,
-    input: &Value,
-) -> Result<Value, Failed> {
-    let call = JsonCall {
-        operation,
-        repeat: Repeat::OnlyIfNotDone,
-        resource,
-        patience: Patience::default(),
-    };
-    API.call(session, &call, input)
-}
-
-/// A request that is the same when it is sent twice.
-fn ask(
-    session: &Session,
-    operation: &'static str,
-    resource: &str,
-    input: &Value,
-    patience: Patience<'_>,
-) -> Result<Value, Failed> {
-    let call = JsonCall {
-        operation,
-        repeat: Repeat::Idempotent,
-        resource,
-        patience,
-    };
-    API.call(session, &call, input)
-}
-
 pub(crate) fn create_model(session: &Session, name: &str, input: &Value) -> Result<Value, Failed> {
-    change(session, "CreateModel", name, input)
+    API.change(session, "CreateModel", name, input)
 }
 
 pub(crate) fn create_endpoint_config(
@@ -58,7 +25,7 @@ pub(crate) fn create_endpoint_config(
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    change(session, "CreateEndpointConfig", name, input)
+    API.change(session, "CreateEndpointConfig", name, input)
 }
 
 pub(crate) fn create_endpoint(
@@ -66,7 +33,7 @@ pub(crate) fn create_endpoint(
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    change(session, "CreateEndpoint", name, input)
+    API.change(session, "CreateEndpoint", name, input)
 }
 
 pub(crate) fn update_endpoint(
@@ -74,7 +41,7 @@ pub(crate) fn update_endpoint(
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    change(session, "UpdateEndpoint", name, input)
+    API.change(session, "UpdateEndpoint", name, input)
 }
 
 /// Sets desired counts and weights to what they are to be, so that twice is once.
@@ -84,18 +51,18 @@ pub(crate) fn update_endpoint_weights_and_capacities(
     input: &Value,
 ) -> Result<Value, Failed> {
     let operation = "UpdateEndpointWeightsAndCapacities";
-    ask(session, operation, name, input, Patience::default())
+    API.ask(session, operation, name, input)
 }
 
 pub(crate) fn describe_model(session: &Session, name: &str) -> Result<Value, Failed> {
     let input = json!({ "ModelName": name });
-    ask(session, "DescribeModel", name, &input, Patience::default())
+    API.ask(session, "DescribeModel", name, &input)
 }
 
 pub(crate) fn describe_endpoint_config(session: &Session, name: &str) -> Result<Value, Failed> {
     let input = json!({ "EndpointConfigName": name });
     let operation = "DescribeEndpointConfig";
-    ask(session, operation, name, &input, Patience::default())
+    API.ask(session, operation, name, &input)
 }
 
 pub(crate) fn describe_endpoint(
@@ -104,28 +71,28 @@ pub(crate) fn describe_endpoint(
     patience: Patience<'_>,
 ) -> Result<Value, Failed> {
     let input = json!({ "EndpointName": name });
-    ask(session, "DescribeEndpoint", name, &input, patience)
+    API.ask_within(session, "DescribeEndpoint", name, &input, patience)
 }
 
 pub(crate) fn delete_model(session: &Session, name: &str) -> Result<Value, Failed> {
     let input = json!({ "ModelName": name });
-    ask(session, "DeleteModel", name, &input, Patience::default())
+    API.ask(session, "DeleteModel", name, &input)
 }
 
 pub(crate) fn delete_endpoint_config(session: &Session, name: &str) -> Result<Value, Failed> {
     let input = json!({ "EndpointConfigName": name });
     let operation = "DeleteEndpointConfig";
-    ask(session, operation, name, &input, Patience::default())
+    API.ask(session, operation, name, &input)
 }
 
 pub(crate) fn delete_endpoint(session: &Session, name: &str) -> Result<Value, Failed> {
     let input = json!({ "EndpointName": name });
-    ask(session, "DeleteEndpoint", name, &input, Patience::default())
+    API.ask(session, "DeleteEndpoint", name, &input)
 }
 
 pub(crate) fn list_endpoints(session: &Session, input: &Value) -> Result<Value, Failed> {
     let operation = "ListEndpoints";
-    ask(session, operation, "endpoints", input, Patience::default())
+    API.ask(session, operation, "endpoints", input)
 }
 
 /// All tags, page after page.
@@ -133,7 +100,7 @@ pub(crate) fn list_tags(session: &Session, arn: &str) -> Result<Vec<Value>, Fail
     let mut tags = Vec::new();
     let mut input = json!({ "ResourceArn": arn, "MaxResults": 50 });
     loop {
-        let mut page = ask(session, "ListTags", arn, &input, Patience::default())?;
+        let mut page = API.ask(session, "ListTags", arn, &input)?;
         if let Some(Value::Array(more)) = page.get_mut("Tags").map(Value::take) {
             tags.extend(more);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::data_capture::DataCaptureConfig;
-use super::document::{add_tags, append, document, number, seconds};
+use super::document::{add_tags, append, document, number, part, seconds};
 use super::model::VpcConfig;
 use super::shapes;
 use crate::AsyncInferenceConfig;
@@ -59,7 +59,7 @@ pub struct ProductionVariant {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(ProductionVariant, shapes::PRODUCTION_VARIANT);
+part!(ProductionVariant, shapes::PRODUCTION_VARIANT);
 
 impl ProductionVariant {
     /// A variant with a weight of 1. The SDK's name for an only variant is `AllTraffic`.

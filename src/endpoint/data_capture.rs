@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{document, set_in};
+use super::document::{document, part, set_in};
 use super::shapes;
 use crate::error::Result;
 use crate::session::Session;
@@ -59,7 +59,7 @@ pub struct DataCaptureConfig {
     members: Map<String, Value>,
 }
 
-document!(DataCaptureConfig, shapes::DATA_CAPTURE_CONFIG);
+part!(DataCaptureConfig, shapes::DATA_CAPTURE_CONFIG);
 
 impl DataCaptureConfig {
     /// Keeps them.
@@ -142,6 +142,15 @@ impl DataCaptureConfig {
         self
     }
 
+    /// As it is but for the destination, if none was given: for a check that asks nobody.
+    pub(crate) fn drafted(self) -> Self {
+        if self.members.contains_key("DestinationS3Uri") {
+            self
+        } else {
+            self.destination(DRAFT)
+        }
+    }
+
     /// With the default destination, if none was given.
     pub(crate) fn located(mut self, session: &Session) -> Result<Self> {
         if !self.members.contains_key("DestinationS3Uri") {
@@ -151,6 +160,9 @@ impl DataCaptureConfig {
         Ok(self)
     }
 }
+
+/// Stands for a place in the default bucket, whose name may have to be asked for, in a check.
+pub(super) const DRAFT: &str = "s3://default-bucket/";
 
 /// A place in the session's default bucket, below its prefix.
 pub(crate) fn default_place(session: &Session, path: &str) -> Result<S3Uri> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::config::{EndpointConfig, ProductionVariant};
-use super::data_capture::{DataCaptureConfig, default_place};
+use super::data_capture::{DRAFT, DataCaptureConfig, default_place};
 use super::deployment_config::DeploymentConfig;
 use super::document::add_tags;
 use super::model::Model;
@@ -258,23 +258,47 @@ impl Deployment {
         }
         endpoint.validate()?;
         let variants = self.variants()?;
-        variants.iter().try_for_each(ProductionVariant::validate)?;
 
-        let mut config =
-            EndpointConfig::new(config_name, variants).async_inference_config(self.filled_in()?);
-        if let Some(capture) = self.data_capture.clone() {
-            config = config.data_capture_config(capture.located(&self.session)?);
-        }
-        add_tags(&mut config.members, &self.tags);
-        for (member, value) in &self.config_members {
-            config = config.with_raw(member, value.clone());
-        }
+        // The default bucket's name may have to be asked for: the rest is checked before that.
+        let capture = self.data_capture.clone();
+        let capture = capture.map(DataCaptureConfig::drafted);
+        let draft = self.with_paths(|_| Ok(DRAFT.to_owned()))?;
+        self.config(config_name, &variants, draft, capture)
+            .validate()?;
+
+        let folder = name_from_base(&self.endpoint_name, self.session.sys().clock().now());
+        let inference = self.with_paths(|kind| {
+            let place = default_place(&self.session, &format!("{kind}/{folder}"))?;
+            Ok(place.to_string())
+        })?;
+        let capture = self.data_capture.clone();
+        let capture = capture.map(|capture| capture.located(&self.session));
+        let config = self.config(config_name, &variants, inference, capture.transpose()?);
         config.validate()?;
         Ok(Plan {
             model,
             config,
             endpoint,
         })
+    }
+
+    fn config(
+        &self,
+        name: &str,
+        variants: &[ProductionVariant],
+        inference: AsyncInferenceConfig,
+        capture: Option<DataCaptureConfig>,
+    ) -> EndpointConfig {
+        let mut config =
+            EndpointConfig::new(name, variants.iter().cloned()).async_inference_config(inference);
+        if let Some(capture) = capture {
+            config = config.data_capture_config(capture);
+        }
+        add_tags(&mut config.members, &self.tags);
+        for (member, value) in &self.config_members {
+            config = config.with_raw(member, value.clone());
+        }
+        config
     }
 
     fn variants(&self) -> Result<Vec<ProductionVariant>, InvalidInput> {
@@ -303,18 +327,15 @@ impl Deployment {
         Ok(variants)
     }
 
-    /// With the SDK's paths where there are none.
-    fn filled_in(&self) -> Result<AsyncInferenceConfig> {
+    /// With a path of each kind where there is none.
+    fn with_paths(&self, path: impl Fn(&str) -> Result<String>) -> Result<AsyncInferenceConfig> {
         let given = &self.async_inference;
-        given.validate()?;
-        let folder = name_from_base(&self.endpoint_name, self.session.sys().clock().now());
-        let place = |kind: &str| default_place(&self.session, &format!("{kind}/{folder}"));
         let mut config = given.to_builder();
         if given.output_path().is_none() {
-            config = config.output_path(place("async-endpoint-outputs")?.to_string());
+            config = config.output_path(path("async-endpoint-outputs")?);
         }
         if given.failure_path().is_none() {
-            config = config.failure_path(place("async-endpoint-failures")?.to_string());
+            config = config.failure_path(path("async-endpoint-failures")?);
         }
         Ok(config.build()?)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::document::{append, document, seconds, set_in};
+use super::document::{append, document, part, seconds, set_in};
 use super::shapes;
 
 /// A part of an endpoint's capacity (`CapacitySize`).
@@ -55,7 +55,7 @@ pub struct DeploymentConfig {
     members: Map<String, Value>,
 }
 
-document!(DeploymentConfig, shapes::DEPLOYMENT_CONFIG);
+part!(DeploymentConfig, shapes::DEPLOYMENT_CONFIG);
 
 const BLUE_GREEN: &str = "BlueGreenUpdatePolicy";
 const ROLLING: &str = "RollingUpdatePolicy";

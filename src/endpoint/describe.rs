@@ -182,20 +182,20 @@ impl EndpointDescription {
 
     /// How many instances serve now, over all variants.
     pub fn current_instance_count(&self) -> u64 {
-        let counts = self.variants();
-        counts
-            .iter()
-            .filter_map(VariantSummary::current_instance_count)
-            .sum()
+        self.sum(VariantSummary::current_instance_count)
     }
 
     /// How many instances there are to be, over all variants.
     pub fn desired_instance_count(&self) -> u64 {
-        let counts = self.variants();
-        counts
+        self.sum(VariantSummary::desired_instance_count)
+    }
+
+    fn sum(&self, count: fn(&VariantSummary) -> Option<u64>) -> u64 {
+        let variants = self.variants();
+        variants
             .iter()
-            .filter_map(VariantSummary::desired_instance_count)
-            .sum()
+            .filter_map(count)
+            .fold(0, u64::saturating_add)
     }
 
     /// `CreationTime`.

@@ -25,11 +25,6 @@ macro_rules! document {
                 serde_json::Value::Object(self.members.clone())
             }
 
-            #[allow(dead_code)] // not each of these types is a part of another
-            pub(crate) fn into_json(self) -> serde_json::Value {
-                serde_json::Value::Object(self.members)
-            }
-
             /// Checks every limit of the API's model that this crate knows, as is done before it is
             /// sent. Members that this crate does not know pass.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
@@ -47,6 +42,20 @@ macro_rules! document {
     };
 }
 pub(crate) use document;
+
+/// As [`document`], of one that is a part of another.
+macro_rules! part {
+    ($name:ident, $shape:expr) => {
+        document!($name, $shape);
+
+        impl $name {
+            pub(crate) fn into_json(self) -> serde_json::Value {
+                serde_json::Value::Object(self.members)
+            }
+        }
+    };
+}
+pub(crate) use part;
 
 /// Members as `Debug` may show them: the variables of a container may be secrets.
 pub(crate) struct Shown<'a>(pub(crate) &'a Map<String, Value>);

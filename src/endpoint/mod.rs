@@ -42,7 +42,6 @@ pub use wait::{EndpointProgress, EndpointWaiter};
 #[cfg(feature = "local")]
 pub(crate) use shape::Shape;
 
-use crate::aws::Patience;
 use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::predictor::AsyncPredictor;
 use crate::session::Session;
@@ -126,7 +125,7 @@ impl Endpoint {
     /// [`backlog`](EndpointOverview::backlog) is that error.
     pub fn describe(&self) -> Result<EndpointOverview> {
         let description = self.description()?;
-        let backlog = status::backlog(&self.session, &self.name, Patience::default());
+        let backlog = status::backlog(&self.session, &self.name);
         Ok(EndpointOverview::new(description, backlog))
     }
 
@@ -166,8 +165,8 @@ impl Endpoint {
         VariantScaling::new(self.clone(), variant_name.into())
     }
 
-    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does. It
-    /// is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
+    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does; one
+    /// that is not there any more is passed over. The endpoint is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
     /// [`delete_models`](Self::delete_models), to be called before, and [`remove`](Self::remove).
     ///
     /// Scaling that is set up stays too, and its alarm costs something:
@@ -176,7 +175,10 @@ impl Endpoint {
         let sagemaker = self.sagemaker();
         if delete_config {
             let described = self.description()?;
-            sagemaker.delete_endpoint_config(&self.config_name_of(&described)?)?;
+            match sagemaker.delete_endpoint_config(&self.config_name_of(&described)?) {
+                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+                outcome => outcome?,
+            }
         }
         sagemaker.delete_endpoint(&self.name)
     }
@@ -186,63 +188,54 @@ impl Endpoint {
     pub fn delete_models(&self) -> Result<()> {
         let described = self.description()?;
         let models = self.models_of(&self.config_name_of(&described)?)?;
-        self.remove_all(&models)
+        let mut removal = Removal::default();
+        removal.delete_all(&self.session, models);
+        removal.end(&self.name)
     }
 
     /// Back to nothing: the scaling of its variants, the endpoint, then, when it is gone, its
     /// configuration and its models. Blocks until then.
     ///
-    /// Everything is tried, whatever fails before it, but that nothing is deleted of an endpoint that
-    /// is not gone. What is not there counts as removed. The error names what is left. Configurations
-    /// of earlier updates stay, and so do results in S3.
+    /// Everything is tried, whatever fails before it, but that configuration and models stay while
+    /// the endpoint is not gone. What is not there counts as removed. The error,
+    /// [`Error::Deployment`], names what is left. Configurations of earlier updates stay, and so do
+    /// results in S3.
     pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
         let described = self.description()?;
-        let config = self.config_name_of(&described)?;
-        let mut resources = vec![Resource::EndpointConfig(config.clone())];
-        resources.extend(self.models_of(&config)?);
-        for variant in described.variants() {
-            self.scaling_of(variant.name()).remove()?;
-        }
+        let variants = described.variants().into_iter();
+        let scaling = variants
+            .map(|variant| Resource::Scaling(self.scaling_of(variant.name()).resource_id()));
+        let mut removal = Removal::default();
+        removal.delete_all(&self.session, scaling.collect());
+
+        let parts = self.parts(&described)?;
         let endpoint = Resource::Endpoint(self.name.clone());
-        let gone = match described.status() {
-            EndpointStatus::Deleting => Ok(()),
-            _ => settle::delete(&self.session, &endpoint),
+        if described.status() != EndpointStatus::Deleting {
+            removal.delete_all(&self.session, vec![endpoint.clone()]);
+        }
+        if removal.left.contains(&endpoint) {
+            removal.left.extend(parts);
+        } else if let Err(error) = self.wait_deleted(waiter) {
+            removal.note(endpoint, error);
+            removal.left.extend(parts);
+        } else {
+            removal.delete_all(&self.session, parts);
+        }
+        removal.end(&self.name)
+    }
+
+    /// Its configuration and its models, as far as they are there.
+    fn parts(&self, described: &EndpointDescription) -> Result<Vec<Resource>> {
+        let Some(config) = described.endpoint_config_name() else {
+            return Ok(Vec::new());
         };
-        if let Err(cause) = gone.and_then(|()| self.wait_deleted(waiter)) {
-            resources.insert(0, endpoint);
-            return Err(self.removing(resources, Vec::new(), cause));
+        let mut parts = vec![Resource::EndpointConfig(config.to_owned())];
+        match self.models_of(config) {
+            Ok(models) => parts.extend(models),
+            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+            Err(error) => return Err(error),
         }
-        self.remove_all(&resources)
-    }
-
-    fn remove_all(&self, resources: &[Resource]) -> Result<()> {
-        let (mut left, mut removed, mut first) = (Vec::new(), Vec::new(), None);
-        for resource in resources {
-            match settle::delete(&self.session, resource) {
-                Ok(()) => removed.push(resource.clone()),
-                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
-                Err(error) => {
-                    left.push(resource.clone());
-                    first.get_or_insert(error);
-                }
-            }
-        }
-        match first {
-            None => Ok(()),
-            Some(cause) => Err(self.removing(left, removed, cause)),
-        }
-    }
-
-    fn removing(&self, left: Vec<Resource>, removed: Vec<Resource>, cause: Error) -> Error {
-        DeploymentError {
-            endpoint_name: self.name.clone(),
-            doing: "removing",
-            left,
-            unsure: Vec::new(),
-            removed,
-            cause,
-        }
-        .into()
+        Ok(parts)
     }
 
     fn models_of(&self, config_name: &str) -> Result<Vec<Resource>> {
@@ -263,5 +256,47 @@ impl Endpoint {
             )
             .into()
         })
+    }
+}
+
+/// A removal in progress, in which one failure does not keep the rest from being tried.
+#[derive(Default)]
+struct Removal {
+    left: Vec<Resource>,
+    removed: Vec<Resource>,
+    first: Option<Error>,
+}
+
+impl Removal {
+    fn delete_all(&mut self, session: &Session, resources: Vec<Resource>) {
+        for resource in resources {
+            match settle::delete(session, &resource) {
+                Ok(()) => self.removed.push(resource),
+                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+                Err(error) => self.note(resource, error),
+            }
+        }
+    }
+
+    /// This is left, and why; the first reason is told.
+    fn note(&mut self, left: Resource, error: Error) {
+        self.removed.retain(|removed| *removed != left);
+        self.left.push(left);
+        self.first.get_or_insert(error);
+    }
+
+    fn end(self, endpoint_name: &str) -> Result<()> {
+        let Some(cause) = self.first else {
+            return Ok(());
+        };
+        Err(DeploymentError {
+            endpoint_name: endpoint_name.to_owned(),
+            doing: "removing",
+            left: self.left,
+            unsure: Vec::new(),
+            removed: self.removed,
+            cause,
+        }
+        .into())
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{add_tags, document, set_in};
+use super::document::{add_tags, document, part, set_in};
 use super::shapes;
 
 /// One container of a model: its image, its data, its variables (`ContainerDefinition`).
@@ -30,7 +30,7 @@ pub struct ContainerDefinition {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(ContainerDefinition, shapes::CONTAINER_DEFINITION);
+part!(ContainerDefinition, shapes::CONTAINER_DEFINITION);
 
 impl ContainerDefinition {
     /// A container from an image in ECR (`Image`).
@@ -98,7 +98,7 @@ pub struct VpcConfig {
     members: Map<String, Value>,
 }
 
-document!(VpcConfig, shapes::VPC_CONFIG);
+part!(VpcConfig, shapes::VPC_CONFIG);
 
 impl VpcConfig {
     /// These security groups and subnets.

@@ -10,6 +10,7 @@ use super::describe::{
 };
 use super::document::number;
 use super::model::Model;
+use super::patterns::RESOURCE_ARN;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
 use super::shapes::check_name;
@@ -198,6 +199,18 @@ impl SageMaker {
         settle::delete(&self.session, &Resource::Endpoint(name.to_owned()))
     }
 
+    /// Deletes what a [`DeploymentError`](crate::DeploymentError) names: with `DeleteModel`,
+    /// `DeleteEndpointConfig`, `DeleteEndpoint`, or as
+    /// [`VariantScaling::remove`](crate::VariantScaling::remove).
+    pub fn delete(&self, resource: &Resource) -> Result<()> {
+        match resource {
+            Resource::Model(name) => self.delete_model(name),
+            Resource::EndpointConfig(name) => self.delete_endpoint_config(name),
+            Resource::Endpoint(name) => self.delete_endpoint(name),
+            Resource::Scaling(_) => settle::delete(&self.session, resource),
+        }
+    }
+
     /// `ListEndpoints`: all of them, one after another; the pages are asked for as they are needed.
     pub fn list_endpoints(&self, request: &ListEndpoints) -> ListedEndpoints {
         ListedEndpoints {
@@ -210,6 +223,7 @@ impl SageMaker {
 
     /// `ListTags`: the tags of a model, a configuration or an endpoint, by its ARN.
     pub fn list_tags(&self, resource_arn: &str) -> Result<Vec<(String, String)>> {
+        RESOURCE_ARN.check("resource ARN", resource_arn)?;
         let tags = sagemaker::list_tags(&self.session, resource_arn)?;
         Ok(tags.iter().filter_map(read_tag).collect())
     }

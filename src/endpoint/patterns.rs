@@ -211,6 +211,21 @@ pub(crate) static POLICY_NAME: Text = Text::new(
     "printable characters",
     "shorten it",
 );
+pub(crate) static RESOURCE_ARN: Text = Text::new(
+    256,
+    |arn| match *arn.splitn(6, ':').collect::<Vec<_>>() {
+        ["arn", partition, "sagemaker", region, account, resource] => {
+            let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            partition.starts_with("aws")
+                && partition.bytes().chain(region.bytes()).all(legal)
+                && is_account(account)
+                && !resource.is_empty()
+        }
+        _ => false,
+    },
+    "characters of the form arn:aws:sagemaker:REGION:ACCOUNT:RESOURCE",
+    "take the ARN that a create or describe gave",
+);
 pub(crate) static NAME_PART: Text = Text::new(
     63,
     |part| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),

@@ -2,6 +2,7 @@
 
 use super::Endpoint;
 use super::data_capture::DataCaptureConfig;
+use super::names::name_from_base;
 use super::update::EndpointUpdate;
 use crate::error::Result;
 use crate::predictor::AsyncPredictor;
@@ -46,6 +47,10 @@ impl<S, D> AsyncPredictor<S, D> {
     /// wait for the update; gives back the new configuration's name, which is the endpoint's with the
     /// time.
     pub fn update_data_capture_config(&self, config: DataCaptureConfig) -> Result<String> {
-        self.update_endpoint().data_capture_config(config).start()
+        let now = self.session().sys().clock().now();
+        self.update_endpoint()
+            .endpoint_config_name(name_from_base(self.endpoint_name(), now))
+            .data_capture_config(config)
+            .start()
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Endpoint;
 use super::document::{document, number, seconds};
+use super::patterns::POLICY_NAME;
 use super::scale_to_zero::{self, ScaleToZero};
 use super::shapes::check_name;
 use crate::InvalidInput;
@@ -45,6 +46,21 @@ pub struct VariantScaling {
 impl VariantScaling {
     pub(crate) fn new(endpoint: Endpoint, variant: String) -> Self {
         Self { endpoint, variant }
+    }
+
+    /// By what Application Auto Scaling calls the variant.
+    pub(crate) fn at(session: &Session, resource_id: &str) -> Result<Self, InvalidInput> {
+        let names = resource_id
+            .strip_prefix("endpoint/")
+            .and_then(|names| names.split_once("/variant/"));
+        let (endpoint, variant) = names.ok_or_else(|| {
+            let form = "endpoint/{endpoint}/variant/{variant}";
+            InvalidInput::new("scaling's name", resource_id, form, "")
+        })?;
+        Ok(Self::new(
+            Endpoint::new(endpoint, session),
+            variant.to_owned(),
+        ))
     }
 
     /// The endpoint's name.
@@ -171,6 +187,7 @@ impl VariantScaling {
     /// policy does not.
     pub fn delete_policy(&self, policy_name: &str) -> Result<()> {
         self.check_names()?;
+        POLICY_NAME.check("policy name", policy_name)?;
         let mut input = self.identity();
         input.insert("PolicyName".into(), policy_name.into());
         self.send(autoscaling::delete_scaling_policy, input)?;

@@ -13,6 +13,7 @@ use crate::request::is_ambiguous;
 use crate::session::Session;
 
 use super::describe::{EndpointDescription, EndpointStatus};
+use super::scaling::VariantScaling;
 
 /// How sure it is that a thing was made by this call, and not by somebody else before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(crate) enum Made {
     Presumably,
 }
 
-/// A thing to be made: its name, and the document that asks for it.
+/// A model, a configuration or an endpoint to be made: its name, and the document that asks for it.
 pub(crate) struct Creation<'a> {
     pub(crate) resource: Resource,
     pub(crate) input: &'a Value,
@@ -35,7 +36,7 @@ impl Creation<'_> {
         match self.resource {
             Resource::Model(_) => sagemaker::create_model(session, name, input),
             Resource::EndpointConfig(_) => sagemaker::create_endpoint_config(session, name, input),
-            Resource::Endpoint(_) => sagemaker::create_endpoint(session, name, input),
+            _ => sagemaker::create_endpoint(session, name, input),
         }
     }
 
@@ -44,9 +45,7 @@ impl Creation<'_> {
         match self.resource {
             Resource::Model(_) => sagemaker::describe_model(session, name),
             Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session, name),
-            Resource::Endpoint(_) => {
-                sagemaker::describe_endpoint(session, name, Patience::default())
-            }
+            _ => sagemaker::describe_endpoint(session, name, Patience::default()),
         }
     }
 
@@ -119,6 +118,7 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
         Resource::Model(_) => sagemaker::delete_model(session, name),
         Resource::EndpointConfig(_) => sagemaker::delete_endpoint_config(session, name),
         Resource::Endpoint(_) => sagemaker::delete_endpoint(session, name),
+        Resource::Scaling(id) => return VariantScaling::at(session, id)?.remove(),
     };
     match outcome {
         Ok(_) => Ok(()),

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::describe::{EndpointDescription, EndpointStatus};
+use crate::aws::cloudwatch;
 use crate::aws::json::{list, text, time_of};
-use crate::aws::{Patience, cloudwatch};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -65,11 +65,7 @@ fn whole(value: f64) -> u64 {
 }
 
 /// `GetMetricData` for the three metrics, at once.
-pub(crate) fn backlog(
-    session: &Session,
-    endpoint_name: &str,
-    patience: Patience<'_>,
-) -> Result<Backlog> {
+pub(crate) fn backlog(session: &Session, endpoint_name: &str) -> Result<Backlog> {
     let now = session.sys().clock().now();
     let end = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + PERIOD;
     let metrics = [("size", SIZE), ("age", AGE), ("capacity", WITHOUT_CAPACITY)];
@@ -96,7 +92,7 @@ pub(crate) fn backlog(
         "EndTime": end,
         "ScanBy": "TimestampDescending",
     });
-    let answer = cloudwatch::get_metric_data(session, endpoint_name, &input, patience)?;
+    let answer = cloudwatch::get_metric_data(session, endpoint_name, &input)?;
     Ok(read(&answer))
 }
 
@@ -141,7 +137,7 @@ fn read(answer: &Value) -> Backlog {
 /// #   .delay(std::time::Duration::from_millis(20)).max_attempts(500)
 ///     .progress(move |_| {
 ///         if let Ok(overview) = endpoint.describe() {
-///             eprintln!("{overview}"); // waking up, 12 waiting
+///             eprintln!("{}", overview.while_waiting()); // waking up, 12 ahead of you
 ///         }
 ///         ControlFlow::Continue(())
 ///     })
@@ -200,7 +196,26 @@ impl EndpointOverview {
         serves && self.description.current_instance_count() == 0
     }
 
-    fn instances(&self) -> String {
+    /// For somebody who waits for a result: "waking up, 12 ahead of you". Of what waits, by data that
+    /// are some minutes old, one is taken to be the asker's own.
+    pub fn while_waiting(&self) -> String {
+        match self.backlog.as_ref().ok().and_then(Backlog::size) {
+            Some(size) => format!("{}, {} ahead of you", self.state(), size.saturating_sub(1)),
+            None => self.state(),
+        }
+    }
+
+    /// State and instances, in a few words.
+    fn state(&self) -> String {
+        if self.is_waking_up() {
+            return "waking up".to_owned();
+        }
+        if self.is_scaled_to_zero() {
+            return "scaled to zero".to_owned();
+        }
+        if self.status() != EndpointStatus::InService {
+            return self.status().as_str().to_owned();
+        }
         let current = self.description.current_instance_count();
         let desired = self.description.desired_instance_count();
         let plural = if desired == 1 { "" } else { "s" };
@@ -212,24 +227,19 @@ impl EndpointOverview {
     }
 }
 
+/// An age below this says nothing.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 impl fmt::Display for EndpointOverview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_waking_up() {
-            f.write_str("waking up")?;
-        } else if self.is_scaled_to_zero() {
-            f.write_str("scaled to zero")?;
-        } else {
-            match self.status() {
-                EndpointStatus::InService => f.write_str(&self.instances())?,
-                status => f.write_str(status.as_str())?,
-            }
-        }
+        f.write_str(&self.state())?;
         let Ok(backlog) = &self.backlog else {
             return Ok(());
         };
         if let Some(size) = backlog.size() {
             write!(f, ", {size} waiting")?;
-            if let (1.., Some(age)) = (size, backlog.age_of_oldest_request()) {
+            let age = backlog.age_of_oldest_request();
+            if let (1.., Some(age)) = (size, age.filter(|age| *age >= WORTH_TELLING)) {
                 write!(f, ", the oldest for {}", crate::error::seconds(age))?;
             }
         }
@@ -276,7 +286,12 @@ mod tests {
                 {"Id": "size", "Timestamps": [60], "Values": [size]},
                 {"Id": "age", "Timestamps": [60], "Values": [40]},
             ]}));
-            EndpointOverview::new(description, Ok(backlog)).to_string()
+            EndpointOverview::new(description, Ok(backlog))
+        };
+        let ahead = overview("InService", 0, 1, 13.0).while_waiting();
+        assert_eq!(ahead, "waking up, 12 ahead of you");
+        let overview = |status: &str, current: u64, desired: u64, size: f64| {
+            overview(status, current, desired, size).to_string()
         };
         let waking = overview("InService", 0, 1, 12.0);
         assert_eq!(waking, "waking up, 12 waiting, the oldest for 40 s");

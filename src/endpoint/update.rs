@@ -7,7 +7,7 @@ use super::config::{EndpointConfig, ProductionVariant};
 use super::data_capture::DataCaptureConfig;
 use super::deployment_config::DeploymentConfig;
 use super::describe::EndpointDescription;
-use super::document::tag;
+use super::document::{add_tags, tag};
 use super::names::name_from_base;
 use super::requests::{UpdateEndpoint, VariantProperty};
 use super::settle::{Creation, Made};
@@ -178,6 +178,7 @@ impl EndpointUpdate {
     /// there are several variants; [`Error::Deployment`] if the configuration was made and the update
     /// was refused.
     pub fn start(self) -> Result<String> {
+        self.check()?;
         let session = self.endpoint.session();
         let described = self.endpoint.description()?;
         let config = self.config(&described)?;
@@ -218,6 +219,27 @@ impl EndpointUpdate {
         let config = self.start()?;
         wait::in_service(endpoint.session(), endpoint.name(), Some(&config), waiter)?;
         Ok(config)
+    }
+
+    /// What can be checked before anybody is asked: all that is named here.
+    fn check(&self) -> Result<(), InvalidInput> {
+        let name = self.config_name.as_deref().unwrap_or("any");
+        let request = self.request.clone();
+        request.with_raw("EndpointConfigName", name).validate()?;
+        let variants = self.variants.clone().unwrap_or_else(|| {
+            let mut variant = ProductionVariant::new("any", "any", "ml.any.any", 1);
+            variant.members.extend(self.variant.clone());
+            vec![variant]
+        });
+        let mut config = EndpointConfig::new(name, variants);
+        if let Some(capture) = self.data_capture.clone() {
+            config = config.data_capture_config(capture.drafted());
+        }
+        if let Some(tags) = &self.tags {
+            add_tags(&mut config.members, tags);
+        }
+        config.members.extend(self.members.clone());
+        config.validate()
     }
 
     fn failed(&self, left: Vec<Resource>, unsure: Vec<Resource>, cause: Error) -> Error {

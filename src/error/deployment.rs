@@ -23,13 +23,19 @@ pub enum Resource {
     EndpointConfig(String),
     /// An endpoint.
     Endpoint(String),
+    /// The scaling of a variant, by what Application Auto Scaling calls that:
+    /// `endpoint/{endpoint}/variant/{variant}`.
+    Scaling(String),
 }
 
 impl Resource {
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Model(name) | Self::EndpointConfig(name) | Self::Endpoint(name) => name,
+            Self::Model(name)
+            | Self::EndpointConfig(name)
+            | Self::Endpoint(name)
+            | Self::Scaling(name) => name,
         }
     }
 
@@ -39,6 +45,7 @@ impl Resource {
             Self::Model(_) => "ModelArn",
             Self::EndpointConfig(_) => "EndpointConfigArn",
             Self::Endpoint(_) => "EndpointArn",
+            Self::Scaling(_) => "ScalableTargetARN",
         }
     }
 }
@@ -49,6 +56,7 @@ impl fmt::Display for Resource {
             Self::Model(_) => "model",
             Self::EndpointConfig(_) => "endpoint configuration",
             Self::Endpoint(_) => "endpoint",
+            Self::Scaling(_) => "scaling of",
         };
         write!(f, "{kind} {}", self.name())
     }
@@ -56,7 +64,8 @@ impl fmt::Display for Resource {
 
 /// A deployment, an update or a removal that stopped in its midst.
 ///
-/// Its [`cause`](Self::cause) says why; here is what is there now.
+/// Its [`cause`](Self::cause) says why; here is what is there now. What is left is deleted with
+/// [`SageMaker::delete`](crate::SageMaker::delete).
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;

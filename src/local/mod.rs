@@ -2,7 +2,8 @@
 //!
 //! [`LocalEndpoint`] listens on a free loopback port and answers as Amazon does: S3 (objects,
 //! `ListObjectsV2`, multipart uploads), SageMaker's `InvokeEndpointAsync` with a queue and workers
-//! behind it, and STS's `GetCallerIdentity`. The model is a closure, or a container that speaks
+//! behind it, STS's `GetCallerIdentity`, and the control plane: SageMaker's models, configurations
+//! and endpoints, Application Auto Scaling, CloudWatch's metrics of the queue and its alarms. The model is a closure, or a container that speaks
 //! SageMaker's `/ping` and `/invocations`. It starts in a few milliseconds, needs no runtime and no
 //! account, and keeps everything until it is dropped: small objects in memory, those of more than 4 MiB in
 //! files without a name.
@@ -40,8 +41,20 @@
 //! endpoint's [credentials](LocalEndpointBuilder::credentials) for its
 //! [region](LocalEndpointBuilder::region), by a clock not far from the endpoint's (15 minutes for
 //! S3, 5 for the others), over the payload that arrived. What is wrong is refused with the status,
-//! code and wording of the service asked. Limits of `InvokeEndpointAsync` are those of its
-//! published model.
+//! code and wording of the service asked. Limits of `InvokeEndpointAsync` and of the control plane
+//! are those of the published models.
+//!
+//! # Endpoints that are deployed
+//!
+//! The endpoint that the builder describes is there from the start, with a model and a configuration
+//! of its name. Any number of others can be made beside it with `CreateModel`,
+//! `CreateEndpointConfig` and `CreateEndpoint`; the builder's model is behind all of them, and their
+//! configurations say where results go and how many run at a time. They are `Creating`, `Updating`,
+//! `RollingBack` and `Deleting` for the [transition time](LocalEndpointBuilder::transition_time);
+//! [`fail_next_deployment`](LocalEndpoint::fail_next_deployment) makes one fail. Scaling policies are
+//! followed, to zero and back, all by the endpoint's [clock](LocalEndpointBuilder::clock): with a
+//! [`ManualClock`](crate::sys::ManualClock) a quarter of an hour passes at once. Notifications are
+//! posted to [subscribers](LocalEndpoint::subscribe) on this machine.
 //!
 //! # What differs from the service
 //!
@@ -60,8 +73,12 @@
 //!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.
 //! - A closure that takes longer than its invocation timeout is not interrupted: its result is
 //!   replaced by a failure once it is there.
-//! - No SNS notifications, no scaling: the number of
-//!   [instances](LocalEndpointBuilder::instances) is fixed.
+//! - Roles, images, model data, KMS keys and networks are not looked at; instances cost nothing and
+//!   start whenever they are asked for.
+//! - Scaling looks at the queue as it is and not at minutes of metrics; of a target tracking policy
+//!   it knows the target, the cooldowns, and the 15 minutes that a backlog has to be gone.
+//! - SNS's envelope is not signed, and an included response is `{"responseBody": {"content": ..}}`,
+//!   for the service's form is not documented.
 //!
 //! # When it stops
 //!
@@ -155,7 +172,7 @@ impl LocalEndpoint {
         &self.url
     }
 
-    /// `EndpointName`.
+    /// `EndpointName` of the endpoint that is there from the start.
     pub fn name(&self) -> &str {
         &self.shared.config.endpoint_name
     }

@@ -200,8 +200,9 @@ impl State {
         Some((number, job))
     }
 
-    /// Fails the jobs that wait at endpoints that are gone.
-    fn give_up(&mut self, slots: &BTreeMap<String, usize>) {
+    /// Fails the jobs that wait at endpoints that are gone; true if there were any.
+    fn give_up(&mut self, slots: &BTreeMap<String, usize>) -> bool {
+        let before = self.waiting.len();
         for (number, job) in &self.waiting {
             if !slots.contains_key(&job.serving.endpoint)
                 && let Some(record) = self.records.get_mut(number)
@@ -212,6 +213,7 @@ impl State {
         }
         self.waiting
             .retain(|(_, job)| slots.contains_key(&job.serving.endpoint));
+        self.waiting.len() < before
     }
 }
 
@@ -268,7 +270,9 @@ impl Queue {
             if state.stopped {
                 return None;
             }
-            state.give_up(&slots);
+            if state.give_up(&slots) {
+                self.changed.notify_all();
+            }
             if let Some((number, job)) = state.take(&slots) {
                 state.idle -= 1;
                 if let Some(record) = state.records.get_mut(&number) {
