@@ -64,6 +64,11 @@ pub use error::{
     ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
 };
 
+mod handle;
+pub use handle::InferenceHandle;
+
+mod history;
+
 mod inference_config;
 pub use inference_config::{
     AsyncInferenceConfig, AsyncInferenceConfigBuilder, NotificationConfig,

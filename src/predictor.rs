@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
+use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
@@ -144,6 +145,42 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Clone,
     {
         AsyncInferenceResponse::new(self, output_path, failure_path)
+    }
+
+    /// Takes a submitted inference up again, as
+    /// [`AsyncInferenceResponse::handle`] saved it, here or in another process. Asks nobody.
+    ///
+    /// The inference stays one of the endpoint that the handle names, whichever this predictor is for.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+    /// use std::time::Duration;
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let saved = predictor.predict_async("hello")?.handle().to_string(); // one line
+    ///
+    /// let response = predictor.resume(saved.parse()?);
+    /// let answer: String = response.get_result(&WaiterConfig::new(1000, Duration::from_millis(10))?)?;
+    /// assert_eq!(answer, "hello");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(&self, handle: InferenceHandle) -> AsyncInferenceResponse<D>
+    where
+        D: Clone,
+    {
+        let target = if handle.endpoint_name == self.target.endpoint_name {
+            self.target.clone()
+        } else {
+            Arc::new(Target {
+                endpoint_name: handle.endpoint_name.clone(),
+                session: self.target.session.clone(),
+            })
+        };
+        AsyncInferenceResponse::resumed(target, self.deserializer.clone(), handle)
     }
 
     /// A request for a value, with every option of the call.

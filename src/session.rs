@@ -13,6 +13,7 @@ use crate::aws::transport::{Timeouts, Transport};
 use crate::aws::{Client, Service, sts};
 use crate::credentials::{CachedCredentials, DefaultChain, ProvideCredentials};
 use crate::error::{ConfigError, Result};
+use crate::history::History;
 use crate::invalid_input::InvalidInput;
 use crate::profile::Settings;
 use crate::sys::{Environment, Sys};
@@ -44,6 +45,7 @@ struct Inner {
     derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
+    history: History,
 }
 
 /// The default bucket that nobody named: `sagemaker-{region}-{account}`, known once STS was asked.
@@ -150,6 +152,15 @@ impl Session {
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.inner.endpoints
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.inner.history
+    }
+
+    /// Whether both are clones of one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     pub(crate) fn bucket_region(&self, bucket: &str) -> String {
@@ -377,6 +388,7 @@ impl SessionBuilder {
                 expected_bucket_owner: self.expected_bucket_owner,
                 derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
+                history: History::default(),
             }),
         })
     }

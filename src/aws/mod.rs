@@ -3,6 +3,7 @@
 
 pub(crate) mod endpoints;
 mod fault;
+mod listing;
 pub(crate) mod retry;
 pub(crate) mod s3;
 pub(crate) mod sagemaker_runtime;
@@ -130,6 +131,10 @@ pub(crate) enum Repeat {
     Idempotent,
     /// Only when it provably did not happen.
     OnlyIfNotDone,
+    /// Only when no byte of it reached the service; what it refuses, the caller repeats in its own time.
+    OnlyIfNotSent,
+    /// The caller asks again by itself anyway.
+    Never,
 }
 
 /// One request to a service, before it is signed. It has no `Debug`, for it holds the payload.
@@ -157,6 +162,8 @@ pub(crate) struct Patience<'a> {
     pub(crate) deadline: Option<Duration>,
     /// Once this is set, nothing is tried again.
     pub(crate) stop: Option<&'a AtomicBool>,
+    /// Nothing is tried again at all (but for credentials and clock): the caller asks anew soon.
+    pub(crate) once: bool,
 }
 
 /// A successful answer, read whole.
