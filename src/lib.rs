@@ -64,6 +64,11 @@ pub use error::{
     ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
 };
 
+pub mod fan_in;
+pub use fan_in::{
+    Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
+};
+
 mod handle;
 pub use handle::InferenceHandle;
 

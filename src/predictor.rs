@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
+use crate::fan_in::SubmitAll;
 use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
@@ -220,6 +221,24 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Accept + Clone,
     {
         self.request(value).submit()
+    }
+
+    /// Submits values, several at a time: an iterator in, an iterator of outcomes out, in the order
+    /// of the inputs. Nothing is sent until outcomes are taken.
+    ///
+    /// See [`SubmitAll`] for its settings and an example, and
+    /// [`submit_all`](crate::submit_all) for inputs with options of their own.
+    pub fn submit_all<'p, I>(
+        &'p self,
+        inputs: I,
+    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'p, I, S, D>, D>
+    where
+        I: IntoIterator,
+        S: Serializer<I::Item>,
+        D: Accept + Clone,
+    {
+        let inputs = inputs.into_iter();
+        crate::fan_in::submit_all(inputs.map(|value| self.request(&value).into_owned()))
     }
 
     /// Submits a value and waits for its result.

@@ -5,13 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aws::Repeat;
 use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
 use crate::codec::{Accept, CodecError};
 use crate::error::{Error, MaybeSubmitted, Result, ServiceError};
+use crate::fan_in::Gate;
 use crate::limits;
 use crate::placement::{self, Placement, Upload};
 use crate::predictor::Target;
 use crate::response::AsyncInferenceResponse;
+use crate::session::Session;
 use crate::uri::S3Uri;
 
 /// One request to an asynchronous endpoint, with every option of `InvokeEndpointAsync`.
@@ -197,13 +200,22 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
     ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
     ///   provably had not happened.
-    pub fn submit(mut self) -> Result<AsyncInferenceResponse<D>> {
+    pub fn submit(self) -> Result<AsyncInferenceResponse<D>> {
+        self.submit_through(None)
+    }
+
+    /// As [`submit`](Self::submit); with a gate, in the turn that it gives, and again as long as the
+    /// service refuses it for being too much.
+    pub(crate) fn submit_through(
+        mut self,
+        gate: Option<&Gate<'_>>,
+    ) -> Result<AsyncInferenceResponse<D>> {
         self.check()?;
         let inference_id = match self.inference_id.take() {
             Some(id) => id.into_owned(),
             None => placement::uuid(),
         };
-        let (body, location) = self.place()?;
+        let (body, location) = self.place(gate)?;
         let request = InvokeEndpointAsync {
             endpoint_name: &self.target.endpoint_name,
             input: match &location {
@@ -213,7 +225,14 @@ impl<'v, D> AsyncRequest<'v, D> {
             inference_id: &inference_id,
             members: self.members(),
         };
-        let submitted = match invoke_endpoint_async(&self.target.session, &request) {
+        let session = &self.target.session;
+        let submitted = match gate {
+            None => invoke_endpoint_async(session, &request, Repeat::OnlyIfNotDone),
+            Some(gate) => {
+                gate.run(|| invoke_endpoint_async(session, &request, Repeat::OnlyIfNotSent))
+            }
+        };
+        let submitted = match submitted.map_err(Error::from) {
             Ok(submitted) => submitted,
             Err(error) if is_ambiguous(&error) => {
                 return Err(MaybeSubmitted {
@@ -233,6 +252,42 @@ impl<'v, D> AsyncRequest<'v, D> {
             inference_id,
             location,
         ))
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    pub(crate) fn has_output_path_extension(&self) -> bool {
+        self.output_path_extension.is_some()
+    }
+
+    /// With everything that it borrowed copied.
+    pub(crate) fn into_owned(self) -> AsyncRequest<'static, D> {
+        let owned = |text: Option<Cow<'v, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        AsyncRequest {
+            target: self.target,
+            deserializer: self.deserializer,
+            input: match self.input {
+                RequestInput::Body(body) => {
+                    RequestInput::Body(body.map(|body| Cow::Owned(body.into_owned())))
+                }
+                RequestInput::At(uri) => RequestInput::At(uri),
+            },
+            placement: self.placement,
+            upload: Upload {
+                destination: self.upload.destination,
+                kms_key_id: owned(self.upload.kms_key_id),
+            },
+            inference_id: owned(self.inference_id),
+            custom_attributes: owned(self.custom_attributes),
+            content_type: owned(self.content_type),
+            accept: owned(self.accept),
+            request_ttl: self.request_ttl,
+            invocation_timeout: self.invocation_timeout,
+            filename: owned(self.filename),
+            output_path_extension: owned(self.output_path_extension),
+        }
     }
 
     /// Every limit of the API's model.
@@ -270,7 +325,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 
     /// The input's body, or where it lies.
-    fn place(&mut self) -> Result<(Cow<'v, [u8]>, Option<S3Uri>)> {
+    fn place(&mut self, gate: Option<&Gate<'_>>) -> Result<(Cow<'v, [u8]>, Option<S3Uri>)> {
         let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
         let body = match input {
             RequestInput::At(uri) => return Ok((Cow::Borrowed(&[]), Some(uri))),
@@ -279,12 +334,14 @@ impl<'v, D> AsyncRequest<'v, D> {
         if self.placement.is_inline(body.len())? {
             return Ok((body, None));
         }
-        let uri = placement::upload(
-            &self.target,
-            &self.upload,
-            self.content_type.as_deref(),
-            &body,
-        )?;
+        let upload = || {
+            let content_type = self.content_type.as_deref();
+            placement::upload(&self.target, &self.upload, content_type, &body)
+        };
+        let uri = match gate {
+            None => upload()?,
+            Some(gate) => gate.run(|| Ok(upload()?))?,
+        };
         Ok((Cow::Borrowed(&[]), Some(uri)))
     }
 

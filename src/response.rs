@@ -15,6 +15,7 @@ use crate::error::{
 };
 use crate::handle::InferenceHandle;
 use crate::predictor::{AsyncPredictor, Target};
+use crate::session::Session;
 use crate::uri::S3Uri;
 use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
 
@@ -60,7 +61,7 @@ pub(crate) enum Outcome {
 }
 
 /// What one look at the objects found.
-enum Look {
+pub(crate) enum Look {
     Done(Outcome),
     NotFound,
     AccessDenied(Box<ServiceError>),
@@ -148,6 +149,21 @@ impl<D> AsyncInferenceResponse<D> {
             input_location: self.input_location.clone(),
             submitted_at: self.submitted_at,
         }
+    }
+
+    /// The same inference, to be looked at from another thread.
+    pub(crate) fn twin(&self) -> AsyncInferenceResponse<()> {
+        AsyncInferenceResponse::resumed(self.target.clone(), (), self.handle())
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    /// Whether the failure object is there, as far as one look can tell.
+    pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
+        let failure = self.failure_path.as_ref();
+        failure.is_some_and(|path| matches!(self.look_at(path, patience), Ok(Ok(_))))
     }
 
     /// Reads the result in another format. What has been fetched is kept.
@@ -261,7 +277,7 @@ impl<D> AsyncInferenceResponse<D> {
         let clock = self.target.session.sys().clock();
         let started = clock.monotonic();
         let mut wait = Wait::new(waiter, started);
-        let mut wake = wait.clamp(started + waiter.first_pause(&self.age(&wait)));
+        let mut wake = wait.clamp(started + waiter.first_pause(&self.age(&wait, waiter)));
         loop {
             waiter.sleep_until(clock, wake);
             if waiter.is_cancelled() {
@@ -274,7 +290,7 @@ impl<D> AsyncInferenceResponse<D> {
             }
             let now = clock.monotonic();
             let next = waiter
-                .pause_after(wait.attempts, &self.age(&wait))
+                .pause_after(wait.attempts, &self.age(&wait, waiter))
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);
             if let ControlFlow::Break(()) = self.report(&wait, waiter, next) {
@@ -312,7 +328,18 @@ impl<D> AsyncInferenceResponse<D> {
         waiter: &WaiterConfig,
         patience: Patience<'_>,
     ) -> Result<Option<Outcome>> {
-        match self.look(patience) {
+        self.judge(self.look(patience), wait, waiter, patience)
+    }
+
+    /// Counts what a look found.
+    pub(crate) fn judge(
+        &self,
+        look: Result<Look>,
+        wait: &mut Wait,
+        waiter: &WaiterConfig,
+        patience: Patience<'_>,
+    ) -> Result<Option<Outcome>> {
+        match look {
             Ok(Look::Done(outcome)) => {
                 self.record(wait);
                 return Ok(Some(outcome));
@@ -369,7 +396,7 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output, or the failure if there is no output.
-    fn look(&self, patience: Patience<'_>) -> Result<Look> {
+    pub(crate) fn look(&self, patience: Patience<'_>) -> Result<Look> {
         let output = self.look_at(&self.output_path, patience)?;
         let pending = match output {
             Ok(object) => return Ok(Look::Done(Outcome::Output(object))),
@@ -472,16 +499,27 @@ impl<D> AsyncInferenceResponse<D> {
         clock.monotonic().saturating_sub(wait.started)
     }
 
-    pub(crate) fn age(&self, wait: &Wait) -> Age {
-        let session = &self.target.session;
-        let now = session.sys().clock().now();
+    /// How old the inference is, and what others took, for a waiter that asks for it.
+    pub(crate) fn age(&self, wait: &Wait, waiter: &WaiterConfig) -> Age {
+        let history = self.target.session.history();
+        let usual = waiter
+            .is_adaptive()
+            .then(|| history.usual(&self.target.endpoint_name));
         Age {
+            elapsed: self.since_submit(wait),
+            usual: usual.flatten(),
+        }
+    }
+
+    /// Time since the submit, or where that is not known since the wait began.
+    fn since_submit(&self, wait: &Wait) -> Duration {
+        match self.submitted_at {
             // A wall clock that was set back makes it young.
-            elapsed: match self.submitted_at {
-                Some(submitted) => now.duration_since(submitted).unwrap_or_default(),
-                None => self.elapsed(wait),
-            },
-            usual: session.history().usual(&self.target.endpoint_name),
+            Some(submitted) => {
+                let now = self.target.session.sys().clock().now();
+                now.duration_since(submitted).unwrap_or_default()
+            }
+            None => self.elapsed(wait),
         }
     }
 
@@ -490,7 +528,7 @@ impl<D> AsyncInferenceResponse<D> {
     pub(crate) fn record(&self, wait: &Wait) {
         if self.submitted_at.is_some() && wait.observed.not_found > 0 {
             let history = self.target.session.history();
-            history.record(&self.target.endpoint_name, self.age(wait).elapsed);
+            history.record(&self.target.endpoint_name, self.since_submit(wait));
         }
     }
 }

@@ -248,6 +248,10 @@ impl WaiterConfig {
         self.access_denied
     }
 
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.adaptive
+    }
+
     /// The pause before the first poll.
     pub(crate) fn first_pause(&self, age: &Age) -> Duration {
         match age.usual {
