@@ -5,11 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::Repeat;
+use sha2::{Digest, Sha256};
+
+use crate::aws::{Repeat, Service};
 use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
 use crate::codec::{Accept, CodecError};
-use crate::error::{Error, MaybeSubmitted, Result, ServiceError};
+use crate::error::{
+    Error, MaybeSubmitted, Result, ServiceError, TransportError, TransportErrorKind,
+};
 use crate::fan_in::Gate;
+use crate::handle::InferenceHandle;
 use crate::limits;
 use crate::placement::{self, Placement, Upload};
 use crate::predictor::Target;
@@ -262,8 +267,79 @@ impl<'v, D> AsyncRequest<'v, D> {
         self.output_path_extension.is_some()
     }
 
-    /// With everything that it borrowed copied.
-    pub(crate) fn into_owned(self) -> AsyncRequest<'static, D> {
+    /// The id that it will go by, chosen now if the caller has chosen none.
+    pub(crate) fn settle_inference_id(&mut self) -> String {
+        self.inference_id
+            .get_or_insert_with(|| placement::uuid().into())
+            .clone()
+            .into_owned()
+    }
+
+    /// What tells it from other requests: a digest of endpoint and input.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let mut hash = Sha256::new();
+        hash.update(&self.target.endpoint_name);
+        match &self.input {
+            RequestInput::Body(Ok(body)) => {
+                hash.update(b"\0body\0");
+                hash.update(body);
+            }
+            RequestInput::At(uri) => {
+                hash.update(b"\0at\0");
+                hash.update(uri.to_string());
+            }
+            RequestInput::Body(Err(_)) => return None,
+        }
+        let digest = hash.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The response of this request, which was submitted before.
+    pub(crate) fn into_response(self, handle: InferenceHandle) -> AsyncInferenceResponse<D> {
+        AsyncInferenceResponse::resumed(self.target, self.deserializer, handle)
+    }
+
+    /// The error of a request that may have been submitted by a process that is gone.
+    pub(crate) fn uncertain(&self, inference_id: String) -> Error {
+        let cause = TransportError {
+            service: Service::SageMakerRuntime.name(),
+            operation: "InvokeEndpointAsync",
+            kind: TransportErrorKind::Broken,
+            host: "an earlier run".into(),
+            never_sent: false,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            source: Some("the process ended before it wrote the answer down".into()),
+        };
+        MaybeSubmitted {
+            endpoint_name: self.target.endpoint_name.clone(),
+            inference_id,
+            input_location: match &self.input {
+                RequestInput::At(uri) => Some(uri.to_string()),
+                RequestInput::Body(_) => None,
+            },
+            cause: cause.into(),
+        }
+        .into()
+    }
+
+    /// With everything that it borrowed copied, to outlive it: as [`submit_all`](crate::submit_all)
+    /// takes requests.
+    ///
+    /// ```no_run
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let requests = (0..100).map(|job| {
+    ///     let document = format!("document {job}");
+    ///     predictor.request(&document).inference_id(format!("job-{job}")).into_owned()
+    /// });
+    /// for outcome in submit_all(requests) {
+    ///     println!("{}", outcome?.output_path());
+    /// }
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn into_owned(self) -> AsyncRequest<'static, D> {
         let owned = |text: Option<Cow<'v, str>>| text.map(|text| Cow::Owned(text.into_owned()));
         AsyncRequest {
             target: self.target,

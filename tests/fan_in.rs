@@ -3,41 +3,84 @@
 
 mod support;
 
+#[path = "fan_in/adding.rs"]
+mod adding;
+#[path = "fan_in/fallback.rs"]
+mod fallback;
+#[path = "fan_in/journal.rs"]
+mod journal;
+#[path = "fan_in/schedule.rs"]
+mod schedule;
+#[path = "fan_in/submits.rs"]
+mod submits;
+#[path = "fan_in/waits.rs"]
+mod waits;
+
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse, Operation};
-use sagemaker_async_inference::{AsyncPredictor, Error, WaiterConfig, as_completed};
+use sagemaker_async_inference::local::{LocalEndpoint, LocalEndpointBuilder, Operation};
+use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, AsyncPredictor, Json, Session, WaiterConfig,
+};
 
-#[test]
-fn smoke() {
-    let endpoint = LocalEndpoint::builder()
-        .max_concurrent_invocations_per_instance(8)
-        .model(|request| {
-            if request.body == b"\"13\"" {
-                ModelResponse::failure(500, "no")
-            } else {
-                ModelResponse::ok(request.body.clone())
-            }
+type Responses = Vec<AsyncInferenceResponse<Json>>;
+
+/// An endpoint whose queue nobody works on: outputs are put by the test.
+fn idle_endpoint(change: impl FnOnce(LocalEndpointBuilder) -> LocalEndpointBuilder) -> LocalEndpoint {
+    let builder = change(LocalEndpoint::builder().instances(0));
+    builder.start().expect("a local endpoint")
+}
+
+fn start(change: impl FnOnce(LocalEndpointBuilder) -> LocalEndpointBuilder) -> LocalEndpoint {
+    let builder = LocalEndpoint::builder().max_concurrent_invocations_per_instance(8);
+    change(builder).start().expect("a local endpoint")
+}
+
+fn session(endpoint: &LocalEndpoint) -> Session {
+    endpoint.session().expect("a session")
+}
+
+fn predictor(endpoint: &LocalEndpoint) -> AsyncPredictor {
+    AsyncPredictor::new(endpoint.name(), &session(endpoint))
+}
+
+/// In the clock's time.
+fn predictor_in(endpoint: &LocalEndpoint, clock: &ManualClock) -> AsyncPredictor {
+    let sys = Sys::real()
+        .with_environment(Environment::empty())
+        .with_clock(clock.clone());
+    let session = endpoint.session_builder().sys(sys).build();
+    AsyncPredictor::new(endpoint.name(), &session.expect("a session"))
+}
+
+/// Every 10 ms, for 20 s at most.
+fn often() -> WaiterConfig {
+    WaiterConfig::new(2000, Duration::from_millis(10)).expect("a wait")
+}
+
+/// Responses in one folder, `000.out` and so on.
+fn in_folder(predictor: &AsyncPredictor, bucket: &str, folder: &str, count: usize) -> Responses {
+    let at = |key: String| format!("s3://{bucket}/{key}").parse().expect("a URI");
+    (0..count)
+        .map(|number| {
+            predictor.response(
+                at(format!("{folder}/{number:05}.out")),
+                Some(at(format!("{folder}-failures/{number:05}.err"))),
+            )
         })
-        .start()
-        .unwrap();
-    let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session().unwrap());
-    let responses: Vec<_> = predictor
-        .submit_all((0..1000).map(|n| n.to_string()))
-        .collect::<Result<_, _>>()
-        .unwrap();
-    let waiter = WaiterConfig::new(1000, Duration::from_millis(10)).unwrap();
-    let mut seen = vec![false; 1000];
-    for done in as_completed(responses, &waiter) {
-        let index = done.index();
-        match done.into_result() {
-            Ok(answer) => assert_eq!(index.to_string(), { let a: String = answer; a }),
-            Err(Error::Model(_)) => assert_eq!(index, 13),
-            Err(error) => panic!("{error}"),
-        }
-        seen[index] = true;
-    }
-    assert!(seen.iter().all(|seen| *seen));
-    let count = |operation| endpoint.requests().iter().filter(|r| r.operation == operation).count();
-    eprintln!("lists {} gets {} submits {}", count(Operation::ListObjectsV2), count(Operation::GetObject), count(Operation::InvokeEndpointAsync));
+        .collect()
+}
+
+fn put(endpoint: &LocalEndpoint, response: &AsyncInferenceResponse<Json>, body: &str) {
+    let path = response.output_path();
+    endpoint.put_object(path.bucket(), path.key(), body);
+}
+
+fn count(endpoint: &LocalEndpoint, operation: Operation) -> usize {
+    let requests = endpoint.requests();
+    requests
+        .iter()
+        .filter(|request| request.operation == operation)
+        .count()
 }

@@ -377,6 +377,8 @@ impl<T, D> AsCompleted<T, D> {
             self.totals.submitted += 1;
             poller.add(response);
         }
+        // The room for the first ones is not needed again.
+        inbox.responses.shrink_to(1000);
         self.poller.as_ref().map_or(0, Poller::pending)
     }
 
@@ -396,7 +398,8 @@ impl<T, D> AsCompleted<T, D> {
             return;
         };
         let left = until.saturating_sub(poller.now());
-        if poller.receive(left.min(CHECK)) {
+        if poller.is_fetching() {
+            poller.receive(left.min(CHECK));
             return;
         }
         let clock = poller.sys().clock();

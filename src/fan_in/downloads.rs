@@ -29,8 +29,8 @@ pub(super) struct Downloads {
 }
 
 impl Downloads {
-    /// As many threads as the system gives, up to `threads`.
-    pub(super) fn new(threads: usize) -> Self {
+    /// As many threads as the system gives, up to `threads`; `None` if that is none.
+    pub(super) fn new(threads: usize) -> Option<Self> {
         let (jobs, taken) = mpsc::channel::<Job>();
         let (finished, looked) = mpsc::channel();
         let taken = Arc::new(Mutex::new(taken));
@@ -39,12 +39,13 @@ impl Downloads {
             let thread = thread::Builder::new().name("as_completed".into());
             thread.spawn(move || work(&taken, &finished)).is_ok()
         });
-        Self {
-            threads: started.count(),
+        let threads = started.count();
+        (threads > 0).then(|| Self {
             jobs,
             looked: Mutex::new(looked),
+            threads,
             at_work: 0,
-        }
+        })
     }
 
     /// Whether a thread is free, or will soon be.
@@ -52,8 +53,8 @@ impl Downloads {
         self.at_work < 2 * self.threads
     }
 
-    pub(super) fn are_idle(&self) -> bool {
-        self.at_work == 0
+    pub(super) fn are_at_work(&self) -> bool {
+        self.at_work > 0
     }
 
     pub(super) fn hand_out(

@@ -2,6 +2,7 @@
 
 mod as_completed;
 mod downloads;
+mod journal;
 mod pace;
 mod poller;
 mod polls;

@@ -100,8 +100,7 @@ impl<D> Poller<D> {
             pace: Pace::new(settings.polls_per_second, origin),
             turn: 0,
             failure_turn: false,
-            downloads: (settings.download_threads > 0)
-                .then(|| Downloads::new(settings.download_threads)),
+            downloads: Downloads::new(settings.download_threads),
             not_listed: "not listed".into(),
             ended: VecDeque::new(),
             panic: None,
@@ -178,7 +177,9 @@ impl<D> Poller<D> {
 
     /// The next request.
     pub(super) fn step(&mut self) -> Step {
-        self.receive(Duration::ZERO);
+        if self.receive(Duration::ZERO) {
+            return Step::Done;
+        }
         let now = self.now();
         self.turn += 1;
         if self.turn >= TURN {
@@ -199,16 +200,20 @@ impl<D> Poller<D> {
         }
     }
 
-    /// Takes what the threads found, waiting for it if there is nothing else to wait for; false if
-    /// none of them is at work.
+    /// Takes what a thread found, if that comes within `timeout` of real time.
     pub(super) fn receive(&mut self, timeout: Duration) -> bool {
-        let Some(downloads) = self.downloads.as_mut().filter(|pool| !pool.are_idle()) else {
+        let looked = self.downloads.as_mut();
+        let looked = looked.and_then(|downloads| downloads.receive(timeout));
+        let Some((slot, look)) = looked else {
             return false;
         };
-        if let Some((slot, look)) = downloads.receive(timeout) {
-            self.judge(slot, look);
-        }
+        self.judge(slot, look);
         true
+    }
+
+    /// Whether threads are at work.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.downloads.as_ref().is_some_and(Downloads::are_at_work)
     }
 
     /// Fetches an object that is there.

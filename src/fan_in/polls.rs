@@ -17,6 +17,8 @@ const PATIENCE_PER_MEGABYTE: Duration = Duration::from_secs(1);
 /// After a look that took too long, slow handles get no turn for so many times as long: together
 /// they take a fifth of the time at most.
 const SLOW_SHARE: u32 = 4;
+/// One look takes so small a part of the whole wait at most, at first.
+const SHARE_OF_WAIT: u32 = 8;
 /// A handle for which the time was too short gets twice as much the next time, up to 2^10 times.
 const MAX_SLOW: u8 = 10;
 
@@ -26,22 +28,24 @@ impl<D> Poller<D> {
         let Some(polled) = self.slots.get_mut(slot) else {
             return;
         };
-        match polled.state {
-            State::Asked => polled.wait.attempts += 1,
-            // It counted as not found when it was not listed.
-            State::AskedLast => {
-                let not_found = &mut polled.wait.observed.not_found;
-                *not_found = not_found.saturating_sub(1);
-            }
+        let last = match polled.state {
+            State::Asked => false,
+            State::AskedLast => true,
             // It was found meanwhile.
             _ => return,
+        };
+        let wait = &mut polled.wait;
+        if wait.deadline.is_some_and(|deadline| now >= deadline) {
+            return self.time_out(slot);
         }
-        if polled.wait.deadline.is_some_and(|deadline| now >= deadline) {
-            self.time_out(slot);
+        if last {
+            // It counted as not found when it was not listed.
+            wait.observed.not_found = wait.observed.not_found.saturating_sub(1);
         } else {
-            let deadline = self.patience_for(slot, 0);
-            self.look(slot, deadline, now);
+            wait.attempts += 1;
         }
+        let deadline = self.patience_for(slot, 0);
+        self.look(slot, deadline, now);
     }
 
     /// Looks on this thread.
@@ -65,7 +69,11 @@ impl<D> Poller<D> {
     pub(super) fn patience_for(&self, slot: u32, size: u64) -> Option<Duration> {
         let looked_at = self.slots.get(slot)?;
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
-        let patience = PATIENCE * (1 << looked_at.slow) + PATIENCE_PER_MEGABYTE * megabytes;
+        let first = match self.waiter.deadline() {
+            Some(whole) => PATIENCE.min(whole / SHARE_OF_WAIT),
+            None => PATIENCE,
+        };
+        let patience = first * (1 << looked_at.slow) + PATIENCE_PER_MEGABYTE * megabytes;
         let end = self.now() + patience;
         let deadline = looked_at.wait.deadline;
         Some(deadline.map_or(end, |deadline| end.min(deadline)))

@@ -34,8 +34,10 @@ pub(super) struct Prefix {
     bucket: String,
     /// With the slash at its end; empty for the top of a bucket.
     folder: String,
-    /// Sorted but for what was added since the last round.
+    /// In order.
     entries: Vec<Entry>,
+    /// What came since the last round began.
+    added: Vec<Entry>,
     /// When a handle of it is due next; [`Duration::MAX`] if none is.
     pub(super) next: Duration,
     /// Whether the caller may list here, once that is known.
@@ -92,6 +94,7 @@ impl Prefix {
             bucket: uri.bucket().to_owned(),
             folder: folder(uri).to_owned(),
             entries: Vec::new(),
+            added: Vec::new(),
             next: Duration::MAX,
             may_list: None,
             not_before: Duration::ZERO,
@@ -108,7 +111,7 @@ impl Prefix {
 
     pub(super) fn add(&mut self, uri: &S3Uri, slot: u32) {
         let name = uri.key().strip_prefix(&*self.folder).unwrap_or(uri.key());
-        self.entries.push(Entry {
+        self.added.push(Entry {
             name: name.into(),
             slot,
         });
@@ -117,8 +120,12 @@ impl Prefix {
     /// The entries in order, without those whose handles are finished.
     pub(super) fn tidy(&mut self, is_pending: impl Fn(u32) -> bool) -> &[Entry] {
         self.entries.retain(|entry| is_pending(entry.slot));
-        // What was sorted before is one run, so that this is a merge.
-        self.entries.sort();
+        if !self.added.is_empty() {
+            self.entries.append(&mut self.added);
+            self.added = Vec::new();
+            // What was in order before is one run, so that this is a merge.
+            self.entries.sort();
+        }
         &self.entries
     }
 

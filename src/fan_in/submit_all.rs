@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::journal::Journal;
 use super::progress::{BatchProgress, Totals};
 use super::workers::{Extension, Finished, Job, Workers};
 use crate::error::Result;
@@ -70,6 +72,8 @@ pub struct SubmitAll<I, D> {
     stop_at_first_error: bool,
     extension: Extension,
     cancel: Option<CancelToken>,
+    journal: Option<Arc<Journal>>,
+    resubmit_uncertain: bool,
     workers: Option<Workers<D>>,
     taken: u64,
     yielded: u64,
@@ -116,6 +120,8 @@ where
             understood: Arc::new(AtomicBool::new(true)),
         },
         cancel: None,
+        journal: None,
+        resubmit_uncertain: false,
         workers: None,
         taken: 0,
         yielded: 0,
@@ -184,6 +190,52 @@ impl<I, D> SubmitAll<I, D> {
         self
     }
 
+    /// Writes each submit to a file, before it begins and when it was answered, and each time to
+    /// the disk: whatever ends the process, no handle is lost. A run of the same job with the same
+    /// journal yields what was submitted before without submitting it again, and submits the rest.
+    ///
+    /// The same job is the same inputs in the same order: an input that differs from the one the
+    /// journal has in its place is an [`Error::Config`](crate::Error::Config), and is not submitted.
+    /// (Of an input in S3 the place counts, not what lies there.) An input whose submit had begun
+    /// and was not answered when the process ended is
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
+    /// [`resubmit_uncertain`](Self::resubmit_uncertain) says otherwise.
+    ///
+    /// Fails with [`Error::Config`](crate::Error::Config) where the file cannot be read or written,
+    /// is no journal, or is held by another process. It is readable for its owner alone, and holds
+    /// no payload.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::AsyncPredictor;
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// # let path = std::env::temp_dir().join(format!("journal-{}.jsonl", std::process::id()));
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// for _ in 0..2 {
+    ///     let outcomes = predictor.submit_all(1..=10).journal(&path)?;
+    ///     let responses = outcomes.collect::<Result<Vec<_>, _>>()?;
+    ///     assert_eq!(responses.len(), 10);
+    /// }
+    /// assert_eq!(endpoint.jobs().len(), 10);
+    /// # std::fs::remove_file(path)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn journal(mut self, path: impl AsRef<Path>) -> Result<Self> {
+        self.journal = Some(Arc::new(Journal::open(path.as_ref())?));
+        Ok(self)
+    }
+
+    /// With a [`journal`](Self::journal): inputs that may or may not have been submitted when an
+    /// earlier run ended are submitted again, for those to whom an inference that runs twice is
+    /// cheap. Default: they are [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted).
+    pub fn resubmit_uncertain(mut self) -> Self {
+        self.resubmit_uncertain = true;
+        self
+    }
+
     /// Takes no further inputs.
     fn stop(&mut self) {
         self.requests = None;
@@ -227,7 +279,22 @@ where
             let index = self.taken;
             self.taken += 1;
             self.totals.submitted += 1;
-            workers.hand_out(Job { index, request }, self.concurrency);
+            let mut job = Job {
+                index,
+                request,
+                record: None,
+            };
+            if let Some(journal) = &self.journal {
+                let journal = journal.clone();
+                match job.look_up(journal, self.resubmit_uncertain) {
+                    Ok(waiting) => job = waiting,
+                    Err(known) => {
+                        self.receive(index, Ok(*known));
+                        continue;
+                    }
+                }
+            }
+            workers.hand_out(job, self.concurrency);
         }
     }
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::journal::{Journal, Stage};
 use super::pace::{Gate, Pace};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
 use crate::sys::Sys;
@@ -21,6 +22,44 @@ pub(super) type Finished<D> = thread::Result<Result<AsyncInferenceResponse<D>>>;
 pub(super) struct Job<D> {
     pub(super) index: u64,
     pub(super) request: AsyncRequest<'static, D>,
+    /// Where to write how far it got.
+    pub(super) record: Option<Recorder>,
+}
+
+/// A job's place in a journal.
+pub(super) struct Recorder {
+    journal: Arc<Journal>,
+    sha256: Option<String>,
+}
+
+impl<D> Job<D> {
+    /// What an earlier run tells of it; the job again if it is still to be done.
+    pub(super) fn look_up(
+        self,
+        journal: Arc<Journal>,
+        resubmit_uncertain: bool,
+    ) -> Result<Self, Box<Result<AsyncInferenceResponse<D>>>> {
+        let sha256 = self.request.fingerprint();
+        match journal.stage(self.index, sha256.as_deref()) {
+            Err(error) => Err(Box::new(Err(error))),
+            Ok(Some(Stage::Submitted(handle))) => {
+                Err(Box::new(Ok(self.request.into_response(handle))))
+            }
+            Ok(Some(Stage::Begun(inference_id))) if !resubmit_uncertain => {
+                Err(Box::new(Err(self.request.uncertain(inference_id))))
+            }
+            Ok(_) => Ok(Self {
+                record: Some(Recorder { journal, sha256 }),
+                ..self
+            }),
+        }
+    }
+}
+
+impl Recorder {
+    fn record(&self, index: u64, stage: Stage) -> Result<()> {
+        self.journal.record(index, self.sha256.clone(), stage)
+    }
 }
 
 /// A path of the batch's own below the endpoint's output path.
@@ -131,8 +170,31 @@ fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
 
 impl<D> Shared<D> {
     fn carry_out(&self, job: Job<D>) -> (u64, Finished<D>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.submit(job.request)));
-        (job.index, outcome)
+        let index = job.index;
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.submit_and_record(job)));
+        (index, outcome)
+    }
+
+    fn submit_and_record(&self, job: Job<D>) -> Result<AsyncInferenceResponse<D>> {
+        let Job {
+            index,
+            mut request,
+            record,
+        } = job;
+        let Some(record) = record else {
+            return self.submit(request);
+        };
+        let inference_id = request.settle_inference_id();
+        record.record(index, Stage::Begun(inference_id))?;
+        let outcome = self.submit(request);
+        let stage = match &outcome {
+            Ok(response) => Stage::Submitted(response.handle()),
+            Err(Error::MaybeSubmitted(_)) => return outcome,
+            Err(error) => Stage::Refused(error.to_string().chars().take(1000).collect()),
+        };
+        // A handle that could not be written is not lost yet, and the next input's record fails too.
+        let _ = record.record(index, stage);
+        outcome
     }
 
     fn submit(&self, request: AsyncRequest<'static, D>) -> Result<AsyncInferenceResponse<D>> {
