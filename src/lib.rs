@@ -81,7 +81,17 @@ pub use error::{
     TransferErrorKind, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
 };
 
+pub mod fan_in;
+pub use fan_in::{
+    Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
+};
+
 pub mod guide;
+
+mod handle;
+pub use handle::InferenceHandle;
+
+mod history;
 
 mod inference_config;
 pub use inference_config::{

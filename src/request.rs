@@ -7,16 +7,23 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::aws::Failed;
-use crate::aws::s3::{self, PutOptions};
+use sha2::{Digest, Sha256};
 
+use crate::aws::s3::{self, PutOptions};
 use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
+use crate::aws::{Failed, Repeat, Service};
 use crate::codec::{Accept, CodecError};
-use crate::error::{Error, MaybeSubmitted, Result, ServiceError, TransferError, TransferErrorKind};
+use crate::error::{
+    Error, MaybeSubmitted, Result, ServiceError, TransferError, TransferErrorKind, TransportError,
+    TransportErrorKind,
+};
+use crate::fan_in::Gate;
+use crate::handle::InferenceHandle;
 use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::placement::{self, Placement, Upload};
 use crate::predictor::Target;
 use crate::response::AsyncInferenceResponse;
+use crate::session::Session;
 use crate::sys::payload::InputFile;
 use crate::transfer::{self, ReaderInput, TransferConfig};
 use crate::uri::S3Uri;
@@ -66,7 +73,7 @@ pub struct AsyncRequest<'v, D> {
 
 enum RequestInput<'v> {
     /// A serializer's work, or why it failed.
-    Body(Result<Cow<'v, [u8]>, CodecError>),
+    Body(Result<Cow<'v, [u8]>, Error>),
     At(S3Uri),
     File(InputFile),
     /// Locked for nobody: it makes the request `Sync`.
@@ -83,7 +90,11 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
         body: Result<Cow<'v, [u8]>, CodecError>,
         content_type: &str,
     ) -> Self {
-        let mut request = Self::new(target, deserializer, RequestInput::Body(body));
+        let mut request = Self::new(
+            target,
+            deserializer,
+            RequestInput::Body(body.map_err(Error::from)),
+        );
         request.content_type = Some(content_type.to_owned().into());
         request
     }
@@ -240,13 +251,22 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
     ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
     ///   provably had not happened.
-    pub fn submit(mut self) -> Result<AsyncInferenceResponse<D>> {
+    pub fn submit(self) -> Result<AsyncInferenceResponse<D>> {
+        self.submit_through(None)
+    }
+
+    /// As [`submit`](Self::submit); with a gate, in the turn that it gives, and again as long as the
+    /// service refuses it for being too much.
+    pub(crate) fn submit_through(
+        mut self,
+        gate: Option<&Gate<'_>>,
+    ) -> Result<AsyncInferenceResponse<D>> {
         self.check()?;
         let inference_id = match self.inference_id.take() {
             Some(id) => id.into_owned(),
             None => placement::uuid(),
         };
-        let (body, location) = self.place()?;
+        let (body, location) = self.place(gate)?;
         let request = InvokeEndpointAsync {
             endpoint_name: &self.target.endpoint_name,
             input: match &location {
@@ -256,7 +276,14 @@ impl<'v, D> AsyncRequest<'v, D> {
             inference_id: &inference_id,
             members: self.members(),
         };
-        let submitted = match invoke_endpoint_async(&self.target.session, &request) {
+        let session = &self.target.session;
+        let submitted = match gate {
+            None => invoke_endpoint_async(session, &request, Repeat::OnlyIfNotDone),
+            Some(gate) => {
+                gate.run(|| invoke_endpoint_async(session, &request, Repeat::OnlyIfNotSent))
+            }
+        };
+        let submitted = match submitted.map_err(Error::from) {
             Ok(submitted) => submitted,
             Err(error) if is_ambiguous(&error) => {
                 return Err(MaybeSubmitted {
@@ -280,6 +307,129 @@ impl<'v, D> AsyncRequest<'v, D> {
             Some(transfer) => response.with_transfer(transfer),
             None => response,
         })
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    pub(crate) fn has_output_path_extension(&self) -> bool {
+        self.output_path_extension.is_some()
+    }
+
+    /// The id that it will go by, chosen now if the caller has chosen none.
+    pub(crate) fn settle_inference_id(&mut self) -> String {
+        self.inference_id
+            .get_or_insert_with(|| placement::uuid().into())
+            .clone()
+            .into_owned()
+    }
+
+    /// What tells it from other requests: a digest of endpoint and input.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let mut hash = Sha256::new();
+        hash.update(&self.target.endpoint_name);
+        match &self.input {
+            RequestInput::Body(Ok(body)) => {
+                hash.update(b"\0body\0");
+                hash.update(body);
+            }
+            RequestInput::At(uri) => {
+                hash.update(b"\0at\0");
+                hash.update(uri.to_string());
+            }
+            // Reading it takes as long as sending it: what the directory says of it will do.
+            RequestInput::File(file) => {
+                hash.update(b"\0file\0");
+                hash.update(format!(
+                    "{}\0{}\0{:?}",
+                    file.path().display(),
+                    file.len(),
+                    file.modified()
+                ));
+            }
+            RequestInput::Body(Err(_)) | RequestInput::Reader(_) => return None,
+        }
+        let digest = hash.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The response of this request, which was submitted before.
+    pub(crate) fn into_response(self, handle: InferenceHandle) -> AsyncInferenceResponse<D> {
+        AsyncInferenceResponse::resumed(self.target, self.deserializer, handle)
+    }
+
+    /// The error of a request that may have been submitted by a process that is gone.
+    pub(crate) fn uncertain(&self, inference_id: String) -> Error {
+        let cause = TransportError {
+            service: Service::SageMakerRuntime.name(),
+            operation: "InvokeEndpointAsync",
+            kind: TransportErrorKind::Broken,
+            host: "an earlier run".into(),
+            never_sent: false,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            source: Some("the process ended before it wrote the answer down".into()),
+        };
+        MaybeSubmitted {
+            endpoint_name: self.target.endpoint_name.clone(),
+            inference_id,
+            input_location: match &self.input {
+                RequestInput::At(uri) => Some(uri.to_string()),
+                RequestInput::Body(_) | RequestInput::File(_) | RequestInput::Reader(_) => None,
+            },
+            cause: cause.into(),
+        }
+        .into()
+    }
+
+    /// With everything that it borrowed copied, to outlive it: as [`submit_all`](crate::submit_all)
+    /// takes requests. What a reader gives is read into memory now.
+    ///
+    /// ```no_run
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let requests = (0..100).map(|job| {
+    ///     let document = format!("document {job}");
+    ///     predictor.request(&document).inference_id(format!("job-{job}")).into_owned()
+    /// });
+    /// for outcome in submit_all(requests) {
+    ///     println!("{}", outcome?.output_path());
+    /// }
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn into_owned(self) -> AsyncRequest<'static, D> {
+        let owned = |text: Option<Cow<'v, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        AsyncRequest {
+            target: self.target,
+            deserializer: self.deserializer,
+            input: match self.input {
+                RequestInput::Body(body) => {
+                    RequestInput::Body(body.map(|body| Cow::Owned(body.into_owned())))
+                }
+                RequestInput::At(uri) => RequestInput::At(uri),
+                RequestInput::File(file) => RequestInput::File(file),
+                RequestInput::Reader(reader) => {
+                    let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    RequestInput::Body(transfer::read_all(reader).map(Cow::Owned))
+                }
+            },
+            transfer: self.transfer,
+            placement: self.placement,
+            upload: Upload {
+                destination: self.upload.destination,
+                kms_key_id: owned(self.upload.kms_key_id),
+            },
+            inference_id: owned(self.inference_id),
+            custom_attributes: owned(self.custom_attributes),
+            content_type: owned(self.content_type),
+            accept: owned(self.accept),
+            request_ttl: self.request_ttl,
+            invocation_timeout: self.invocation_timeout,
+            filename: owned(self.filename),
+            output_path_extension: owned(self.output_path_extension),
+        }
     }
 
     /// Every limit of the API's model.
@@ -317,7 +467,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 
     /// The input's body, or where it lies.
-    fn place(&mut self) -> Result<Placed<'v>> {
+    fn place(&mut self, gate: Option<&Gate<'_>>) -> Result<Placed<'v>> {
         let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
         match input {
             RequestInput::At(uri) => Ok((Cow::Borrowed(&[]), Some(uri))),
@@ -326,7 +476,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 if self.placement.is_inline(body.len() as u64)? {
                     return Ok((body, None));
                 }
-                self.upload(|uri, options| {
+                self.upload(gate, |uri, options| {
                     s3::put_object(&self.target.session, uri, &body, options)
                 })
             }
@@ -334,7 +484,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 if self.placement.is_inline(file.len())? {
                     return Ok((transfer::read_file(&file)?.into(), None));
                 }
-                self.upload(|uri, options| {
+                self.upload(gate, |uri, options| {
                     transfer::upload_file(self.destination(uri, options), &file)
                 })
             }
@@ -344,7 +494,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 if self.placement.is_inline(begun)? {
                     return Ok((input.into_begun().into(), None));
                 }
-                self.upload(|uri, options| {
+                self.upload(gate, |uri, options| {
                     transfer::upload_reader(self.destination(uri, options), &mut input)
                 })
             }
@@ -353,10 +503,15 @@ impl<'v, D> AsyncRequest<'v, D> {
 
     fn upload(
         &self,
-        send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
+        gate: Option<&Gate<'_>>,
+        mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
     ) -> Result<Placed<'v>> {
         let content_type = self.content_type.as_deref();
-        let uri = placement::upload(&self.target, &self.upload, content_type, send)?;
+        let mut upload = || placement::upload(&self.target, &self.upload, content_type, &mut send);
+        let uri = match gate {
+            None => upload()?,
+            Some(gate) => gate.run(|| Ok(upload()?))?,
+        };
         Ok((Cow::Borrowed(&[]), Some(uri)))
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::s3::{self, Object};
 use crate::aws::sagemaker_runtime::Submitted;
@@ -13,12 +13,13 @@ use crate::error::{
     Error, ModelFailure, Observed, PollingTimeout, Result, TransportErrorKind, WaitStopReason,
     WaitStopped,
 };
+use crate::handle::InferenceHandle;
 use crate::look::{Fetch, Found, Look, Outcome, found};
 use crate::predictor::{AsyncPredictor, Target};
 use crate::session::Session;
 use crate::transfer::TransferConfig;
 use crate::uri::S3Uri;
-use crate::waiter::{AccessDenied, WaitProgress, WaiterConfig};
+use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
 
 /// A submitted inference.
 ///
@@ -48,22 +49,22 @@ pub struct AsyncInferenceResponse<D> {
     failure_path: Option<S3Uri>,
     inference_id: Option<String>,
     input_location: Option<S3Uri>,
+    submitted_at: Option<SystemTime>,
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
     outcome: Mutex<Option<Arc<Outcome>>>,
 }
 
 /// A wait in progress.
-struct Wait<'a> {
-    waiter: &'a WaiterConfig,
-    started: Duration,
+pub(crate) struct Wait {
+    pub(crate) started: Duration,
     /// On the monotonic clock.
-    deadline: Option<Duration>,
-    attempts: u32,
-    observed: Observed,
-    last_answer: Option<String>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) observed: Observed,
+    pub(crate) last_answer: Option<Arc<str>>,
     /// What the probe after a 403 found out.
-    may_list: Option<bool>,
+    pub(crate) may_list: Option<bool>,
 }
 
 impl<D> AsyncInferenceResponse<D> {
@@ -84,6 +85,7 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path,
             inference_id: None,
             input_location: None,
+            submitted_at: None,
             transfer: None,
             outcome: Mutex::new(None),
         }
@@ -96,6 +98,7 @@ impl<D> AsyncInferenceResponse<D> {
         inference_id: String,
         input_location: Option<S3Uri>,
     ) -> Self {
+        let submitted_at = Some(target.session.sys().clock().now());
         Self {
             target,
             deserializer,
@@ -103,9 +106,48 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: submitted.failure_location,
             inference_id: submitted.inference_id.or(Some(inference_id)),
             input_location,
+            submitted_at,
             transfer: None,
             outcome: Mutex::new(None),
         }
+    }
+
+    pub(crate) fn resumed(target: Arc<Target>, deserializer: D, handle: InferenceHandle) -> Self {
+        Self {
+            target,
+            deserializer,
+            output_path: handle.output_path,
+            failure_path: handle.failure_path,
+            inference_id: handle.inference_id,
+            input_location: handle.input_location,
+            submitted_at: handle.submitted_at,
+            transfer: None,
+            outcome: Mutex::new(None),
+        }
+    }
+
+    /// What is needed to take it up again, as plain data: for a file, a queue or a database. See
+    /// [`AsyncPredictor::resume`].
+    pub fn handle(&self) -> InferenceHandle {
+        InferenceHandle {
+            endpoint_name: self.target.endpoint_name.clone(),
+            output_path: self.output_path.clone(),
+            failure_path: self.failure_path.clone(),
+            inference_id: self.inference_id.clone(),
+            input_location: self.input_location.clone(),
+            submitted_at: self.submitted_at,
+        }
+    }
+
+    /// The same inference, to be looked at from another thread.
+    pub(crate) fn twin(&self) -> AsyncInferenceResponse<()> {
+        AsyncInferenceResponse::resumed(self.target.clone(), (), self.handle())
+    }
+
+    /// Whether the failure object is there, as far as one look can tell.
+    pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
+        let failure = self.failure_path.as_ref();
+        failure.is_some_and(|path| matches!(found(self.get(path, patience)), Ok(Ok(_))))
     }
 
     /// Reads the result in another format. What has been fetched is kept.
@@ -133,6 +175,7 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: self.failure_path,
             inference_id: self.inference_id,
             input_location: self.input_location,
+            submitted_at: self.submitted_at,
             transfer: self.transfer,
             outcome: self.outcome,
         }
@@ -254,77 +297,90 @@ impl<D> AsyncInferenceResponse<D> {
     pub(crate) fn wait<T>(&self, waiter: &WaiterConfig, fetch: &Fetch<'_, T>) -> Result<Found<T>> {
         let clock = self.target.session.sys().clock();
         let started = clock.monotonic();
-        let mut wait = Wait {
-            waiter,
-            started,
-            deadline: waiter.deadline().map(|deadline| started + deadline),
-            attempts: 0,
-            observed: Observed::default(),
-            last_answer: None,
-            may_list: None,
-        };
-        let mut wake = wait.clamp(started + waiter.initial_delay());
+        let mut wait = Wait::new(waiter, started);
+        let mut wake = wait.clamp(started + waiter.first_pause(&self.age(&wait, waiter)));
         loop {
             waiter.sleep_until(clock, wake);
             if waiter.is_cancelled() {
                 return Err(self.stopped(&wait, WaitStopReason::Cancelled).into());
             }
             wait.attempts += 1;
-            if let Some(outcome) = self.poll(&mut wait, fetch)? {
+            let patience = waiter.patience(wait.deadline);
+            let look = self.look_by(patience, fetch);
+            if let Some(outcome) = self.judge(look, &mut wait, waiter, patience)? {
                 return Ok(outcome);
             }
             let now = clock.monotonic();
             let next = waiter
-                .pause_after(wait.attempts)
+                .pause_after(wait.attempts, &self.age(&wait, waiter))
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);
-            let progress = WaitProgress {
-                output_path: &self.output_path,
-                attempts: wait.attempts,
-                max_attempts: waiter.max_attempts(),
-                elapsed: now.saturating_sub(started),
-                observed: &wait.observed,
-                next_poll_in: next.map(|next| next.saturating_sub(now)),
-            };
-            if let ControlFlow::Break(()) = waiter.report(&progress) {
+            if let ControlFlow::Break(()) = self.report(&wait, waiter, next) {
                 return Err(self.stopped(&wait, WaitStopReason::Progress).into());
             }
             match next {
                 Some(next) => wake = next,
-                None => return Err(self.timed_out(wait).into()),
+                None => return Err(self.timed_out(&wait).into()),
             }
         }
     }
 
+    /// Tells of a poll that found nothing.
+    pub(crate) fn report(
+        &self,
+        wait: &Wait,
+        waiter: &WaiterConfig,
+        next: Option<Duration>,
+    ) -> ControlFlow<()> {
+        let now = self.target.session.sys().clock().monotonic();
+        waiter.report(&WaitProgress {
+            output_path: &self.output_path,
+            attempts: wait.attempts,
+            max_attempts: waiter.max_attempts(),
+            elapsed: now.saturating_sub(wait.started),
+            observed: &wait.observed,
+            next_poll_in: next.map(|next| next.saturating_sub(now)),
+        })
+    }
+
     /// One look, with what it found counted. An error ends the wait.
-    fn poll<T>(&self, wait: &mut Wait<'_>, fetch: &Fetch<'_, T>) -> Result<Option<Found<T>>> {
-        match self.look_by(wait.patience(), fetch) {
-            Ok(Look::Done(outcome)) => return Ok(Some(outcome)),
+    pub(crate) fn judge<T>(
+        &self,
+        look: Result<Look<T>>,
+        wait: &mut Wait,
+        waiter: &WaiterConfig,
+        patience: Patience<'_>,
+    ) -> Result<Option<Found<T>>> {
+        match look {
+            Ok(Look::Done(outcome)) => {
+                self.record(wait);
+                return Ok(Some(outcome));
+            }
             Ok(Look::NotFound) => {
                 wait.observed.not_found += 1;
                 wait.last_answer = Some("not found".into());
             }
             Ok(Look::AccessDenied(error)) => {
-                if self.denied_for_good(wait) {
+                if self.denied_for_good(wait, waiter, patience) {
                     return Err(Error::Service(error));
                 }
                 wait.observed.access_denied += 1;
-                wait.last_answer = Some(error.to_string());
+                wait.last_answer = Some(error.to_string().into());
             }
             // The output may come yet, so this is no reason to look who may list.
             Ok(Look::FailureUnknown(error)) => {
                 if error.status() != 403 {
                     wait.observed.failed += 1;
-                } else if wait.waiter.access_denied() == AccessDenied::Fail {
+                } else if waiter.access_denied() == AccessDenied::Fail {
                     return Err(Error::Service(error));
                 } else {
                     wait.observed.access_denied += 1;
                 }
-                wait.last_answer = Some(error.to_string());
+                wait.last_answer = Some(error.to_string().into());
             }
             Err(error) if is_passing(&error) || wait.outlasts(&error) => {
                 wait.observed.failed += 1;
-                wait.last_answer = Some(error.to_string());
+                wait.last_answer = Some(error.to_string().into());
             }
             Err(error) => return Err(error),
         }
@@ -332,14 +388,19 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// Whether a 403 ends the wait. A probe that fails finds out nothing; the next 403 tries again.
-    fn denied_for_good(&self, wait: &mut Wait<'_>) -> bool {
-        match wait.waiter.access_denied() {
+    fn denied_for_good(
+        &self,
+        wait: &mut Wait,
+        waiter: &WaiterConfig,
+        patience: Patience<'_>,
+    ) -> bool {
+        match waiter.access_denied() {
             AccessDenied::Pending => false,
             AccessDenied::Fail => true,
             AccessDenied::Probe => {
                 if wait.may_list.is_none() {
                     wait.may_list =
-                        s3::may_list(&self.target.session, &self.output_path, wait.patience()).ok();
+                        s3::may_list(&self.target.session, &self.output_path, patience).ok();
                 }
                 wait.may_list == Some(true)
             }
@@ -347,7 +408,7 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output, or the failure if there is no output.
-    fn look(&self, patience: Patience<'_>) -> Result<Look> {
+    pub(crate) fn look(&self, patience: Patience<'_>) -> Result<Look> {
         self.look_by(patience, &|uri, patience| self.get(uri, patience))
     }
 
@@ -386,7 +447,7 @@ impl<D> AsyncInferenceResponse<D> {
         })))
     }
 
-    fn decode<T>(&self, outcome: &Outcome) -> Result<T>
+    pub(crate) fn decode<T>(&self, outcome: &Outcome) -> Result<T>
     where
         D: Deserializer<T>,
     {
@@ -411,7 +472,7 @@ impl<D> AsyncInferenceResponse<D> {
         outcome
     }
 
-    fn stopped(&self, wait: &Wait<'_>, reason: WaitStopReason) -> WaitStopped {
+    pub(crate) fn stopped(&self, wait: &Wait, reason: WaitStopReason) -> WaitStopped {
         WaitStopped {
             reason,
             output_path: self.output_path.clone(),
@@ -420,32 +481,69 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    fn timed_out(&self, wait: Wait<'_>) -> PollingTimeout {
+    pub(crate) fn timed_out(&self, wait: &Wait) -> PollingTimeout {
         PollingTimeout {
             endpoint_name: self.target.endpoint_name.clone(),
             output_path: self.output_path.clone(),
             failure_path: self.failure_path.clone(),
             attempts: wait.attempts,
-            elapsed: self.elapsed(&wait),
-            observed: wait.observed,
-            last_answer: wait.last_answer,
+            elapsed: self.elapsed(wait),
+            observed: wait.observed.clone(),
+            last_answer: wait.last_answer.as_deref().map(str::to_owned),
         }
     }
 
-    fn elapsed(&self, wait: &Wait<'_>) -> Duration {
+    fn elapsed(&self, wait: &Wait) -> Duration {
         let clock = self.target.session.sys().clock();
         clock.monotonic().saturating_sub(wait.started)
+    }
+
+    /// How old the inference is, and what others took, for a waiter that asks for it.
+    pub(crate) fn age(&self, wait: &Wait, waiter: &WaiterConfig) -> Age {
+        let history = self.target.session.history();
+        let usual = waiter
+            .is_adaptive()
+            .then(|| history.usual(&self.target.endpoint_name));
+        Age {
+            elapsed: self.since_submit(wait),
+            usual: usual.flatten(),
+        }
+    }
+
+    /// Time since the submit, or where that is not known since the wait began.
+    fn since_submit(&self, wait: &Wait) -> Duration {
+        match self.submitted_at {
+            // A wall clock that was set back makes it young.
+            Some(submitted) => {
+                let now = self.target.session.sys().clock().now();
+                now.duration_since(submitted).unwrap_or_default()
+            }
+            None => self.elapsed(wait),
+        }
+    }
+
+    /// Remembers how long the inference took, if that is known: an outcome that the first look
+    /// found may have been there for long.
+    pub(crate) fn record(&self, wait: &Wait) {
+        if self.submitted_at.is_some() && wait.observed.not_found > 0 {
+            let history = self.target.session.history();
+            history.record(&self.target.endpoint_name, self.since_submit(wait));
+        }
     }
 }
 
 /// Before the deadline, so much is kept for the last poll's answer.
 const LAST_POLL: Duration = Duration::from_secs(2);
 
-impl<'a> Wait<'a> {
-    fn patience(&self) -> Patience<'a> {
-        Patience {
-            deadline: self.deadline,
-            stop: self.waiter.stop(),
+impl Wait {
+    pub(crate) fn new(waiter: &WaiterConfig, now: Duration) -> Self {
+        Self {
+            started: now,
+            deadline: waiter.deadline().map(|deadline| now + deadline),
+            attempts: 0,
+            observed: Observed::default(),
+            last_answer: None,
+            may_list: None,
         }
     }
 
@@ -456,7 +554,7 @@ impl<'a> Wait<'a> {
     }
 
     /// The time of a poll that has to be answered before the deadline.
-    fn clamp(&self, wake: Duration) -> Duration {
+    pub(crate) fn clamp(&self, wake: Duration) -> Duration {
         match self.deadline {
             None => wake,
             Some(deadline) => {

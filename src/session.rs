@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::aws::endpoints::Endpoints;
 use crate::aws::{Caller, Client, Service, sts};
 use crate::error::Result;
+use crate::history::History;
 use crate::sys::Sys;
 use crate::transfer::TransferConfig;
 
@@ -45,6 +46,7 @@ struct Inner {
     derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
+    history: History,
 }
 
 /// The default bucket that nobody named: `sagemaker-{region}-{account}`, known once STS was asked.
@@ -192,6 +194,15 @@ impl Session {
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.inner.endpoints
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.inner.history
+    }
+
+    /// The same for clones of one session, as long as one of them lives.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
     }
 
     pub(crate) fn bucket_region(&self, bucket: &str) -> String {

@@ -22,11 +22,13 @@
 //! assert!(sys.files().read("/home/me/.aws/config").is_err());
 //! ```
 
+mod durable;
 mod files;
 mod home;
 pub(crate) mod payload;
 pub(crate) mod processes;
 
+pub(crate) use durable::{open_to_append, read_bounded, write_whole};
 pub use files::Files;
 pub(crate) use home::Platform;
 pub use processes::{ProcessOutput, Processes};

@@ -7,6 +7,7 @@ pub(crate) mod cloudwatch;
 pub(crate) mod endpoints;
 mod fault;
 pub(crate) mod json;
+mod listing;
 pub(crate) mod objects;
 pub(crate) mod payload;
 pub(crate) mod retry;
@@ -143,6 +144,10 @@ pub(crate) enum Repeat {
     Idempotent,
     /// Only when it provably did not happen.
     OnlyIfNotDone,
+    /// Only when no byte of it reached the service; what it refuses, the caller repeats in its own time.
+    OnlyIfNotSent,
+    /// The caller asks again by itself anyway.
+    Never,
 }
 
 /// Who sends a request.
@@ -190,6 +195,8 @@ pub(crate) struct Patience<'a> {
     pub(crate) deadline: Option<Duration>,
     /// Once this is set, nothing is tried again.
     pub(crate) stop: Option<&'a AtomicBool>,
+    /// Nothing is tried again at all (but for credentials and clock): the caller asks anew soon.
+    pub(crate) once: bool,
 }
 
 /// A successful answer, read whole.

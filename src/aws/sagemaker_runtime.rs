@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderName, Method};
 use super::endpoints::encode_segment;
 use super::fault::text;
 use super::s3::header_value;
+use super::send::Failed;
 use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service, not_understood};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::uri::S3Uri;
 
@@ -46,7 +47,8 @@ pub(crate) struct Submitted {
 pub(crate) fn invoke_endpoint_async(
     session: &Session,
     request: &InvokeEndpointAsync<'_>,
-) -> Result<Submitted> {
+    repeat: Repeat,
+) -> Result<Submitted, Failed> {
     let path = format!(
         "/endpoints/{}/async-invocations",
         encode_segment(request.endpoint_name)
@@ -63,16 +65,17 @@ pub(crate) fn invoke_endpoint_async(
         method: Method::POST,
         uri: session
             .endpoints()
-            .uri(Service::SageMakerRuntime, region, &path)?,
+            .uri(Service::SageMakerRuntime, region, &path)
+            .map_err(Error::from)?,
         region: Cow::Borrowed(region),
         headers: headers(request)?,
         body,
         resource: request.endpoint_name.to_owned(),
-        repeat: Repeat::OnlyIfNotDone,
+        repeat,
         deadline: None,
         max_answer: MAX_DOCUMENT,
     };
-    let answer = session.client().send(&call)?;
+    let answer = session.client().send_or_fault(&call)?;
     let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
     // Submitted, but nobody can know where.
     let malformed = |problem: String| not_understood(&call, problem);

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::describe::{EndpointDescription, EndpointStatus};
-use crate::aws::{Failed, Patience, sagemaker};
+use crate::aws::{Failed, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
 use crate::response::is_passing;
 use crate::session::Session;
-use crate::waiter::{CancelToken, WaiterConfig};
+use crate::waiter::{Age, CancelToken, WaiterConfig};
 
 /// How long and how often a wait looks at an endpoint.
 ///
@@ -270,17 +270,18 @@ impl<'a> Wait<'a> {
 
     /// When to look next; `None` if that would be too late.
     fn next_look(&self) -> Option<Duration> {
-        let pause = self.schedule.pause_after(self.attempts)?;
-        let next = self.session.sys().clock().monotonic() + pause;
+        let now = self.session.sys().clock().monotonic();
+        let age = Age {
+            elapsed: now.saturating_sub(self.started),
+            usual: None,
+        };
+        let next = now + self.schedule.pause_after(self.attempts, &age)?;
         self.deadline().is_none_or(|end| next < end).then_some(next)
     }
 
     /// One look. `Some`: the wait ends well; of an endpoint that is gone there is nothing to tell.
     fn look(&mut self) -> Result<Option<EndpointDescription>> {
-        let patience = Patience {
-            deadline: self.deadline(),
-            stop: self.schedule.stop(),
-        };
+        let patience = self.schedule.patience(self.deadline());
         match sagemaker::describe_endpoint(self.session, self.name, patience) {
             Ok(answer) => {
                 self.last_error = None;

@@ -14,6 +14,7 @@ use crate::credentials::{
     AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig,
 };
 use crate::error::{ConfigError, Result};
+use crate::history::History;
 use crate::profile::Settings;
 use crate::sys::Sys;
 use crate::transfer::TransferConfig;
@@ -264,6 +265,7 @@ impl SessionBuilder {
                 transfer: self.transfer,
                 derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
+                history: History::default(),
             }),
         })
     }

@@ -43,6 +43,10 @@ impl InputFile {
         self.len
     }
 
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// Fills the buffer from this place on; an end before that is [`io::ErrorKind::UnexpectedEof`].
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         read_exact_at(&self.file, buffer, offset)

@@ -16,7 +16,7 @@ mod upload;
 pub use config::{TransferConfig, TransferConfigBuilder, UploadChecksum};
 pub use progress::{TransferDirection, TransferProgress};
 pub use reader::ResultReader;
-pub(crate) use source::{ReaderInput, read_file};
+pub(crate) use source::{ReaderInput, read_all, read_file};
 pub(crate) use upload::{Destination, upload_file, upload_reader};
 
 /// How much is read and written at a time: as much as the agent's buffers hold.

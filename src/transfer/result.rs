@@ -139,7 +139,7 @@ impl<D> AsyncInferenceResponse<D> {
             session: self.session(),
             uri: self.output_path(),
             config: self.transfer_config(),
-            cancel: waiter.stop(),
+            cancel: waiter.patience(None).stop,
         }
     }
 

@@ -108,6 +108,16 @@ impl<'r> ReaderInput<'r> {
     }
 }
 
+/// Everything that a reader gives.
+pub(crate) fn read_all(mut input: ReaderInput<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.fill(&mut bytes, limits::MAX_PAYLOAD_BYTES)?;
+    if !input.is_over() {
+        limits::payload_length("input from a reader", limits::MAX_PAYLOAD_BYTES + 1)?;
+    }
+    Ok(bytes)
+}
+
 pub(super) fn unreadable(error: io::Error) -> TransferError {
     TransferError::new(TransferErrorKind::Read, "the reader").with_source(error)
 }

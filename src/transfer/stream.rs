@@ -144,6 +144,7 @@ impl ObjectStream {
         let patience = Patience {
             deadline: None,
             stop,
+            once: false,
         };
         let object = match objects::open_object(&self.session, &self.uri, piece, patience) {
             Ok(object) => object,

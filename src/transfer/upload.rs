@@ -146,6 +146,7 @@ impl<'a> Sending<'a> {
         Patience {
             deadline: None,
             stop: Some(&self.meter.stop),
+            once: false,
         }
     }
 
@@ -344,6 +345,7 @@ impl Drop for Begun<'_> {
         let patience = Patience {
             deadline: Some(now + ABORT_PATIENCE),
             stop: None,
+            once: false,
         };
         // The caller learns what went wrong first; what stays there is for the bucket's lifecycle
         // rule.
