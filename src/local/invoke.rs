@@ -19,6 +19,9 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, 
     let inference_id = fields.inference_id()?;
     let file = random_uuid();
     let output = fields.output_name(&file)?;
+    for place in serving.failure.iter().chain([&serving.output]) {
+        shared.store.create_bucket(&place.bucket);
+    }
     let output = serving.output.join(&output);
     let failure = serving
         .failure

@@ -73,6 +73,7 @@
 //!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.
 //! - A closure that takes longer than its invocation timeout is not interrupted: its result is
 //!   replaced by a failure once it is there.
+//! - The buckets that a configuration names are created when a request comes.
 //! - Roles, images, model data, KMS keys and networks are not looked at; instances cost nothing and
 //!   start whenever they are asked for.
 //! - Scaling looks at the queue as it is and not at minutes of metrics; of a target tracking policy
