@@ -52,13 +52,6 @@ pub(super) struct Backlog {
     pub(super) oldest: Option<Duration>,
 }
 
-impl Backlog {
-    fn add(&mut self, received: Duration) {
-        self.size += 1;
-        self.oldest = Some(self.oldest.map_or(received, |oldest| oldest.min(received)));
-    }
-}
-
 /// Where a job is on its way.
 ///
 /// ```
@@ -169,8 +162,9 @@ struct State {
     next_number: u64,
     workers: usize,
     idle: usize,
-    /// The endpoints of the jobs in work, and when they came.
-    running: BTreeMap<u64, (String, Duration)>,
+    /// The endpoints of the jobs in work.
+    running: BTreeMap<u64, String>,
+    pending: BTreeMap<String, Pending>,
     /// Counts what changes, for those who wait for a change.
     changes: u64,
     stopped: bool,
@@ -180,40 +174,70 @@ struct State {
 /// the time, and nobody tells.
 const LOOK: Duration = Duration::from_millis(10);
 
-impl State {
-    fn running_at(&self, endpoint: &str) -> usize {
-        let running = self.running.values();
-        running.filter(|(found, _)| found == endpoint).count()
-    }
+/// The jobs of one endpoint that are not over.
+#[derive(Default)]
+struct Pending {
+    /// When they came, by number.
+    jobs: BTreeMap<u64, Duration>,
+    running: usize,
+}
 
+impl State {
     /// The first job that its endpoint has room for.
     fn take(&mut self, slots: &BTreeMap<String, usize>) -> Option<(u64, Job)> {
-        let has_room = |job: &Job| {
-            let endpoint = &job.serving.endpoint;
-            let slots = slots.get(endpoint).copied().unwrap_or(0);
-            self.running_at(endpoint) < slots
+        let has_room = |endpoint: &String| {
+            let running = self
+                .pending
+                .get(endpoint)
+                .map_or(0, |pending| pending.running);
+            running < slots.get(endpoint).copied().unwrap_or(0)
         };
-        let position = self.waiting.iter().position(|(_, job)| has_room(job))?;
+        let mut waiting = self.waiting.iter();
+        let position = waiting.position(|(_, job)| has_room(&job.serving.endpoint))?;
         let (number, job) = self.waiting.remove(position)?;
-        let running = (job.serving.endpoint.clone(), job.received);
-        self.running.insert(number, running);
+        let endpoint = job.serving.endpoint.clone();
+        self.pending.entry(endpoint.clone()).or_default().running += 1;
+        self.running.insert(number, endpoint);
         Some((number, job))
+    }
+
+    /// Takes a job that was in work off the books.
+    fn is_over(&mut self, number: u64) {
+        if let Some(endpoint) = self.running.remove(&number)
+            && let Some(pending) = self.pending.get_mut(&endpoint)
+        {
+            pending.running -= 1;
+            pending.jobs.remove(&number);
+            if pending.jobs.is_empty() {
+                self.pending.remove(&endpoint);
+            }
+        }
     }
 
     /// Fails the jobs that wait at endpoints that are gone; true if there were any.
     fn give_up(&mut self, slots: &BTreeMap<String, usize>) -> bool {
-        let before = self.waiting.len();
-        for (number, job) in &self.waiting {
-            if !slots.contains_key(&job.serving.endpoint)
-                && let Some(record) = self.records.get_mut(number)
-            {
+        if self
+            .pending
+            .keys()
+            .all(|endpoint| slots.contains_key(endpoint))
+        {
+            return false;
+        }
+        let (kept, gone): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|(_, job)| slots.contains_key(&job.serving.endpoint));
+        self.waiting = kept;
+        for (number, job) in &gone {
+            if let Some(record) = self.records.get_mut(number) {
                 record.state = JobState::Failed;
                 record.failure_reason = Some("The endpoint was deleted.".to_owned());
             }
+            if let Some(pending) = self.pending.get_mut(&job.serving.endpoint) {
+                pending.jobs.remove(number);
+            }
         }
-        self.waiting
-            .retain(|(_, job)| slots.contains_key(&job.serving.endpoint));
-        self.waiting.len() < before
+        self.pending.retain(|_, pending| !pending.jobs.is_empty());
+        !gone.is_empty()
     }
 }
 
@@ -253,6 +277,8 @@ impl Queue {
                 state.records.remove(&oldest);
             }
         }
+        let pending = state.pending.entry(job.serving.endpoint.clone());
+        pending.or_default().jobs.insert(number, job.received);
         state.waiting.push_back((number, job));
         state.changes += 1;
         drop(state);
@@ -304,23 +330,21 @@ impl Queue {
     /// What waits at each endpoint or is in work there.
     pub(super) fn backlogs(&self) -> BTreeMap<String, Backlog> {
         let state = lock(&self.state);
-        let waiting = state.waiting.iter();
-        let waiting = waiting.map(|(_, job)| (&job.serving.endpoint, job.received));
-        let running = state.running.values();
-        let running = running.map(|(endpoint, received)| (endpoint, *received));
-        let mut backlogs: BTreeMap<String, Backlog> = BTreeMap::new();
-        for (endpoint, received) in waiting.chain(running) {
-            match backlogs.get_mut(endpoint) {
-                Some(backlog) => backlog.add(received),
-                None => backlogs.entry(endpoint.clone()).or_default().add(received),
-            }
-        }
-        backlogs
+        let pending = state.pending.iter();
+        pending
+            .map(|(endpoint, pending)| {
+                let backlog = Backlog {
+                    size: u64::try_from(pending.jobs.len()).unwrap_or(u64::MAX),
+                    oldest: pending.jobs.values().next().copied(),
+                };
+                (endpoint.clone(), backlog)
+            })
+            .collect()
     }
 
     fn finish(&self, number: u64, failure: Option<String>) {
         let mut state = lock(&self.state);
-        state.running.remove(&number);
+        state.is_over(number);
         state.changes += 1;
         if let Some(record) = state.records.get_mut(&number) {
             record.state = if failure.is_some() {
