@@ -321,7 +321,11 @@ fn call<'a>(session: &Session, request: &Request<'a>, region: &'a str) -> Result
     let uri = session
         .endpoints()
         .s3_uri(region, request.bucket, request.key, request.query)?;
-    let slash = if request.key.is_empty() { "" } else { "/" };
+    let mut resource = String::with_capacity(request.bucket.len() + request.key.len() + 6);
+    resource.extend(["s3://", request.bucket]);
+    if !request.key.is_empty() {
+        resource.extend(["/", request.key]);
+    }
     Ok(Call {
         service: Service::S3,
         identity: Identity::Client,
@@ -331,7 +335,7 @@ fn call<'a>(session: &Session, request: &Request<'a>, region: &'a str) -> Result
         region: Cow::Borrowed(region),
         headers,
         body: request.body,
-        resource: format!("s3://{}{slash}{}", request.bucket, request.key),
+        resource,
         repeat: if request.patience.once {
             Repeat::Never
         } else {

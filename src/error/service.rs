@@ -126,6 +126,10 @@ impl ServiceError {
             "InvokeEndpointAsync" => "sagemaker:InvokeEndpointAsync",
             "GetObject" => "s3:GetObject (and s3:ListBucket on the bucket)",
             "PutObject" => "s3:PutObject (and, with a KMS key, kms:GenerateDataKey)",
+            "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
+                "s3:PutObject (and, with a KMS key, kms:GenerateDataKey and kms:Decrypt)"
+            }
+            "AbortMultipartUpload" => "s3:AbortMultipartUpload",
             "ListObjectsV2" => "s3:ListBucket on the bucket",
             "CreateBucket" => "s3:CreateBucket",
             operation => return control_plane::iam_actions(operation),

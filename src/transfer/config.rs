@@ -14,9 +14,8 @@ use crate::invalid_input::InvalidInput;
 /// | payload | requests | at a time |
 /// |---|---|---|
 /// | up to 16 MiB (the [threshold](TransferConfigBuilder::multipart_threshold)) | 1 | 1 |
-/// | up to 128 MiB | parts or ranges of 8 MiB | 4 |
-/// | up to 512 MiB | of 8 MiB | 8 |
-/// | more | of 16 MiB | 8 |
+/// | up to 512 MiB | parts or ranges of 8 MiB | 4 |
+/// | more | of 16 MiB | 4 |
 /// | a reader of more than 16 MiB, whose length nobody knows | parts of 8 MiB | 4 |
 ///
 /// A file in either direction takes below 1 MiB of memory for each request at a time, whatever the
