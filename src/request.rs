@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::aws::{Repeat, Service};
 use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
+use crate::aws::{Repeat, Service};
 use crate::codec::{Accept, CodecError};
 use crate::error::{
     Error, MaybeSubmitted, Result, ServiceError, TransportError, TransportErrorKind,
@@ -291,7 +291,11 @@ impl<'v, D> AsyncRequest<'v, D> {
             RequestInput::Body(Err(_)) => return None,
         }
         let digest = hash.finalize();
-        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(
+            digest
+                .iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+        )
     }
 
     /// The response of this request, which was submitted before.

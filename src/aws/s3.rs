@@ -94,7 +94,10 @@ pub(crate) fn may_list(
     uri: &S3Uri,
     patience: Patience<'_>,
 ) -> Result<bool, Failed> {
-    let query = format!("list-type=2&max-keys=1&prefix={}", encode_segment(uri.key()));
+    let query = format!(
+        "list-type=2&max-keys=1&prefix={}",
+        encode_segment(uri.key())
+    );
     match list(session, uri.bucket(), &query, patience) {
         Ok(_) => Ok(true),
         Err(Failed::Fault(fault)) if fault.error.status == 403 => Ok(false),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{CancelToken, Json, WaiterConfig, as_completed};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{CancelToken, Completed, Json, WaiterConfig, as_completed};
 
 use super::{idle_endpoint, in_folder, often, predictor, put, start};
 
@@ -16,15 +17,22 @@ fn other_threads_add_while_it_runs() {
         let (adder, predictor) = (waiting.adder(), predictor.clone());
         threads.push(std::thread::spawn(move || {
             for response in predictor.submit_all(thread * 100..thread * 100 + 50) {
-                adder.add(response.expect("a submit")).expect("someone waits");
-                std::thread::sleep(Duration::from_millis(1));
+                adder
+                    .add(response.expect("a submit"))
+                    .expect("someone waits");
+                SystemClock.sleep(Duration::from_millis(1));
             }
         }));
     }
-    let mut answers: Vec<_> = waiting.by_ref().map(|done| done.into_result()).collect();
+    let mut answers: Vec<_> = waiting.by_ref().map(Completed::into_result).collect();
     answers.sort_by_key(|answer| answer.as_ref().ok().copied());
     let expected = (0..50).chain(100..150).chain(200..250);
-    assert!(answers.into_iter().map(|answer| answer.expect("an answer")).eq(expected));
+    assert!(
+        answers
+            .into_iter()
+            .map(|answer| answer.expect("an answer"))
+            .eq(expected)
+    );
     for thread in threads {
         thread.join().expect("a thread");
     }
@@ -42,13 +50,16 @@ fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
     let mut responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 3);
     put(&endpoint, &responses[0], "1");
     let cancel = CancelToken::new();
-    let waiter = WaiterConfig::builder().cancel(cancel.clone()).build().expect("a wait");
+    let waiter = WaiterConfig::builder()
+        .cancel(cancel.clone())
+        .build()
+        .expect("a wait");
     let mut waiting = as_completed::<u32, Json>([], &waiter);
     let adder = waiting.adder();
     assert!(matches!(adder.add(responses.remove(0)), Ok(0)));
     assert!(waiting.next().is_some());
     let soon = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(50));
+        SystemClock.sleep(Duration::from_millis(50));
         cancel.cancel();
     });
     assert!(waiting.next().is_none(), "nothing came");
@@ -56,6 +67,9 @@ fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
     assert!(matches!(adder.add(responses.remove(0)), Ok(1)));
     assert_eq!(waiting.unfinished().len(), 1);
     drop(waiting);
-    let refused = adder.clone().add(responses.remove(0)).expect_err("nobody waits");
+    let refused = adder
+        .clone()
+        .add(responses.remove(0))
+        .expect_err("nobody waits");
     assert!(refused.output_path().key().ends_with("2.out"));
 }

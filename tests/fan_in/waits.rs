@@ -13,7 +13,7 @@ use sagemaker_async_inference::{
     WaiterConfig, as_completed, wait_all,
 };
 
-use super::{count, idle_endpoint, in_folder, often, predictor, put, start};
+use super::{count, idle_endpoint, in_folder, now, often, predictor, put, since, start};
 
 #[test]
 fn a_thousand_are_found_with_few_requests() {
@@ -47,7 +47,10 @@ fn a_thousand_are_found_with_few_requests() {
 
 #[test]
 fn handles_of_any_mix_of_endpoints_buckets_and_folders_are_waited_for_together() {
-    let endpoints = [idle_endpoint(|b| b), idle_endpoint(|b| b.bucket("other-bucket"))];
+    let endpoints = [
+        idle_endpoint(|b| b),
+        idle_endpoint(|b| b.bucket("other-bucket")),
+    ];
     let mut responses = Vec::new();
     for endpoint in &endpoints {
         let predictor = predictor(endpoint);
@@ -84,7 +87,10 @@ fn an_error_of_one_loses_no_other() {
         put(&endpoint, response, "1");
     }
     // No such bucket; not JSON; refused for good.
-    responses.insert(7, in_folder(&predictor, "no-such-bucket", "out", 1).remove(0));
+    responses.insert(
+        7,
+        in_folder(&predictor, "no-such-bucket", "out", 1).remove(0),
+    );
     put(&endpoint, &responses[9], "{");
     endpoint.fault(
         Fault::on(Operation::GetObject)
@@ -196,7 +202,15 @@ fn progress_tells_totals_and_may_end_it() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 30);
     for response in &responses {
-        put(&endpoint, response, if response.output_path().key().contains("7.out") { "{" } else { "1" });
+        put(
+            &endpoint,
+            response,
+            if response.output_path().key().contains("7.out") {
+                "{"
+            } else {
+                "1"
+            },
+        );
     }
     let reports = Arc::new(Mutex::new(Vec::new()));
     let seen = reports.clone();
@@ -213,7 +227,10 @@ fn progress_tells_totals_and_may_end_it() {
     assert_eq!(waiting.unfinished().len(), 10);
     let reports = reports.lock().expect("reports");
     let last = reports.last().expect("a report");
-    assert_eq!((last.submitted(), last.done(), last.failed(), last.pending()), (30, 18, 2, 10));
+    assert_eq!(
+        (last.submitted(), last.done(), last.failed(), last.pending()),
+        (30, 18, 2, 10)
+    );
     assert!(last.rate() > 0.0 && last.remaining().is_some(), "{last:?}");
 }
 
@@ -227,7 +244,10 @@ fn a_panicking_callback_loses_nothing() {
     let calls = AtomicU64::new(0);
     let mut waiting: AsCompleted<u32, Json> =
         as_completed(responses, &often()).progress(move |_| {
-            assert!(calls.fetch_add(1, Ordering::SeqCst) % 3 != 0, "a bad callback");
+            assert!(
+                calls.fetch_add(1, Ordering::SeqCst) % 3 != 0,
+                "a bad callback"
+            );
             ControlFlow::Continue(())
         });
     let (mut done, mut panics) = (BTreeSet::new(), 0);
@@ -251,7 +271,10 @@ fn the_waiters_own_callback_stops_single_handles_and_may_panic() {
         .max_attempts(3)
         .progress(|wait| {
             let key = wait.output_path().key();
-            assert!(!(key.contains("00003") && wait.attempts() == 2), "a bad callback");
+            assert!(
+                !(key.contains("00003") && wait.attempts() == 2),
+                "a bad callback"
+            );
             if key.contains("00005") {
                 ControlFlow::Break(())
             } else {
@@ -295,7 +318,7 @@ fn threads_fetch_while_the_first_one_looks() {
             .always()
             .delay(Duration::from_millis(50)),
     );
-    let began = std::time::Instant::now();
+    let began = now();
     let waiting = as_completed(responses, &often()).download_threads(20);
     let mut all = BTreeSet::new();
     for done in waiting.expect("threads") {
@@ -304,7 +327,7 @@ fn threads_fetch_while_the_first_one_looks() {
         all.insert(index);
     }
     assert_eq!(all.len(), 60);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(since(began) < Duration::from_secs(2), "{:?}", since(began));
 }
 
 #[test]
