@@ -161,7 +161,7 @@ mod tests {
         let mut totals = Totals::default();
         totals.begin(Duration::from_secs(100));
         totals.submitted = 1000;
-        let at = |second| Duration::from_secs(100 + second);
+        let at = |second: u64| Duration::from_secs(100 + second);
         assert_eq!(totals.progress(at(0), Some(1000)).remaining(), None);
         totals.done = 15;
         let progress = totals.progress(at(15), Some(1000));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::answer::{Answer, Refusal};
 use super::control::Serving;
 use super::queue::{Input, Job};
-use super::server::{Request, Shared, random_uuid};
+use super::server::{Request, Shared, random_uuid, storage_failed};
 
 /// The longest inline body. The published model has no limit for it; the service's guide has.
 pub(super) const MAX_BODY: usize = 128_000;
@@ -20,7 +20,8 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, 
     let file = random_uuid();
     let output = fields.output_name(&file)?;
     for place in serving.failure.iter().chain([&serving.output]) {
-        shared.store.create_bucket(&place.bucket);
+        let created = shared.store.create_bucket(&place.bucket);
+        created.map_err(|error| storage_failed(&error))?;
     }
     let output = serving.output.join(&output);
     let failure = serving

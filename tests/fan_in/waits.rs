@@ -13,7 +13,7 @@ use sagemaker_async_inference::{
     WaiterConfig, as_completed, wait_all,
 };
 
-use super::{count, idle_endpoint, in_folder, often, predictor, put, start};
+use super::{count, idle_endpoint, in_folder, now, often, predictor, put, since, start};
 
 #[test]
 fn a_thousand_are_found_with_few_requests() {
@@ -318,7 +318,7 @@ fn threads_fetch_while_the_first_one_looks() {
             .always()
             .delay(Duration::from_millis(50)),
     );
-    let began = std::time::Instant::now();
+    let began = now();
     let waiting = as_completed(responses, &often()).download_threads(20);
     let mut all = BTreeSet::new();
     for done in waiting.expect("threads") {
@@ -327,11 +327,7 @@ fn threads_fetch_while_the_first_one_looks() {
         all.insert(index);
     }
     assert_eq!(all.len(), 60);
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(since(began) < Duration::from_secs(2), "{:?}", since(began));
 }
 
 #[test]
