@@ -13,7 +13,7 @@ use sagemaker_async_inference::{
     EndpointWaitReason, EndpointWaiter, Error, ListEndpoints, OnFailure, ProductionVariant,
     Resource,
 };
-use support::bench::{TAKES, bench, model, soon};
+use support::bench::{TAKES, bench, model, partial, soon};
 
 #[test]
 fn an_endpoint_is_made_serves_and_is_removed() {
@@ -188,11 +188,9 @@ fn a_failed_endpoint_tells_why_and_what_helps() {
             .deployment("mine")
             .start_and_wait(&waiter)
             .expect_err("a failure");
-        let Error::Deployment(partial) = &error else {
-            panic!("{error:?}");
-        };
-        let Error::EndpointWait(wait) = partial.cause() else {
-            panic!("{error:?}");
+        let stopped = partial(error);
+        let Error::EndpointWait(wait) = stopped.cause() else {
+            panic!("{stopped:?}");
         };
         assert_eq!(wait.failure_reason(), Some(reason));
         assert_eq!(wait.status(), Some(&EndpointStatus::Failed));
@@ -203,7 +201,7 @@ fn a_failed_endpoint_tells_why_and_what_helps() {
             Resource::EndpointConfig("mine".into()),
             Resource::Model("mine-model".into()),
         ];
-        assert_eq!(partial.left(), left);
+        assert_eq!(stopped.left(), left);
         assert!(bench.sagemaker().describe_model("mine-model").is_ok());
     }
 }
@@ -215,19 +213,17 @@ fn what_was_made_is_removed_if_so_chosen() {
     bench.local.fault(fault);
     let deployment = bench.deployment("mine").on_failure(OnFailure::Remove);
     let error = deployment.start().expect_err("a quota");
-    let Error::Deployment(partial) = &error else {
-        panic!("{error:?}");
-    };
+    let stopped = partial(error);
     assert!(
-        partial.cause().to_string().contains("Service Quotas"),
+        stopped.cause().to_string().contains("Service Quotas"),
         "{}",
-        partial.cause()
+        stopped.cause()
     );
     let removed = [
         Resource::EndpointConfig("mine".into()),
         Resource::Model("mine-model".into()),
     ];
-    assert_eq!((partial.removed(), partial.left()), (&removed[..], &[][..]));
+    assert_eq!((stopped.removed(), stopped.left()), (&removed[..], &[][..]));
     assert!(bench.sagemaker().describe_model("mine-model").is_err());
 
     bench.local.fail_next_deployment("InsufficientCapacity");
@@ -235,10 +231,8 @@ fn what_was_made_is_removed_if_so_chosen() {
     let error = deployment
         .start_and_wait(&EndpointWaiter::in_service())
         .expect_err("a failure");
-    let Error::Deployment(partial) = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(partial.removed().len(), 3, "{error}");
+    let stopped = partial(error);
+    assert_eq!(stopped.removed().len(), 3, "{stopped}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{
     ContainerDefinition, Endpoint, EndpointWaiter, Error, Model, OnFailure, Resource,
 };
-use support::bench::{ROLE, bench, model, waiter};
+use support::bench::{ROLE, bench, model, partial, waiter};
 
 #[test]
 fn a_lost_answer_is_looked_after() {
@@ -90,10 +90,8 @@ fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
         .instances("ml.m5.large", 1)
         .on_failure(OnFailure::Remove);
     let error = deployment.start().expect_err("a quota");
-    let Error::Deployment(partial) = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(partial.unsure(), [Resource::Model("taken".into())]);
+    let stopped = partial(error);
+    assert_eq!(stopped.unsure(), [Resource::Model("taken".into())]);
     assert!(bench.sagemaker().describe_model("taken").is_ok());
 }
 

@@ -11,7 +11,7 @@ use sagemaker_async_inference::{
     EndpointStatus, EndpointWaitReason, EndpointWaiter, Error, Resource, ScaleToZero,
     UpdateEndpoint, VariantProperty,
 };
-use support::bench::{Bench, bench, waiter};
+use support::bench::{Bench, bench, partial, waiter};
 
 /// A configuration as it is told.
 fn told(bench: &Bench, name: &str) -> serde_json::Value {
@@ -53,16 +53,14 @@ fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
     // Nothing else until it is done.
     let second = bench.endpoint.update().endpoint_config_name("second");
     let error = second.start().expect_err("busy");
-    let Error::Deployment(partial) = &error else {
-        panic!("{error:?}");
-    };
+    let stopped = partial(error);
     assert!(
-        partial.cause().to_string().contains("in-progress"),
+        stopped.cause().to_string().contains("in-progress"),
         "{}",
-        partial.cause()
+        stopped.cause()
     );
-    let [left @ Resource::EndpointConfig(_)] = partial.left() else {
-        panic!("{partial}");
+    let [left @ Resource::EndpointConfig(_)] = stopped.left() else {
+        panic!("{stopped}");
     };
     bench
         .sagemaker()
@@ -246,26 +244,24 @@ fn a_removal_tries_everything_and_names_what_is_left() {
         .endpoint
         .remove(&EndpointWaiter::deleted())
         .expect_err("two refusals");
-    let Error::Deployment(partial) = &error else {
-        panic!("{error:?}");
-    };
+    let stopped = partial(error);
     let name = bench.local.name().to_owned();
     let scaling = format!("endpoint/{name}/variant/AllTraffic");
     let left = [Resource::Scaling(scaling), Resource::Model(name.clone())];
-    assert_eq!(partial.left(), left);
+    assert_eq!(stopped.left(), left);
     let removed = [
         Resource::Endpoint(name.clone()),
         Resource::EndpointConfig(name),
     ];
-    assert_eq!(partial.removed(), removed);
+    assert_eq!(stopped.removed(), removed);
     assert!(
-        partial
+        stopped
             .cause()
             .to_string()
             .contains("cloudwatch:DeleteAlarms"),
-        "{error}"
+        "{stopped}"
     );
-    for resource in partial.left() {
+    for resource in stopped.left() {
         bench
             .sagemaker()
             .delete(resource)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use sagemaker_async_inference::local::{LocalEndpoint, LocalEndpointBuilder};
 use sagemaker_async_inference::sys::ManualClock;
 use sagemaker_async_inference::{
-    ContainerDefinition, Deployment, Endpoint, EndpointWaiter, Model, SageMaker, Session,
-    WaiterConfig,
+    ContainerDefinition, Deployment, DeploymentError, Endpoint, EndpointWaiter, Error, Model,
+    SageMaker, Session, WaiterConfig,
 };
 
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/async-role";
@@ -76,4 +76,13 @@ pub fn soon() -> WaiterConfig {
         })
         .build()
         .expect("a waiter")
+}
+
+/// What a deployment, an update or a removal that stopped in its midst tells.
+#[track_caller]
+pub fn partial(error: Error) -> DeploymentError {
+    match error {
+        Error::Deployment(partial) => *partial,
+        other => panic!("{other:?}"),
+    }
 }
