@@ -342,7 +342,7 @@ impl<'v, D> AsyncRequest<'v, D> {
 
 /// Could the inference be running all the same? A refusal with 4xx, 429 or 503 did nothing; of
 /// another 5xx, or of a request that got no answer, nobody knows.
-fn is_ambiguous(error: &Error) -> bool {
+pub(crate) fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.never_sent(),
         Error::Service(fault) => leaves_open(fault),

@@ -351,8 +351,8 @@ impl<D> AsyncInferenceResponse<D> {
         }
         Ok(Look::Done(Outcome::Failure(ModelFailure {
             endpoint_name: self.target.endpoint_name.clone(),
-            output_path: self.output_path.clone(),
-            failure_path: failure_path.clone(),
+            output_path: Some(self.output_path.clone()),
+            failure_path: Some(failure_path.clone()),
             content_type: failure.content_type,
             body: failure.body.into(),
         })))
@@ -456,7 +456,7 @@ impl<'a> Wait<'a> {
 }
 
 /// Is it worth polling on after this error?
-fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !matches!(
             transport.kind(),

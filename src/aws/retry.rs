@@ -198,7 +198,11 @@ pub(crate) fn is_transient(status: u16, code: Option<&str>) -> bool {
         || matches!(
             code,
             Some(
-                "RequestTimeout" | "RequestTimeoutException" | "InternalError" | "InternalFailure"
+                "RequestTimeout"
+                    | "RequestTimeoutException"
+                    | "InternalError"
+                    | "InternalFailure"
+                    | "ConcurrentUpdateException"
             )
         )
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::seconds;
+use super::{control_plane, seconds};
 
 /// An error that a service answered with.
 ///
@@ -115,7 +115,7 @@ impl ServiceError {
             ("ModelError", _) => format!(
                 "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
             ),
-            _ => return None,
+            _ => return control_plane::remedy(self).map(str::to_owned),
         };
         Some(text)
     }
@@ -128,7 +128,7 @@ impl ServiceError {
             "PutObject" => "s3:PutObject (and, with a KMS key, kms:GenerateDataKey)",
             "ListObjectsV2" => "s3:ListBucket on the bucket",
             "CreateBucket" => "s3:CreateBucket",
-            _ => return None,
+            operation => return control_plane::iam_actions(operation),
         })
     }
 }
