@@ -108,7 +108,7 @@ fn a_wait_that_saw_nothing_tells_the_last_error() {
         .local
         .fault(Fault::on(Operation::DescribeEndpoint).always().status(500));
     let waiter = EndpointWaiter::in_service()
-        .every(Duration::from_secs(60), 2)
+        .every(Duration::from_mins(1), 2)
         .expect("one");
     let wait = ended(bench.endpoint.wait_in_service(&waiter).expect_err("errors"));
     assert_eq!(

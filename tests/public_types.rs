@@ -6,6 +6,7 @@ use sagemaker_async_inference::sys;
 fn goes_between_threads<T: Send + Sync + 'static>() {}
 
 #[test]
+#[allow(clippy::too_many_lines)] // a line for each type
 fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::AccessDenied>();
     goes_between_threads::<crate_::Adder<crate_::Json>>();
