@@ -214,7 +214,10 @@ fn a_panic_of_the_callers_code_goes_by_and_leaves_nothing() {
         .transfer(transfer(small_parts));
     let outcome = catch_unwind(AssertUnwindSafe(|| request.submit()));
     assert!(outcome.is_err());
-    assert_eq!(place.requests(Operation::CreateMultipartUpload).len(), 1 + 1);
+    assert_eq!(
+        place.requests(Operation::CreateMultipartUpload).len(),
+        1 + 1
+    );
     assert_taken_back(&place);
 }
 
