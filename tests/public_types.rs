@@ -33,6 +33,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::NotificationTopic>();
     goes_between_threads::<crate_::Observed>();
     goes_between_threads::<crate_::PollingTimeout>();
+    goes_between_threads::<crate_::ResultReader>();
     goes_between_threads::<crate_::RetryConfig>();
     goes_between_threads::<crate_::S3Uri>();
     goes_between_threads::<crate_::Service>();
@@ -41,12 +42,19 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::SessionBuilder>();
     goes_between_threads::<crate_::Text>();
     goes_between_threads::<crate_::Timeouts>();
+    goes_between_threads::<crate_::TransferConfig>();
+    goes_between_threads::<crate_::TransferConfigBuilder>();
+    goes_between_threads::<crate_::TransferDirection>();
+    goes_between_threads::<crate_::TransferError>();
+    goes_between_threads::<crate_::TransferErrorKind>();
+    goes_between_threads::<crate_::TransferProgress<'static>>();
     goes_between_threads::<crate_::TransportError>();
     goes_between_threads::<crate_::TransportErrorKind>();
     goes_between_threads::<crate_::WaitProgress<'static>>();
     goes_between_threads::<crate_::WaitStopReason>();
     goes_between_threads::<crate_::WaitStopped>();
     goes_between_threads::<crate_::WaiterConfig>();
+    goes_between_threads::<crate_::UploadChecksum>();
     goes_between_threads::<crate_::WaiterConfigBuilder>();
     goes_between_threads::<sys::Environment>();
     goes_between_threads::<sys::ManualClock>();
