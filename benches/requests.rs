@@ -10,22 +10,17 @@
 // A bench measures real time and starts a server process; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
 
-use std::error::Error;
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+#[allow(dead_code, unreachable_pub)] // each bench uses a part of it
+mod support;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use aws_sigv4::http_request::SignableBody;
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Bytes, Session};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use support::{Outcome, Served, arguments_after, credentials, signed};
 
 const ROUNDS: usize = 7;
 const REQUESTS: u32 = 1000;
@@ -33,18 +28,17 @@ const COLD_STARTS: usize = 31;
 const BODY: &[u8] = b"{\"inputs\": \"hello\"}";
 
 fn main() -> Outcome<()> {
-    if std::env::args().any(|argument| argument == "serve") {
+    if arguments_after("serve").is_some() {
         return serve();
     }
-    let arguments: Vec<String> = std::env::args().collect();
-    if let Some(at) = arguments.iter().position(|argument| argument == "once") {
-        return once(&arguments[at + 1..]);
+    if let Some(rest) = arguments_after("once") {
+        return once(&rest);
     }
-    let server = Server::start()?;
-    let floor = Floor::new(&server);
-    let ours = Ours::new(&server)?;
-    if let Some(at) = arguments.iter().position(|argument| argument == "profile") {
-        return profile(&floor, &ours, &arguments[at + 1..]);
+    let server = Served::start(&["serve"])?;
+    let floor = Floor::new(&server.url, &server.bucket);
+    let ours = Ours::new(&server.url, &server.bucket)?;
+    if let Some(rest) = arguments_after("profile") {
+        return profile(&floor, &ours, &rest);
     }
     println!(
         "{:<34} {:>12} {:>12} {:>7}",
@@ -53,25 +47,24 @@ fn main() -> Outcome<()> {
     compare("poll of a missing key", || floor.poll(), || ours.poll())?;
     compare("InvokeEndpointAsync", || floor.invoke(), || ours.invoke())?;
     // The name that every machine knows; Amazon's have to be asked for as this one has.
-    let server = server.by_name();
-    let floor = Floor::new(&server);
-    let ours = Ours::new(&server)?;
+    let by_name = server.url.replace("127.0.0.1", "localhost");
+    let floor = Floor::new(&by_name, &server.bucket);
+    let ours = Ours::new(&by_name, &server.bucket)?;
     compare("poll, by a host name", || floor.poll(), || ours.poll())?;
     compare(
         "InvokeEndpointAsync, by a host name",
         || floor.invoke(),
         || ours.invoke(),
     )?;
-    cold(&server)
+    cold(&by_name, &server.bucket)
 }
 
 /// A process that asks once: from its start to its end, by the clock.
-fn cold(server: &Server) -> Outcome<()> {
+fn cold(url: &str, bucket: &str) -> Outcome<()> {
     let started_by = |who: &str| -> Outcome<Duration> {
         let started = Instant::now();
         let status = Command::new(std::env::current_exe()?)
-            .args(["once", who, &server.url, &server.bucket])
-            .args([&server.access_key, &server.secret_key])
+            .args(["once", who, url, bucket])
             .status()?;
         if !status.success() {
             return Err("the process failed".into());
@@ -93,19 +86,12 @@ fn cold(server: &Server) -> Outcome<()> {
 
 /// The process that [`cold`] starts.
 fn once(arguments: &[String]) -> Outcome<()> {
-    let [who, url, bucket, access_key, secret_key, ..] = arguments else {
+    let [who, url, bucket, ..] = arguments else {
         return Err("too few arguments".into());
     };
-    let server = Server {
-        child: None,
-        url: url.clone(),
-        bucket: bucket.clone(),
-        access_key: access_key.clone(),
-        secret_key: secret_key.clone(),
-    };
     match who.as_str() {
-        "floor" => Floor::new(&server).invoke(),
-        _ => Ours::new(&server)?.invoke(),
+        "floor" => Floor::new(url, bucket).invoke(),
+        _ => Ours::new(url, bucket)?.invoke(),
     }
 }
 
@@ -180,69 +166,12 @@ fn cpu_time() -> Option<Duration> {
         .map(Duration::from_nanos)
 }
 
-/// The local endpoint in a process of its own, so that its work is not counted.
-struct Server {
-    /// The process, of whom started it.
-    child: Option<Child>,
-    url: String,
-    bucket: String,
-    access_key: String,
-    secret_key: String,
-}
-
 fn serve() -> Outcome<()> {
     let endpoint = LocalEndpoint::builder()
         .endpoint_name("bench")
         .instances(0)
         .start()?;
-    println!(
-        "{}\n{}\n{}\n{}",
-        endpoint.url(),
-        endpoint.bucket(),
-        endpoint.access_key(),
-        endpoint.secret_key()
-    );
-    // Until whoever started us closes our input.
-    std::io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
-}
-
-impl Server {
-    fn start() -> Outcome<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let mut line = || -> Outcome<String> { Ok(lines.next().ok_or("the server ended")??) };
-        Ok(Self {
-            url: line()?,
-            bucket: line()?,
-            access_key: line()?,
-            secret_key: line()?,
-            child: Some(child),
-        })
-    }
-
-    /// The same one, under a name instead of its address.
-    fn by_name(mut self) -> Self {
-        self.url = self.url.replace("127.0.0.1", "localhost");
-        self
-    }
-
-    fn credentials(&self) -> Credentials {
-        Credentials::new(&self.access_key, &self.secret_key, None, None, "bench")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            drop(child.stdin.take());
-            let _ = child.wait();
-        }
-    }
+    support::serve(&endpoint)
 }
 
 struct Ours {
@@ -251,14 +180,14 @@ struct Ours {
 }
 
 impl Ours {
-    fn new(server: &Server) -> Outcome<Self> {
+    fn new(url: &str, bucket: &str) -> Outcome<Self> {
         let session = Session::builder()
             .region("us-east-1")
-            .endpoint_url(&server.url)
-            .credentials(server.credentials())
+            .endpoint_url(url)
+            .credentials(credentials())
             .build()?;
         let predictor = AsyncPredictor::new("bench", &session).with_serializer(Bytes::default());
-        let missing = format!("s3://{}/missing.out", server.bucket).parse()?;
+        let missing = format!("s3://{bucket}/missing.out").parse()?;
         let response = predictor.response(missing, None);
         Ok(Self {
             predictor,
@@ -283,29 +212,24 @@ struct Floor {
     agent: ureq::Agent,
     poll: http::Uri,
     invoke: http::Uri,
-    credentials: Credentials,
 }
 
 impl Floor {
-    fn new(server: &Server) -> Self {
+    fn new(url: &str, bucket: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build();
         let uri = |path: String| path.parse().expect("a URI");
         Self {
             agent: config.new_agent(),
-            poll: uri(format!("{}/{}/missing.out", server.url, server.bucket)),
-            invoke: uri(format!("{}/endpoints/bench/async-invocations", server.url)),
-            credentials: server.credentials(),
+            poll: uri(format!("{url}/{bucket}/missing.out")),
+            invoke: uri(format!("{url}/endpoints/bench/async-invocations")),
         }
     }
 
     fn poll(&self) -> Outcome<()> {
-        let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         let request = http::Request::get(&self.poll).body(())?;
-        let request = self.sign(request, "s3", &[], settings)?;
+        let request = signed(request, "s3", SignableBody::Bytes(&[]))?;
         Self::finish(self.agent.run(request)?, 404)
     }
 
@@ -318,43 +242,8 @@ impl Floor {
                 "00000000-0000-4000-8000-000000000000",
             )
             .body(BODY)?;
-        let request = self.sign(request, "sagemaker", BODY, SigningSettings::default())?;
+        let request = signed(request, "sagemaker", SignableBody::Bytes(BODY))?;
         Self::finish(self.agent.run(request)?, 202)
-    }
-
-    fn sign<B>(
-        &self,
-        mut request: http::Request<B>,
-        service: &str,
-        body: &[u8],
-        mut settings: SigningSettings,
-    ) -> Outcome<http::Request<B>> {
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region("us-east-1")
-            .name(service)
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()?
-            .into();
-        let headers: Vec<(String, String)> = request
-            .headers()
-            .iter()
-            .map(|(name, value)| Ok((name.to_string(), value.to_str()?.to_owned())))
-            .collect::<Outcome<_>>()?;
-        let signable = SignableRequest::new(
-            request.method().as_str(),
-            request.uri().to_string(),
-            headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-            SignableBody::Bytes(body),
-        )?;
-        let (instructions, _) = sign(signable, &params)?.into_parts();
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request)
     }
 
     fn finish(mut response: http::Response<ureq::Body>, status: u16) -> Outcome<()> {

@@ -11,44 +11,34 @@
 // A bench measures real time and starts processes; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
 
-use std::error::Error;
+#[allow(dead_code, unreachable_pub)] // each bench uses a part of it
+mod support;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
+use aws_sigv4::http_request::SignableBody;
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
 use sha2::{Digest, Sha256};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use support::{Outcome, Served, arguments_after, credentials, signed};
 
 const ROUNDS: usize = 7;
 const DEFAULT_MIB: usize = 1024;
 const BUFFER: usize = 128 << 10;
 
 fn main() -> Outcome<()> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let after = |word: &str| {
-        let at = arguments.iter().position(|argument| argument == word)?;
-        arguments.get(at + 1..)
-    };
-    if after("serve").is_some() {
-        return serve();
+    if let Some(rest) = arguments_after("serve") {
+        return serve(&rest);
     }
-    if let Some(rest) = after("transfer") {
-        return transfer(rest);
+    if let Some(rest) = arguments_after("transfer") {
+        return transfer(&rest);
     }
-    let mib = arguments
-        .iter()
+    let mib = std::env::args()
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(DEFAULT_MIB);
     measure(mib)
@@ -58,7 +48,7 @@ fn main() -> Outcome<()> {
 fn measure(mib: usize) -> Outcome<()> {
     let scratch = Scratch::new()?;
     write_input(&scratch.input(), mib)?;
-    let server = Server::start(&scratch)?;
+    let server = Served::start(&["serve", &scratch.0.to_string_lossy()])?;
     println!(
         "{:<22} {:>13} {:>13} {:>7} {:>12} {:>12}",
         format!("{mib} MiB, in MB/s"),
@@ -71,8 +61,8 @@ fn measure(mib: usize) -> Outcome<()> {
     for direction in ["up", "down"] {
         let (mut floors, mut oursies) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            floors.push(server.run("floor", direction, &scratch)?);
-            oursies.push(server.run("ours", direction, &scratch)?);
+            floors.push(run(&server, "floor", direction, &scratch)?);
+            oursies.push(run(&server, "ours", direction, &scratch)?);
         }
         let (floor, ours) = (Median::of(floors), Median::of(oursies));
         println!(
@@ -164,72 +154,36 @@ fn write_input(path: &Path, mib: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// The local endpoint in a process of its own.
-struct Server {
-    child: Child,
-    url: String,
-    bucket: String,
-}
-
-fn serve() -> Outcome<()> {
-    let storage = std::env::args().next_back().ok_or("no directory")?;
+fn serve(arguments: &[String]) -> Outcome<()> {
     let endpoint = LocalEndpoint::builder()
         .endpoint_name("bench")
         .instances(0)
-        .storage_directory(storage)
+        .storage_directory(arguments.first().ok_or("no directory")?)
         .start()?;
-    println!("{}\n{}", endpoint.url(), endpoint.bucket());
-    // Until whoever started us closes our input.
-    std::io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
+    support::serve(&endpoint)
 }
 
-impl Server {
-    fn start(scratch: &Scratch) -> Outcome<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("serve")
-            .arg(&scratch.0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let mut line = || -> Outcome<String> { Ok(lines.next().ok_or("the server ended")??) };
-        Ok(Self {
-            url: line()?,
-            bucket: line()?,
-            child,
-        })
+/// One transfer in a process of its own.
+fn run(server: &Served, who: &str, direction: &str, scratch: &Scratch) -> Outcome<Cost> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["transfer", who, direction, &server.url, &server.bucket])
+        .args([scratch.input(), scratch.output()])
+        .stderr(Stdio::inherit())
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
+    let mut number = || numbers.next().ok_or("the client failed");
+    let cost = Cost {
+        seconds: number()??,
+        peak: number()?? / 1024.0,
+    };
+    if direction == "down"
+        && fs::metadata(scratch.output())?.len() != fs::metadata(scratch.input())?.len()
+    {
+        return Err("another length came back".into());
     }
-
-    /// One transfer in a process of its own.
-    fn run(&self, who: &str, direction: &str, scratch: &Scratch) -> Outcome<Cost> {
-        let output = Command::new(std::env::current_exe()?)
-            .args(["transfer", who, direction, &self.url, &self.bucket])
-            .args([scratch.input(), scratch.output()])
-            .stderr(Stdio::inherit())
-            .output()?;
-        let text = String::from_utf8(output.stdout)?;
-        let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-        let mut number = || numbers.next().ok_or("the client failed");
-        let cost = Cost {
-            seconds: number()??,
-            peak: number()?? / 1024.0,
-        };
-        if direction == "down"
-            && fs::metadata(scratch.output())?.len() != fs::metadata(scratch.input())?.len()
-        {
-            return Err("another length came back".into());
-        }
-        let _ = fs::remove_file(scratch.output());
-        Ok(cost)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
+    let _ = fs::remove_file(scratch.output());
+    Ok(cost)
 }
 
 const KEY: &str = "bench/object";
@@ -259,12 +213,6 @@ fn peak_kib() -> Outcome<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .ok_or("no VmHWM")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
-}
-
-fn credentials() -> Credentials {
-    // The local endpoint's own.
-    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-    Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "bench")
 }
 
 fn session(url: &str) -> Outcome<Session> {
@@ -316,7 +264,7 @@ fn floor_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
     }
     let file = File::open(input)?;
     let request = http::Request::put(format!("{url}/{bucket}/{KEY}")).body(&file)?;
-    let request = signed(request, SignableBody::Precomputed(hex))?;
+    let request = signed(request, "s3", SignableBody::Precomputed(hex))?;
     let mut response = agent().run(request)?;
     response.body_mut().read_to_vec()?;
     status_is_200(response.status())
@@ -324,7 +272,7 @@ fn floor_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
 
 fn floor_down(url: &str, bucket: &str, output: &Path) -> Outcome<()> {
     let request = http::Request::get(format!("{url}/{bucket}/{KEY}")).body(())?;
-    let response = agent().run(signed(request, SignableBody::Bytes(&[]))?)?;
+    let response = agent().run(signed(request, "s3", SignableBody::Bytes(&[]))?)?;
     status_is_200(response.status())?;
     let mut reader = response
         .into_body()
@@ -349,29 +297,4 @@ fn status_is_200(status: http::StatusCode) -> Outcome<()> {
     } else {
         Err(format!("HTTP {status}").into())
     }
-}
-
-fn signed<B>(mut request: http::Request<B>, body: SignableBody<'_>) -> Outcome<http::Request<B>> {
-    let mut settings = SigningSettings::default();
-    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    let identity = credentials().into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region("us-east-1")
-        .name("s3")
-        .time(SystemTime::now())
-        .settings(settings)
-        .build()?
-        .into();
-    let signable = SignableRequest::new(
-        request.method().as_str(),
-        request.uri().to_string(),
-        std::iter::empty(),
-        body,
-    )?;
-    let (instructions, _) = sign(signable, &params)?.into_parts();
-    instructions.apply_to_request_http1x(&mut request);
-    Ok(request)
 }

@@ -69,6 +69,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::PollingTimeout>();
     goes_between_threads::<crate_::ProductionVariant>();
     goes_between_threads::<crate_::Resource>();
+    goes_between_threads::<crate_::ResultReader>();
     goes_between_threads::<crate_::RetryConfig>();
     goes_between_threads::<crate_::RoutingStrategy>();
     goes_between_threads::<crate_::S3Uri>();
@@ -90,6 +91,12 @@ fn everything_public_is_send_sync_and_static() {
     >();
     goes_between_threads::<crate_::Text>();
     goes_between_threads::<crate_::Timeouts>();
+    goes_between_threads::<crate_::TransferConfig>();
+    goes_between_threads::<crate_::TransferConfigBuilder>();
+    goes_between_threads::<crate_::TransferDirection>();
+    goes_between_threads::<crate_::TransferError>();
+    goes_between_threads::<crate_::TransferErrorKind>();
+    goes_between_threads::<crate_::TransferProgress<'static>>();
     goes_between_threads::<crate_::TransportError>();
     goes_between_threads::<crate_::TransportErrorKind>();
     goes_between_threads::<crate_::UpdateEndpoint>();
@@ -101,6 +108,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::WaitStopReason>();
     goes_between_threads::<crate_::WaitStopped>();
     goes_between_threads::<crate_::WaiterConfig>();
+    goes_between_threads::<crate_::UploadChecksum>();
     goes_between_threads::<crate_::WaiterConfigBuilder>();
     goes_between_threads::<crate_::AssumeRoleProvider>();
     goes_between_threads::<crate_::CachedCredentials>();

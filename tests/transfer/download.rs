@@ -8,25 +8,16 @@ use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
 use sagemaker_async_inference::{
-    AsyncPredictor, CancelToken, Error, Service, TransferDirection, TransferErrorKind,
-    TransportErrorKind, WaiterConfig,
+    AsyncPredictor, CancelToken, Error, TransferDirection, TransferErrorKind, TransportErrorKind,
+    WaiterConfig,
 };
 
-use super::shared::{BUCKET, MIB, Place, bytes, failed, once, small_parts, transfer};
-use super::support::client::{builder, predictor, uri, willing};
-use super::support::s3::S3Server;
-use super::support::{ACCESS_KEY, SECRET_KEY};
+use super::shared::{BUCKET, MIB, Place, bytes, failed, once, other_s3, small_parts, transfer};
+use super::support::client::{predictor, uri};
 
 #[test]
 fn another_servers_s3_gives_what_it_has() {
-    let s3 = S3Server::start(ACCESS_KEY, SECRET_KEY);
-    s3.create_bucket("my-bucket");
-    let runtime = willing();
-    let session = builder()
-        .endpoint_url(runtime.url())
-        .endpoint_url_for(Service::S3, s3.url())
-        .build()
-        .expect("a session");
+    let (s3, _runtime, session) = other_s3();
     let dir = tempfile::tempdir().expect("a directory");
     for len in [0, 1, 5 * MIB, 5 * MIB + 1, 23 * MIB + 5] {
         let content = bytes(len);

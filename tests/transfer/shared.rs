@@ -6,10 +6,15 @@ use std::time::Duration;
 use sagemaker_async_inference::local::{LocalEndpoint, Operation, RecordedRequest};
 use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Json, Session, TransferConfig,
+    AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Json, Service, Session, TransferConfig,
     TransferConfigBuilder, TransferError, TransferErrorKind, WaiterConfig,
 };
 use tempfile::TempDir;
+
+use super::support::client::{builder, willing};
+use super::support::s3::S3Server;
+use super::support::verifier::Verifier;
+use super::support::{ACCESS_KEY, SECRET_KEY};
 
 pub(crate) const MIB: usize = 1 << 20;
 pub(crate) const BUCKET: &str = "b-bucket";
@@ -102,6 +107,20 @@ impl Place {
         names.sort();
         names
     }
+}
+
+/// S3 of others' making, with `my-bucket` in it, a runtime that takes every submit, and a session for
+/// both.
+pub(crate) fn other_s3() -> (S3Server, Verifier, Session) {
+    let s3 = S3Server::start(ACCESS_KEY, SECRET_KEY);
+    s3.create_bucket("my-bucket");
+    let runtime = willing();
+    let session = builder()
+        .endpoint_url(runtime.url())
+        .endpoint_url_for(Service::S3, s3.url())
+        .build()
+        .expect("a session");
+    (s3, runtime, session)
 }
 
 pub(crate) fn transfer(

@@ -5,14 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use sagemaker_async_inference::local::Operation;
-use sagemaker_async_inference::{
-    AsyncPredictor, Error, Service, TransferDirection, UploadChecksum,
-};
+use sagemaker_async_inference::{AsyncPredictor, Error, TransferDirection, UploadChecksum};
 
-use super::shared::{BUCKET, MIB, Place, bytes, small_parts, transfer};
-use super::support::client::{builder, predictor, uri, willing};
-use super::support::s3::S3Server;
-use super::support::{ACCESS_KEY, SECRET_KEY};
+use super::shared::{BUCKET, MIB, Place, bytes, other_s3, small_parts, transfer};
+use super::support::client::{predictor, session_without_bucket, uri};
 
 fn target() -> sagemaker_async_inference::S3Uri {
     uri(&format!("s3://{BUCKET}/in/big file+ü.bin"))
@@ -35,14 +31,7 @@ impl<R: Read> Read for Trickle<R> {
 
 #[test]
 fn another_servers_s3_takes_parts_and_single_uploads_under_either_checksum() {
-    let s3 = S3Server::start(ACCESS_KEY, SECRET_KEY);
-    s3.create_bucket("my-bucket");
-    let runtime = willing();
-    let session = builder()
-        .endpoint_url(runtime.url())
-        .endpoint_url_for(Service::S3, s3.url())
-        .build()
-        .expect("a session");
+    let (s3, _runtime, session) = other_s3();
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("input.bin");
     for checksum in [UploadChecksum::SignedSha256, UploadChecksum::Crc32c] {
@@ -199,20 +188,7 @@ fn a_default_bucket_is_created_for_files_and_readers_too() {
     for len in [MIB, 11 * MIB] {
         for from_reader in [false, true] {
             let place = Place::new();
-            let builder = place.endpoint.session_builder();
-            // Without a default bucket, so that it is derived.
-            let session = sagemaker_async_inference::Session::builder()
-                .region("us-east-1")
-                .credentials(super::support::client::keys(
-                    place.endpoint.access_key(),
-                    place.endpoint.secret_key(),
-                    None,
-                ))
-                .endpoint_url(place.endpoint.url())
-                .sys(super::support::client::sys())
-                .build()
-                .expect("a session");
-            drop(builder);
+            let session = session_without_bucket(place.endpoint.url());
             let predictor = AsyncPredictor::new(place.endpoint.name(), &session);
             let content = bytes(len);
             let path = place.file(&content);
