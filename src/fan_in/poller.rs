@@ -15,8 +15,9 @@ use crate::aws::Patience;
 use crate::aws::retry::is_throttling;
 use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
-use crate::response::{AsyncInferenceResponse, Outcome, Wait};
+use crate::response::{AsyncInferenceResponse, Outcome};
 use crate::sys::Sys;
+use crate::wait::Wait;
 use crate::waiter::WaiterConfig;
 
 /// One request may take so long.
@@ -119,6 +120,7 @@ impl<D> Poller<D> {
         let wait = Wait::new(&self.waiter, self.now());
         let pause = self.waiter.first_pause(&response.age(&wait, &self.waiter));
         let due = wait.clamp(self.round_after(wait.started + pause));
+        let kept = response.kept();
         self.slots.add(Slot {
             response,
             wait,
@@ -130,7 +132,10 @@ impl<D> Poller<D> {
             asked_for_failure: false,
             slow: 0,
         });
-        self.schedule(output, due);
+        match kept {
+            Some(outcome) => self.end(index, Ok(outcome)),
+            None => self.schedule(output, due),
+        }
     }
 
     fn place(
