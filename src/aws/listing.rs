@@ -221,19 +221,19 @@ mod tests {
     fn written(objects: &Objects, truncated: bool) -> String {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-        let mut document = String::from("<?xml version=\"1.0\"?><ListBucketResult>");
-        for (key, size) in objects {
+        let document = "<?xml version=\"1.0\"?><ListBucketResult>".to_owned();
+        let contents = objects.iter().map(|(key, size)| {
             let key = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
             let key = key.replace("%20", "+").replace("%2F", "/");
-            document.push_str(&format!(
+            format!(
                 "<Contents><Key>{key}</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>\
                  <ETag>&quot;d41d8cd9&quot;</ETag><Size>{size}</Size></Contents>"
-            ));
-        }
-        document.push_str(&format!(
+            )
+        });
+        let end = format!(
             "<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated></ListBucketResult>"
-        ));
-        document
+        );
+        document + &contents.collect::<String>() + &end
     }
 
     proptest::proptest! {

@@ -16,8 +16,9 @@ use crate::aws::retry::is_throttling;
 use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
 use crate::look::Outcome;
-use crate::response::{AsyncInferenceResponse, Wait};
+use crate::response::AsyncInferenceResponse;
 use crate::sys::Sys;
+use crate::wait::Wait;
 use crate::waiter::WaiterConfig;
 
 /// One request may take so long.
@@ -120,6 +121,7 @@ impl<D> Poller<D> {
         let wait = Wait::new(&self.waiter, self.now());
         let pause = self.waiter.first_pause(&response.age(&wait, &self.waiter));
         let due = wait.clamp(self.round_after(wait.started + pause));
+        let kept = response.kept();
         self.slots.add(Slot {
             response,
             wait,
@@ -131,7 +133,10 @@ impl<D> Poller<D> {
             asked_for_failure: false,
             slow: 0,
         });
-        self.schedule(output, due);
+        match kept {
+            Some(outcome) => self.end(index, Ok(outcome)),
+            None => self.schedule(output, due),
+        }
     }
 
     fn place(

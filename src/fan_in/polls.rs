@@ -191,7 +191,7 @@ impl<D> Poller<D> {
         }
     }
 
-    fn end(&mut self, slot: u32, outcome: Result<std::sync::Arc<crate::look::Outcome>>) {
+    pub(super) fn end(&mut self, slot: u32, outcome: Result<std::sync::Arc<crate::look::Outcome>>) {
         if let Some(ended) = self.slots.take(slot) {
             self.ended.push_back(Ended {
                 index: slot,

@@ -374,7 +374,10 @@ struct Unsteady(AtomicUsize, Credentials);
 
 impl ProvideCredentials for Unsteady {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
-        assert!(self.0.fetch_add(1, Ordering::SeqCst) % 5 != 4, "unsteady");
+        assert!(
+            !(self.0.fetch_add(1, Ordering::SeqCst) + 1).is_multiple_of(5),
+            "unsteady"
+        );
         Ok(self.1.clone())
     }
 }
