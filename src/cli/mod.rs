@@ -1,23 +1,90 @@
 //! Arguments in, exit code out.
 
+mod completions;
+mod connect;
+mod credentials;
+mod delete;
+mod deploy;
+mod describe;
+mod exit;
+mod inputs;
+mod interrupt;
+mod lines;
+mod local;
+mod output;
+mod predict;
+mod progress;
 mod quickstart;
+mod request;
+mod scale;
+mod settling;
+mod status;
+mod submit;
+mod update;
+mod values;
+mod wait;
+mod waiting;
 
-use std::error::Error;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use exit::Outcome;
+use progress::Show;
+
+/// What `--help` of the whole command ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the result is there, or what was asked for is done (also when whoever read the output left)
+  1    any other error
+  2    the arguments are wrong, or a value breaks one of the service's limits; nothing was sent
+  3    the model failed; its message is on standard error
+  4    still running when the wait ended; the handle is on standard error
+  5    the service refused, or an endpoint failed
+  6    no credentials, or none that the service accepts
+  130  interrupted (Ctrl-C, SIGTERM); how to go on is on standard error
+
+Results and JSON go to standard output and nothing else does; all the rest goes to standard error.
+Region, credentials, profile and endpoints come from the environment and files that every AWS tool
+reads.";
 
 /// Amazon SageMaker Asynchronous Inference from the command line.
 #[derive(Debug, Parser)]
-#[command(name = "sagemaker-async", version, about)]
+#[command(name = "sagemaker-async", version, about, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// Say nothing on standard error but errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    /// How to show progress on standard error: `auto` is a bar where that is a terminal and nothing
+    /// where it is not; `json` is one object a line
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    progress: Show,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Predict(predict::Predict),
+    Submit(submit::Submit),
+    Wait(wait::Wait),
+    Status(status::Status),
+    Deploy(deploy::Deploy),
+    Describe(describe::Describe),
+    Update(update::Update),
+    Scale(scale::Scale),
+    Delete(delete::Delete),
+    Credentials(credentials::ShowCredentials),
+    Local(local::Local),
     /// Show an asynchronous inference from end to end, against an endpoint on this machine
     ///
     /// Needs no AWS account and no network. Example:
@@ -25,38 +92,41 @@ enum Command {
     ///     sagemaker-async quickstart
     #[command(verbatim_doc_comment)]
     Quickstart,
+    Completions(completions::Completions),
 }
 
-/// Runs the command. Exit codes: 0 it worked, 1 it did not, 2 the arguments are wrong.
+/// Runs the command.
 pub(crate) fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Quickstart => quickstart::run(),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Where standard error is closed too there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "sagemaker-async: {}", with_sources(&*error));
-            ExitCode::FAILURE
+    let Arguments { command, common } = Arguments::parse();
+    let outcome = dispatch(command, &common);
+    exit::report(outcome)
+}
+
+fn dispatch(command: Command, common: &Common) -> Outcome {
+    let show = common.show();
+    match command {
+        Command::Predict(predict) => predict.run(show),
+        Command::Submit(submit) => submit.run(show),
+        Command::Wait(wait) => wait.run(show),
+        Command::Status(status) => status.run(),
+        Command::Deploy(deploy) => deploy.run(show),
+        Command::Describe(describe) => describe.run(),
+        Command::Update(update) => update.run(show),
+        Command::Scale(scale) => scale.run(),
+        Command::Delete(delete) => delete.run(show),
+        Command::Credentials(credentials) => credentials.run(),
+        Command::Local(local) => local.run(show),
+        Command::Quickstart => quickstart::run().map_err(exit::Failure::from),
+        Command::Completions(completions) => completions.run(),
+    }
+}
+
+impl Common {
+    fn show(&self) -> Show {
+        if self.quiet {
+            Show::None
+        } else {
+            self.progress
         }
     }
-}
-
-fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -1,0 +1,36 @@
+//! `completions`: what a shell needs to complete arguments.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use std::io::{self, Write};
+
+use super::Arguments;
+use super::exit::{Failure, Outcome};
+
+/// Print what a shell needs to complete this command's arguments
+///
+/// Example:
+///
+///     sagemaker-async completions bash > ~/.local/share/bash-completion/completions/sagemaker-async
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> Outcome {
+        // In memory first: the generator panics where it cannot write.
+        let mut script = Vec::new();
+        let mut command = Arguments::command();
+        let name = command.get_name().to_owned();
+        clap_complete::generate(self.shell, &mut command, name, &mut script);
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(&script)
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::io("standard output", &error))
+    }
+}

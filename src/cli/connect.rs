@@ -1,0 +1,73 @@
+//! Whom to speak to, and as whom.
+
+use std::error::Error as StdError;
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+use sagemaker_async_inference::sys::Sys;
+use sagemaker_async_inference::{ProviderConfig, Result, Session, TransferConfig};
+
+/// What chooses account, region and services.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Connection {
+    /// The profile in the shared config and credentials files [default: AWS_PROFILE, `default`]
+    #[arg(long)]
+    profile: Option<String>,
+
+    /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
+    #[arg(long)]
+    region: Option<String>,
+
+    /// One URL for all services, as of a local endpoint [default: AWS_ENDPOINT_URL, the profile's]
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+}
+
+impl Connection {
+    pub(super) fn session(&self, transfer: Option<TransferConfig>) -> Result<Session> {
+        let mut builder = Session::builder().mfa(ask_for_code);
+        if let Some(profile) = &self.profile {
+            builder = builder.profile(profile);
+        }
+        if let Some(region) = &self.region {
+            builder = builder.region(region);
+        }
+        if let Some(url) = &self.endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        if let Some(transfer) = transfer {
+            builder = builder.transfer(transfer);
+        }
+        builder.build()
+    }
+
+    pub(super) fn names_profile(&self) -> bool {
+        self.profile.is_some()
+    }
+
+    /// For the sources of credentials by themselves.
+    pub(super) fn providers(&self) -> ProviderConfig {
+        let mut config = ProviderConfig::new(&Sys::real()).with_mfa(ask_for_code);
+        if let Some(profile) = &self.profile {
+            config = config.with_profile(profile);
+        }
+        if let Some(region) = &self.region {
+            config = config.with_region(region);
+        }
+        config
+    }
+}
+
+/// The code of a multi-factor device, from whoever sits at the terminal.
+fn ask_for_code(device: &str) -> std::result::Result<String, Box<dyn StdError + Send + Sync>> {
+    let (stdin, mut stderr) = (io::stdin(), io::stderr());
+    if !stdin.is_terminal() || !stderr.is_terminal() {
+        return Err("nobody is at a terminal to be asked for the code".into());
+    }
+    write!(stderr, "MFA code for {device}: ")?;
+    stderr.flush()?;
+    let mut code = String::new();
+    stdin.read_line(&mut code)?;
+    Ok(code.trim().to_owned())
+}

@@ -1,0 +1,67 @@
+//! `delete`: an endpoint, and what belongs to it.
+
+use clap::Args;
+use sagemaker_async_inference::{Endpoint, EndpointWaiter};
+use serde_json::json;
+
+use super::connect::Connection;
+use super::exit::Outcome;
+use super::interrupt::Interrupt;
+use super::lines::print;
+use super::progress::{Progress, Show};
+use super::settling::Settling;
+
+/// Delete an endpoint and its configuration, and wait until it is gone
+///
+/// Example:
+///
+///     sagemaker-async delete my-endpoint
+///     sagemaker-async delete my-endpoint --all
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Delete {
+    /// The endpoint's name
+    endpoint: String,
+
+    /// Its models and its scaling too; always waits
+    #[arg(long, conflicts_with_all = ["keep_config", "no_wait"])]
+    all: bool,
+
+    /// Leave the configuration
+    #[arg(long)]
+    keep_config: bool,
+
+    #[command(flatten)]
+    settling: Settling,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Delete {
+    pub(super) fn run(self, show: Show) -> Outcome {
+        let interrupt = Interrupt::watch()?;
+        let progress = Progress::new(show);
+        let session = self.connection.session(None)?;
+        let waiter = self
+            .settling
+            .waiter(EndpointWaiter::deleted(), 60, &progress, &interrupt)?;
+        let endpoint = Endpoint::new(&self.endpoint, &session);
+        progress.stage("deleting");
+        let deleted = match &waiter {
+            Some(waiter) if self.all => endpoint.remove(waiter),
+            Some(waiter) => endpoint
+                .delete(!self.keep_config)
+                .and_then(|()| endpoint.wait_deleted(waiter)),
+            None => endpoint.delete(!self.keep_config),
+        };
+        progress.clear();
+        deleted?;
+        let status = if waiter.is_some() {
+            "Deleted"
+        } else {
+            "Deleting"
+        };
+        print(&json!({ "endpoint_name": self.endpoint, "status": status }).to_string())
+    }
+}

@@ -1,0 +1,256 @@
+//! How a command ends: its exit code, and what is said on standard error.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use sagemaker_async_inference::sys::Environment;
+use sagemaker_async_inference::{DeploymentError, EndpointWaitReason, Error, InvalidInput};
+
+/// What a command comes to.
+pub(super) type Outcome<T = ()> = Result<T, Failure>;
+
+/// The exit codes, which are an interface; `--help` says what they mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Code {
+    // In the order in which one is taken where several inferences ended differently.
+    Model,
+    Running,
+    Other,
+    Usage,
+    Service,
+    Credentials,
+    Interrupted,
+}
+
+impl Code {
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Other => 1,
+            Self::Usage => 2,
+            Self::Model => 3,
+            Self::Running => 4,
+            Self::Service => 5,
+            Self::Credentials => 6,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Where an error of the library's belongs.
+    pub(super) fn of(error: &Error) -> Self {
+        match error {
+            Error::InvalidInput(_) => Self::Usage,
+            Error::Credentials(_) => Self::Credentials,
+            Error::Service(fault) if fault.code().is_some_and(is_about_credentials) => {
+                Self::Credentials
+            }
+            Error::Service(_) => Self::Service,
+            Error::Model(_) => Self::Model,
+            Error::PollingTimeout(_) => Self::Running,
+            Error::WaitStopped(_) => Self::Interrupted,
+            Error::Deployment(deployment) => Self::of(DeploymentError::cause(deployment)),
+            Error::EndpointWait(wait) => match wait.reason() {
+                EndpointWaitReason::TimedOut => Self::Running,
+                EndpointWaitReason::Cancelled | EndpointWaitReason::Progress => Self::Interrupted,
+                _ => Self::Service,
+            },
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The codes with which services say that they do not know the caller.
+fn is_about_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken"
+            | "ExpiredTokenException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "InvalidAccessKeyId"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "InvalidToken"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+    )
+}
+
+/// A command that did not do what was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    pub(super) message: String,
+    /// Lines that are printed as they are, for other programs to read.
+    lines: Vec<String>,
+    /// What to do now.
+    hint: Option<String>,
+    /// Whoever read the output is gone.
+    reader_left: bool,
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            lines: Vec::new(),
+            hint: None,
+            reader_left: false,
+        }
+    }
+
+    /// The arguments are wrong in a way that only shows when they are looked at together.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// Something that could not be read or written.
+    pub(super) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        Self {
+            reader_left: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(Code::Other, format!("{what}: {error}"))
+        }
+    }
+
+    pub(super) fn with_line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// With what it was about before the message.
+    pub(super) fn within(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = match &error {
+            Error::Service(fault) => fault.remedy(),
+            Error::PollingTimeout(timeout) => Some(timeout.remedy()),
+            Error::EndpointWait(wait) => Some(wait.remedy()),
+            _ => None,
+        };
+        Self {
+            code: Code::of(&error),
+            hint,
+            ..Self::from(Box::new(error) as Box<dyn StdError>)
+        }
+    }
+}
+
+impl From<InvalidInput> for Failure {
+    fn from(error: InvalidInput) -> Self {
+        Self::from(Error::from(error))
+    }
+}
+
+impl From<Box<dyn StdError>> for Failure {
+    fn from(error: Box<dyn StdError>) -> Self {
+        Self {
+            reader_left: is_broken_pipe(&*error),
+            ..Self::new(Code::Other, with_sources(&*error))
+        }
+    }
+}
+
+/// Whether a write to a pipe that nobody reads is at the bottom of it.
+fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        at = error.source();
+    }
+    false
+}
+
+pub(super) fn with_sources(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Says what went wrong, and gives the exit code.
+pub(super) fn report(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(failure) if failure.reader_left => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Where standard error is closed too there is nobody left to tell.
+            drop(say(&failure));
+            ExitCode::from(failure.code.number())
+        }
+    }
+}
+
+fn say(failure: &Failure) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    let (red, plain) = if wants_colour() {
+        ("\x1b[31m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
+    let message = printable(&failure.message);
+    writeln!(stderr, "{red}sagemaker-async:{plain} {message}")?;
+    for line in &failure.lines {
+        writeln!(stderr, "{line}")?;
+    }
+    if let Some(hint) = &failure.hint {
+        writeln!(stderr, "{}", printable(hint))?;
+    }
+    Ok(())
+}
+
+/// On a terminal that has colours, unless `NO_COLOR` is set to anything.
+fn wants_colour() -> bool {
+    let environment = Environment::process();
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    io::stderr().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// What a model or a service says, without what would steer the terminal.
+pub(super) fn printable(text: &str) -> String {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.replace(steers, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, printable};
+
+    #[test]
+    fn what_steers_a_terminal_is_not_printed() {
+        assert_eq!(
+            printable("a\x1b[31mb\r\n\tc"),
+            "a\u{fffd}[31mb\u{fffd}\n\tc"
+        );
+    }
+
+    #[test]
+    fn of_several_ends_the_gravest_counts() {
+        let ends = [Code::Model, Code::Service, Code::Running];
+        assert_eq!(ends.into_iter().max(), Some(Code::Service));
+        assert!(Code::Interrupted > Code::Credentials);
+    }
+}

@@ -1,0 +1,299 @@
+//! `local`: the local endpoint as a server of its own, for any language.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use sagemaker_async_inference::local::{
+    Fault, LocalEndpoint, LocalEndpointBuilder, LocalError, Operation, RecordedRequest,
+};
+use serde_json::{Map, Value, json};
+
+use super::exit::{Code, Failure, Outcome, printable};
+use super::interrupt::Interrupt;
+use super::lines::print;
+use super::progress::Show;
+use super::values::{duration, share};
+
+/// Run an asynchronous endpoint on this machine, for any language's AWS client
+///
+/// Answers as S3, SageMaker (invocations and control plane), Application Auto Scaling, CloudWatch and
+/// STS do. When it is ready it prints one JSON line with its address, endpoint name, bucket and the
+/// environment variables under which AWS clients find it; then it logs each request on standard error,
+/// until Ctrl-C or SIGTERM. Example:
+///
+///     sagemaker-async local --listen 127.0.0.1:4566 --model http://127.0.0.1:8080 --data ./objects
+///     sagemaker-async local --command 'python3 predict.py' --concurrency 2
+///     export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 \
+///         AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE \
+///         AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+///     aws s3 ls
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Local {
+    /// The address and port to listen on; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// The endpoint's name
+    #[arg(long, value_name = "NAME", default_value = "local-endpoint")]
+    endpoint: String,
+
+    #[command(flatten)]
+    model: ModelChoice,
+
+    /// Every invocation takes so much longer
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    delay: Option<Duration>,
+
+    /// So many invocations at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
+    concurrency: usize,
+
+    /// Keep the objects in this directory, across restarts; without it they are gone at the end
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// The bucket that is there from the start [default: sagemaker-REGION-ACCOUNT]
+    #[arg(long, value_name = "NAME")]
+    bucket: Option<String>,
+
+    /// The region that requests must be signed for
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+
+    /// The account that owns everything
+    #[arg(long, value_name = "NUMBER", default_value = "123456789012")]
+    account: String,
+
+    /// The access key that requests must be signed with [default: one of AWS's documentation]
+    #[arg(long, value_name = "KEY", requires = "secret_key")]
+    access_key: Option<String>,
+
+    /// Its secret key; better given in the environment, for arguments are seen by other users
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "access_key",
+        env = "SAGEMAKER_ASYNC_LOCAL_SECRET_KEY",
+        hide_env_values = true
+    )]
+    secret_key: Option<String>,
+
+    /// Take requests that are signed with anything or nothing
+    #[arg(long)]
+    no_verify: bool,
+
+    /// The share of the invocations that fail instead of reaching the model: 0.05 or 5%
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    failure_rate: Option<f64>,
+
+    /// What goes wrong, as OPERATION:EFFECT[,..], where OPERATION is AWS's name or Any, and EFFECT
+    /// status=CODE, throttle, deny, drop, lose-answer, hang, truncate=BYTES or delay=TIME, with
+    /// times=COUNT (default: always), skip=COUNT, key=PART; may be given again
+    #[arg(long, value_name = "FAULT", value_parser = fault)]
+    fault: Vec<Fault>,
+}
+
+/// What answers invocations.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct ModelChoice {
+    /// A container (or any server) with GET /ping and POST /invocations
+    #[arg(long, value_name = "URL")]
+    model: Option<String>,
+
+    /// Give back what comes [default]
+    #[arg(long)]
+    echo: bool,
+
+    /// A program, run once for every invocation: input on standard input, result on standard output,
+    /// an exit code other than 0 is a failure
+    #[arg(long, value_name = "PROGRAM ARGS")]
+    command: Option<String>,
+}
+
+impl Local {
+    pub(super) fn run(self, show: Show) -> Outcome {
+        let interrupted = Interrupt::channel()?;
+        if !self.listen.ip().is_loopback() && show != Show::None {
+            let warning = "listening beyond this machine: whoever reaches this port and has the keys reads and writes its objects and runs its model";
+            drop(writeln!(io::stderr(), "sagemaker-async: {warning}"));
+        }
+        let endpoint = self.builder(show)?.start().map_err(not_started)?;
+        for fault in self.fault {
+            endpoint.fault(fault);
+        }
+        print(&ready(&endpoint, self.listen.ip()).to_string())?;
+        // An error means that nobody can interrupt any more, which does not happen.
+        let _ = interrupted.recv();
+        drop(endpoint);
+        if show == Show::Auto {
+            drop(writeln!(io::stderr(), "stopped"));
+        }
+        Ok(())
+    }
+
+    fn builder(&self, show: Show) -> Outcome<LocalEndpointBuilder> {
+        let mut builder = LocalEndpoint::builder()
+            .listen(self.listen)
+            .endpoint_name(&self.endpoint)
+            .region(&self.region)
+            .account_id(&self.account)
+            .max_concurrent_invocations_per_instance(self.concurrency)
+            .verify_signatures(!self.no_verify)
+            .failure_rate(self.failure_rate.unwrap_or(0.0))
+            .model_delay(self.delay.unwrap_or_default())
+            .kept_requests(0);
+        builder = match &self.data {
+            Some(directory) => builder.data_directory(directory),
+            None => builder.objects_on_disk(),
+        };
+        if let Some(bucket) = &self.bucket {
+            builder = builder.bucket(bucket);
+        }
+        if let (Some(access_key), Some(secret_key)) = (&self.access_key, &self.secret_key) {
+            builder = builder.credentials(access_key, secret_key);
+        }
+        if let Some(url) = &self.model.model {
+            builder = builder.container(url);
+        }
+        if let Some(command) = &self.model.command {
+            let words = shlex::split(command).filter(|words| !words.is_empty());
+            let Some((program, arguments)) = words.as_deref().and_then(<[_]>::split_first) else {
+                let message = format!("--command {command:?} is no program, or has an open quote");
+                return Err(Failure::usage(message));
+            };
+            builder = builder.command(program, arguments);
+        }
+        if show != Show::None {
+            builder = builder.on_request(move |request| log(request, show));
+        }
+        Ok(builder)
+    }
+}
+
+fn not_started(error: LocalError) -> Failure {
+    let code = match error {
+        LocalError::Setting(_) => Code::Usage,
+        _ => Code::Other,
+    };
+    Failure::new(code, super::exit::with_sources(&error))
+}
+
+/// The line for whoever waits for the server.
+fn ready(endpoint: &LocalEndpoint, listens: IpAddr) -> Value {
+    let environment = endpoint.environment().into_iter();
+    let environment: Map<String, Value> = environment
+        .map(|(name, value)| (name, value.into()))
+        .collect();
+    json!({
+        "url": endpoint.url(),
+        "listen": listens.to_string(),
+        "endpoint_name": endpoint.name(),
+        "bucket": endpoint.bucket(),
+        "region": endpoint.region(),
+        "account_id": endpoint.account_id(),
+        "environment": environment,
+    })
+}
+
+/// A line for each request. Queries may hold signatures, and are left out.
+fn log(request: &RecordedRequest, show: Show) {
+    let operation = format!("{:?}", request.operation);
+    let line = if show == Show::Json {
+        json!({
+            "event": "request",
+            "operation": operation,
+            "method": request.method,
+            "path": request.path,
+            "bytes": request.body_length,
+            "status": request.status,
+        })
+        .to_string()
+    } else {
+        let status = request
+            .status
+            .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let bytes = request.body_length.unwrap_or(0);
+        let path = printable(&request.path);
+        format!(
+            "{status} {} {path} {operation} {bytes} bytes",
+            request.method
+        )
+    };
+    // A log that nobody reads must not stop the server.
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+/// `GetObject:status=500,times=3`.
+fn fault(text: &str) -> Result<Fault, String> {
+    let (operation, settings) = text
+        .split_once(':')
+        .ok_or("write OPERATION:EFFECT, as in GetObject:status=500,times=3")?;
+    let mut fault = Fault::on(operation_named(operation)?).always();
+    for setting in settings.split(',') {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let number = || {
+            let parsed = value.parse::<u32>();
+            parsed.map_err(|_| format!("{name} takes a number, not {value:?}"))
+        };
+        fault = match name {
+            "status" => {
+                let status = value.parse::<u16>().ok();
+                let status = status.filter(|status| (200..600).contains(status));
+                fault.status(status.ok_or("status takes an HTTP status, 200 to 599")?)
+            }
+            "throttle" => fault.throttle(),
+            "deny" => fault.access_denied(),
+            "drop" => fault.drop_connection(),
+            "lose-answer" => fault.drop_after_handling(),
+            "hang" => fault.hang(),
+            "truncate" => fault.truncate_body(number()? as usize),
+            "delay" => fault.delay(duration(value)?),
+            "times" => fault.times(number()?),
+            "skip" => fault.skip(number()?),
+            "key" => fault.key_contains(value),
+            _ => return Err(format!("{name:?} is no effect")),
+        };
+    }
+    Ok(fault)
+}
+
+fn operation_named(name: &str) -> Result<Operation, String> {
+    Operation::ALL
+        .into_iter()
+        .find(|operation| format!("{operation:?}").eq_ignore_ascii_case(name))
+        .ok_or_else(|| format!("{name:?} is no operation; write AWS's name, or Any"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fault;
+
+    #[test]
+    fn faults_are_read() {
+        for right in [
+            "GetObject:status=500,times=3",
+            "Any:delay=250ms",
+            "invokeendpointasync:throttle,skip=2,times=1",
+            "PutObject:key=scans/,drop",
+            "GetObject:truncate=10",
+        ] {
+            assert!(fault(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "GetObject",
+            "Nonsense:drop",
+            "GetObject:status=9",
+            "GetObject:status",
+            "GetObject:times=-1",
+            "GetObject:what",
+            "GetObject:delay=1w",
+        ] {
+            assert!(fault(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `scale`: how many instances.
+
+use std::time::Duration;
+
+use clap::Args;
+use sagemaker_async_inference::{Endpoint, ScaleToZero};
+use serde_json::json;
+
+use super::connect::Connection;
+use super::exit::Outcome;
+use super::lines::print;
+use super::values::duration;
+
+/// Set an endpoint's number of instances, or let it scale to zero by what waits at it
+///
+/// --to-zero registers the variant with Application Auto Scaling, with a policy that follows the
+/// backlog, and an alarm that wakes the endpoint at the first request; --remove undoes it and leaves the
+/// instances as they are. Example:
+///
+///     sagemaker-async scale my-endpoint --to 3
+///     sagemaker-async scale my-endpoint --to-zero --max 4 --backlog-per-instance 10
+///     sagemaker-async scale my-endpoint --remove
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Scale {
+    /// The endpoint's name
+    endpoint: String,
+
+    #[command(flatten)]
+    action: Action,
+
+    /// With --to-zero: so many instances at most [default: 1]
+    #[arg(long, value_name = "COUNT", requires = "to_zero")]
+    max: Option<u32>,
+
+    /// With --to-zero: so many waiting requests for each instance [default: 5]
+    #[arg(long, value_name = "COUNT", requires = "to_zero")]
+    backlog_per_instance: Option<f64>,
+
+    /// With --to-zero: the pause after a step down [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "to_zero")]
+    scale_in_cooldown: Option<Duration>,
+
+    /// With --to-zero: the pause after a step up [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "to_zero")]
+    scale_out_cooldown: Option<Duration>,
+
+    /// The variant
+    #[arg(long, value_name = "NAME", default_value = "AllTraffic")]
+    variant: String,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What is done.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Action {
+    /// So many instances, from now on
+    #[arg(long, value_name = "COUNT")]
+    to: Option<u32>,
+
+    /// Between none and --max, by what waits
+    #[arg(long)]
+    to_zero: bool,
+
+    /// No scaling any more
+    #[arg(long)]
+    remove: bool,
+}
+
+impl Scale {
+    pub(super) fn run(self) -> Outcome {
+        let session = self.connection.session(None)?;
+        let scaling = Endpoint::new(&self.endpoint, &session).scaling_of(&self.variant);
+        let done = if let Some(count) = self.action.to {
+            scaling.set_instance_count(count)?;
+            json!({ "desired_instances": count })
+        } else if self.action.to_zero {
+            let mut settings = ScaleToZero::new();
+            if let Some(max) = self.max {
+                settings = settings.max_capacity(max);
+            }
+            if let Some(requests) = self.backlog_per_instance {
+                settings = settings.backlog_per_instance(requests);
+            }
+            if let Some(cooldown) = self.scale_in_cooldown {
+                settings = settings.scale_in_cooldown(cooldown);
+            }
+            if let Some(cooldown) = self.scale_out_cooldown {
+                settings = settings.scale_out_cooldown(cooldown);
+            }
+            scaling.scale_to_zero(&settings)?;
+            json!({ "min_instances": 0, "max_instances": self.max.unwrap_or(1) })
+        } else {
+            scaling.remove()?;
+            json!({ "scaling": null })
+        };
+        let mut line = done;
+        line["endpoint_name"] = self.endpoint.into();
+        line["variant"] = self.variant.into();
+        print(&line.to_string())
+    }
+}

@@ -1,0 +1,63 @@
+//! The wait for an endpoint to settle.
+
+use std::time::Duration;
+
+use clap::Args;
+use sagemaker_async_inference::{EndpointWaiter, Result};
+
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::values::duration;
+
+/// How to wait for an endpoint.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Waiting")]
+pub(super) struct Settling {
+    /// Do not wait until the endpoint has settled
+    #[arg(long)]
+    no_wait: bool,
+
+    /// The pause between two looks [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    delay: Option<Duration>,
+
+    /// So many looks, and no more [default: 120, or 60 for a deletion]
+    #[arg(long, value_name = "COUNT")]
+    max_attempts: Option<u32>,
+
+    /// Give up the wait (not what is waited for) after so long
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+impl Settling {
+    /// `None` if nobody is to wait. `by_default` has the numbers of looks.
+    pub(super) fn waiter(
+        &self,
+        by_default: EndpointWaiter,
+        looks: u32,
+        progress: &Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Option<EndpointWaiter>> {
+        if self.no_wait {
+            return Ok(None);
+        }
+        let mut waiter = by_default;
+        if self.delay.is_some() || self.max_attempts.is_some() {
+            let delay = self.delay.unwrap_or(Duration::from_secs(30));
+            waiter = waiter.every(delay, self.max_attempts.unwrap_or(looks))?;
+        }
+        if let Some(timeout) = self.timeout {
+            waiter = waiter.deadline(timeout)?;
+        }
+        let (shown, stop) = (progress.clone(), interrupt.clone());
+        Ok(Some(
+            waiter
+                .progress(move |endpoint| {
+                    shown.on_endpoint(endpoint);
+                    stop.flow()
+                })
+                .cancel(interrupt.token()),
+        ))
+    }
+}

@@ -1,0 +1,75 @@
+//! `status`: one look.
+
+use std::time::Duration;
+
+use clap::Args;
+use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, WaiterConfig};
+use serde_json::json;
+
+use super::connect::Connection;
+use super::exit::{Code, Failure, Outcome};
+use super::lines::{handles, print};
+
+/// Ask once whether an inference is done, and print the answer as a JSON line
+///
+/// The exit code is 0 if the result is there, 3 if the model failed, and 4 if neither is there yet.
+/// Example:
+///
+///     sagemaker-async submit my-endpoint --input question.json > handle.json
+///     sagemaker-async status handle.json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Status {
+    /// A handle as `submit` prints it, a file with one, or `-` for standard input
+    handle: String,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Status {
+    pub(super) fn run(self) -> Outcome {
+        let mut found = handles(&self.handle)?;
+        let submitted = match (found.pop(), found.is_empty()) {
+            (Some(one), true) => one,
+            _ => {
+                return Err(Failure::usage(
+                    "status asks about one inference; for many there is `wait`",
+                ));
+            }
+        };
+        let session = self.connection.session(None)?;
+        let predictor = AsyncPredictor::new(submitted.handle.endpoint_name(), &session)
+            .with_deserializer(Bytes::new());
+        let response = predictor.resume(submitted.handle.clone());
+        // One poll, which leaves the result's body where it is.
+        let once = WaiterConfig::new(1, Duration::from_millis(1))?;
+        let looked = response.read_result(&once);
+        let mut line = json!({
+            "endpoint_name": response.endpoint_name(),
+            "inference_id": response.inference_id(),
+            "output_path": response.output_path().to_string(),
+        });
+        let (status, code) = match looked {
+            Ok(reader) => {
+                line["bytes"] = reader.total().into();
+                line["content_type"] = reader.content_type().into();
+                ("completed", None)
+            }
+            Err(Error::Model(failure)) => {
+                line["failure"] = failure.text().into();
+                let message = format!("the model failed: {}", failure.text());
+                ("failed", Some(Failure::new(Code::Model, message)))
+            }
+            Err(Error::PollingTimeout(timeout)) => {
+                line["last_answer"] = timeout.last_answer().into();
+                let message = "neither result nor failure is there yet";
+                ("pending", Some(Failure::new(Code::Running, message)))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        line["status"] = status.into();
+        print(&line.to_string())?;
+        code.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,106 @@
+//! `update`: a new configuration for an endpoint that serves.
+
+use clap::Args;
+use sagemaker_async_inference::{Endpoint, EndpointWaiter};
+use serde_json::json;
+
+use super::connect::Connection;
+use super::exit::Outcome;
+use super::interrupt::Interrupt;
+use super::lines::print;
+use super::progress::{Progress, Show};
+use super::settling::Settling;
+
+/// Give an endpoint another instance type, count or model, and wait until it serves with it
+///
+/// Everything else stays. Prints the new configuration's name as a JSON line; the old one stays, for
+/// the way back. Example:
+///
+///     sagemaker-async update my-endpoint --instance-type ml.g5.2xlarge
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Update {
+    /// The endpoint's name
+    endpoint: String,
+
+    #[command(flatten)]
+    changes: Changes,
+
+    /// The new configuration's name [default: the present one's with a number]
+    #[arg(long, value_name = "NAME")]
+    endpoint_config_name: Option<String>,
+
+    /// Keep the present instance counts and weights, as where scaling is set up
+    #[arg(long)]
+    retain_variant_properties: bool,
+
+    #[command(flatten)]
+    settling: Settling,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What changes.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Changes {
+    /// Another instance type
+    #[arg(long, value_name = "TYPE")]
+    instance_type: Option<String>,
+
+    /// Another number of instances
+    #[arg(long, value_name = "COUNT")]
+    instance_count: Option<u32>,
+
+    /// Another model, which is there
+    #[arg(long, value_name = "NAME")]
+    model_name: Option<String>,
+}
+
+impl Update {
+    pub(super) fn run(self, show: Show) -> Outcome {
+        let interrupt = Interrupt::watch()?;
+        let progress = Progress::new(show);
+        let session = self.connection.session(None)?;
+        let waiter =
+            self.settling
+                .waiter(EndpointWaiter::in_service(), 120, &progress, &interrupt)?;
+        let mut update = Endpoint::new(&self.endpoint, &session).update();
+        if let Some(instance_type) = &self.changes.instance_type {
+            update = update.instance_type(instance_type);
+        }
+        if let Some(count) = self.changes.instance_count {
+            update = update.initial_instance_count(count);
+        }
+        if let Some(name) = &self.changes.model_name {
+            update = update.model_name(name);
+        }
+        if let Some(name) = &self.endpoint_config_name {
+            update = update.endpoint_config_name(name);
+        }
+        if self.retain_variant_properties {
+            update = update.retain_all_variant_properties();
+        }
+        progress.stage("updating");
+        let updated = match &waiter {
+            Some(waiter) => update.start_and_wait(waiter),
+            None => update.start(),
+        };
+        progress.clear();
+        let config = updated?;
+        let status = if waiter.is_some() {
+            "InService"
+        } else {
+            "Updating"
+        };
+        print(
+            &json!({
+                "endpoint_name": self.endpoint,
+                "endpoint_config_name": config,
+                "status": status,
+            })
+            .to_string(),
+        )
+    }
+}
