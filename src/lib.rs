@@ -15,6 +15,8 @@
 //!   waits as its [`WaiterConfig`] says.
 //! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
+//! - [`request_file`](AsyncPredictor::request_file) and [`download`](AsyncInferenceResponse::download):
+//!   inputs and results that never are in memory whole, as a [`TransferConfig`] says.
 //! - [`Error`]: what happened and what to do.
 //! - [`AsyncInferenceConfig`]: the endpoint's side, as `CreateEndpointConfig` takes it.
 #![cfg_attr(
