@@ -17,6 +17,8 @@
 //! - [`InferenceHandle`]: a submitted inference as plain data, to be saved and taken up again.
 //! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
+//! - [`request_file`](AsyncPredictor::request_file) and [`download`](AsyncInferenceResponse::download):
+//!   inputs and results that never are in memory whole, as a [`TransferConfig`] says.
 //! - [`Error`]: what happened and what to do.
 //! - [`Endpoint`]: from a [`Model`] to a running endpoint that scales to zero, and back to nothing;
 //!   [`SageMaker`] has the single operations, [`AsyncInferenceConfig`] is what makes an endpoint

@@ -14,55 +14,39 @@ use sagemaker_async_inference::{AsyncPredictor, Error, RetryConfig, WaiterConfig
 use support::client::{builder, predictor, uri};
 use support::raw::{Raw, read_head};
 
-#[test]
-fn ten_thousand_polls_take_one_connection() {
+/// Polls for what never comes; that many requests over one connection.
+fn polls_take_one_connection(clock: impl Clock, polls: u32, delay: Duration) {
     let endpoint = LocalEndpoint::builder()
         .instances(0)
         .start()
         .expect("an endpoint");
     let sys = Sys::real()
         .with_environment(Environment::empty())
-        .with_clock(ManualClock::new());
-    let session = endpoint
-        .session_builder()
-        .sys(sys)
-        .build()
-        .expect("a session");
-    let predictor = AsyncPredictor::new(endpoint.name(), &session);
+        .with_clock(clock);
+    let session = endpoint.session_builder().sys(sys).build();
+    let predictor = AsyncPredictor::new(endpoint.name(), &session.expect("a session"));
     let output = uri(&format!("s3://{}/missing", endpoint.bucket()));
-    // The signatures' clock is virtual too: an hour of it would be refused.
-    let waiter = WaiterConfig::new(10_000, Duration::from_millis(1)).expect("a wait");
-    let outcome = predictor
-        .response(output, None)
-        .get_result::<serde_json::Value>(&waiter);
-    assert!(
-        matches!(outcome, Err(Error::PollingTimeout(_))),
-        "{outcome:?}"
-    );
-    assert_eq!(endpoint.requests().len(), 10_000);
+    let waiter = WaiterConfig::new(polls, delay).expect("a wait");
+    let response = predictor.response(output, None);
+    let outcome = response.get_result::<serde_json::Value>(&waiter);
+    let Err(Error::PollingTimeout(timeout)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(timeout.attempts(), polls);
+    assert_eq!(endpoint.requests().len(), polls as usize);
     assert_eq!(endpoint.connections(), 1);
 }
 
 #[test]
+fn ten_thousand_polls_take_one_connection() {
+    // The signatures' clock is virtual too: an hour of it would be refused.
+    polls_take_one_connection(ManualClock::new(), 10_000, Duration::from_millis(1));
+}
+
+#[test]
 fn a_poll_every_15_seconds_takes_one_connection() {
-    let endpoint = LocalEndpoint::builder()
-        .instances(0)
-        .start()
-        .expect("an endpoint");
-    let session = endpoint.session().expect("a session");
-    let predictor = AsyncPredictor::new(endpoint.name(), &session);
-    let output = uri(&format!("s3://{}/missing", endpoint.bucket()));
-    // Connections age in the machine's time, so this one cannot be virtual.
-    let waiter = WaiterConfig::new(2, Duration::from_secs(15)).expect("a wait");
-    let outcome = predictor
-        .response(output, None)
-        .get_result::<serde_json::Value>(&waiter);
-    assert!(
-        matches!(outcome, Err(Error::PollingTimeout(_))),
-        "{outcome:?}"
-    );
-    assert_eq!(endpoint.requests().len(), 2);
-    assert_eq!(endpoint.connections(), 1);
+    // Connections age in the machine's time, so this cannot be virtual.
+    polls_take_one_connection(SystemClock, 2, Duration::from_secs(15));
 }
 
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\

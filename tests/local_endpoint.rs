@@ -1,6 +1,8 @@
 //! The local endpoint, through real sockets, under requests that an independent signer signed.
 #![cfg(feature = "local")]
 
+#[path = "local_endpoint/checksums.rs"]
+mod checksums;
 #[path = "local_endpoint/client.rs"]
 mod client;
 #[path = "local_endpoint/control.rs"]

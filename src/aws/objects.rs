@@ -27,6 +27,8 @@ pub(crate) struct OpenObject {
     pub(crate) content_type: Option<String>,
     /// The whole object's checksum, if the answer tells.
     pub(crate) checksum: Option<Expected>,
+    /// Host and port that answered.
+    pub(crate) host: String,
 }
 
 /// Which part of an object, and of which version of it.
@@ -79,8 +81,10 @@ pub(crate) fn open_object(
         headers.insert(http::header::IF_MATCH, header_value("ETag", etag)?);
     }
     let request = request("GetObject", Method::GET, uri, "", headers, &[], patience);
-    let (headers, body) = send_by(session, &request, |call| {
-        session.client().open_until(call, patience.stop)
+    let (headers, body, host) = send_by(session, &request, |call| {
+        let (headers, body) = session.client().open_until(call, patience.stop)?;
+        let host = call.uri.authority().map(ToString::to_string);
+        Ok::<_, Failed>((headers, body, host.unwrap_or_default()))
     })?;
     let length = number(&headers, "content-length");
     // A service that passes over the range sends the object from its start.
@@ -97,6 +101,7 @@ pub(crate) fn open_object(
         total,
         etag: text(&headers, "etag"),
         content_type: text(&headers, "content-type"),
+        host,
         checksum: range
             .is_none()
             .then(|| Expected::of_object(&headers))

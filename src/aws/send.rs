@@ -29,7 +29,8 @@ const TOLERATED_SKEW: Duration = Duration::from_mins(4);
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// A payload of at least so many bytes is sent once the service has agreed to take it
-/// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection.
+/// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection. Of an
+/// upload in parts, its beginning has asked already.
 const WORTH_ASKING: u64 = 1 << 20;
 
 /// The signature's headers, the user agent, and those of a streamed payload.
@@ -183,7 +184,7 @@ impl Client {
         let mut request = self.signed(call, Body::Hashed(&source.hash()), progress)?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_LENGTH, source.len().into());
-        if source.len() >= WORTH_ASKING {
+        if call.operation == "PutObject" && source.len() >= WORTH_ASKING {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
         let mut feed = Feed::new(source);

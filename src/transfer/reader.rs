@@ -14,7 +14,7 @@ use crate::uri::S3Uri;
 /// A broken connection is resumed from the last byte, for the same version of the object. At the
 /// end length and checksum are held against what the service says: only when
 /// [`read`](Read::read) has returned 0 is all of it there and right. An [`io::Error`] of it holds an
-/// [`Error`] of this crate ([`io::Error::downcast`]); after one, the reader stays at its end.
+/// [`Error`](crate::Error) of this crate ([`io::Error::downcast`]); after one, the reader stays at its end.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {

@@ -1,6 +1,7 @@
 //! An object, or a range of it, read from first to last byte over as many connections as it takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::aws::objects::{self, OpenObject, Piece};
 use crate::aws::transport::{BodyStream, Broken};
@@ -23,6 +24,10 @@ pub(super) struct ObjectStream {
     end: Option<u64>,
     /// Broken connections since the last byte that came.
     failures: u32,
+    /// Host and port that answered last.
+    host: String,
+    /// When it began, on the monotonic clock.
+    started: Duration,
 }
 
 impl ObjectStream {
@@ -36,6 +41,8 @@ impl ObjectStream {
             at: object.start,
             end: object.total,
             failures: 0,
+            host: object.host,
+            started: session.sys().clock().monotonic(),
         }
     }
 
@@ -49,6 +56,8 @@ impl ObjectStream {
             at: start,
             end: Some(end),
             failures: 0,
+            host: String::new(),
+            started: session.sys().clock().monotonic(),
         }
     }
 
@@ -125,10 +134,15 @@ impl ObjectStream {
             service: crate::aws::Service::S3.name(),
             operation: "GetObject",
             kind: broken.kind,
-            host: self.uri.bucket().to_owned(),
+            host: self.host.clone(),
             never_sent: false,
             attempts: self.failures,
-            elapsed: std::time::Duration::ZERO,
+            elapsed: self
+                .session
+                .sys()
+                .clock()
+                .monotonic()
+                .saturating_sub(self.started),
             source: broken.source,
         }
         .into()
@@ -159,6 +173,7 @@ impl ObjectStream {
             return Err(TransferError::new(TransferErrorKind::Replaced, &self.uri).into());
         }
         self.body = Some(object.body);
+        self.host = object.host;
         if object.start == self.at {
             return Ok(());
         }

@@ -356,3 +356,45 @@ impl Drop for Begun<'_> {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Destination, InputFile, Sending};
+    use crate::aws::s3::PutOptions;
+    use crate::sys::{Environment, Sys};
+    use crate::{Credentials, Session, TransferConfig, UploadChecksum};
+
+    #[test]
+    fn over_tls_a_checksum_will_do_and_over_plain_http_the_payload_is_signed() {
+        use UploadChecksum::{Auto, Crc32c, SignedSha256};
+        let session = |url: Option<&str>| {
+            let builder = Session::builder()
+                .region("us-east-1")
+                .credentials(Credentials::new("AKID", "secret", None, None, "test"))
+                .sys(Sys::real().with_environment(Environment::empty()));
+            match url {
+                Some(url) => builder.endpoint_url(url).build(),
+                None => builder.build(),
+            }
+        };
+        for (url, wanted, taken) in [
+            (None, Auto, Crc32c),
+            (Some("https://s3.example.com"), Auto, Crc32c),
+            (Some("http://127.0.0.1:9000"), Auto, SignedSha256),
+            (Some("http://127.0.0.1:9000"), Crc32c, Crc32c),
+            (None, SignedSha256, SignedSha256),
+        ] {
+            let session = session(url).expect("a session");
+            let config = TransferConfig::builder().upload_checksum(wanted).build();
+            let to = Destination {
+                session: &session,
+                uri: &"s3://my-bucket/in".parse().expect("a URI"),
+                options: &PutOptions::default(),
+                config: &config.expect("a way of transfer"),
+            };
+            let meter = to.meter(None);
+            let sending = Sending::new(to, &meter, None::<&InputFile>);
+            assert_eq!(sending.checksum, taken, "{url:?} {wanted:?}");
+        }
+    }
+}

@@ -154,8 +154,11 @@ fn breaks_without_a_byte_in_between_are_counted_and_those_with_one_are_not() {
     assert_eq!(asked.lock().expect("nobody panics").len(), 20);
 
     let (raw, asked) = scripted(vec![whole(7), rest(7, 0), rest(7, 0), rest(7, 13)]);
-    let error = fetched(&raw, &ManualClock::new()).expect_err("broken");
-    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    let Err(Error::Transport(error)) = fetched(&raw, &ManualClock::new()) else {
+        panic!("it is broken");
+    };
+    assert_eq!(error.attempts(), 3);
+    assert_eq!(format!("http://{}", error.host()), raw.url());
     assert_eq!(asked.lock().expect("nobody panics").len(), 3);
 }
 

@@ -153,7 +153,21 @@ fn parts_are_signed_over_plain_http_and_carry_checksums_where_that_is_wanted() {
                 part.body_length.map(|n| n.to_string()).as_deref()
             );
             assert_eq!(part.header("transfer-encoding"), None);
+            assert_eq!(part.header("expect"), None);
         }
+    }
+}
+
+#[test]
+fn a_large_single_upload_asks_before_it_sends() {
+    let place = Place::new();
+    for (len, expected) in [(MIB - 1, None), (MIB, Some("100-continue"))] {
+        place.endpoint.clear_requests();
+        let path = place.file(&bytes(len));
+        let request = place.predictor().request_file(&path).expect("a file");
+        request.submit().expect("submitted");
+        let put = &place.requests(Operation::PutObject)[0];
+        assert_eq!(put.header("expect"), expected);
     }
 }
 

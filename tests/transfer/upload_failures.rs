@@ -54,6 +54,28 @@ fn a_part_that_fails_is_sent_again_alone() {
 }
 
 #[test]
+fn what_arrived_as_something_else_is_hashed_and_sent_again() {
+    for code in ["BadDigest", "XAmzContentSHA256Mismatch"] {
+        let place = Place::new();
+        let content = bytes(11 * MIB);
+        let path = place.file(&content);
+        let other = Fault::on(Operation::UploadPart).error(400, code);
+        place.endpoint.fault(other.clone());
+        send(&place, &path, transfer(small_parts)).expect("submitted");
+        let stored = place.endpoint.get_object(BUCKET, "in/1").expect("stored");
+        assert!(stored.body() == content);
+        assert_eq!(place.requests(Operation::UploadPart).len(), 3 + 1);
+
+        let place = Place::new();
+        let path = place.file(&content);
+        place.endpoint.fault(other.always());
+        let error = send(&place, &path, transfer(small_parts)).expect_err("never right");
+        assert!(error.is_service_code(code), "{error:?}");
+        assert_taken_back(&place);
+    }
+}
+
+#[test]
 fn an_end_that_fails_after_it_began_well_is_tried_again() {
     let place = Place::new();
     let path = place.file(&bytes(6 * MIB));
