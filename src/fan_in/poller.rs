@@ -46,6 +46,8 @@ pub(super) struct Poller<D> {
     sys: Sys,
     /// Rounds are at whole multiples of the waiter's delay from here, so that handles meet in them.
     pub(super) origin: Duration,
+    /// Whether the first round has begun; who comes before takes part in it.
+    begun: bool,
     pub(super) slots: Slots<D>,
     pub(super) prefixes: Vec<Prefix>,
     places: HashMap<Identity, u32>,
@@ -87,6 +89,7 @@ impl<D> Poller<D> {
             waiter: waiter.clone(),
             sys: sys.clone(),
             origin,
+            begun: false,
             slots: Slots::default(),
             prefixes: Vec::new(),
             places: HashMap::new(),
@@ -118,8 +121,18 @@ impl<D> Poller<D> {
         let failure = response.failure_path();
         let failure = failure.map(|path| self.place(Which::Failure, &response, path, index));
         let wait = Wait::new(&self.waiter, self.now());
+        if self.slots.pending() == 0 {
+            // The first of them begin the rounds.
+            self.origin = wait.started;
+            self.begun = false;
+        }
         let pause = self.waiter.first_pause(&response.age(&wait, &self.waiter));
-        let due = wait.clamp(self.round_after(wait.started + pause));
+        let from = if self.begun {
+            wait.started
+        } else {
+            self.origin
+        };
+        let due = wait.clamp(self.round_after(from + pause));
         let kept = response.kept();
         self.slots.add(Slot {
             response,
@@ -183,6 +196,7 @@ impl<D> Poller<D> {
 
     /// The next request.
     pub(super) fn step(&mut self) -> Step {
+        self.begun = true;
         if self.receive(Duration::ZERO) {
             return Step::Done;
         }
