@@ -74,6 +74,7 @@ mod as_completed;
 mod caught;
 mod downloads;
 mod journal;
+mod listings;
 mod pace;
 mod poller;
 mod polls;
