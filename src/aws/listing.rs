@@ -123,16 +123,15 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
     }
 
     fn end(&mut self, depth: usize, parent: Element) -> Option<()> {
-        let text = std::mem::take(&mut self.text);
         match std::mem::replace(&mut self.element, Element::Other) {
-            Element::Key => self.key = self.decoded(&text)?.into_owned(),
+            Element::Key => self.key = self.decoded(&self.text)?.into_owned(),
             Element::CommonPrefix => {
-                let prefix = self.decoded(&text)?.into_owned();
+                let prefix = self.decoded(&self.text)?.into_owned();
                 self.reach(prefix);
             }
-            Element::Size => self.size = text.trim().parse().unwrap_or(0),
-            Element::IsTruncated => self.page.truncated = text.trim() == "true",
-            Element::Next => self.page.next = Some(text.clone()),
+            Element::Size => self.size = self.text.trim().parse().unwrap_or(0),
+            Element::IsTruncated => self.page.truncated = self.text.trim() == "true",
+            Element::Next => self.page.next = Some(self.text.clone()),
             Element::Other => {}
         }
         if depth == 1 && parent == Element::Key && !self.key.is_empty() {

@@ -11,8 +11,9 @@
 //!
 //! A round comes every [`delay`](crate::WaiterConfig::delay) of the waiter, the first at once. In it
 //! all handles are polled that are due by their waiter's schedule, which each has for itself: number
-//! of polls, growing pauses, deadline. What becomes due between two rounds waits for the next one; so
-//! handles that came at different times are asked for together. Between rounds the thread sleeps.
+//! of polls, growing pauses, deadline. What becomes due between two rounds waits for the next one, and
+//! so does what is added then; so handles that came at different times are asked for together.
+//! Between rounds the thread sleeps.
 //!
 //! # LIST or GET
 //!
@@ -73,6 +74,7 @@ mod as_completed;
 mod caught;
 mod downloads;
 mod journal;
+mod listings;
 mod pace;
 mod poller;
 mod polls;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{CancelToken, Completed, Json, WaiterConfig, as_completed};
 
-use super::{idle_endpoint, in_folder, often, predictor, put, start};
+use super::{idle_endpoint, in_folder, now, often, predictor, put, since, start};
 
 #[test]
 fn other_threads_add_while_it_runs() {
@@ -44,6 +44,26 @@ fn other_threads_add_while_it_runs() {
     assert_eq!(done.into_result().ok(), Some(7));
 }
 
+/// In rounds of 15 s, who is there before the first one, or when nobody else is waited for, is
+/// looked at without delay.
+#[test]
+fn first_rounds_are_at_once() {
+    let endpoint = idle_endpoint(|b| b);
+    let mut responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 40);
+    for response in &responses {
+        put(&endpoint, response, "1");
+    }
+    let began = now();
+    let last = responses.split_off(39);
+    let mut waiting = as_completed::<u32, _>(responses, &WaiterConfig::default());
+    assert_eq!(waiting.by_ref().count(), 39);
+    for response in last {
+        waiting.add(response);
+    }
+    assert_eq!(waiting.count(), 1);
+    assert!(since(began) < Duration::from_secs(10), "{:?}", since(began));
+}
+
 #[test]
 fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
     let endpoint = idle_endpoint(|b| b);
@@ -56,8 +76,13 @@ fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
         .expect("a wait");
     let mut waiting = as_completed::<u32, Json>([], &waiter);
     let adder = waiting.adder();
+    let began = now();
     assert!(matches!(adder.add(responses.remove(0)), Ok(0)));
     assert!(waiting.next().is_some());
+    assert!(
+        since(began) < Duration::from_secs(5),
+        "the first round is at once"
+    );
     let soon = std::thread::spawn(move || {
         SystemClock.sleep(Duration::from_millis(50));
         cancel.cancel();
