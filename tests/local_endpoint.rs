@@ -1,6 +1,8 @@
 //! The local endpoint, through real sockets, under requests that an independent signer signed.
 #![cfg(feature = "local")]
 
+#[path = "local_endpoint/chunked.rs"]
+mod chunked;
 #[path = "local_endpoint/client.rs"]
 mod client;
 #[path = "local_endpoint/control.rs"]
@@ -15,5 +17,7 @@ mod invocations;
 mod objects;
 #[path = "local_endpoint/signatures.rs"]
 mod signatures;
+#[path = "local_endpoint/storage.rs"]
+mod storage;
 #[path = "local_endpoint/uploads.rs"]
 mod uploads;
