@@ -3,6 +3,8 @@
 
 #[path = "local_endpoint/checksums.rs"]
 mod checksums;
+#[path = "local_endpoint/chunked.rs"]
+mod chunked;
 #[path = "local_endpoint/client.rs"]
 mod client;
 #[path = "local_endpoint/control.rs"]
@@ -17,5 +19,7 @@ mod invocations;
 mod objects;
 #[path = "local_endpoint/signatures.rs"]
 mod signatures;
+#[path = "local_endpoint/storage.rs"]
+mod storage;
 #[path = "local_endpoint/uploads.rs"]
 mod uploads;

@@ -6,7 +6,7 @@
 //! and endpoints, Application Auto Scaling, CloudWatch's metrics of the queue and its alarms. The model is a closure, or a container that speaks
 //! SageMaker's `/ping` and `/invocations`. It starts in a few milliseconds, needs no runtime and no
 //! account, and keeps everything until it is dropped: small objects in memory, those of more than 4 MiB in
-//! files without a name.
+//! files without a name; or all of it in a [directory](LocalEndpointBuilder::data_directory), for good.
 //!
 //! It is there for **your** tests as much as for this crate's own: point whatever speaks to AWS at
 //! [`url`](LocalEndpoint::url) (or set the variables of
@@ -60,10 +60,14 @@
 //!
 //! - Plain HTTP on the loopback interface, for one caller with one key pair. There are no policies
 //!   but [`list_allowed`](LocalEndpointBuilder::list_allowed).
-//! - Objects may have 5 GiB in one request, S3's limit. An input is in memory while the model works on
-//!   it, and so is its output.
+//! - Objects may have 5 GiB in one request, S3's limit. A closure has its input and its output in
+//!   memory; a container and a program are fed from disk, and so are results taken.
 //! - S3 buckets are addressed by path, or by a `Host` that begins with the bucket's name. Query
-//!   signatures (presigned URLs), `aws-chunked` bodies, copies, versions, tags and ACLs are refused.
+//!   signatures (presigned URLs), versions, tags and ACLs are refused. `aws-chunked` bodies are taken apart,
+//!   and their chunks' signatures and trailers verified, but for elliptic curves.
+//! - 600 connections are served at a time; others wait, and the one that has been idle for the longest
+//!   time, if that is 2 s, makes room for them. One is closed when it is idle for a minute, when a head takes
+//!   30 s, and when a body goes slower than 1 KiB/s after 30 s.
 //! - Checksums are verified, kept and given out (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`,
 //!   `-sha256`, `Content-MD5`), and an object that came without one gets its CRC-64/NVME, as in S3;
 //!   `-sha1` is passed over. Of uploads in parts the checksum is `COMPOSITE` if they were begun with

@@ -26,9 +26,9 @@ use crate::sys::{Clock, SystemClock};
 
 /// How many connections are served at a time; the next ones wait to be accepted.
 /// Each has a file open for its payload at most, and processes may have 1,024 files by default.
-const MAX_CONNECTIONS: usize = 400;
+const MAX_CONNECTIONS: usize = 600;
 /// While others wait, a connection that has been idle for so long is closed.
-const IDLE_WHEN_FULL: Duration = Duration::from_millis(250);
+const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
 /// How long a stop waits for threads. One that runs a model's code is left to itself.
@@ -117,15 +117,18 @@ impl Shared {
         }
     }
 
-    /// Makes room for those that wait to be served.
+    /// Makes room for those that wait to be served: the connection that has been idle for the longest
+    /// time is closed, if that is long enough for its client to have nothing on the way.
     fn close_idle(&self) {
-        let now = SystemClock.monotonic();
-        for opened in lock(&self.open).values() {
-            let idle_for = opened.idle_since.map(|since| now.saturating_sub(since));
-            if idle_for.is_some_and(|idle_for| idle_for >= IDLE_WHEN_FULL) {
-                // The client may have closed it already.
-                drop(opened.stream.shutdown(Shutdown::Both));
-            }
+        let long_ago = SystemClock.monotonic().checked_sub(IDLE_WHEN_FULL);
+        let open = lock(&self.open);
+        let idlest = open
+            .values()
+            .filter(|opened| opened.idle_since.is_some() && opened.idle_since < long_ago)
+            .min_by_key(|opened| opened.idle_since);
+        if let Some(opened) = idlest {
+            // The client may have closed it already.
+            drop(opened.stream.shutdown(Shutdown::Both));
         }
     }
 

@@ -1,0 +1,20 @@
+//! The command line, with the real binary in an environment of its own, against the local endpoint.
+#![cfg(feature = "cli")]
+#![allow(clippy::disallowed_methods)] // processes are what is tested here, and files what they leave
+
+#[path = "cli/bench.rs"]
+mod bench;
+#[path = "cli/codes.rs"]
+mod codes;
+#[path = "cli/endpoints.rs"]
+mod endpoints;
+#[path = "cli/many.rs"]
+mod many;
+#[path = "cli/one.rs"]
+mod one;
+#[path = "cli/python.rs"]
+mod python;
+#[path = "cli/server.rs"]
+mod server;
+#[path = "cli/troubles.rs"]
+mod troubles;

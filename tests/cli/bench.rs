@@ -1,0 +1,166 @@
+//! The binary and what it speaks to.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use sagemaker_async_inference::local::{LocalEndpoint, ModelRequest, ModelResponse};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+
+pub(crate) struct Bench {
+    pub(crate) endpoint: LocalEndpoint,
+    directory: tempfile::TempDir,
+}
+
+/// Waits for nothing that is not there.
+pub(crate) const QUICK: [&str; 4] = ["--delay", "20ms", "--timeout", "20s"];
+
+pub(crate) fn bench() -> Bench {
+    with_model(|request| match request.body.as_slice() {
+        b"fail" => ModelResponse::failure(400, "ValueError: \x1b[31mred"),
+        b"slow" => {
+            SystemClock.sleep(Duration::from_mins(1));
+            ModelResponse::ok("late")
+        }
+        body => ModelResponse::ok([b"<", body, b">"].concat()),
+    })
+}
+
+pub(crate) fn with_model(
+    model: impl Fn(&ModelRequest) -> ModelResponse + Send + Sync + 'static,
+) -> Bench {
+    let builder = LocalEndpoint::builder().bucket("bucket").model(model);
+    Bench {
+        endpoint: builder.start().expect("start"),
+        directory: tempfile::tempdir().expect("a directory"),
+    }
+}
+
+impl Bench {
+    /// The binary, in the endpoint's environment and no other.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = bare(arguments);
+        command
+            .envs(self.endpoint.environment())
+            .env("HOME", self.directory.path())
+            .current_dir(self.directory.path());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().expect("the binary runs"))
+    }
+
+    /// With quick polls.
+    pub(crate) fn quick(&self, arguments: &[&str]) -> Ran {
+        self.run(&[arguments, &QUICK].concat())
+    }
+
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input).expect("write");
+        drop(stdin);
+        Ran::of(child.wait_with_output().expect("the binary ends"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, content: &str) -> String {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(&path, content).expect("write");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.endpoint.name()
+    }
+
+    /// Every file below the directory.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        collect(self.directory.path(), self.directory.path(), &mut names);
+        names.sort();
+        names
+    }
+}
+
+fn collect(root: &Path, directory: &Path, names: &mut Vec<String>) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(root, &path, names);
+        } else {
+            let name = path.strip_prefix(root).expect("below");
+            names.push(name.display().to_string());
+        }
+    }
+}
+
+pub(crate) fn bare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sagemaker-async"));
+    command.args(arguments).env_clear();
+    command
+}
+
+/// A signal, as a shell sends it.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(format!("kill -{name} {}", child.id()))
+        .status();
+    assert!(sent.expect("a shell").success());
+}
+
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn ends_with(&self, code: i32) -> &Self {
+        let Self { stdout, stderr, .. } = self;
+        assert_eq!(self.code, Some(code), "out: {stdout}\nerr: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(&self, part: &str) -> &Self {
+        assert!(self.stderr.contains(part), "no {part:?} in {}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn printed(&self, text: &str) -> &Self {
+        assert_eq!(self.stdout, text, "err: {}", self.stderr);
+        self
+    }
+
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let lines = self.stdout.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+}

@@ -1,0 +1,285 @@
+//! Full disks, readers that leave, terminals and pipes.
+
+use std::process::Stdio;
+
+use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
+
+use crate::bench::{Ran, bare, bench, with_model};
+
+#[test]
+fn a_full_disk() {
+    let bench = bench();
+    let input = bench.file("q.txt", "hello");
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux")
+    };
+    let arguments = [
+        "predict",
+        bench.name(),
+        "--input",
+        &input,
+        "--delay",
+        "20ms",
+    ];
+    let ran = bench
+        .command(&arguments)
+        .stdout(full())
+        .output()
+        .expect("it runs");
+    Ran::of(ran).ends_with(1).says("No space left");
+    let ran = bench.run(&[&arguments[..], &["--output", "/dev/full"]].concat());
+    ran.ends_with(1).says("No space left");
+    for arguments in [
+        &["submit", bench.name(), "--input", &input][..],
+        &[
+            "submit",
+            bench.name(),
+            "--inputs-from",
+            &bench.file("list", &input),
+        ],
+        &["describe", bench.name()],
+        &["completions", "bash"],
+        &["quickstart"],
+        &["local"],
+    ] {
+        let ran = bench
+            .command(arguments)
+            .stdout(full())
+            .output()
+            .expect("it runs");
+        Ran::of(ran).ends_with(1).says("No space left");
+    }
+    // And standard error as well: nobody is left to tell, and that is no reason to panic.
+    let missing = ["predict", bench.name(), "--input", "/no/such/file"];
+    let ran = bench
+        .command(&missing)
+        .stderr(full())
+        .output()
+        .expect("it runs");
+    Ran::of(ran).ends_with(1);
+}
+
+#[test]
+fn a_reader_that_leaves() {
+    let bench = with_model(|_| ModelResponse::ok(vec![b'x'; 4 << 20]));
+    let input = bench.file("q.txt", "hello");
+    for arguments in [
+        &[
+            "predict",
+            bench.name(),
+            "--input",
+            &input,
+            "--delay",
+            "20ms",
+        ][..],
+        &["completions", "zsh"],
+    ] {
+        let mut child = bench
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        drop(child.stdout.take());
+        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        ran.ends_with(0);
+        assert_eq!(ran.stderr, "");
+    }
+}
+
+#[test]
+fn nothing_is_left_half_written() {
+    let bench = with_model(|_| ModelResponse::ok(vec![b'x'; 1 << 20]));
+    let input = bench.file("q.txt", "hello");
+    let output = bench.path("result.bin");
+    let shown = output.to_str().expect("UTF-8");
+    bench
+        .endpoint
+        .fault(Fault::on(Operation::GetObject).always().truncate_body(1000));
+    let ran = bench.quick(&[
+        "predict",
+        bench.name(),
+        "--input",
+        &input,
+        "--output",
+        shown,
+    ]);
+    ran.ends_with(1);
+    assert_eq!(bench.left(), ["q.txt"]);
+}
+
+#[test]
+fn what_cannot_be_read() {
+    let bench = bench();
+    let directory = bench.path("q");
+    std::fs::create_dir(&directory).expect("a directory");
+    let shown = directory.to_str().expect("UTF-8");
+    bench
+        .run(&["predict", bench.name(), "--input", shown])
+        .ends_with(2)
+        .says("--input-dir");
+    bench
+        .run(&["submit", bench.name(), "--input-dir", shown])
+        .ends_with(2)
+        .says("no file");
+    bench
+        .run(&["submit", bench.name(), "--input-dir", "/no/such"])
+        .ends_with(1)
+        .says("/no/such");
+    bench
+        .run(&["wait", "/no/such"])
+        .ends_with(1)
+        .says("/no/such");
+    bench.run(&["wait", "{}"]).ends_with(2);
+    let list = bench.file("handles", "not a handle\n");
+    bench.run(&["wait", &list]).ends_with(2).says("line 1");
+    assert!(bench.endpoint.requests().is_empty());
+}
+
+#[test]
+fn no_bar_and_no_colour_in_a_pipe() {
+    let bench = bench();
+    bench.endpoint.fault(
+        Fault::on(Operation::GetObject)
+            .times(3)
+            .error(404, "NoSuchKey"),
+    );
+    let input = bench.file("q.txt", "hello");
+    let ran = bench.quick(&["predict", bench.name(), "--input", &input]);
+    ran.ends_with(0);
+    assert_eq!(ran.stderr, "");
+    let missing = bench.run(&["predict", bench.name(), "--input", "/no/such/file"]);
+    assert!(!missing.stderr.contains('\u{1b}'), "{:?}", missing.stderr);
+}
+
+/// `script` gives it a terminal, where that is installed.
+fn on_a_terminal(
+    bench: &crate::bench::Bench,
+    arguments: &str,
+    settings: &[(&str, &str)],
+) -> Option<String> {
+    let script = ["/usr/bin/script", "/bin/script"];
+    let script = script
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())?;
+    let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_sagemaker-async"));
+    let output = std::process::Command::new(script)
+        .args(["-qec", &line, "/dev/null"])
+        .env_clear()
+        .envs(bench.endpoint.environment())
+        .env("TERM", "xterm")
+        .env("SHELL", "/bin/sh")
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("script runs");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn colours_only_where_they_are_wanted() {
+    let bench = bench();
+    let arguments = "predict e --input /no/such/file";
+    let Some(plain) = on_a_terminal(&bench, arguments, &[]) else {
+        use std::io::Write;
+        // Past the harness, which keeps what tests print.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: colours on a terminal: there is no `script`"
+        );
+        return;
+    };
+    assert!(plain.contains("\u{1b}[31m"), "{plain:?}");
+    for settings in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
+        let shown = on_a_terminal(&bench, arguments, &settings).expect("script");
+        assert!(!shown.contains("\u{1b}[31m"), "{shown:?}");
+    }
+    let input = bench.file("q.txt", "slow");
+    let wait = format!(
+        "predict {} --input {input} --delay 100ms --timeout 1s",
+        bench.name()
+    );
+    let shown = on_a_terminal(&bench, &wait, &[]).expect("script");
+    assert!(shown.contains("poll 1"), "{shown:?}");
+    let quiet = on_a_terminal(&bench, &format!("{wait} --quiet"), &[]).expect("script");
+    assert!(!quiet.contains("poll 1"), "{quiet:?}");
+}
+
+#[test]
+fn every_commands_help_shows_an_example() {
+    let help = Ran::of(bare(&["--help"]).output().expect("it runs"));
+    help.ends_with(0);
+    for code in ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "6 ", "130 "] {
+        assert!(
+            help.stdout.contains(&format!("\n  {code}")),
+            "{code}: {}",
+            help.stdout
+        );
+    }
+    for command in [
+        "predict",
+        "submit",
+        "wait",
+        "status",
+        "deploy",
+        "describe",
+        "update",
+        "scale",
+        "delete",
+        "credentials",
+        "local",
+        "quickstart",
+        "completions",
+    ] {
+        assert!(help.stdout.contains(command), "{}", help.stdout);
+        let own = Ran::of(bare(&[command, "--help"]).output().expect("it runs"));
+        own.ends_with(0);
+        let example = format!("    sagemaker-async {command}");
+        assert!(own.stdout.contains(&example), "{}", own.stdout);
+    }
+}
+
+#[test]
+fn completions_are_of_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = Ran::of(bare(&["completions", shell]).output().expect("it runs"));
+        ran.ends_with(0);
+        assert!(ran.stdout.contains("--inputs-from"), "{shell}");
+    }
+}
+
+#[test]
+fn credentials_tell_their_source_and_no_secret() {
+    let bench = bench();
+    let ran = bench.run(&["credentials"]);
+    let found = &ran.ends_with(0).json()[0];
+    assert_eq!(found["source"], "environment");
+    assert_eq!(found["access_key_id"], "AKIA...MPLE");
+    assert!(!ran.stdout.contains(bench.endpoint.secret_key()));
+    let file = bench.file(
+        "credentials",
+        "[work]\naws_access_key_id = AKIDFROMFILE0001\naws_secret_access_key = hush\naws_session_token = hush-too\n",
+    );
+    let ran = bare(&["credentials", "--profile", "work"])
+        .env("AWS_SHARED_CREDENTIALS_FILE", &file)
+        .output();
+    let ran = Ran::of(ran.expect("it runs"));
+    let found = &ran.ends_with(0).json()[0];
+    assert_eq!(found["source"], "profile");
+    assert_eq!(found["has_session_token"], true);
+    assert!(!ran.stdout.contains("hush"));
+    let none = bare(&["credentials"])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output();
+    let none = Ran::of(none.expect("it runs"));
+    let tried = &none.ends_with(6).json()[0]["tried"];
+    assert_eq!(tried.as_array().map(Vec::len), Some(5));
+    assert!(
+        tried[0]["result"]
+            .to_string()
+            .contains("AWS_ACCESS_KEY_ID is not set")
+    );
+}
