@@ -48,6 +48,9 @@ pub use aws::Service;
 pub use aws::retry::RetryConfig;
 pub use aws::transport::Timeouts;
 
+mod clean_up;
+pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
+
 mod codec;
 pub use codec::{
     Accept, Bytes, CodecDirection, CodecError, Csv, Deserializer, Json, JsonLines, Serializer, Text,
@@ -63,7 +66,7 @@ pub use credentials::{
 mod error;
 pub use error::{
     ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
-    ServiceError, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
+    ServiceError, TransportError, TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
 };
 
 pub mod guide;
@@ -102,6 +105,8 @@ pub use session::{ServiceEndpoint, Session, SessionBuilder};
 pub mod sys;
 
 mod timestamp;
+
+mod trace;
 
 mod uri;
 pub use uri::S3Uri;

@@ -13,8 +13,10 @@ type Checked = Result<(), InvalidInput>;
 pub(crate) const MAX_INLINE_BYTES: usize = 128_000;
 /// `RequestTTLSeconds`.
 pub(crate) const REQUEST_TTL: RangeInclusive<u64> = 60..=21_600;
+pub(crate) const DEFAULT_REQUEST_TTL: Duration = Duration::from_hours(6);
 /// `InvocationTimeoutSeconds`.
 pub(crate) const INVOCATION_TIMEOUT: RangeInclusive<u64> = 1..=3600;
+pub(crate) const DEFAULT_INVOCATION_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// `EndpointName`: at most 63, `^[a-zA-Z0-9](-*[a-zA-Z0-9])*`.
 pub(crate) fn endpoint_name(name: &str) -> Checked {

@@ -5,13 +5,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
+use crate::aws::Repeat;
+use crate::aws::retry::RetryConfig;
+use crate::aws::sagemaker_runtime::{
+    Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
+};
 use crate::codec::{Accept, CodecError};
-use crate::error::{Error, MaybeSubmitted, Result, ServiceError};
+use crate::error::{Error, MaybeSubmitted, Result};
 use crate::limits;
 use crate::placement::{self, Placement, Upload};
 use crate::predictor::Target;
 use crate::response::AsyncInferenceResponse;
+use crate::trace;
 use crate::uri::S3Uri;
 
 /// One request to an asynchronous endpoint, with every option of `InvokeEndpointAsync`.
@@ -54,6 +59,9 @@ pub struct AsyncRequest<'v, D> {
     invocation_timeout: Option<Duration>,
     filename: Option<Cow<'v, str>>,
     output_path_extension: Option<Cow<'v, str>>,
+    retry: Option<RetryConfig>,
+    deadline: Option<Duration>,
+    duplicates: bool,
 }
 
 enum RequestInput<'v> {
@@ -94,6 +102,9 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
             invocation_timeout: None,
             filename: None,
             output_path_extension: None,
+            retry: None,
+            deadline: None,
+            duplicates: false,
         }
     }
 }
@@ -159,6 +170,32 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
+    /// How often this submit, and the upload before it, are tried. Default: as the
+    /// [session](crate::SessionBuilder::retry) says.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// The submit, with its retries and the pauses between them, takes no longer; the upload before it
+    /// and whoever gives credentials are not counted. One that is cut off after its bytes went out
+    /// is [`Error::MaybeSubmitted`]. Default: none, each attempt is bounded by
+    /// [`Timeouts`](crate::Timeouts) alone.
+    pub fn submit_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sends the request again also where the service may have taken it: for those to whom a second
+    /// run costs less than a lost answer. The inference may then run several times under the one
+    /// inference id; the response is that of the attempt that was answered. Where all attempts fail
+    /// and one of them may have arrived, the error is [`Error::MaybeSubmitted`] all the same.
+    /// Default: never, there is no idempotency token.
+    pub fn allow_duplicates(mut self) -> Self {
+        self.duplicates = true;
+        self
+    }
+
     /// Sends the input in the request's body, whatever its size: more than 128,000 bytes is an
     /// error. Default: in the body if it fits, through S3 otherwise.
     pub fn inline(mut self) -> Self {
@@ -193,7 +230,8 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// - [`Error::InvalidInput`] names the value that breaks a limit; nothing was sent.
     /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
     /// - [`Error::MaybeSubmitted`]: the request went out and its answer was lost, or was a 5xx that
-    ///   leaves open what happened. It is never sent again by itself.
+    ///   leaves open what happened. It is not sent again by itself, unless
+    ///   [`allow_duplicates`](Self::allow_duplicates) says so.
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
     ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
     ///   provably had not happened.
@@ -203,36 +241,77 @@ impl<'v, D> AsyncRequest<'v, D> {
             Some(id) => id.into_owned(),
             None => placement::uuid(),
         };
+        let target = Arc::clone(&self.target);
+        if let Some(retry) = self.retry {
+            // For upload and submit alone: the response polls as the predictor's session says.
+            self.target = Arc::new(Target {
+                endpoint_name: target.endpoint_name.clone(),
+                session: target.session.with_retry(retry),
+            });
+        }
+        let span = trace::submit(&target.endpoint_name, &inference_id);
+        let uploads = matches!(self.input, RequestInput::Body(_));
         let (body, location) = self.place()?;
+        match self.invoke(&body, location.as_ref(), &inference_id) {
+            Ok(submitted) => {
+                trace::submitted(&span, &submitted.output_location);
+                let mut response = AsyncInferenceResponse::submitted(
+                    target,
+                    self.deserializer,
+                    submitted,
+                    inference_id,
+                    location,
+                );
+                response.uploaded = uploads;
+                response.service_limit = Some(
+                    self.request_ttl.unwrap_or(limits::DEFAULT_REQUEST_TTL)
+                        + self
+                            .invocation_timeout
+                            .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT),
+                );
+                Ok(response)
+            }
+            Err(cause) => {
+                let error = if is_ambiguous(&cause) {
+                    Error::from(MaybeSubmitted {
+                        endpoint_name: target.endpoint_name.clone(),
+                        inference_id,
+                        input_location: location.map(|uri| uri.to_string()),
+                        cause,
+                    })
+                } else {
+                    cause
+                };
+                trace::not_submitted(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn invoke(
+        &self,
+        body: &[u8],
+        location: Option<&S3Uri>,
+        inference_id: &str,
+    ) -> Result<Submitted> {
+        let session = &self.target.session;
+        let now = session.sys().clock().monotonic();
         let request = InvokeEndpointAsync {
             endpoint_name: &self.target.endpoint_name,
-            input: match &location {
+            input: match location {
                 Some(uri) => Input::Location(uri),
-                None => Input::Body(&body),
+                None => Input::Body(body),
             },
-            inference_id: &inference_id,
-            members: self.members(),
-        };
-        let submitted = match invoke_endpoint_async(&self.target.session, &request) {
-            Ok(submitted) => submitted,
-            Err(error) if is_ambiguous(&error) => {
-                return Err(MaybeSubmitted {
-                    endpoint_name: self.target.endpoint_name.clone(),
-                    inference_id,
-                    input_location: location.map(|uri| uri.to_string()),
-                    cause: error,
-                }
-                .into());
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(AsyncInferenceResponse::submitted(
-            self.target,
-            self.deserializer,
-            submitted,
             inference_id,
-            location,
-        ))
+            members: self.members(),
+            repeat: if self.duplicates {
+                Repeat::Idempotent
+            } else {
+                Repeat::OnlyIfNotDone
+            },
+            deadline: self.deadline.map(|deadline| now + deadline),
+        };
+        invoke_endpoint_async(session, &request)
     }
 
     /// Every limit of the API's model.
@@ -340,18 +419,13 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 }
 
-/// Could the inference be running all the same? A refusal with 4xx, 429 or 503 did nothing; of
-/// another 5xx, or of a request that got no answer, nobody knows.
+/// Could the inference be running all the same?
 fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.never_sent(),
-        Error::Service(fault) => leaves_open(fault),
+        Error::Service(fault) => fault.leaves_open(),
         _ => false,
     }
-}
-
-fn leaves_open(fault: &ServiceError) -> bool {
-    fault.status() >= 500 && !crate::aws::retry::is_throttling(fault.status(), fault.code())
 }
 
 // Neither the input nor the custom attributes are shown.

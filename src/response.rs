@@ -14,6 +14,8 @@ use crate::error::{
     WaitStopReason, WaitStopped,
 };
 use crate::predictor::{AsyncPredictor, Target};
+use crate::session::Session;
+use crate::trace;
 use crate::uri::S3Uri;
 use crate::waiter::{AccessDenied, WaitProgress, WaiterConfig};
 
@@ -48,6 +50,10 @@ pub struct AsyncInferenceResponse<D> {
     failure_path: Option<S3Uri>,
     inference_id: Option<String>,
     input_location: Option<S3Uri>,
+    /// Whether the submit put the input there.
+    pub(crate) uploaded: bool,
+    /// How long after the submit the service gives up, where that is known.
+    pub(crate) service_limit: Option<Duration>,
     outcome: Mutex<Option<Arc<Outcome>>>,
 }
 
@@ -98,6 +104,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path,
             inference_id: None,
             input_location: None,
+            uploaded: false,
+            service_limit: None,
             outcome: Mutex::new(None),
         }
     }
@@ -116,6 +124,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: submitted.failure_location,
             inference_id: submitted.inference_id.or(Some(inference_id)),
             input_location,
+            uploaded: false,
+            service_limit: None,
             outcome: Mutex::new(None),
         }
     }
@@ -145,6 +155,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: self.failure_path,
             inference_id: self.inference_id,
             input_location: self.input_location,
+            uploaded: self.uploaded,
+            service_limit: self.service_limit,
             outcome: self.outcome,
         }
     }
@@ -175,10 +187,29 @@ impl<D> AsyncInferenceResponse<D> {
         &self.target.endpoint_name
     }
 
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    /// The input, if the submit put it into S3.
+    pub(crate) fn uploaded_input(&self) -> Option<&S3Uri> {
+        self.input_location.as_ref().filter(|_| self.uploaded)
+    }
+
+    /// Whether the output has been taken.
+    pub(crate) fn has_output(&self) -> bool {
+        matches!(self.kept().as_deref(), Some(Outcome::Output(_)))
+    }
+
     /// Waits for the result and reads it. Blocks; sleeps with [`std::thread::sleep`] between polls.
     ///
     /// A poll is a GET of the output and, if that is not there, of the failure object. The result
     /// is kept: a second call asks nobody. At most 1 GiB, the service's limit, is taken into memory.
+    ///
+    /// What was there and is not any more when a poll comes is pending again; an output of no bytes is
+    /// an output, which the deserializer gets; an output is one GET and so whole, the old one or the new
+    /// one, if it is replaced meanwhile. A body that is cut off, or that comes at less than 1 KiB/s over
+    /// the [read timeout](crate::Timeouts), is a failed poll.
     ///
     /// - [`Error::Model`]: the failure object is there, whatever is in it. Where both are, the
     ///   output counts.
@@ -227,9 +258,18 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     fn wait(&self, waiter: &WaiterConfig) -> Result<Arc<Outcome>> {
-        let clock = self.target.session.sys().clock();
-        let started = clock.monotonic();
-        let mut wait = Wait {
+        let id = self.inference_id();
+        let _span = trace::wait(self.endpoint_name(), id, &self.output_path);
+        let mut wait = self.begin(waiter);
+        let outcome = self.poll_until(waiter, &mut wait);
+        let elapsed = self.elapsed(&wait);
+        trace::waited(wait.attempts, elapsed, outcome.as_ref().err());
+        outcome
+    }
+
+    fn begin<'w>(&self, waiter: &'w WaiterConfig) -> Wait<'w> {
+        let started = self.target.session.sys().clock().monotonic();
+        Wait {
             waiter,
             started,
             deadline: waiter.deadline().map(|deadline| started + deadline),
@@ -237,15 +277,19 @@ impl<D> AsyncInferenceResponse<D> {
             observed: Observed::default(),
             last_answer: None,
             may_list: None,
-        };
-        let mut wake = wait.clamp(started + waiter.initial_delay());
+        }
+    }
+
+    fn poll_until(&self, waiter: &WaiterConfig, wait: &mut Wait<'_>) -> Result<Arc<Outcome>> {
+        let clock = self.target.session.sys().clock();
+        let mut wake = wait.clamp(wait.started + waiter.initial_delay());
         loop {
             waiter.sleep_until(clock, wake);
             if waiter.is_cancelled() {
-                return Err(self.stopped(&wait, WaitStopReason::Cancelled).into());
+                return Err(self.stopped(wait, WaitStopReason::Cancelled).into());
             }
             wait.attempts += 1;
-            if let Some(outcome) = self.poll(&mut wait)? {
+            if let Some(outcome) = self.poll(wait)? {
                 return Ok(self.keep(outcome));
             }
             let now = clock.monotonic();
@@ -253,16 +297,18 @@ impl<D> AsyncInferenceResponse<D> {
                 .pause_after(wait.attempts)
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);
+            let elapsed = now.saturating_sub(wait.started);
+            trace::poll(wait.attempts, elapsed, wait.last_answer.as_deref());
             let progress = WaitProgress {
                 output_path: &self.output_path,
                 attempts: wait.attempts,
                 max_attempts: waiter.max_attempts(),
-                elapsed: now.saturating_sub(started),
+                elapsed,
                 observed: &wait.observed,
                 next_poll_in: next.map(|next| next.saturating_sub(now)),
             };
             if let ControlFlow::Break(()) = waiter.report(&progress) {
-                return Err(self.stopped(&wait, WaitStopReason::Progress).into());
+                return Err(self.stopped(wait, WaitStopReason::Progress).into());
             }
             match next {
                 Some(next) => wake = next,
@@ -408,15 +454,17 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    fn timed_out(&self, wait: Wait<'_>) -> PollingTimeout {
+    fn timed_out(&self, wait: &Wait<'_>) -> PollingTimeout {
         PollingTimeout {
             endpoint_name: self.target.endpoint_name.clone(),
             output_path: self.output_path.clone(),
             failure_path: self.failure_path.clone(),
             attempts: wait.attempts,
-            elapsed: self.elapsed(&wait),
-            observed: wait.observed,
-            last_answer: wait.last_answer,
+            elapsed: self.elapsed(wait),
+            observed: wait.observed.clone(),
+            last_answer: wait.last_answer.clone(),
+            limit: wait.waiter.limit_after(wait.attempts),
+            service_limit: self.service_limit,
         }
     }
 
@@ -434,6 +482,7 @@ impl<'a> Wait<'a> {
         Patience {
             deadline: self.deadline,
             stop: self.waiter.stop(),
+            retry: self.waiter.retry(),
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::error::{Observed, Result};
+use crate::aws::retry::RetryConfig;
+use crate::error::{Observed, Result, WaitLimit};
 use crate::invalid_input::InvalidInput;
 use crate::sys::Clock;
 use crate::uri::S3Uri;
@@ -17,6 +18,10 @@ use crate::uri::S3Uri;
 /// from the first to the last. A wait ends with the result, with
 /// [`Error::PollingTimeout`](crate::Error::PollingTimeout) after the last poll or at the deadline,
 /// or when it is stopped.
+///
+/// Time is the monotonic clock's: it goes on evenly when the wall clock is set, and on Linux and macOS
+/// it stands still while the machine is suspended, so that a wait has as many polls after a suspension
+/// as without one. Connections that did not survive it are a failed poll at most.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,6 +47,7 @@ pub struct WaiterConfig {
     jitter: f64,
     deadline: Option<Duration>,
     access_denied: AccessDenied,
+    retry: Option<RetryConfig>,
     progress: Option<Arc<ProgressFn>>,
     cancel: Option<CancelToken>,
 }
@@ -205,6 +211,10 @@ impl WaiterConfig {
         self.access_denied
     }
 
+    pub(crate) fn retry(&self) -> Option<RetryConfig> {
+        self.retry
+    }
+
     pub(crate) fn initial_delay(&self) -> Duration {
         self.initial_delay
     }
@@ -237,6 +247,14 @@ impl WaiterConfig {
         }
     }
 
+    /// Which limit of its own ended a wait after this many polls.
+    pub(crate) fn limit_after(&self, attempts: u32) -> WaitLimit {
+        match self.deadline {
+            Some(deadline) if attempts < self.max_attempts => WaitLimit::Deadline(deadline),
+            _ => WaitLimit::MaxAttempts(self.max_attempts),
+        }
+    }
+
     /// Sleeps until `wake` on the monotonic clock, in short steps if it can be cancelled.
     pub(crate) fn sleep_until(&self, clock: &dyn Clock, wake: Duration) {
         loop {
@@ -265,6 +283,7 @@ impl Default for WaiterConfig {
             jitter: 0.0,
             deadline: None,
             access_denied: AccessDenied::default(),
+            retry: None,
             progress: None,
             cancel: None,
         }
@@ -282,6 +301,7 @@ impl fmt::Debug for WaiterConfig {
             .field("jitter", &self.jitter)
             .field("deadline", &self.deadline)
             .field("access_denied", &self.access_denied)
+            .field("retry", &self.retry)
             .field("progress", &self.progress.is_some())
             .field("cancel", &self.cancel)
             .finish()
@@ -355,8 +375,16 @@ impl WaiterConfigBuilder {
         self
     }
 
+    /// How often each request of a poll is tried; [`RetryConfig::off`] leaves that to the next poll.
+    /// Default: as the [session](crate::SessionBuilder::retry) says.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.config.retry = Some(retry);
+        self
+    }
+
     /// Called after each poll that found no result, on the waiting thread;
-    /// [`ControlFlow::Break`] stops the wait. Default: none.
+    /// [`ControlFlow::Break`] stops the wait. A panic in it ends this wait, in the waiting thread,
+    /// and nothing else: the response can be waited for again. Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,

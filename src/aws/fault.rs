@@ -45,6 +45,7 @@ impl Fault {
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
                 attempts: 0,
                 elapsed: Duration::ZERO,
+                perhaps_done: false,
             },
             retry_after: retry_after(&reply.headers),
             bucket_region: header("x-amz-bucket-region").or(told.region),

@@ -181,6 +181,8 @@ pub(crate) struct Patience<'a> {
     pub(crate) deadline: Option<Duration>,
     /// Once this is set, nothing is tried again.
     pub(crate) stop: Option<&'a AtomicBool>,
+    /// Attempts, if they are other ones than the session's.
+    pub(crate) retry: Option<retry::RetryConfig>,
 }
 
 /// A successful answer, read whole.

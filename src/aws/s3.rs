@@ -87,6 +87,21 @@ pub(crate) fn put_object(
     send(session, &request).map(drop)
 }
 
+pub(crate) fn delete_object(session: &Session, uri: &S3Uri) -> Result<(), Failed> {
+    let request = Request {
+        operation: "DeleteObject",
+        method: Method::DELETE,
+        bucket: uri.bucket(),
+        key: uri.key(),
+        query: "",
+        headers: HeaderMap::new(),
+        body: &[],
+        patience: Patience::default(),
+        max_answer: MAX_DOCUMENT,
+    };
+    send(session, &request).map(drop)
+}
+
 /// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
 pub(crate) fn may_list(
     session: &Session,
@@ -223,7 +238,11 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
         deadline: request.patience.deadline,
         max_answer: request.max_answer,
     };
-    session.client().send_until(&call, request.patience.stop)
+    let stop = request.patience.stop;
+    match request.patience.retry {
+        Some(retry) => session.client().with_retry(retry).send_until(&call, stop),
+        None => session.client().send_until(&call, stop),
+    }
 }
 
 /// The value is not shown in the error: it may be the custom attributes.

@@ -1,6 +1,7 @@
 //! The `SageMaker` runtime: `InvokeEndpointAsync`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
 
@@ -25,6 +26,10 @@ pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
     pub(crate) members: Vec<Member<'a>>,
+    /// Whether it may be sent again where the service could have taken it already.
+    pub(crate) repeat: Repeat,
+    /// On the monotonic clock.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// A member of the call that travels in a header.
@@ -68,8 +73,8 @@ pub(crate) fn invoke_endpoint_async(
         headers: headers(request)?,
         body,
         resource: request.endpoint_name.to_owned(),
-        repeat: Repeat::OnlyIfNotDone,
-        deadline: None,
+        repeat: request.repeat,
+        deadline: request.deadline,
         max_answer: MAX_DOCUMENT,
     };
     let answer = session.client().send(&call)?;
@@ -123,7 +128,7 @@ fn malformed_answer(call: &Call<'_>, problem: String) -> Error {
             .map_or_else(String::new, ToString::to_string),
         never_sent: false,
         attempts: 1,
-        elapsed: std::time::Duration::ZERO,
+        elapsed: Duration::ZERO,
         source: Some(problem.into()),
     }
     .into()

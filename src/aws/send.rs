@@ -17,6 +17,7 @@ use super::{Answer, Call, Identity, Repeat};
 use crate::credentials::{Credentials, CredentialsError, ProvideCredentials};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::sys::Sys;
+use crate::trace;
 
 /// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
 const TOLERATED_SKEW: Duration = Duration::from_mins(4);
@@ -25,16 +26,16 @@ const TOLERATED_SKEW: Duration = Duration::from_mins(4);
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// What all requests of a session share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Client {
     pub(crate) transport: Transport,
     pub(crate) credentials: Arc<dyn ProvideCredentials>,
     pub(crate) retry: RetryConfig,
-    pub(crate) quota: RetryQuota,
+    pub(crate) quota: Arc<RetryQuota>,
     pub(crate) sys: Sys,
     pub(crate) user_agent: HeaderValue,
     /// The services' time less ours, in milliseconds; learned from their refusals.
-    pub(crate) clock_offset: AtomicI64,
+    pub(crate) clock_offset: Arc<AtomicI64>,
 }
 
 /// Why an attempt brought no success.
@@ -51,7 +52,16 @@ struct Progress {
     /// The client's own credentials that the last attempt was signed with.
     signed_with: Option<Credentials>,
     credentials_renewed: bool,
-    clock_learned: bool,
+    clock_mended: Option<ClockMended>,
+    /// Whether an attempt that was followed by another may have been carried out.
+    perhaps_done: bool,
+}
+
+/// The clock's offset as a refusal found it, and as it was changed for the next attempt.
+#[derive(Clone, Copy)]
+struct ClockMended {
+    before: i64,
+    after: i64,
 }
 
 impl Client {
@@ -78,21 +88,41 @@ impl Client {
             quota_taken: None,
             signed_with: None,
             credentials_renewed: false,
-            clock_learned: false,
+            clock_mended: None,
+            perhaps_done: false,
         };
+        let _span = trace::request(call);
+        let mut last = None;
         loop {
             progress.attempts += 1;
-            let failure = match self.attempt(call, &mut progress)? {
-                Ok(answer) => {
+            let failure = match (self.attempt(call, &mut progress), last) {
+                (Ok(Ok(answer)), _) => {
                     self.quota.release(progress.quota_taken);
                     return Ok(answer);
                 }
-                Err(failure) => failure,
+                (Ok(Err(failure)), _) => failure,
+                // It could not be sent again; what became of it before is what counts.
+                (Err(_), Some(before)) if progress.perhaps_done => {
+                    progress.attempts -= 1;
+                    return Err(self.failed(call, before, &progress));
+                }
+                (Err(error), _) => return Err(error.into()),
             };
             match self.pause_before_retry(call, &failure, &mut progress) {
-                Some(pause) if self.sleep(pause, stop) => {}
+                Some(pause) if self.sleep(pause, stop) => {
+                    progress.perhaps_done |= may_be_done(&failure);
+                    last = Some(failure);
+                }
                 _ => return Err(self.failed(call, failure, &progress)),
             }
+        }
+    }
+
+    /// The same client, with the same quota and clock, that tries as often as `retry` says.
+    pub(crate) fn with_retry(&self, retry: RetryConfig) -> Self {
+        Self {
+            retry,
+            ..self.clone()
         }
     }
 
@@ -118,12 +148,21 @@ impl Client {
 
     fn attempt(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Result<Answer, Failure>> {
         let request = self.signed(call, progress)?;
+        let clock = self.sys.clock();
+        let began = clock.monotonic();
+        // Whoever gave the credentials may have taken all the time there was.
+        if call.deadline.is_some_and(|deadline| began >= deadline) {
+            return Ok(Err(Failure::Broken(Broken::out_of_time())));
+        }
         let bounds = Bounds {
             max_success: call.max_answer,
-            clock: self.sys.clock(),
+            clock,
             deadline: call.deadline,
         };
-        Ok(match self.transport.exchange(request, &bounds) {
+        let reply = self.transport.exchange(request, &bounds);
+        let took = clock.monotonic().saturating_sub(began);
+        trace::attempt(progress.attempts, &reply, took);
+        Ok(match reply {
             Ok(reply) if (200..300).contains(&reply.status) => Ok(Answer {
                 headers: reply.headers,
                 body: reply.body,
@@ -207,6 +246,7 @@ impl Client {
         let pause = self.retry.backoff(progress.attempts, asked_for);
         let pause = self.in_time(call, pause)?;
         progress.quota_taken = Some(self.quota.acquire(timed_out)?);
+        trace::retry(progress.attempts, pause);
         Some(pause)
     }
 
@@ -230,30 +270,32 @@ impl Client {
             progress.credentials_renewed = true;
             return true;
         }
-        if may_be_clock_skew(fault.error.status, code)
-            && !progress.clock_learned
-            && self.learn_clock(fault.date())
-        {
-            progress.clock_learned = true;
-            return true;
-        }
-        false
+        may_be_clock_skew(fault.error.status, code) && self.mend_clock(fault.date(), progress)
     }
 
-    /// Takes over the service's time if ours, as last signed with, is far from it.
-    fn learn_clock(&self, date: Option<SystemTime>) -> bool {
-        let Some(theirs) = date else { return false };
-        let signed_with = self.service_time();
-        let distance = |a: SystemTime, b: SystemTime| match a.duration_since(b) {
-            Ok(ahead) => (ahead, 1),
-            Err(behind) => (behind.duration(), -1),
-        };
-        if distance(theirs, signed_with).0 < TOLERATED_SKEW {
+    /// Takes over the service's time if ours, as last signed with, is far from it. Where the refusal
+    /// tells none, what was learned earlier is suspected. What does not help is taken back.
+    fn mend_clock(&self, date: Option<SystemTime>, progress: &mut Progress) -> bool {
+        let offset = &self.clock_offset;
+        if let Some(ClockMended { before, after }) = progress.clock_mended {
+            // If another thread has learned something else meanwhile, that stays.
+            let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            let _ = offset.compare_exchange(after, before, set, failed);
             return false;
         }
-        let (apart, sign) = distance(theirs, self.sys.clock().now());
-        let millis = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
-        self.clock_offset.store(sign * millis, Ordering::Relaxed);
+        let before = offset.load(Ordering::Relaxed);
+        let after = match date {
+            Some(theirs) if apart(theirs, self.service_time()).0 < TOLERATED_SKEW => return false,
+            Some(theirs) => {
+                let (apart, sign) = apart(theirs, self.sys.clock().now());
+                sign * i64::try_from(apart.as_millis()).unwrap_or(i64::MAX)
+            }
+            None if before != 0 => 0,
+            None => return false,
+        };
+        offset.store(after, Ordering::Relaxed);
+        progress.clock_mended = Some(ClockMended { before, after });
+        trace::clock(before, after);
         true
     }
 
@@ -267,6 +309,8 @@ impl Client {
             Failure::Fault(mut fault) => {
                 fault.error.attempts = progress.attempts;
                 fault.error.elapsed = elapsed;
+                fault.error.perhaps_done = progress.perhaps_done;
+                trace::refused(&fault.error);
                 Failed::Fault(fault)
             }
             Failure::Broken(broken) => Failed::Error(
@@ -278,7 +322,7 @@ impl Client {
                         .uri
                         .authority()
                         .map_or_else(String::new, ToString::to_string),
-                    never_sent: broken.never_sent,
+                    never_sent: broken.never_sent && !progress.perhaps_done,
                     attempts: progress.attempts,
                     elapsed,
                     source: broken.source,
@@ -310,12 +354,28 @@ impl From<Error> for Failed {
     }
 }
 
+/// How far apart two times are, and whether the first is after (1) or before (-1) the second.
+fn apart(a: SystemTime, b: SystemTime) -> (Duration, i64) {
+    match a.duration_since(b) {
+        Ok(ahead) => (ahead, 1),
+        Err(behind) => (behind.duration(), -1),
+    }
+}
+
+/// Could the service have carried it out all the same?
+fn may_be_done(failure: &Failure) -> bool {
+    match failure {
+        Failure::Fault(fault) => fault.error.leaves_open(),
+        Failure::Broken(broken) => !broken.never_sent,
+    }
+}
+
 fn may_repeat(call: &Call<'_>, failure: &Failure) -> bool {
     match failure {
         Failure::Fault(fault) => {
             let (status, code) = (fault.error.status, fault.error.code.as_deref());
             is_throttling(status, code)
-                || (call.repeat == Repeat::Idempotent && is_transient(status, code))
+                || (call.repeat == Repeat::Idempotent && is_transient(call.service, status, code))
         }
         Failure::Broken(broken) => match broken.kind {
             // Sent again, it would be the same; an answer that is too long even costs its length.

@@ -3,6 +3,7 @@
 
 mod network;
 mod no_proxy;
+mod paced;
 mod proxies;
 mod resolver;
 
@@ -18,6 +19,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Timeout};
 
 pub(crate) use network::{CaBundle, Network};
+use paced::Paced;
 use proxies::ByScheme;
 use resolver::{CachingResolver, Unresolved};
 
@@ -230,7 +232,9 @@ impl Transport {
         if success && announced.is_some_and(|length| length > limit) {
             return Err(too_long(limit));
         }
-        let body = read_bounded(&mut body, announced, limit, success)?;
+        let body = body.with_config().limit(u64::MAX).reader();
+        let body = Paced::new(body, self.timeouts.read, success);
+        let body = read_bounded(body, announced, limit, success)?;
         Ok(Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -284,15 +288,14 @@ fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
 
 /// Reads to the end, so that the connection can be used again.
 fn read_bounded(
-    body: &mut Body,
+    body: impl Read,
     announced: Option<u64>,
     limit: u64,
     strict: bool,
 ) -> Result<Vec<u8>, Broken> {
     let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
     let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
-    let reader = body.with_config().limit(u64::MAX).reader();
-    let read = reader
+    let read = body
         .take(limit + u64::from(strict))
         .read_to_end(&mut bytes);
     match read {
@@ -309,6 +312,17 @@ fn too_long(limit: u64) -> Broken {
         kind: TransportErrorKind::TooLong,
         never_sent: false,
         source: Some(format!("the answer is longer than {limit} bytes").into()),
+    }
+}
+
+impl Broken {
+    /// The caller's deadline passed before anything was sent.
+    pub(crate) fn out_of_time() -> Self {
+        Self {
+            kind: TransportErrorKind::Timeout,
+            never_sent: true,
+            source: Some("the caller's deadline passed before the request was sent".into()),
+        }
     }
 }
 

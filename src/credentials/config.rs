@@ -154,10 +154,10 @@ impl ProviderConfig {
                 transport: shared.transport.clone(),
                 credentials: Arc::new(Nobody),
                 retry: shared.retry,
-                quota: RetryQuota::new(),
+                quota: Arc::new(RetryQuota::new()),
                 sys: self.sys.clone(),
                 user_agent: shared.user_agent.clone(),
-                clock_offset: AtomicI64::new(0),
+                clock_offset: Arc::new(AtomicI64::new(0)),
             },
             endpoints: shared.endpoints.clone(),
         })

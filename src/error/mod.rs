@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use service::ServiceError;
 pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
-pub use wait::{ModelFailure, Observed, PollingTimeout, WaitStopReason, WaitStopped};
+pub use wait::{ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped};
 
 use crate::codec::CodecError;
 use crate::credentials::CredentialsError;
