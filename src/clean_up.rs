@@ -120,6 +120,11 @@ impl CleanUpReport {
     pub fn failures(&self) -> &[CleanUpFailure] {
         &self.failures
     }
+
+    /// As [`failures`](Self::failures), to keep.
+    pub fn into_failures(self) -> Vec<CleanUpFailure> {
+        self.failures
+    }
 }
 
 /// An object that could not be removed.
@@ -147,6 +152,11 @@ impl CleanUpFailure {
     /// Why it is still there, as far as is known.
     pub fn error(&self) -> &Error {
         &self.error
+    }
+
+    /// As [`error`](Self::error), to keep.
+    pub fn into_error(self) -> Error {
+        self.error
     }
 }
 

@@ -106,7 +106,12 @@ mod told {
     }
 
     pub(crate) fn poll(attempt: u32, elapsed: Duration, answer: Option<&str>) {
-        debug!(attempt, elapsed_ms = millis(elapsed), answer, "no result yet");
+        debug!(
+            attempt,
+            elapsed_ms = millis(elapsed),
+            answer,
+            "no result yet"
+        );
     }
 
     pub(crate) fn waited(attempts: u32, elapsed: Duration, error: Option<&Error>) {

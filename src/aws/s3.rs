@@ -125,7 +125,13 @@ pub(crate) fn may_list(
     };
     match send(session, &request) {
         Ok(_) => Ok(true),
-        Err(Failed::Fault(fault)) if fault.error.status == 403 => Ok(false),
+        // Any other 403, as of a wrong signature, is about something else.
+        Err(Failed::Fault(fault))
+            if fault.error.status == 403
+                && matches!(fault.error.code(), None | Some("AccessDenied")) =>
+        {
+            Ok(false)
+        }
         Err(failed) => Err(failed),
     }
 }

@@ -1,6 +1,7 @@
 //! One HTTP exchange. The only room that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
 
+mod connecting;
 mod network;
 mod no_proxy;
 mod paced;
@@ -15,9 +16,9 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Response};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Timeout};
 
+use connecting::{Connecting, Unconnected};
 pub(crate) use network::{CaBundle, Network};
 use paced::Paced;
 use proxies::ByScheme;
@@ -281,7 +282,7 @@ impl Transport {
 fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
     Agent::with_parts(
         with_timeouts!(with_protocol!(builder), timeouts, None).build(),
-        DefaultConnector::default(),
+        Connecting::default(),
         CachingResolver::default(),
     )
 }
@@ -295,9 +296,7 @@ fn read_bounded(
 ) -> Result<Vec<u8>, Broken> {
     let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
     let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
-    let read = body
-        .take(limit + u64::from(strict))
-        .read_to_end(&mut bytes);
+    let read = body.take(limit + u64::from(strict)).read_to_end(&mut bytes);
     match read {
         Ok(_) if strict && bytes.len() as u64 > limit => Err(too_long(limit)),
         Ok(_) => Ok(bytes),
@@ -352,6 +351,14 @@ fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
         ureq::Error::Timeout(_) => (Kind::Timeout, false),
         ureq::Error::Io(error) => classify_io(error),
         ureq::Error::Other(other) if other.is::<Unresolved>() => (Kind::Resolve, true),
+        ureq::Error::Other(other) => match other.downcast_ref::<Unconnected>() {
+            // The handshake says something else than it should: no certificate, or no TLS at all.
+            Some(Unconnected(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                (Kind::Tls, true)
+            }
+            Some(_) => (Kind::Connect, true),
+            None => (Kind::Protocol, false),
+        },
         _ => (Kind::Protocol, false),
     }
 }

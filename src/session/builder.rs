@@ -250,7 +250,11 @@ impl SessionBuilder {
         if let Some(bucket) = &self.default_bucket {
             crate::uri::S3Uri::new(bucket.clone(), "")?;
         }
-        for owner in self.expected_bucket_owner.iter().chain(self.bucket_owners.values()) {
+        for owner in self
+            .expected_bucket_owner
+            .iter()
+            .chain(self.bucket_owners.values())
+        {
             settings::check_account(owner)?;
         }
         let region = settings::region(self.region.take(), &settings)?;
