@@ -288,6 +288,7 @@ impl<D> AsyncInferenceResponse<D> {
             if waiter.is_cancelled() {
                 return Err(self.stopped(wait, WaitStopReason::Cancelled).into());
             }
+            let overslept = wait.grant_last_poll(clock.monotonic());
             wait.attempts += 1;
             if let Some(outcome) = self.poll(wait)? {
                 return Ok(self.keep(outcome));
@@ -295,6 +296,7 @@ impl<D> AsyncInferenceResponse<D> {
             let now = clock.monotonic();
             let next = waiter
                 .pause_after(wait.attempts)
+                .filter(|_| !overslept)
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);
             let elapsed = now.saturating_sub(wait.started);
@@ -490,6 +492,16 @@ impl<'a> Wait<'a> {
     fn outlasts(&self, error: &Error) -> bool {
         let answered = self.observed.not_found + self.observed.access_denied;
         matches!(error, Error::Credentials(_)) && answered > 0
+    }
+
+    /// Whoever wakes after the deadline, as on a machine that was suspended over it, looks once more:
+    /// the result has been there for long, maybe.
+    fn grant_last_poll(&mut self, now: Duration) -> bool {
+        let overslept = self.deadline.is_some_and(|deadline| deadline <= now);
+        if overslept {
+            self.deadline = Some(now + LAST_POLL);
+        }
+        overslept
     }
 
     /// The time of a poll that has to be answered before the deadline.

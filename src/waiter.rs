@@ -21,7 +21,8 @@ use crate::uri::S3Uri;
 ///
 /// Time is the monotonic clock's: it goes on evenly when the wall clock is set, and on Linux and macOS
 /// it stands still while the machine is suspended, so that a wait has as many polls after a suspension
-/// as without one. Connections that did not survive it are a failed poll at most.
+/// as without one; elsewhere a wait that wakes after its deadline makes one last poll. Connections that
+/// did not survive are a failed poll at most.
 ///
 /// ```
 /// use std::time::Duration;

@@ -161,7 +161,9 @@ pub const FAULTS: &[Fault] = &[
     ),
     fault(
         "empty 200",
-        Act::Bytes(|| b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        Act::Bytes(|| {
+            b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_vec()
+        }),
     ),
     fault("200 with a page of HTML", Act::Page(200)),
     fault(
