@@ -61,6 +61,21 @@ pub(crate) struct OfSession {
     pub(crate) user_agent: HeaderValue,
 }
 
+impl OfSession {
+    /// What sends requests by these credentials.
+    pub(crate) fn client(&self, credentials: Arc<dyn ProvideCredentials>, sys: &Sys) -> Client {
+        Client {
+            transport: self.transport.clone(),
+            credentials,
+            retry: self.retry,
+            quota: Arc::new(RetryQuota::new()),
+            sys: sys.clone(),
+            user_agent: self.user_agent.clone(),
+            clock_offset: Arc::new(AtomicI64::new(0)),
+        }
+    }
+}
+
 impl ProviderConfig {
     /// With everything from the environment and the files of `sys`.
     pub fn new(sys: &Sys) -> Self {
@@ -150,15 +165,7 @@ impl ProviderConfig {
             None => Arc::new(self.without_session()?),
         };
         Ok(Services {
-            client: Client {
-                transport: shared.transport.clone(),
-                credentials: Arc::new(Nobody),
-                retry: shared.retry,
-                quota: Arc::new(RetryQuota::new()),
-                sys: self.sys.clone(),
-                user_agent: shared.user_agent.clone(),
-                clock_offset: Arc::new(AtomicI64::new(0)),
-            },
+            client: shared.client(Arc::new(Nobody), &self.sys),
             endpoints: shared.endpoints.clone(),
         })
     }

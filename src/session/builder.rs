@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use super::{DerivedBucket, Inner, Session, settings};
 use crate::aws::endpoints::{EndpointSettings, Endpoints};
-use crate::aws::retry::{RetryConfig, RetryQuota};
+use crate::aws::retry::RetryConfig;
 use crate::aws::transport::{CaBundle, Network, Timeouts, Transport};
 use crate::aws::{Client, Service};
 use crate::credentials::{
@@ -294,29 +293,26 @@ impl SessionBuilder {
             },
             user_agent: settings::user_agent(app_name.as_deref())?,
         };
-        let client = |credentials| Client {
-            transport: shared.transport.clone(),
-            credentials,
-            retry: shared.retry,
-            quota: Arc::new(RetryQuota::new()),
-            sys: self.sys.clone(),
-            user_agent: shared.user_agent.clone(),
-            clock_offset: Arc::new(AtomicI64::new(0)),
+        let credentials = match self.credentials.take() {
+            Some(credentials) => credentials,
+            None => self.default_credentials(region, shared.clone()),
         };
-        if let Some(credentials) = self.credentials.take() {
-            return Ok(client(credentials));
-        }
+        Ok(shared.client(credentials, &self.sys))
+    }
+
+    fn default_credentials(
+        &mut self,
+        region: &str,
+        shared: OfSession,
+    ) -> Arc<dyn ProvideCredentials> {
         let mut config = ProviderConfig::new(&self.sys)
             .with_region(region)
-            .with_mfa_of(self.mfa.take());
+            .with_mfa_of(self.mfa.take())
+            .of_session(shared);
         if let Some(name) = &self.profile {
             config = config.with_profile(name);
         }
-        let without = client(Arc::new(CachedCredentials::new(
-            &self.sys,
-            DefaultChain::new(config.of_session(shared.clone())),
-        )));
-        Ok(without)
+        Arc::new(CachedCredentials::new(&self.sys, DefaultChain::new(config)))
     }
 
     fn transport(&mut self, settings: &Settings<'_>) -> Result<Transport, ConfigError> {

@@ -108,60 +108,53 @@ impl TokenCache {
         login: &Login,
         provider: &'static str,
     ) -> Result<CachedToken, CredentialsError> {
-        let sys = config.sys();
-        let now = sys.clock().now();
+        let asked = Asked {
+            config,
+            login,
+            provider,
+        };
+        let now = config.sys().clock().now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = state.latest(sys, login, provider, config)?;
+        let token = state.latest(&asked)?;
         if token.is_valid(now + AHEAD) {
             return Ok(token);
         }
-        let refreshed = match (&login.session, token.refresh(now)) {
-            (Some(_), Some(refresh)) if !state.is_pausing(sys) => {
-                Some(create_token(config, login, &refresh, provider))
-            }
-            _ => None,
-        };
-        let renewed = refreshed.map(|new| {
-            let renewed = token.clone().renewed(new?, now);
-            renewed.ok_or_else(|| broken(provider, login, config, "was renewed for no known time"))
-        });
-        match renewed {
-            Some(Ok(renewed)) => {
-                state.failed_at = None;
-                state.renewed = Some((login.clone(), renewed.clone()));
-                write_back(sys, login, &renewed);
-                Ok(renewed)
-            }
-            Some(Err(error)) => {
-                state.failed_at = Some(sys.clock().monotonic());
-                if token.is_valid(now) {
-                    return Ok(token);
+        let unusable = match (&login.session, token.refresh(now)) {
+            (Some(_), Some(renewal)) if !state.is_pausing(config.sys()) => {
+                match asked.renew(&token, &renewal, now) {
+                    Ok(renewed) => {
+                        state.failed_at = None;
+                        state.renewed = Some((login.clone(), renewed.clone()));
+                        asked.write_back(&renewed);
+                        return Ok(renewed);
+                    }
+                    Err(error) => {
+                        state.failed_at = Some(config.sys().clock().monotonic());
+                        error
+                    }
                 }
-                Err(error)
             }
-            None if token.is_valid(now) => Ok(token),
-            None => Err(broken(provider, login, config, "has expired")),
+            _ => asked.broken("has expired"),
+        };
+        if token.is_valid(now) {
+            Ok(token)
+        } else {
+            Err(unusable)
         }
     }
 }
 
 impl State {
     /// The file's token, unless the one in memory is good for longer.
-    fn latest(
-        &self,
-        sys: &Sys,
-        login: &Login,
-        provider: &'static str,
-        config: &ProviderConfig,
-    ) -> Result<CachedToken, CredentialsError> {
-        let kept = self.renewed.as_ref().filter(|(whose, _)| whose == login);
-        let kept = kept.map(|(_, token)| token);
-        match (read(sys, login, provider, config), kept) {
-            (Ok(read), Some(kept)) => {
+    fn latest(&self, asked: &Asked<'_>) -> Result<CachedToken, CredentialsError> {
+        let kept = self.renewed.as_ref();
+        let kept = kept.filter(|(whose, _)| whose == asked.login);
+        match (asked.read(), kept) {
+            (Ok(read), Some((_, kept))) => {
                 let kept_is_later = kept.expiry() > read.expiry();
                 Ok(if kept_is_later { kept.clone() } else { read })
             }
-            (Err(_), Some(kept)) => Ok(kept.clone()),
+            (Err(_), Some((_, kept))) => Ok(kept.clone()),
             (read, None) => read,
         }
     }
@@ -173,86 +166,85 @@ impl State {
     }
 }
 
-fn create_token(
-    config: &ProviderConfig,
-    login: &Login,
-    renewal: &Renewal<'_>,
+/// Whose token is asked for, by whom.
+struct Asked<'a> {
+    config: &'a ProviderConfig,
+    login: &'a Login,
     provider: &'static str,
-) -> Result<NewToken, CredentialsError> {
-    let services = config.services();
-    services
-        .and_then(|services| sso::create_token(services.in_region(&login.region), renewal))
-        .map_err(|error| {
-            let remedy = login.remedy(config);
-            failed(
-                provider,
-                format!("the SSO token cannot be refreshed; {remedy}"),
-                error,
-            )
-        })
 }
 
-/// `~/.aws/sso/cache/{SHA-1 in hex}.json`. `None` where no home directory is known.
-fn path(sys: &Sys, login: &Login) -> Option<PathBuf> {
-    let key = login.session.as_ref().unwrap_or(&login.start_url);
-    let mut name = String::new();
-    for byte in Sha1::digest(key.as_bytes()) {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
+impl Asked<'_> {
+    fn renew(
+        &self,
+        token: &CachedToken,
+        renewal: &Renewal<'_>,
+        now: SystemTime,
+    ) -> Result<CachedToken, CredentialsError> {
+        let services = self.config.services();
+        let new = services
+            .and_then(|services| sso::create_token(services.in_region(&self.login.region), renewal))
+            .map_err(|error| {
+                let remedy = self.login.remedy(self.config);
+                let about = format!("the SSO token cannot be refreshed; {remedy}");
+                failed(self.provider, about, error)
+            })?;
+        let renewed = token.clone().renewed(new, now);
+        renewed.ok_or_else(|| self.broken("was renewed for no known time"))
     }
-    let home = sys.environment().home_directory_on(Platform::HERE)?;
-    let mut path = PathBuf::from(home);
-    path.extend([".aws", "sso", "cache"]);
-    path.push(format!("{name}.json"));
-    Some(path)
-}
 
-fn read(
-    sys: &Sys,
-    login: &Login,
-    provider: &'static str,
-    config: &ProviderConfig,
-) -> Result<CachedToken, CredentialsError> {
-    let problem = |problem: &str| broken(provider, login, config, problem);
-    let path =
-        path(sys, login).ok_or_else(|| problem("is nowhere, for no home directory is known"))?;
-    let content = sys.files().read(&path).map_err(|error| {
-        problem(&format!("cannot be read from {}", path.display())).with_source(error)
-    })?;
-    // The parser's own errors may quote what they could not read.
-    let token: CachedToken = serde_json::from_slice(&content).map_err(|_| {
-        problem(&format!(
-            "in {} is not a JSON object with accessToken and expiresAt",
-            path.display()
-        ))
-    })?;
-    if token.expiry().is_none() {
-        return Err(problem(&format!("in {} has no known end", path.display())));
+    /// `~/.aws/sso/cache/{SHA-1 in hex}.json`. `None` where no home directory is known.
+    fn path(&self) -> Option<PathBuf> {
+        let key = self.login.session.as_ref().unwrap_or(&self.login.start_url);
+        let mut name = String::new();
+        for byte in Sha1::digest(key.as_bytes()) {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        let environment = self.config.sys().environment();
+        let mut path = PathBuf::from(environment.home_directory_on(Platform::HERE)?);
+        path.extend([".aws", "sso", "cache"]);
+        path.push(format!("{name}.json"));
+        Some(path)
     }
-    Ok(token)
-}
 
-fn broken(
-    provider: &'static str,
-    login: &Login,
-    config: &ProviderConfig,
-    problem: &str,
-) -> CredentialsError {
-    CredentialsError::broken(
-        provider,
-        format!(
-            "the SSO token of {} {problem}; {}",
-            login.start_url,
-            login.remedy(config)
-        ),
-    )
-}
+    fn read(&self) -> Result<CachedToken, CredentialsError> {
+        let path = self
+            .path()
+            .ok_or_else(|| self.broken("is nowhere, for no home directory is known"))?;
+        let place = path.display();
+        let content = self.config.sys().files().read(&path).map_err(|error| {
+            self.broken(&format!("cannot be read from {place}"))
+                .with_source(error)
+        })?;
+        // The parser's own errors may quote what they could not read.
+        let token: CachedToken = serde_json::from_slice(&content).map_err(|_| {
+            self.broken(&format!(
+                "in {place} is not a JSON object with accessToken and expiresAt"
+            ))
+        })?;
+        if token.expiry().is_none() {
+            return Err(self.broken(&format!("in {place} has no known end")));
+        }
+        Ok(token)
+    }
 
-/// For the other tools. A home that cannot be written is no reason to fail: the token is kept in memory.
-fn write_back(sys: &Sys, login: &Login, token: &CachedToken) {
-    if let Some(path) = path(sys, login)
-        && let Ok(text) = serde_json::to_vec(token)
-    {
-        let _ = sys.files().write(path, &Zeroizing::new(text));
+    /// For the other tools. A home that cannot be written is no reason to fail: the token is kept in
+    /// memory.
+    fn write_back(&self, token: &CachedToken) {
+        if let Some(path) = self.path()
+            && let Ok(text) = serde_json::to_vec(token)
+        {
+            let text = Zeroizing::new(text);
+            let _ = self.config.sys().files().write(path, &text);
+        }
+    }
+
+    fn broken(&self, problem: &str) -> CredentialsError {
+        let start_url = &self.login.start_url;
+        let remedy = self.login.remedy(self.config);
+        CredentialsError::broken(
+            self.provider,
+            format!("the SSO token of {start_url} {problem}; {remedy}"),
+        )
     }
 }
