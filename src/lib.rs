@@ -69,7 +69,17 @@ pub use error::{
     ServiceError, TransportError, TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
 };
 
+pub mod fan_in;
+pub use fan_in::{
+    Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
+};
+
 pub mod guide;
+
+mod handle;
+pub use handle::InferenceHandle;
+
+mod history;
 
 mod inference_config;
 pub use inference_config::{

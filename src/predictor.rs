@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::clean_up::CleanUp;
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
+use crate::fan_in::SubmitAll;
+use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
@@ -157,6 +159,42 @@ impl<S, D> AsyncPredictor<S, D> {
         AsyncInferenceResponse::new(self, output_path, failure_path)
     }
 
+    /// Takes a submitted inference up again, as
+    /// [`AsyncInferenceResponse::handle`] saved it, here or in another process. Asks nobody.
+    ///
+    /// The inference stays one of the endpoint that the handle names, whichever this predictor is for.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+    /// use std::time::Duration;
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let saved = predictor.predict_async("hello")?.handle().to_string(); // one line
+    ///
+    /// let response = predictor.resume(saved.parse()?);
+    /// let answer: String = response.get_result(&WaiterConfig::new(1000, Duration::from_millis(10))?)?;
+    /// assert_eq!(answer, "hello");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(&self, handle: InferenceHandle) -> AsyncInferenceResponse<D>
+    where
+        D: Clone,
+    {
+        let target = if handle.endpoint_name == self.target.endpoint_name {
+            self.target.clone()
+        } else {
+            Arc::new(Target {
+                endpoint_name: handle.endpoint_name.clone(),
+                session: self.target.session.clone(),
+            })
+        };
+        AsyncInferenceResponse::resumed(target, self.deserializer.clone(), handle)
+    }
+
     /// A request for a value, with every option of the call.
     ///
     /// ```no_run
@@ -194,6 +232,24 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Accept + Clone,
     {
         self.request(value).submit()
+    }
+
+    /// Submits values, several at a time: an iterator in, an iterator of outcomes out, in the order
+    /// of the inputs. Nothing is sent until outcomes are taken.
+    ///
+    /// See [`SubmitAll`] for its settings and an example, and
+    /// [`submit_all`](crate::submit_all) for inputs with options of their own.
+    pub fn submit_all<'p, I>(
+        &'p self,
+        inputs: I,
+    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'p, I, S, D>, D>
+    where
+        I: IntoIterator,
+        S: Serializer<I::Item>,
+        D: Accept + Clone,
+    {
+        let inputs = inputs.into_iter();
+        crate::fan_in::submit_all(inputs.map(|value| self.request(&value).into_owned()))
     }
 
     /// Submits a value and waits for its result.

@@ -5,17 +5,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::Repeat;
+use sha2::{Digest, Sha256};
+
 use crate::aws::retry::RetryConfig;
 use crate::aws::sagemaker_runtime::{
     Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
 };
+use crate::aws::{Repeat, Service};
 use crate::codec::{Accept, CodecError};
-use crate::error::{Error, MaybeSubmitted, Result};
+use crate::error::{Error, MaybeSubmitted, Result, TransportError, TransportErrorKind};
+use crate::fan_in::Gate;
+use crate::handle::InferenceHandle;
 use crate::limits;
 use crate::placement::{self, Placement, Upload};
 use crate::predictor::Target;
 use crate::response::AsyncInferenceResponse;
+use crate::session::Session;
 use crate::trace;
 use crate::uri::S3Uri;
 
@@ -235,7 +240,16 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
     ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
     ///   provably had not happened.
-    pub fn submit(mut self) -> Result<AsyncInferenceResponse<D>> {
+    pub fn submit(self) -> Result<AsyncInferenceResponse<D>> {
+        self.submit_through(None)
+    }
+
+    /// As [`submit`](Self::submit); with a gate, in the turn that it gives, and again as long as the
+    /// service refuses it for being too much.
+    pub(crate) fn submit_through(
+        mut self,
+        gate: Option<&Gate<'_>>,
+    ) -> Result<AsyncInferenceResponse<D>> {
         self.check()?;
         let inference_id = match self.inference_id.take() {
             Some(id) => id.into_owned(),
@@ -251,8 +265,8 @@ impl<'v, D> AsyncRequest<'v, D> {
         }
         let span = trace::submit(&target.endpoint_name, &inference_id);
         let uploads = matches!(self.input, RequestInput::Body(_));
-        let (body, location) = self.place()?;
-        match self.invoke(&body, location.as_ref(), &inference_id) {
+        let (body, location) = self.place(gate)?;
+        match self.invoke(&body, location.as_ref(), &inference_id, gate) {
             Ok(submitted) => {
                 trace::submitted(&span, &submitted.output_location);
                 let mut response = AsyncInferenceResponse::submitted(
@@ -293,6 +307,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         body: &[u8],
         location: Option<&S3Uri>,
         inference_id: &str,
+        gate: Option<&Gate<'_>>,
     ) -> Result<Submitted> {
         let session = &self.target.session;
         let now = session.sys().clock().monotonic();
@@ -304,14 +319,125 @@ impl<'v, D> AsyncRequest<'v, D> {
             },
             inference_id,
             members: self.members(),
-            repeat: if self.duplicates {
-                Repeat::Idempotent
-            } else {
-                Repeat::OnlyIfNotDone
-            },
             deadline: self.deadline.map(|deadline| now + deadline),
         };
-        invoke_endpoint_async(session, &request)
+        let submit = |repeat| invoke_endpoint_async(session, &request, repeat);
+        let submitted = match gate {
+            _ if self.duplicates => submit(Repeat::Idempotent),
+            None => submit(Repeat::OnlyIfNotDone),
+            Some(gate) => gate.run(|| submit(Repeat::OnlyIfNotSent)),
+        };
+        submitted.map_err(Error::from)
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    pub(crate) fn has_output_path_extension(&self) -> bool {
+        self.output_path_extension.is_some()
+    }
+
+    /// The id that it will go by, chosen now if the caller has chosen none.
+    pub(crate) fn settle_inference_id(&mut self) -> String {
+        self.inference_id
+            .get_or_insert_with(|| placement::uuid().into())
+            .clone()
+            .into_owned()
+    }
+
+    /// What tells it from other requests: a digest of endpoint and input.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let mut hash = Sha256::new();
+        hash.update(&self.target.endpoint_name);
+        match &self.input {
+            RequestInput::Body(Ok(body)) => {
+                hash.update(b"\0body\0");
+                hash.update(body);
+            }
+            RequestInput::At(uri) => {
+                hash.update(b"\0at\0");
+                hash.update(uri.to_string());
+            }
+            RequestInput::Body(Err(_)) => return None,
+        }
+        let digest = hash.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The response of this request, which was submitted before.
+    pub(crate) fn into_response(self, handle: InferenceHandle) -> AsyncInferenceResponse<D> {
+        AsyncInferenceResponse::resumed(self.target, self.deserializer, handle)
+    }
+
+    /// The error of a request that may have been submitted by a process that is gone.
+    pub(crate) fn uncertain(&self, inference_id: String) -> Error {
+        let cause = TransportError {
+            service: Service::SageMakerRuntime.name(),
+            operation: "InvokeEndpointAsync",
+            kind: TransportErrorKind::Broken,
+            host: "an earlier run".into(),
+            never_sent: false,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            source: Some("the process ended before it wrote the answer down".into()),
+        };
+        MaybeSubmitted {
+            endpoint_name: self.target.endpoint_name.clone(),
+            inference_id,
+            input_location: match &self.input {
+                RequestInput::At(uri) => Some(uri.to_string()),
+                RequestInput::Body(_) => None,
+            },
+            cause: cause.into(),
+        }
+        .into()
+    }
+
+    /// With everything that it borrowed copied, to outlive it: as [`submit_all`](crate::submit_all)
+    /// takes requests.
+    ///
+    /// ```no_run
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let requests = (0..100).map(|job| {
+    ///     let document = format!("document {job}");
+    ///     predictor.request(&document).inference_id(format!("job-{job}")).into_owned()
+    /// });
+    /// for outcome in submit_all(requests) {
+    ///     println!("{}", outcome?.output_path());
+    /// }
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn into_owned(self) -> AsyncRequest<'static, D> {
+        let owned = |text: Option<Cow<'v, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        AsyncRequest {
+            target: self.target,
+            deserializer: self.deserializer,
+            input: match self.input {
+                RequestInput::Body(body) => {
+                    RequestInput::Body(body.map(|body| Cow::Owned(body.into_owned())))
+                }
+                RequestInput::At(uri) => RequestInput::At(uri),
+            },
+            placement: self.placement,
+            upload: Upload {
+                destination: self.upload.destination,
+                kms_key_id: owned(self.upload.kms_key_id),
+            },
+            inference_id: owned(self.inference_id),
+            custom_attributes: owned(self.custom_attributes),
+            content_type: owned(self.content_type),
+            accept: owned(self.accept),
+            request_ttl: self.request_ttl,
+            invocation_timeout: self.invocation_timeout,
+            filename: owned(self.filename),
+            output_path_extension: owned(self.output_path_extension),
+            retry: self.retry,
+            deadline: self.deadline,
+            duplicates: self.duplicates,
+        }
     }
 
     /// Every limit of the API's model.
@@ -349,7 +475,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 
     /// The input's body, or where it lies.
-    fn place(&mut self) -> Result<(Cow<'v, [u8]>, Option<S3Uri>)> {
+    fn place(&mut self, gate: Option<&Gate<'_>>) -> Result<(Cow<'v, [u8]>, Option<S3Uri>)> {
         let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
         let body = match input {
             RequestInput::At(uri) => return Ok((Cow::Borrowed(&[]), Some(uri))),
@@ -358,12 +484,14 @@ impl<'v, D> AsyncRequest<'v, D> {
         if self.placement.is_inline(body.len())? {
             return Ok((body, None));
         }
-        let uri = placement::upload(
-            &self.target,
-            &self.upload,
-            self.content_type.as_deref(),
-            &body,
-        )?;
+        let upload = || {
+            let content_type = self.content_type.as_deref();
+            placement::upload(&self.target, &self.upload, content_type, &body)
+        };
+        let uri = match gate {
+            None => upload()?,
+            Some(gate) => gate.run(|| Ok(upload()?))?,
+        };
         Ok((Cow::Borrowed(&[]), Some(uri)))
     }
 

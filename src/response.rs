@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::s3::{self, Object};
 use crate::aws::sagemaker_runtime::Submitted;
@@ -11,13 +11,14 @@ use crate::aws::{Failed, Patience};
 use crate::codec::Deserializer;
 use crate::error::{
     Error, ModelFailure, Observed, PollingTimeout, Result, ServiceError, TransportErrorKind,
-    WaitStopReason, WaitStopped,
+    WaitLimit, WaitStopReason, WaitStopped,
 };
+use crate::handle::InferenceHandle;
 use crate::predictor::{AsyncPredictor, Target};
 use crate::session::Session;
 use crate::trace;
 use crate::uri::S3Uri;
-use crate::waiter::{AccessDenied, WaitProgress, WaiterConfig};
+use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
 
 /// The most that is taken into memory: what the service allows as a payload.
 const MAX_RESULT_BYTES: u64 = 1 << 30;
@@ -54,17 +55,18 @@ pub struct AsyncInferenceResponse<D> {
     pub(crate) uploaded: bool,
     /// How long after the submit the service gives up, where that is known.
     pub(crate) service_limit: Option<Duration>,
+    submitted_at: Option<SystemTime>,
     outcome: Mutex<Option<Arc<Outcome>>>,
 }
 
 /// How an inference ended; kept, so that asking again asks nobody.
-enum Outcome {
+pub(crate) enum Outcome {
     Output(Object),
     Failure(ModelFailure),
 }
 
 /// What one look at the objects found.
-enum Look {
+pub(crate) enum Look {
     Done(Outcome),
     NotFound,
     AccessDenied(Box<ServiceError>),
@@ -74,16 +76,18 @@ enum Look {
 }
 
 /// A wait in progress.
-struct Wait<'a> {
-    waiter: &'a WaiterConfig,
-    started: Duration,
+pub(crate) struct Wait {
+    pub(crate) started: Duration,
     /// On the monotonic clock.
-    deadline: Option<Duration>,
-    attempts: u32,
-    observed: Observed,
-    last_answer: Option<String>,
+    pub(crate) deadline: Option<Duration>,
+    /// The waiter's own limits.
+    max_attempts: u32,
+    whole: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) observed: Observed,
+    pub(crate) last_answer: Option<Arc<str>>,
     /// What the probe after a 403 found out.
-    may_list: Option<bool>,
+    pub(crate) may_list: Option<bool>,
 }
 
 impl<D> AsyncInferenceResponse<D> {
@@ -106,6 +110,7 @@ impl<D> AsyncInferenceResponse<D> {
             input_location: None,
             uploaded: false,
             service_limit: None,
+            submitted_at: None,
             outcome: Mutex::new(None),
         }
     }
@@ -117,6 +122,7 @@ impl<D> AsyncInferenceResponse<D> {
         inference_id: String,
         input_location: Option<S3Uri>,
     ) -> Self {
+        let submitted_at = Some(target.session.sys().clock().now());
         Self {
             target,
             deserializer,
@@ -126,8 +132,52 @@ impl<D> AsyncInferenceResponse<D> {
             input_location,
             uploaded: false,
             service_limit: None,
+            submitted_at,
             outcome: Mutex::new(None),
         }
+    }
+
+    pub(crate) fn resumed(target: Arc<Target>, deserializer: D, handle: InferenceHandle) -> Self {
+        Self {
+            target,
+            deserializer,
+            output_path: handle.output_path,
+            failure_path: handle.failure_path,
+            inference_id: handle.inference_id,
+            input_location: handle.input_location,
+            uploaded: false,
+            service_limit: None,
+            submitted_at: handle.submitted_at,
+            outcome: Mutex::new(None),
+        }
+    }
+
+    /// What is needed to take it up again, as plain data: for a file, a queue or a database. See
+    /// [`AsyncPredictor::resume`].
+    pub fn handle(&self) -> InferenceHandle {
+        InferenceHandle {
+            endpoint_name: self.target.endpoint_name.clone(),
+            output_path: self.output_path.clone(),
+            failure_path: self.failure_path.clone(),
+            inference_id: self.inference_id.clone(),
+            input_location: self.input_location.clone(),
+            submitted_at: self.submitted_at,
+        }
+    }
+
+    /// The same inference, to be looked at from another thread.
+    pub(crate) fn twin(&self) -> AsyncInferenceResponse<()> {
+        AsyncInferenceResponse::resumed(self.target.clone(), (), self.handle())
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    /// Whether the failure object is there, as far as one look can tell.
+    pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
+        let failure = self.failure_path.as_ref();
+        failure.is_some_and(|path| matches!(self.look_at(path, patience), Ok(Ok(_))))
     }
 
     /// Reads the result in another format. What has been fetched is kept.
@@ -157,6 +207,7 @@ impl<D> AsyncInferenceResponse<D> {
             input_location: self.input_location,
             uploaded: self.uploaded,
             service_limit: self.service_limit,
+            submitted_at: self.submitted_at,
             outcome: self.outcome,
         }
     }
@@ -185,10 +236,6 @@ impl<D> AsyncInferenceResponse<D> {
     /// The endpoint's name.
     pub fn endpoint_name(&self) -> &str {
         &self.target.endpoint_name
-    }
-
-    pub(crate) fn session(&self) -> &Session {
-        &self.target.session
     }
 
     /// The input, if the submit put it into S3.
@@ -260,29 +307,17 @@ impl<D> AsyncInferenceResponse<D> {
     fn wait(&self, waiter: &WaiterConfig) -> Result<Arc<Outcome>> {
         let id = self.inference_id();
         let _span = trace::wait(self.endpoint_name(), id, &self.output_path);
-        let mut wait = self.begin(waiter);
+        let started = self.target.session.sys().clock().monotonic();
+        let mut wait = Wait::new(waiter, started);
         let outcome = self.poll_until(waiter, &mut wait);
         let elapsed = self.elapsed(&wait);
         trace::waited(wait.attempts, elapsed, outcome.as_ref().err());
         outcome
     }
 
-    fn begin<'w>(&self, waiter: &'w WaiterConfig) -> Wait<'w> {
-        let started = self.target.session.sys().clock().monotonic();
-        Wait {
-            waiter,
-            started,
-            deadline: waiter.deadline().map(|deadline| started + deadline),
-            attempts: 0,
-            observed: Observed::default(),
-            last_answer: None,
-            may_list: None,
-        }
-    }
-
-    fn poll_until(&self, waiter: &WaiterConfig, wait: &mut Wait<'_>) -> Result<Arc<Outcome>> {
+    fn poll_until(&self, waiter: &WaiterConfig, wait: &mut Wait) -> Result<Arc<Outcome>> {
         let clock = self.target.session.sys().clock();
-        let mut wake = wait.clamp(wait.started + waiter.initial_delay());
+        let mut wake = wait.clamp(wait.started + waiter.first_pause(&self.age(wait, waiter)));
         loop {
             waiter.sleep_until(clock, wake);
             if waiter.is_cancelled() {
@@ -290,64 +325,94 @@ impl<D> AsyncInferenceResponse<D> {
             }
             let overslept = wait.grant_last_poll(clock.monotonic());
             wait.attempts += 1;
-            if let Some(outcome) = self.poll(wait)? {
+            let patience = waiter.patience(wait.deadline);
+            if let Some(outcome) = self.poll(wait, waiter, patience)? {
                 return Ok(self.keep(outcome));
             }
             let now = clock.monotonic();
             let next = waiter
-                .pause_after(wait.attempts)
+                .pause_after(wait.attempts, &self.age(wait, waiter))
                 .filter(|_| !overslept)
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);
-            let elapsed = now.saturating_sub(wait.started);
-            trace::poll(wait.attempts, elapsed, wait.last_answer.as_deref());
-            let progress = WaitProgress {
-                output_path: &self.output_path,
-                attempts: wait.attempts,
-                max_attempts: waiter.max_attempts(),
-                elapsed,
-                observed: &wait.observed,
-                next_poll_in: next.map(|next| next.saturating_sub(now)),
-            };
-            if let ControlFlow::Break(()) = waiter.report(&progress) {
+            if let ControlFlow::Break(()) = self.report(wait, waiter, next) {
                 return Err(self.stopped(wait, WaitStopReason::Progress).into());
             }
             match next {
                 Some(next) => wake = next,
-                None => return Err(self.timed_out(wait).into()),
+                None => return Err(self.timed_out(&wait).into()),
             }
         }
     }
 
+    /// Tells of a poll that found nothing.
+    pub(crate) fn report(
+        &self,
+        wait: &Wait,
+        waiter: &WaiterConfig,
+        next: Option<Duration>,
+    ) -> ControlFlow<()> {
+        let now = self.target.session.sys().clock().monotonic();
+        let elapsed = now.saturating_sub(wait.started);
+        trace::poll(wait.attempts, elapsed, wait.last_answer.as_deref());
+        waiter.report(&WaitProgress {
+            output_path: &self.output_path,
+            attempts: wait.attempts,
+            max_attempts: waiter.max_attempts(),
+            elapsed,
+            observed: &wait.observed,
+            next_poll_in: next.map(|next| next.saturating_sub(now)),
+        })
+    }
+
     /// One look, with what it found counted. An error ends the wait.
-    fn poll(&self, wait: &mut Wait<'_>) -> Result<Option<Outcome>> {
-        match self.look(wait.patience()) {
-            Ok(Look::Done(outcome)) => return Ok(Some(outcome)),
+    pub(crate) fn poll(
+        &self,
+        wait: &mut Wait,
+        waiter: &WaiterConfig,
+        patience: Patience<'_>,
+    ) -> Result<Option<Outcome>> {
+        self.judge(self.look(patience), wait, waiter, patience)
+    }
+
+    /// Counts what a look found.
+    pub(crate) fn judge(
+        &self,
+        look: Result<Look>,
+        wait: &mut Wait,
+        waiter: &WaiterConfig,
+        patience: Patience<'_>,
+    ) -> Result<Option<Outcome>> {
+        match look {
+            Ok(Look::Done(outcome)) => {
+                self.record(wait);
+                return Ok(Some(outcome));
+            }
             Ok(Look::NotFound) => {
                 wait.observed.not_found += 1;
                 wait.last_answer = Some("not found".into());
             }
             Ok(Look::AccessDenied(error)) => {
-                if self.denied_for_good(wait) {
+                if self.denied_for_good(wait, waiter, patience) {
                     return Err(Error::Service(error));
                 }
                 wait.observed.access_denied += 1;
-                wait.last_answer = Some(error.to_string());
+                wait.last_answer = Some(error.to_string().into());
             }
             // The output may come yet, so this is no reason to look who may list.
             Ok(Look::FailureUnknown(error)) => {
                 if error.status() != 403 {
                     wait.observed.failed += 1;
-                } else if wait.waiter.access_denied() == AccessDenied::Fail {
+                } else if waiter.access_denied() == AccessDenied::Fail {
                     return Err(Error::Service(error));
                 } else {
                     wait.observed.access_denied += 1;
                 }
-                wait.last_answer = Some(error.to_string());
+                wait.last_answer = Some(error.to_string().into());
             }
             Err(error) if is_passing(&error) || wait.outlasts(&error) => {
                 wait.observed.failed += 1;
-                wait.last_answer = Some(error.to_string());
+                wait.last_answer = Some(error.to_string().into());
             }
             Err(error) => return Err(error),
         }
@@ -355,14 +420,19 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// Whether a 403 ends the wait. A probe that fails finds out nothing; the next 403 tries again.
-    fn denied_for_good(&self, wait: &mut Wait<'_>) -> bool {
-        match wait.waiter.access_denied() {
+    fn denied_for_good(
+        &self,
+        wait: &mut Wait,
+        waiter: &WaiterConfig,
+        patience: Patience<'_>,
+    ) -> bool {
+        match waiter.access_denied() {
             AccessDenied::Pending => false,
             AccessDenied::Fail => true,
             AccessDenied::Probe => {
                 if wait.may_list.is_none() {
                     wait.may_list =
-                        s3::may_list(&self.target.session, &self.output_path, wait.patience()).ok();
+                        s3::may_list(&self.target.session, &self.output_path, patience).ok();
                 }
                 wait.may_list == Some(true)
             }
@@ -370,7 +440,7 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output, or the failure if there is no output.
-    fn look(&self, patience: Patience<'_>) -> Result<Look> {
+    pub(crate) fn look(&self, patience: Patience<'_>) -> Result<Look> {
         let output = self.look_at(&self.output_path, patience)?;
         let pending = match output {
             Ok(object) => return Ok(Look::Done(Outcome::Output(object))),
@@ -422,7 +492,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    fn decode<T>(&self, outcome: &Outcome) -> Result<T>
+    pub(crate) fn decode<T>(&self, outcome: &Outcome) -> Result<T>
     where
         D: Deserializer<T>,
     {
@@ -441,13 +511,13 @@ impl<D> AsyncInferenceResponse<D> {
             .clone()
     }
 
-    fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
+    pub(crate) fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
         let outcome = Arc::new(outcome);
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
         outcome
     }
 
-    fn stopped(&self, wait: &Wait<'_>, reason: WaitStopReason) -> WaitStopped {
+    pub(crate) fn stopped(&self, wait: &Wait, reason: WaitStopReason) -> WaitStopped {
         WaitStopped {
             reason,
             output_path: self.output_path.clone(),
@@ -456,7 +526,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    fn timed_out(&self, wait: &Wait<'_>) -> PollingTimeout {
+    pub(crate) fn timed_out(&self, wait: &Wait) -> PollingTimeout {
         PollingTimeout {
             endpoint_name: self.target.endpoint_name.clone(),
             output_path: self.output_path.clone(),
@@ -464,27 +534,73 @@ impl<D> AsyncInferenceResponse<D> {
             attempts: wait.attempts,
             elapsed: self.elapsed(wait),
             observed: wait.observed.clone(),
-            last_answer: wait.last_answer.clone(),
-            limit: wait.waiter.limit_after(wait.attempts),
+            last_answer: wait.last_answer.as_deref().map(str::to_owned),
+            limit: wait.limit(),
             service_limit: self.service_limit,
         }
     }
 
-    fn elapsed(&self, wait: &Wait<'_>) -> Duration {
+    fn elapsed(&self, wait: &Wait) -> Duration {
         let clock = self.target.session.sys().clock();
         clock.monotonic().saturating_sub(wait.started)
+    }
+
+    /// How old the inference is, and what others took, for a waiter that asks for it.
+    pub(crate) fn age(&self, wait: &Wait, waiter: &WaiterConfig) -> Age {
+        let history = self.target.session.history();
+        let usual = waiter
+            .is_adaptive()
+            .then(|| history.usual(&self.target.endpoint_name));
+        Age {
+            elapsed: self.since_submit(wait),
+            usual: usual.flatten(),
+        }
+    }
+
+    /// Time since the submit, or where that is not known since the wait began.
+    fn since_submit(&self, wait: &Wait) -> Duration {
+        match self.submitted_at {
+            // A wall clock that was set back makes it young.
+            Some(submitted) => {
+                let now = self.target.session.sys().clock().now();
+                now.duration_since(submitted).unwrap_or_default()
+            }
+            None => self.elapsed(wait),
+        }
+    }
+
+    /// Remembers how long the inference took, if that is known: an outcome that the first look
+    /// found may have been there for long.
+    pub(crate) fn record(&self, wait: &Wait) {
+        if self.submitted_at.is_some() && wait.observed.not_found > 0 {
+            let history = self.target.session.history();
+            history.record(&self.target.endpoint_name, self.since_submit(wait));
+        }
     }
 }
 
 /// Before the deadline, so much is kept for the last poll's answer.
 const LAST_POLL: Duration = Duration::from_secs(2);
 
-impl<'a> Wait<'a> {
-    fn patience(&self) -> Patience<'a> {
-        Patience {
-            deadline: self.deadline,
-            stop: self.waiter.stop(),
-            retry: self.waiter.retry(),
+impl Wait {
+    pub(crate) fn new(waiter: &WaiterConfig, now: Duration) -> Self {
+        Self {
+            started: now,
+            deadline: waiter.deadline().map(|deadline| now + deadline),
+            max_attempts: waiter.max_attempts(),
+            whole: waiter.deadline(),
+            attempts: 0,
+            observed: Observed::default(),
+            last_answer: None,
+            may_list: None,
+        }
+    }
+
+    /// Which limit of the waiter's it ran into, if it ran into one.
+    fn limit(&self) -> WaitLimit {
+        match self.whole {
+            Some(deadline) if self.attempts < self.max_attempts => WaitLimit::Deadline(deadline),
+            _ => WaitLimit::MaxAttempts(self.max_attempts),
         }
     }
 
@@ -505,7 +621,7 @@ impl<'a> Wait<'a> {
     }
 
     /// The time of a poll that has to be answered before the deadline.
-    fn clamp(&self, wake: Duration) -> Duration {
+    pub(crate) fn clamp(&self, wake: Duration) -> Duration {
         match self.deadline {
             None => wake,
             Some(deadline) => {
@@ -517,7 +633,7 @@ impl<'a> Wait<'a> {
 }
 
 /// Is it worth polling on after this error?
-fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !matches!(
             transport.kind(),

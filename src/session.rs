@@ -15,6 +15,7 @@ use crate::aws::endpoints::Endpoints;
 use crate::aws::retry::RetryConfig;
 use crate::aws::{Caller, Client, Service, sts};
 use crate::error::Result;
+use crate::history::History;
 use crate::sys::Sys;
 
 /// Region, credentials, connections and retries, shared by everything that is made from it.
@@ -46,6 +47,7 @@ struct Inner {
     derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
+    history: History,
 }
 
 /// The default bucket that nobody named: `sagemaker-{region}-{account}`, known once STS was asked.
@@ -211,6 +213,15 @@ impl Session {
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.inner.endpoints
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.inner.history
+    }
+
+    /// The same for clones of one session, as long as one of them lives.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
     }
 
     pub(crate) fn bucket_region(&self, bucket: &str) -> String {

@@ -22,10 +22,12 @@
 //! assert!(sys.files().read("/home/me/.aws/config").is_err());
 //! ```
 
+mod durable;
 mod files;
 mod home;
 mod processes;
 
+pub(crate) use durable::{open_to_append, read_bounded, write_whole};
 pub use files::Files;
 pub(crate) use home::Platform;
 pub use processes::{ProcessOutput, Processes};

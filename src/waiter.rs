@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::aws::Patience;
 use crate::aws::retry::RetryConfig;
-use crate::error::{Observed, Result, WaitLimit};
+use crate::error::{Observed, Result};
+use crate::history::Usual;
 use crate::invalid_input::InvalidInput;
 use crate::sys::Clock;
 use crate::uri::S3Uri;
@@ -46,6 +48,8 @@ pub struct WaiterConfig {
     growth: f64,
     max_delay: Duration,
     jitter: f64,
+    /// Delays go by the inference's age instead of by the number of polls.
+    adaptive: bool,
     deadline: Option<Duration>,
     access_denied: AccessDenied,
     retry: Option<RetryConfig>,
@@ -175,6 +179,14 @@ impl CancelToken {
 /// A wait looks this often at its cancel token while it sleeps.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
+/// How old an inference is, beside what its endpoint's usually take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Age {
+    /// Since its submit, or where that is not known since the wait began.
+    pub(crate) elapsed: Duration,
+    pub(crate) usual: Option<Usual>,
+}
+
 impl WaiterConfig {
     /// The `SageMaker` Python SDK's constructor: polls, and the delay between them.
     ///
@@ -190,6 +202,37 @@ impl WaiterConfig {
     pub fn builder() -> WaiterConfigBuilder {
         WaiterConfigBuilder {
             config: Self::default(),
+        }
+    }
+
+    /// Polls that start fast and grow with the inference's age: for endpoints that answer in a second
+    /// as for those that take an hour, with few requests.
+    ///
+    /// Each poll comes when the inference is a tenth older than at the poll before, at least 50 ms
+    /// and at most 15 s later, so that a result is found when it is a tenth late at most and a
+    /// twentieth late on average. Once the session knows what the endpoint's latest 32 inferences
+    /// took, the first poll comes at four fifths of the shortest of them, and until the longest of
+    /// them has passed polls are twice as dense. An inference's age counts from its submit, or from
+    /// the begin of the wait where that is not known.
+    ///
+    /// The wait lasts 15 minutes, as long as the default one;
+    /// [`builder().adaptive()`](WaiterConfigBuilder::adaptive) takes another
+    /// [`deadline`](WaiterConfigBuilder::deadline).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::WaiterConfig;
+    ///
+    /// let waiter = WaiterConfig::adaptive();
+    /// assert_eq!(waiter.deadline(), Some(Duration::from_secs(900)));
+    /// ```
+    pub fn adaptive() -> Self {
+        Self {
+            max_attempts: 10_000,
+            delay: Duration::from_millis(50),
+            adaptive: true,
+            deadline: Some(Duration::from_mins(15)),
+            ..Self::default()
         }
     }
 
@@ -212,22 +255,35 @@ impl WaiterConfig {
         self.access_denied
     }
 
-    pub(crate) fn retry(&self) -> Option<RetryConfig> {
-        self.retry
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.adaptive
     }
 
-    pub(crate) fn initial_delay(&self) -> Duration {
-        self.initial_delay
+    /// The pause before the first poll.
+    pub(crate) fn first_pause(&self, age: &Age) -> Duration {
+        match age.usual {
+            Some(usual) if self.adaptive => {
+                let first = (usual.shortest * 4 / 5).saturating_sub(age.elapsed);
+                first.max(self.initial_delay)
+            }
+            _ => self.initial_delay,
+        }
     }
 
     /// The pause after poll number `attempt` (from 1); `None` after the last one.
-    pub(crate) fn pause_after(&self, attempt: u32) -> Option<Duration> {
+    pub(crate) fn pause_after(&self, attempt: u32, age: &Age) -> Option<Duration> {
         if attempt >= self.max_attempts {
             return None;
         }
-        let exponent = f64::from(attempt - 1);
-        let grown = self.delay.as_secs_f64() * self.growth.powf(exponent);
-        let plain = grown.min(self.max_delay.as_secs_f64().max(self.delay.as_secs_f64()));
+        let shortest = self.delay.as_secs_f64();
+        let plain = if self.adaptive {
+            let expected = age.usual.is_some_and(|usual| age.elapsed <= usual.longest);
+            let share = if expected { 0.05 } else { 0.1 };
+            (age.elapsed.as_secs_f64() * share).max(shortest)
+        } else {
+            shortest * self.growth.powf(f64::from(attempt - 1))
+        };
+        let plain = plain.min(self.max_delay.as_secs_f64().max(shortest));
         let jittered = plain * (1.0 - self.jitter * fastrand::f64());
         Some(Duration::from_secs_f64(jittered))
     }
@@ -236,23 +292,20 @@ impl WaiterConfig {
         self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
     }
 
-    /// Set once the wait is cancelled.
-    pub(crate) fn stop(&self) -> Option<&AtomicBool> {
-        self.cancel.as_ref().map(|token| &*token.cancelled)
+    /// What a poll of a wait with this end may take.
+    pub(crate) fn patience(&self, deadline: Option<Duration>) -> Patience<'_> {
+        Patience {
+            deadline,
+            stop: self.cancel.as_ref().map(|token| &*token.cancelled),
+            retry: self.retry,
+            once: false,
+        }
     }
 
     pub(crate) fn report(&self, progress: &WaitProgress<'_>) -> ControlFlow<()> {
         match &self.progress {
             Some(callback) => callback(progress),
             None => ControlFlow::Continue(()),
-        }
-    }
-
-    /// Which limit of its own ended a wait after this many polls.
-    pub(crate) fn limit_after(&self, attempts: u32) -> WaitLimit {
-        match self.deadline {
-            Some(deadline) if attempts < self.max_attempts => WaitLimit::Deadline(deadline),
-            _ => WaitLimit::MaxAttempts(self.max_attempts),
         }
     }
 
@@ -282,6 +335,7 @@ impl Default for WaiterConfig {
             growth: 1.0,
             max_delay: Duration::from_secs(15),
             jitter: 0.0,
+            adaptive: false,
             deadline: None,
             access_denied: AccessDenied::default(),
             retry: None,
@@ -300,6 +354,7 @@ impl fmt::Debug for WaiterConfig {
             .field("growth", &self.growth)
             .field("max_delay", &self.max_delay)
             .field("jitter", &self.jitter)
+            .field("adaptive", &self.adaptive)
             .field("deadline", &self.deadline)
             .field("access_denied", &self.access_denied)
             .field("retry", &self.retry)
@@ -329,6 +384,26 @@ const MIN_DELAY: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_hours(24);
 
 impl WaiterConfigBuilder {
+    /// Delays as in [`WaiterConfig::adaptive`], and its deadline and number of polls, in place of
+    /// what was set before. [`delay`](Self::delay) then is the shortest pause, and
+    /// [`growing`](Self::growing) sets the longest; its factor is not used.
+    pub fn adaptive(mut self) -> Self {
+        let WaiterConfig {
+            max_attempts,
+            delay,
+            max_delay,
+            adaptive,
+            deadline,
+            ..
+        } = WaiterConfig::adaptive();
+        self.config.max_attempts = max_attempts;
+        self.config.delay = delay;
+        self.config.max_delay = max_delay;
+        self.config.adaptive = adaptive;
+        self.config.deadline = deadline;
+        self
+    }
+
     /// Polls at most, 1 to 10,000,000. Default: 60.
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.config.max_attempts = max_attempts;

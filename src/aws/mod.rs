@@ -3,6 +3,7 @@
 
 pub(crate) mod endpoints;
 mod fault;
+mod listing;
 pub(crate) mod retry;
 pub(crate) mod s3;
 pub(crate) mod sagemaker_runtime;
@@ -134,6 +135,10 @@ pub(crate) enum Repeat {
     Idempotent,
     /// Only when it provably did not happen.
     OnlyIfNotDone,
+    /// Only when no byte of it reached the service; what it refuses, the caller repeats in its own time.
+    OnlyIfNotSent,
+    /// The caller asks again by itself anyway.
+    Never,
 }
 
 /// Who sends a request.
@@ -183,6 +188,8 @@ pub(crate) struct Patience<'a> {
     pub(crate) stop: Option<&'a AtomicBool>,
     /// Attempts, if they are other ones than the session's.
     pub(crate) retry: Option<retry::RetryConfig>,
+    /// Nothing is tried again at all (but for credentials and clock): the caller asks anew soon.
+    pub(crate) once: bool,
 }
 
 /// A successful answer, read whole.

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::endpoints::{is_host_label, signing_region};
+use super::endpoints::{encode_segment, is_host_label, signing_region};
 use super::fault::Fault;
+pub(crate) use super::listing::Page;
 use super::send::Failed;
-use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Service};
-use crate::error::Result;
+use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Service, listing};
+use crate::error::{Result, TransportError, TransportErrorKind};
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
 use crate::uri::S3Uri;
@@ -110,20 +111,9 @@ pub(crate) fn may_list(
 ) -> Result<bool, Failed> {
     let query = format!(
         "list-type=2&max-keys=1&prefix={}",
-        super::endpoints::encode_segment(uri.key())
+        encode_segment(uri.key())
     );
-    let request = Request {
-        operation: "ListObjectsV2",
-        method: Method::GET,
-        bucket: uri.bucket(),
-        key: "",
-        query: &query,
-        headers: HeaderMap::new(),
-        body: &[],
-        patience,
-        max_answer: MAX_DOCUMENT,
-    };
-    match send(session, &request) {
+    match list(session, uri.bucket(), &query, patience) {
         Ok(_) => Ok(true),
         // Any other 403, as of a wrong signature, is about something else.
         Err(Failed::Fault(fault))
@@ -134,6 +124,82 @@ pub(crate) fn may_list(
         }
         Err(failed) => Err(failed),
     }
+}
+
+/// Which objects to list.
+pub(crate) struct ListObjects<'a> {
+    pub(crate) bucket: &'a str,
+    pub(crate) prefix: &'a str,
+    /// Whether what lies deeper than one level is left out.
+    pub(crate) flat: bool,
+    pub(crate) from: Start<'a>,
+}
+
+/// Where a page begins.
+pub(crate) enum Start<'a> {
+    /// After this key, whether there is such a key or not.
+    After(&'a str),
+    /// Where the page before ended.
+    Token(&'a str),
+}
+
+/// One page, at most 1,000 objects; each key and size goes to `found`.
+pub(crate) fn list_objects(
+    session: &Session,
+    objects: &ListObjects<'_>,
+    patience: Patience<'_>,
+    found: impl FnMut(&str, u64),
+) -> Result<Page, Failed> {
+    let mut query = format!(
+        "encoding-type=url&list-type=2&prefix={}",
+        encode_segment(objects.prefix)
+    );
+    if objects.flat {
+        query.push_str("&delimiter=%2F");
+    }
+    let (name, value) = match objects.from {
+        Start::After(key) => ("start-after", key),
+        Start::Token(token) => ("continuation-token", token),
+    };
+    if !value.is_empty() {
+        query.extend(["&", name, "=", &encode_segment(value)]);
+    }
+    let answer = list(session, objects.bucket, &query, patience)?;
+    listing::read_page(&answer.body, found).map_err(|problem| {
+        let error = TransportError {
+            service: Service::S3.name(),
+            operation: LIST,
+            kind: TransportErrorKind::Protocol,
+            host: format!("of bucket {}", objects.bucket),
+            never_sent: false,
+            attempts: 1,
+            elapsed: std::time::Duration::ZERO,
+            source: Some(problem.into()),
+        };
+        Failed::Error(error.into())
+    })
+}
+
+const LIST: &str = "ListObjectsV2";
+
+fn list(
+    session: &Session,
+    bucket: &str,
+    query: &str,
+    patience: Patience<'_>,
+) -> Result<Answer, Failed> {
+    let request = Request {
+        operation: LIST,
+        method: Method::GET,
+        bucket,
+        key: "",
+        query,
+        headers: HeaderMap::new(),
+        body: &[],
+        patience,
+        max_answer: MAX_DOCUMENT,
+    };
+    send(session, &request)
 }
 
 /// Creates a bucket in the session's region, as the `SageMaker` Python SDK does with its default one.
@@ -240,7 +306,11 @@ fn send_to(session: &Session, request: &Request<'_>, region: &str) -> Result<Ans
         headers,
         body: request.body,
         resource: format!("s3://{}{slash}{}", request.bucket, request.key),
-        repeat: Repeat::Idempotent,
+        repeat: if request.patience.once {
+            Repeat::Never
+        } else {
+            Repeat::Idempotent
+        },
         deadline: request.patience.deadline,
         max_answer: request.max_answer,
     };

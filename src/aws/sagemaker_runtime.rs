@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, Method};
 use super::endpoints::encode_segment;
 use super::fault::text;
 use super::s3::header_value;
+use super::send::Failed;
 use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::session::Session;
@@ -26,8 +27,6 @@ pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
     pub(crate) members: Vec<Member<'a>>,
-    /// Whether it may be sent again where the service could have taken it already.
-    pub(crate) repeat: Repeat,
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
 }
@@ -51,7 +50,8 @@ pub(crate) struct Submitted {
 pub(crate) fn invoke_endpoint_async(
     session: &Session,
     request: &InvokeEndpointAsync<'_>,
-) -> Result<Submitted> {
+    repeat: Repeat,
+) -> Result<Submitted, Failed> {
     let path = format!(
         "/endpoints/{}/async-invocations",
         encode_segment(request.endpoint_name)
@@ -68,16 +68,17 @@ pub(crate) fn invoke_endpoint_async(
         method: Method::POST,
         uri: session
             .endpoints()
-            .uri(Service::SageMakerRuntime, region, &path)?,
+            .uri(Service::SageMakerRuntime, region, &path)
+            .map_err(Error::from)?,
         region: Cow::Borrowed(region),
         headers: headers(request)?,
         body,
         resource: request.endpoint_name.to_owned(),
-        repeat: request.repeat,
+        repeat,
         deadline: request.deadline,
         max_answer: MAX_DOCUMENT,
     };
-    let answer = session.client().send(&call)?;
+    let answer = session.client().send_or_fault(&call)?;
     let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
     let malformed = |problem: String| malformed_answer(&call, problem);
     let output = location("x-amzn-sagemaker-outputlocation")

@@ -374,15 +374,24 @@ fn may_repeat(call: &Call<'_>, failure: &Failure) -> bool {
     match failure {
         Failure::Fault(fault) => {
             let (status, code) = (fault.error.status, fault.error.code.as_deref());
-            is_throttling(status, code)
-                || (call.repeat == Repeat::Idempotent && is_transient(call.service, status, code))
+            match call.repeat {
+                Repeat::Idempotent => {
+                    is_throttling(status, code) || is_transient(call.service, status, code)
+                }
+                Repeat::OnlyIfNotDone => is_throttling(status, code),
+                Repeat::OnlyIfNotSent | Repeat::Never => false,
+            }
         }
         Failure::Broken(broken) => match broken.kind {
             // Sent again, it would be the same; an answer that is too long even costs its length.
             TransportErrorKind::Tls
             | TransportErrorKind::Protocol
             | TransportErrorKind::TooLong => false,
-            _ => broken.never_sent || call.repeat == Repeat::Idempotent,
+            _ => match call.repeat {
+                Repeat::Idempotent => true,
+                Repeat::OnlyIfNotDone | Repeat::OnlyIfNotSent => broken.never_sent,
+                Repeat::Never => false,
+            },
         },
     }
 }

@@ -68,7 +68,7 @@ fn push(current: &mut Option<(usize, String)>, part: &str) {
     }
 }
 
-fn resolve(reference: &BytesRef<'_>) -> Option<String> {
+pub(super) fn resolve(reference: &BytesRef<'_>) -> Option<String> {
     if let Some(character) = reference.resolve_char_ref().ok()? {
         return Some(character.to_string());
     }

@@ -29,6 +29,11 @@ enum Mark {
 }
 
 impl Mark {
+    fn key(&self) -> &str {
+        let (Self::Key(key) | Self::Prefix(key)) = self;
+        key
+    }
+
     fn excludes(&self, key: &str) -> bool {
         match self {
             Self::Key(last) => key <= last.as_str(),
@@ -101,7 +106,8 @@ fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) ->
         .filter(|delimiter| !delimiter.is_empty());
     let mut page = Page::default();
     let mut last = None;
-    for (key, object) in bucket.objects.range(prefix.to_owned()..) {
+    let first = from.map_or(prefix, |from| from.key().max(prefix));
+    for (key, object) in bucket.objects.range(first.to_owned()..) {
         let Some(rest) = key.strip_prefix(prefix) else {
             break;
         };

@@ -273,6 +273,7 @@ impl SessionBuilder {
                 bucket_owners: self.bucket_owners,
                 derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
+                history: crate::history::History::default(),
             }),
         })
     }

@@ -1,0 +1,219 @@
+//! The answer of `ListObjectsV2`: a page of keys.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use super::xml::resolve;
+
+/// What a page tells besides its objects.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// The greatest key or common prefix on it; nothing before it is missing.
+    pub(crate) last: String,
+    /// Whether there is more behind it.
+    pub(crate) truncated: bool,
+    /// Where it goes on.
+    pub(crate) next: Option<String>,
+}
+
+/// Reads a page and hands every object's key and size to `found`.
+///
+/// A page that is cut off or not one is an error as a whole: what it leaves out would count as not
+/// there. Some of its objects may have been handed over by then.
+pub(crate) fn read_page(
+    document: &[u8],
+    found: impl FnMut(&str, u64),
+) -> Result<Page, &'static str> {
+    let document = std::str::from_utf8(document).map_err(|_| "the listing is not UTF-8")?;
+    let mut page = PageReader {
+        // No key can hold this, for in XML its brackets are escaped.
+        encoded: document.contains("<EncodingType>url</EncodingType>"),
+        element: Element::Other,
+        text: String::new(),
+        key: String::new(),
+        size: 0,
+        page: Page::default(),
+        found,
+    };
+    page.read(document)
+        .ok_or("the listing is not well-formed XML")?
+        .then_some(page.page)
+        .ok_or("the answer is not a ListBucketResult")
+}
+
+/// The elements whose text is wanted.
+#[derive(Clone, Copy, PartialEq)]
+enum Element {
+    Key,
+    Size,
+    CommonPrefix,
+    IsTruncated,
+    Next,
+    Other,
+}
+
+struct PageReader<F> {
+    encoded: bool,
+    element: Element,
+    text: String,
+    key: String,
+    size: u64,
+    page: Page,
+    found: F,
+}
+
+impl<F: FnMut(&str, u64)> PageReader<F> {
+    /// Whether it is a listing; `None` if it is not well-formed.
+    fn read(&mut self, document: &str) -> Option<bool> {
+        let mut reader = Reader::from_str(document);
+        let mut depth = 0_usize;
+        let (mut root, mut parent) = (false, Element::Other);
+        loop {
+            match reader.read_event().ok()? {
+                Event::Start(start) => {
+                    let name = start.local_name();
+                    let name = name.as_ref();
+                    match depth {
+                        0 => root = name == "ListBucketResult",
+                        1 => parent = self.begin_second_level(name),
+                        2 => self.element = third_level(parent, name),
+                        _ => self.element = Element::Other,
+                    }
+                    self.text.clear();
+                    depth += 1;
+                }
+                Event::Text(part) => self.push(&part),
+                Event::CData(part) => self.push(&part),
+                Event::GeneralRef(reference) => {
+                    let resolved = resolve(&reference)?;
+                    self.push(&resolved);
+                }
+                Event::End(_) => {
+                    depth = depth.checked_sub(1)?;
+                    self.end(depth, parent)?;
+                }
+                Event::Eof => return (depth == 0).then_some(root),
+                _ => {}
+            }
+        }
+    }
+
+    fn begin_second_level(&mut self, name: &str) -> Element {
+        self.element = match name {
+            "IsTruncated" => Element::IsTruncated,
+            "NextContinuationToken" => Element::Next,
+            _ => Element::Other,
+        };
+        self.key.clear();
+        self.size = 0;
+        match name {
+            "Contents" => Element::Key,
+            "CommonPrefixes" => Element::CommonPrefix,
+            _ => Element::Other,
+        }
+    }
+
+    fn push(&mut self, part: &str) {
+        if self.element != Element::Other {
+            self.text.push_str(part);
+        }
+    }
+
+    fn end(&mut self, depth: usize, parent: Element) -> Option<()> {
+        let text = std::mem::take(&mut self.text);
+        match std::mem::replace(&mut self.element, Element::Other) {
+            Element::Key => self.key = self.decoded(&text)?.into_owned(),
+            Element::CommonPrefix => {
+                let prefix = self.decoded(&text)?.into_owned();
+                self.reach(prefix);
+            }
+            Element::Size => self.size = text.trim().parse().unwrap_or(0),
+            Element::IsTruncated => self.page.truncated = text.trim() == "true",
+            Element::Next => self.page.next = Some(text.clone()),
+            Element::Other => {}
+        }
+        if depth == 1 && parent == Element::Key && !self.key.is_empty() {
+            (self.found)(&self.key, self.size);
+            let key = std::mem::take(&mut self.key);
+            self.reach(key);
+        }
+        Some(())
+    }
+
+    fn reach(&mut self, key: String) {
+        if key > self.page.last {
+            self.page.last = key;
+        }
+    }
+
+    /// With `encoding-type=url` a space is a plus; a plus comes as `%2B`.
+    fn decoded<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        if !self.encoded || !text.contains(['%', '+']) {
+            return Some(Cow::Borrowed(text));
+        }
+        let spaced = text.replace('+', " ");
+        let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+        Some(Cow::Owned(decoded.into_owned()))
+    }
+}
+
+fn third_level(parent: Element, name: &str) -> Element {
+    match (parent, name) {
+        (Element::Key, "Key") => Element::Key,
+        (Element::Key, "Size") => Element::Size,
+        (Element::CommonPrefix, "Prefix") => Element::CommonPrefix,
+        _ => Element::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, read_page};
+
+    type Objects = Vec<(String, u64)>;
+
+    fn read(document: &str) -> Result<(Page, Objects), &'static str> {
+        let mut objects = Vec::new();
+        let page = read_page(document.as_bytes(), |key, size| {
+            objects.push((key.to_owned(), size));
+        })?;
+        Ok((page, objects))
+    }
+
+    #[test]
+    fn keys_are_decoded_as_the_service_encodes_them() {
+        let document = "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3\">\
+            <Contents><Key>a/b+c%2B%C3%BC</Key><ETag>&quot;e&quot;</ETag><Size>7</Size>\
+            <Owner><Key>not this</Key></Owner></Contents>\
+            <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+            <NextContinuationToken>1+/=</NextContinuationToken>\
+            <CommonPrefixes><Prefix>a/z%26/</Prefix></CommonPrefixes></ListBucketResult>";
+        let (page, objects) = read(document).expect("a page");
+        assert_eq!(objects, [("a/b c+ü".to_owned(), 7)]);
+        assert_eq!(page.last, "a/z&/");
+        assert!(page.truncated);
+        assert_eq!(page.next.as_deref(), Some("1+/="));
+    }
+
+    #[test]
+    fn without_an_encoding_keys_are_as_they_are() {
+        let document = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+            <Contents><Size>1</Size><Key>100%+&amp;&#x41;</Key></Contents></ListBucketResult>";
+        let (page, objects) = read(document).expect("a page");
+        assert_eq!(objects, [("100%+&A".to_owned(), 1)]);
+        assert!(!page.truncated);
+        assert_eq!(page.next, None);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_something_else_is_an_error() {
+        assert!(read("<ListBucketResult><Contents><Key>a</Key></Contents>").is_err());
+        assert!(read("<Error><Code>x</Code></Error>").is_err());
+        assert!(read("").is_err());
+        assert!(read("<ListBucketResult></Other>").is_err());
+        assert!(read_page(b"\xff", |_, _| ()).is_err());
+    }
+}

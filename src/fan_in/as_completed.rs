@@ -1,0 +1,499 @@
+//! Many waits in one: an iterator that yields each outcome as soon as it is there.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::poller::{Ended, Poller, Settings, Step};
+use super::progress::{BatchProgress, Totals};
+use crate::codec::Deserializer;
+use crate::error::Result;
+use crate::handle::InferenceHandle;
+use crate::invalid_input::InvalidInput;
+use crate::response::AsyncInferenceResponse;
+use crate::waiter::WaiterConfig;
+
+/// Waits for many inferences at once and yields each outcome as soon as it is there: the
+/// [module](super) tells how. Made by [`as_completed`].
+///
+/// It works in `next`, on the calling thread: between the calls nothing is asked. It ends when there
+/// is nothing left to wait for (and every [`Adder`] is dropped), or when the waiter's
+/// [`CancelToken`](crate::CancelToken) is cancelled. The handles that are not finished then are
+/// [`unfinished`](Self::unfinished).
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{
+///     AsyncPredictor, CancelToken, InferenceHandle, WaiterConfig, as_completed,
+/// };
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = endpoint.session()?;
+/// # let path = std::env::temp_dir().join(format!("pending-{}.jsonl", std::process::id()));
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let responses = predictor.submit_all(1..=20).collect::<Result<Vec<_>, _>>()?;
+///
+/// let cancel = CancelToken::new(); // for a signal handler
+/// let often = WaiterConfig::builder().delay(Duration::from_millis(10)).max_attempts(1000);
+/// let waiter = often.cancel(cancel.clone()).build()?;
+/// let mut waiting = as_completed(responses, &waiter);
+/// for done in waiting.by_ref().take(5) {
+///     let answer: u32 = done.into_result()?;
+///     println!("{answer}");
+/// }
+/// cancel.cancel();
+/// assert!(waiting.next().is_none());
+/// InferenceHandle::save_all(&waiting.unfinished(), &path)?;
+///
+/// // Later, in another process:
+/// let handles = InferenceHandle::load_all(&path)?.into_iter();
+/// let responses = handles.map(|handle| predictor.resume(handle));
+/// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+/// let answers = as_completed(responses, &waiter).map(|done| done.into_result());
+/// let answers: Vec<u32> = answers.collect::<Result<_, _>>()?;
+/// assert_eq!(answers.len(), 15);
+/// # std::fs::remove_file(path)?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "an iterator waits only while its items are taken"]
+pub struct AsCompleted<T, D> {
+    waiter: WaiterConfig,
+    settings: Settings,
+    inbox: Arc<Inbox<D>>,
+    /// From the first handle on, whose session's clock is the clock of all.
+    poller: Option<Poller<D>>,
+    totals: Totals,
+    stopped: bool,
+    /// Whose turn it was when the progress callback panicked.
+    held: Option<Completed<T, D>>,
+    value: PhantomData<fn() -> T>,
+}
+
+/// What is to be waited for and has not been looked at yet.
+struct Inbox<D> {
+    state: Mutex<InboxState<D>>,
+    changed: Condvar,
+}
+
+struct InboxState<D> {
+    responses: VecDeque<AsyncInferenceResponse<D>>,
+    added: usize,
+    closed: bool,
+}
+
+impl<D> Inbox<D> {
+    fn lock(&self) -> MutexGuard<'_, InboxState<D>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sleeps are so short where something can end them.
+const CHECK: Duration = Duration::from_millis(50);
+
+/// Waits for all of these inferences, as the waiter says for each of them, and yields each outcome
+/// as soon as it is there: [`AsCompleted`].
+///
+/// They may be of any mix of endpoints, buckets and sessions. The waiter's number of polls, delays,
+/// deadline, progress callback and policies are each handle's own and count from when it was added;
+/// its delay is the time between two rounds, in which many handles are asked for together.
+pub fn as_completed<T, D>(
+    responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
+    waiter: &WaiterConfig,
+) -> AsCompleted<T, D>
+where
+    D: Deserializer<T>,
+{
+    let responses: VecDeque<_> = responses.into_iter().collect();
+    AsCompleted {
+        waiter: waiter.clone(),
+        settings: Settings {
+            listing: true,
+            polls_per_second: 1000.0,
+            download_threads: 0,
+        },
+        inbox: Arc::new(Inbox {
+            state: Mutex::new(InboxState {
+                added: responses.len(),
+                responses,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }),
+        poller: None,
+        totals: Totals::default(),
+        stopped: false,
+        held: None,
+        value: PhantomData,
+    }
+}
+
+/// Waits for all of these inferences and gives back their outcomes in the order of the responses:
+/// [`as_completed`], collected and sorted. Each is a result of its own.
+///
+/// Where the wait was cancelled, only those that were finished by then are there; use
+/// [`as_completed`] to get hold of the others.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, wait_all};
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = endpoint.session()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let responses = predictor.submit_all(["a", "b", "c"]).collect::<Result<Vec<_>, _>>()?;
+///
+/// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+/// let done = wait_all(responses, &waiter).into_iter();
+/// let answers: Vec<String> = done.map(|done| done.into_result()).collect::<Result<_, _>>()?;
+/// assert_eq!(answers, ["a", "b", "c"]);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn wait_all<T, D>(
+    responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
+    waiter: &WaiterConfig,
+) -> Vec<Completed<T, D>>
+where
+    D: Deserializer<T>,
+{
+    let mut all: Vec<_> = as_completed(responses, waiter).collect();
+    all.sort_by_key(Completed::index);
+    all
+}
+
+/// An inference that is finished, one way or the other.
+///
+/// ```
+/// # use sagemaker_async_inference::{Completed, Error, Json};
+/// fn report(done: Completed<f64, Json>) {
+///     let place = done.response().output_path().clone();
+///     match done.into_result() {
+///         Ok(score) => println!("{place}: {score}"),
+///         Err(Error::Model(failure)) => eprintln!("{place}: {}", failure.text()),
+///         Err(error) => eprintln!("{place}: {error}"),
+///     }
+/// }
+/// ```
+pub struct Completed<T, D> {
+    index: usize,
+    response: AsyncInferenceResponse<D>,
+    result: Result<T>,
+}
+
+impl<T, D> Completed<T, D> {
+    /// Its place among the responses, from 0; those that were added later go on counting.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The response that was waited for. If an outcome was there, it keeps it: asking it again asks
+    /// nobody.
+    pub fn response(&self) -> &AsyncInferenceResponse<D> {
+        &self.response
+    }
+
+    /// What [`AsyncInferenceResponse::get_result`] would have given.
+    pub fn result(&self) -> &Result<T> {
+        &self.result
+    }
+
+    /// What [`AsyncInferenceResponse::get_result`] would have given.
+    pub fn into_result(self) -> Result<T> {
+        self.result
+    }
+
+    /// The response, to wait for it again or to read it in another format.
+    pub fn into_response(self) -> AsyncInferenceResponse<D> {
+        self.response
+    }
+}
+
+impl<T, D> fmt::Debug for Completed<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The value may be anything, and is nobody's to show.
+        f.debug_struct("Completed")
+            .field("index", &self.index)
+            .field("response", &self.response)
+            .field("error", &self.result.as_ref().err())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds inferences to an [`AsCompleted`] from other threads.
+///
+/// The iterator does not end as long as one of its adders lives: drop them. On the iterating thread
+/// [`AsCompleted::add`] does without.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = endpoint.session()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+/// let mut waiting = as_completed([], &waiter);
+/// let adder = waiting.adder();
+/// std::thread::spawn(move || {
+///     for response in predictor.submit_all(1..=10).flatten() {
+///         if adder.add(response).is_err() {
+///             return; // nobody waits any more
+///         }
+///     }
+/// });
+/// let answers: Result<Vec<u32>, _> = waiting.map(|done| done.into_result()).collect();
+/// assert_eq!(answers?.iter().sum::<u32>(), 55);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Adder<D> {
+    inbox: Arc<Inbox<D>>,
+}
+
+impl<D> Adder<D> {
+    /// Adds an inference and tells its index; gives it back if the iterator is gone.
+    pub fn add(
+        &self,
+        response: AsyncInferenceResponse<D>,
+    ) -> Result<usize, Box<AsyncInferenceResponse<D>>> {
+        let mut inbox = self.inbox.lock();
+        if inbox.closed {
+            return Err(Box::new(response));
+        }
+        let index = inbox.added;
+        inbox.added += 1;
+        inbox.responses.push_back(response);
+        self.inbox.changed.notify_one();
+        Ok(index)
+    }
+}
+
+impl<D> Clone for Adder<D> {
+    fn clone(&self) -> Self {
+        Self {
+            inbox: self.inbox.clone(),
+        }
+    }
+}
+
+impl<D> Drop for Adder<D> {
+    fn drop(&mut self) {
+        self.inbox.changed.notify_one();
+    }
+}
+
+impl<D> fmt::Debug for Adder<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let added = self.inbox.lock().added;
+        f.debug_struct("Adder")
+            .field("added", &added)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, D> AsCompleted<T, D> {
+    /// So many threads fetch outcomes while the calling one goes on looking, 1 to 256. Default:
+    /// none, the calling thread does all.
+    pub fn download_threads(mut self, threads: usize) -> Result<Self> {
+        let fits = (1..=256).contains(&threads);
+        check("download threads", fits, &threads, "1 to 256")?;
+        self.settings.download_threads = threads;
+        Ok(self)
+    }
+
+    /// Polls of single handles (a GET of the output, and one of the failure), in a second, at most:
+    /// 0.1 to 100,000. Where that is not enough for the waiter's delay, all handles get their turn,
+    /// but later. Listings, which are few, and fetches of what was found do not count.
+    /// Default: 1,000.
+    pub fn polls_per_second(mut self, polls: f64) -> Result<Self> {
+        let fits = (0.1..=100_000.0).contains(&polls);
+        check("polls per second", fits, &polls, "0.1 to 100,000")?;
+        self.settings.polls_per_second = polls;
+        Ok(self)
+    }
+
+    /// Never asks with `ListObjectsV2`. Default: where it pays.
+    pub fn without_listing(mut self) -> Self {
+        self.settings.listing = false;
+        self
+    }
+
+    /// Called with the totals at each outcome and before each pause; [`ControlFlow::Break`] ends the
+    /// iterator as a cancelled token does. Default: none.
+    pub fn progress(
+        mut self,
+        callback: impl Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.totals.callback = Some(Arc::new(callback));
+        self
+    }
+
+    /// Adds an inference and tells its index.
+    pub fn add(&mut self, response: AsyncInferenceResponse<D>) -> usize {
+        let mut inbox = self.inbox.lock();
+        inbox.responses.push_back(response);
+        inbox.added += 1;
+        inbox.added - 1
+    }
+
+    /// For other threads to add to it.
+    pub fn adder(&self) -> Adder<D> {
+        Adder {
+            inbox: self.inbox.clone(),
+        }
+    }
+
+    /// The handles whose outcome has not been yielded: plain data, to be saved with
+    /// [`InferenceHandle::save_all`] and taken up again in any process.
+    pub fn unfinished(&self) -> Vec<InferenceHandle> {
+        let inbox = self.inbox.lock();
+        let held = self.held.iter().map(|held| held.response.handle());
+        let polled = self.poller.iter().flat_map(Poller::unfinished);
+        let added = inbox.responses.iter().map(AsyncInferenceResponse::handle);
+        held.chain(polled).chain(added).collect()
+    }
+
+    fn has_adders(&self) -> bool {
+        Arc::strong_count(&self.inbox) > 1
+    }
+
+    /// Takes what was added; how many handles are pending then.
+    fn take_added(&mut self) -> usize {
+        let mut inbox = self.inbox.lock();
+        while let Some(response) = inbox.responses.pop_front() {
+            let poller = self.poller.get_or_insert_with(|| {
+                let sys = response.session().sys();
+                Poller::new(&self.waiter, &self.settings, sys)
+            });
+            self.totals.begin(poller.now());
+            self.totals.submitted += 1;
+            poller.add(response);
+        }
+        // The room for the first ones is not needed again.
+        inbox.responses.shrink_to(1000);
+        self.poller.as_ref().map_or(0, Poller::pending)
+    }
+
+    fn report(&mut self) {
+        let Some(poller) = &self.poller else { return };
+        let expected = (!self.has_adders()).then_some(self.totals.submitted);
+        if self.totals.report(poller.now(), expected).is_break() {
+            self.stopped = true;
+        }
+    }
+
+    /// Waits for the next thing to happen.
+    fn idle(&mut self, until: Duration) {
+        self.report();
+        let has_adders = self.has_adders();
+        let Some(poller) = &mut self.poller else {
+            return;
+        };
+        let left = until.saturating_sub(poller.now());
+        if poller.is_fetching() {
+            poller.receive(left.min(CHECK));
+            return;
+        }
+        let clock = poller.sys().clock();
+        if has_adders {
+            clock.sleep(left.min(CHECK));
+        } else {
+            self.waiter.sleep_until(clock, until);
+        }
+    }
+
+    /// Waits, in real time, for something to be added.
+    fn wait_for_added(&self) {
+        let inbox = self.inbox.lock();
+        if inbox.responses.is_empty() && self.has_adders() {
+            // Whether the token is cancelled is looked at in between.
+            let _ = self.inbox.changed.wait_timeout(inbox, CHECK);
+        }
+    }
+}
+
+impl<T, D: Deserializer<T>> AsCompleted<T, D> {
+    fn complete(&mut self, ended: Ended<D>) -> Completed<T, D> {
+        let Ended {
+            index,
+            response,
+            outcome,
+        } = ended;
+        let result = outcome.and_then(|outcome| response.decode(&outcome));
+        self.totals.count(result.is_ok());
+        let completed = Completed {
+            index: index as usize,
+            response,
+            result,
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.report())) {
+            self.held = Some(completed);
+            resume_unwind(panic);
+        }
+        completed
+    }
+}
+
+impl<T, D: Deserializer<T>> Iterator for AsCompleted<T, D> {
+    type Item = Completed<T, D>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(held) = self.held.take() {
+                return Some(held);
+            }
+            if self.stopped || self.waiter.is_cancelled() {
+                return None;
+            }
+            let pending = self.take_added();
+            if let Some(ended) = self.poller.as_mut().and_then(Poller::ended) {
+                return Some(self.complete(ended));
+            }
+            if pending > 0 {
+                let step = self.poller.as_mut().map(Poller::step);
+                if let Some(Step::Idle(until)) = step {
+                    self.idle(until);
+                }
+            } else if self.has_adders() {
+                self.wait_for_added();
+            } else if self.inbox.lock().responses.is_empty() {
+                return None;
+            }
+            if let Some(panic) = self.poller.as_mut().and_then(|poller| poller.panic.take()) {
+                resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl<T, D> Drop for AsCompleted<T, D> {
+    fn drop(&mut self) {
+        self.inbox.lock().closed = true;
+    }
+}
+
+impl<T, D> fmt::Debug for AsCompleted<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted")
+            .field("waiter", &self.waiter)
+            .field("settings", &self.settings)
+            .field("totals", &self.totals)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(what: &'static str, fits: bool, value: &dyn fmt::Debug, limit: &str) -> Result<()> {
+    if fits {
+        return Ok(());
+    }
+    let value = format!("{value:?}");
+    Err(InvalidInput::new(what, value, limit, "choose a value in this range").into())
+}

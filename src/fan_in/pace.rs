@@ -1,0 +1,235 @@
+//! How fast requests go out that share a service's patience: as fast as they can, until the service
+//! throttles.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::aws::Failed;
+use crate::aws::retry::is_throttling;
+use crate::error::{Error, ServiceError};
+use crate::sys::Sys;
+
+/// One refusal halves the rate; those of requests that were on their way then tell nothing new.
+const ONE_CUT: Duration = Duration::from_millis(500);
+/// The rate does not fall below one request in so long.
+const SLOWEST: Duration = Duration::from_secs(5);
+/// From half the rate that was too much, it takes so long to get there again.
+const RECOVERY: f64 = 10.0;
+/// Requests that could have gone out so long ago and did not may go out now.
+const BURST: Duration = Duration::from_millis(50);
+/// If nobody gets anything through for so long, the service's refusal is the outcome.
+const MAX_THROTTLED: Duration = Duration::from_mins(10);
+/// A pause looks this often whether it is to stop.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// A rate that all who share it keep: additive increase, multiplicative decrease.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Requests a second that are never exceeded.
+    ceiling: f64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Requests a second; unlimited but for the ceiling until the first refusal.
+    limit: Option<f64>,
+    /// The rate that was last too much.
+    too_much: f64,
+    /// When the next request may go out.
+    next: Duration,
+    last_cut: Option<Duration>,
+    last_success: Duration,
+    /// Begin of a second and requests in it, to know the rate at a refusal.
+    second: (Duration, u32),
+    rate: f64,
+}
+
+impl Pace {
+    pub(crate) fn new(ceiling: f64, now: Duration) -> Self {
+        Self {
+            ceiling,
+            state: Mutex::new(State {
+                limit: None,
+                too_much: f64::INFINITY,
+                next: now,
+                last_cut: None,
+                last_success: now,
+                second: (now, 0),
+                rate: 0.0,
+            }),
+        }
+    }
+
+    /// Takes leave for a request; otherwise tells when to ask again.
+    pub(crate) fn pass(&self, now: Duration) -> Result<(), Duration> {
+        let mut state = self.lock();
+        let rate = state.limit.unwrap_or(f64::INFINITY).min(self.ceiling);
+        if rate.is_finite() {
+            if now < state.next {
+                return Err(state.next);
+            }
+            let interval = Duration::from_secs_f64(1.0 / rate);
+            state.next = state.next.max(now.saturating_sub(BURST)) + interval;
+        }
+        let (began, count) = state.second;
+        let lasted = now.saturating_sub(began).as_secs_f64();
+        if lasted >= 1.0 {
+            state.rate = f64::from(count) / lasted;
+            state.second = (now, 1);
+        } else {
+            state.second.1 = count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn succeeded(&self, now: Duration) {
+        let mut state = self.lock();
+        state.last_success = now;
+        let Some(limit) = state.limit else { return };
+        // A share of the gap at each request makes so much a second at any rate.
+        let limit = limit + state.too_much / 2.0 / RECOVERY / limit.max(1.0);
+        state.limit = (limit < 2.0 * state.too_much).then_some(limit);
+    }
+
+    /// Whether it is worth trying on.
+    pub(crate) fn throttled(&self, now: Duration, asked_for: Option<Duration>) -> bool {
+        let mut state = self.lock();
+        let just_cut = state
+            .last_cut
+            .is_some_and(|last| now.saturating_sub(last) < ONE_CUT);
+        if !just_cut {
+            let seen = state.rate.max(f64::from(state.second.1));
+            let rate = state.limit.unwrap_or(seen).min(self.ceiling);
+            state.too_much = rate;
+            state.limit = Some((rate / 2.0).max(1.0 / SLOWEST.as_secs_f64()));
+            state.last_cut = Some(now);
+        }
+        let interval = Duration::from_secs_f64(1.0 / state.limit.unwrap_or(1.0));
+        state.next = state.next.max(now + asked_for.unwrap_or(interval));
+        now.saturating_sub(state.last_success) < MAX_THROTTLED
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pace, and how to wait for one's turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate<'a> {
+    pub(crate) pace: &'a Pace,
+    pub(crate) sys: &'a Sys,
+    /// Once this is set nothing is tried again.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Gate<'_> {
+    /// Does what is to be done in its turn, and again where the service refused it for being too
+    /// much.
+    pub(crate) fn run<T>(
+        &self,
+        mut attempt: impl FnMut() -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let clock = self.sys.clock();
+        loop {
+            self.wait();
+            let outcome = attempt();
+            let now = clock.monotonic();
+            let refused = outcome.as_ref().err().and_then(throttling);
+            match refused {
+                Some(asked_for) => {
+                    let stop = self.stop.load(Ordering::SeqCst);
+                    if !self.pace.throttled(now, asked_for) || stop {
+                        return outcome;
+                    }
+                }
+                None => {
+                    self.pace.succeeded(now);
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    fn wait(&self) {
+        let clock = self.sys.clock();
+        loop {
+            let now = clock.monotonic();
+            match self.pace.pass(now) {
+                Err(then) if !self.stop.load(Ordering::SeqCst) => {
+                    clock.sleep(then.saturating_sub(now).min(STOP_CHECK));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// For a refusal of too many requests, the pause that the service asks for, if it does.
+pub(crate) fn throttling(failed: &Failed) -> Option<Option<Duration>> {
+    let is = |error: &ServiceError| is_throttling(error.status(), error.code());
+    match failed {
+        Failed::Fault(fault) => is(&fault.error).then_some(fault.retry_after),
+        Failed::Error(Error::Service(error)) => is(error).then_some(None),
+        Failed::Error(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Pace;
+
+    /// How many requests go out from `from` on in so many seconds of virtual time.
+    fn requests(pace: &Pace, from: Duration, seconds: u64) -> u32 {
+        let mut passed = 0;
+        for milli in 0..seconds * 1000 {
+            let now = from + Duration::from_millis(milli);
+            while passed < 1_000_000 && pace.pass(now).is_ok() {
+                pace.succeeded(now);
+                passed += 1;
+                if passed % 100 == 0 {
+                    break; // no more than 100 a millisecond get through
+                }
+            }
+        }
+        passed
+    }
+
+    #[test]
+    fn the_ceiling_holds() {
+        let pace = Pace::new(200.0, Duration::ZERO);
+        let passed = requests(&pace, Duration::ZERO, 10);
+        assert!((1990..=2020).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn a_refusal_halves_the_rate_once_and_it_recovers() {
+        let pace = Pace::new(f64::INFINITY, Duration::ZERO);
+        for request in 0..1000 {
+            assert!(pace.pass(Duration::from_millis(request)).is_ok());
+        }
+        let now = Duration::from_secs(1);
+        for _ in 0..8 {
+            assert!(pace.throttled(now, None));
+        }
+        let slow = requests(&pace, now, 2);
+        assert!((900..=1250).contains(&slow), "{slow}");
+        let later = requests(&pace, now + Duration::from_secs(10), 2);
+        assert!((1800..=2700).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn what_the_service_asks_for_goes_first_and_patience_ends() {
+        let pace = Pace::new(f64::INFINITY, Duration::ZERO);
+        let asked = Duration::from_secs(7);
+        assert!(pace.throttled(Duration::ZERO, Some(asked)));
+        assert_eq!(pace.pass(Duration::from_secs(6)), Err(asked));
+        assert_eq!(pace.pass(asked), Ok(()));
+        assert!(pace.throttled(Duration::from_secs(599), None));
+        assert!(!pace.throttled(Duration::from_secs(600), None));
+    }
+}

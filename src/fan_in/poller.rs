@@ -1,0 +1,489 @@
+//! The rounds: what is asked for next, by LIST or by GET.
+
+use std::any::Any;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::downloads::Downloads;
+use super::pace::Pace;
+use super::prefix::{BREAK_EVEN, Covered, Identity, Prefix, Scan, Which};
+use super::slots::{Slot, Slots, State};
+use crate::S3Uri;
+use crate::aws::Patience;
+use crate::error::{Error, Result};
+use crate::handle::InferenceHandle;
+use crate::response::{AsyncInferenceResponse, Outcome, Wait};
+use crate::sys::Sys;
+use crate::waiter::WaiterConfig;
+
+/// One request may take so long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Of so many steps one is for GETs of single handles, whatever else there is to do.
+const TURN: u32 = 4;
+
+/// A finished handle.
+pub(super) struct Ended<D> {
+    pub(super) index: u32,
+    pub(super) response: AsyncInferenceResponse<D>,
+    pub(super) outcome: Result<Arc<Outcome>>,
+}
+
+/// What can be done now.
+pub(super) enum Step {
+    /// Something was done.
+    Done,
+    /// Nothing, until then.
+    Idle(Duration),
+}
+
+/// All handles and their schedules. It sends one request a step, and never sleeps.
+pub(super) struct Poller<D> {
+    pub(super) waiter: WaiterConfig,
+    sys: Sys,
+    /// Rounds are at whole multiples of the waiter's delay from here, so that handles meet in them.
+    pub(super) origin: Duration,
+    pub(super) slots: Slots<D>,
+    pub(super) prefixes: Vec<Prefix>,
+    places: HashMap<Identity, u32>,
+    listing: bool,
+    /// When the prefixes' next rounds are; those that are not the prefix's `next` are outdated.
+    pub(super) due: BinaryHeap<Reverse<(Duration, u32)>>,
+    scan: Option<Scan>,
+    /// Prefixes of failures that are to be seen.
+    failures: VecDeque<u32>,
+    /// Handles whose object is there, with its size.
+    pub(super) found: VecDeque<(u32, u64)>,
+    /// Handles that are asked for one by one.
+    asked: VecDeque<u32>,
+    pub(super) asked_for_failure: VecDeque<u32>,
+    slow: VecDeque<u32>,
+    pub(super) no_slow_before: Duration,
+    pub(super) pace: Pace,
+    turn: u32,
+    failure_turn: bool,
+    downloads: Option<Downloads>,
+    not_listed: Arc<str>,
+    pub(super) ended: VecDeque<Ended<D>>,
+    /// Of the waiter's progress callback; it goes on when everything is in order again.
+    pub(super) panic: Option<Box<dyn Any + Send>>,
+}
+
+/// What the caller chose.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) listing: bool,
+    pub(super) polls_per_second: f64,
+    pub(super) download_threads: usize,
+}
+
+impl<D> Poller<D> {
+    pub(super) fn new(waiter: &WaiterConfig, settings: &Settings, sys: &Sys) -> Self {
+        let origin = sys.clock().monotonic();
+        Self {
+            waiter: waiter.clone(),
+            sys: sys.clone(),
+            origin,
+            slots: Slots::default(),
+            prefixes: Vec::new(),
+            places: HashMap::new(),
+            listing: settings.listing,
+            due: BinaryHeap::new(),
+            scan: None,
+            failures: VecDeque::new(),
+            found: VecDeque::new(),
+            asked: VecDeque::new(),
+            asked_for_failure: VecDeque::new(),
+            slow: VecDeque::new(),
+            no_slow_before: Duration::ZERO,
+            pace: Pace::new(settings.polls_per_second, origin),
+            turn: 0,
+            failure_turn: false,
+            downloads: Downloads::new(settings.download_threads),
+            not_listed: "not listed".into(),
+            ended: VecDeque::new(),
+            panic: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, response: AsyncInferenceResponse<D>) {
+        let Ok(index) = u32::try_from(self.slots.len()) else {
+            // Memory ends long before.
+            return;
+        };
+        let output = self.place(Which::Output, &response, response.output_path(), index);
+        let failure = response.failure_path();
+        let failure = failure.map(|path| self.place(Which::Failure, &response, path, index));
+        let wait = Wait::new(&self.waiter, self.now());
+        let pause = self.waiter.first_pause(&response.age(&wait, &self.waiter));
+        let due = wait.clamp(self.round_after(wait.started + pause));
+        self.slots.add(Slot {
+            response,
+            wait,
+            due,
+            pause,
+            output,
+            failure,
+            state: State::Waiting,
+            asked_for_failure: false,
+            slow: 0,
+        });
+        self.schedule(output, due);
+    }
+
+    fn place(
+        &mut self,
+        which: Which,
+        response: &AsyncInferenceResponse<D>,
+        uri: &S3Uri,
+        slot: u32,
+    ) -> u32 {
+        let session = response.session();
+        let prefixes = &mut self.prefixes;
+        let identity = Prefix::identity(which, session, uri);
+        let prefix = *self.places.entry(identity).or_insert_with(|| {
+            prefixes.push(Prefix::new(which, session, uri));
+            u32::try_from(prefixes.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(prefix) = self.prefixes.get_mut(prefix as usize) {
+            prefix.add(uri, slot);
+        }
+        prefix
+    }
+
+    /// Handles whose end is still to come.
+    pub(super) fn pending(&self) -> usize {
+        self.slots.pending()
+    }
+
+    pub(super) fn ended(&mut self) -> Option<Ended<D>> {
+        self.ended.pop_front()
+    }
+
+    /// Handles whose end was not yet taken.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = InferenceHandle> {
+        let ended = self.ended.iter().map(|ended| ended.response.handle());
+        ended.chain(self.slots.iter().map(|slot| slot.response.handle()))
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.sys.clock().monotonic()
+    }
+
+    pub(super) fn sys(&self) -> &Sys {
+        &self.sys
+    }
+
+    /// The next request.
+    pub(super) fn step(&mut self) -> Step {
+        if self.receive(Duration::ZERO) {
+            return Step::Done;
+        }
+        let now = self.now();
+        self.turn += 1;
+        if self.turn >= TURN {
+            self.turn = 0;
+            if self.ask(now).is_ok() {
+                return Step::Done;
+            }
+        }
+        if self.fetch(now) || self.list(now) || self.begin_round(now) {
+            return Step::Done;
+        }
+        match self.ask(now) {
+            Ok(()) => Step::Done,
+            Err(then) => {
+                let round = self.due.peek().map_or(Duration::MAX, |Reverse(due)| due.0);
+                Step::Idle(then.min(round))
+            }
+        }
+    }
+
+    /// Takes what a thread found, if that comes within `timeout` of real time.
+    pub(super) fn receive(&mut self, timeout: Duration) -> bool {
+        let looked = self.downloads.as_mut();
+        let looked = looked.and_then(|downloads| downloads.receive(timeout));
+        let Some((slot, look)) = looked else {
+            return false;
+        };
+        self.judge(slot, look);
+        true
+    }
+
+    /// Whether threads are at work.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.downloads.as_ref().is_some_and(Downloads::are_at_work)
+    }
+
+    /// Fetches an object that is there.
+    fn fetch(&mut self, now: Duration) -> bool {
+        let room = self.downloads.as_ref().is_none_or(Downloads::has_room);
+        let Some((slot, size)) = self.found.front().copied().filter(|_| room) else {
+            return false;
+        };
+        self.found.pop_front();
+        let deadline = self.patience_for(slot, size);
+        match (&mut self.downloads, self.slots.get(slot)) {
+            (Some(downloads), Some(found)) => {
+                downloads.hand_out(slot, found.response.twin(), deadline);
+            }
+            _ => self.look(slot, deadline, now),
+        }
+        true
+    }
+
+    /// Asks for a page of a listing.
+    fn list(&mut self, now: Duration) -> bool {
+        if self.scan.is_none() {
+            let Some(prefix) = self.failures.pop_front() else {
+                return false;
+            };
+            self.begin_failures(prefix, now);
+        }
+        let Some(mut scan) = self.scan.take() else {
+            return true;
+        };
+        let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
+            return true;
+        };
+        let patience = Patience {
+            once: true,
+            ..self.waiter.patience(Some(now + PATIENCE))
+        };
+        let which = prefix.which;
+        match prefix.list_page(&mut scan, patience, now) {
+            Ok(covered) => {
+                let told = self.take_page(&scan, which, covered.from..covered.to, &covered, now);
+                let prefix = self.prefixes.get_mut(scan.prefix as usize);
+                match prefix {
+                    Some(prefix) if covered.more && told < BREAK_EVEN => {
+                        prefix.is_crowded(now);
+                        self.ask_rest(&scan, which, now);
+                    }
+                    Some(prefix) => {
+                        prefix.paid();
+                        if covered.more {
+                            self.scan = Some(scan);
+                        }
+                    }
+                    None => {}
+                }
+            }
+            Err(error) => {
+                if let Error::Service(fault) = &error
+                    && crate::aws::retry::is_throttling(fault.status(), fault.code())
+                {
+                    self.pace.throttled(now, None);
+                }
+                self.ask_rest(&scan, which, now);
+            }
+        }
+        true
+    }
+
+    /// What a page found and did not find; how many handles' polls it was.
+    fn take_page(
+        &mut self,
+        scan: &Scan,
+        which: Which,
+        range: std::ops::Range<usize>,
+        covered: &Covered,
+        now: Duration,
+    ) -> usize {
+        let mut told = 0;
+        for (slot, size) in &covered.found {
+            if let Some(found) = self.slots.get_mut(*slot)
+                && found.state != State::Found
+            {
+                told += 1;
+                found.state = State::Found;
+                self.found.push_back((*slot, *size));
+            }
+        }
+        for at in range {
+            let Some(slot) = self.entry(scan.prefix, at) else {
+                continue;
+            };
+            told += usize::from(match which {
+                Which::Output => self.output_not_listed(slot, now),
+                Which::Failure => self.failure_not_listed(slot, now),
+            });
+        }
+        told
+    }
+
+    fn entry(&self, prefix: u32, at: usize) -> Option<u32> {
+        let prefix = self.prefixes.get(prefix as usize)?;
+        prefix.entries().get(at).map(|entry| entry.slot)
+    }
+
+    fn output_not_listed(&mut self, slot: u32, now: Duration) -> bool {
+        let not_listed = self.not_listed.clone();
+        let Some(polled) = self.slots.get_mut(slot).filter(|s| s.is_soon_due(now)) else {
+            return false;
+        };
+        polled.wait.attempts += 1;
+        polled.wait.observed.not_found += 1;
+        polled.wait.last_answer = Some(not_listed);
+        match polled.failure {
+            Some(prefix) => {
+                polled.state = State::FailureOpen;
+                // Those of one round mostly come one after another.
+                if self.failures.back() != Some(&prefix) {
+                    self.failures.push_back(prefix);
+                }
+            }
+            None => self.end_poll(slot, false, now),
+        }
+        true
+    }
+
+    fn failure_not_listed(&mut self, slot: u32, now: Duration) -> bool {
+        let open = self.slots.get(slot).map(|slot| slot.state);
+        if open != Some(State::FailureOpen) {
+            return false;
+        }
+        self.end_poll(slot, false, now);
+        true
+    }
+
+    /// Those that a listing leaves open are asked for one by one.
+    fn ask_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
+        for at in scan.at.. {
+            let Some(slot) = self.entry(scan.prefix, at) else {
+                return;
+            };
+            let Some(open) = self.slots.get(slot) else {
+                continue;
+            };
+            match which {
+                Which::Output if open.is_due(now) => self.ask_soon(slot, State::Asked),
+                Which::Failure if open.state == State::FailureOpen => {
+                    self.ask_for_failure(slot, now);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The round of a prefix of outputs that is due.
+    fn begin_round(&mut self, now: Duration) -> bool {
+        let Some(Reverse((due, index))) = self.due.peek().copied().filter(|next| next.0.0 <= now)
+        else {
+            return false;
+        };
+        self.due.pop();
+        let slots = &self.slots;
+        let Some(prefix) = self.prefixes.get_mut(index as usize) else {
+            return true;
+        };
+        if prefix.next != due {
+            return true;
+        }
+        prefix.next = Duration::MAX;
+        let entries = prefix.tidy(|slot| slots.get(slot).is_some());
+        let (mut soon, mut later) = (0, Duration::MAX);
+        let mut asked = Vec::new();
+        for slot in entries
+            .iter()
+            .filter_map(|entry| Some((entry.slot, slots.get(entry.slot)?)))
+        {
+            soon += usize::from(slot.1.is_soon_due(now));
+            if slot.1.is_due(now) {
+                asked.push(slot.0);
+            } else if slot.1.state == State::Waiting {
+                later = later.min(slot.1.due);
+            }
+        }
+        if !asked.is_empty() && self.listing && soon >= BREAK_EVEN && prefix.is_listable(now) {
+            self.scan = Some(Scan::of(index));
+        } else {
+            for slot in asked {
+                self.ask_soon(slot, State::Asked);
+            }
+        }
+        self.schedule(index, later);
+        true
+    }
+
+    /// The failures of handles whose outputs were not listed.
+    fn begin_failures(&mut self, index: u32, now: Duration) {
+        let slots = &self.slots;
+        let Some(prefix) = self.prefixes.get_mut(index as usize) else {
+            return;
+        };
+        let is_open = |slot| {
+            slots
+                .get(slot)
+                .is_some_and(|s| s.state == State::FailureOpen)
+        };
+        let entries = prefix.tidy(|slot| slots.get(slot).is_some());
+        let open: Vec<u32> = entries
+            .iter()
+            .map(|entry| entry.slot)
+            .filter(|slot| is_open(*slot))
+            .collect();
+        if open.len() >= BREAK_EVEN && prefix.is_listable(now) {
+            self.scan = Some(Scan::of(index));
+        } else {
+            for slot in open {
+                self.ask_for_failure(slot, now);
+            }
+        }
+    }
+
+    /// The failure is asked for in turn; the poll is over but for that.
+    fn ask_for_failure(&mut self, slot: u32, now: Duration) {
+        if let Some(open) = self.slots.get_mut(slot)
+            && !open.asked_for_failure
+        {
+            open.asked_for_failure = true;
+            self.asked_for_failure.push_back(slot);
+        }
+        self.end_poll(slot, false, now);
+    }
+
+    pub(super) fn ask_soon(&mut self, slot: u32, state: State) {
+        if let Some(asked) = self.slots.get_mut(slot) {
+            asked.state = state;
+            if asked.slow > 0 {
+                self.slow.push_back(slot);
+            } else {
+                self.asked.push_back(slot);
+            }
+        }
+    }
+
+    /// The GETs of one handle, if it is time for that; else when it will be.
+    fn ask(&mut self, now: Duration) -> Result<(), Duration> {
+        let slow_turn = !self.slow.is_empty() && now >= self.no_slow_before;
+        if self.asked.is_empty() && self.asked_for_failure.is_empty() && !slow_turn {
+            return Err(if self.slow.is_empty() {
+                Duration::MAX
+            } else {
+                self.no_slow_before
+            });
+        }
+        self.pace.pass(now)?;
+        if slow_turn && let Some(slot) = self.slow.pop_front() {
+            self.poll(slot, now);
+            return Ok(());
+        }
+        self.failure_turn = !self.failure_turn;
+        let failure = if self.failure_turn || self.asked.is_empty() {
+            self.asked_for_failure.pop_front()
+        } else {
+            None
+        };
+        match failure {
+            Some(slot) => self.look_for_failure(slot, now),
+            None => {
+                if let Some(slot) = self.asked.pop_front() {
+                    self.poll(slot, now);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! One handle's polls: its GETs, what they tell, and when the next one is due.
+
+use std::cmp::Reverse;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::poller::{Ended, PATIENCE, Poller};
+use super::slots::State;
+use crate::aws::Patience;
+use crate::aws::retry::is_throttling;
+use crate::error::{Error, Result, TransportErrorKind, WaitStopReason};
+use crate::response::Look;
+
+/// To fetch what is known to be there, so much more for every megabyte.
+const PATIENCE_PER_MEGABYTE: Duration = Duration::from_secs(1);
+/// After a look that took too long, slow handles get no turn for so many times as long: together
+/// they take a fifth of the time at most.
+const SLOW_SHARE: u32 = 4;
+/// One look takes so small a part of the whole wait at most, at first.
+const SHARE_OF_WAIT: u32 = 8;
+/// A handle for which the time was too short gets twice as much the next time, up to 2^10 times.
+const MAX_SLOW: u8 = 10;
+
+impl<D> Poller<D> {
+    /// A poll by GET, of the output and then of the failure.
+    pub(super) fn poll(&mut self, slot: u32, now: Duration) {
+        let Some(polled) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let last = match polled.state {
+            State::Asked => false,
+            State::AskedLast => true,
+            // It was found meanwhile.
+            _ => return,
+        };
+        let wait = &mut polled.wait;
+        if wait.deadline.is_some_and(|deadline| now >= deadline) {
+            return self.time_out(slot);
+        }
+        if last {
+            // It counted as not found when it was not listed.
+            wait.observed.not_found = wait.observed.not_found.saturating_sub(1);
+        } else {
+            wait.attempts += 1;
+        }
+        let deadline = self.patience_for(slot, 0);
+        self.look(slot, deadline, now);
+    }
+
+    /// Looks on this thread.
+    pub(super) fn look(&mut self, slot: u32, deadline: Option<Duration>, now: Duration) {
+        let patience = Patience {
+            once: true,
+            ..self.waiter.patience(deadline)
+        };
+        let Some(looked_at) = self.slots.get(slot) else {
+            return;
+        };
+        let look = looked_at.response.look(patience);
+        if is_too_slow(&look) {
+            let then = self.now();
+            self.no_slow_before = then + then.saturating_sub(now) * SLOW_SHARE;
+        }
+        self.judge(slot, look);
+    }
+
+    /// When a look has to be over.
+    pub(super) fn patience_for(&self, slot: u32, size: u64) -> Option<Duration> {
+        let looked_at = self.slots.get(slot)?;
+        let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
+        let first = match self.waiter.deadline() {
+            Some(whole) => PATIENCE.min(whole / SHARE_OF_WAIT),
+            None => PATIENCE,
+        };
+        let patience = first * (1 << looked_at.slow) + PATIENCE_PER_MEGABYTE * megabytes;
+        let end = self.now() + patience;
+        let deadline = looked_at.wait.deadline;
+        Some(deadline.map_or(end, |deadline| end.min(deadline)))
+    }
+
+    /// What a look found.
+    pub(super) fn judge(&mut self, slot: u32, look: Result<Look>) {
+        let now = self.now();
+        if matches!(&look, Err(Error::Service(fault)) if is_throttling(fault.status(), fault.code()))
+        {
+            self.pace.throttled(now, None);
+        } else {
+            self.pace.succeeded(now);
+        }
+        let Some(judged) = self.slots.get_mut(slot) else {
+            return;
+        };
+        judged.slow = if is_too_slow(&look) {
+            (judged.slow + 1).min(MAX_SLOW)
+        } else {
+            0
+        };
+        let prefix = self.prefixes.get_mut(judged.output as usize);
+        let known = prefix.as_ref().and_then(|prefix| prefix.may_list);
+        judged.wait.may_list = judged.wait.may_list.or(known);
+        let patience = Patience {
+            once: true,
+            ..self.waiter.patience(Some(now + PATIENCE))
+        };
+        let wait = &mut judged.wait;
+        let outcome = judged.response.judge(look, wait, &self.waiter, patience);
+        if let Some(prefix) = prefix {
+            prefix.may_list = prefix.may_list.or(judged.wait.may_list);
+        }
+        match outcome {
+            Ok(Some(outcome)) => {
+                let kept = judged.response.keep(outcome);
+                self.end(slot, Ok(kept));
+            }
+            Ok(None) => {
+                // It was listed and could not be fetched: that too is one of its polls.
+                if judged.state == State::Found {
+                    judged.wait.attempts += 1;
+                }
+                self.end_poll(slot, true, now);
+            }
+            Err(error) => self.end(slot, Err(error)),
+        }
+    }
+
+    /// The failure of a handle whose output is found by listing.
+    pub(super) fn look_for_failure(&mut self, slot: u32, now: Duration) {
+        let deadline = self.patience_for(slot, 0);
+        let Some(open) = self.slots.get_mut(slot) else {
+            return;
+        };
+        open.asked_for_failure = false;
+        if open.state == State::Found {
+            return;
+        }
+        let patience = Patience {
+            once: true,
+            ..self.waiter.patience(deadline)
+        };
+        if open.response.has_failed(patience) {
+            open.state = State::Found;
+            self.found.push_back((slot, 0));
+        }
+        self.pace.succeeded(now);
+    }
+
+    /// A poll found nothing: when is the next? The last one has to be a GET of the handle's own, for
+    /// a listing is not believed alone that something will never come.
+    pub(super) fn end_poll(&mut self, slot: u32, own: bool, now: Duration) {
+        let base = self.round_before(now);
+        let origin = self.origin;
+        let Some(polled) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let (response, wait) = (&polled.response, &polled.wait);
+        let pause = self
+            .waiter
+            .pause_after(wait.attempts, &response.age(wait, &self.waiter));
+        let next = pause
+            .map(|pause| {
+                let after = polled.due.max(base) + pause;
+                wait.clamp(round_after(origin, self.waiter.delay(), after))
+            })
+            .filter(|next| *next > now);
+        let report = AssertUnwindSafe(|| response.report(wait, &self.waiter, next));
+        match catch_unwind(report) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => {
+                let stopped = response.stopped(wait, WaitStopReason::Progress);
+                return self.end(slot, Err(stopped.into()));
+            }
+            Err(panic) => self.panic = Some(panic),
+        }
+        match next {
+            Some(due) => {
+                polled.pause = pause.unwrap_or_default();
+                polled.due = due;
+                polled.state = State::Waiting;
+                let prefix = polled.output;
+                self.schedule(prefix, due);
+            }
+            None if own => self.time_out(slot),
+            None => self.ask_soon(slot, State::AskedLast),
+        }
+    }
+
+    fn time_out(&mut self, slot: u32) {
+        if let Some(late) = self.slots.get(slot) {
+            let timeout = late.response.timed_out(&late.wait);
+            self.end(slot, Err(timeout.into()));
+        }
+    }
+
+    fn end(&mut self, slot: u32, outcome: Result<std::sync::Arc<crate::response::Outcome>>) {
+        if let Some(ended) = self.slots.take(slot) {
+            self.ended.push_back(Ended {
+                index: slot,
+                response: ended.response,
+                outcome,
+            });
+        }
+    }
+
+    /// The prefix has a handle that is due then.
+    pub(super) fn schedule(&mut self, index: u32, due: Duration) {
+        if let Some(prefix) = self.prefixes.get_mut(index as usize)
+            && due < prefix.next
+        {
+            prefix.next = due;
+            self.due.push(Reverse((due, index)));
+        }
+    }
+
+    /// The first round that is not before `time`.
+    pub(super) fn round_after(&self, time: Duration) -> Duration {
+        round_after(self.origin, self.waiter.delay(), time)
+    }
+
+    /// The round that is on, or was last.
+    fn round_before(&self, now: Duration) -> Duration {
+        let since = now.saturating_sub(self.origin).as_nanos();
+        let past = since % self.waiter.delay().as_nanos().max(1);
+        now.saturating_sub(nanos(past))
+    }
+}
+
+fn round_after(origin: Duration, delay: Duration, time: Duration) -> Duration {
+    let delay = delay.as_nanos().max(1);
+    let past = time.saturating_sub(origin).as_nanos() % delay;
+    if past == 0 {
+        time
+    } else {
+        time + nanos(delay - past)
+    }
+}
+
+/// Below a delay, which is a day at most.
+fn nanos(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+fn is_too_slow(look: &Result<Look>) -> bool {
+    matches!(look, Err(Error::Transport(error)) if error.kind() == TransportErrorKind::Timeout)
+}

@@ -1,0 +1,268 @@
+//! Places where many handles' objects lie side by side, and what listing them tells.
+
+use std::time::Duration;
+
+use crate::aws::s3::{self, ListObjects, Start};
+use crate::aws::{Failed, Patience};
+use crate::response::is_passing;
+use crate::session::Session;
+use crate::{Error, S3Uri};
+
+/// A LIST request costs as much as so many GETs ([prices](https://aws.amazon.com/s3/pricing/) of the
+/// standard class: 0.005 and 0.0004 USD a thousand).
+pub(super) const BREAK_EVEN: usize = 12;
+
+/// A place that holds too much else is not listed again for so long at first, then for twice as
+/// long, and so on.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+
+/// Which of a handle's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Which {
+    Output,
+    Failure,
+}
+
+/// Kind, session, bucket, folder.
+pub(super) type Identity = (Which, usize, String, String);
+
+/// The objects of handles in one folder.
+pub(super) struct Prefix {
+    pub(super) which: Which,
+    session: Session,
+    bucket: String,
+    /// With the slash at its end; empty for the top of a bucket.
+    folder: String,
+    /// In order.
+    entries: Vec<Entry>,
+    /// What came since the last round began.
+    added: Vec<Entry>,
+    /// When a handle of it is due next; [`Duration::MAX`] if none is.
+    pub(super) next: Duration,
+    /// Whether the caller may list here, once that is known.
+    pub(super) may_list: Option<bool>,
+    /// No LIST before, unless there are twice as many handles.
+    not_before: Duration,
+    pause: Duration,
+    crowded_with: usize,
+}
+
+/// A handle's object.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    /// The rest of its key.
+    name: Box<str>,
+    pub(super) slot: u32,
+}
+
+/// A listing that is under way.
+pub(super) struct Scan {
+    pub(super) prefix: u32,
+    /// The first entry that is not yet covered.
+    pub(super) at: usize,
+    token: Option<String>,
+}
+
+/// What a page of a listing told.
+#[derive(Default)]
+pub(super) struct Covered {
+    /// Which entries it is about.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// Slots whose object is there, with its size.
+    pub(super) found: Vec<(u32, u64)>,
+    /// Whether there is more to list.
+    pub(super) more: bool,
+}
+
+impl Scan {
+    pub(super) fn of(prefix: u32) -> Self {
+        Self {
+            prefix,
+            at: 0,
+            token: None,
+        }
+    }
+}
+
+impl Prefix {
+    pub(super) fn new(which: Which, session: &Session, uri: &S3Uri) -> Self {
+        Self {
+            which,
+            session: session.clone(),
+            bucket: uri.bucket().to_owned(),
+            folder: folder(uri).to_owned(),
+            entries: Vec::new(),
+            added: Vec::new(),
+            next: Duration::MAX,
+            may_list: None,
+            not_before: Duration::ZERO,
+            pause: FIRST_PAUSE,
+            crowded_with: usize::MAX,
+        }
+    }
+
+    /// What tells prefixes apart.
+    pub(super) fn identity(which: Which, session: &Session, uri: &S3Uri) -> Identity {
+        let folder = folder(uri).to_owned();
+        (which, session.identity(), uri.bucket().to_owned(), folder)
+    }
+
+    pub(super) fn add(&mut self, uri: &S3Uri, slot: u32) {
+        let name = uri.key().strip_prefix(&*self.folder).unwrap_or(uri.key());
+        self.added.push(Entry {
+            name: name.into(),
+            slot,
+        });
+    }
+
+    /// The entries in order, without those whose handles are finished.
+    pub(super) fn tidy(&mut self, is_pending: impl Fn(u32) -> bool) -> &[Entry] {
+        self.entries.retain(|entry| is_pending(entry.slot));
+        if !self.added.is_empty() {
+            self.entries.append(&mut self.added);
+            self.added = Vec::new();
+            // What was in order before is one run, so that this is a merge.
+            self.entries.sort();
+        }
+        &self.entries
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether a LIST may be tried.
+    pub(super) fn is_listable(&self, now: Duration) -> bool {
+        now >= self.not_before
+            || (self.not_before != Duration::MAX && self.entries.len() / 2 >= self.crowded_with)
+    }
+
+    /// Asks for the next page. An error tells that this place is not to be listed for now.
+    pub(super) fn list_page(
+        &mut self,
+        scan: &mut Scan,
+        patience: Patience<'_>,
+        now: Duration,
+    ) -> Result<Covered, Error> {
+        let entries = self.entries.get(scan.at..).unwrap_or_default();
+        let Some(first) = entries.first() else {
+            return Ok(Covered::default());
+        };
+        let before = format!("{}{}", self.folder, just_before(&first.name));
+        let objects = ListObjects {
+            bucket: &self.bucket,
+            prefix: &self.folder,
+            flat: true,
+            from: match &scan.token {
+                Some(token) => Start::Token(token),
+                None => Start::After(&before),
+            },
+        };
+        let mut found = Vec::new();
+        let listed = s3::list_objects(&self.session, &objects, patience, |key, size| {
+            let Some(name) = key.strip_prefix(&*self.folder) else {
+                return;
+            };
+            let first = entries.partition_point(|entry| &*entry.name < name);
+            let same = entries.iter().skip(first);
+            let same = same.take_while(|entry| &*entry.name == name);
+            found.extend(same.map(|entry| (entry.slot, size)));
+        });
+        let page = match listed {
+            Ok(page) => page,
+            Err(failed) => return Err(self.not_listed(failed, now)),
+        };
+        self.may_list = Some(true);
+        let covered = if page.truncated {
+            let last = page.last.strip_prefix(&*self.folder).unwrap_or_default();
+            entries.partition_point(|entry| &*entry.name <= last)
+        } else {
+            entries.len()
+        };
+        let from = scan.at;
+        scan.at += covered;
+        scan.token = page.next;
+        Ok(Covered {
+            from,
+            to: scan.at,
+            found,
+            more: page.truncated && scan.at < self.entries.len(),
+        })
+    }
+
+    /// Pages that told of too few handles: other objects are in the way.
+    pub(super) fn is_crowded(&mut self, now: Duration) {
+        self.crowded_with = self.entries.len();
+        self.rest(now);
+    }
+
+    pub(super) fn paid(&mut self) {
+        self.pause = FIRST_PAUSE;
+        self.crowded_with = usize::MAX;
+    }
+
+    fn rest(&mut self, now: Duration) {
+        self.not_before = now + self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    fn not_listed(&mut self, failed: Failed, now: Duration) -> Error {
+        let denied = matches!(&failed, Failed::Fault(fault) if fault.error.status() == 403);
+        let error = Error::from(failed);
+        if denied {
+            self.may_list = Some(false);
+        }
+        let refused = matches!(error, Error::Service(_)) && !is_passing(&error);
+        if refused {
+            self.not_before = Duration::MAX;
+        } else {
+            self.crowded_with = usize::MAX;
+            self.rest(now);
+        }
+        error
+    }
+}
+
+/// The part of a key up to its last slash, with it.
+fn folder(uri: &S3Uri) -> &str {
+    let key = uri.key();
+    key.rfind('/').map_or("", |slash| &key[..=slash])
+}
+
+/// A name that comes before this one and, as good as always, after any other that does.
+fn just_before(name: &str) -> String {
+    let mut characters = name.chars();
+    match characters.next_back() {
+        Some(last @ '!'..='~') => {
+            let before = char::from_u32(last as u32 - 1).unwrap_or(' ');
+            format!("{}{before}~", characters.as_str())
+        }
+        // Others are rare, and a shorter name comes before a longer one.
+        _ => characters.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{folder, just_before};
+
+    #[test]
+    fn a_listing_begins_just_before_its_first_name() {
+        assert_eq!(just_before("abc"), "abb~");
+        assert_eq!(just_before("a!"), "a ~");
+        assert_eq!(just_before("ü"), "");
+        assert_eq!(just_before(""), "");
+        for name in ["a", "0.out", "~", "z-9", "é", "ab ü"] {
+            assert!(*just_before(name) < *name, "{name}");
+        }
+    }
+
+    #[test]
+    fn folders_end_with_their_slash() -> Result<(), crate::InvalidInput> {
+        assert_eq!(folder(&"s3://bucket/a/b/c".parse()?), "a/b/");
+        assert_eq!(folder(&"s3://bucket/c".parse()?), "");
+        Ok(())
+    }
+}

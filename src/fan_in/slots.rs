@@ -1,0 +1,98 @@
+//! The handles that are waited for.
+
+use std::time::Duration;
+
+use crate::response::{AsyncInferenceResponse, Wait};
+
+/// A handle, and how its wait stands.
+pub(super) struct Slot<D> {
+    pub(super) response: AsyncInferenceResponse<D>,
+    pub(super) wait: Wait,
+    /// When its next poll is due, on the monotonic clock.
+    pub(super) due: Duration,
+    /// The pause before that; a round that comes when half of it is over takes the handle along.
+    pub(super) pause: Duration,
+    /// The prefixes of its output and its failure.
+    pub(super) output: u32,
+    pub(super) failure: Option<u32>,
+    pub(super) state: State,
+    /// Whether it is in the queue of those whose failure is asked for.
+    pub(super) asked_for_failure: bool,
+    /// How often the time for one look was too short; each time the next one has twice as much.
+    pub(super) slow: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Until its next poll is due.
+    Waiting,
+    /// Its output was not listed, and whether its failure is, is to be seen.
+    FailureOpen,
+    /// Its turn for a GET of its own comes.
+    Asked,
+    /// As [`Asked`](Self::Asked), and it is the last poll, which a listing has already counted.
+    AskedLast,
+    /// The object is there and is fetched.
+    Found,
+}
+
+impl<D> Slot<D> {
+    /// Whether a round at this time is one of its polls.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.state == State::Waiting && self.due <= now
+    }
+
+    /// Whether it is worth while to poll it now, together with others.
+    pub(super) fn is_soon_due(&self, now: Duration) -> bool {
+        self.state == State::Waiting && self.due <= now + self.pause / 2
+    }
+}
+
+/// The slots of all handles; one that is finished costs a pointer.
+pub(super) struct Slots<D> {
+    slots: Vec<Option<Box<Slot<D>>>>,
+    pending: usize,
+}
+
+impl<D> Default for Slots<D> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            pending: 0,
+        }
+    }
+}
+
+impl<D> Slots<D> {
+    pub(super) fn add(&mut self, slot: Slot<D>) {
+        self.slots.push(Some(Box::new(slot)));
+        self.pending += 1;
+    }
+
+    /// How many there ever were.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&Slot<D>> {
+        self.slots.get(slot as usize)?.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Slot<D>> {
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
+    }
+
+    pub(super) fn take(&mut self, slot: u32) -> Option<Slot<D>> {
+        let taken = self.slots.get_mut(slot as usize)?.take()?;
+        self.pending -= 1;
+        Some(*taken)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<D>> {
+        self.slots.iter().flatten().map(AsRef::as_ref)
+    }
+}

@@ -1,0 +1,370 @@
+//! Many submits: an iterator in, an iterator of outcomes out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::journal::Journal;
+use super::progress::{BatchProgress, Totals};
+use super::workers::{Extension, Finished, Job, Workers};
+use crate::error::Result;
+use crate::invalid_input::InvalidInput;
+use crate::limits;
+use crate::placement::uuid;
+use crate::request::AsyncRequest;
+use crate::response::AsyncInferenceResponse;
+use crate::waiter::CancelToken;
+
+/// Submits every request, several at a time, and yields the outcomes in order, each its own
+/// [`Result`]. Made by [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for values
+/// and by [`submit_all`] for requests with options of their own.
+///
+/// It begins at the first `next`. Inputs are taken from their iterator, and serialized, on the
+/// calling thread, and no more of them than twice the concurrency before their outcomes are taken:
+/// the memory needed is the same for ten inputs and for ten million. Uploads and submits are made on
+/// threads of its own.
+///
+/// A submit that the service throttles is made again: all of them together slow down to half the
+/// rate, and over ten seconds find their way back to it. It fails with the service's error only if
+/// none gets through for 10 minutes. Every other error is as of
+/// [`AsyncRequest::submit`], and the next inputs are submitted all the same, unless
+/// [`stop_at_first_error`](Self::stop_at_first_error) says otherwise.
+///
+/// To stop early, [cancel](Self::cancel) and take the outcomes that are left: they are of submits
+/// that were on their way. **Dropping it** does not block. It takes no further inputs, and submits
+/// that are on their way end in the background, with nobody to take their responses.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = endpoint.session()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+///
+/// let mut responses = Vec::new();
+/// for outcome in predictor.submit_all((0..100).map(|n| format!("document {n}"))) {
+///     match outcome {
+///         Ok(response) => responses.push(response),
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// let waiter = WaiterConfig::new(6000, Duration::from_millis(10))?;
+/// for done in as_completed(responses, &waiter) {
+///     let index = done.index();
+///     let answer: String = done.into_result()?;
+///     assert_eq!(answer, format!("document {index}"));
+/// }
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "an iterator submits nothing until its outcomes are taken"]
+pub struct SubmitAll<I, D> {
+    /// `None` once it has ended, or no more is to be taken.
+    requests: Option<I>,
+    concurrency: usize,
+    stop_at_first_error: bool,
+    extension: Extension,
+    cancel: Option<CancelToken>,
+    journal: Option<Arc<Journal>>,
+    resubmit_uncertain: bool,
+    workers: Option<Workers<D>>,
+    taken: u64,
+    yielded: u64,
+    /// What came before its turn.
+    early: BTreeMap<u64, Finished<D>>,
+    totals: Totals,
+}
+
+/// A wait for an outcome looks this often, in real time, whether it is cancelled.
+const CANCEL_CHECK: Duration = Duration::from_millis(50);
+
+const MAX_CONCURRENCY: usize = 256;
+
+/// Submits requests with options of their own: [`SubmitAll`].
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::{AsyncPredictor, submit_all};
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = endpoint.session()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+///
+/// let scans = ["a.tiff", "b.tiff"];
+/// let requests = scans.iter().map(|scan| {
+///     let uri = format!("s3://my-bucket/scans/{scan}").parse().expect("a URI");
+///     predictor.request_at(uri).content_type("image/tiff").inference_id(*scan)
+/// });
+/// let responses = submit_all(requests).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(responses[1].inference_id(), Some("b.tiff"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn submit_all<R, D>(requests: R) -> SubmitAll<R::IntoIter, D>
+where
+    R: IntoIterator<Item = AsyncRequest<'static, D>>,
+{
+    SubmitAll {
+        requests: Some(requests.into_iter()),
+        concurrency: 8,
+        stop_at_first_error: false,
+        extension: Extension {
+            path: Some(format!("batch-{}", uuid()).into()),
+            understood: Arc::new(AtomicBool::new(true)),
+        },
+        cancel: None,
+        journal: None,
+        resubmit_uncertain: false,
+        workers: None,
+        taken: 0,
+        yielded: 0,
+        early: BTreeMap::new(),
+        totals: Totals::default(),
+    }
+}
+
+impl<I, D> SubmitAll<I, D> {
+    /// So many submits (and uploads) at a time, 1 to 256. Default: 8.
+    pub fn concurrency(mut self, submits: usize) -> Result<Self> {
+        if !(1..=MAX_CONCURRENCY).contains(&submits) {
+            return Err(InvalidInput::new(
+                "concurrency",
+                submits.to_string(),
+                format!("1 to {MAX_CONCURRENCY}"),
+                "choose a number in this range",
+            )
+            .into());
+        }
+        self.concurrency = submits;
+        Ok(self)
+    }
+
+    /// After the first error no further input is taken. The outcomes of submits that were on their
+    /// way then are yielded all the same, so that none is lost. Default: every input is submitted.
+    pub fn stop_at_first_error(mut self) -> Self {
+        self.stop_at_first_error = true;
+        self
+    }
+
+    /// The batch's `S3OutputPathExtension`, a path below the endpoint's output path: 1 to 512
+    /// letters, digits and ``!_.*'()/-``. Default: `batch-{UUID}`.
+    ///
+    /// Outputs of the batch then lie alone in one place, where a single `ListObjectsV2` finds a
+    /// thousand of them. A request that has an extension already keeps its own. Where an output
+    /// location comes without it, the service does not know the extension, and no more are sent.
+    pub fn output_path_extension(mut self, path: impl Into<String>) -> Result<Self> {
+        let path = path.into();
+        limits::output_path_extension(&path)?;
+        self.extension.path = Some(path.into());
+        Ok(self)
+    }
+
+    /// No output path extension: outputs lie where the endpoint's others do.
+    pub fn without_output_path_extension(mut self) -> Self {
+        self.extension.path = None;
+        self
+    }
+
+    /// Called on the calling thread with the totals at each outcome;
+    /// [`ControlFlow::Break`] stops as [`cancel`](Self::cancel) does. Default: none.
+    pub fn progress(
+        mut self,
+        callback: impl Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.totals.callback = Some(Arc::new(callback));
+        self
+    }
+
+    /// Once the token is cancelled no further input is taken and nothing that was throttled is
+    /// tried again; the outcomes of submits on their way are yielded, and then the iterator ends.
+    /// Default: none.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// Writes each submit to a file, before it begins and when it was answered, and each time to
+    /// the disk: whatever ends the process, no handle is lost. A run of the same job with the same
+    /// journal yields what was submitted before without submitting it again, and submits the rest.
+    ///
+    /// The same job is the same inputs in the same order: an input that differs from the one the
+    /// journal has in its place is an [`Error::Config`](crate::Error::Config), and is not submitted.
+    /// (Of an input in S3 the place counts, not what lies there.) An input whose submit had begun
+    /// and was not answered when the process ended is
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
+    /// [`resubmit_uncertain`](Self::resubmit_uncertain) says otherwise.
+    ///
+    /// Fails with [`Error::Config`](crate::Error::Config) where the file cannot be read or written,
+    /// is no journal, or is held by another process. It is readable for its owner alone, and holds
+    /// no payload.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::AsyncPredictor;
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// # let path = std::env::temp_dir().join(format!("journal-{}.jsonl", std::process::id()));
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// for _ in 0..2 {
+    ///     let outcomes = predictor.submit_all(1..=10).journal(&path)?;
+    ///     let responses = outcomes.collect::<Result<Vec<_>, _>>()?;
+    ///     assert_eq!(responses.len(), 10);
+    /// }
+    /// assert_eq!(endpoint.jobs().len(), 10);
+    /// # std::fs::remove_file(path)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn journal(mut self, path: impl AsRef<Path>) -> Result<Self> {
+        self.journal = Some(Arc::new(Journal::open(path.as_ref())?));
+        Ok(self)
+    }
+
+    /// With a [`journal`](Self::journal): inputs that may or may not have been submitted when an
+    /// earlier run ended are submitted again, for those to whom an inference that runs twice is
+    /// cheap. Default: they are [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted).
+    pub fn resubmit_uncertain(mut self) -> Self {
+        self.resubmit_uncertain = true;
+        self
+    }
+
+    /// Takes no further inputs.
+    fn stop(&mut self) {
+        self.requests = None;
+        if let Some(workers) = &self.workers {
+            workers.stop();
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+}
+
+impl<I, D> SubmitAll<I, D>
+where
+    I: Iterator<Item = AsyncRequest<'static, D>>,
+    D: Send + 'static,
+{
+    /// Hands out as many requests as may be on their way.
+    fn fill(&mut self) {
+        let ahead = 2 * self.concurrency as u64;
+        loop {
+            if self.is_cancelled() {
+                self.stop();
+            }
+            let on_their_way = self.taken - self.yielded - self.early.len() as u64;
+            if on_their_way >= self.concurrency as u64 || self.taken - self.yielded >= ahead {
+                return;
+            }
+            let Some(requests) = &mut self.requests else {
+                return;
+            };
+            let Some(request) = requests.next() else {
+                self.requests = None;
+                return;
+            };
+            let workers = self
+                .workers
+                .get_or_insert_with(|| Workers::new(&self.extension, request.session().sys()));
+            self.totals.begin(workers.now());
+            let index = self.taken;
+            self.taken += 1;
+            self.totals.submitted += 1;
+            let mut job = Job {
+                index,
+                request,
+                record: None,
+            };
+            if let Some(journal) = &self.journal {
+                let journal = journal.clone();
+                match job.look_up(journal, self.resubmit_uncertain) {
+                    Ok(waiting) => job = waiting,
+                    Err(known) => {
+                        self.receive(index, Ok(*known));
+                        continue;
+                    }
+                }
+            }
+            workers.hand_out(job, self.concurrency);
+        }
+    }
+
+    fn receive(&mut self, index: u64, finished: Finished<D>) {
+        if self.stop_at_first_error && matches!(finished, Ok(Err(_))) {
+            self.stop();
+        }
+        self.early.insert(index, finished);
+    }
+
+    fn report(&mut self, outcome: &Result<AsyncInferenceResponse<D>>, now: Duration) {
+        self.totals.count(outcome.is_ok());
+        let left = self.requests.as_ref().and_then(|requests| {
+            let (least, most) = requests.size_hint();
+            (most == Some(least)).then_some(least as u64)
+        });
+        let expected = match &self.requests {
+            None => Some(self.taken),
+            Some(_) => left.map(|left| self.taken + left),
+        };
+        if self.totals.report(now, expected).is_break() {
+            self.stop();
+        }
+    }
+}
+
+impl<I, D> Iterator for SubmitAll<I, D>
+where
+    I: Iterator<Item = AsyncRequest<'static, D>>,
+    D: Send + 'static,
+{
+    type Item = Result<AsyncInferenceResponse<D>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            self.fill();
+            if let Some(finished) = self.early.remove(&self.yielded) {
+                self.yielded += 1;
+                // A panic of the caller's code on a thread goes on where it would have been seen.
+                let outcome = finished.unwrap_or_else(|panic| resume_unwind(panic));
+                let now = self.workers.as_ref()?.now();
+                self.report(&outcome, now);
+                return Some(outcome);
+            }
+            if self.yielded == self.taken {
+                return None;
+            }
+            // Every thread sends an outcome for each job it takes.
+            if let Some((index, finished)) = self.workers.as_mut()?.receive(CANCEL_CHECK) {
+                self.receive(index, finished);
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let taken = usize::try_from(self.taken - self.yielded).unwrap_or(usize::MAX);
+        let left = self.requests.as_ref().map(Iterator::size_hint);
+        // An early end is always possible.
+        let most = left.map_or(Some(0), |(_, most)| most);
+        (taken, most.and_then(|most| most.checked_add(taken)))
+    }
+}
+
+impl<I, D> fmt::Debug for SubmitAll<I, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubmitAll")
+            .field("concurrency", &self.concurrency)
+            .field("output_path_extension", &self.extension.path)
+            .field("taken", &self.taken)
+            .field("yielded", &self.yielded)
+            .finish_non_exhaustive()
+    }
+}

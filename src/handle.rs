@@ -1,0 +1,229 @@
+//! A submitted inference as plain data, to be saved and taken up again.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::invalid_input::InvalidInput;
+use crate::limits;
+use crate::sys;
+use crate::uri::S3Uri;
+
+/// What is needed to take a submitted inference up again, in any process: where its outcome will be,
+/// and what it goes by.
+///
+/// It is had from [`AsyncInferenceResponse::handle`](crate::AsyncInferenceResponse::handle) and
+/// becomes a response again with [`AsyncPredictor::resume`](crate::AsyncPredictor::resume). It holds
+/// no secret, no payload and nothing of the session. `Display` writes it as one line of JSON, which
+/// `FromStr` and `serde` read; the format is versioned, and a later version than this crate knows is
+/// an error and not guessed at.
+///
+/// ```
+/// use sagemaker_async_inference::InferenceHandle;
+///
+/// let line = r#"{"version":1,"endpoint_name":"my-endpoint","output_path":"s3://my-bucket/out/1.out"}"#;
+/// let handle: InferenceHandle = line.parse()?;
+/// assert_eq!(handle.endpoint_name(), "my-endpoint");
+/// assert_eq!(handle.to_string(), line);
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Wire", into = "Wire")]
+pub struct InferenceHandle {
+    pub(crate) endpoint_name: String,
+    pub(crate) output_path: S3Uri,
+    pub(crate) failure_path: Option<S3Uri>,
+    pub(crate) inference_id: Option<String>,
+    pub(crate) input_location: Option<S3Uri>,
+    pub(crate) submitted_at: Option<SystemTime>,
+}
+
+/// The format that this version writes, and the only one that there is.
+const VERSION: u32 = 1;
+
+/// A line has three keys of at most 1,024 bytes each, escaped, and little more.
+const MAX_LINE: usize = 16 << 10;
+
+/// A file of handles, read whole: room for a million of them and more.
+const MAX_FILE: u64 = 1 << 30;
+
+/// The format. Members that are not known are passed over.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    version: u32,
+    endpoint_name: Option<String>,
+    output_path: Option<S3Uri>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure_path: Option<S3Uri>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inference_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input_location: Option<S3Uri>,
+    /// Milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submitted_at: Option<u64>,
+}
+
+impl InferenceHandle {
+    /// The endpoint that it was submitted to.
+    pub fn endpoint_name(&self) -> &str {
+        &self.endpoint_name
+    }
+
+    /// Where the output is or will be.
+    pub fn output_path(&self) -> &S3Uri {
+        &self.output_path
+    }
+
+    /// Where a failure is or will be; absent if the endpoint has no `S3FailurePath`.
+    pub fn failure_path(&self) -> Option<&S3Uri> {
+        self.failure_path.as_ref()
+    }
+
+    /// The inference's id, if it is known.
+    pub fn inference_id(&self) -> Option<&str> {
+        self.inference_id.as_deref()
+    }
+
+    /// Where the input lies in S3; absent if it went in the request's body.
+    pub fn input_location(&self) -> Option<&S3Uri> {
+        self.input_location.as_ref()
+    }
+
+    /// When it was submitted, by the clock of the machine that did so; to the millisecond once it
+    /// was written.
+    pub fn submitted_at(&self) -> Option<SystemTime> {
+        self.submitted_at
+    }
+
+    /// Writes handles to a file, one a line: the whole file appears, durably and readable for its
+    /// owner alone, or (on an error) none of it; what was there under that name is replaced.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::InferenceHandle;
+    ///
+    /// let handle: InferenceHandle =
+    ///     r#"{"version":1,"endpoint_name":"e","output_path":"s3://my-bucket/out/1.out"}"#.parse()?;
+    /// let path = std::env::temp_dir().join(format!("handles-{}.jsonl", std::process::id()));
+    /// InferenceHandle::save_all([&handle], &path)?;
+    /// assert_eq!(InferenceHandle::load_all(&path)?, [handle]);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn save_all<'h>(
+        handles: impl IntoIterator<Item = &'h Self>,
+        path: impl AsRef<Path>,
+    ) -> io::Result<()> {
+        let mut text = String::new();
+        for handle in handles {
+            text.push_str(&handle.to_string());
+            text.push('\n');
+        }
+        sys::write_whole(path.as_ref(), text.as_bytes())
+    }
+
+    /// Reads what [`save_all`](Self::save_all) wrote; blank lines are passed over. A file of more
+    /// than 1 GiB is [`io::ErrorKind::FileTooLarge`], a line that is no handle
+    /// [`io::ErrorKind::InvalidData`] with its number.
+    pub fn load_all(path: impl AsRef<Path>) -> io::Result<Vec<Self>> {
+        let text = sys::read_bounded(path.as_ref(), MAX_FILE)?;
+        let text = String::from_utf8(text)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let lines = text.lines().enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        lines
+            .map(|(number, line)| {
+                line.parse().map_err(|error: InvalidInput| {
+                    let problem = format!("line {}: {error}", number + 1);
+                    io::Error::new(io::ErrorKind::InvalidData, problem)
+                })
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for InferenceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(&line)
+    }
+}
+
+impl FromStr for InferenceHandle {
+    type Err = InvalidInput;
+
+    fn from_str(line: &str) -> Result<Self, InvalidInput> {
+        if line.len() > MAX_LINE {
+            let limit = format!("at most {MAX_LINE} bytes");
+            return Err(invalid(line, limit, "give one line, as it was written"));
+        }
+        serde_json::from_str(line)
+            .map_err(|error| invalid(line, error.to_string(), "give the line as it was written"))
+    }
+}
+
+fn invalid(line: &str, limit: impl Into<String>, remedy: &str) -> InvalidInput {
+    InvalidInput::new("saved handle", line, limit, remedy)
+}
+
+impl From<InferenceHandle> for Wire {
+    fn from(handle: InferenceHandle) -> Self {
+        let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
+        Self {
+            version: VERSION,
+            endpoint_name: Some(handle.endpoint_name),
+            output_path: Some(handle.output_path),
+            failure_path: handle.failure_path,
+            inference_id: handle.inference_id,
+            input_location: handle.input_location,
+            submitted_at: handle
+                .submitted_at
+                .and_then(since)
+                .and_then(|age| u64::try_from(age.as_millis()).ok()),
+        }
+    }
+}
+
+impl TryFrom<Wire> for InferenceHandle {
+    type Error = InvalidInput;
+
+    fn try_from(wire: Wire) -> Result<Self, InvalidInput> {
+        if wire.version != VERSION {
+            return Err(invalid(
+                &format!("version {}", wire.version),
+                format!("version {VERSION}"),
+                "read it with the version of this crate that wrote it, or a later one",
+            ));
+        }
+        let lacks = |member: &str| invalid("", format!("it has no {member}"), "save it anew");
+        let endpoint_name = wire.endpoint_name.ok_or_else(|| lacks("endpoint_name"))?;
+        limits::endpoint_name(&endpoint_name)?;
+        if let Some(id) = &wire.inference_id {
+            limits::inference_id(id)?;
+        }
+        let output_path = wire.output_path.ok_or_else(|| lacks("output_path"))?;
+        for uri in [Some(&output_path), wire.failure_path.as_ref()] {
+            if let Some(uri) = uri.filter(|uri| !uri.has_key()) {
+                return Err(invalid(
+                    &uri.to_string(),
+                    "the URI of an object",
+                    "save it anew",
+                ));
+            }
+        }
+        Ok(Self {
+            endpoint_name,
+            output_path,
+            failure_path: wire.failure_path,
+            inference_id: wire.inference_id,
+            input_location: wire.input_location,
+            submitted_at: wire
+                .submitted_at
+                .and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis))),
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! How long an endpoint's inferences took lately, for waits that adapt.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// So many of an endpoint's latest durations count.
+const KEPT: usize = 32;
+/// A program meets few endpoints; one that meets more starts anew.
+const MAX_ENDPOINTS: usize = 1000;
+
+/// The durations, from the submit to the poll that found the outcome, by endpoint.
+#[derive(Default)]
+pub(crate) struct History {
+    endpoints: Mutex<HashMap<String, VecDeque<Duration>>>,
+}
+
+/// What the latest inferences of an endpoint took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usual {
+    pub(crate) shortest: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl History {
+    pub(crate) fn record(&self, endpoint: &str, took: Duration) {
+        let mut endpoints = self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if endpoints.len() >= MAX_ENDPOINTS && !endpoints.contains_key(endpoint) {
+            endpoints.clear();
+        }
+        let durations = endpoints.entry(endpoint.to_owned()).or_default();
+        if durations.len() == KEPT {
+            durations.pop_front();
+        }
+        durations.push_back(took);
+    }
+
+    pub(crate) fn usual(&self, endpoint: &str) -> Option<Usual> {
+        let endpoints = self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let durations = endpoints.get(endpoint)?;
+        Some(Usual {
+            shortest: *durations.iter().min()?,
+            longest: *durations.iter().max()?,
+        })
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{History, Usual};
+
+    #[test]
+    fn the_latest_durations_of_each_endpoint_count() {
+        let history = History::default();
+        assert_eq!(history.usual("a"), None);
+        for second in 1..=40 {
+            history.record("a", Duration::from_secs(second));
+        }
+        history.record("b", Duration::from_secs(99));
+        let usual = Usual {
+            shortest: Duration::from_secs(9),
+            longest: Duration::from_secs(40),
+        };
+        assert_eq!(history.usual("a"), Some(usual));
+    }
+}

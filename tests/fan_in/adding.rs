@@ -1,0 +1,74 @@
+//! Handles that are added while others are waited for.
+
+use std::time::Duration;
+
+use sagemaker_async_inference::{CancelToken, Json, WaiterConfig, as_completed};
+
+use super::{idle_endpoint, in_folder, often, predictor, put, start};
+
+#[test]
+fn other_threads_add_while_it_runs() {
+    let endpoint = start(|b| b);
+    let predictor = predictor(&endpoint);
+    let mut waiting = as_completed::<usize, _>([], &often());
+    let mut threads = Vec::new();
+    for thread in 0..3 {
+        let (adder, predictor) = (waiting.adder(), predictor.clone());
+        threads.push(std::thread::spawn(move || {
+            for response in predictor.submit_all(thread * 100..thread * 100 + 50) {
+                adder
+                    .add(response.expect("a submit"))
+                    .expect("someone waits");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }));
+    }
+    let mut answers: Vec<_> = waiting.by_ref().map(|done| done.into_result()).collect();
+    answers.sort_by_key(|answer| answer.as_ref().ok().copied());
+    let expected = (0..50).chain(100..150).chain(200..250);
+    assert!(
+        answers
+            .into_iter()
+            .map(|answer| answer.expect("an answer"))
+            .eq(expected)
+    );
+    for thread in threads {
+        thread.join().expect("a thread");
+    }
+    // It has ended, and goes on if there is more.
+    assert!(waiting.next().is_none());
+    let index = waiting.add(predictor.predict_async(&7).expect("a submit"));
+    let done = waiting.next().expect("an outcome");
+    assert_eq!((index, done.index()), (150, 150));
+    assert_eq!(done.into_result().ok(), Some(7));
+}
+
+#[test]
+fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
+    let endpoint = idle_endpoint(|b| b);
+    let mut responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 3);
+    put(&endpoint, &responses[0], "1");
+    let cancel = CancelToken::new();
+    let waiter = WaiterConfig::builder()
+        .cancel(cancel.clone())
+        .build()
+        .expect("a wait");
+    let mut waiting = as_completed::<u32, Json>([], &waiter);
+    let adder = waiting.adder();
+    assert!(matches!(adder.add(responses.remove(0)), Ok(0)));
+    assert!(waiting.next().is_some());
+    let soon = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        cancel.cancel();
+    });
+    assert!(waiting.next().is_none(), "nothing came");
+    soon.join().expect("a thread");
+    assert!(matches!(adder.add(responses.remove(0)), Ok(1)));
+    assert_eq!(waiting.unfinished().len(), 1);
+    drop(waiting);
+    let refused = adder
+        .clone()
+        .add(responses.remove(0))
+        .expect_err("nobody waits");
+    assert!(refused.output_path().key().ends_with("2.out"));
+}
