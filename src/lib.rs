@@ -74,6 +74,12 @@ pub use fan_in::{
     Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
 };
 
+/// For `tests/fuzz`, which builds with `--cfg fuzzing`.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, clippy::missing_panics_doc)]
+pub mod fuzzing;
+
 pub mod guide;
 
 mod handle;

@@ -2,8 +2,8 @@
 //! operation.
 
 pub(crate) mod endpoints;
-mod fault;
-mod listing;
+pub(crate) mod fault;
+pub(crate) mod listing;
 pub(crate) mod retry;
 pub(crate) mod s3;
 pub(crate) mod sagemaker_runtime;
@@ -12,7 +12,7 @@ mod signing;
 pub(crate) mod sso;
 pub(crate) mod sts;
 pub(crate) mod transport;
-mod xml;
+pub(crate) mod xml;
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;

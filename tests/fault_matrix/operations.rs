@@ -300,7 +300,7 @@ impl Setup {
         let clock = ManualClock::new();
         let mut timeouts = Timeouts::default();
         if hasty {
-            timeouts = timeouts.with_read(Duration::from_millis(400));
+            timeouts = timeouts.with_read(Duration::from_millis(1500));
         }
         let sys = Sys::real()
             .with_clock(clock.clone())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::faults::FAULTS;
 use crate::operations::{Column, OPERATIONS};
@@ -11,20 +11,30 @@ use crate::{Cell, Key};
 const BEGIN: &str = "<!-- The table: written by tests/fault_matrix.rs. -->\n";
 const END: &str = "<!-- The end of the table. -->\n";
 
+/// The rows in which the documentation says something else.
+pub fn differing(cells: &BTreeMap<Key, Cell>) -> Vec<usize> {
+    let document = Document::read();
+    let old: Vec<_> = document.table.lines().skip(2).collect();
+    let new = table(cells);
+    let differs = |(row, line): &(usize, &str)| old.get(*row) != Some(line);
+    new.lines()
+        .skip(2)
+        .enumerate()
+        .filter(differs)
+        .map(|(row, _)| row)
+        .collect()
+}
+
 /// Fails where the documentation has another table; writes this one there if it is asked to.
 pub fn compare(cells: &BTreeMap<Key, Cell>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/faults.md");
-    #[allow(clippy::disallowed_methods)] // the documentation, not the crate's files
-    let document = std::fs::read_to_string(&path).expect("the documentation");
-    let (before, rest) = document.split_once(BEGIN).expect("a table's begin");
-    let (old, after) = rest.split_once(END).expect("a table's end");
+    let document = Document::read();
     let new = table(cells);
     #[allow(clippy::disallowed_methods)] // of whoever runs the test
     if std::env::var_os("UPDATE_FAULT_TABLE").is_some() {
-        let document = format!("{before}{BEGIN}{new}{END}{after}");
-        std::fs::write(&path, document).expect("the documentation, anew");
+        document.write(&new);
         return;
     }
+    let old = &document.table;
     let differences: Vec<_> = old
         .lines()
         .zip(new.lines())
@@ -33,6 +43,37 @@ pub fn compare(cells: &BTreeMap<Key, Cell>) {
         .collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert_eq!(old.lines().count(), new.lines().count(), "rows");
+}
+
+/// The page with the table, cut into what stands before it, itself, and what stands after it.
+struct Document {
+    path: PathBuf,
+    before: String,
+    table: String,
+    after: String,
+}
+
+impl Document {
+    fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/faults.md");
+        #[allow(clippy::disallowed_methods)] // the documentation, not the crate's files
+        let text = std::fs::read_to_string(&path).expect("the documentation");
+        let (before, rest) = text.split_once(BEGIN).expect("a table's begin");
+        let (table, after) = rest.split_once(END).expect("a table's end");
+        let [before, table, after] = [before, table, after].map(str::to_owned);
+        Self {
+            path,
+            before,
+            table,
+            after,
+        }
+    }
+
+    fn write(&self, table: &str) {
+        let Self { before, after, .. } = self;
+        let text = format!("{before}{BEGIN}{table}{END}{after}");
+        std::fs::write(&self.path, text).expect("the documentation, anew");
+    }
 }
 
 fn table(cells: &BTreeMap<Key, Cell>) -> String {
