@@ -340,7 +340,7 @@ impl<D> AsyncInferenceResponse<D> {
             }
             match next {
                 Some(next) => wake = next,
-                None => return Err(self.timed_out(&wait).into()),
+                None => return Err(self.timed_out(wait).into()),
             }
         }
     }

@@ -95,9 +95,10 @@ mod told {
     }
 
     pub(crate) fn not_submitted(error: &Error) {
-        match error {
-            Error::MaybeSubmitted(_) => warn!(%error, "may have been submitted"),
-            _ => warn!(%error, "not submitted"),
+        if matches!(error, Error::MaybeSubmitted(_)) {
+            warn!(%error, "may have been submitted");
+        } else {
+            warn!(%error, "not submitted");
         }
     }
 

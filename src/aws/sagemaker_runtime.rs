@@ -68,8 +68,7 @@ pub(crate) fn invoke_endpoint_async(
         method: Method::POST,
         uri: session
             .endpoints()
-            .uri(Service::SageMakerRuntime, region, &path)
-            .map_err(Error::from)?,
+            .uri(Service::SageMakerRuntime, region, &path)?,
         region: Cow::Borrowed(region),
         headers: headers(request)?,
         body,
