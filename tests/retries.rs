@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
+use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
 use sagemaker_async_inference::{
     AsyncInferenceResponse, Bytes, Credentials, CredentialsError, Error, ProvideCredentials,
     RetryConfig, Session, TransportErrorKind, WebIdentityProvider,

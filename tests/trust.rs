@@ -237,7 +237,7 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
     let session = session_in(&server.url(), clock);
     let request = predictor(&session)
         .request("x")
-        .request_ttl(Duration::from_mins(60))
+        .request_ttl(Duration::from_hours(1))
         .invocation_timeout(Duration::from_mins(30));
     let response = request.submit().expect("a submit");
     let timeout = timed_out(response.get_result(&waiter(|w| w.max_attempts(10))));

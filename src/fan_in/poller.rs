@@ -1,21 +1,23 @@
 //! The rounds: what is asked for next, by LIST or by GET.
 
-use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::caught::Caught;
 use super::downloads::Downloads;
 use super::pace::Pace;
 use super::prefix::{BREAK_EVEN, Covered, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
 use crate::S3Uri;
 use crate::aws::Patience;
+use crate::aws::retry::is_throttling;
 use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
-use crate::response::{AsyncInferenceResponse, Outcome, Wait};
+use crate::response::{AsyncInferenceResponse, Outcome};
 use crate::sys::Sys;
+use crate::wait::Wait;
 use crate::waiter::WaiterConfig;
 
 /// One request may take so long.
@@ -67,7 +69,7 @@ pub(super) struct Poller<D> {
     not_listed: Arc<str>,
     pub(super) ended: VecDeque<Ended<D>>,
     /// Of the waiter's progress callback; it goes on when everything is in order again.
-    pub(super) panic: Option<Box<dyn Any + Send>>,
+    pub(super) panic: Option<Caught>,
 }
 
 /// What the caller chose.
@@ -118,6 +120,7 @@ impl<D> Poller<D> {
         let wait = Wait::new(&self.waiter, self.now());
         let pause = self.waiter.first_pause(&response.age(&wait, &self.waiter));
         let due = wait.clamp(self.round_after(wait.started + pause));
+        let kept = response.kept();
         self.slots.add(Slot {
             response,
             wait,
@@ -129,7 +132,10 @@ impl<D> Poller<D> {
             asked_for_failure: false,
             slow: 0,
         });
-        self.schedule(output, due);
+        match kept {
+            Some(outcome) => self.end(index, Ok(outcome)),
+            None => self.schedule(output, due),
+        }
     }
 
     fn place(
@@ -253,26 +259,10 @@ impl<D> Poller<D> {
         };
         let which = prefix.which;
         match prefix.list_page(&mut scan, patience, now) {
-            Ok(covered) => {
-                let told = self.take_page(&scan, which, covered.from..covered.to, &covered, now);
-                let prefix = self.prefixes.get_mut(scan.prefix as usize);
-                match prefix {
-                    Some(prefix) if covered.more && told < BREAK_EVEN => {
-                        prefix.is_crowded(now);
-                        self.ask_rest(&scan, which, now);
-                    }
-                    Some(prefix) => {
-                        prefix.paid();
-                        if covered.more {
-                            self.scan = Some(scan);
-                        }
-                    }
-                    None => {}
-                }
-            }
+            Ok(page) => self.take_page(scan, which, &page, now),
             Err(error) => {
                 if let Error::Service(fault) = &error
-                    && crate::aws::retry::is_throttling(fault.status(), fault.code())
+                    && is_throttling(fault.status(), fault.code())
                 {
                     self.pace.throttled(now, None);
                 }
@@ -282,26 +272,24 @@ impl<D> Poller<D> {
         true
     }
 
-    /// What a page found and did not find; how many handles' polls it was.
-    fn take_page(
-        &mut self,
-        scan: &Scan,
-        which: Which,
-        range: std::ops::Range<usize>,
-        covered: &Covered,
-        now: Duration,
-    ) -> usize {
-        let mut told = 0;
-        for (slot, size) in &covered.found {
-            if let Some(found) = self.slots.get_mut(*slot)
-                && found.state != State::Found
+    /// What a page found and did not find.
+    fn take_page(&mut self, scan: Scan, which: Which, page: &Covered, now: Duration) {
+        let mut found = 0;
+        for (slot, size) in &page.found {
+            if let Some(there) = self.slots.get_mut(*slot)
+                && there.state != State::Found
             {
-                told += 1;
-                found.state = State::Found;
+                found += 1;
+                there.state = State::Found;
                 self.found.push_back((*slot, *size));
             }
         }
-        for at in range {
+        if scan.extra {
+            // Whoever was not found has its poll in the round.
+            return;
+        }
+        let mut told = found;
+        for at in page.from..page.to {
             let Some(slot) = self.entry(scan.prefix, at) else {
                 continue;
             };
@@ -310,7 +298,33 @@ impl<D> Poller<D> {
                 Which::Failure => self.failure_not_listed(slot, now),
             });
         }
-        told
+        let crowded = page.more && told < BREAK_EVEN;
+        let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
+            return;
+        };
+        if crowded {
+            prefix.is_crowded(now);
+            self.ask_rest(&scan, which, now);
+        } else {
+            prefix.paid();
+            if page.more {
+                self.scan = Some(scan);
+            } else if which == Which::Output && found > 0 && page.from == 0 {
+                self.look_again_soon(scan.prefix, now);
+            }
+        }
+    }
+
+    /// Where outcomes come in, one more page between two rounds halves the time until they are
+    /// found.
+    fn look_again_soon(&mut self, index: u32, now: Duration) {
+        let half = self.round_before(now) + self.waiter.delay() / 2;
+        if let Some(prefix) = self.prefixes.get_mut(index as usize)
+            && half > now
+        {
+            prefix.extra = half;
+            self.due.push(Reverse((half, index)));
+        }
     }
 
     fn entry(&self, prefix: u32, at: usize) -> Option<u32> {
@@ -379,6 +393,11 @@ impl<D> Poller<D> {
             return true;
         };
         if prefix.next != due {
+            let pending = prefix.entries().len();
+            if prefix.extra == due && pending >= BREAK_EVEN && prefix.is_listable(now) {
+                prefix.extra = Duration::MAX;
+                self.scan = Some(Scan::extra(index));
+            }
             return true;
         }
         prefix.next = Duration::MAX;

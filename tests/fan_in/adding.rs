@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{CancelToken, Json, WaiterConfig, as_completed};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{CancelToken, Completed, Json, WaiterConfig, as_completed};
 
 use super::{idle_endpoint, in_folder, often, predictor, put, start};
 
@@ -19,11 +20,11 @@ fn other_threads_add_while_it_runs() {
                 adder
                     .add(response.expect("a submit"))
                     .expect("someone waits");
-                std::thread::sleep(Duration::from_millis(1));
+                SystemClock.sleep(Duration::from_millis(1));
             }
         }));
     }
-    let mut answers: Vec<_> = waiting.by_ref().map(|done| done.into_result()).collect();
+    let mut answers: Vec<_> = waiting.by_ref().map(Completed::into_result).collect();
     answers.sort_by_key(|answer| answer.as_ref().ok().copied());
     let expected = (0..50).chain(100..150).chain(200..250);
     assert!(
@@ -58,7 +59,7 @@ fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
     assert!(matches!(adder.add(responses.remove(0)), Ok(0)));
     assert!(waiting.next().is_some());
     let soon = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(50));
+        SystemClock.sleep(Duration::from_millis(50));
         cancel.cancel();
     });
     assert!(waiting.next().is_none(), "nothing came");

@@ -127,7 +127,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     fault(
         "noise",
-        Act::Bytes(|| (0..2000_u32).map(|n| (n * 7 % 256) as u8).collect()),
+        Act::Bytes(|| (0..2000_u32).map(|n| (n * 7).to_le_bytes()[0]).collect()),
     ),
     fault(
         "length that is no number",
