@@ -56,7 +56,8 @@ impl CleanUp {
     }
 
     /// The input, if the submit uploaded it. One that lay in S3 before
-    /// ([`request_at`](crate::AsyncPredictor::request_at)) is the caller's and stays.
+    /// ([`request_at`](crate::AsyncPredictor::request_at)) is the caller's and stays, as does that of a
+    /// response which was resumed and does not know who put it there.
     pub fn input(mut self) -> Self {
         self.input = true;
         self

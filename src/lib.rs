@@ -24,6 +24,8 @@
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
 )]
 //! - [`guide::configuration`]: credentials, region and endpoints: what is read, and what wins.
+//! - [`guide::faults`]: what is tried again, what is told and what is never done twice, with a table of every
+//!   operation under every fault.
 //! - [`sys`]: the clock, the environment and configuration files, for tests in virtual time.
 //!
 //! # Where an input goes, and where its result comes from
@@ -36,7 +38,8 @@
 //! # No inference twice, none lost
 //!
 //! `InvokeEndpointAsync` has no idempotency token. A submit is sent again only when it provably did
-//! not happen: no connection was made, or the service answered that it is throttling. After anything
+//! not happen: no connection was made, or the service answered that it is throttling
+//! ([`AsyncRequest::allow_duplicates`] says otherwise). After anything
 //! else the error is [`Error::MaybeSubmitted`], with the inference id to look for. A wait that ends
 //! early loses nothing: [`AsyncPredictor::resume`] takes its [`InferenceHandle`] up again, in any
 //! process.

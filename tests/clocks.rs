@@ -81,6 +81,16 @@ fn builder(endpoint: &LocalEndpoint, clock: &SetClock) -> SessionBuilder {
         .sys(sys().with_clock(clock.clone()))
 }
 
+/// Those of a server that takes the endpoint's key pair, by the true time.
+fn rules(endpoint: &LocalEndpoint) -> Rules {
+    Rules {
+        access_key: endpoint.access_key().to_owned(),
+        secret_key: endpoint.secret_key().to_owned(),
+        regions: vec![endpoint.region().to_owned()],
+        ..Rules::new()
+    }
+}
+
 fn look(session: &Session, endpoint: &LocalEndpoint) -> usize {
     endpoint.clear_requests();
     let found = response(session, endpoint).try_get_result::<Vec<u8>>();
@@ -109,13 +119,7 @@ fn an_offset_is_unlearned_when_the_clock_is_set_right() {
 #[test]
 fn an_offset_is_suspected_by_a_refusal_that_tells_no_time() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
-    let keys = Rules {
-        access_key: endpoint.access_key().to_owned(),
-        secret_key: endpoint.secret_key().to_owned(),
-        regions: vec![endpoint.region().to_owned()],
-        ..Rules::new()
-    };
-    let runtime = Verifier::start(keys, |_| accepted("s3://my-bucket/out"));
+    let runtime = Verifier::start(rules(&endpoint), |_| accepted("s3://my-bucket/out"));
     let clock = SetClock::new(HOUR);
     let session = builder(&endpoint, &clock)
         .endpoint_url_for(Service::SageMakerRuntime, runtime.url())
@@ -136,14 +140,8 @@ fn an_offset_is_suspected_by_a_refusal_that_tells_no_time() {
 #[test]
 fn a_time_that_does_not_help_is_taken_back() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
-    let keys = Rules {
-        access_key: endpoint.access_key().to_owned(),
-        secret_key: endpoint.secret_key().to_owned(),
-        regions: vec![endpoint.region().to_owned()],
-        ..Rules::new()
-    };
     // A proxy with a clock of its own, say: it refuses whatever the time.
-    let runtime = Verifier::start(keys, |_| {
+    let runtime = Verifier::start(rules(&endpoint), |_| {
         refused(403, "InvalidSignatureException", "Signature expired")
             .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
     });

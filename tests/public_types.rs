@@ -18,6 +18,9 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::BatchProgress>();
     goes_between_threads::<crate_::Bytes>();
     goes_between_threads::<crate_::CancelToken>();
+    goes_between_threads::<crate_::CleanUp>();
+    goes_between_threads::<crate_::CleanUpFailure>();
+    goes_between_threads::<crate_::CleanUpReport>();
     goes_between_threads::<crate_::CodecDirection>();
     goes_between_threads::<crate_::CodecError>();
     goes_between_threads::<crate_::Completed<u32, crate_::Json>>();
@@ -55,6 +58,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::Timeouts>();
     goes_between_threads::<crate_::TransportError>();
     goes_between_threads::<crate_::TransportErrorKind>();
+    goes_between_threads::<crate_::WaitLimit>();
     goes_between_threads::<crate_::WaitProgress<'static>>();
     goes_between_threads::<crate_::WaitStopReason>();
     goes_between_threads::<crate_::WaitStopped>();

@@ -58,7 +58,7 @@ pub struct Operation {
     pub name: &'static str,
     pub column: Column,
     dialect: Dialect,
-    /// Whether a request with this first line is one.
+    /// Whether a request with this head (its first line, and headers in lower case) is one.
     pub is: fn(&str) -> bool,
     /// How many requests come before the first one.
     pub preliminaries: usize,
@@ -104,7 +104,7 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     s3(
         "DeleteObject",
-        |line| line.starts_with("DELETE "),
+        |head| head.starts_with("DELETE "),
         || Answer::new(204, ""),
         |setup| {
             let response = predictor(&setup.session).response(uri(OUTPUT), None);
@@ -120,7 +120,7 @@ pub const OPERATIONS: &[Operation] = &[
     .after(1),
     s3(
         "ListObjectsV2",
-        |line| line.contains("list-type=2"),
+        |head| head.contains("list-type=2"),
         || Answer::new(200, "<ListBucketResult/>"),
         |setup| {
             let response = predictor(&setup.session).response(uri(OUTPUT), None);
@@ -136,7 +136,7 @@ pub const OPERATIONS: &[Operation] = &[
     .while_others(|_| refusal(Dialect::S3, 403, Some("AccessDenied"))),
     s3(
         "CreateBucket",
-        |line| line.starts_with("PUT /sagemaker-us-east-1-123456789012/ "),
+        |head| head.starts_with("PUT /sagemaker-us-east-1-123456789012/ "),
         || Answer::new(200, ""),
         |setup| {
             let predictor = predictor(&setup.without_bucket());
@@ -176,13 +176,13 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     sso(
         "GetRoleCredentials",
-        |line| line.starts_with("GET /federation/"),
+        |head| head.starts_with("GET /federation/"),
         role_credentials,
         |setup| setup.with_sso("2999-01-01T00:00:00Z"),
     ),
     sso(
         "CreateToken",
-        |line| line.starts_with("POST /token "),
+        |head| head.starts_with("POST /token "),
         new_token,
         // The cached token is past its time, and is renewed first.
         |setup| setup.with_sso("2020-01-01T00:00:00Z"),
@@ -245,7 +245,7 @@ const fn sts(name: &'static str, healthy: fn() -> Answer, run: Run) -> Operation
     Operation {
         column: Column::Identity,
         dialect: Dialect::Query,
-        ..s3(name, |line| line.starts_with("POST / "), healthy, run)
+        ..s3(name, |head| head.starts_with("POST / "), healthy, run)
     }
 }
 
@@ -385,16 +385,16 @@ impl Setup {
 /// Of the session named "dev", as the AWS CLI names it.
 const SSO_CACHE: &str = "/h/.aws/sso/cache/34c6fceca75e456f25e7e99531e2425c6c1de443.json";
 
-fn is_submit(line: &str) -> bool {
-    line.contains("/async-invocations ")
+fn is_submit(head: &str) -> bool {
+    head.contains("/async-invocations ")
 }
 
-fn is_get(line: &str) -> bool {
-    line.starts_with("GET /my-bucket/out ")
+fn is_get(head: &str) -> bool {
+    head.starts_with("GET /my-bucket/out ")
 }
 
-fn is_put(line: &str) -> bool {
-    line.starts_with("PUT /my-bucket/in ")
+fn is_put(head: &str) -> bool {
+    head.starts_with("PUT /my-bucket/in ")
 }
 
 fn accepted() -> Answer {
@@ -403,23 +403,23 @@ fn accepted() -> Answer {
 }
 
 /// What every service says when nothing is wrong.
-fn usual(line: &str) -> Answer {
-    if is_submit(line) {
+fn usual(head: &str) -> Answer {
+    if is_submit(head) {
         accepted()
-    } else if line.starts_with("POST / ") {
+    } else if head.starts_with("POST / ") {
         caller_identity()
-    } else if line.starts_with("GET /federation/") {
+    } else if head.starts_with("GET /federation/") {
         role_credentials()
     } else {
         Answer::new(200, "result")
     }
 }
 
-fn no_such_bucket(line: &str) -> Answer {
-    if line.starts_with("PUT /sagemaker-") {
+fn no_such_bucket(head: &str) -> Answer {
+    if head.starts_with("PUT /sagemaker-") {
         refusal(Dialect::S3, 404, Some("NoSuchBucket"))
     } else {
-        usual(line)
+        usual(head)
     }
 }
 

@@ -180,11 +180,11 @@ impl Shared {
 
     fn serve_clear(&self, mut stream: TcpStream) -> io::Result<()> {
         loop {
-            let line = peek_line(&stream)?;
-            if line.is_empty() {
+            let head = peek_head(&stream)?;
+            if head.is_empty() {
                 return Ok(());
             }
-            if !(self.operation.is)(&line) {
+            if !(self.operation.is)(&head) {
                 let head = read_request(&mut stream)?;
                 let close = matches!(self.fault.act, Act::Refuse);
                 self.answer_well(&mut stream, &head, close)?;
@@ -216,35 +216,34 @@ impl Shared {
     }
 
     fn answer_well(&self, stream: &mut impl Write, head: &str, close: bool) -> io::Result<()> {
-        let line = head.lines().next().unwrap_or_default();
-        let answer = if (self.operation.is)(line) {
+        let answer = if (self.operation.is)(head) {
             if self.tls.is_some() {
                 self.requests.fetch_add(1, Ordering::SeqCst);
             }
             self.count_job();
             self.operation.healthy()
         } else {
-            (self.operation.others)(line)
+            (self.operation.others)(head)
         };
         stream.write_all(&answer.bytes(close))?;
         stream.flush()
     }
 }
 
-/// The first line of a request, none of which is taken from the stream; nothing at its end.
-fn peek_line(stream: &TcpStream) -> io::Result<String> {
-    let mut buffer = [0; 4096];
+/// The head of a request, none of which is taken from the stream; nothing at its end.
+fn peek_head(stream: &TcpStream) -> io::Result<String> {
+    let mut buffer = vec![0; 32 << 10];
     loop {
         let length = stream.peek(&mut buffer)?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         if length == 0 {
             return Ok(String::new());
         }
-        if let Some((line, _)) = text.split_once("\r\n") {
-            return Ok(line.to_owned());
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            return Ok(head.to_owned());
         }
         if length == buffer.len() {
-            return Err(io::Error::other("the request's line is too long"));
+            return Err(io::Error::other("the request's head is too long"));
         }
         std::thread::yield_now();
     }
