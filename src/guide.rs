@@ -2,3 +2,6 @@
 
 #[doc = include_str!("guide/configuration.md")]
 pub mod configuration {}
+
+#[doc = include_str!("guide/faults.md")]
+pub mod faults {}

@@ -29,6 +29,8 @@
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
 )]
 //! - [`guide::configuration`]: credentials, region and endpoints: what is read, and what wins.
+//! - [`guide::faults`]: what is tried again, what is told and what is never done twice, with a table of every
+//!   operation under every fault.
 //! - [`sys`]: the clock, the environment and configuration files, for tests in virtual time.
 //!
 //! # Where an input goes, and where its result comes from
@@ -41,7 +43,8 @@
 //! # No inference twice, none lost
 //!
 //! `InvokeEndpointAsync` has no idempotency token. A submit is sent again only when it provably did
-//! not happen: no connection was made, or the service answered that it is throttling. After anything
+//! not happen: no connection was made, or the service answered that it is throttling
+//! ([`AsyncRequest::allow_duplicates`] says otherwise). After anything
 //! else the error is [`Error::MaybeSubmitted`], with the inference id to look for. A wait that ends
 //! early loses nothing: [`AsyncPredictor::resume`] takes its [`InferenceHandle`] up again, in any
 //! process.
@@ -55,6 +58,9 @@ mod aws;
 pub use aws::Service;
 pub use aws::retry::RetryConfig;
 pub use aws::transport::Timeouts;
+
+mod clean_up;
+pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 
 mod codec;
 pub use codec::{
@@ -83,13 +89,19 @@ mod error;
 pub use error::{
     ConfigError, DeploymentError, EndpointWaitError, EndpointWaitReason, Error, MaybeSubmitted,
     ModelFailure, Observed, PollingTimeout, Resource, Result, ServiceError, TransferError,
-    TransferErrorKind, TransportError, TransportErrorKind, WaitStopReason, WaitStopped,
+    TransferErrorKind, TransportError, TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
 };
 
 pub mod fan_in;
 pub use fan_in::{
     Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
 };
+
+/// For `tests/fuzz`, which builds with `--cfg fuzzing`.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, clippy::missing_panics_doc)]
+pub mod fuzzing;
 
 pub mod guide;
 
@@ -143,6 +155,7 @@ pub use transfer::{
     ResultReader, TransferConfig, TransferConfigBuilder, TransferDirection, TransferProgress,
     UploadChecksum,
 };
+mod trace;
 
 mod uri;
 pub use uri::S3Uri;

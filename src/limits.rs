@@ -16,8 +16,10 @@ pub(crate) const MAX_INLINE_BYTES: usize = 128_000;
 pub(crate) const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
 /// `RequestTTLSeconds`.
 pub(crate) const REQUEST_TTL: RangeInclusive<u64> = 60..=21_600;
+pub(crate) const DEFAULT_REQUEST_TTL: Duration = Duration::from_hours(6);
 /// `InvocationTimeoutSeconds`.
 pub(crate) const INVOCATION_TIMEOUT: RangeInclusive<u64> = 1..=3600;
+pub(crate) const DEFAULT_INVOCATION_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// At most what the service takes as a payload.
 pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {

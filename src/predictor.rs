@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clean_up::CleanUp;
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
 use crate::fan_in::SubmitAll;
@@ -43,6 +44,7 @@ pub struct AsyncPredictor<S = Json, D = Json> {
     pub(crate) serializer: S,
     pub(crate) deserializer: D,
     waiter: WaiterConfig,
+    clean_up: Option<CleanUp>,
 }
 
 /// What predictors, requests and responses of one endpoint share.
@@ -67,6 +69,7 @@ impl AsyncPredictor {
             serializer: Json::default(),
             deserializer: Json::default(),
             waiter: WaiterConfig::default(),
+            clean_up: None,
         }
     }
 }
@@ -88,6 +91,7 @@ impl<S, D> AsyncPredictor<S, D> {
             serializer,
             deserializer: self.deserializer,
             waiter: self.waiter,
+            clean_up: self.clean_up,
         }
     }
 
@@ -98,12 +102,19 @@ impl<S, D> AsyncPredictor<S, D> {
             serializer: self.serializer,
             deserializer,
             waiter: self.waiter,
+            clean_up: self.clean_up,
         }
     }
 
     /// With another wait in [`predict`](Self::predict). Default: [`WaiterConfig::default`].
     pub fn with_waiter_config(mut self, waiter: WaiterConfig) -> Self {
         self.waiter = waiter;
+        self
+    }
+
+    /// Removes objects after each [`predict`](Self::predict) that succeeds. Default: nothing is removed.
+    pub fn with_clean_up(mut self, clean_up: CleanUp) -> Self {
+        self.clean_up = Some(clean_up);
         self
     }
 
@@ -320,6 +331,12 @@ impl<S, D> AsyncPredictor<S, D> {
         S: Serializer<T>,
         D: Deserializer<R> + Clone,
     {
-        self.predict_async(value)?.get_result(&self.waiter)
+        let response = self.predict_async(value)?;
+        let result = response.get_result(&self.waiter)?;
+        if let Some(clean_up) = &self.clean_up {
+            // What stays is told to its callback; the result is had all the same.
+            let _ = response.clean_up(clean_up)?;
+        }
+        Ok(result)
     }
 }

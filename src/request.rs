@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::aws::retry::RetryConfig;
 use crate::aws::s3::{self, PutOptions};
-use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Member, invoke_endpoint_async};
+use crate::aws::sagemaker_runtime::{
+    Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
+};
 use crate::aws::{Failed, Repeat, Service};
 use crate::codec::{Accept, CodecError};
 use crate::error::{
-    Error, MaybeSubmitted, Result, ServiceError, TransferError, TransferErrorKind, TransportError,
+    Error, MaybeSubmitted, Result, TransferError, TransferErrorKind, TransportError,
     TransportErrorKind,
 };
 use crate::fan_in::Gate;
@@ -25,6 +28,7 @@ use crate::predictor::Target;
 use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
 use crate::sys::payload::InputFile;
+use crate::trace;
 use crate::transfer::{self, ReaderInput, TransferConfig};
 use crate::uri::S3Uri;
 
@@ -69,6 +73,9 @@ pub struct AsyncRequest<'v, D> {
     invocation_timeout: Option<Duration>,
     filename: Option<Cow<'v, str>>,
     output_path_extension: Option<Cow<'v, str>>,
+    retry: Option<RetryConfig>,
+    deadline: Option<Duration>,
+    duplicates: bool,
 }
 
 enum RequestInput<'v> {
@@ -137,6 +144,9 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
             invocation_timeout: None,
             filename: None,
             output_path_extension: None,
+            retry: None,
+            deadline: None,
+            duplicates: false,
         }
     }
 }
@@ -202,6 +212,32 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
+    /// How often this submit, and the upload before it, are tried. Default: as the
+    /// [session](crate::SessionBuilder::retry) says.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// The submit, with its retries and the pauses between them, takes no longer; the upload before it
+    /// and whoever gives credentials are not counted. One that is cut off after its bytes went out
+    /// is [`Error::MaybeSubmitted`]. Default: none, each attempt is bounded by
+    /// [`Timeouts`](crate::Timeouts) alone.
+    pub fn submit_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sends the request again also where the service may have taken it: for those to whom a second
+    /// run costs less than a lost answer. The inference may then run several times under the one
+    /// inference id; the response is that of the attempt that was answered. Where all attempts fail
+    /// and one of them may have arrived, the error is [`Error::MaybeSubmitted`] all the same.
+    /// Default: never, there is no idempotency token.
+    pub fn allow_duplicates(mut self) -> Self {
+        self.duplicates = true;
+        self
+    }
+
     /// Sends the input in the request's body, whatever its size: more than 128,000 bytes is an
     /// error. Default: in the body if it fits, through S3 otherwise.
     pub fn inline(mut self) -> Self {
@@ -247,7 +283,8 @@ impl<'v, D> AsyncRequest<'v, D> {
     ///   the progress callback stopped the upload. It was not submitted, and parts that were sent
     ///   were thrown away.
     /// - [`Error::MaybeSubmitted`]: the request went out and its answer was lost, or was a 5xx that
-    ///   leaves open what happened. It is never sent again by itself.
+    ///   leaves open what happened. It is not sent again by itself, unless
+    ///   [`allow_duplicates`](Self::allow_duplicates) says so.
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
     ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
     ///   provably had not happened.
@@ -266,47 +303,82 @@ impl<'v, D> AsyncRequest<'v, D> {
             Some(id) => id.into_owned(),
             None => placement::uuid(),
         };
+        let target = Arc::clone(&self.target);
+        if let Some(retry) = self.retry {
+            // For upload and submit alone: the response polls as the predictor's session says.
+            self.target = Arc::new(Target {
+                endpoint_name: target.endpoint_name.clone(),
+                session: target.session.with_retry(retry),
+            });
+        }
+        let span = trace::submit(&target.endpoint_name, &inference_id);
+        let uploads = matches!(self.input, RequestInput::Body(_));
         let (body, location) = self.place(gate)?;
+        match self.invoke(&body, location.as_ref(), &inference_id, gate) {
+            Ok(submitted) => {
+                trace::submitted(&span, &submitted.output_location);
+                let mut response = AsyncInferenceResponse::submitted(
+                    target,
+                    self.deserializer,
+                    submitted,
+                    inference_id,
+                    location,
+                );
+                response.uploaded = uploads;
+                response.service_limit = Some(
+                    self.request_ttl.unwrap_or(limits::DEFAULT_REQUEST_TTL)
+                        + self
+                            .invocation_timeout
+                            .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT),
+                );
+                Ok(match self.transfer {
+                    Some(transfer) => response.with_transfer(transfer),
+                    None => response,
+                })
+            }
+            Err(cause) => {
+                let error = if is_ambiguous(&cause) {
+                    Error::from(MaybeSubmitted {
+                        endpoint_name: target.endpoint_name.clone(),
+                        inference_id,
+                        input_location: location.map(|uri| uri.to_string()),
+                        cause,
+                    })
+                } else {
+                    cause
+                };
+                trace::not_submitted(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn invoke(
+        &self,
+        body: &[u8],
+        location: Option<&S3Uri>,
+        inference_id: &str,
+        gate: Option<&Gate<'_>>,
+    ) -> Result<Submitted> {
+        let session = &self.target.session;
+        let now = session.sys().clock().monotonic();
         let request = InvokeEndpointAsync {
             endpoint_name: &self.target.endpoint_name,
-            input: match &location {
+            input: match location {
                 Some(uri) => Input::Location(uri),
-                None => Input::Body(&body),
+                None => Input::Body(body),
             },
-            inference_id: &inference_id,
-            members: self.members(),
-        };
-        let session = &self.target.session;
-        let submitted = match gate {
-            None => invoke_endpoint_async(session, &request, Repeat::OnlyIfNotDone),
-            Some(gate) => {
-                gate.run(|| invoke_endpoint_async(session, &request, Repeat::OnlyIfNotSent))
-            }
-        };
-        let submitted = match submitted.map_err(Error::from) {
-            Ok(submitted) => submitted,
-            Err(error) if is_ambiguous(&error) => {
-                return Err(MaybeSubmitted {
-                    endpoint_name: self.target.endpoint_name.clone(),
-                    inference_id,
-                    input_location: location.map(|uri| uri.to_string()),
-                    cause: error,
-                }
-                .into());
-            }
-            Err(error) => return Err(error),
-        };
-        let response = AsyncInferenceResponse::submitted(
-            self.target,
-            self.deserializer,
-            submitted,
             inference_id,
-            location,
-        );
-        Ok(match self.transfer {
-            Some(transfer) => response.with_transfer(transfer),
-            None => response,
-        })
+            members: self.members(),
+            deadline: self.deadline.map(|deadline| now + deadline),
+        };
+        let submit = |repeat| invoke_endpoint_async(session, &request, repeat);
+        let submitted = match gate {
+            _ if self.duplicates => submit(Repeat::Idempotent),
+            None => submit(Repeat::OnlyIfNotDone),
+            Some(gate) => gate.run(|| submit(Repeat::OnlyIfNotSent)),
+        };
+        submitted.map_err(Error::from)
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -433,6 +505,9 @@ impl<'v, D> AsyncRequest<'v, D> {
             invocation_timeout: self.invocation_timeout,
             filename: owned(self.filename),
             output_path_extension: owned(self.output_path_extension),
+            retry: self.retry,
+            deadline: self.deadline,
+            duplicates: self.duplicates,
         }
     }
 
@@ -592,13 +667,9 @@ impl<'v, D> AsyncRequest<'v, D> {
 pub(crate) fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.never_sent(),
-        Error::Service(fault) => leaves_open(fault),
+        Error::Service(fault) => fault.leaves_open(),
         _ => false,
     }
-}
-
-fn leaves_open(fault: &ServiceError) -> bool {
-    fault.status() >= 500 && !crate::aws::retry::is_throttling(fault.status(), fault.code())
 }
 
 // Neither the input nor the custom attributes are shown.

@@ -14,6 +14,7 @@ use crate::handle::InferenceHandle;
 use crate::look::{Fetch, Found, Look, Outcome, found};
 use crate::predictor::{AsyncPredictor, Target};
 use crate::session::Session;
+use crate::trace;
 use crate::transfer::TransferConfig;
 use crate::uri::S3Uri;
 use crate::wait::{Wait, is_passing};
@@ -47,6 +48,10 @@ pub struct AsyncInferenceResponse<D> {
     failure_path: Option<S3Uri>,
     inference_id: Option<String>,
     input_location: Option<S3Uri>,
+    /// Whether the submit put the input there.
+    pub(crate) uploaded: bool,
+    /// How long after the submit the service gives up, where that is known.
+    pub(crate) service_limit: Option<Duration>,
     submitted_at: Option<SystemTime>,
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
@@ -71,6 +76,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path,
             inference_id: None,
             input_location: None,
+            uploaded: false,
+            service_limit: None,
             submitted_at: None,
             transfer: None,
             outcome: Mutex::new(None),
@@ -92,6 +99,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: submitted.failure_location,
             inference_id: submitted.inference_id.or(Some(inference_id)),
             input_location,
+            uploaded: false,
+            service_limit: None,
             submitted_at,
             transfer: None,
             outcome: Mutex::new(None),
@@ -106,6 +115,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: handle.failure_path,
             inference_id: handle.inference_id,
             input_location: handle.input_location,
+            uploaded: false,
+            service_limit: None,
             submitted_at: handle.submitted_at,
             transfer: None,
             outcome: Mutex::new(None),
@@ -161,6 +172,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: self.failure_path,
             inference_id: self.inference_id,
             input_location: self.input_location,
+            uploaded: self.uploaded,
+            service_limit: self.service_limit,
             submitted_at: self.submitted_at,
             transfer: self.transfer,
             outcome: self.outcome,
@@ -219,6 +232,16 @@ impl<D> AsyncInferenceResponse<D> {
         &self.target.endpoint_name
     }
 
+    /// The input, if the submit put it into S3.
+    pub(crate) fn uploaded_input(&self) -> Option<&S3Uri> {
+        self.input_location.as_ref().filter(|_| self.uploaded)
+    }
+
+    /// Whether the output has been taken.
+    pub(crate) fn has_output(&self) -> bool {
+        matches!(self.kept().as_deref(), Some(Outcome::Output(_)))
+    }
+
     /// Waits for the result and reads it. Blocks; sleeps with [`std::thread::sleep`] between polls.
     ///
     /// A poll is a GET of the output and, if that is not there, of the failure object. The result
@@ -226,6 +249,11 @@ impl<D> AsyncInferenceResponse<D> {
     /// [`max_result_bytes`](crate::TransferConfigBuilder::max_result_bytes) says otherwise;
     /// [`download`](Self::download), [`write_result`](Self::write_result) and
     /// [`read_result`](Self::read_result) take results of any size.
+    ///
+    /// What was there and is not any more when a poll comes is pending again; an output of no bytes is
+    /// an output, which the deserializer gets; an output is one GET and so whole, the old one or the new
+    /// one, if it is replaced meanwhile. A body that is cut off, or that comes at less than 1 KiB/s over
+    /// the [read timeout](crate::Timeouts), is a failed poll.
     ///
     /// - [`Error::Model`]: the failure object is there, whatever is in it. Where both are, the
     ///   output counts.
@@ -281,32 +309,48 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     pub(crate) fn wait<T>(&self, waiter: &WaiterConfig, fetch: &Fetch<'_, T>) -> Result<Found<T>> {
-        let clock = self.target.session.sys().clock();
-        let started = clock.monotonic();
+        let id = self.inference_id();
+        let _span = trace::wait(self.endpoint_name(), id, &self.output_path);
+        let started = self.target.session.sys().clock().monotonic();
         let mut wait = Wait::new(waiter, started);
-        let mut wake = wait.clamp(started + waiter.first_pause(&self.age(&wait, waiter)));
+        let outcome = self.poll_until(waiter, &mut wait, fetch);
+        let elapsed = self.elapsed(&wait);
+        trace::waited(wait.attempts, elapsed, outcome.as_ref().err());
+        outcome
+    }
+
+    fn poll_until<T>(
+        &self,
+        waiter: &WaiterConfig,
+        wait: &mut Wait,
+        fetch: &Fetch<'_, T>,
+    ) -> Result<Found<T>> {
+        let clock = self.target.session.sys().clock();
+        let mut wake = wait.clamp(wait.started + waiter.first_pause(&self.age(wait, waiter)));
         loop {
             waiter.sleep_until(clock, wake);
             if waiter.is_cancelled() {
-                return Err(self.stopped(&wait, WaitStopReason::Cancelled).into());
+                return Err(self.stopped(wait, WaitStopReason::Cancelled).into());
             }
+            let overslept = wait.grant_last_poll(clock.monotonic());
             wait.attempts += 1;
             let patience = waiter.patience(wait.deadline);
             let look = self.look_by(patience, fetch);
-            if let Some(outcome) = self.judge(look, &mut wait, waiter, patience)? {
+            if let Some(outcome) = self.judge(look, wait, waiter, patience)? {
                 return Ok(outcome);
             }
             let now = clock.monotonic();
             let next = waiter
-                .pause_after(wait.attempts, &self.age(&wait, waiter))
+                .pause_after(wait.attempts, &self.age(wait, waiter))
+                .filter(|_| !overslept)
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);
-            if let ControlFlow::Break(()) = self.report(&wait, waiter, next) {
-                return Err(self.stopped(&wait, WaitStopReason::Progress).into());
+            if let ControlFlow::Break(()) = self.report(wait, waiter, next) {
+                return Err(self.stopped(wait, WaitStopReason::Progress).into());
             }
             match next {
                 Some(next) => wake = next,
-                None => return Err(self.timed_out(&wait).into()),
+                None => return Err(self.timed_out(wait).into()),
             }
         }
     }
@@ -319,11 +363,13 @@ impl<D> AsyncInferenceResponse<D> {
         next: Option<Duration>,
     ) -> ControlFlow<()> {
         let now = self.target.session.sys().clock().monotonic();
+        let elapsed = now.saturating_sub(wait.started);
+        trace::poll(wait.attempts, elapsed, wait.last_answer.as_deref());
         waiter.report(&WaitProgress {
             output_path: &self.output_path,
             attempts: wait.attempts,
             max_attempts: waiter.max_attempts(),
-            elapsed: now.saturating_sub(wait.started),
+            elapsed,
             observed: &wait.observed,
             next_poll_in: next.map(|next| next.saturating_sub(now)),
         })
@@ -476,6 +522,8 @@ impl<D> AsyncInferenceResponse<D> {
             elapsed: self.elapsed(wait),
             observed: wait.observed.clone(),
             last_answer: wait.last_answer.as_deref().map(str::to_owned),
+            limit: wait.limit(),
+            service_limit: self.service_limit,
         }
     }
 

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::aws::endpoints::Endpoints;
+use crate::aws::retry::RetryConfig;
 use crate::aws::{Caller, Client, Service, sts};
 use crate::error::Result;
 use crate::history::History;
@@ -33,16 +34,18 @@ use crate::transfer::TransferConfig;
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
+    client: Arc<Client>,
 }
 
 struct Inner {
     region: String,
-    client: Client,
     endpoints: Endpoints,
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
     expected_bucket_owner: Option<String>,
     transfer: TransferConfig,
+    /// Owners of single buckets.
+    bucket_owners: HashMap<String, String>,
     derived: DerivedBucket,
     /// Regions of buckets that are elsewhere than the session, as S3 told.
     bucket_regions: Mutex<HashMap<String, String>>,
@@ -99,6 +102,26 @@ impl Session {
         SessionBuilder::default()
     }
 
+    /// The same session, with its connections, credentials and quota of retries, but with other
+    /// attempts: for a part of a program that is more patient or more hasty than the rest.
+    ///
+    /// For one submit see [`AsyncRequest::retry`](crate::AsyncRequest::retry), for the polls of one
+    /// wait [`WaiterConfigBuilder::retry`](crate::WaiterConfigBuilder::retry).
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::{AsyncPredictor, RetryConfig, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let hasty = AsyncPredictor::new("my-endpoint", &session.with_retry(RetryConfig::off()));
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn with_retry(&self, retry: RetryConfig) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            client: Arc::new(self.client.with_retry(retry)),
+        }
+    }
+
     /// The region, such as `eu-west-1`.
     pub fn region(&self) -> &str {
         &self.inner.region
@@ -140,12 +163,14 @@ impl Session {
         (derived.bucket == bucket).then_some(&*derived.account)
     }
 
-    /// The account that must own the bucket: the builder's, or for the derived default bucket the
-    /// caller's own, for its name can be guessed and taken by others.
+    /// The account that must own the bucket: the builder's for this one or for all, or for the
+    /// derived default bucket the caller's own, for its name can be guessed and taken by others.
     pub(crate) fn owner_expected_of(&self, bucket: &str) -> Option<&str> {
         self.inner
-            .expected_bucket_owner
-            .as_deref()
+            .bucket_owners
+            .get(bucket)
+            .or(self.inner.expected_bucket_owner.as_ref())
+            .map(String::as_str)
             .or_else(|| self.derived_account(bucket))
     }
 
@@ -176,20 +201,20 @@ impl Session {
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.inner.client
+        &self.client
     }
 
     /// What an operation needs of the session.
     pub(crate) fn caller(&self) -> Caller<'_> {
         Caller {
-            client: &self.inner.client,
+            client: &self.client,
             endpoints: &self.inner.endpoints,
             region: &self.inner.region,
         }
     }
 
     pub(crate) fn sys(&self) -> &Sys {
-        &self.inner.client.sys
+        &self.client.sys
     }
 
     pub(crate) fn endpoints(&self) -> &Endpoints {

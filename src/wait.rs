@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Observed, TransportErrorKind};
+use crate::error::{Error, Observed, TransportErrorKind, WaitLimit};
 use crate::waiter::WaiterConfig;
 
 /// A wait in progress.
@@ -11,6 +11,9 @@ pub(crate) struct Wait {
     pub(crate) started: Duration,
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
+    /// The waiter's own limits.
+    max_attempts: u32,
+    whole: Option<Duration>,
     pub(crate) attempts: u32,
     pub(crate) observed: Observed,
     pub(crate) last_answer: Option<Arc<str>>,
@@ -26,11 +29,31 @@ impl Wait {
         Self {
             started: now,
             deadline: waiter.deadline().map(|deadline| now + deadline),
+            max_attempts: waiter.max_attempts(),
+            whole: waiter.deadline(),
             attempts: 0,
             observed: Observed::default(),
             last_answer: None,
             may_list: None,
         }
+    }
+
+    /// Which limit of the waiter's it ran into, if it ran into one.
+    pub(crate) fn limit(&self) -> WaitLimit {
+        match self.whole {
+            Some(deadline) if self.attempts < self.max_attempts => WaitLimit::Deadline(deadline),
+            _ => WaitLimit::MaxAttempts(self.max_attempts),
+        }
+    }
+
+    /// Whoever wakes after the deadline, as on a machine that was suspended over it, looks once more:
+    /// the result has been there for long, maybe.
+    pub(crate) fn grant_last_poll(&mut self, now: Duration) -> bool {
+        let overslept = self.deadline.is_some_and(|deadline| deadline <= now);
+        if overslept {
+            self.deadline = Some(now + LAST_POLL);
+        }
+        overslept
     }
 
     /// Credentials that served earlier in this wait may be renewed again before it ends.

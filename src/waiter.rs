@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::aws::Patience;
+use crate::aws::retry::RetryConfig;
 use crate::error::{Observed, Result};
 use crate::history::Usual;
 use crate::invalid_input::InvalidInput;
@@ -19,6 +20,11 @@ use crate::uri::S3Uri;
 /// from the first to the last. A wait ends with the result, with
 /// [`Error::PollingTimeout`](crate::Error::PollingTimeout) after the last poll or at the deadline,
 /// or when it is stopped.
+///
+/// Time is the monotonic clock's: it goes on evenly when the wall clock is set, and on Linux and macOS
+/// it stands still while the machine is suspended, so that a wait has as many polls after a suspension
+/// as without one; elsewhere a wait that wakes after its deadline makes one last poll. Connections that
+/// did not survive are a failed poll at most.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,6 +52,7 @@ pub struct WaiterConfig {
     adaptive: bool,
     deadline: Option<Duration>,
     access_denied: AccessDenied,
+    retry: Option<RetryConfig>,
     progress: Option<Arc<ProgressFn>>,
     cancel: Option<CancelToken>,
 }
@@ -290,6 +297,7 @@ impl WaiterConfig {
         Patience {
             deadline,
             stop: self.cancel.as_ref().map(|token| &*token.cancelled),
+            retry: self.retry,
             once: false,
         }
     }
@@ -330,6 +338,7 @@ impl Default for WaiterConfig {
             adaptive: false,
             deadline: None,
             access_denied: AccessDenied::default(),
+            retry: None,
             progress: None,
             cancel: None,
         }
@@ -348,6 +357,7 @@ impl fmt::Debug for WaiterConfig {
             .field("adaptive", &self.adaptive)
             .field("deadline", &self.deadline)
             .field("access_denied", &self.access_denied)
+            .field("retry", &self.retry)
             .field("progress", &self.progress.is_some())
             .field("cancel", &self.cancel)
             .finish()
@@ -441,8 +451,16 @@ impl WaiterConfigBuilder {
         self
     }
 
+    /// How often each request of a poll is tried; [`RetryConfig::off`] leaves that to the next poll.
+    /// Default: as the [session](crate::SessionBuilder::retry) says.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.config.retry = Some(retry);
+        self
+    }
+
     /// Called after each poll that found no result, on the waiting thread;
-    /// [`ControlFlow::Break`] stops the wait. Default: none.
+    /// [`ControlFlow::Break`] stops the wait. A panic in it ends this wait, in the waiting thread,
+    /// and nothing else: the response can be waited for again. Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,

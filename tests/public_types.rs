@@ -22,6 +22,9 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::CancelToken>();
     goes_between_threads::<crate_::CapacitySize>();
     goes_between_threads::<crate_::CaptureMode>();
+    goes_between_threads::<crate_::CleanUp>();
+    goes_between_threads::<crate_::CleanUpFailure>();
+    goes_between_threads::<crate_::CleanUpReport>();
     goes_between_threads::<crate_::CodecDirection>();
     goes_between_threads::<crate_::CodecError>();
     goes_between_threads::<crate_::Completed<u32, crate_::Json>>();
@@ -104,6 +107,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::VariantScaling>();
     goes_between_threads::<crate_::VariantSummary>();
     goes_between_threads::<crate_::VpcConfig>();
+    goes_between_threads::<crate_::WaitLimit>();
     goes_between_threads::<crate_::WaitProgress<'static>>();
     goes_between_threads::<crate_::WaitStopReason>();
     goes_between_threads::<crate_::WaitStopped>();

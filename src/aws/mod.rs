@@ -5,9 +5,9 @@ pub(crate) mod application_autoscaling;
 pub(crate) mod checksum;
 pub(crate) mod cloudwatch;
 pub(crate) mod endpoints;
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod json;
-mod listing;
+pub(crate) mod listing;
 pub(crate) mod objects;
 pub(crate) mod payload;
 pub(crate) mod retry;
@@ -195,6 +195,8 @@ pub(crate) struct Patience<'a> {
     pub(crate) deadline: Option<Duration>,
     /// Once this is set, nothing is tried again.
     pub(crate) stop: Option<&'a AtomicBool>,
+    /// Attempts, if they are other ones than the session's.
+    pub(crate) retry: Option<retry::RetryConfig>,
     /// Nothing is tried again at all (but for credentials and clock): the caller asks anew soon.
     pub(crate) once: bool,
 }

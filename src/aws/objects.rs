@@ -82,7 +82,11 @@ pub(crate) fn open_object(
     }
     let request = request("GetObject", Method::GET, uri, "", headers, &[], patience);
     let (headers, body, host) = send_by(session, &request, |call| {
-        let (headers, body) = session.client().open_until(call, patience.stop)?;
+        let Patience { stop, retry, .. } = patience;
+        let (headers, body) = match retry {
+            Some(retry) => session.client().with_retry(retry).open_until(call, stop)?,
+            None => session.client().open_until(call, stop)?,
+        };
         let host = call.uri.authority().map(ToString::to_string);
         Ok::<_, Failed>((headers, body, host.unwrap_or_default()))
     })?;

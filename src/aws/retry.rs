@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::Service;
 use crate::error::ConfigError;
 use crate::invalid_input::InvalidInput;
 use crate::profile::Settings;
@@ -192,18 +193,26 @@ pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
     ) || matches!(status, 429 | 503)
 }
 
-/// May the same request succeed a moment later?
-pub(crate) fn is_transient(status: u16, code: Option<&str>) -> bool {
-    matches!(status, 500 | 502 | 504 | 530)
+/// May the same request succeed a moment later? (The SDKs' statuses and codes, and what the services'
+/// own tables add: `_retry.json` of the Python SDK.)
+pub(crate) fn is_transient(service: Service, status: u16, code: Option<&str>) -> bool {
+    let code = code.unwrap_or_default();
+    let of_service = match service {
+        // What arrived is not what was hashed: it was changed on its way.
+        Service::S3 => matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch"),
+        // The other identity provider could not be reached from STS.
+        Service::Sts => matches!(code, "IDPCommunicationError"),
+        _ => false,
+    };
+    of_service
+        || matches!(status, 500 | 502 | 504 | 509 | 530)
         || matches!(
             code,
-            Some(
-                "RequestTimeout"
-                    | "RequestTimeoutException"
-                    | "InternalError"
-                    | "InternalFailure"
-                    | "ConcurrentUpdateException"
-            )
+            "RequestTimeout"
+                | "RequestTimeoutException"
+                | "InternalError"
+                | "InternalFailure"
+                | "ConcurrentUpdateException"
         )
 }
 

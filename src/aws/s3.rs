@@ -105,6 +105,21 @@ pub(crate) fn put_object(
     send(session, &request).map(drop)
 }
 
+pub(crate) fn delete_object(session: &Session, uri: &S3Uri) -> Result<(), Failed> {
+    let request = Request {
+        operation: "DeleteObject",
+        method: Method::DELETE,
+        bucket: uri.bucket(),
+        key: uri.key(),
+        query: "",
+        headers: HeaderMap::new(),
+        body: &[],
+        patience: Patience::default(),
+        max_answer: MAX_DOCUMENT,
+    };
+    send(session, &request).map(drop)
+}
+
 /// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
 pub(crate) fn may_list(
     session: &Session,
@@ -117,7 +132,13 @@ pub(crate) fn may_list(
     );
     match list(session, uri.bucket(), &query, patience) {
         Ok(_) => Ok(true),
-        Err(Failed::Fault(fault)) if fault.error.status == 403 => Ok(false),
+        // Any other 403, as of a wrong signature, is about something else.
+        Err(Failed::Fault(fault))
+            if fault.error.status == 403
+                && matches!(fault.error.code(), None | Some("AccessDenied")) =>
+        {
+            Ok(false)
+        }
         Err(failed) => Err(failed),
     }
 }
@@ -247,8 +268,11 @@ pub(super) struct Request<'a> {
 /// once more, and remembers it.
 fn send(session: &Session, request: &Request<'_>) -> Result<Answer, Failed> {
     send_by(session, request, |call| {
-        let stop = request.patience.stop;
-        session.client().send_until(call, stop)
+        let Patience { stop, retry, .. } = request.patience;
+        match retry {
+            Some(retry) => session.client().with_retry(retry).send_until(call, stop),
+            None => session.client().send_until(call, stop),
+        }
     })
 }
 

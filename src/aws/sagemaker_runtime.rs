@@ -1,6 +1,7 @@
 //! The `SageMaker` runtime: `InvokeEndpointAsync`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
 
@@ -26,6 +27,8 @@ pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
     pub(crate) members: Vec<Member<'a>>,
+    /// On the monotonic clock.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// A member of the call that travels in a header.
@@ -71,7 +74,7 @@ pub(crate) fn invoke_endpoint_async(
         body,
         resource: request.endpoint_name.to_owned(),
         repeat,
-        deadline: None,
+        deadline: request.deadline,
         max_answer: MAX_DOCUMENT,
     };
     let answer = session.client().send_or_fault(&call)?;

@@ -21,6 +21,7 @@ use super::{Answer, Call, Identity, Repeat};
 use crate::credentials::{Credentials, CredentialsError, ProvideCredentials};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::sys::Sys;
+use crate::trace;
 
 /// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
 const TOLERATED_SKEW: Duration = Duration::from_mins(4);
@@ -37,16 +38,16 @@ const WORTH_ASKING: u64 = 1 << 20;
 const ADDED_HEADERS: usize = 8;
 
 /// What all requests of a session share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Client {
     pub(crate) transport: Transport,
     pub(crate) credentials: Arc<dyn ProvideCredentials>,
     pub(crate) retry: RetryConfig,
-    pub(crate) quota: RetryQuota,
+    pub(crate) quota: Arc<RetryQuota>,
     pub(crate) sys: Sys,
     pub(crate) user_agent: HeaderValue,
     /// The services' time less ours, in milliseconds; learned from their refusals.
-    pub(crate) clock_offset: AtomicI64,
+    pub(crate) clock_offset: Arc<AtomicI64>,
 }
 
 /// Why an attempt brought no success.
@@ -63,7 +64,16 @@ struct Progress {
     /// The client's own credentials that the last attempt was signed with.
     signed_with: Option<Credentials>,
     credentials_renewed: bool,
-    clock_learned: bool,
+    clock_mended: Option<ClockMended>,
+    /// Whether an attempt that was followed by another may have been carried out.
+    perhaps_done: bool,
+}
+
+/// The clock's offset as a refusal found it, and as it was changed for the next attempt.
+#[derive(Clone, Copy)]
+struct ClockMended {
+    before: i64,
+    after: i64,
 }
 
 impl Client {
@@ -128,21 +138,41 @@ impl Client {
             quota_taken: None,
             signed_with: None,
             credentials_renewed: false,
-            clock_learned: false,
+            clock_mended: None,
+            perhaps_done: false,
         };
+        let _span = trace::request(call);
+        let mut last = None;
         loop {
             progress.attempts += 1;
-            let failure = match attempt(&mut progress)? {
-                Ok(answer) => {
+            let failure = match (attempt(&mut progress), last) {
+                (Ok(Ok(answer)), _) => {
                     self.quota.release(progress.quota_taken);
                     return Ok(answer);
                 }
-                Err(failure) => failure,
+                (Ok(Err(failure)), _) => failure,
+                // It could not be sent again; what became of it before is what counts.
+                (Err(_), Some(before)) if progress.perhaps_done => {
+                    progress.attempts -= 1;
+                    return Err(self.failed(call, before, &progress));
+                }
+                (Err(error), _) => return Err(error.into()),
             };
             match self.pause_before_retry(call, &failure, &mut progress) {
-                Some(pause) if self.pause(pause, stop) => {}
+                Some(pause) if self.pause(pause, stop) => {
+                    progress.perhaps_done |= may_be_done(&failure);
+                    last = Some(failure);
+                }
                 _ => return Err(self.failed(call, failure, &progress)),
             }
+        }
+    }
+
+    /// The same client, with the same quota and clock, that tries as often as `retry` says.
+    pub(crate) fn with_retry(&self, retry: RetryConfig) -> Self {
+        Self {
+            retry,
+            ..self.clone()
         }
     }
 
@@ -170,7 +200,27 @@ impl Client {
         let request = self
             .signed(call, Body::Bytes(call.body), progress)?
             .map(|()| call.body);
-        let reply = self.transport.exchange(request, &self.bounds(call));
+        self.timed(call, progress, |transport, bounds| {
+            transport.exchange(request, bounds)
+        })
+    }
+
+    /// Sends, if there is time left for that, and tells how it went.
+    fn timed(
+        &self,
+        call: &Call<'_>,
+        progress: &Progress,
+        send: impl FnOnce(&Transport, &Bounds<'_>) -> Result<Reply, Broken>,
+    ) -> Result<Result<Answer, Failure>> {
+        let clock = self.sys.clock();
+        let began = clock.monotonic();
+        // Whoever gave the credentials may have taken all the time there was.
+        if call.deadline.is_some_and(|deadline| began >= deadline) {
+            return Ok(Err(Failure::Broken(Broken::out_of_time())));
+        }
+        let reply = send(&self.transport, &self.bounds(call));
+        let took = clock.monotonic().saturating_sub(began);
+        trace::attempt(progress.attempts, &reply, took);
         Ok(judge(call, reply))
     }
 
@@ -189,12 +239,14 @@ impl Client {
         }
         let mut feed = Feed::new(source);
         let request = request.map(|()| &mut feed as &mut dyn Read);
-        let reply = self.transport.upload(request, &self.bounds(call));
+        let outcome = self.timed(call, progress, |transport, bounds| {
+            transport.upload(request, bounds)
+        })?;
         *failed = feed.into_failure();
         match failed {
             // Read once more, it would fail once more; the caller knows what the source is.
             Some(_) => Ok(Err(Failure::Broken(Broken::source_failed()))),
-            None => Ok(judge(call, reply)),
+            None => Ok(outcome),
         }
     }
 
@@ -311,6 +363,7 @@ impl Client {
         let pause = self.retry.backoff(progress.attempts, asked_for);
         let pause = self.in_time(call, pause)?;
         progress.quota_taken = Some(self.quota.acquire(timed_out)?);
+        trace::retry(progress.attempts, pause);
         Some(pause)
     }
 
@@ -334,30 +387,32 @@ impl Client {
             progress.credentials_renewed = true;
             return true;
         }
-        if may_be_clock_skew(fault.error.status, code)
-            && !progress.clock_learned
-            && self.learn_clock(fault.date())
-        {
-            progress.clock_learned = true;
-            return true;
-        }
-        false
+        may_be_clock_skew(fault.error.status, code) && self.mend_clock(fault.date(), progress)
     }
 
-    /// Takes over the service's time if ours, as last signed with, is far from it.
-    fn learn_clock(&self, date: Option<SystemTime>) -> bool {
-        let Some(theirs) = date else { return false };
-        let signed_with = self.service_time();
-        let distance = |a: SystemTime, b: SystemTime| match a.duration_since(b) {
-            Ok(ahead) => (ahead, 1),
-            Err(behind) => (behind.duration(), -1),
-        };
-        if distance(theirs, signed_with).0 < TOLERATED_SKEW {
+    /// Takes over the service's time if ours, as last signed with, is far from it. Where the refusal
+    /// tells none, what was learned earlier is suspected. What does not help is taken back.
+    fn mend_clock(&self, date: Option<SystemTime>, progress: &mut Progress) -> bool {
+        let offset = &self.clock_offset;
+        if let Some(ClockMended { before, after }) = progress.clock_mended {
+            // If another thread has learned something else meanwhile, that stays.
+            let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            let _ = offset.compare_exchange(after, before, set, failed);
             return false;
         }
-        let (apart, sign) = distance(theirs, self.sys.clock().now());
-        let millis = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
-        self.clock_offset.store(sign * millis, Ordering::Relaxed);
+        let before = offset.load(Ordering::Relaxed);
+        let after = match date {
+            Some(theirs) if apart(theirs, self.service_time()).0 < TOLERATED_SKEW => return false,
+            Some(theirs) => {
+                let (apart, sign) = apart(theirs, self.sys.clock().now());
+                sign * i64::try_from(apart.as_millis()).unwrap_or(i64::MAX)
+            }
+            None if before != 0 => 0,
+            None => return false,
+        };
+        offset.store(after, Ordering::Relaxed);
+        progress.clock_mended = Some(ClockMended { before, after });
+        trace::clock(before, after);
         true
     }
 
@@ -371,6 +426,8 @@ impl Client {
             Failure::Fault(mut fault) => {
                 fault.error.attempts = progress.attempts;
                 fault.error.elapsed = elapsed;
+                fault.error.perhaps_done = progress.perhaps_done;
+                trace::refused(&fault.error);
                 Failed::Fault(fault)
             }
             Failure::Broken(broken) => Failed::Error(
@@ -382,7 +439,7 @@ impl Client {
                         .uri
                         .authority()
                         .map_or_else(String::new, ToString::to_string),
-                    never_sent: broken.never_sent,
+                    never_sent: broken.never_sent && !progress.perhaps_done,
                     attempts: progress.attempts,
                     elapsed,
                     source: broken.source,
@@ -443,12 +500,30 @@ impl From<Error> for Failed {
     }
 }
 
+/// How far apart two times are, and whether the first is after (1) or before (-1) the second.
+fn apart(a: SystemTime, b: SystemTime) -> (Duration, i64) {
+    match a.duration_since(b) {
+        Ok(ahead) => (ahead, 1),
+        Err(behind) => (behind.duration(), -1),
+    }
+}
+
+/// Could the service have carried it out all the same?
+fn may_be_done(failure: &Failure) -> bool {
+    match failure {
+        Failure::Fault(fault) => fault.error.leaves_open(),
+        Failure::Broken(broken) => !broken.never_sent,
+    }
+}
+
 fn may_repeat(call: &Call<'_>, failure: &Failure) -> bool {
     match failure {
         Failure::Fault(fault) => {
             let (status, code) = (fault.error.status, fault.error.code.as_deref());
             match call.repeat {
-                Repeat::Idempotent => is_throttling(status, code) || is_transient(status, code),
+                Repeat::Idempotent => {
+                    is_throttling(status, code) || is_transient(call.service, status, code)
+                }
                 Repeat::OnlyIfNotDone => is_throttling(status, code),
                 Repeat::OnlyIfNotSent | Repeat::Never => false,
             }

@@ -1,8 +1,10 @@
 //! One HTTP exchange. The only room that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
 
+mod connecting;
 mod network;
 mod no_proxy;
+mod paced;
 mod probe;
 mod proxies;
 mod resolver;
@@ -17,7 +19,9 @@ use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, BodyReader, SendBody, Timeout};
 
+use connecting::Unconnected;
 pub(crate) use network::{CaBundle, Network};
+use paced::Paced;
 use probe::ProbingConnector;
 use proxies::ByScheme;
 use resolver::{CachingResolver, Unresolved};
@@ -248,7 +252,7 @@ impl Transport {
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
     ) -> Result<Reply, Broken> {
-        Self::read_whole(self.run(request, bounds, Reading::Whole)?, bounds)
+        self.read_whole(self.run(request, bounds, Reading::Whole)?, bounds)
     }
 
     /// Sends what is read; the request's headers say how long it is.
@@ -259,7 +263,7 @@ impl Transport {
     ) -> Result<Reply, Broken> {
         let request = request.map(SendBody::from_reader);
         let response = self.configure_and_run(request, bounds, Reading::Whole)?;
-        Self::read_whole(response, bounds)
+        self.read_whole(response, bounds)
     }
 
     /// Sends a request and, if it succeeds, leaves its body to be read.
@@ -270,14 +274,14 @@ impl Transport {
     ) -> Result<Opened, Broken> {
         let response = self.run(request, bounds, Reading::Streamed)?;
         if !response.status().is_success() {
-            return Self::read_whole(response, bounds).map(Opened::Refused);
+            return self.read_whole(response, bounds).map(Opened::Refused);
         }
         let (parts, body) = response.into_parts();
         let reader = body.into_with_config().limit(u64::MAX).reader();
         Ok(Opened::Success(parts.headers, BodyStream(reader)))
     }
 
-    fn read_whole(response: Response<Body>, bounds: &Bounds<'_>) -> Result<Reply, Broken> {
+    fn read_whole(&self, response: Response<Body>, bounds: &Bounds<'_>) -> Result<Reply, Broken> {
         let (parts, mut body) = response.into_parts();
         let success = parts.status.is_success();
         let limit = if success {
@@ -289,7 +293,9 @@ impl Transport {
         if success && announced.is_some_and(|length| length > limit) {
             return Err(too_long(limit));
         }
-        let body = read_bounded(&mut body, announced, limit, success)?;
+        let body = body.with_config().limit(u64::MAX).reader();
+        let body = Paced::new(body, self.timeouts.read, success);
+        let body = read_bounded(body, announced, limit, success)?;
         Ok(Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -350,17 +356,14 @@ fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
 
 /// Reads to the end, so that the connection can be used again.
 fn read_bounded(
-    body: &mut Body,
+    body: impl Read,
     announced: Option<u64>,
     limit: u64,
     strict: bool,
 ) -> Result<Vec<u8>, Broken> {
     let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
     let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
-    let reader = body.with_config().limit(u64::MAX).reader();
-    let read = reader
-        .take(limit + u64::from(strict))
-        .read_to_end(&mut bytes);
+    let read = body.take(limit + u64::from(strict)).read_to_end(&mut bytes);
     match read {
         Ok(_) if strict && bytes.len() as u64 > limit => Err(too_long(limit)),
         Ok(_) => Ok(bytes),
@@ -385,6 +388,15 @@ impl Broken {
             kind: TransportErrorKind::Protocol,
             never_sent: false,
             source: None,
+        }
+    }
+
+    /// The caller's deadline passed before anything was sent.
+    pub(crate) fn out_of_time() -> Self {
+        Self {
+            kind: TransportErrorKind::Timeout,
+            never_sent: true,
+            source: Some("the caller's deadline passed before the request was sent".into()),
         }
     }
 }
@@ -415,6 +427,14 @@ fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
         ureq::Error::Timeout(_) => (Kind::Timeout, false),
         ureq::Error::Io(error) => classify_io(error),
         ureq::Error::Other(other) if other.is::<Unresolved>() => (Kind::Resolve, true),
+        ureq::Error::Other(other) => match other.downcast_ref::<Unconnected>() {
+            // The handshake says something else than it should: no certificate, or no TLS at all.
+            Some(Unconnected(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                (Kind::Tls, true)
+            }
+            Some(_) => (Kind::Connect, true),
+            None => (Kind::Protocol, false),
+        },
         _ => (Kind::Protocol, false),
     }
 }

@@ -68,10 +68,10 @@ impl OfSession {
             transport: self.transport.clone(),
             credentials,
             retry: self.retry,
-            quota: RetryQuota::new(),
+            quota: Arc::new(RetryQuota::new()),
             sys: sys.clone(),
             user_agent: self.user_agent.clone(),
-            clock_offset: AtomicI64::new(0),
+            clock_offset: Arc::new(AtomicI64::new(0)),
         }
     }
 }

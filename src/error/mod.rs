@@ -13,7 +13,7 @@ pub use deployment::{DeploymentError, EndpointWaitError, EndpointWaitReason, Res
 pub use service::ServiceError;
 pub use transfer::{TransferError, TransferErrorKind};
 pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
-pub use wait::{ModelFailure, Observed, PollingTimeout, WaitStopReason, WaitStopped};
+pub use wait::{ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped};
 
 use crate::codec::CodecError;
 use crate::credentials::CredentialsError;

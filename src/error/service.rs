@@ -27,6 +27,8 @@ pub struct ServiceError {
     pub(crate) expected_owner: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
+    /// Whether an earlier attempt, which was not answered so, may have been carried out.
+    pub(crate) perhaps_done: bool,
 }
 
 impl ServiceError {
@@ -81,6 +83,19 @@ impl ServiceError {
         self.resource.as_deref()
     }
 
+    /// Whether the service refused because too much is asked of it at a time: a limit of the
+    /// service's or of the account's there, not of this crate. Such requests did nothing, and were
+    /// tried again as [`RetryConfig`](crate::RetryConfig) says.
+    pub fn is_throttling(&self) -> bool {
+        crate::aws::retry::is_throttling(self.status, self.code())
+    }
+
+    /// Could the request have been carried out all the same? A refusal with 4xx or 503 did nothing;
+    /// of another 5xx nobody knows, nor of attempts before that got no answer.
+    pub(crate) fn leaves_open(&self) -> bool {
+        self.perhaps_done || (self.status >= 500 && !self.is_throttling())
+    }
+
     /// What to do about it, where that is known.
     pub fn remedy(&self) -> Option<String> {
         let resource = self.resource().unwrap_or("the resource");
@@ -112,9 +127,22 @@ impl ServiceError {
             ("ValidationError", _) if self.message().is_some_and(|m| m.contains("not found")) => {
                 "check the endpoint's name, region and account".into()
             }
-            ("ModelError", _) => format!(
+            ("ModelError" | "ModelNotReadyException", _) => format!(
                 "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
             ),
+            _ if self.is_throttling() => {
+                "this is the service's limit on requests, not this crate's: send fewer at a time, \
+                 or ask for a higher quota"
+                    .into()
+            }
+            ("InternalFailure" | "InternalDependencyException", _)
+                if self.operation == "InvokeEndpointAsync" =>
+            {
+                format!(
+                    "if it persists, read the log group /aws/sagemaker/Endpoints/{resource} in \
+                     CloudWatch"
+                )
+            }
             _ => return control_plane::remedy(self).map(str::to_owned),
         };
         Some(text)
@@ -125,6 +153,12 @@ impl ServiceError {
         Some(match self.operation {
             "InvokeEndpointAsync" => "sagemaker:InvokeEndpointAsync",
             "GetObject" => "s3:GetObject (and s3:ListBucket on the bucket)",
+            "DeleteObject" => "s3:DeleteObject",
+            "AssumeRole" => "sts:AssumeRole (and have the role's trust policy name the caller)",
+            "AssumeRoleWithWebIdentity" => {
+                "sts:AssumeRoleWithWebIdentity in the role's trust policy"
+            }
+            "GetRoleCredentials" => "sso:GetRoleCredentials",
             "PutObject" => "s3:PutObject (and, with a KMS key, kms:GenerateDataKey)",
             "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
                 "s3:PutObject (and, with a KMS key, kms:GenerateDataKey and kms:Decrypt)"

@@ -43,7 +43,7 @@ impl TransportErrorKind {
             Self::Broken => "the connection broke",
             Self::Timeout => "the server did not answer in time",
             Self::Protocol => "the answer could not be understood",
-            Self::TooLong => "the answer is too long to be taken into memory",
+            Self::TooLong => "the answer is too long: this crate takes no more into memory",
         }
     }
 

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,6 +136,35 @@ pub struct PollingTimeout {
     pub(crate) elapsed: Duration,
     pub(crate) observed: Observed,
     pub(crate) last_answer: Option<String>,
+    pub(crate) limit: WaitLimit,
+    pub(crate) service_limit: Option<Duration>,
+}
+
+/// Which limit ended a wait. Both are the caller's own, set in
+/// [`WaiterConfig`](crate::WaiterConfig); the service's are longer mostly.
+///
+/// ```
+/// # use sagemaker_async_inference::{PollingTimeout, WaitLimit};
+/// fn hit_the_deadline(timeout: &PollingTimeout) -> bool {
+///     matches!(timeout.limit(), WaitLimit::Deadline(_))
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitLimit {
+    /// All polls were made.
+    MaxAttempts(u32),
+    /// The time was over.
+    Deadline(Duration),
+}
+
+impl fmt::Display for WaitLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxAttempts(attempts) => write!(f, "{}", plural(*attempts, "poll")),
+            Self::Deadline(deadline) => write!(f, "a deadline of {}", seconds(*deadline)),
+        }
+    }
 }
 
 impl PollingTimeout {
@@ -169,6 +198,17 @@ impl PollingTimeout {
         self.last_answer.as_deref()
     }
 
+    /// Which of the waiter's limits was hit.
+    pub fn limit(&self) -> WaitLimit {
+        self.limit
+    }
+
+    /// How long after the submit the service itself gives up: the request's time to live in the queue
+    /// and its invocation timeout together. Absent if the inference was submitted elsewhere.
+    pub fn service_limit(&self) -> Option<Duration> {
+        self.service_limit
+    }
+
     /// What may be missing: a permission to grant, a failure path to configure, a longer wait.
     pub fn remedy(&self) -> String {
         let bucket = self.output_path.bucket();
@@ -193,6 +233,15 @@ impl PollingTimeout {
              group /aws/sagemaker/Endpoints/{}",
             self.endpoint_name
         );
+        if let Some(service) = self.service_limit.filter(|limit| *limit > self.elapsed) {
+            let _ = write!(
+                text,
+                "; the service may be at it up to {} after the submit (request TTL and invocation \
+                 timeout), longer than this wait, which had a limit of its own of {}",
+                seconds(service),
+                self.limit,
+            );
+        }
         if self.failure_path.is_none() {
             text.push_str(
                 "; this endpoint has no S3FailurePath, so a failed inference leaves nothing to see",

@@ -99,6 +99,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, finished: &Sender<Looked>) {
             deadline: job.deadline,
             stop: None,
             once: true,
+            retry: None,
         };
         let look = Caught::catch(|| job.response.look(patience));
         if finished.send((job.slot, look)).is_err() {

@@ -50,6 +50,7 @@ pub struct SessionBuilder {
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
     expected_bucket_owner: Option<String>,
+    bucket_owners: HashMap<String, String>,
     retry: Option<RetryConfig>,
     timeouts: Timeouts,
     transfer: TransferConfig,
@@ -202,6 +203,19 @@ impl SessionBuilder {
         self
     }
 
+    /// The account that must own this one bucket; goes before
+    /// [`expected_bucket_owner`](Self::expected_bucket_owner). An endpoint of another team may put its
+    /// outputs, whose places it names itself, into a bucket of another account: with this they are
+    /// read there if that account owns the bucket, and from nobody else's.
+    pub fn expected_owner_of(
+        mut self,
+        bucket: impl Into<String>,
+        account: impl Into<String>,
+    ) -> Self {
+        self.bucket_owners.insert(bucket.into(), account.into());
+        self
+    }
+
     /// How often requests are tried. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS`
     /// or the profile's `max_attempts`. See [`RetryConfig`] for `AWS_RETRY_MODE`.
     pub fn retry(mut self, retry: RetryConfig) -> Self {
@@ -245,16 +259,20 @@ impl SessionBuilder {
         if let Some(bucket) = &self.default_bucket {
             crate::uri::S3Uri::new(bucket.clone(), "")?;
         }
-        if let Some(owner) = &self.expected_bucket_owner {
+        for owner in self
+            .expected_bucket_owner
+            .iter()
+            .chain(self.bucket_owners.values())
+        {
             settings::check_account(owner)?;
         }
         let region = settings::region(self.region.take(), &settings)?;
         let endpoints = Endpoints::new(std::mem::take(&mut self.endpoints), &settings)?;
         let client = self.client(&region, &endpoints, &settings)?;
         Ok(Session {
+            client: Arc::new(client),
             inner: Arc::new(Inner {
                 region,
-                client,
                 endpoints,
                 default_bucket: self.default_bucket,
                 default_bucket_prefix: self
@@ -263,6 +281,7 @@ impl SessionBuilder {
                     .filter(|prefix| !prefix.is_empty()),
                 expected_bucket_owner: self.expected_bucket_owner,
                 transfer: self.transfer,
+                bucket_owners: self.bucket_owners,
                 derived: DerivedBucket::default(),
                 bucket_regions: Mutex::new(HashMap::new()),
                 history: History::default(),

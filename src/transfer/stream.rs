@@ -156,9 +156,8 @@ impl ObjectStream {
             etag: self.etag.as_deref(),
         };
         let patience = Patience {
-            deadline: None,
             stop,
-            once: false,
+            ..Patience::default()
         };
         let object = match objects::open_object(&self.session, &self.uri, piece, patience) {
             Ok(object) => object,

@@ -144,9 +144,8 @@ impl<'a> Sending<'a> {
 
     fn patience(&self) -> Patience<'a> {
         Patience {
-            deadline: None,
             stop: Some(&self.meter.stop),
-            once: false,
+            ..Patience::default()
         }
     }
 
@@ -344,8 +343,7 @@ impl Drop for Begun<'_> {
         let now = self.session.sys().clock().monotonic();
         let patience = Patience {
             deadline: Some(now + ABORT_PATIENCE),
-            stop: None,
-            once: false,
+            ..Patience::default()
         };
         // The caller learns what went wrong first; what stays there is for the bucket's lifecycle
         // rule.

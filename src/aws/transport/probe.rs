@@ -7,13 +7,13 @@
 use std::fmt;
 
 use ureq::Error;
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-/// As [`DefaultConnector`], with connections that are [`Probed`].
+use super::connecting::Connecting;
+
+/// As [`Connecting`], with connections that are [`Probed`].
 #[derive(Debug, Default)]
-pub(super) struct ProbingConnector(DefaultConnector);
+pub(super) struct ProbingConnector(Connecting);
 
 impl Connector<()> for ProbingConnector {
     type Out = Probed;

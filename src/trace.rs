@@ -1,0 +1,163 @@
+//! What `tracing` is told: a span for each submit, wait and request, an event for each attempt.
+//!
+//! Without the feature all of this is nothing. Payloads, credentials, custom attributes and signatures
+//! are in no field.
+
+#[cfg(feature = "tracing")]
+mod told {
+    use std::time::Duration;
+
+    use tracing::field::{Empty, display};
+    use tracing::span::EnteredSpan;
+    use tracing::{debug, debug_span, info, info_span, warn};
+
+    use crate::aws::Call;
+    use crate::aws::transport::{Broken, Reply};
+    use crate::error::{Error, ServiceError};
+    use crate::uri::S3Uri;
+
+    fn millis(duration: Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn request(call: &Call<'_>) -> EnteredSpan {
+        debug_span!(
+            "request",
+            service = call.service.name(),
+            operation = call.operation,
+            resource = call.resource,
+        )
+        .entered()
+    }
+
+    pub(crate) fn attempt(attempt: u32, reply: &Result<Reply, Broken>, took: Duration) {
+        let elapsed_ms = millis(took);
+        match reply {
+            Ok(reply) => {
+                let id = ["x-amzn-requestid", "x-amz-request-id"]
+                    .into_iter()
+                    .find_map(|name| reply.headers.get(name)?.to_str().ok());
+                debug!(
+                    attempt,
+                    status = reply.status,
+                    request_id = id,
+                    elapsed_ms,
+                    "answered"
+                );
+            }
+            Err(broken) => debug!(
+                attempt,
+                kind = ?broken.kind,
+                never_sent = broken.never_sent,
+                elapsed_ms,
+                "no answer"
+            ),
+        }
+    }
+
+    pub(crate) fn retry(attempt: u32, pause: Duration) {
+        debug!(attempt, pause_ms = millis(pause), "will be tried again");
+    }
+
+    pub(crate) fn clock(before: i64, after: i64) {
+        warn!(
+            before_ms = before,
+            after_ms = after,
+            "the clock's offset to the services has changed"
+        );
+    }
+
+    pub(crate) fn refused(fault: &ServiceError) {
+        debug!(
+            status = fault.status(),
+            code = fault.code(),
+            request_id = fault.request_id(),
+            attempts = fault.attempts(),
+            elapsed_ms = millis(fault.elapsed()),
+            "refused"
+        );
+    }
+
+    pub(crate) fn submit(endpoint_name: &str, inference_id: &str) -> EnteredSpan {
+        info_span!(
+            "submit",
+            endpoint_name,
+            inference_id,
+            output_path = Empty,
+            log_group = format!("/aws/sagemaker/Endpoints/{endpoint_name}"),
+        )
+        .entered()
+    }
+
+    pub(crate) fn submitted(span: &EnteredSpan, output_path: &S3Uri) {
+        span.record("output_path", display(output_path));
+        info!("submitted");
+    }
+
+    pub(crate) fn not_submitted(error: &Error) {
+        if matches!(error, Error::MaybeSubmitted(_)) {
+            warn!(%error, "may have been submitted");
+        } else {
+            warn!(%error, "not submitted");
+        }
+    }
+
+    pub(crate) fn wait(endpoint_name: &str, inference_id: Option<&str>, at: &S3Uri) -> EnteredSpan {
+        info_span!("wait", endpoint_name, inference_id, output_path = %at).entered()
+    }
+
+    pub(crate) fn poll(attempt: u32, elapsed: Duration, answer: Option<&str>) {
+        debug!(
+            attempt,
+            elapsed_ms = millis(elapsed),
+            answer,
+            "no result yet"
+        );
+    }
+
+    pub(crate) fn waited(attempts: u32, elapsed: Duration, error: Option<&Error>) {
+        let elapsed_ms = millis(elapsed);
+        match error {
+            None => info!(attempts, elapsed_ms, "the wait is over"),
+            Some(error) => warn!(attempts, elapsed_ms, %error, "the wait is over without a result"),
+        }
+    }
+
+    pub(crate) fn not_removed(uri: &S3Uri, error: &Error) {
+        warn!(%uri, %error, "not removed");
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod told {
+    use std::time::Duration;
+
+    use crate::aws::Call;
+    use crate::aws::transport::{Broken, Reply};
+    use crate::error::{Error, ServiceError};
+    use crate::uri::S3Uri;
+
+    /// A span that is none.
+    pub(crate) struct NoSpan;
+
+    pub(crate) fn request(_: &Call<'_>) -> NoSpan {
+        NoSpan
+    }
+    pub(crate) fn attempt(_: u32, _: &Result<Reply, Broken>, _: Duration) {}
+    pub(crate) fn retry(_: u32, _: Duration) {}
+    pub(crate) fn clock(_: i64, _: i64) {}
+    pub(crate) fn refused(_: &ServiceError) {}
+    pub(crate) fn submit(_: &str, _: &str) -> NoSpan {
+        NoSpan
+    }
+    pub(crate) fn submitted(_: &NoSpan, _: &S3Uri) {}
+    pub(crate) fn not_submitted(_: &Error) {}
+    pub(crate) fn wait(_: &str, _: Option<&str>, _: &S3Uri) -> NoSpan {
+        NoSpan
+    }
+    pub(crate) fn poll(_: u32, _: Duration, _: Option<&str>) {}
+    pub(crate) fn waited(_: u32, _: Duration, _: Option<&Error>) {}
+    pub(crate) fn not_removed(_: &S3Uri, _: &Error) {}
+}
+
+pub(crate) use told::*;

@@ -1,0 +1,369 @@
+//! Thousands of inferences while one request in ten goes wrong and the client is killed again and again:
+//! every job comes to exactly one outcome, and none runs twice unless an error said maybe.
+//!
+//! The short form runs with the other tests. The long one, 20,000 inferences:
+//! `cargo test --release --all-features --test soak -- --ignored --nocapture the_long_form`.
+//! `SOAK_SEED` is another seed than the usual one: the faults and the times of the kills follow from it.
+#![cfg(feature = "local")]
+#![allow(clippy::disallowed_methods)] // a process of its own, with files of its own, in real time
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
+use sagemaker_async_inference::sys::{Clock, Environment, Sys, SystemClock};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, AsyncPredictor, Bytes, Credentials, Error, Session, Timeouts,
+    WaiterConfig, as_completed, submit_all,
+};
+
+/// How much, how often, and by which seed.
+struct Plan {
+    jobs: usize,
+    kills: usize,
+    /// The client lives this many milliseconds at most before it is killed.
+    life: u64,
+    seed: u64,
+}
+
+#[test]
+fn the_short_form() {
+    soak(&Plan {
+        jobs: 400,
+        kills: 6,
+        life: 400,
+        seed: seed(),
+    });
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn the_long_form() {
+    soak(&Plan {
+        jobs: 20_000,
+        kills: 60,
+        life: 4000,
+        seed: seed(),
+    });
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("SOAK_SEED").ok();
+    given.map_or(20_261_125, |seed| seed.parse().expect("a number"))
+}
+
+fn soak(plan: &Plan) {
+    let started = Instant::now();
+    let runs = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
+    let counted = runs.clone();
+    let endpoint = LocalEndpoint::builder()
+        .max_concurrent_invocations_per_instance(8)
+        .model(move |request| {
+            *counted
+                .lock()
+                .expect("counts")
+                .entry(request.inference_id.clone())
+                .or_default() += 1;
+            ModelResponse::ok(request.body.clone())
+        })
+        .start()
+        .expect("an endpoint");
+    let mut random = fastrand::Rng::with_seed(plan.seed);
+    let scripted = script_faults(&endpoint, plan, &mut random);
+    let dir = tempfile::TempDir::new().expect("a directory");
+
+    let mut killed = 0;
+    for life in 0.. {
+        let mut client = start_client(&endpoint, plan, dir.path());
+        let ended = if killed < plan.kills {
+            let lives = Duration::from_millis(random.u64(1..=plan.life));
+            wait_for(&mut client, lives)
+        } else {
+            Some(client.wait().expect("the client's end"))
+        };
+        match ended {
+            Some(status) if status.success() => break,
+            Some(status) => panic!("the client failed by itself: {status}"),
+            None => {
+                client.kill().expect("a kill");
+                client.wait().expect("its end");
+                killed += 1;
+            }
+        }
+        assert!(life < 10 * plan.kills, "it does not come to an end");
+    }
+    assert!(endpoint.wait_until_idle(Duration::from_mins(1)));
+
+    let outcomes = outcomes(dir.path());
+    let runs = runs.lock().expect("counts");
+    let tally = judge(plan, &outcomes, &runs);
+    println!(
+        "{} jobs, {killed} kills, {scripted} faults scripted, seed {}: {tally} in {:.1} s",
+        plan.jobs,
+        plan.seed,
+        started.elapsed().as_secs_f64()
+    );
+}
+
+/// Every job has one outcome, and ran as often as that says.
+fn judge(
+    plan: &Plan,
+    outcomes: &BTreeMap<usize, Vec<String>>,
+    runs: &BTreeMap<String, u32>,
+) -> String {
+    let (mut results, mut maybe_ran, mut maybe_did_not) = (0, 0, 0);
+    for job in 0..plan.jobs {
+        let ran = runs.get(&name(job)).copied().unwrap_or(0);
+        match outcomes.get(&job).map(Vec::as_slice) {
+            Some([outcome]) => match (outcome.as_str(), ran) {
+                ("result", 1) => results += 1,
+                ("maybe", 0) => maybe_did_not += 1,
+                ("maybe", 1) => maybe_ran += 1,
+                (outcome, ran) => panic!("job {job}: {outcome}, and it ran {ran} times"),
+            },
+            other => panic!("job {job}: outcomes {other:?}, and it ran {ran} times"),
+        }
+    }
+    assert_eq!(runs.values().filter(|ran| **ran > 1).count(), 0);
+    assert!(results > plan.jobs / 2, "{results} results");
+    format!(
+        "{results} results, each of one run; {} may have been submitted, of which {maybe_ran} ran \
+         once and {maybe_did_not} did not",
+        maybe_ran + maybe_did_not
+    )
+}
+
+/// One request in ten, whatever it is, meets a fault of any kind.
+fn script_faults(endpoint: &LocalEndpoint, plan: &Plan, random: &mut fastrand::Rng) -> usize {
+    let (mut at, mut count) = (0, 0);
+    // A job is a submit and about two looks for it, and some of them again.
+    while (at as usize) < 6 * plan.jobs {
+        // From 0 to 18, so 9 on average between two of them.
+        at += random.u32(0..=18);
+        endpoint.fault(any_fault(Fault::on(Operation::Any).skip(at), random));
+        count += 1;
+    }
+    count
+}
+
+fn any_fault(fault: Fault, random: &mut fastrand::Rng) -> Fault {
+    match random.u32(0..16) {
+        0 | 1 => fault.drop_connection(),
+        2 | 3 => fault.drop_after_handling(),
+        4 => fault.truncate_body(random.usize(0..8)),
+        5 if random.u32(0..8) == 0 => fault.hang(),
+        5 | 6 => fault.delay(Duration::from_millis(random.u64(1..40))),
+        7 | 8 => fault.throttle(),
+        9 => fault.status(500),
+        10 => fault.status(503),
+        11 => fault.error(403, "RequestTimeTooSkewed"),
+        12 => fault.error(403, "ExpiredToken"),
+        13 => fault.access_denied(),
+        14 => fault.respond(
+            502,
+            [("content-type", "text/html")],
+            "<html>a proxy's page<br></html>",
+        ),
+        _ => fault.respond(429, [("retry-after", "0")], ""),
+    }
+}
+
+fn name(job: usize) -> String {
+    format!("job-{job}")
+}
+
+/// This test's program once more, as the client.
+fn start_client(endpoint: &LocalEndpoint, plan: &Plan, dir: &Path) -> Child {
+    Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "the_client", "--ignored", "--nocapture"])
+        .env("SOAK_DIR", dir)
+        .env("SOAK_URL", endpoint.url())
+        .env("SOAK_REGION", endpoint.region())
+        .env("SOAK_NAME", endpoint.name())
+        .env("SOAK_KEY", endpoint.access_key())
+        .env("SOAK_SECRET", endpoint.secret_key())
+        .env("SOAK_JOBS", plan.jobs.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the client")
+}
+
+/// How it ended, if it ended in this time.
+fn wait_for(client: &mut Child, time: Duration) -> Option<std::process::ExitStatus> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        if let Some(status) = client.try_wait().expect("the client's state") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
+/// What the client wrote down, whole lines alone: of one that a kill has cut the job is not done.
+fn outcomes(dir: &Path) -> BTreeMap<usize, Vec<String>> {
+    let text = fs::read_to_string(dir.join("outcomes")).unwrap_or_default();
+    let mut outcomes = BTreeMap::<usize, Vec<String>>::new();
+    for line in text.split_inclusive('\n') {
+        if let Some((job, outcome)) = line.strip_suffix('\n').and_then(|l| l.split_once(' ')) {
+            let job = job.parse().expect("a job's number");
+            outcomes.entry(job).or_default().push(outcome.to_owned());
+        }
+    }
+    outcomes
+}
+
+/// The client. It is killed at any moment, and begun anew with what it has left on the disk.
+#[test]
+#[ignore = "run by the soak"]
+fn the_client() {
+    let Some(dir) = std::env::var_os("SOAK_DIR").map(PathBuf::from) else {
+        return;
+    };
+    let variable = |name: &str| std::env::var(name).expect("a variable of the soak");
+    let jobs: usize = variable("SOAK_JOBS").parse().expect("a number");
+    let credentials = Credentials::new(
+        variable("SOAK_KEY"),
+        variable("SOAK_SECRET"),
+        None,
+        None,
+        "soak",
+    );
+    let session = Session::builder()
+        .region(variable("SOAK_REGION"))
+        .credentials(credentials)
+        .endpoint_url(variable("SOAK_URL"))
+        .sys(
+            Sys::real()
+                .with_environment(Environment::empty())
+                .with_clock(Fast),
+        )
+        .timeouts(Timeouts::default().with_read(Duration::from_secs(2)))
+        .build()
+        .expect("a session");
+    let predictor = AsyncPredictor::new(variable("SOAK_NAME"), &session)
+        .with_serializer(Bytes::new())
+        .with_deserializer(Bytes::new());
+    let mut client = Client::resume(dir);
+    while client.done.len() < jobs {
+        client.round(&predictor, jobs);
+    }
+}
+
+/// The true time for signatures, and 50 times as fast for pauses: those after throttling would take
+/// most of the time otherwise.
+#[derive(Debug)]
+struct Fast;
+
+const SPEED: u32 = 50;
+
+impl Clock for Fast {
+    fn now(&self) -> SystemTime {
+        SystemClock.now()
+    }
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic() * SPEED
+    }
+    fn sleep(&self, duration: Duration) {
+        SystemClock.sleep(duration / SPEED);
+    }
+}
+
+struct Client {
+    dir: PathBuf,
+    done: BTreeMap<usize, Vec<String>>,
+    log: fs::File,
+}
+
+impl Client {
+    fn resume(dir: PathBuf) -> Self {
+        let path = dir.join("outcomes");
+        let text = fs::read(&path).unwrap_or_default();
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("the outcomes");
+        log.set_len(whole as u64).expect("whole lines");
+        Self {
+            done: outcomes(&dir),
+            dir,
+            log,
+        }
+    }
+
+    /// Submits what is not submitted yet, and waits for what has no outcome.
+    fn round(&mut self, predictor: &AsyncPredictor<Bytes, Bytes>, jobs: usize) {
+        let requests = (0..jobs).map(|job| {
+            let request = predictor.request(&input(job)).into_owned();
+            request.inference_id(name(job))
+        });
+        let submits = submit_all(requests)
+            .journal(self.dir.join("journal"))
+            .expect("a journal")
+            .concurrency(8)
+            .expect("a number of threads");
+        let mut waiting = Vec::new();
+        for (job, submit) in submits.enumerate() {
+            if self.done.contains_key(&job) {
+                continue;
+            }
+            match submit {
+                Ok(response) => waiting.push((job, response)),
+                Err(Error::MaybeSubmitted(_)) => self.write(job, "maybe"),
+                // It was not submitted, and is in the next round.
+                Err(_) => {}
+            }
+            if waiting.len() == 100 {
+                self.wait(std::mem::take(&mut waiting));
+            }
+        }
+        self.wait(waiting);
+    }
+
+    fn wait(&mut self, mut waiting: Vec<(usize, AsyncInferenceResponse<Bytes>)>) {
+        let often = WaiterConfig::builder()
+            .max_attempts(100)
+            .delay(Duration::from_millis(500))
+            .build()
+            .expect("a wait");
+        // An error that ends a wait is no outcome of the inference: it is waited for again.
+        while !waiting.is_empty() {
+            let (jobs, responses): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut waiting).into_iter().unzip();
+            for completed in as_completed::<Vec<u8>, _>(responses, &often) {
+                let job = jobs[completed.index()];
+                match completed.result() {
+                    Ok(result) => {
+                        assert_eq!(*result, input(job), "somebody else's result");
+                        self.write(job, "result");
+                    }
+                    Err(_) => waiting.push((job, completed.into_response())),
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, job: usize, outcome: &str) {
+        let mut line = String::new();
+        writeln!(line, "{job} {outcome}").expect("text");
+        self.log.write_all(line.as_bytes()).expect("an outcome");
+        self.done.entry(job).or_default().push(outcome.to_owned());
+    }
+}
+
+fn input(job: usize) -> Vec<u8> {
+    format!("the input of job {job}").into_bytes()
+}
