@@ -63,6 +63,8 @@ pub(super) struct Poller<D> {
     pub(super) asked_for_failure: VecDeque<u32>,
     slow: VecDeque<u32>,
     pub(super) no_slow_before: Duration,
+    /// The first deadline among those whose turn has not come; [`Duration::MAX`] if there is none.
+    first_end: Duration,
     pub(super) pace: Pace,
     turn: u32,
     failure_turn: bool,
@@ -101,6 +103,7 @@ impl<D> Poller<D> {
             asked_for_failure: VecDeque::new(),
             slow: VecDeque::new(),
             no_slow_before: Duration::ZERO,
+            first_end: Duration::MAX,
             pace: Pace::new(settings.polls_per_second, origin),
             turn: 0,
             failure_turn: false,
@@ -300,6 +303,8 @@ impl<D> Poller<D> {
     pub(super) fn ask_soon(&mut self, slot: u32, state: State) {
         if let Some(asked) = self.slots.get_mut(slot) {
             asked.state = state;
+            let end = asked.wait.deadline.unwrap_or(Duration::MAX);
+            self.first_end = self.first_end.min(end);
             if asked.slow > 0 {
                 self.slow.push_back(slot);
             } else {
@@ -310,6 +315,34 @@ impl<D> Poller<D> {
 
     /// The GETs of one handle, if it is time for that; else when it will be.
     fn ask(&mut self, now: Duration) -> Result<(), Duration> {
+        if now >= self.first_end {
+            self.end_overdue(now);
+            return Ok(());
+        }
+        self.ask_one(now).map_err(|then| then.min(self.first_end))
+    }
+
+    /// A deadline holds, whether or not the handle's turn came.
+    fn end_overdue(&mut self, now: Duration) {
+        self.first_end = Duration::MAX;
+        let waiting: Vec<u32> = self.slow.iter().chain(&self.asked).copied().collect();
+        for slot in waiting {
+            let asked = self
+                .slots
+                .get(slot)
+                .filter(|slot| matches!(slot.state, State::Asked | State::AskedLast));
+            let Some(end) = asked.and_then(|asked| asked.wait.deadline) else {
+                continue;
+            };
+            if now >= end {
+                self.time_out(slot);
+            } else {
+                self.first_end = self.first_end.min(end);
+            }
+        }
+    }
+
+    fn ask_one(&mut self, now: Duration) -> Result<(), Duration> {
         let slow_turn = !self.slow.is_empty() && now >= self.no_slow_before;
         if self.asked.is_empty() && self.asked_for_failure.is_empty() && !slow_turn {
             return Err(if self.slow.is_empty() {

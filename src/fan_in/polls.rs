@@ -184,7 +184,7 @@ impl<D> Poller<D> {
         }
     }
 
-    fn time_out(&mut self, slot: u32) {
+    pub(super) fn time_out(&mut self, slot: u32) {
         if let Some(late) = self.slots.get(slot) {
             let timeout = late.response.timed_out(&late.wait);
             self.end(slot, Err(timeout.into()));
