@@ -200,9 +200,9 @@ impl Client {
         let request = self
             .signed(call, Body::Bytes(call.body), progress)?
             .map(|()| call.body);
-        self.timed(call, progress, |transport, bounds| {
+        Ok(self.timed(call, progress, |transport, bounds| {
             transport.exchange(request, bounds)
-        })
+        }))
     }
 
     /// Sends, if there is time left for that, and tells how it went.
@@ -211,17 +211,17 @@ impl Client {
         call: &Call<'_>,
         progress: &Progress,
         send: impl FnOnce(&Transport, &Bounds<'_>) -> Result<Reply, Broken>,
-    ) -> Result<Result<Answer, Failure>> {
+    ) -> Result<Answer, Failure> {
         let clock = self.sys.clock();
         let began = clock.monotonic();
         // Whoever gave the credentials may have taken all the time there was.
         if call.deadline.is_some_and(|deadline| began >= deadline) {
-            return Ok(Err(Failure::Broken(Broken::out_of_time())));
+            return Err(Failure::Broken(Broken::out_of_time()));
         }
         let reply = send(&self.transport, &self.bounds(call));
         let took = clock.monotonic().saturating_sub(began);
         trace::attempt(progress.attempts, &reply, took);
-        Ok(judge(call, reply))
+        judge(call, reply)
     }
 
     fn attempt_upload(
@@ -241,7 +241,7 @@ impl Client {
         let request = request.map(|()| &mut feed as &mut dyn Read);
         let outcome = self.timed(call, progress, |transport, bounds| {
             transport.upload(request, bounds)
-        })?;
+        });
         *failed = feed.into_failure();
         match failed {
             // Read once more, it would fail once more; the caller knows what the source is.
