@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, Environment, Sys, SystemClock};
-use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
 use serde_json::{Value, json};
 
 use crate::bench::{Ran, bare, signal};
@@ -129,7 +129,10 @@ fn failures_faults_delays_and_a_program() {
         .predictor()
         .predict::<_, Value>("x")
         .expect_err("a failure");
-    assert!(failed.to_string().contains("asked for"), "{failed}");
+    let Error::Model(failure) = &failed else {
+        panic!("{failed}");
+    };
+    assert!(failure.text().contains("asked for"), "{}", failure.text());
     let server = Server::start(&["--fault", "InvokeEndpointAsync:status=400"]);
     server
         .predictor()
