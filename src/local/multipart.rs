@@ -367,7 +367,9 @@ fn whole_checksum(upload: &Upload, parts: &[&Part]) -> ObjectChecksum {
         && let Some(sums) = sums
     {
         let mut whole = Checksum::new(algorithm);
-        sums.into_iter().for_each(|sum| whole.append(sum));
+        for sum in sums {
+            whole.append(sum);
+        }
         return ObjectChecksum {
             algorithm,
             value: whole.into_base64(),
