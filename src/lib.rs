@@ -13,6 +13,8 @@
 //!   [`request`](AsyncPredictor::request) has every option of the call.
 //! - [`AsyncInferenceResponse`]: a submitted inference; [`get_result`](AsyncInferenceResponse::get_result)
 //!   waits as its [`WaiterConfig`] says.
+//! - [`fan_in`]: many in flight, with [`submit_all`], [`as_completed`] and [`wait_all`].
+//! - [`InferenceHandle`]: a submitted inference as plain data, to be saved and taken up again.
 //! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
 //! - [`Error`]: what happened and what to do.
@@ -39,7 +41,8 @@
 //! `InvokeEndpointAsync` has no idempotency token. A submit is sent again only when it provably did
 //! not happen: no connection was made, or the service answered that it is throttling. After anything
 //! else the error is [`Error::MaybeSubmitted`], with the inference id to look for. A wait that ends
-//! early loses nothing: [`AsyncInferenceResponse::new`] takes the same paths up again, in any process.
+//! early loses nothing: [`AsyncPredictor::resume`] takes its [`InferenceHandle`] up again, in any
+//! process.
 //!
 //! # Secrets
 //!
@@ -141,6 +144,8 @@ pub use transfer::{
 
 mod uri;
 pub use uri::S3Uri;
+
+mod wait;
 
 mod waiter;
 pub use waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfig, WaiterConfigBuilder};

@@ -297,10 +297,10 @@ impl<S, D> AsyncPredictor<S, D> {
     ///
     /// See [`SubmitAll`] for its settings and an example, and
     /// [`submit_all`](crate::submit_all) for inputs with options of their own.
-    pub fn submit_all<'p, I>(
-        &'p self,
+    pub fn submit_all<I>(
+        &self,
         inputs: I,
-    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'p, I, S, D>, D>
+    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'_, I, S, D>, D>
     where
         I: IntoIterator,
         S: Serializer<I::Item>,

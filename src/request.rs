@@ -351,7 +351,11 @@ impl<'v, D> AsyncRequest<'v, D> {
             RequestInput::Body(Err(_)) | RequestInput::Reader(_) => return None,
         }
         let digest = hash.finalize();
-        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(
+            digest
+                .iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+        )
     }
 
     /// The response of this request, which was submitted before.

@@ -9,16 +9,14 @@ use crate::aws::s3::{self, Object};
 use crate::aws::sagemaker_runtime::Submitted;
 use crate::aws::{Failed, Patience};
 use crate::codec::Deserializer;
-use crate::error::{
-    Error, ModelFailure, Observed, PollingTimeout, Result, TransportErrorKind, WaitStopReason,
-    WaitStopped,
-};
+use crate::error::{Error, ModelFailure, PollingTimeout, Result, WaitStopReason, WaitStopped};
 use crate::handle::InferenceHandle;
 use crate::look::{Fetch, Found, Look, Outcome, found};
 use crate::predictor::{AsyncPredictor, Target};
 use crate::session::Session;
 use crate::transfer::TransferConfig;
 use crate::uri::S3Uri;
+use crate::wait::{Wait, is_passing};
 use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
 
 /// A submitted inference.
@@ -53,18 +51,6 @@ pub struct AsyncInferenceResponse<D> {
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
     outcome: Mutex<Option<Arc<Outcome>>>,
-}
-
-/// A wait in progress.
-pub(crate) struct Wait {
-    pub(crate) started: Duration,
-    /// On the monotonic clock.
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) attempts: u32,
-    pub(crate) observed: Observed,
-    pub(crate) last_answer: Option<Arc<str>>,
-    /// What the probe after a 403 found out.
-    pub(crate) may_list: Option<bool>,
 }
 
 impl<D> AsyncInferenceResponse<D> {
@@ -529,53 +515,6 @@ impl<D> AsyncInferenceResponse<D> {
             let history = self.target.session.history();
             history.record(&self.target.endpoint_name, self.since_submit(wait));
         }
-    }
-}
-
-/// Before the deadline, so much is kept for the last poll's answer.
-const LAST_POLL: Duration = Duration::from_secs(2);
-
-impl Wait {
-    pub(crate) fn new(waiter: &WaiterConfig, now: Duration) -> Self {
-        Self {
-            started: now,
-            deadline: waiter.deadline().map(|deadline| now + deadline),
-            attempts: 0,
-            observed: Observed::default(),
-            last_answer: None,
-            may_list: None,
-        }
-    }
-
-    /// Credentials that served earlier in this wait may be renewed again before it ends.
-    fn outlasts(&self, error: &Error) -> bool {
-        let answered = self.observed.not_found + self.observed.access_denied;
-        matches!(error, Error::Credentials(_)) && answered > 0
-    }
-
-    /// The time of a poll that has to be answered before the deadline.
-    pub(crate) fn clamp(&self, wake: Duration) -> Duration {
-        match self.deadline {
-            None => wake,
-            Some(deadline) => {
-                let whole = deadline.saturating_sub(self.started);
-                wake.min(deadline.saturating_sub(LAST_POLL.min(whole / 10)))
-            }
-        }
-    }
-}
-
-/// Is it worth polling on after this error?
-pub(crate) fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Transport(transport) => !matches!(
-            transport.kind(),
-            TransportErrorKind::Tls | TransportErrorKind::TooLong
-        ),
-        Error::Service(fault) => {
-            fault.status() >= 500 || crate::aws::retry::is_throttling(fault.status(), fault.code())
-        }
-        _ => false,
     }
 }
 

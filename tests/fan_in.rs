@@ -16,10 +16,11 @@ mod submits;
 #[path = "fan_in/waits.rs"]
 mod waits;
 
+use std::path::Path;
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{LocalEndpoint, LocalEndpointBuilder, Operation};
-use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
 use sagemaker_async_inference::{
     AsyncInferenceResponse, AsyncPredictor, Json, Session, WaiterConfig,
 };
@@ -77,6 +78,19 @@ fn in_folder(predictor: &AsyncPredictor, bucket: &str, folder: &str, count: usiz
 fn put(endpoint: &LocalEndpoint, response: &AsyncInferenceResponse<Json>, body: &str) {
     let path = response.output_path();
     endpoint.put_object(path.bucket(), path.key(), body);
+}
+
+/// Real time, where a test is about it.
+fn now() -> Duration {
+    SystemClock.monotonic()
+}
+
+fn since(began: Duration) -> Duration {
+    now().saturating_sub(began)
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    Files::disk().read(path).expect("a file")
 }
 
 fn count(endpoint: &LocalEndpoint, operation: Operation) -> usize {

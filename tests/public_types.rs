@@ -8,18 +8,22 @@ fn goes_between_threads<T: Send + Sync + 'static>() {}
 #[test]
 fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::AccessDenied>();
+    goes_between_threads::<crate_::Adder<crate_::Json>>();
+    goes_between_threads::<crate_::AsCompleted<u32, crate_::Json>>();
     goes_between_threads::<crate_::AsyncInferenceConfig>();
     goes_between_threads::<crate_::AsyncInferenceConfigBuilder>();
     goes_between_threads::<crate_::AsyncInferenceResponse<crate_::Json>>();
     goes_between_threads::<crate_::AsyncPredictor>();
     goes_between_threads::<crate_::AsyncRequest<'static, crate_::Json>>();
     goes_between_threads::<crate_::Backlog>();
+    goes_between_threads::<crate_::BatchProgress>();
     goes_between_threads::<crate_::Bytes>();
     goes_between_threads::<crate_::CancelToken>();
     goes_between_threads::<crate_::CapacitySize>();
     goes_between_threads::<crate_::CaptureMode>();
     goes_between_threads::<crate_::CodecDirection>();
     goes_between_threads::<crate_::CodecError>();
+    goes_between_threads::<crate_::Completed<u32, crate_::Json>>();
     goes_between_threads::<crate_::ConfigError>();
     goes_between_threads::<crate_::ContainerDefinition>();
     goes_between_threads::<crate_::CreateEndpoint>();
@@ -44,6 +48,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::EndpointWaiter>();
     goes_between_threads::<crate_::EnvironmentProvider>();
     goes_between_threads::<crate_::Error>();
+    goes_between_threads::<crate_::InferenceHandle>();
     goes_between_threads::<crate_::InvalidInput>();
     goes_between_threads::<crate_::InvocationStatus>();
     goes_between_threads::<crate_::Json>();
@@ -76,6 +81,12 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::ServiceError>();
     goes_between_threads::<crate_::Session>();
     goes_between_threads::<crate_::SessionBuilder>();
+    goes_between_threads::<
+        crate_::SubmitAll<
+            std::vec::IntoIter<crate_::AsyncRequest<'static, crate_::Json>>,
+            crate_::Json,
+        >,
+    >();
     goes_between_threads::<crate_::Text>();
     goes_between_threads::<crate_::Timeouts>();
     goes_between_threads::<crate_::TransportError>();

@@ -123,16 +123,15 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
     }
 
     fn end(&mut self, depth: usize, parent: Element) -> Option<()> {
-        let text = std::mem::take(&mut self.text);
         match std::mem::replace(&mut self.element, Element::Other) {
-            Element::Key => self.key = self.decoded(&text)?.into_owned(),
+            Element::Key => self.key = self.decoded(&self.text)?.into_owned(),
             Element::CommonPrefix => {
-                let prefix = self.decoded(&text)?.into_owned();
+                let prefix = self.decoded(&self.text)?.into_owned();
                 self.reach(prefix);
             }
-            Element::Size => self.size = text.trim().parse().unwrap_or(0),
-            Element::IsTruncated => self.page.truncated = text.trim() == "true",
-            Element::Next => self.page.next = Some(text.clone()),
+            Element::Size => self.size = self.text.trim().parse().unwrap_or(0),
+            Element::IsTruncated => self.page.truncated = self.text.trim() == "true",
+            Element::Next => self.page.next = Some(self.text.clone()),
             Element::Other => {}
         }
         if depth == 1 && parent == Element::Key && !self.key.is_empty() {
@@ -215,5 +214,55 @@ mod tests {
         assert!(read("").is_err());
         assert!(read("<ListBucketResult></Other>").is_err());
         assert!(read_page(b"\xff", |_, _| ()).is_err());
+    }
+
+    /// As S3 writes a page with `encoding-type=url`.
+    fn written(objects: &Objects, truncated: bool) -> String {
+        use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+        let document = "<?xml version=\"1.0\"?><ListBucketResult>".to_owned();
+        let contents = objects.iter().map(|(key, size)| {
+            let key = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
+            let key = key.replace("%20", "+").replace("%2F", "/");
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>\
+                 <ETag>&quot;d41d8cd9&quot;</ETag><Size>{size}</Size></Contents>"
+            )
+        });
+        let end = format!(
+            "<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated></ListBucketResult>"
+        );
+        document + &contents.collect::<String>() + &end
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_keys_are_read_as_they_are(
+            objects in proptest::collection::vec((".{1,60}", proptest::num::u64::ANY), 0..20),
+            truncated in proptest::bool::ANY,
+        ) {
+            let (page, read) = read(&written(&objects, truncated)).expect("a page");
+            let last = objects.iter().map(|(key, _)| key.as_str()).max();
+            proptest::prop_assert_eq!(&*page.last, last.unwrap_or_default());
+            proptest::prop_assert_eq!(page.truncated, truncated);
+            proptest::prop_assert_eq!(read, objects);
+        }
+
+        /// Cut anywhere it is an error, and damaged anywhere no reason to panic.
+        #[test]
+        fn what_is_cut_off_is_an_error_and_nothing_makes_it_panic(
+            objects in proptest::collection::vec((".{1,9}", 0_u64..99), 1..4),
+            at in proptest::num::usize::ANY,
+            byte in proptest::num::u8::ANY,
+            noise in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+        ) {
+            let whole = written(&objects, false).into_bytes();
+            let at = at % whole.len();
+            proptest::prop_assert!(read_page(&whole[..at], |_, _| ()).is_err());
+            let mut damaged = whole;
+            damaged[at] = byte;
+            let _ = read_page(&damaged, |_, _| ());
+            let _ = read_page(&noise, |_, _| ());
+        }
     }
 }

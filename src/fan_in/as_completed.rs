@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::caught::Caught;
 use super::poller::{Ended, Poller, Settings, Step};
 use super::progress::{BatchProgress, Totals};
 use crate::codec::Deserializer;
@@ -434,9 +434,9 @@ impl<T, D: Deserializer<T>> AsCompleted<T, D> {
             response,
             result,
         };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.report())) {
+        if let Err(panic) = Caught::catch(|| self.report()) {
             self.held = Some(completed);
-            resume_unwind(panic);
+            panic.resume();
         }
         completed
     }
@@ -468,7 +468,7 @@ impl<T, D: Deserializer<T>> Iterator for AsCompleted<T, D> {
                 return None;
             }
             if let Some(panic) = self.poller.as_mut().and_then(|poller| poller.panic.take()) {
-                resume_unwind(panic);
+                panic.resume();
             }
         }
     }

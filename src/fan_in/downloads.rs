@@ -1,11 +1,11 @@
 //! Threads that look at objects while the first one goes on listing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::caught::Caught;
 use crate::aws::Patience;
 use crate::error::Result;
 use crate::look::Look;
@@ -18,7 +18,7 @@ struct Job {
     deadline: Option<Duration>,
 }
 
-type Looked = (u32, thread::Result<Result<Look>>);
+type Looked = (u32, Result<Result<Look>, Caught>);
 
 /// They live until this is dropped and their work is done; dropping it waits for none.
 pub(super) struct Downloads {
@@ -86,7 +86,7 @@ impl Downloads {
         self.at_work -= 1;
         match look {
             Ok(look) => Some((slot, look)),
-            Err(panic) => resume_unwind(panic),
+            Err(panic) => panic.resume(),
         }
     }
 }
@@ -100,7 +100,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, finished: &Sender<Looked>) {
             stop: None,
             once: true,
         };
-        let look = catch_unwind(AssertUnwindSafe(|| job.response.look(patience)));
+        let look = Caught::catch(|| job.response.look(patience));
         if finished.send((job.slot, look)).is_err() {
             return;
         }

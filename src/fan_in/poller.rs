@@ -1,22 +1,22 @@
 //! The rounds: what is asked for next, by LIST or by GET.
 
-use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::caught::Caught;
 use super::downloads::Downloads;
 use super::pace::Pace;
-use super::prefix::{BREAK_EVEN, Covered, Identity, Prefix, Scan, Which};
+use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
 use crate::S3Uri;
-use crate::aws::Patience;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handle::InferenceHandle;
 use crate::look::Outcome;
-use crate::response::{AsyncInferenceResponse, Wait};
+use crate::response::AsyncInferenceResponse;
 use crate::sys::Sys;
+use crate::wait::Wait;
 use crate::waiter::WaiterConfig;
 
 /// One request may take so long.
@@ -45,15 +45,17 @@ pub(super) struct Poller<D> {
     sys: Sys,
     /// Rounds are at whole multiples of the waiter's delay from here, so that handles meet in them.
     pub(super) origin: Duration,
+    /// Whether the first round has begun; who comes before takes part in it.
+    begun: bool,
     pub(super) slots: Slots<D>,
     pub(super) prefixes: Vec<Prefix>,
     places: HashMap<Identity, u32>,
     listing: bool,
     /// When the prefixes' next rounds are; those that are not the prefix's `next` are outdated.
     pub(super) due: BinaryHeap<Reverse<(Duration, u32)>>,
-    scan: Option<Scan>,
+    pub(super) scan: Option<Scan>,
     /// Prefixes of failures that are to be seen.
-    failures: VecDeque<u32>,
+    pub(super) failures: VecDeque<u32>,
     /// Handles whose object is there, with its size.
     pub(super) found: VecDeque<(u32, u64)>,
     /// Handles that are asked for one by one.
@@ -61,14 +63,16 @@ pub(super) struct Poller<D> {
     pub(super) asked_for_failure: VecDeque<u32>,
     slow: VecDeque<u32>,
     pub(super) no_slow_before: Duration,
+    /// The first deadline among those whose turn has not come; [`Duration::MAX`] if there is none.
+    first_end: Duration,
     pub(super) pace: Pace,
     turn: u32,
     failure_turn: bool,
     downloads: Option<Downloads>,
-    not_listed: Arc<str>,
+    pub(super) not_listed: Arc<str>,
     pub(super) ended: VecDeque<Ended<D>>,
     /// Of the waiter's progress callback; it goes on when everything is in order again.
-    pub(super) panic: Option<Box<dyn Any + Send>>,
+    pub(super) panic: Option<Caught>,
 }
 
 /// What the caller chose.
@@ -86,6 +90,7 @@ impl<D> Poller<D> {
             waiter: waiter.clone(),
             sys: sys.clone(),
             origin,
+            begun: false,
             slots: Slots::default(),
             prefixes: Vec::new(),
             places: HashMap::new(),
@@ -98,6 +103,7 @@ impl<D> Poller<D> {
             asked_for_failure: VecDeque::new(),
             slow: VecDeque::new(),
             no_slow_before: Duration::ZERO,
+            first_end: Duration::MAX,
             pace: Pace::new(settings.polls_per_second, origin),
             turn: 0,
             failure_turn: false,
@@ -117,8 +123,19 @@ impl<D> Poller<D> {
         let failure = response.failure_path();
         let failure = failure.map(|path| self.place(Which::Failure, &response, path, index));
         let wait = Wait::new(&self.waiter, self.now());
+        if self.slots.pending() == 0 {
+            // The first of them begin the rounds.
+            self.origin = wait.started;
+            self.begun = false;
+        }
         let pause = self.waiter.first_pause(&response.age(&wait, &self.waiter));
-        let due = wait.clamp(self.round_after(wait.started + pause));
+        let from = if self.begun {
+            wait.started
+        } else {
+            self.origin
+        };
+        let due = wait.clamp(self.round_after(from + pause));
+        let kept = response.kept();
         self.slots.add(Slot {
             response,
             wait,
@@ -130,7 +147,10 @@ impl<D> Poller<D> {
             asked_for_failure: false,
             slow: 0,
         });
-        self.schedule(output, due);
+        match kept {
+            Some(outcome) => self.end(index, Ok(outcome)),
+            None => self.schedule(output, due),
+        }
     }
 
     fn place(
@@ -178,6 +198,7 @@ impl<D> Poller<D> {
 
     /// The next request.
     pub(super) fn step(&mut self) -> Step {
+        self.begun = true;
         if self.receive(Duration::ZERO) {
             return Step::Done;
         }
@@ -234,140 +255,6 @@ impl<D> Poller<D> {
         true
     }
 
-    /// Asks for a page of a listing.
-    fn list(&mut self, now: Duration) -> bool {
-        if self.scan.is_none() {
-            let Some(prefix) = self.failures.pop_front() else {
-                return false;
-            };
-            self.begin_failures(prefix, now);
-        }
-        let Some(mut scan) = self.scan.take() else {
-            return true;
-        };
-        let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
-            return true;
-        };
-        let patience = Patience {
-            once: true,
-            ..self.waiter.patience(Some(now + PATIENCE))
-        };
-        let which = prefix.which;
-        match prefix.list_page(&mut scan, patience, now) {
-            Ok(covered) => {
-                let told = self.take_page(&scan, which, covered.from..covered.to, &covered, now);
-                let prefix = self.prefixes.get_mut(scan.prefix as usize);
-                match prefix {
-                    Some(prefix) if covered.more && told < BREAK_EVEN => {
-                        prefix.is_crowded(now);
-                        self.ask_rest(&scan, which, now);
-                    }
-                    Some(prefix) => {
-                        prefix.paid();
-                        if covered.more {
-                            self.scan = Some(scan);
-                        }
-                    }
-                    None => {}
-                }
-            }
-            Err(error) => {
-                if let Error::Service(fault) = &error
-                    && crate::aws::retry::is_throttling(fault.status(), fault.code())
-                {
-                    self.pace.throttled(now, None);
-                }
-                self.ask_rest(&scan, which, now);
-            }
-        }
-        true
-    }
-
-    /// What a page found and did not find; how many handles' polls it was.
-    fn take_page(
-        &mut self,
-        scan: &Scan,
-        which: Which,
-        range: std::ops::Range<usize>,
-        covered: &Covered,
-        now: Duration,
-    ) -> usize {
-        let mut told = 0;
-        for (slot, size) in &covered.found {
-            if let Some(found) = self.slots.get_mut(*slot)
-                && found.state != State::Found
-            {
-                told += 1;
-                found.state = State::Found;
-                self.found.push_back((*slot, *size));
-            }
-        }
-        for at in range {
-            let Some(slot) = self.entry(scan.prefix, at) else {
-                continue;
-            };
-            told += usize::from(match which {
-                Which::Output => self.output_not_listed(slot, now),
-                Which::Failure => self.failure_not_listed(slot, now),
-            });
-        }
-        told
-    }
-
-    fn entry(&self, prefix: u32, at: usize) -> Option<u32> {
-        let prefix = self.prefixes.get(prefix as usize)?;
-        prefix.entries().get(at).map(|entry| entry.slot)
-    }
-
-    fn output_not_listed(&mut self, slot: u32, now: Duration) -> bool {
-        let not_listed = self.not_listed.clone();
-        let Some(polled) = self.slots.get_mut(slot).filter(|s| s.is_soon_due(now)) else {
-            return false;
-        };
-        polled.wait.attempts += 1;
-        polled.wait.observed.not_found += 1;
-        polled.wait.last_answer = Some(not_listed);
-        match polled.failure {
-            Some(prefix) => {
-                polled.state = State::FailureOpen;
-                // Those of one round mostly come one after another.
-                if self.failures.back() != Some(&prefix) {
-                    self.failures.push_back(prefix);
-                }
-            }
-            None => self.end_poll(slot, false, now),
-        }
-        true
-    }
-
-    fn failure_not_listed(&mut self, slot: u32, now: Duration) -> bool {
-        let open = self.slots.get(slot).map(|slot| slot.state);
-        if open != Some(State::FailureOpen) {
-            return false;
-        }
-        self.end_poll(slot, false, now);
-        true
-    }
-
-    /// Those that a listing leaves open are asked for one by one.
-    fn ask_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
-        for at in scan.at.. {
-            let Some(slot) = self.entry(scan.prefix, at) else {
-                return;
-            };
-            let Some(open) = self.slots.get(slot) else {
-                continue;
-            };
-            match which {
-                Which::Output if open.is_due(now) => self.ask_soon(slot, State::Asked),
-                Which::Failure if open.state == State::FailureOpen => {
-                    self.ask_for_failure(slot, now);
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// The round of a prefix of outputs that is due.
     fn begin_round(&mut self, now: Duration) -> bool {
         let Some(Reverse((due, index))) = self.due.peek().copied().filter(|next| next.0.0 <= now)
@@ -380,6 +267,11 @@ impl<D> Poller<D> {
             return true;
         };
         if prefix.next != due {
+            let pending = prefix.entries().len();
+            if prefix.extra == due && pending >= BREAK_EVEN && prefix.is_listable(now) {
+                prefix.extra = Duration::MAX;
+                self.scan = Some(Scan::extra(index));
+            }
             return true;
         }
         prefix.next = Duration::MAX;
@@ -408,46 +300,11 @@ impl<D> Poller<D> {
         true
     }
 
-    /// The failures of handles whose outputs were not listed.
-    fn begin_failures(&mut self, index: u32, now: Duration) {
-        let slots = &self.slots;
-        let Some(prefix) = self.prefixes.get_mut(index as usize) else {
-            return;
-        };
-        let is_open = |slot| {
-            slots
-                .get(slot)
-                .is_some_and(|s| s.state == State::FailureOpen)
-        };
-        let entries = prefix.tidy(|slot| slots.get(slot).is_some());
-        let open: Vec<u32> = entries
-            .iter()
-            .map(|entry| entry.slot)
-            .filter(|slot| is_open(*slot))
-            .collect();
-        if open.len() >= BREAK_EVEN && prefix.is_listable(now) {
-            self.scan = Some(Scan::of(index));
-        } else {
-            for slot in open {
-                self.ask_for_failure(slot, now);
-            }
-        }
-    }
-
-    /// The failure is asked for in turn; the poll is over but for that.
-    fn ask_for_failure(&mut self, slot: u32, now: Duration) {
-        if let Some(open) = self.slots.get_mut(slot)
-            && !open.asked_for_failure
-        {
-            open.asked_for_failure = true;
-            self.asked_for_failure.push_back(slot);
-        }
-        self.end_poll(slot, false, now);
-    }
-
     pub(super) fn ask_soon(&mut self, slot: u32, state: State) {
         if let Some(asked) = self.slots.get_mut(slot) {
             asked.state = state;
+            let end = asked.wait.deadline.unwrap_or(Duration::MAX);
+            self.first_end = self.first_end.min(end);
             if asked.slow > 0 {
                 self.slow.push_back(slot);
             } else {
@@ -458,6 +315,34 @@ impl<D> Poller<D> {
 
     /// The GETs of one handle, if it is time for that; else when it will be.
     fn ask(&mut self, now: Duration) -> Result<(), Duration> {
+        if now >= self.first_end {
+            self.end_overdue(now);
+            return Ok(());
+        }
+        self.ask_one(now).map_err(|then| then.min(self.first_end))
+    }
+
+    /// A deadline holds, whether or not the handle's turn came.
+    fn end_overdue(&mut self, now: Duration) {
+        self.first_end = Duration::MAX;
+        let waiting: Vec<u32> = self.slow.iter().chain(&self.asked).copied().collect();
+        for slot in waiting {
+            let asked = self
+                .slots
+                .get(slot)
+                .filter(|slot| matches!(slot.state, State::Asked | State::AskedLast));
+            let Some(end) = asked.and_then(|asked| asked.wait.deadline) else {
+                continue;
+            };
+            if now >= end {
+                self.time_out(slot);
+            } else {
+                self.first_end = self.first_end.min(end);
+            }
+        }
+    }
+
+    fn ask_one(&mut self, now: Duration) -> Result<(), Duration> {
         let slow_turn = !self.slow.is_empty() && now >= self.no_slow_before;
         if self.asked.is_empty() && self.asked_for_failure.is_empty() && !slow_turn {
             return Err(if self.slow.is_empty() {

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use super::caught::Caught;
 use super::poller::{Ended, PATIENCE, Poller};
 use super::slots::State;
 use crate::aws::Patience;
@@ -163,8 +163,7 @@ impl<D> Poller<D> {
                 wait.clamp(round_after(origin, self.waiter.delay(), after))
             })
             .filter(|next| *next > now);
-        let report = AssertUnwindSafe(|| response.report(wait, &self.waiter, next));
-        match catch_unwind(report) {
+        match Caught::catch(|| response.report(wait, &self.waiter, next)) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => {
                 let stopped = response.stopped(wait, WaitStopReason::Progress);
@@ -185,14 +184,14 @@ impl<D> Poller<D> {
         }
     }
 
-    fn time_out(&mut self, slot: u32) {
+    pub(super) fn time_out(&mut self, slot: u32) {
         if let Some(late) = self.slots.get(slot) {
             let timeout = late.response.timed_out(&late.wait);
             self.end(slot, Err(timeout.into()));
         }
     }
 
-    fn end(&mut self, slot: u32, outcome: Result<std::sync::Arc<crate::look::Outcome>>) {
+    pub(super) fn end(&mut self, slot: u32, outcome: Result<std::sync::Arc<crate::look::Outcome>>) {
         if let Some(ended) = self.slots.take(slot) {
             self.ended.push_back(Ended {
                 index: slot,
@@ -218,7 +217,7 @@ impl<D> Poller<D> {
     }
 
     /// The round that is on, or was last.
-    fn round_before(&self, now: Duration) -> Duration {
+    pub(super) fn round_before(&self, now: Duration) -> Duration {
         let since = now.saturating_sub(self.origin).as_nanos();
         let past = since % self.waiter.delay().as_nanos().max(1);
         now.saturating_sub(nanos(past))

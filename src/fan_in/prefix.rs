@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::aws::s3::{self, ListObjects, Start};
 use crate::aws::{Failed, Patience};
-use crate::response::is_passing;
 use crate::session::Session;
+use crate::wait::is_passing;
 use crate::{Error, S3Uri};
 
 /// A LIST request costs as much as so many GETs ([prices](https://aws.amazon.com/s3/pricing/) of the
@@ -40,6 +40,8 @@ pub(super) struct Prefix {
     added: Vec<Entry>,
     /// When a handle of it is due next; [`Duration::MAX`] if none is.
     pub(super) next: Duration,
+    /// When it is to be listed once more before that.
+    pub(super) extra: Duration,
     /// Whether the caller may list here, once that is known.
     pub(super) may_list: Option<bool>,
     /// No LIST before, unless there are twice as many handles.
@@ -62,6 +64,8 @@ pub(super) struct Scan {
     /// The first entry that is not yet covered.
     pub(super) at: usize,
     token: Option<String>,
+    /// Whether it is one more than the rounds, of a page, which is nobody's poll.
+    pub(super) extra: bool,
 }
 
 /// What a page of a listing told.
@@ -82,6 +86,14 @@ impl Scan {
             prefix,
             at: 0,
             token: None,
+            extra: false,
+        }
+    }
+
+    pub(super) fn extra(prefix: u32) -> Self {
+        Self {
+            extra: true,
+            ..Self::of(prefix)
         }
     }
 }
@@ -96,6 +108,7 @@ impl Prefix {
             entries: Vec::new(),
             added: Vec::new(),
             next: Duration::MAX,
+            extra: Duration::MAX,
             may_list: None,
             not_before: Duration::ZERO,
             pause: FIRST_PAUSE,

@@ -161,14 +161,16 @@ mod tests {
         let mut totals = Totals::default();
         totals.begin(Duration::from_secs(100));
         totals.submitted = 1000;
-        let at = |second| Duration::from_secs(100 + second);
+        let at = |second: u64| Duration::from_secs(100 + second);
         assert_eq!(totals.progress(at(0), Some(1000)).remaining(), None);
         totals.done = 15;
         let progress = totals.progress(at(15), Some(1000));
         assert!((progress.rate() - 1.0).abs() < 1e-9, "{progress:?}");
         totals.failed = 300; // 20 a second from here on
+        let progress = totals.progress(at(21), Some(1000));
+        assert!((progress.rate() - 15.0).abs() < 1e-9, "{progress:?}");
         let progress = totals.progress(at(30), Some(1000));
-        assert!((progress.rate() - 10.5).abs() < 1e-9, "{progress:?}");
+        assert!((progress.rate() - 20.0).abs() < 1e-9, "{progress:?}");
         totals.done = 315;
         let progress = totals.progress(at(45), Some(1000));
         assert!((progress.rate() - 20.0).abs() < 1e-9, "{progress:?}");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::response::{AsyncInferenceResponse, Wait};
+use crate::response::AsyncInferenceResponse;
+use crate::wait::Wait;
 
 /// A handle, and how its wait stands.
 pub(super) struct Slot<D> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -334,7 +333,7 @@ where
             if let Some(finished) = self.early.remove(&self.yielded) {
                 self.yielded += 1;
                 // A panic of the caller's code on a thread goes on where it would have been seen.
-                let outcome = finished.unwrap_or_else(|panic| resume_unwind(panic));
+                let outcome = finished.unwrap_or_else(|panic| panic.resume());
                 let now = self.workers.as_ref()?.now();
                 self.report(&outcome, now);
                 return Some(outcome);

@@ -1,12 +1,12 @@
 //! The threads that submit.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::caught::Caught;
 use super::journal::{Journal, Stage};
 use super::pace::{Gate, Pace};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::sys::Sys;
 
 /// What came of a request: its outcome, or the panic of code that the caller gave (a credentials
 /// provider's, say).
-pub(super) type Finished<D> = thread::Result<Result<AsyncInferenceResponse<D>>>;
+pub(super) type Finished<D> = Result<Result<AsyncInferenceResponse<D>>, Caught>;
 
 /// One request on its way to a thread.
 pub(super) struct Job<D> {
@@ -171,7 +171,7 @@ fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
 impl<D> Shared<D> {
     fn carry_out(&self, job: Job<D>) -> (u64, Finished<D>) {
         let index = job.index;
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.submit_and_record(job)));
+        let outcome = Caught::catch(|| self.submit_and_record(job));
         (index, outcome)
     }
 

@@ -1,5 +1,7 @@
 //! S3: `ListObjectsV2`, `ListObjects` as it was before, and `ListBuckets`.
 
+use std::time::SystemTime;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::{Answer, Refusal};
@@ -59,9 +61,28 @@ impl Mark {
     }
 }
 
+/// What a page tells of an object.
+struct Listed {
+    key: String,
+    last_modified: SystemTime,
+    etag: String,
+    size: u64,
+}
+
+impl Listed {
+    fn of(key: &str, object: &StoredObject) -> Self {
+        Self {
+            key: key.to_owned(),
+            last_modified: object.last_modified,
+            etag: object.etag.clone(),
+            size: object.len(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Page {
-    objects: Vec<(String, StoredObject)>,
+    objects: Vec<Listed>,
     prefixes: Vec<String>,
     next: Option<Mark>,
 }
@@ -144,7 +165,7 @@ fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) ->
             page.prefixes.push(common.to_owned());
             last = Some(Mark::Prefix(common.to_owned()));
         } else {
-            page.objects.push((key.clone(), object.clone()));
+            page.objects.push(Listed::of(key, object));
             last = Some(Mark::Key(key.clone()));
         }
     }
@@ -198,12 +219,12 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
             xml.text("EncodingType", "url");
         }
         xml.text("IsTruncated", if truncated { "true" } else { "false" });
-        for (key, object) in &page.objects {
+        for object in &page.objects {
             xml.element("Contents", None, |xml| {
-                xml.text("Key", &encode(key))
+                xml.text("Key", &encode(&object.key))
                     .text("LastModified", &dates::iso(object.last_modified))
                     .text("ETag", &object.etag)
-                    .text("Size", &object.len().to_string())
+                    .text("Size", &object.size.to_string())
                     .text("StorageClass", "STANDARD");
             });
         }

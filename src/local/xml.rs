@@ -40,7 +40,10 @@ impl Xml {
     /// An element with text inside.
     pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
         // A bare carriage return would come out of the reader as a line feed.
-        let text = escape(text).replace('\r', "&#13;");
+        let mut text = escape(text);
+        if text.contains('\r') {
+            text = text.replace('\r', "&#13;").into();
+        }
         self.0.extend(["<", name, ">", &text, "</", name, ">"]);
         self
     }

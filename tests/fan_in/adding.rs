@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{CancelToken, Json, WaiterConfig, as_completed};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{CancelToken, Completed, Json, WaiterConfig, as_completed};
 
-use super::{idle_endpoint, in_folder, often, predictor, put, start};
+use super::{idle_endpoint, in_folder, now, often, predictor, put, since, start};
 
 #[test]
 fn other_threads_add_while_it_runs() {
@@ -19,11 +20,11 @@ fn other_threads_add_while_it_runs() {
                 adder
                     .add(response.expect("a submit"))
                     .expect("someone waits");
-                std::thread::sleep(Duration::from_millis(1));
+                SystemClock.sleep(Duration::from_millis(1));
             }
         }));
     }
-    let mut answers: Vec<_> = waiting.by_ref().map(|done| done.into_result()).collect();
+    let mut answers: Vec<_> = waiting.by_ref().map(Completed::into_result).collect();
     answers.sort_by_key(|answer| answer.as_ref().ok().copied());
     let expected = (0..50).chain(100..150).chain(200..250);
     assert!(
@@ -43,6 +44,26 @@ fn other_threads_add_while_it_runs() {
     assert_eq!(done.into_result().ok(), Some(7));
 }
 
+/// In rounds of 15 s, who is there before the first one, or when nobody else is waited for, is
+/// looked at without delay.
+#[test]
+fn first_rounds_are_at_once() {
+    let endpoint = idle_endpoint(|b| b);
+    let mut responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 40);
+    for response in &responses {
+        put(&endpoint, response, "1");
+    }
+    let began = now();
+    let last = responses.split_off(39);
+    let mut waiting = as_completed::<u32, _>(responses, &WaiterConfig::default());
+    assert_eq!(waiting.by_ref().count(), 39);
+    for response in last {
+        waiting.add(response);
+    }
+    assert_eq!(waiting.count(), 1);
+    assert!(since(began) < Duration::from_secs(10), "{:?}", since(began));
+}
+
 #[test]
 fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
     let endpoint = idle_endpoint(|b| b);
@@ -55,10 +76,15 @@ fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
         .expect("a wait");
     let mut waiting = as_completed::<u32, Json>([], &waiter);
     let adder = waiting.adder();
+    let began = now();
     assert!(matches!(adder.add(responses.remove(0)), Ok(0)));
     assert!(waiting.next().is_some());
+    assert!(
+        since(began) < Duration::from_secs(5),
+        "the first round is at once"
+    );
     let soon = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(50));
+        SystemClock.sleep(Duration::from_millis(50));
         cancel.cancel();
     });
     assert!(waiting.next().is_none(), "nothing came");

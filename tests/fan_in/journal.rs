@@ -5,7 +5,7 @@ use std::path::Path;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
 
-use super::{idle_endpoint, predictor};
+use super::{idle_endpoint, predictor, read};
 
 type Outcomes = Vec<Result<AsyncInferenceResponse<Json>, Error>>;
 
@@ -39,7 +39,7 @@ fn a_rerun_yields_what_was_submitted_and_submits_the_rest() {
     }
     assert!(second.iter().all(Result::is_ok));
     // Of the input only its digest is there.
-    let text = std::fs::read_to_string(&path).expect("a file");
+    let text = String::from_utf8(read(&path)).expect("a text");
     assert_eq!(text.lines().count(), 100);
     #[cfg(unix)]
     {
@@ -65,14 +65,11 @@ fn wherever_it_was_cut_off_no_input_is_submitted_twice_without_a_word() {
         .expect("a journal");
     let one = outcomes.concurrency(1).expect("a number");
     assert!(one.into_iter().all(|outcome| outcome.is_ok()));
-    let whole = std::fs::read(&path).expect("a file");
+    let whole = read(&path);
     for length in (0..whole.len()).step_by(37) {
         let cut = folder.path().join(format!("cut-{length}.jsonl"));
         std::fs::write(&cut, &whole[..length]).expect("a file");
-        let lines = whole[..length]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let lines = whole[..length].split(|byte| *byte == b'\n').count() - 1;
         let jobs = endpoint.jobs().len();
         let outcomes = run(&predictor, 0..5, &cut);
         let maybe = outcomes
@@ -185,10 +182,7 @@ fn a_journal_that_is_in_use_or_is_none_is_refused() {
         std::fs::write(&path, content).expect("a file");
         let error = refused(&path);
         assert!(error.contains("journal.jsonl"), "{error}");
-        assert_eq!(
-            std::fs::read_to_string(&path).ok().as_deref(),
-            Some(content)
-        );
+        assert_eq!(read(&path), content.as_bytes());
     }
     std::fs::write(&path, "x".repeat(50_000)).expect("a file");
     assert!(refused(&path).contains("too long"));

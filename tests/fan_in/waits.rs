@@ -13,7 +13,7 @@ use sagemaker_async_inference::{
     WaiterConfig, as_completed, wait_all,
 };
 
-use super::{count, idle_endpoint, in_folder, often, predictor, put, start};
+use super::{count, idle_endpoint, in_folder, now, often, predictor, put, since, start};
 
 #[test]
 fn a_thousand_are_found_with_few_requests() {
@@ -136,12 +136,19 @@ fn an_output_goes_before_a_failure_and_both_are_found_again() {
             Err(error) => panic!("{error}"),
         }
     }
-    // The response keeps what was found.
+    // The responses keep what was found, and nobody is asked for it again.
     endpoint.clear_requests();
-    for done in all {
-        let kept = done.into_response().get_result::<u32>(&often());
+    let responses: Vec<_> = all.into_iter().map(Completed::into_response).collect();
+    for response in &responses {
+        let kept = response.get_result::<u32>(&often());
         assert!(matches!(kept, Ok(1) | Err(Error::Model(_))));
     }
+    let again: Vec<Completed<u32, Json>> = wait_all(responses, &often());
+    assert_eq!(
+        again.iter().filter(|done| done.result().is_ok()).count(),
+        20
+    );
+    assert_eq!(again.len(), 40);
     assert_eq!(endpoint.requests().len(), 0);
 }
 
@@ -245,7 +252,7 @@ fn a_panicking_callback_loses_nothing() {
     let mut waiting: AsCompleted<u32, Json> =
         as_completed(responses, &often()).progress(move |_| {
             assert!(
-                calls.fetch_add(1, Ordering::SeqCst) % 3 != 0,
+                !calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(3),
                 "a bad callback"
             );
             ControlFlow::Continue(())
@@ -318,7 +325,7 @@ fn threads_fetch_while_the_first_one_looks() {
             .always()
             .delay(Duration::from_millis(50)),
     );
-    let began = std::time::Instant::now();
+    let began = now();
     let waiting = as_completed(responses, &often()).download_threads(20);
     let mut all = BTreeSet::new();
     for done in waiting.expect("threads") {
@@ -327,11 +334,7 @@ fn threads_fetch_while_the_first_one_looks() {
         all.insert(index);
     }
     assert_eq!(all.len(), 60);
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(since(began) < Duration::from_secs(2), "{:?}", since(began));
 }
 
 #[test]

@@ -1,0 +1,192 @@
+//! What listings tell: who is there, who is not, and who has to be asked for one by one.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::poller::{PATIENCE, Poller};
+use super::prefix::{BREAK_EVEN, Covered, Scan, Which};
+use super::slots::State;
+use crate::aws::Patience;
+use crate::aws::retry::is_throttling;
+use crate::error::Error;
+
+impl<D> Poller<D> {
+    /// Asks for a page of a listing.
+    pub(super) fn list(&mut self, now: Duration) -> bool {
+        if self.scan.is_none() {
+            let Some(prefix) = self.failures.pop_front() else {
+                return false;
+            };
+            self.begin_failures(prefix, now);
+        }
+        let Some(mut scan) = self.scan.take() else {
+            return true;
+        };
+        let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
+            return true;
+        };
+        let patience = Patience {
+            once: true,
+            ..self.waiter.patience(Some(now + PATIENCE))
+        };
+        let which = prefix.which;
+        match prefix.list_page(&mut scan, patience, now) {
+            Ok(page) => self.take_page(scan, which, &page, now),
+            Err(error) => {
+                if let Error::Service(fault) = &error
+                    && is_throttling(fault.status(), fault.code())
+                {
+                    self.pace.throttled(now, None);
+                }
+                self.ask_rest(&scan, which, now);
+            }
+        }
+        true
+    }
+
+    /// What a page found and did not find.
+    fn take_page(&mut self, scan: Scan, which: Which, page: &Covered, now: Duration) {
+        let mut found = 0;
+        for (slot, size) in &page.found {
+            if let Some(there) = self.slots.get_mut(*slot)
+                && there.state != State::Found
+            {
+                found += 1;
+                there.state = State::Found;
+                self.found.push_back((*slot, *size));
+            }
+        }
+        if scan.extra {
+            // Whoever was not found has its poll in the round.
+            return;
+        }
+        let mut told = found;
+        for at in page.from..page.to {
+            let Some(slot) = self.entry(scan.prefix, at) else {
+                continue;
+            };
+            told += usize::from(match which {
+                Which::Output => self.output_not_listed(slot, now),
+                Which::Failure => self.failure_not_listed(slot, now),
+            });
+        }
+        let crowded = page.more && told < BREAK_EVEN;
+        let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
+            return;
+        };
+        if crowded {
+            prefix.is_crowded(now);
+            self.ask_rest(&scan, which, now);
+        } else {
+            prefix.paid();
+            if page.more {
+                self.scan = Some(scan);
+            } else if which == Which::Output && found > 0 && page.from == 0 {
+                self.look_again_soon(scan.prefix, now);
+            }
+        }
+    }
+
+    /// Where outcomes come in, one more page between two rounds halves the time until they are
+    /// found.
+    fn look_again_soon(&mut self, index: u32, now: Duration) {
+        let half = self.round_before(now) + self.waiter.delay() / 2;
+        if let Some(prefix) = self.prefixes.get_mut(index as usize)
+            && half > now
+        {
+            prefix.extra = half;
+            self.due.push(Reverse((half, index)));
+        }
+    }
+
+    fn entry(&self, prefix: u32, at: usize) -> Option<u32> {
+        let prefix = self.prefixes.get(prefix as usize)?;
+        prefix.entries().get(at).map(|entry| entry.slot)
+    }
+
+    fn output_not_listed(&mut self, slot: u32, now: Duration) -> bool {
+        let not_listed = self.not_listed.clone();
+        let Some(polled) = self.slots.get_mut(slot).filter(|s| s.is_soon_due(now)) else {
+            return false;
+        };
+        polled.wait.attempts += 1;
+        polled.wait.observed.not_found += 1;
+        polled.wait.last_answer = Some(not_listed);
+        match polled.failure {
+            Some(prefix) => {
+                polled.state = State::FailureOpen;
+                // Those of one round mostly come one after another.
+                if self.failures.back() != Some(&prefix) {
+                    self.failures.push_back(prefix);
+                }
+            }
+            None => self.end_poll(slot, false, now),
+        }
+        true
+    }
+
+    fn failure_not_listed(&mut self, slot: u32, now: Duration) -> bool {
+        let open = self.slots.get(slot).map(|slot| slot.state);
+        if open != Some(State::FailureOpen) {
+            return false;
+        }
+        self.end_poll(slot, false, now);
+        true
+    }
+
+    /// Those that a listing leaves open are asked for one by one.
+    fn ask_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
+        for at in scan.at.. {
+            let Some(slot) = self.entry(scan.prefix, at) else {
+                return;
+            };
+            let Some(open) = self.slots.get(slot) else {
+                continue;
+            };
+            match which {
+                Which::Output if open.is_due(now) => self.ask_soon(slot, State::Asked),
+                Which::Failure if open.state == State::FailureOpen => {
+                    self.ask_for_failure(slot, now);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The failures of handles whose outputs were not listed.
+    fn begin_failures(&mut self, index: u32, now: Duration) {
+        let slots = &self.slots;
+        let Some(prefix) = self.prefixes.get_mut(index as usize) else {
+            return;
+        };
+        let is_open = |slot| {
+            slots
+                .get(slot)
+                .is_some_and(|s| s.state == State::FailureOpen)
+        };
+        let entries = prefix.tidy(|slot| slots.get(slot).is_some());
+        let open: Vec<u32> = entries
+            .iter()
+            .map(|entry| entry.slot)
+            .filter(|slot| is_open(*slot))
+            .collect();
+        if open.len() >= BREAK_EVEN && prefix.is_listable(now) {
+            self.scan = Some(Scan::of(index));
+        } else {
+            for slot in open {
+                self.ask_for_failure(slot, now);
+            }
+        }
+    }
+
+    /// The failure is asked for in turn; the poll is over but for that.
+    fn ask_for_failure(&mut self, slot: u32, now: Duration) {
+        if let Some(open) = self.slots.get_mut(slot)
+            && !open.asked_for_failure
+        {
+            open.asked_for_failure = true;
+            self.asked_for_failure.push_back(slot);
+        }
+        self.end_poll(slot, false, now);
+    }
+}
