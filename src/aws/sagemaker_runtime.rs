@@ -9,7 +9,7 @@ use super::fault::text;
 use super::s3::header_value;
 use super::send::Failed;
 use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service, not_understood};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::session::Session;
 use crate::uri::S3Uri;
 
@@ -65,8 +65,7 @@ pub(crate) fn invoke_endpoint_async(
         method: Method::POST,
         uri: session
             .endpoints()
-            .uri(Service::SageMakerRuntime, region, &path)
-            .map_err(Error::from)?,
+            .uri(Service::SageMakerRuntime, region, &path)?,
         region: Cow::Borrowed(region),
         headers: headers(request)?,
         body,
