@@ -11,15 +11,15 @@ use sagemaker_async_inference::{ProviderConfig, Result, Session, TransferConfig}
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct Connection {
-    /// The profile in the shared config and credentials files [default: AWS_PROFILE, `default`]
+    /// The profile in the shared config and credentials files [default: `AWS_PROFILE`, `default`]
     #[arg(long)]
     profile: Option<String>,
 
-    /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
+    /// The region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's]
     #[arg(long)]
     region: Option<String>,
 
-    /// One URL for all services, as of a local endpoint [default: AWS_ENDPOINT_URL, the profile's]
+    /// One URL for all services, as of a local endpoint [default: `AWS_ENDPOINT_URL`, the profile's]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 }

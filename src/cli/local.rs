@@ -122,7 +122,10 @@ impl Local {
             let warning = "listening beyond this machine: whoever reaches this port and has the keys reads and writes its objects and runs its model";
             drop(writeln!(io::stderr(), "sagemaker-async: {warning}"));
         }
-        let endpoint = self.builder(show)?.start().map_err(not_started)?;
+        let endpoint = self
+            .builder(show)?
+            .start()
+            .map_err(|error| not_started(&error))?;
         for fault in self.fault {
             endpoint.fault(fault);
         }
@@ -175,12 +178,12 @@ impl Local {
     }
 }
 
-fn not_started(error: LocalError) -> Failure {
+fn not_started(error: &LocalError) -> Failure {
     let code = match error {
         LocalError::Setting(_) => Code::Usage,
         _ => Code::Other,
     };
-    Failure::new(code, super::exit::with_sources(&error))
+    Failure::new(code, super::exit::with_sources(error))
 }
 
 /// The line for whoever waits for the server.

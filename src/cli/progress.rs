@@ -58,13 +58,8 @@ impl Progress {
 
     /// A line that is said whatever is shown.
     pub(super) fn error(&self, text: &str) {
-        let say = || {
-            drop(writeln!(
-                io::stderr(),
-                "sagemaker-async: {}",
-                printable(text)
-            ))
-        };
+        let line = format!("sagemaker-async: {}", printable(text));
+        let say = || drop(writeln!(io::stderr(), "{line}"));
         match &self.bar {
             Some(bar) => bar.suspend(say),
             None => say(),
@@ -146,7 +141,7 @@ impl Progress {
     fn on_transfer(&self, transfer: &TransferProgress<'_>) {
         let verb = match transfer.direction() {
             TransferDirection::Upload => "upload",
-            _ => "download",
+            TransferDirection::Download => "download",
         };
         self.event(
             verb,

@@ -38,12 +38,12 @@ pub(super) struct Scale {
     backlog_per_instance: Option<f64>,
 
     /// With --to-zero: the pause after a step down [default: 10m]
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "to_zero")]
-    scale_in_cooldown: Option<Duration>,
+    #[arg(long = "scale-in-cooldown", value_name = "TIME", value_parser = duration, requires = "to_zero")]
+    in_cooldown: Option<Duration>,
 
     /// With --to-zero: the pause after a step up [default: 5m]
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "to_zero")]
-    scale_out_cooldown: Option<Duration>,
+    #[arg(long = "scale-out-cooldown", value_name = "TIME", value_parser = duration, requires = "to_zero")]
+    out_cooldown: Option<Duration>,
 
     /// The variant
     #[arg(long, value_name = "NAME", default_value = "AllTraffic")]
@@ -85,10 +85,10 @@ impl Scale {
             if let Some(requests) = self.backlog_per_instance {
                 settings = settings.backlog_per_instance(requests);
             }
-            if let Some(cooldown) = self.scale_in_cooldown {
+            if let Some(cooldown) = self.in_cooldown {
                 settings = settings.scale_in_cooldown(cooldown);
             }
-            if let Some(cooldown) = self.scale_out_cooldown {
+            if let Some(cooldown) = self.out_cooldown {
                 settings = settings.scale_out_cooldown(cooldown);
             }
             scaling.scale_to_zero(&settings)?;

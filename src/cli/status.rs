@@ -30,13 +30,10 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(self) -> Outcome {
         let mut found = handles(&self.handle)?;
-        let submitted = match (found.pop(), found.is_empty()) {
-            (Some(one), true) => one,
-            _ => {
-                return Err(Failure::usage(
-                    "status asks about one inference; for many there is `wait`",
-                ));
-            }
+        let (Some(submitted), true) = (found.pop(), found.is_empty()) else {
+            return Err(Failure::usage(
+                "status asks about one inference; for many there is `wait`",
+            ));
         };
         let session = self.connection.session(None)?;
         let predictor = AsyncPredictor::new(submitted.handle.endpoint_name(), &session)

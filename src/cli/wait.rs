@@ -270,7 +270,7 @@ impl Ends {
 
     fn with_unfinished(&self, failure: Failure) -> Failure {
         let lines = self.unfinished.iter();
-        let failure = lines.fold(failure, |failure, line| failure.with_line(line));
+        let failure = lines.fold(failure, Failure::with_line);
         if self.unfinished.is_empty() {
             return failure;
         }

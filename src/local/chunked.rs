@@ -55,7 +55,7 @@ enum State {
 impl Chunked {
     /// For a body that is in chunks, `None` for any other.
     pub(super) fn of(head: &Head, signer: impl FnOnce() -> Option<ChunkSigner>) -> Option<Self> {
-        let (is_signed, has_trailer) = kind(head.text("x-amz-content-sha256")?)?;
+        let (are_signed, has_trailer) = kind(head.text("x-amz-content-sha256")?)?;
         let announced = head
             .text("x-amz-decoded-content-length")
             .and_then(|length| length.trim().parse().ok());
@@ -67,7 +67,7 @@ impl Chunked {
             state: State::Length,
             line: Vec::new(),
             // Without one the request is refused for its signature as a whole.
-            signer: if is_signed { signer() } else { None },
+            signer: if are_signed { signer() } else { None },
             chunk: Sha256::new(),
             signature: String::new(),
             trailer: HeaderMap::new(),

@@ -28,8 +28,8 @@ use crate::sys::Files;
 #[derive(Debug)]
 pub(super) struct DataDirectory {
     root: PathBuf,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as the directory is used.
+    lock: File,
 }
 
 /// An object's document.
@@ -58,7 +58,7 @@ impl DataDirectory {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 root: root.to_owned(),
-                _lock: lock,
+                lock,
             }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
@@ -66,6 +66,12 @@ impl DataDirectory {
             )),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Lets others use it.
+    pub(super) fn release(&self) {
+        // It ends with the process in any case.
+        drop(self.lock.unlock());
     }
 
     /// Where the pieces of objects go.

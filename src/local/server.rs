@@ -147,6 +147,7 @@ impl Shared {
             drop(opened.stream.shutdown(Shutdown::Both));
         }
         self.threads.wait_empty(STOP_PATIENCE);
+        self.store.close();
     }
 }
 

@@ -263,6 +263,16 @@ impl Store {
         })
     }
 
+    /// Leaves the directory as it is, for others to use. What a thread that still runs puts later is in
+    /// memory alone.
+    pub(super) fn close(&self) {
+        let mut buckets = lock(&self.buckets);
+        buckets.values_mut().for_each(|bucket| bucket.index = None);
+        if let Some(directory) = &self.directory {
+            directory.release();
+        }
+    }
+
     /// Creates a bucket; false if it is there already.
     pub(super) fn create_bucket(&self, name: &str) -> io::Result<bool> {
         match lock(&self.buckets).entry(name.to_owned()) {

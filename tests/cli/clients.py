@@ -50,7 +50,8 @@ def objects(boto3, TransferConfig, ClientError):
     except ClientError as error:
         assert error.response["Error"]["Code"] == "404"
     assert boto3.client("sts").get_caller_identity()["Account"] == ready["account_id"]
-    wrong = boto3.client("s3", aws_secret_access_key="wrong")
+    key = os.environ["AWS_ACCESS_KEY_ID"]
+    wrong = boto3.client("s3", aws_access_key_id=key, aws_secret_access_key="wrong")
     try:
         wrong.list_buckets()
         raise AssertionError("signatures are verified")

@@ -1,6 +1,24 @@
 //! An endpoint's life, from the command line.
 
-use crate::bench::bench;
+use std::time::Duration;
+
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+
+use crate::bench::{Bench, bench};
+
+/// Looks until the endpoint has settled so; `None`: until it is gone.
+fn until_status(bench: &Bench, wanted: Option<&str>) {
+    for _ in 0..200 {
+        let ran = bench.run(&["describe", "vision"]);
+        let found = ran.code == Some(0);
+        let status = found.then(|| ran.json()[0]["status"].as_str().map(str::to_owned));
+        if status.flatten().as_deref() == wanted {
+            return;
+        }
+        SystemClock.sleep(Duration::from_millis(20));
+    }
+    panic!("it is not {wanted:?}");
+}
 
 #[test]
 fn deploy_describe_update_scale_delete() {
@@ -71,6 +89,7 @@ fn deploy_describe_update_scale_delete() {
     ]);
     assert_eq!(scaled.ends_with(0).json()[0]["max_instances"], 4);
     bench.run(&["scale", "vision", "--remove"]).ends_with(0);
+    until_status(&bench, Some("InService"));
 
     let deleted = run(&["delete", "vision", "--all"]);
     assert_eq!(deleted.ends_with(0).json()[0]["status"], "Deleted");
@@ -100,7 +119,7 @@ fn an_endpoint_that_fails_and_one_that_takes_too_long() {
     ];
     let failed = bench.run(&[&arguments[..], &["--remove-on-failure"]].concat());
     failed.ends_with(5).says("CapacityError").printed("");
-    bench.run(&["describe", "vision"]).ends_with(5);
+    until_status(&bench, None);
     let impatient = bench.run(&[&arguments[..], &["--max-attempts", "1"]].concat());
     impatient.ends_with(4);
     let missing = bench.run(&[

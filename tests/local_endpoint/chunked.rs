@@ -11,7 +11,7 @@ use crate::http1::raw;
 
 /// 2013-05-24T00:00:00Z, when the examples were signed.
 fn then() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_369_353_600)
+    UNIX_EPOCH + Duration::from_hours(380_376)
 }
 
 fn start() -> LocalEndpoint {

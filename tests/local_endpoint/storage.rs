@@ -245,7 +245,7 @@ fn a_program_is_the_model() {
     );
 
     // Nobody waits for a child that it leaves behind.
-    let slow = program("sleep 600 & sleep 600");
+    let slow = program("sleep 20 & sleep 20");
     let (_, text) = run(&slow);
     assert_eq!(text, "Model did not respond within 1 seconds.");
 
