@@ -428,7 +428,7 @@ fn read<'v, T: Deserialize<'v>>(shape: &'static str, value: &'v Value) -> Result
 }
 
 /// The model's `DestinationS3Uri`: at most 512, `(https|s3)://([^/])/?(.*)`.
-fn check_path(what: &'static str, path: Option<&str>) -> Result<(), InvalidInput> {
+pub(crate) fn check_path(what: &'static str, path: Option<&str>) -> Result<(), InvalidInput> {
     let Some(path) = path else { return Ok(()) };
     let place = path
         .strip_prefix("s3://")
@@ -446,7 +446,7 @@ fn check_path(what: &'static str, path: Option<&str>) -> Result<(), InvalidInput
 }
 
 /// The model's `KmsKeyId`: at most 2048, `[a-zA-Z0-9:/_-]*`.
-fn check_kms_key(id: Option<&str>) -> Result<(), InvalidInput> {
+pub(crate) fn check_kms_key(id: Option<&str>) -> Result<(), InvalidInput> {
     let Some(id) = id else { return Ok(()) };
     let legal = |b: u8| b.is_ascii_alphanumeric() || b":/_-".contains(&b);
     if id.len() <= 2048 && id.bytes().all(legal) {

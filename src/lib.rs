@@ -18,7 +18,10 @@
 //! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
 //! - [`Error`]: what happened and what to do.
-//! - [`AsyncInferenceConfig`]: the endpoint's side, as `CreateEndpointConfig` takes it.
+//! - [`Endpoint`]: from a [`Model`] to a running endpoint that scales to zero, and back to nothing;
+//!   [`SageMaker`] has the single operations, [`AsyncInferenceConfig`] is what makes an endpoint
+//!   asynchronous.
+//! - [`Notification`]: what Amazon SNS tells of inferences that are done, instead of polling.
 #![cfg_attr(
     feature = "local",
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
@@ -69,10 +72,22 @@ pub use credentials::{
     ProfileProvider, ProvideCredentials, ProviderConfig, SsoProvider, WebIdentityProvider,
 };
 
+mod endpoint;
+pub use endpoint::{
+    Backlog, CapacitySize, CaptureMode, ContainerDefinition, CreateEndpoint, DataCaptureConfig,
+    Deployment, DeploymentConfig, Endpoint, EndpointConfig, EndpointConfigDescription,
+    EndpointDescription, EndpointOverview, EndpointProgress, EndpointStatus, EndpointSummary,
+    EndpointUpdate, EndpointWaiter, ListEndpoints, ListedEndpoints, Model, ModelDescription,
+    OnFailure, ProductionVariant, RoutingStrategy, SageMaker, ScalableTarget, ScaleToZero,
+    ScalingPolicy, ScalingPolicyDescription, UpdateEndpoint, VariantProperty, VariantScaling,
+    VariantSummary, VpcConfig,
+};
+
 mod error;
 pub use error::{
-    ConfigError, Error, MaybeSubmitted, ModelFailure, Observed, PollingTimeout, Result,
-    ServiceError, TransportError, TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
+    ConfigError, DeploymentError, EndpointWaitError, EndpointWaitReason, Error, MaybeSubmitted,
+    ModelFailure, Observed, PollingTimeout, Resource, Result, ServiceError, TransportError,
+    TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
 };
 
 pub mod fan_in;
@@ -107,6 +122,9 @@ mod limits;
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
+
+mod notification;
+pub use notification::{InvocationStatus, Notification};
 
 mod placement;
 

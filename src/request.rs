@@ -552,7 +552,7 @@ impl<'v, D> AsyncRequest<'v, D> {
 }
 
 /// Could the inference be running all the same?
-fn is_ambiguous(error: &Error) -> bool {
+pub(crate) fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.never_sent(),
         Error::Service(fault) => fault.leaves_open(),

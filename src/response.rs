@@ -454,8 +454,8 @@ impl<D> AsyncInferenceResponse<D> {
         }
         Ok(Look::Done(Outcome::Failure(ModelFailure {
             endpoint_name: self.target.endpoint_name.clone(),
-            output_path: self.output_path.clone(),
-            failure_path: failure_path.clone(),
+            output_path: Some(self.output_path.clone()),
+            failure_path: Some(failure_path.clone()),
             content_type: failure.content_type,
             body: failure.body.into(),
         })))

@@ -3,6 +3,8 @@
 
 #[path = "local_endpoint/client.rs"]
 mod client;
+#[path = "local_endpoint/control.rs"]
+mod control;
 #[path = "local_endpoint/faults.rs"]
 mod faults;
 #[path = "local_endpoint/http.rs"]

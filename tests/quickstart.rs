@@ -23,6 +23,10 @@ fn it_shows_an_inline_an_uploaded_and_a_rejected_input() {
         "async-endpoint-inputs/quickstart-",
         "Ok(Statistics { count: 40000, mean: 4999.875 })",
         "ValueError: the input is not a list of numbers",
+        "CreateModel, CreateEndpointConfig, CreateEndpoint",
+        "RegisterScalableTarget, PutScalingPolicy, PutMetricAlarm, PutScalingPolicy",
+        "1 instance, 1 waiting",
+        "DeregisterScalableTarget, DeleteEndpoint, DeleteEndpointConfig, DeleteModel",
     ] {
         assert!(text.contains(expected), "no {expected:?} in {text}");
     }

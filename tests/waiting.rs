@@ -257,8 +257,8 @@ fn a_failure_in_plain_text_is_kept_as_it_came() {
                 assert_eq!(failure.bytes(), body);
                 assert_eq!(failure.text().as_bytes(), body);
                 assert_eq!(failure.content_type(), Some("text/plain; charset=utf-8"));
-                assert_eq!(failure.output_path(), &uri(OUTPUT));
-                assert_eq!(failure.failure_path(), &uri(FAILURE));
+                assert_eq!(failure.output_path(), Some(&uri(OUTPUT)));
+                assert_eq!(failure.failure_path(), Some(&uri(FAILURE)));
                 assert_eq!(failure.endpoint_name(), "my-endpoint");
             }
             other => panic!("{other:?}"),

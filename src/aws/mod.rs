@@ -1,11 +1,15 @@
 //! Requests to AWS: resolve, sign, send, understand, retry. One file a service, one function an
 //! operation.
 
+pub(crate) mod application_autoscaling;
+pub(crate) mod cloudwatch;
 pub(crate) mod endpoints;
 pub(crate) mod fault;
+pub(crate) mod json;
 pub(crate) mod listing;
 pub(crate) mod retry;
 pub(crate) mod s3;
+pub(crate) mod sagemaker;
 pub(crate) mod sagemaker_runtime;
 mod send;
 mod signing;
@@ -24,6 +28,8 @@ use aws_credential_types::Credentials;
 
 use endpoints::Endpoints;
 pub(crate) use send::{Client, Failed};
+
+use crate::error::{Error, TransportError, TransportErrorKind};
 
 /// A service that this crate speaks to.
 ///
@@ -196,6 +202,24 @@ pub(crate) struct Patience<'a> {
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+/// The service said yes, in words that cannot be read.
+pub(crate) fn not_understood(call: &Call<'_>, problem: impl Into<String>) -> Error {
+    TransportError {
+        service: call.service.name(),
+        operation: call.operation,
+        kind: TransportErrorKind::Protocol,
+        host: call
+            .uri
+            .authority()
+            .map_or_else(String::new, ToString::to_string),
+        never_sent: false,
+        attempts: 1,
+        elapsed: Duration::ZERO,
+        source: Some(problem.into().into()),
+    }
+    .into()
 }
 
 /// Bound on answers that are documents and not somebody's payload.

@@ -208,7 +208,11 @@ pub(crate) fn is_transient(service: Service, status: u16, code: Option<&str>) ->
         || matches!(status, 500 | 502 | 504 | 509 | 530)
         || matches!(
             code,
-            "RequestTimeout" | "RequestTimeoutException" | "InternalError" | "InternalFailure"
+            "RequestTimeout"
+                | "RequestTimeoutException"
+                | "InternalError"
+                | "InternalFailure"
+                | "ConcurrentUpdateException"
         )
 }
 

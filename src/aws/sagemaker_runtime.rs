@@ -9,8 +9,8 @@ use super::endpoints::encode_segment;
 use super::fault::text;
 use super::s3::header_value;
 use super::send::Failed;
-use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service};
-use crate::error::{Error, Result, TransportError, TransportErrorKind};
+use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service, not_understood};
+use crate::error::Result;
 use crate::session::Session;
 use crate::uri::S3Uri;
 
@@ -79,7 +79,8 @@ pub(crate) fn invoke_endpoint_async(
     };
     let answer = session.client().send_or_fault(&call)?;
     let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
-    let malformed = |problem: String| malformed_answer(&call, problem);
+    // Submitted, but nobody can know where.
+    let malformed = |problem: String| not_understood(&call, problem);
     let output = location("x-amzn-sagemaker-outputlocation")
         .ok_or_else(|| malformed("it has no X-Amzn-SageMaker-OutputLocation".into()))?;
     let parse = |uri: String| {
@@ -114,22 +115,4 @@ fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
         headers.insert(HeaderName::from_static(member.header), value);
     }
     Ok(headers)
-}
-
-/// The service said yes, but not where: the inference was submitted and cannot be found.
-fn malformed_answer(call: &Call<'_>, problem: String) -> Error {
-    TransportError {
-        service: call.service.name(),
-        operation: call.operation,
-        kind: TransportErrorKind::Protocol,
-        host: call
-            .uri
-            .authority()
-            .map_or_else(String::new, ToString::to_string),
-        never_sent: false,
-        attempts: 1,
-        elapsed: Duration::ZERO,
-        source: Some(problem.into()),
-    }
-    .into()
 }

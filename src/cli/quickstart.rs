@@ -1,4 +1,5 @@
-//! `quickstart`: three inferences against a local endpoint, each step shown.
+//! `quickstart`: three inferences against a local endpoint, and an endpoint deployed, scaled and
+//! removed there, each step shown.
 
 use std::error::Error as StdError;
 use std::io::{self, Write};
@@ -8,7 +9,8 @@ use std::time::Duration;
 use sagemaker_async_inference::local::{LocalEndpoint, LocalError, ModelRequest, ModelResponse};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Error, Json, WaiterConfig,
+    AsyncInferenceResponse, AsyncPredictor, ContainerDefinition, Endpoint, EndpointWaiter, Error,
+    Json, Model, ScaleToZero, WaiterConfig,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -40,6 +42,7 @@ pub(super) fn run() -> Outcome<()> {
     small_inline(&endpoint, &predictor)?;
     large_through_s3(&endpoint, &predictor)?;
     rejected(&endpoint, &predictor)?;
+    deployed(&endpoint)?;
 
     say!("")?;
     say!("That is all there is to it. On AWS the same program differs in one line:")?;
@@ -101,6 +104,64 @@ fn rejected(endpoint: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()>
             Err(format!("the model accepted what it should not: {statistics:?}").into())
         }
     }
+}
+
+fn deployed(local: &LocalEndpoint) -> Outcome<()> {
+    heading(
+        4,
+        "From a model to an endpoint that scales to zero, and back to nothing",
+    )?;
+    let session = local.session()?;
+    let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-image:1";
+    let model = Model::new("my-model", ContainerDefinition::new(image))
+        .execution_role_arn("arn:aws:iam::123456789012:role/my-role");
+    let waiter = EndpointWaiter::in_service()
+        .every(Duration::from_millis(50), 200)?
+        .progress(|wait| {
+            let status = wait.description().status();
+            match say!("    {} after {:.1?}", status.as_str(), wait.elapsed()) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        });
+
+    say!("  let endpoint = Endpoint::deploy(\"deployed\", &session).model(model)")?;
+    say!("      .instances(\"ml.m5.xlarge\", 1).start_and_wait(&waiter)?;")?;
+    let endpoint = Endpoint::deploy("deployed", &session)
+        .model(model)
+        .instances("ml.m5.xlarge", 1)
+        .start_and_wait(&waiter)?;
+    show_operations(local)?;
+
+    say!("  endpoint.scaling().scale_to_zero(&ScaleToZero::new().max_capacity(4))?;")?;
+    let settings = ScaleToZero::new().max_capacity(4);
+    endpoint.scaling().scale_to_zero(&settings)?;
+    show_operations(local)?;
+
+    let response = endpoint.predictor().predict_async(&[1.0, 2.0, 6.0])?;
+    say!("  println!(\"{{}}\", endpoint.describe()?);")?;
+    say!("    {}", endpoint.describe()?)?;
+    local.clear_requests();
+    let statistics: Statistics = wait(local, &response)?;
+    show_result(&statistics, 3)?;
+
+    say!("  endpoint.remove(&waiter)?;   // scaling, endpoint, configuration, model")?;
+    endpoint.remove(&EndpointWaiter::deleted().every(Duration::from_millis(50), 200)?)?;
+    show_operations(local)
+}
+
+/// The control plane's operations since the last look, those that change something.
+fn show_operations(local: &LocalEndpoint) -> Outcome<()> {
+    let requests = local.requests();
+    let operations = requests
+        .iter()
+        .map(|request| format!("{:?}", request.operation));
+    let changes: Vec<String> = operations
+        .filter(|operation| !operation.starts_with("Describe"))
+        .collect();
+    say!("    {}", changes.join(", "))?;
+    local.clear_requests();
+    Ok(())
 }
 
 fn heading(number: u32, text: &str) -> Outcome<()> {

@@ -1,11 +1,14 @@
 //! What can go wrong, and what to do about it.
 
+mod control_plane;
+mod deployment;
 mod service;
 mod transport;
 mod wait;
 
 use std::time::Duration;
 
+pub use deployment::{DeploymentError, EndpointWaitError, EndpointWaitReason, Resource};
 pub use service::ServiceError;
 pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
 pub use wait::{ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped};
@@ -88,6 +91,14 @@ pub enum Error {
     /// The inference goes on; the response can be waited for again.
     #[error(transparent)]
     WaitStopped(#[from] Box<WaitStopped>),
+
+    /// A deployment, an update or a removal stopped in its midst.
+    #[error(transparent)]
+    Deployment(#[from] Box<DeploymentError>),
+
+    /// An endpoint did not come to the state that was waited for: it failed, or the wait ended first.
+    #[error(transparent)]
+    EndpointWait(#[from] Box<EndpointWaitError>),
 }
 
 impl Error {
@@ -118,6 +129,8 @@ from_unboxed! {
     ModelFailure => Model,
     PollingTimeout => PollingTimeout,
     WaitStopped => WaitStopped,
+    DeploymentError => Deployment,
+    EndpointWaitError => EndpointWait,
 }
 
 /// A setting that a [`Session`](crate::Session) needs is missing or malformed.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::seconds;
+use super::{control_plane, seconds};
 
 /// An error that a service answered with.
 ///
@@ -130,7 +130,8 @@ impl ServiceError {
             ("ModelError" | "ModelNotReadyException", _) => format!(
                 "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
             ),
-            _ if self.is_throttling() => {
+            // Some of its codes are about numbers of things, too.
+            _ if self.is_throttling() && control_plane::remedy(self).is_none() => {
                 "this is the service's limit on requests, not this crate's: send fewer at a time, \
                  or ask for a higher quota"
                     .into()
@@ -143,7 +144,7 @@ impl ServiceError {
                      CloudWatch"
                 )
             }
-            _ => return None,
+            _ => return control_plane::remedy(self).map(str::to_owned),
         };
         Some(text)
     }
@@ -162,7 +163,7 @@ impl ServiceError {
             "PutObject" => "s3:PutObject (and, with a KMS key, kms:GenerateDataKey)",
             "ListObjectsV2" => "s3:ListBucket on the bucket",
             "CreateBucket" => "s3:CreateBucket",
-            _ => return None,
+            operation => return control_plane::iam_actions(operation),
         })
     }
 }

@@ -7,7 +7,8 @@ use super::seconds;
 use super::transport::plural;
 use crate::S3Uri;
 
-/// The failure object that `SageMaker` wrote instead of an output.
+/// The failure object that `SageMaker` wrote instead of an output, or the reason that a notification
+/// gives.
 ///
 /// What is in it is up to the service and the model's container: plain text mostly, JSON at times,
 /// anything at all. It is kept as it came.
@@ -16,15 +17,15 @@ use crate::S3Uri;
 /// # use sagemaker_async_inference::Error;
 /// fn explain(error: &Error) {
 ///     if let Error::Model(failure) = error {
-///         eprintln!("{} says: {}", failure.failure_path(), failure.text());
+///         eprintln!("{:?} says: {}", failure.failure_path(), failure.text());
 ///     }
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ModelFailure {
     pub(crate) endpoint_name: String,
-    pub(crate) output_path: S3Uri,
-    pub(crate) failure_path: S3Uri,
+    pub(crate) output_path: Option<S3Uri>,
+    pub(crate) failure_path: Option<S3Uri>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Arc<[u8]>,
 }
@@ -45,14 +46,14 @@ impl ModelFailure {
         self.content_type.as_deref()
     }
 
-    /// Where the output would have been.
-    pub fn output_path(&self) -> &S3Uri {
-        &self.output_path
+    /// Where the output would have been; a notification does not tell.
+    pub fn output_path(&self) -> Option<&S3Uri> {
+        self.output_path.as_ref()
     }
 
-    /// Where the failure object is.
-    pub fn failure_path(&self) -> &S3Uri {
-        &self.failure_path
+    /// Where the failure object is; `None` if a notification told of the failure and did not name it.
+    pub fn failure_path(&self) -> Option<&S3Uri> {
+        self.failure_path.as_ref()
     }
 
     /// The endpoint that the inference ran on.
@@ -64,11 +65,15 @@ impl ModelFailure {
 // The failure object may repeat the input: neither Display nor Debug shows it.
 impl fmt::Display for ModelFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the inference failed; its ")?;
+        match &self.failure_path {
+            Some(path) => write!(f, "failure object {path}")?,
+            None => f.write_str("notification")?,
+        }
         write!(
             f,
-            "the inference failed; its failure object {} holds {} bytes of {} (see ModelFailure::text); \
+            " holds {} bytes of {} (see ModelFailure::text); \
              the model's log group is /aws/sagemaker/Endpoints/{}",
-            self.failure_path,
             self.body.len(),
             self.content_type().unwrap_or("unknown type"),
             self.endpoint_name

@@ -47,6 +47,12 @@ impl Answer {
         self
     }
 
+    /// A document of the control plane's.
+    pub(super) fn json(document: &serde_json::Value) -> Self {
+        Self::new(200, document.to_string().into_bytes())
+            .header("content-type", "application/x-amz-json-1.1")
+    }
+
     pub(super) fn payload(&self) -> &[u8] {
         self.body.get(self.range.clone()).unwrap_or_default()
     }
@@ -79,6 +85,11 @@ impl Refusal {
         Self::new(400, "ValidationError", message)
     }
 
+    /// What the control plane says about a request that it does not carry out.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "ValidationException", message)
+    }
+
     pub(super) fn access_denied() -> Self {
         Self::new(403, "AccessDenied", "Access Denied")
     }
@@ -107,6 +118,7 @@ impl Refusal {
         let mut answer = match service {
             Service::S3 => self.s3(request_id),
             Service::SageMaker => self.sagemaker(),
+            Service::Control(_) => self.control(),
             Service::Sts => self.sts(request_id),
         };
         for (name, value) in &self.headers {
@@ -141,6 +153,14 @@ impl Refusal {
         let body = serde_json::json!({ name: self.message }).to_string();
         Answer::new(self.status, body.into_bytes())
             .header(CONTENT_TYPE.as_str(), "application/json")
+            .header("x-amzn-errortype", &self.code)
+    }
+
+    /// JSON 1.0 and 1.1 name the error in the body too.
+    fn control(&self) -> Answer {
+        let body = serde_json::json!({ "__type": self.code, "message": self.message });
+        Answer::new(self.status, body.to_string().into_bytes())
+            .header(CONTENT_TYPE.as_str(), "application/x-amz-json-1.1")
             .header("x-amzn-errortype", &self.code)
     }
 

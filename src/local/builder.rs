@@ -9,6 +9,7 @@ use super::LocalEndpoint;
 use super::invoke::is_endpoint_name;
 use super::location::Location;
 use super::model::{Container, Model, ModelRequest, ModelResponse};
+use crate::NotificationConfig;
 use crate::sys::{Clock, SystemClock};
 
 /// Keys from AWS's documentation, which no account has.
@@ -56,7 +57,11 @@ pub(super) struct Config {
     pub(super) session_token: Option<String>,
     pub(super) output: Location,
     pub(super) failure: Option<Location>,
-    pub(super) workers: usize,
+    pub(super) notification: Option<NotificationConfig>,
+    pub(super) instances: usize,
+    pub(super) max_concurrent: usize,
+    /// How long an endpoint is being made, updated or deleted, and an instance takes to start.
+    pub(super) transition: Duration,
     pub(super) list_allowed: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) model: Model,
@@ -109,8 +114,10 @@ pub struct LocalEndpointBuilder {
     container_timeout: Duration,
     output_path: Option<String>,
     failure_path: FailurePath,
+    notification: Option<NotificationConfig>,
     instances: usize,
     max_concurrent: usize,
+    transition: Duration,
     list_allowed: bool,
     clock: Arc<dyn Clock>,
 }
@@ -138,8 +145,10 @@ impl LocalEndpointBuilder {
             container_timeout: Duration::from_secs(30),
             output_path: None,
             failure_path: FailurePath::Default,
+            notification: None,
             instances: 1,
             max_concurrent: 4,
+            transition: Duration::from_millis(100),
             list_allowed: true,
             clock: Arc::new(SystemClock),
         }
@@ -232,6 +241,20 @@ impl LocalEndpointBuilder {
         self
     }
 
+    /// Whom the endpoint tells of finished jobs; nobody by default. The topics' subscribers are named
+    /// with [`subscribe`](LocalEndpoint::subscribe).
+    pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
+        self.notification = Some(notification);
+        self
+    }
+
+    /// How long an endpoint is `Creating`, `Updating` or `Deleting`, and how long instances take to
+    /// come and go, by the endpoint's clock; 0.1 s by default, where AWS takes minutes.
+    pub fn transition_time(mut self, time: Duration) -> Self {
+        self.transition = time;
+        self
+    }
+
     /// How many instances the endpoint has; 1 by default. With 0 it is scaled to zero: jobs stay
     /// in the queue.
     pub fn instances(mut self, instances: usize) -> Self {
@@ -309,7 +332,10 @@ impl LocalEndpointBuilder {
             access_key: self.access_key,
             secret_key: self.secret_key,
             session_token: self.session_token,
-            workers: self.instances.saturating_mul(self.max_concurrent),
+            notification: self.notification,
+            instances: self.instances,
+            max_concurrent: self.max_concurrent,
+            transition: self.transition,
             list_allowed: self.list_allowed,
             clock: self.clock,
         })

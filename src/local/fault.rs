@@ -221,12 +221,16 @@ impl Effect {
             }
             Self::Throttle => match service {
                 Service::S3 => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
-                Service::SageMaker => Refusal::new(400, "ThrottlingException", "Rate exceeded"),
+                Service::SageMaker | Service::Control(_) => {
+                    Refusal::new(400, "ThrottlingException", "Rate exceeded")
+                }
                 Service::Sts => Refusal::new(400, "Throttling", "Rate exceeded"),
             },
             Self::AccessDenied => match service {
                 Service::S3 | Service::Sts => Refusal::access_denied(),
-                Service::SageMaker => Refusal::new(403, "AccessDeniedException", message),
+                Service::SageMaker | Service::Control(_) => {
+                    Refusal::new(403, "AccessDeniedException", message)
+                }
             },
             Self::Respond {
                 status,
@@ -252,7 +256,8 @@ fn code_of(service: Service, status: u16) -> &'static str {
         (Service::S3, 503) => "ServiceUnavailable",
         (Service::S3, 500..) => "InternalError",
         (Service::SageMaker, 400) => "ValidationError",
-        (Service::SageMaker, 403) => "AccessDeniedException",
+        (Service::Control(_), 400) => "ValidationException",
+        (Service::SageMaker | Service::Control(_), 403) => "AccessDeniedException",
         (Service::SageMaker, 424) => "ModelError",
         (Service::SageMaker, 429) => "ModelNotReadyException",
         (Service::SageMaker, 530) => "InternalDependencyException",

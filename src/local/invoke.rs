@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::{Answer, Refusal};
+use super::control::Serving;
 use super::queue::{Input, Job};
 use super::server::{Request, Shared, random_uuid};
 
@@ -12,16 +13,18 @@ pub(super) const MAX_BODY: usize = 128_000;
 const PREFIX: &str = "x-amzn-sagemaker-";
 
 pub(super) fn answer(shared: &Arc<Shared>, request: &mut Request) -> Result<Answer, Refusal> {
-    check_endpoint(shared, &request.target.container)?;
+    let serving = serving(shared, &request.target.container)?;
     let body = std::mem::take(&mut request.body);
     let fields = Fields { request };
     let input = fields.input(body)?;
     let inference_id = fields.inference_id()?;
     let file = random_uuid();
     let output = fields.output_name(&file)?;
-    let config = &shared.config;
-    let output = config.output.join(&output);
-    let failure = config
+    for place in serving.failure.iter().chain([&serving.output]) {
+        shared.store.create_bucket(&place.bucket);
+    }
+    let output = serving.output.join(&output);
+    let failure = serving
         .failure
         .as_ref()
         .map(|prefix| prefix.join(&format!("{file}-error.out")));
@@ -43,11 +46,12 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &mut Request) -> Result<Answ
         custom_attributes: fields.ascii("custom-attributes", 1024)?,
         ttl: fields.seconds("requestttlseconds", 60, 21_600, 21_600)?,
         invocation_timeout: fields.seconds("invocationtimeoutseconds", 1, 3600, 900)?,
-        received: config.clock.monotonic(),
+        received: shared.config.clock.monotonic(),
         inference_id,
         input,
         output,
         failure,
+        serving,
     };
     shared.queue.push(shared, job).map_err(|_| {
         Refusal::new(
@@ -59,20 +63,20 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &mut Request) -> Result<Answ
     Ok(answer)
 }
 
-fn check_endpoint(shared: &Shared, name: &str) -> Result<(), Refusal> {
+/// The endpoint, if it is there and takes requests.
+fn serving(shared: &Shared, name: &str) -> Result<Arc<Serving>, Refusal> {
     if !is_endpoint_name(name) {
         return Err(unsatisfied(
             "endpointName",
             "Member must have length at most 63 and satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9])*",
         ));
     }
-    if name != shared.config.endpoint_name {
-        return Err(Refusal::validation(format!(
+    shared.control.serving(shared, name).ok_or_else(|| {
+        Refusal::validation(format!(
             "Endpoint {name} of account {} not found.",
             shared.config.account
-        )));
-    }
-    Ok(())
+        ))
+    })
 }
 
 fn unsatisfied(member: &str, rule: &str) -> Refusal {

@@ -2,7 +2,8 @@
 //!
 //! [`LocalEndpoint`] listens on a free loopback port and answers as Amazon does: S3 (objects,
 //! `ListObjectsV2`, multipart uploads), SageMaker's `InvokeEndpointAsync` with a queue and workers
-//! behind it, and STS's `GetCallerIdentity`. The model is a closure, or a container that speaks
+//! behind it, STS's `GetCallerIdentity`, and the control plane: SageMaker's models, configurations
+//! and endpoints, Application Auto Scaling, CloudWatch's metrics of the queue and its alarms. The model is a closure, or a container that speaks
 //! SageMaker's `/ping` and `/invocations`. It starts in a few milliseconds, needs no runtime and no
 //! account, and keeps everything in memory until it is dropped.
 //!
@@ -39,8 +40,20 @@
 //! endpoint's [credentials](LocalEndpointBuilder::credentials) for its
 //! [region](LocalEndpointBuilder::region), by a clock not far from the endpoint's (15 minutes for
 //! S3, 5 for the others), over the payload that arrived. What is wrong is refused with the status,
-//! code and wording of the service asked. Limits of `InvokeEndpointAsync` are those of its
-//! published model.
+//! code and wording of the service asked. Limits of `InvokeEndpointAsync` and of the control plane
+//! are those of the published models.
+//!
+//! # Endpoints that are deployed
+//!
+//! The endpoint that the builder describes is there from the start, with a model and a configuration
+//! of its name. Any number of others can be made beside it with `CreateModel`,
+//! `CreateEndpointConfig` and `CreateEndpoint`; the builder's model is behind all of them, and their
+//! configurations say where results go and how many run at a time. They are `Creating`, `Updating`,
+//! `RollingBack` and `Deleting` for the [transition time](LocalEndpointBuilder::transition_time);
+//! [`fail_next_deployment`](LocalEndpoint::fail_next_deployment) makes one fail. Scaling policies are
+//! followed, to zero and back, all by the endpoint's [clock](LocalEndpointBuilder::clock): with a
+//! [`ManualClock`](crate::sys::ManualClock) a quarter of an hour passes at once. Notifications are
+//! posted to [subscribers](LocalEndpoint::subscribe) on this machine.
 //!
 //! # What differs from the service
 //!
@@ -56,8 +69,13 @@
 //!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.
 //! - A closure that takes longer than its invocation timeout is not interrupted: its result is
 //!   replaced by a failure once it is there.
-//! - No SNS notifications, no scaling: the number of
-//!   [instances](LocalEndpointBuilder::instances) is fixed.
+//! - The buckets that a configuration names are created when a request comes.
+//! - Roles, images, model data, KMS keys and networks are not looked at; instances cost nothing and
+//!   start whenever they are asked for.
+//! - Scaling looks at the queue as it is and not at minutes of metrics; of a target tracking policy
+//!   it knows the target, the cooldowns, and the 15 minutes that a backlog has to be gone.
+//! - SNS's envelope is not signed, and an included response is `{"responseBody": {"content": ..}}`,
+//!   for the service's form is not documented.
 //!
 //! # When it stops
 //!
@@ -70,6 +88,7 @@ use std::time::Duration;
 
 mod answer;
 mod builder;
+mod control;
 mod dates;
 mod fault;
 mod http1;
@@ -78,6 +97,7 @@ mod listing;
 mod location;
 mod model;
 mod multipart;
+mod notify;
 mod operation;
 mod queue;
 mod record;
@@ -136,12 +156,12 @@ impl LocalEndpoint {
         })
     }
 
-    /// `http://127.0.0.1:{port}`, for all three services.
+    /// `http://127.0.0.1:{port}`, for all services.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// `EndpointName`.
+    /// `EndpointName` of the endpoint that is there from the start.
     pub fn name(&self) -> &str {
         &self.shared.config.endpoint_name
     }
@@ -248,6 +268,28 @@ impl LocalEndpoint {
     /// Waits until no job waits or runs; false if `timeout` (of real time) passes first.
     pub fn wait_until_idle(&self, timeout: Duration) -> bool {
         self.shared.queue.wait_idle(timeout)
+    }
+
+    /// The next endpoint that is made fails with this `FailureReason`, and the next update is undone
+    /// because of it. Of several, each serves once.
+    pub fn fail_next_deployment(&self, reason: impl Into<String>) {
+        self.shared.control.fail_next(reason.into());
+    }
+
+    /// Posts what goes to an SNS topic to a URL on this machine, in SNS's envelope. The envelope's
+    /// signature is none: whoever verifies signatures must leave these out.
+    ///
+    /// Each message is posted before its job counts as finished, up to three times until it is
+    /// answered with 2xx, with at most 2 s for each.
+    pub fn subscribe(
+        &self,
+        topic_arn: impl Into<String>,
+        url: impl Into<String>,
+    ) -> Result<(), LocalError> {
+        let url = url.into();
+        notify::check_url(&url)?;
+        self.shared.control.subscribe(topic_arn.into(), url);
+        Ok(())
     }
 
     /// Scripts a fault.

@@ -45,6 +45,52 @@ pub enum Operation {
     AbortMultipartUpload,
     /// S3.
     ListParts,
+    /// SageMaker's control plane.
+    CreateModel,
+    /// SageMaker's control plane.
+    DescribeModel,
+    /// SageMaker's control plane.
+    DeleteModel,
+    /// SageMaker's control plane.
+    CreateEndpointConfig,
+    /// SageMaker's control plane.
+    DescribeEndpointConfig,
+    /// SageMaker's control plane.
+    DeleteEndpointConfig,
+    /// SageMaker's control plane.
+    CreateEndpoint,
+    /// SageMaker's control plane.
+    DescribeEndpoint,
+    /// SageMaker's control plane.
+    UpdateEndpoint,
+    /// SageMaker's control plane.
+    UpdateEndpointWeightsAndCapacities,
+    /// SageMaker's control plane.
+    DeleteEndpoint,
+    /// SageMaker's control plane.
+    ListEndpoints,
+    /// SageMaker's control plane.
+    ListTags,
+    /// Application Auto Scaling.
+    RegisterScalableTarget,
+    /// Application Auto Scaling.
+    DescribeScalableTargets,
+    /// Application Auto Scaling.
+    DeregisterScalableTarget,
+    /// Application Auto Scaling.
+    PutScalingPolicy,
+    /// Application Auto Scaling.
+    DescribeScalingPolicies,
+    /// Application Auto Scaling.
+    DeleteScalingPolicy,
+    /// CloudWatch.
+    PutMetricAlarm,
+    /// CloudWatch.
+    DescribeAlarms,
+    /// CloudWatch.
+    DeleteAlarms,
+    /// CloudWatch.
+    GetMetricData,
     /// A request that is none of these; answered with 501 `NotImplemented`.
     Unsupported,
     /// In a [`Fault`](super::Fault): whatever the request is.
@@ -57,6 +103,75 @@ pub(super) enum Service {
     S3,
     SageMaker,
     Sts,
+    /// The control plane, by the name in signatures' scopes: `SageMaker`'s, Application Auto Scaling,
+    /// CloudWatch.
+    Control(&'static str),
+}
+
+/// The operations of one service of the control plane.
+struct ControlService {
+    /// What stands before them in `X-Amz-Target`.
+    prefix: &'static str,
+    /// The name in signatures' scopes.
+    signing_name: &'static str,
+    operations: &'static [Operation],
+}
+
+const CONTROL: &[ControlService] = &[
+    ControlService {
+        prefix: "SageMaker",
+        signing_name: "sagemaker",
+        operations: &[
+            Operation::CreateModel,
+            Operation::DescribeModel,
+            Operation::DeleteModel,
+            Operation::CreateEndpointConfig,
+            Operation::DescribeEndpointConfig,
+            Operation::DeleteEndpointConfig,
+            Operation::CreateEndpoint,
+            Operation::DescribeEndpoint,
+            Operation::UpdateEndpoint,
+            Operation::UpdateEndpointWeightsAndCapacities,
+            Operation::DeleteEndpoint,
+            Operation::ListEndpoints,
+            Operation::ListTags,
+        ],
+    },
+    ControlService {
+        prefix: "AnyScaleFrontendService",
+        signing_name: "application-autoscaling",
+        operations: &[
+            Operation::RegisterScalableTarget,
+            Operation::DescribeScalableTargets,
+            Operation::DeregisterScalableTarget,
+            Operation::PutScalingPolicy,
+            Operation::DescribeScalingPolicies,
+            Operation::DeleteScalingPolicy,
+        ],
+    },
+    ControlService {
+        prefix: "GraniteServiceVersion20100801",
+        signing_name: "monitoring",
+        operations: &[
+            Operation::PutMetricAlarm,
+            Operation::DescribeAlarms,
+            Operation::DeleteAlarms,
+            Operation::GetMetricData,
+        ],
+    },
+];
+
+/// The operation that `X-Amz-Target` names.
+fn control_operation(head: &Head) -> Option<Operation> {
+    let (wanted_prefix, wanted) = head.text("x-amz-target")?.split_once('.')?;
+    let service = CONTROL
+        .iter()
+        .find(|service| service.prefix == wanted_prefix)?;
+    // The variants have AWS's names.
+    let mut operations = service.operations.iter();
+    operations
+        .find(|operation| format!("{operation:?}") == wanted)
+        .copied()
 }
 
 impl Operation {
@@ -64,7 +179,12 @@ impl Operation {
         match self {
             Self::InvokeEndpointAsync => Service::SageMaker,
             Self::GetCallerIdentity => Service::Sts,
-            _ => Service::S3,
+            _ => CONTROL
+                .iter()
+                .find(|service| service.operations.contains(&self))
+                .map_or(Service::S3, |service| {
+                    Service::Control(service.signing_name)
+                }),
         }
     }
 }
@@ -96,8 +216,12 @@ impl Target {
         let (container, raw_key) = match virtual_bucket(head, store) {
             Some(bucket) => (bucket, path),
             None if head.method == http::Method::POST && path.is_empty() => {
+                let operation = match head.text("x-amz-target") {
+                    Some(_) => control_operation(head).unwrap_or(Operation::Unsupported),
+                    None => Operation::GetCallerIdentity,
+                };
                 return Self {
-                    operation: Operation::GetCallerIdentity,
+                    operation,
                     container: String::new(),
                     key: Some(String::new()),
                     query,

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::control::Serving;
 use super::location::Location;
 use super::model::{ModelRequest, ModelResponse};
+use super::notify::{self, Receipt};
 use super::server::{Shared, spawn};
 use super::store::StoredObject;
 use super::sync::{lock, wait_while};
@@ -37,6 +39,16 @@ pub(super) struct Job {
     pub(super) output: Location,
     /// `None`: a failure leaves no object.
     pub(super) failure: Option<Location>,
+    /// Its endpoint, as it was when the job came.
+    pub(super) serving: Arc<Serving>,
+}
+
+/// What waits at an endpoint or is in work there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Backlog {
+    pub(super) size: u64,
+    /// When, on the endpoint's monotonic clock, the oldest of them came.
+    pub(super) oldest: Option<Duration>,
 }
 
 /// Where a job is on its way.
@@ -77,6 +89,8 @@ pub enum JobState {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct JobRecord {
+    /// `EndpointName`.
+    pub endpoint_name: String,
     /// `InferenceId`, the caller's or made up.
     pub inference_id: String,
     /// `InputLocation`; `None` for an inline body.
@@ -105,6 +119,7 @@ impl fmt::Debug for JobRecord {
     /// Without the custom attributes, which are sensitive.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobRecord")
+            .field("endpoint_name", &self.endpoint_name)
             .field("inference_id", &self.inference_id)
             .field("input_location", &self.input_location)
             .field("output_location", &self.output_location)
@@ -116,6 +131,7 @@ impl fmt::Debug for JobRecord {
 impl JobRecord {
     fn of(job: &Job) -> Self {
         Self {
+            endpoint_name: job.serving.endpoint.clone(),
             inference_id: job.inference_id.clone(),
             input_location: match &job.input {
                 Input::Inline(_) => None,
@@ -145,8 +161,83 @@ struct State {
     next_number: u64,
     workers: usize,
     idle: usize,
-    running: usize,
+    /// The endpoints of the jobs in work.
+    running: BTreeMap<u64, String>,
+    pending: BTreeMap<String, Pending>,
+    /// Counts what changes, for those who wait for a change.
+    changes: u64,
     stopped: bool,
+}
+
+/// While jobs wait that no endpoint has room for, a look this often whether one has: that comes with
+/// the time, and nobody tells.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The jobs of one endpoint that are not over.
+#[derive(Default)]
+struct Pending {
+    /// When they came, by number.
+    jobs: BTreeMap<u64, Duration>,
+    running: usize,
+}
+
+impl State {
+    /// The first job that its endpoint has room for.
+    fn take(&mut self, slots: &BTreeMap<String, usize>) -> Option<(u64, Job)> {
+        let has_room = |endpoint: &String| {
+            let running = self
+                .pending
+                .get(endpoint)
+                .map_or(0, |pending| pending.running);
+            running < slots.get(endpoint).copied().unwrap_or(0)
+        };
+        let mut waiting = self.waiting.iter();
+        let position = waiting.position(|(_, job)| has_room(&job.serving.endpoint))?;
+        let (number, job) = self.waiting.remove(position)?;
+        let endpoint = job.serving.endpoint.clone();
+        self.pending.entry(endpoint.clone()).or_default().running += 1;
+        self.running.insert(number, endpoint);
+        Some((number, job))
+    }
+
+    /// Takes a job that was in work off the books.
+    fn is_over(&mut self, number: u64) {
+        if let Some(endpoint) = self.running.remove(&number)
+            && let Some(pending) = self.pending.get_mut(&endpoint)
+        {
+            pending.running -= 1;
+            pending.jobs.remove(&number);
+            if pending.jobs.is_empty() {
+                self.pending.remove(&endpoint);
+            }
+        }
+    }
+
+    /// Fails the jobs that wait at endpoints that are gone; true if there were any.
+    fn give_up(&mut self, slots: &BTreeMap<String, usize>) -> bool {
+        if self
+            .pending
+            .keys()
+            .all(|endpoint| slots.contains_key(endpoint))
+        {
+            return false;
+        }
+        let (kept, gone): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|(_, job)| slots.contains_key(&job.serving.endpoint));
+        self.waiting = kept;
+        for (number, job) in &gone {
+            if let Some(record) = self.records.get_mut(number) {
+                record.state = JobState::Failed;
+                record.failure_reason = Some("The endpoint was deleted.".to_owned());
+            }
+            if let Some(pending) = self.pending.get_mut(&job.serving.endpoint) {
+                pending.jobs.remove(number);
+            }
+        }
+        self.pending.retain(|_, pending| !pending.jobs.is_empty());
+        !gone.is_empty()
+    }
 }
 
 /// Jobs in the order they came, and as many workers as the endpoint has room for.
@@ -166,8 +257,9 @@ impl Queue {
     /// Adds a job, and a worker if none is free: an endpoint with room for thousands still starts
     /// at once.
     pub(super) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
+        let room: usize = shared.control.slots(shared).values().sum();
         let mut state = lock(&self.state);
-        if state.idle <= state.waiting.len() && state.workers < shared.config.workers {
+        if state.idle <= state.waiting.len() && state.workers < room.max(1) {
             match spawn_worker(shared) {
                 Ok(()) => state.workers += 1,
                 // Those that are there will get to it.
@@ -184,37 +276,75 @@ impl Queue {
                 state.records.remove(&oldest);
             }
         }
+        let pending = state.pending.entry(job.serving.endpoint.clone());
+        pending.or_default().jobs.insert(number, job.received);
         state.waiting.push_back((number, job));
+        state.changes += 1;
         drop(state);
         self.changed.notify_all();
         Ok(())
     }
 
     /// The next job; `None` when the endpoint stops.
-    fn next(&self) -> Option<(u64, Job)> {
-        let mut state = lock(&self.state);
-        state.idle += 1;
+    fn next(&self, shared: &Arc<Shared>) -> Option<(u64, Job)> {
+        lock(&self.state).idle += 1;
         loop {
+            // The control plane's lock is never taken while this one is held.
+            let slots = shared.control.slots(shared);
+            let mut state = lock(&self.state);
             if state.stopped {
                 return None;
             }
-            if let Some((number, job)) = state.waiting.pop_front() {
+            if state.give_up(&slots) {
+                self.changed.notify_all();
+            }
+            if let Some((number, job)) = state.take(&slots) {
                 state.idle -= 1;
-                state.running += 1;
                 if let Some(record) = state.records.get_mut(&number) {
                     record.state = JobState::Running;
                 }
+                // After a scale-out there is room for more than was there when the jobs came.
+                let room = slots.values().sum();
+                if !state.waiting.is_empty()
+                    && state.idle == 0
+                    && state.workers < room
+                    && spawn_worker(shared).is_ok()
+                {
+                    state.workers += 1;
+                }
                 return Some((number, job));
             }
-            state = wait_while(&self.changed, state, Duration::from_mins(1), |state| {
-                state.waiting.is_empty() && !state.stopped
-            });
+            let seen = state.changes;
+            let nap = if state.waiting.is_empty() {
+                Duration::from_mins(1)
+            } else {
+                LOOK
+            };
+            drop(wait_while(&self.changed, state, nap, |state| {
+                state.changes == seen && !state.stopped
+            }));
         }
+    }
+
+    /// What waits at each endpoint or is in work there.
+    pub(super) fn backlogs(&self) -> BTreeMap<String, Backlog> {
+        let state = lock(&self.state);
+        let pending = state.pending.iter();
+        pending
+            .map(|(endpoint, pending)| {
+                let backlog = Backlog {
+                    size: u64::try_from(pending.jobs.len()).unwrap_or(u64::MAX),
+                    oldest: pending.jobs.values().next().copied(),
+                };
+                (endpoint.clone(), backlog)
+            })
+            .collect()
     }
 
     fn finish(&self, number: u64, failure: Option<String>) {
         let mut state = lock(&self.state);
-        state.running -= 1;
+        state.is_over(number);
+        state.changes += 1;
         if let Some(record) = state.records.get_mut(&number) {
             record.state = if failure.is_some() {
                 JobState::Failed
@@ -238,7 +368,7 @@ impl Queue {
 
     /// Waits until no job waits or runs; false after `timeout`.
     pub(super) fn wait_idle(&self, timeout: Duration) -> bool {
-        let busy = |state: &mut State| !state.waiting.is_empty() || state.running > 0;
+        let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
         let mut state = wait_while(&self.changed, lock(&self.state), timeout, busy);
         !busy(&mut state)
     }
@@ -246,15 +376,18 @@ impl Queue {
 
 fn spawn_worker(shared: &Arc<Shared>) -> io::Result<()> {
     spawn(shared, "local-endpoint-worker", |shared| {
-        while let Some((number, job)) = shared.queue.next() {
-            let failure = run(shared, job).err();
-            shared.queue.finish(number, failure);
+        while let Some((number, job)) = shared.queue.next(shared) {
+            let receipt = Receipt::of(&job);
+            let outcome = run(shared, job);
+            // Told before it counts as finished, so that whoever waits for that has been told.
+            notify::tell(shared, &receipt, outcome.as_ref());
+            shared.queue.finish(number, outcome.err());
         }
     })
 }
 
 /// Runs a job and leaves its object. The error is why it failed.
-fn run(shared: &Shared, job: Job) -> Result<(), String> {
+fn run(shared: &Shared, job: Job) -> Result<ModelResponse, String> {
     let (output, failure) = (job.output.clone(), job.failure.clone());
     let outcome = predict(shared, job);
     let (location, body, content_type) = match &outcome {
@@ -273,7 +406,7 @@ fn run(shared: &Shared, job: Job) -> Result<(), String> {
         let object = StoredObject::new(Arc::new(body), headers, shared.config.clock.now());
         shared.store.put(&location.bucket, &location.key, object);
     }
-    outcome.map(drop)
+    outcome
 }
 
 fn predict(shared: &Shared, job: Job) -> Result<ModelResponse, String> {

@@ -29,7 +29,7 @@ impl Refused {
     fn invalid_signature(self, message: impl Into<String>) -> Refusal {
         let code = match self.service {
             Service::S3 | Service::Sts => "SignatureDoesNotMatch",
-            Service::SageMaker => "InvalidSignatureException",
+            Service::SageMaker | Service::Control(_) => "InvalidSignatureException",
         };
         Refusal::new(403, code, message)
     }
@@ -37,7 +37,7 @@ impl Refused {
     pub(super) fn not_signed(self) -> Refusal {
         match self.service {
             Service::S3 => Refusal::access_denied(),
-            Service::SageMaker => Refusal::new(
+            Service::SageMaker | Service::Control(_) => Refusal::new(
                 403,
                 "MissingAuthenticationTokenException",
                 "Missing Authentication Token",
@@ -57,7 +57,7 @@ impl Refused {
                 "AuthorizationHeaderMalformed",
                 "The authorization header that you provided is not valid.",
             ),
-            Service::SageMaker | Service::Sts => Refusal::new(
+            Service::SageMaker | Service::Control(_) | Service::Sts => Refusal::new(
                 403,
                 self.incomplete(),
                 "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
@@ -68,7 +68,9 @@ impl Refused {
     fn incomplete(self) -> &'static str {
         match self.service {
             Service::Sts => "IncompleteSignature",
-            Service::S3 | Service::SageMaker => "IncompleteSignatureException",
+            Service::S3 | Service::SageMaker | Service::Control(_) => {
+                "IncompleteSignatureException"
+            }
         }
     }
 
@@ -79,7 +81,7 @@ impl Refused {
                 "AccessDenied",
                 "AWS authentication requires a valid Date or x-amz-date header",
             ),
-            Service::SageMaker | Service::Sts => Refusal::new(
+            Service::SageMaker | Service::Control(_) | Service::Sts => Refusal::new(
                 403,
                 self.incomplete(),
                 "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
@@ -95,14 +97,16 @@ impl Refused {
                 "The AWS Access Key Id you provided does not exist in our records.",
             )
             .detail("AWSAccessKeyId", key),
-            Service::SageMaker | Service::Sts => self.invalid_token_of_client(),
+            Service::SageMaker | Service::Control(_) | Service::Sts => {
+                self.invalid_token_of_client()
+            }
         }
     }
 
     fn invalid_token_of_client(self) -> Refusal {
         let code = match self.service {
             Service::Sts => "InvalidClientTokenId",
-            Service::S3 | Service::SageMaker => "UnrecognizedClientException",
+            Service::S3 | Service::SageMaker | Service::Control(_) => "UnrecognizedClientException",
         };
         Refusal::new(
             403,
@@ -118,7 +122,9 @@ impl Refused {
                 "InvalidToken",
                 "The provided token is malformed or otherwise invalid.",
             ),
-            Service::SageMaker | Service::Sts => self.invalid_token_of_client(),
+            Service::SageMaker | Service::Control(_) | Service::Sts => {
+                self.invalid_token_of_client()
+            }
         }
     }
 
@@ -131,9 +137,9 @@ impl Refused {
                     "The authorization header is malformed; incorrect service \"{sent}\". This endpoint belongs to \"{wanted}\"."
                 ),
             ),
-            Service::SageMaker | Service::Sts => self.invalid_signature(format!(
-                "Credential should be scoped to correct service: '{wanted}'."
-            )),
+            Service::SageMaker | Service::Control(_) | Service::Sts => self.invalid_signature(
+                format!("Credential should be scoped to correct service: '{wanted}'."),
+            ),
         }
     }
 
@@ -148,7 +154,7 @@ impl Refused {
             )
             .detail("Region", wanted)
             .header("x-amz-bucket-region", wanted),
-            Service::SageMaker | Service::Sts => self.invalid_signature(
+            Service::SageMaker | Service::Control(_) | Service::Sts => self.invalid_signature(
                 "Credential should be scoped to a valid region.",
             ),
         }
@@ -161,7 +167,7 @@ impl Refused {
                 "AuthorizationHeaderMalformed",
                 format!("The authorization header is malformed; Invalid credential date \"{scope}\". This date is not the same as X-Amz-Date: \"{date}\"."),
             ),
-            Service::SageMaker | Service::Sts => self.invalid_signature(format!(
+            Service::SageMaker | Service::Control(_) | Service::Sts => self.invalid_signature(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{scope}' != '{date}'."
             )),
         }
@@ -216,7 +222,7 @@ impl Refused {
                     "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
                 )
                 .detail("CanonicalRequest", canonical),
-            Service::SageMaker => self.invalid_signature(format!(
+            Service::SageMaker | Service::Control(_) => self.invalid_signature(format!(
                 "{WRONG_SIGNATURE}\n\nThe Canonical String for this request should have been\n'{canonical}'\n"
             )),
             Service::Sts => self.invalid_signature(WRONG_SIGNATURE),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Refusal, host_id};
 use super::builder::Config;
+use super::control::Control;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
 use super::http1::{Body, Connection, Head, Received};
@@ -18,7 +19,7 @@ use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
 use super::store::Store;
 use super::sync::{Gate, Leave, Stop, lock};
-use super::{invoke, s3, signature, sts};
+use super::{control, invoke, s3, signature, sts};
 
 /// How many connections are served at a time; the next ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) store: Store,
     pub(super) queue: Queue,
+    pub(super) control: Control,
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
     pub(super) stop: Stop,
@@ -63,6 +65,7 @@ impl Shared {
             store.create_bucket(&failure.bucket);
         }
         Self {
+            control: Control::new(&config),
             config,
             store,
             queue: Queue::default(),
@@ -172,7 +175,7 @@ fn exchange(shared: &Arc<Shared>, connection: &mut Connection, number: u64) -> i
     let limit = |head: &Head| match Target::of(head, &shared.store).operation.service() {
         Service::S3 => MAX_OBJECT,
         // Enough to see that it is too long, without asking the client to stop.
-        Service::SageMaker | Service::Sts => 8 * invoke::MAX_BODY,
+        Service::SageMaker | Service::Control(_) | Service::Sts => 8 * invoke::MAX_BODY,
     };
     let (head, body) = match connection.receive(limit)? {
         Received::Request(head, body) => (head, body),
@@ -270,6 +273,9 @@ fn handle(
     match request.target.operation {
         Operation::InvokeEndpointAsync => invoke::answer(shared, &mut request),
         Operation::GetCallerIdentity => sts::answer(shared, &request),
+        operation if matches!(service, Service::Control(_)) => {
+            control::answer(shared, operation, &request.body)
+        }
         _ => s3::answer(shared, &mut request),
     }
 }
@@ -283,7 +289,9 @@ fn too_large(service: Service) -> Refusal {
         )
         .detail("MaxSizeAllowed", MAX_OBJECT.to_string()),
         Service::SageMaker => invoke::body_too_large(),
-        Service::Sts => Refusal::new(413, "RequestEntityTooLarge", "Request entity too large"),
+        Service::Control(_) | Service::Sts => {
+            Refusal::new(413, "RequestEntityTooLarge", "Request entity too large")
+        }
     }
 }
 
@@ -303,7 +311,9 @@ fn complete(shared: &Shared, answer: Answer, served: Option<(Service, &str)>) ->
             let answer = add(answer, "x-amz-request-id", id);
             add(answer, "x-amz-id-2", &host_id(id))
         }
-        Some((Service::SageMaker | Service::Sts, id)) => add(answer, "x-amzn-requestid", id),
+        Some((Service::SageMaker | Service::Control(_) | Service::Sts, id)) => {
+            add(answer, "x-amzn-requestid", id)
+        }
         None => answer,
     }
 }
@@ -311,7 +321,7 @@ fn complete(shared: &Shared, answer: Answer, served: Option<(Service, &str)>) ->
 fn request_id(service: Service) -> String {
     match service {
         Service::S3 => random_hex(16).to_uppercase(),
-        Service::SageMaker | Service::Sts => random_uuid(),
+        Service::SageMaker | Service::Control(_) | Service::Sts => random_uuid(),
     }
 }
 

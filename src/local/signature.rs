@@ -86,7 +86,7 @@ pub(super) fn verify(
     let actual_hash = hex::encode(Sha256::digest(body));
     let payload_hash = match service {
         Service::S3 => announced_hash(head)?,
-        Service::SageMaker | Service::Sts => &actual_hash,
+        Service::SageMaker | Service::Control(_) | Service::Sts => &actual_hash,
     };
     let canonical = canonical_request(service, head, &authorization, payload_hash);
     if !signature_holds(config, &authorization, amz_date, &canonical) {
@@ -110,6 +110,7 @@ fn check_scope(
     let service = match refused.service {
         Service::S3 => "s3",
         Service::SageMaker => "sagemaker",
+        Service::Control(signing_name) => signing_name,
         Service::Sts => "sts",
     };
     if authorization.service != service {

@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod anywhere;
+#[cfg(feature = "local")]
+pub mod bench;
 pub mod client;
 pub mod raw;
 pub mod s3;

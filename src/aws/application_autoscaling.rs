@@ -1,0 +1,63 @@
+//! Application Auto Scaling (2016-02-06). All its changes say how things are to be, so that a
+//! request that is sent twice is the same as once.
+
+use serde_json::Value;
+
+use super::json::Api;
+use super::{Failed, Service};
+use crate::error::Result;
+use crate::session::Session;
+
+const API: Api = Api {
+    service: Service::ApplicationAutoScaling,
+    target_prefix: "AnyScaleFrontendService",
+    content_type: "application/x-amz-json-1.1",
+};
+
+pub(crate) fn register_scalable_target(
+    session: &Session,
+    resource: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "RegisterScalableTarget", resource, input)
+}
+
+pub(crate) fn describe_scalable_targets(
+    session: &Session,
+    resource: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "DescribeScalableTargets", resource, input)
+}
+
+pub(crate) fn deregister_scalable_target(
+    session: &Session,
+    resource: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "DeregisterScalableTarget", resource, input)
+}
+
+pub(crate) fn put_scaling_policy(
+    session: &Session,
+    resource: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "PutScalingPolicy", resource, input)
+}
+
+pub(crate) fn describe_scaling_policies(
+    session: &Session,
+    resource: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "DescribeScalingPolicies", resource, input)
+}
+
+pub(crate) fn delete_scaling_policy(
+    session: &Session,
+    resource: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "DeleteScalingPolicy", resource, input)
+}

@@ -1,0 +1,40 @@
+//! Amazon CloudWatch (2010-08-01): metrics and alarms. Its model lists three protocols,
+//! `smithy-rpc-v2-cbor`, `json` and `query`; this is JSON 1.0. An alarm is put as it is to be and deleted
+//! by name, so that a request that is sent twice is the same as once.
+
+use serde_json::Value;
+
+use super::json::Api;
+use super::{Failed, Service};
+use crate::error::Result;
+use crate::session::Session;
+
+const API: Api = Api {
+    service: Service::CloudWatch,
+    target_prefix: "GraniteServiceVersion20100801",
+    content_type: "application/x-amz-json-1.0",
+};
+
+pub(crate) fn put_metric_alarm(
+    session: &Session,
+    alarm: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "PutMetricAlarm", alarm, input)
+}
+
+pub(crate) fn delete_alarms(
+    session: &Session,
+    alarm: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "DeleteAlarms", alarm, input)
+}
+
+pub(crate) fn get_metric_data(
+    session: &Session,
+    endpoint: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.ask(session, "GetMetricData", endpoint, input)
+}

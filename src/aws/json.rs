@@ -1,0 +1,138 @@
+//! The protocol of the services that take and answer JSON, with the operation in `X-Amz-Target`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value};
+
+use super::{Call, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Service, not_understood};
+use crate::error::Result;
+use crate::session::Session;
+
+/// One service's dialect: `targetPrefix` and `jsonVersion` of its API's model.
+pub(crate) struct Api {
+    pub(crate) service: Service,
+    pub(crate) target_prefix: &'static str,
+    pub(crate) content_type: &'static str,
+}
+
+/// One request in that protocol. `resource` is what it is about, for errors.
+struct JsonCall<'a> {
+    operation: &'static str,
+    repeat: Repeat,
+    resource: &'a str,
+    patience: Patience<'a>,
+}
+
+impl Api {
+    /// A request that is the same when it is sent twice.
+    pub(crate) fn ask(
+        &self,
+        session: &Session,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+    ) -> Result<Value, Failed> {
+        self.ask_within(session, operation, resource, input, Patience::default())
+    }
+
+    /// As [`ask`](Self::ask), for a caller whose patience ends.
+    pub(crate) fn ask_within(
+        &self,
+        session: &Session,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+        patience: Patience<'_>,
+    ) -> Result<Value, Failed> {
+        let call = JsonCall {
+            operation,
+            repeat: Repeat::Idempotent,
+            resource,
+            patience,
+        };
+        self.call(session, &call, input)
+    }
+
+    /// A request that changes something: repeated only if it provably did not happen.
+    pub(crate) fn change(
+        &self,
+        session: &Session,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+    ) -> Result<Value, Failed> {
+        let call = JsonCall {
+            operation,
+            repeat: Repeat::OnlyIfNotDone,
+            resource,
+            patience: Patience::default(),
+        };
+        self.call(session, &call, input)
+    }
+
+    /// Sends a document and gives back the one that is answered, `{}` for none.
+    fn call(&self, session: &Session, call: &JsonCall<'_>, input: &Value) -> Result<Value, Failed> {
+        let body = input.to_string();
+        let target = format!("{}.{}", self.target_prefix, call.operation);
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static(self.content_type),
+        );
+        headers.insert(
+            HeaderName::from_static("x-amz-target"),
+            super::s3::header_value("operation", &target)?,
+        );
+        let region = session.region();
+        let uri = session.endpoints().uri(self.service, region, "/");
+        let request = Call {
+            service: self.service,
+            identity: Identity::Client,
+            operation: call.operation,
+            method: Method::POST,
+            uri: uri?,
+            region: Cow::Borrowed(region),
+            headers,
+            body: body.as_bytes(),
+            resource: call.resource.to_owned(),
+            repeat: call.repeat,
+            deadline: call.patience.deadline,
+            max_answer: MAX_DOCUMENT,
+        };
+        let answer = session.client().send_until(&request, call.patience.stop)?;
+        if answer.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Value::Object(Map::new()));
+        }
+        match serde_json::from_slice(&answer.body) {
+            Ok(document @ Value::Object(_)) => Ok(document),
+            Ok(_) => Err(not_understood(&request, "it is JSON, but no object").into()),
+            Err(error) => Err(not_understood(&request, error.to_string()).into()),
+        }
+    }
+}
+
+/// A member that is a text.
+pub(crate) fn text<'a>(document: &'a Value, member: &str) -> Option<&'a str> {
+    document.get(member)?.as_str()
+}
+
+/// A member that is a list; none if it is not there.
+pub(crate) fn list<'a>(document: &'a Value, member: &str) -> &'a [Value] {
+    document
+        .get(member)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// A member that is a timestamp: seconds since 1970, with fractions, as these protocols write it.
+pub(crate) fn timestamp(document: &Value, member: &str) -> Option<std::time::SystemTime> {
+    time_of(document.get(member)?)
+}
+
+/// A timestamp; `None` if it is none, or out of all reason.
+pub(crate) fn time_of(value: &Value) -> Option<std::time::SystemTime> {
+    let since = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
+    std::time::UNIX_EPOCH.checked_add(since)
+}

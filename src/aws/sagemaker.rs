@@ -1,0 +1,115 @@
+//! `SageMaker`'s control plane (2017-07-24): models, endpoint configurations, endpoints.
+//!
+//! Its operations have no idempotency token. What becomes of a request whose answer is lost is
+//! settled above, in `endpoint::settle`.
+
+use serde_json::{Value, json};
+
+use super::json::Api;
+use super::{Failed, Patience, Service};
+use crate::error::Result;
+use crate::session::Session;
+
+const API: Api = Api {
+    service: Service::SageMaker,
+    target_prefix: "SageMaker",
+    content_type: "application/x-amz-json-1.1",
+};
+
+pub(crate) fn create_model(session: &Session, name: &str, input: &Value) -> Result<Value, Failed> {
+    API.change(session, "CreateModel", name, input)
+}
+
+pub(crate) fn create_endpoint_config(
+    session: &Session,
+    name: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.change(session, "CreateEndpointConfig", name, input)
+}
+
+pub(crate) fn create_endpoint(
+    session: &Session,
+    name: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.change(session, "CreateEndpoint", name, input)
+}
+
+pub(crate) fn update_endpoint(
+    session: &Session,
+    name: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    API.change(session, "UpdateEndpoint", name, input)
+}
+
+/// Sets desired counts and weights to what they are to be, so that twice is once.
+pub(crate) fn update_endpoint_weights_and_capacities(
+    session: &Session,
+    name: &str,
+    input: &Value,
+) -> Result<Value, Failed> {
+    let operation = "UpdateEndpointWeightsAndCapacities";
+    API.ask(session, operation, name, input)
+}
+
+pub(crate) fn describe_model(session: &Session, name: &str) -> Result<Value, Failed> {
+    let input = json!({ "ModelName": name });
+    API.ask(session, "DescribeModel", name, &input)
+}
+
+pub(crate) fn describe_endpoint_config(session: &Session, name: &str) -> Result<Value, Failed> {
+    let input = json!({ "EndpointConfigName": name });
+    let operation = "DescribeEndpointConfig";
+    API.ask(session, operation, name, &input)
+}
+
+pub(crate) fn describe_endpoint(
+    session: &Session,
+    name: &str,
+    patience: Patience<'_>,
+) -> Result<Value, Failed> {
+    let input = json!({ "EndpointName": name });
+    API.ask_within(session, "DescribeEndpoint", name, &input, patience)
+}
+
+pub(crate) fn delete_model(session: &Session, name: &str) -> Result<Value, Failed> {
+    let input = json!({ "ModelName": name });
+    API.ask(session, "DeleteModel", name, &input)
+}
+
+pub(crate) fn delete_endpoint_config(session: &Session, name: &str) -> Result<Value, Failed> {
+    let input = json!({ "EndpointConfigName": name });
+    let operation = "DeleteEndpointConfig";
+    API.ask(session, operation, name, &input)
+}
+
+pub(crate) fn delete_endpoint(session: &Session, name: &str) -> Result<Value, Failed> {
+    let input = json!({ "EndpointName": name });
+    API.ask(session, "DeleteEndpoint", name, &input)
+}
+
+pub(crate) fn list_endpoints(session: &Session, input: &Value) -> Result<Value, Failed> {
+    let operation = "ListEndpoints";
+    API.ask(session, operation, "endpoints", input)
+}
+
+/// All tags, page after page.
+pub(crate) fn list_tags(session: &Session, arn: &str) -> Result<Vec<Value>, Failed> {
+    let mut tags = Vec::new();
+    let mut input = json!({ "ResourceArn": arn, "MaxResults": 50 });
+    loop {
+        let mut page = API.ask(session, "ListTags", arn, &input)?;
+        if let Some(Value::Array(more)) = page.get_mut("Tags").map(Value::take) {
+            tags.extend(more);
+        }
+        match page.get_mut("NextToken").map(Value::take) {
+            // A token that comes back as it was sent would lead round in circles.
+            Some(Value::String(token)) if !token.is_empty() && input["NextToken"] != token => {
+                input["NextToken"] = token.into();
+            }
+            _ => return Ok(tags),
+        }
+    }
+}

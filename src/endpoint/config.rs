@@ -1,0 +1,211 @@
+//! `CreateEndpointConfig`: on which instances which model runs, and where results go.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::data_capture::DataCaptureConfig;
+use super::document::{add_tags, append, document, number, part, seconds};
+use super::model::VpcConfig;
+use super::shapes;
+use crate::AsyncInferenceConfig;
+
+/// How requests are spread over a variant's instances (`RoutingStrategy`).
+///
+/// ```
+/// use sagemaker_async_inference::RoutingStrategy;
+///
+/// assert_eq!(RoutingStrategy::LeastOutstandingRequests.as_str(), "LEAST_OUTSTANDING_REQUESTS");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RoutingStrategy {
+    /// To the instance with the fewest requests in work: `LEAST_OUTSTANDING_REQUESTS`.
+    LeastOutstandingRequests,
+    /// To a random one, which is the service's default: `RANDOM`.
+    Random,
+}
+
+impl RoutingStrategy {
+    /// The API's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LeastOutstandingRequests => "LEAST_OUTSTANDING_REQUESTS",
+            Self::Random => "RANDOM",
+        }
+    }
+}
+
+/// A model on instances of one type (`ProductionVariant`).
+///
+/// Limits, from the API's model, checked before anything is sent: names of at most 63 letters,
+/// digits and inner hyphens, at least 1 instance, an instance type of the form `ml.FAMILY.SIZE`, a
+/// weight of at least 0, a volume of 1 to 512 GB, timeouts of 60 s to 1 hour.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::ProductionVariant;
+///
+/// let variant = ProductionVariant::new("AllTraffic", "my-model", "ml.g5.xlarge", 1)
+///     .volume_size_in_gb(100)
+///     .model_data_download_timeout(Duration::from_secs(1800))
+///     .container_startup_health_check_timeout(Duration::from_secs(900));
+/// variant.validate()?;
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct ProductionVariant {
+    pub(crate) members: Map<String, Value>,
+}
+
+part!(ProductionVariant, shapes::PRODUCTION_VARIANT);
+
+impl ProductionVariant {
+    /// A variant with a weight of 1. The SDK's name for an only variant is `AllTraffic`.
+    pub fn new(
+        variant_name: impl Into<String>,
+        model_name: impl Into<String>,
+        instance_type: impl Into<String>,
+        initial_instance_count: u32,
+    ) -> Self {
+        let members = json!({
+            "VariantName": variant_name.into(),
+            "ModelName": model_name.into(),
+            "InstanceType": instance_type.into(),
+            "InitialInstanceCount": initial_instance_count,
+            "InitialVariantWeight": 1,
+        });
+        Self {
+            members: shapes::members(members),
+        }
+    }
+
+    /// Its share of the requests, beside the other variants' weights (`InitialVariantWeight`).
+    /// Default: 1.
+    pub fn weight(self, weight: f64) -> Self {
+        self.with_raw("InitialVariantWeight", number(weight))
+    }
+
+    /// The size of the volume that holds the model's data (`VolumeSizeInGB`), for instance types
+    /// without a disk of their own. Default: the service's.
+    pub fn volume_size_in_gb(self, size: u32) -> Self {
+        self.with_raw("VolumeSizeInGB", size)
+    }
+
+    /// How long the model's data may take to be fetched (`ModelDataDownloadTimeoutInSeconds`), in
+    /// whole seconds. Default: the service's.
+    pub fn model_data_download_timeout(self, timeout: Duration) -> Self {
+        self.with_raw("ModelDataDownloadTimeoutInSeconds", seconds(timeout))
+    }
+
+    /// How long the container may take until it answers `/ping`
+    /// (`ContainerStartupHealthCheckTimeoutInSeconds`), in whole seconds. Default: the service's.
+    pub fn container_startup_health_check_timeout(self, timeout: Duration) -> Self {
+        let member = "ContainerStartupHealthCheckTimeoutInSeconds";
+        self.with_raw(member, seconds(timeout))
+    }
+
+    /// How requests are spread over the instances (`RoutingConfig`). Default: the service's, at
+    /// random.
+    pub fn routing(self, strategy: RoutingStrategy) -> Self {
+        self.with_raw(
+            "RoutingConfig",
+            json!({"RoutingStrategy": strategy.as_str()}),
+        )
+    }
+
+    /// `VariantName`.
+    pub fn variant_name(&self) -> &str {
+        let name = self.members.get("VariantName").and_then(Value::as_str);
+        name.unwrap_or_default()
+    }
+}
+
+/// An endpoint's configuration as `CreateEndpointConfig` takes it.
+///
+/// ```
+/// use sagemaker_async_inference::{AsyncInferenceConfig, EndpointConfig, ProductionVariant};
+///
+/// let config = EndpointConfig::new(
+///     "my-config",
+///     [ProductionVariant::new("AllTraffic", "my-model", "ml.m5.xlarge", 1)],
+/// )
+/// .async_inference_config(
+///     AsyncInferenceConfig::builder()
+///         .output_path("s3://my-bucket/out/")
+///         .failure_path("s3://my-bucket/failed/")
+///         .build()?,
+/// );
+/// config.validate()?;
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct EndpointConfig {
+    pub(crate) members: Map<String, Value>,
+}
+
+document!(EndpointConfig, shapes::ENDPOINT_CONFIG);
+
+impl EndpointConfig {
+    /// With 1 to 10 variants (`ProductionVariants`), each with a name of its own.
+    pub fn new(
+        name: impl Into<String>,
+        variants: impl IntoIterator<Item = ProductionVariant>,
+    ) -> Self {
+        let variants: Value = variants
+            .into_iter()
+            .map(ProductionVariant::into_json)
+            .collect();
+        Self {
+            members: Map::from_iter([
+                ("EndpointConfigName".to_owned(), name.into().into()),
+                ("ProductionVariants".to_owned(), variants),
+            ]),
+        }
+    }
+
+    /// What makes the endpoint asynchronous. Default: none, a real-time endpoint.
+    #[allow(clippy::needless_pass_by_value)] // as all other parts are given
+    pub fn async_inference_config(self, config: AsyncInferenceConfig) -> Self {
+        self.with_raw("AsyncInferenceConfig", config.to_json())
+    }
+
+    /// Which requests and answers are kept for monitoring. Default: none.
+    ///
+    /// Its destination must be set here; [`Endpoint::deploy`](crate::Endpoint::deploy) fills it in.
+    pub fn data_capture_config(self, config: DataCaptureConfig) -> Self {
+        self.with_raw("DataCaptureConfig", config.into_json())
+    }
+
+    /// The key that encrypts the volumes of the instances (`KmsKeyId`). Default: the service's.
+    pub fn kms_key_id(self, id: impl Into<String>) -> Self {
+        self.with_raw("KmsKeyId", id.into())
+    }
+
+    /// The network of the endpoint's containers. Default: the models'.
+    pub fn vpc_config(self, vpc: VpcConfig) -> Self {
+        self.with_raw("VpcConfig", vpc.into_json())
+    }
+
+    /// Adds a variant that gets a copy of the requests and whose answers are not used
+    /// (`ShadowProductionVariants`). Default: none.
+    pub fn shadow_variant(mut self, variant: ProductionVariant) -> Self {
+        let variants = vec![variant.into_json()];
+        append(&mut self.members, "ShadowProductionVariants", variants);
+        self
+    }
+
+    /// Adds a tag. At most 50; keys have at most 128 characters, values at most 256.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        add_tags(&mut self.members, &[(key.into(), value.into())]);
+        self
+    }
+
+    /// `EndpointConfigName`.
+    pub fn name(&self) -> &str {
+        let name = self.members.get("EndpointConfigName");
+        name.and_then(Value::as_str).unwrap_or_default()
+    }
+}

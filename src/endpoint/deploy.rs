@@ -1,0 +1,403 @@
+//! From a model to an endpoint: `CreateModel`, `CreateEndpointConfig`, `CreateEndpoint`.
+
+use serde_json::Value;
+
+use super::config::{EndpointConfig, ProductionVariant};
+use super::data_capture::{DRAFT, DataCaptureConfig, default_place};
+use super::deployment_config::DeploymentConfig;
+use super::document::add_tags;
+use super::model::Model;
+use super::names::name_from_base;
+use super::requests::CreateEndpoint;
+use super::settle::{self, Creation, Made};
+use super::wait::{self, EndpointWaiter};
+use super::{Endpoint, VARIANT};
+use crate::error::{
+    DeploymentError, EndpointWaitError, EndpointWaitReason, Error, Resource, Result,
+};
+use crate::session::Session;
+use crate::{AsyncInferenceConfig, InvalidInput};
+
+/// What becomes of the things that a deployment made before it failed.
+///
+/// ```no_run
+/// use sagemaker_async_inference::{Endpoint, OnFailure, Session};
+///
+/// let session = Session::from_env()?;
+/// let endpoint = Endpoint::deploy("my-endpoint", &session)
+///     .model_name("my-model")
+///     .instances("ml.m5.xlarge", 1)
+///     .on_failure(OnFailure::Remove)
+///     .start()?;
+/// # let _ = endpoint;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// They stay, to look into, and the error names them.
+    #[default]
+    Keep,
+    /// They are deleted; the error names those that could not be. What was there before, or may have
+    /// been, is never deleted.
+    Remove,
+}
+
+/// A deployment that is being put together; made by [`Endpoint::deploy`].
+///
+/// It makes a model (unless one is named that is there), an endpoint configuration and an endpoint.
+/// Everything is checked against the API's limits before anything is sent.
+///
+/// | | default |
+/// |---|---|
+/// | configuration's name | the endpoint's |
+/// | variant's name | `AllTraffic`, as in the SDK |
+/// | output path | `s3://{default bucket}/{prefix}/async-endpoint-outputs/{endpoint}-{time}` |
+/// | failure path | `s3://{default bucket}/{prefix}/async-endpoint-failures/{endpoint}-{time}` |
+/// | data capture, KMS keys, VPC, tags | none |
+/// | on failure | what was made stays, and the error names it |
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::{ContainerDefinition, Endpoint, EndpointWaiter, Model};
+///
+/// # let local = LocalEndpoint::builder().start()?;
+/// # let session = local.session()?;
+/// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1")
+///     .model_data_url("s3://my-bucket/model.tar.gz");
+/// let model = Model::new("my-model", container)
+///     .execution_role_arn("arn:aws:iam::123456789012:role/my-role");
+/// let waiter = EndpointWaiter::in_service().every(Duration::from_millis(20), 500)?; // default: 30 s
+///
+/// let endpoint = Endpoint::deploy("my-endpoint", &session)
+///     .model(model)
+///     .instances("ml.m5.xlarge", 1)
+///     .start_and_wait(&waiter)?;
+/// assert_eq!(endpoint.describe()?.description().current_instance_count(), 1);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "call `start` or `start_and_wait`"]
+pub struct Deployment {
+    session: Session,
+    endpoint_name: String,
+    model: Option<Model>,
+    model_name: Option<String>,
+    instances: Option<(String, u32)>,
+    variants: Vec<ProductionVariant>,
+    config_name: Option<String>,
+    async_inference: AsyncInferenceConfig,
+    data_capture: Option<DataCaptureConfig>,
+    config_members: Vec<(String, Value)>,
+    update: Option<DeploymentConfig>,
+    tags: Vec<(String, String)>,
+    on_failure: OnFailure,
+}
+
+/// All requests of a deployment, checked.
+struct Plan {
+    model: Option<Model>,
+    config: EndpointConfig,
+    endpoint: CreateEndpoint,
+}
+
+/// What a deployment has made so far.
+#[derive(Default)]
+struct Progress {
+    made: Vec<Resource>,
+    unsure: Vec<Resource>,
+}
+
+impl Deployment {
+    pub(crate) fn new(endpoint_name: String, session: Session) -> Self {
+        Self {
+            session,
+            endpoint_name,
+            model: None,
+            model_name: None,
+            instances: None,
+            variants: Vec::new(),
+            config_name: None,
+            async_inference: AsyncInferenceConfig::default(),
+            data_capture: None,
+            config_members: Vec::new(),
+            update: None,
+            tags: Vec::new(),
+            on_failure: OnFailure::default(),
+        }
+    }
+
+    /// Makes this model.
+    pub fn model(mut self, model: Model) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    /// Takes a model that is there.
+    pub fn model_name(mut self, name: impl Into<String>) -> Self {
+        self.model_name = Some(name.into());
+        self
+    }
+
+    /// Runs the model on so many instances of this type, as the variant `AllTraffic`.
+    pub fn instances(mut self, instance_type: impl Into<String>, count: u32) -> Self {
+        self.instances = Some((instance_type.into(), count));
+        self
+    }
+
+    /// Adds a variant with settings of its own, instead of [`instances`](Self::instances) or beside
+    /// it.
+    pub fn variant(mut self, variant: ProductionVariant) -> Self {
+        self.variants.push(variant);
+        self
+    }
+
+    /// Where results and failures go, who is told, how many requests one container gets at a time.
+    /// Paths that it leaves out are filled in.
+    pub fn async_inference_config(mut self, config: AsyncInferenceConfig) -> Self {
+        self.async_inference = config;
+        self
+    }
+
+    /// Keeps requests and answers for monitoring. Default: none.
+    pub fn data_capture_config(mut self, config: DataCaptureConfig) -> Self {
+        self.data_capture = Some(config);
+        self
+    }
+
+    /// The name of the endpoint configuration. Default: the endpoint's.
+    pub fn endpoint_config_name(mut self, name: impl Into<String>) -> Self {
+        self.config_name = Some(name.into());
+        self
+    }
+
+    /// The key that encrypts the volumes of the instances. Default: the service's.
+    pub fn kms_key_id(self, id: impl Into<String>) -> Self {
+        self.with_raw_config("KmsKeyId", id.into())
+    }
+
+    /// How the endpoint is updated later on, unless an update says otherwise.
+    pub fn deployment_config(mut self, config: DeploymentConfig) -> Self {
+        self.update = Some(config);
+        self
+    }
+
+    /// Adds a tag to the model, the configuration and the endpoint, as the SDK does. At most 50.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Sets a member of `CreateEndpointConfig` by the API's name for it, for what this crate does not
+    /// model. Models and variants have a `with_raw` of their own.
+    pub fn with_raw_config(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.config_members.push((member.into(), value.into()));
+        self
+    }
+
+    /// What becomes of the things that were made, if the deployment fails. Default: they stay.
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// Makes model, configuration and endpoint, and does not wait: the endpoint is in service some
+    /// minutes later, see [`Endpoint::wait_in_service`].
+    ///
+    /// Errors: [`Error::InvalidInput`] and [`Error::Config`] before anything is made;
+    /// [`Error::Deployment`] if something was made before it failed, with what it made and with the
+    /// cause, and the cause itself if nothing was.
+    pub fn start(self) -> Result<Endpoint> {
+        let (endpoint, _) = self.run()?;
+        Ok(endpoint)
+    }
+
+    /// As [`start`](Self::start), and waits until the endpoint is in service.
+    ///
+    /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted
+    /// with the rest. One that a wait only did not see the end of is left alone, for the service
+    /// does not delete what it is still making.
+    pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<Endpoint> {
+        let on_failure = self.on_failure;
+        let (endpoint, progress) = self.run()?;
+        match wait::in_service(endpoint.session(), endpoint.name(), None, waiter) {
+            Ok(_) => Ok(endpoint),
+            Err(cause) => {
+                let failed = matches!(&cause, Error::EndpointWait(wait) if has_failed(wait));
+                let on_failure = if failed { on_failure } else { OnFailure::Keep };
+                Err(progress.failed(endpoint.session(), endpoint.name(), on_failure, cause))
+            }
+        }
+    }
+
+    fn run(self) -> Result<(Endpoint, Progress)> {
+        let plan = self.plan()?;
+        let mut progress = Progress::default();
+        if let Err(cause) = plan.carry_out(&self.session, &mut progress) {
+            let name = &self.endpoint_name;
+            return Err(progress.failed(&self.session, name, self.on_failure, cause));
+        }
+        Ok((Endpoint::new(self.endpoint_name, &self.session), progress))
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        let model = self.model.clone().map(|mut model| {
+            add_tags(&mut model.members, &self.tags);
+            model
+        });
+        if let Some(model) = &model {
+            model.validate()?;
+        }
+        let config_name = self.config_name.as_ref().unwrap_or(&self.endpoint_name);
+        let mut endpoint = CreateEndpoint::new(&self.endpoint_name, config_name).tags(&self.tags);
+        if let Some(update) = &self.update {
+            endpoint = endpoint.deployment_config(update.clone());
+        }
+        endpoint.validate()?;
+        let variants = self.variants()?;
+
+        // The default bucket's name may have to be asked for: the rest is checked before that.
+        let capture = self.data_capture.clone();
+        let capture = capture.map(DataCaptureConfig::drafted);
+        let draft = self.with_paths(|_| Ok(DRAFT.to_owned()))?;
+        self.config(config_name, &variants, draft, capture)
+            .validate()?;
+
+        let folder = name_from_base(&self.endpoint_name, self.session.sys().clock().now());
+        let inference = self.with_paths(|kind| {
+            let place = default_place(&self.session, &format!("{kind}/{folder}"))?;
+            Ok(place.to_string())
+        })?;
+        let capture = self.data_capture.clone();
+        let capture = capture.map(|capture| capture.located(&self.session));
+        let config = self.config(config_name, &variants, inference, capture.transpose()?);
+        config.validate()?;
+        Ok(Plan {
+            model,
+            config,
+            endpoint,
+        })
+    }
+
+    fn config(
+        &self,
+        name: &str,
+        variants: &[ProductionVariant],
+        inference: AsyncInferenceConfig,
+        capture: Option<DataCaptureConfig>,
+    ) -> EndpointConfig {
+        let mut config =
+            EndpointConfig::new(name, variants.iter().cloned()).async_inference_config(inference);
+        if let Some(capture) = capture {
+            config = config.data_capture_config(capture);
+        }
+        add_tags(&mut config.members, &self.tags);
+        for (member, value) in &self.config_members {
+            config = config.with_raw(member, value.clone());
+        }
+        config
+    }
+
+    fn variants(&self) -> Result<Vec<ProductionVariant>, InvalidInput> {
+        let mut variants = self.variants.clone();
+        if let Some((instance_type, count)) = &self.instances {
+            let named = self.model_name.as_deref();
+            let model = named
+                .or(self.model.as_ref().map(Model::name))
+                .ok_or_else(|| {
+                    InvalidInput::redacted(
+                        "deployment",
+                        "an endpoint needs a model",
+                        "call model(..) or model_name(..)",
+                    )
+                })?;
+            let variant = ProductionVariant::new(VARIANT, model, instance_type, *count);
+            variants.insert(0, variant);
+        }
+        if variants.is_empty() {
+            return Err(InvalidInput::redacted(
+                "deployment",
+                "an endpoint needs instances",
+                "call instances(..) or variant(..)",
+            ));
+        }
+        Ok(variants)
+    }
+
+    /// With a path of each kind where there is none.
+    fn with_paths(&self, path: impl Fn(&str) -> Result<String>) -> Result<AsyncInferenceConfig> {
+        let given = &self.async_inference;
+        let mut config = given.to_builder();
+        if given.output_path().is_none() {
+            config = config.output_path(path("async-endpoint-outputs")?);
+        }
+        if given.failure_path().is_none() {
+            config = config.failure_path(path("async-endpoint-failures")?);
+        }
+        Ok(config.build()?)
+    }
+}
+
+fn has_failed(wait: &EndpointWaitError) -> bool {
+    wait.reason() == EndpointWaitReason::Failed
+}
+
+impl Plan {
+    fn carry_out(&self, session: &Session, progress: &mut Progress) -> Result<()> {
+        if let Some(model) = &self.model {
+            let resource = Resource::Model(model.name().to_owned());
+            progress.make(session, resource, &model.to_json())?;
+        }
+        let resource = Resource::EndpointConfig(self.config.name().to_owned());
+        progress.make(session, resource, &self.config.to_json())?;
+        let resource = Resource::Endpoint(self.endpoint.endpoint_name().to_owned());
+        progress.make(session, resource, &self.endpoint.to_json())
+    }
+}
+
+impl Progress {
+    fn make(&mut self, session: &Session, resource: Resource, input: &Value) -> Result<()> {
+        let creation = Creation { resource, input };
+        let (_, made) = creation.make(session)?;
+        match made {
+            Made::Surely => self.made.push(creation.resource),
+            Made::Presumably => self.unsure.push(creation.resource),
+        }
+        Ok(())
+    }
+
+    /// The error, after what was made has been removed, if so chosen: the last first.
+    fn failed(
+        self,
+        session: &Session,
+        endpoint_name: &str,
+        on_failure: OnFailure,
+        cause: Error,
+    ) -> Error {
+        if self.made.is_empty() && self.unsure.is_empty() {
+            return cause;
+        }
+        let (mut left, mut removed) = (Vec::new(), Vec::new());
+        for resource in self.made.into_iter().rev() {
+            // What cannot be removed is named in the error, beside the cause of all this.
+            let remove = on_failure == OnFailure::Remove;
+            if remove && settle::delete(session, &resource).is_ok() {
+                removed.push(resource);
+            } else {
+                left.push(resource);
+            }
+        }
+        DeploymentError {
+            endpoint_name: endpoint_name.to_owned(),
+            doing: "deploying",
+            left,
+            unsure: self.unsure,
+            removed,
+            cause,
+        }
+        .into()
+    }
+}

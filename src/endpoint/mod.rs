@@ -1,0 +1,302 @@
+//! An asynchronous endpoint, from a model to nothing again.
+
+mod config;
+mod data_capture;
+mod deploy;
+mod deployment_config;
+mod describe;
+mod document;
+mod model;
+mod names;
+mod operations;
+mod patterns;
+mod predictor;
+mod requests;
+mod scale_to_zero;
+mod scaling;
+mod scaling_shapes;
+mod settle;
+mod shape;
+pub(crate) mod shapes;
+mod status;
+mod update;
+mod wait;
+
+pub use config::{EndpointConfig, ProductionVariant, RoutingStrategy};
+pub use data_capture::{CaptureMode, DataCaptureConfig};
+pub use deploy::{Deployment, OnFailure};
+pub use deployment_config::{CapacitySize, DeploymentConfig};
+pub use describe::{
+    EndpointConfigDescription, EndpointDescription, EndpointStatus, EndpointSummary,
+    ModelDescription, VariantSummary,
+};
+pub use model::{ContainerDefinition, Model, VpcConfig};
+pub use operations::{ListedEndpoints, SageMaker};
+pub use requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint, VariantProperty};
+pub use scale_to_zero::ScaleToZero;
+pub use scaling::{ScalableTarget, ScalingPolicy, ScalingPolicyDescription, VariantScaling};
+pub use status::{Backlog, EndpointOverview};
+pub use update::EndpointUpdate;
+pub use wait::{EndpointProgress, EndpointWaiter};
+
+#[cfg(feature = "local")]
+pub(crate) use shape::Shape;
+
+use crate::error::{DeploymentError, Error, Resource, Result};
+use crate::predictor::AsyncPredictor;
+use crate::session::Session;
+
+/// The SDK's name for an only variant.
+const VARIANT: &str = "AllTraffic";
+
+/// An asynchronous endpoint: deployed, looked at, updated, scaled, removed. All methods block; a
+/// clone is cheap.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use std::time::Duration;
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// # use sagemaker_async_inference::WaiterConfig;
+/// use sagemaker_async_inference::{ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero};
+///
+/// # let local = LocalEndpoint::builder().start()?;
+/// # let session = local.session()?;
+/// # let soon = |waiter: EndpointWaiter| waiter.every(Duration::from_millis(20), 500);
+/// let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1";
+/// let model = Model::new("my-model", ContainerDefinition::new(image))
+///     .execution_role_arn("arn:aws:iam::123456789012:role/my-role");
+/// let waiter = EndpointWaiter::in_service();
+/// # let waiter = soon(waiter)?;
+/// let endpoint = Endpoint::deploy("my-endpoint", &session)
+///     .model(model)
+///     .instances("ml.m5.xlarge", 1)
+///     .start_and_wait(&waiter)?;
+/// endpoint.scaling().scale_to_zero(&ScaleToZero::new().max_capacity(2))?;
+///
+/// let predictor = endpoint.predictor();
+/// # let predictor = predictor.with_waiter_config(WaiterConfig::new(500, Duration::from_millis(20))?);
+/// let answer: String = predictor.predict("hello")?;
+/// # assert_eq!(answer, "hello");
+///
+/// let waiter = EndpointWaiter::deleted();
+/// # let waiter = soon(waiter)?;
+/// endpoint.remove(&waiter)?; // scaling, endpoint, configuration, model
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    name: String,
+    session: Session,
+}
+
+impl Endpoint {
+    /// An endpoint that is there, in the session's region and account. Asks nobody.
+    pub fn new(name: impl Into<String>, session: &Session) -> Self {
+        Self {
+            name: name.into(),
+            session: session.clone(),
+        }
+    }
+
+    /// Begins a deployment of an endpoint of this name.
+    pub fn deploy(name: impl Into<String>, session: &Session) -> Deployment {
+        Deployment::new(name.into(), session.clone())
+    }
+
+    /// The endpoint's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// A predictor for it, that speaks JSON.
+    pub fn predictor(&self) -> AsyncPredictor {
+        AsyncPredictor::new(&self.name, &self.session)
+    }
+
+    /// What it is at: state and instances (`DescribeEndpoint`) and what waits in its queue
+    /// (`CloudWatch` `GetMetricData`: `ApproximateBacklogSize`, `ApproximateAgeOfOldestRequest`,
+    /// `HasBacklogWithoutCapacity`), two requests. If only the second fails, the
+    /// [`backlog`](EndpointOverview::backlog) is that error.
+    pub fn describe(&self) -> Result<EndpointOverview> {
+        let description = self.description()?;
+        let backlog = status::backlog(&self.session, &self.name);
+        Ok(EndpointOverview::new(description, backlog))
+    }
+
+    fn description(&self) -> Result<EndpointDescription> {
+        self.sagemaker().describe_endpoint(&self.name)
+    }
+
+    fn sagemaker(&self) -> SageMaker {
+        SageMaker::new(&self.session)
+    }
+
+    /// Waits until it is in service, and gives back what was seen then.
+    ///
+    /// Errors: [`Error::EndpointWait`] if it failed, is not there, or the wait ended first; others if
+    /// it cannot be looked at.
+    pub fn wait_in_service(&self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
+        wait::in_service(&self.session, &self.name, None, waiter)
+    }
+
+    /// Waits until it is gone. Errors as [`wait_in_service`](Self::wait_in_service).
+    pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
+        wait::deleted(&self.session, &self.name, waiter)
+    }
+
+    /// Begins an update: to other instances, another model, other settings.
+    pub fn update(&self) -> EndpointUpdate {
+        EndpointUpdate::new(self.clone())
+    }
+
+    /// The scaling of its variant `AllTraffic`.
+    pub fn scaling(&self) -> VariantScaling {
+        self.scaling_of(VARIANT)
+    }
+
+    /// The scaling of one of its variants.
+    pub fn scaling_of(&self, variant_name: impl Into<String>) -> VariantScaling {
+        VariantScaling::new(self.clone(), variant_name.into())
+    }
+
+    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does; one
+    /// that is not there any more is passed over. The endpoint is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
+    /// [`delete_models`](Self::delete_models), to be called before, and [`remove`](Self::remove).
+    ///
+    /// Scaling that is set up stays too, and its alarm costs something:
+    /// [`VariantScaling::remove`] comes first.
+    pub fn delete(&self, delete_config: bool) -> Result<()> {
+        let sagemaker = self.sagemaker();
+        if delete_config {
+            let described = self.description()?;
+            match sagemaker.delete_endpoint_config(&self.config_name_of(&described)?) {
+                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+                outcome => outcome?,
+            }
+        }
+        sagemaker.delete_endpoint(&self.name)
+    }
+
+    /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. All are
+    /// tried; the error names those that are left. Endpoint and configuration must be there still.
+    pub fn delete_models(&self) -> Result<()> {
+        let described = self.description()?;
+        let models = self.models_of(&self.config_name_of(&described)?)?;
+        let mut removal = Removal::default();
+        removal.delete_all(&self.session, models);
+        removal.end(&self.name)
+    }
+
+    /// Back to nothing: the scaling of its variants, the endpoint, then, when it is gone, its
+    /// configuration and its models. Blocks until then.
+    ///
+    /// Everything is tried, whatever fails before it, but that configuration and models stay while
+    /// the endpoint is not gone. What is not there counts as removed. The error,
+    /// [`Error::Deployment`], names what is left. Configurations of earlier updates stay, and so do
+    /// results in S3.
+    pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
+        let described = self.description()?;
+        let variants = described.variants().into_iter();
+        let scaling = variants
+            .map(|variant| Resource::Scaling(self.scaling_of(variant.name()).resource_id()));
+        let mut removal = Removal::default();
+        removal.delete_all(&self.session, scaling.collect());
+
+        let parts = self.parts(&described)?;
+        let endpoint = Resource::Endpoint(self.name.clone());
+        if described.status() != EndpointStatus::Deleting {
+            removal.delete_all(&self.session, vec![endpoint.clone()]);
+        }
+        if removal.left.contains(&endpoint) {
+            removal.left.extend(parts);
+        } else if let Err(error) = self.wait_deleted(waiter) {
+            removal.note(endpoint, error);
+            removal.left.extend(parts);
+        } else {
+            removal.delete_all(&self.session, parts);
+        }
+        removal.end(&self.name)
+    }
+
+    /// Its configuration and its models, as far as they are there.
+    fn parts(&self, described: &EndpointDescription) -> Result<Vec<Resource>> {
+        let Some(config) = described.endpoint_config_name() else {
+            return Ok(Vec::new());
+        };
+        let mut parts = vec![Resource::EndpointConfig(config.to_owned())];
+        match self.models_of(config) {
+            Ok(models) => parts.extend(models),
+            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(parts)
+    }
+
+    fn models_of(&self, config_name: &str) -> Result<Vec<Resource>> {
+        let config = self.sagemaker().describe_endpoint_config(config_name)?;
+        let names = config.model_names().into_iter();
+        Ok(names.map(|name| Resource::Model(name.to_owned())).collect())
+    }
+
+    /// The configuration in use. An endpoint that failed or that is made of inference components
+    /// may have none.
+    fn config_name_of(&self, described: &EndpointDescription) -> Result<String> {
+        let name = described.endpoint_config_name().map(str::to_owned);
+        name.ok_or_else(|| {
+            crate::error::ConfigError::new(
+                format!("endpoint {}", self.name),
+                "has no endpoint configuration",
+                "delete the endpoint alone, and its configuration by its name",
+            )
+            .into()
+        })
+    }
+}
+
+/// A removal in progress, in which one failure does not keep the rest from being tried.
+#[derive(Default)]
+struct Removal {
+    left: Vec<Resource>,
+    removed: Vec<Resource>,
+    first: Option<Error>,
+}
+
+impl Removal {
+    fn delete_all(&mut self, session: &Session, resources: Vec<Resource>) {
+        for resource in resources {
+            match settle::delete(session, &resource) {
+                Ok(()) => self.removed.push(resource),
+                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+                Err(error) => self.note(resource, error),
+            }
+        }
+    }
+
+    /// This is left, and why; the first reason is told.
+    fn note(&mut self, left: Resource, error: Error) {
+        self.removed.retain(|removed| *removed != left);
+        self.left.push(left);
+        self.first.get_or_insert(error);
+    }
+
+    fn end(self, endpoint_name: &str) -> Result<()> {
+        let Some(cause) = self.first else {
+            return Ok(());
+        };
+        Err(DeploymentError {
+            endpoint_name: endpoint_name.to_owned(),
+            doing: "removing",
+            left: self.left,
+            unsure: Vec::new(),
+            removed: self.removed,
+            cause,
+        }
+        .into())
+    }
+}

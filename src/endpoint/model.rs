@@ -1,0 +1,195 @@
+//! `CreateModel`: what runs on an endpoint's instances.
+
+use serde_json::{Map, Value, json};
+
+use super::document::{add_tags, document, part, set_in};
+use super::shapes;
+
+/// One container of a model: its image, its data, its variables (`ContainerDefinition`).
+///
+/// Limits, from the API's model, checked before anything is sent: an image of at most 255 characters
+/// without white space, data at an `s3://` or `https://` address of at most 1024, at most 100
+/// variables with names and values of at most 1024 each.
+///
+/// Neither `Debug` nor an error shows the variables' values.
+///
+/// ```
+/// use sagemaker_async_inference::ContainerDefinition;
+/// use serde_json::json;
+///
+/// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1")
+///     .model_data_url("s3://my-bucket/model.tar.gz")
+///     .environment("TS_MAX_RESPONSE_SIZE", "100000000")
+///     .with_raw("ImageConfig", json!({"RepositoryAccessMode": "Platform"}));
+/// container.validate()?;
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct ContainerDefinition {
+    pub(crate) members: Map<String, Value>,
+}
+
+part!(ContainerDefinition, shapes::CONTAINER_DEFINITION);
+
+impl ContainerDefinition {
+    /// A container from an image in ECR (`Image`).
+    pub fn new(image: impl Into<String>) -> Self {
+        Self::with("Image", image.into())
+    }
+
+    /// A container from a package of the model registry (`ModelPackageName`): its name or ARN.
+    pub fn from_model_package(name: impl Into<String>) -> Self {
+        Self::with("ModelPackageName", name.into())
+    }
+
+    fn with(member: &str, value: String) -> Self {
+        Self {
+            members: Map::from_iter([(member.to_owned(), value.into())]),
+        }
+    }
+
+    /// The archive with the model's data (`ModelDataUrl`): a `.tar.gz` in S3. Default: none, the
+    /// image has all that it needs.
+    pub fn model_data_url(self, url: impl Into<String>) -> Self {
+        self.with_raw("ModelDataUrl", url.into())
+    }
+
+    /// The model's data as they lie in S3, not packed (`ModelDataSource`): all objects below a
+    /// prefix that ends with `/`. Default: none.
+    pub fn uncompressed_model_data(self, prefix: impl Into<String>) -> Self {
+        self.with_raw(
+            "ModelDataSource",
+            json!({"S3DataSource": {
+                "S3Uri": prefix.into(),
+                "S3DataType": "S3Prefix",
+                "CompressionType": "None",
+            }}),
+        )
+    }
+
+    /// Sets a variable in the container (`Environment`). Default: none.
+    pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let value = Value::String(value.into());
+        set_in(&mut self.members, "Environment", name.into(), value);
+        self
+    }
+
+    /// The container's name in a pipeline (`ContainerHostname`). Default: the service chooses.
+    pub fn hostname(self, name: impl Into<String>) -> Self {
+        self.with_raw("ContainerHostname", name.into())
+    }
+}
+
+/// In which of a VPC's networks the containers run (`VpcConfig`).
+///
+/// Limits, from the API's model: 1 to 5 security groups, 1 to 16 subnets.
+///
+/// ```
+/// use sagemaker_async_inference::VpcConfig;
+///
+/// let vpc = VpcConfig::new(["sg-0123456789abcdef0"], ["subnet-0a", "subnet-0b"]);
+/// vpc.validate()?;
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct VpcConfig {
+    members: Map<String, Value>,
+}
+
+part!(VpcConfig, shapes::VPC_CONFIG);
+
+impl VpcConfig {
+    /// These security groups and subnets.
+    pub fn new<G: Into<String>, S: Into<String>>(
+        security_group_ids: impl IntoIterator<Item = G>,
+        subnets: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let groups: Vec<String> = security_group_ids.into_iter().map(Into::into).collect();
+        let subnets: Vec<String> = subnets.into_iter().map(Into::into).collect();
+        Self {
+            members: shapes::members(json!({"SecurityGroupIds": groups, "Subnets": subnets})),
+        }
+    }
+}
+
+/// A model as `CreateModel` takes it: one container or a pipeline of up to 15, the role under which
+/// they run, their network.
+///
+/// ```
+/// use sagemaker_async_inference::{ContainerDefinition, Model};
+///
+/// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1");
+/// let model = Model::new("my-model", container)
+///     .execution_role_arn("arn:aws:iam::123456789012:role/my-role")
+///     .tag("team", "vision");
+/// model.validate()?;
+/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct Model {
+    pub(crate) members: Map<String, Value>,
+}
+
+document!(Model, shapes::MODEL);
+
+impl Model {
+    /// A model of one container (`PrimaryContainer`). The name has at most 63 letters, digits and
+    /// inner hyphens.
+    pub fn new(name: impl Into<String>, container: ContainerDefinition) -> Self {
+        Self {
+            members: Map::from_iter([
+                ("ModelName".to_owned(), name.into().into()),
+                ("PrimaryContainer".to_owned(), container.into_json()),
+            ]),
+        }
+    }
+
+    /// A model whose requests go through several containers one after another (`Containers`).
+    pub fn pipeline(
+        name: impl Into<String>,
+        containers: impl IntoIterator<Item = ContainerDefinition>,
+    ) -> Self {
+        let containers: Value = containers
+            .into_iter()
+            .map(ContainerDefinition::into_json)
+            .collect();
+        Self {
+            members: Map::from_iter([
+                ("ModelName".to_owned(), name.into().into()),
+                ("Containers".to_owned(), containers),
+            ]),
+        }
+    }
+
+    /// The role that `SageMaker` takes on to fetch image and data and to run the containers
+    /// (`ExecutionRoleArn`). The caller must be allowed to pass it on (`iam:PassRole`).
+    pub fn execution_role_arn(self, arn: impl Into<String>) -> Self {
+        self.with_raw("ExecutionRoleArn", arn.into())
+    }
+
+    /// The network of the containers. Default: none of the caller's.
+    pub fn vpc_config(self, vpc: VpcConfig) -> Self {
+        self.with_raw("VpcConfig", vpc.into_json())
+    }
+
+    /// Whether the containers are cut off from the network, the model's data and the requests
+    /// excepted (`EnableNetworkIsolation`). Default: no.
+    pub fn network_isolation(self, isolated: bool) -> Self {
+        self.with_raw("EnableNetworkIsolation", isolated)
+    }
+
+    /// Adds a tag. At most 50; keys have at most 128 characters, values at most 256.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        add_tags(&mut self.members, &[(key.into(), value.into())]);
+        self
+    }
+
+    /// `ModelName`.
+    pub fn name(&self) -> &str {
+        let name = self.members.get("ModelName").and_then(Value::as_str);
+        name.unwrap_or_default()
+    }
+}

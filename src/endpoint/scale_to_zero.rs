@@ -1,0 +1,186 @@
+//! Scale to zero, set up and undone as a whole.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::document::seconds;
+use super::scaling::{ScalingPolicy, VariantScaling};
+use super::scaling_shapes::METRIC_ALARM;
+use super::settle::is_not_found;
+use super::shapes;
+use crate::aws::cloudwatch;
+use crate::error::{Error, Result};
+
+/// How an endpoint scales between no instances and some; for
+/// [`VariantScaling::scale_to_zero`].
+///
+/// Two policies work together:
+///
+/// - **Target tracking** on `ApproximateBacklogSizePerInstance` follows the backlog up and, when it
+///   is gone, down to no instances. From none it wakes the endpoint only once the backlog is larger
+///   than the target, so that a lone request would wait for long.
+/// - A **step policy** with an alarm on `HasBacklogWithoutCapacity`, which is 1 while requests wait
+///   and there are no instances, wakes it at the first request.
+///
+/// | | default | why |
+/// |---|---|---|
+/// | [`max_capacity`](Self::max_capacity) | 1 | costs no more than the endpoint did before |
+/// | [`backlog_per_instance`](Self::backlog_per_instance) | 5 | the service's guide; raise it where the model is quick |
+/// | [`scale_in_cooldown`](Self::scale_in_cooldown) | 600 s | an instance takes minutes to start: it is not worth stopping it for a short pause |
+/// | [`scale_out_cooldown`](Self::scale_out_cooldown) | 300 s | the last instances have started by then, and count |
+/// | [`wake_up_after`](Self::wake_up_after) | 1 minute | one look of the alarm: the metric does not flutter, so a second look would only cost a minute |
+///
+/// The guide is "Autoscale an asynchronous endpoint" of SageMaker's documentation. After the backlog
+/// is gone, target tracking's own alarm wants to see it so for 15 minutes before the first instance
+/// goes.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::ScaleToZero;
+///
+/// let settings = ScaleToZero::new()
+///     .max_capacity(4)
+///     .backlog_per_instance(10.0)
+///     .scale_in_cooldown(Duration::from_secs(300));
+/// # let _ = settings;
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct ScaleToZero {
+    max_capacity: u32,
+    backlog_per_instance: f64,
+    scale_in_cooldown: Duration,
+    scale_out_cooldown: Duration,
+    wake_up_after: u32,
+}
+
+impl ScaleToZero {
+    /// With the defaults.
+    pub fn new() -> Self {
+        Self {
+            max_capacity: 1,
+            backlog_per_instance: 5.0,
+            scale_in_cooldown: Duration::from_mins(10),
+            scale_out_cooldown: Duration::from_mins(5),
+            wake_up_after: 1,
+        }
+    }
+
+    /// At most so many instances, 1 or more. Default: 1.
+    pub fn max_capacity(mut self, count: u32) -> Self {
+        self.max_capacity = count;
+        self
+    }
+
+    /// So many requests may wait for one instance, more than 0. Default: 5.
+    pub fn backlog_per_instance(mut self, requests: f64) -> Self {
+        self.backlog_per_instance = requests;
+        self
+    }
+
+    /// After instances went, none go for so long, in whole seconds. Default: 600 s.
+    pub fn scale_in_cooldown(mut self, cooldown: Duration) -> Self {
+        self.scale_in_cooldown = cooldown;
+        self
+    }
+
+    /// After instances came, none come for so long, in whole seconds. Default: 300 s.
+    pub fn scale_out_cooldown(mut self, cooldown: Duration) -> Self {
+        self.scale_out_cooldown = cooldown;
+        self
+    }
+
+    /// So many minutes on end requests must wait without instances before the endpoint is woken, 1 or
+    /// more. Default: 1.
+    pub fn wake_up_after(mut self, minutes: u32) -> Self {
+        self.wake_up_after = minutes;
+        self
+    }
+}
+
+impl Default for ScaleToZero {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What the parts are called: the same at each call, so that they can be changed and found again.
+struct Names {
+    tracking: String,
+    wake_up: String,
+    alarm: String,
+}
+
+impl Names {
+    fn of(scaling: &VariantScaling) -> Self {
+        let base = format!("{}-{}", scaling.endpoint_name(), scaling.variant_name());
+        Self {
+            tracking: format!("{base}-backlog"),
+            wake_up: format!("{base}-wake-up"),
+            alarm: format!("{base}-has-backlog-without-capacity"),
+        }
+    }
+}
+
+pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result<()> {
+    let names = Names::of(scaling);
+    let endpoint = scaling.endpoint_name();
+    let tracking = ScalingPolicy::track_backlog_per_instance(
+        names.tracking,
+        endpoint,
+        settings.backlog_per_instance,
+    )
+    .scale_in_cooldown(settings.scale_in_cooldown)
+    .scale_out_cooldown(settings.scale_out_cooldown);
+    let wake_up = ScalingPolicy::add_instances(names.wake_up, 1, settings.scale_out_cooldown);
+    let mut alarm = wake_up_alarm(&names.alarm, endpoint, settings.wake_up_after);
+    // Before anything is sent, so that nothing is set up by halves for a number's sake.
+    tracking.validate()?;
+    wake_up.validate()?;
+    METRIC_ALARM.check(&shapes::members(alarm.clone()))?;
+
+    scaling.register(0, settings.max_capacity)?;
+    let policy_arn = scaling.put_policy(&wake_up)?;
+    alarm["AlarmActions"] = json!([policy_arn]);
+    cloudwatch::put_metric_alarm(scaling.session(), &names.alarm, &alarm)?;
+    scaling.put_policy(&tracking)?;
+    Ok(())
+}
+
+/// `PutMetricAlarm`, but for its action.
+fn wake_up_alarm(name: &str, endpoint: &str, minutes: u32) -> Value {
+    json!({
+        "AlarmName": name,
+        "AlarmDescription": format!("Wakes the endpoint {endpoint} from zero instances."),
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "HasBacklogWithoutCapacity",
+        "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+        "Statistic": "Average",
+        "Period": seconds(Duration::from_mins(1)),
+        "EvaluationPeriods": minutes,
+        "DatapointsToAlarm": minutes,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "missing",
+    })
+}
+
+/// What scales in goes first, and the alarm before the policy that it calls.
+pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
+    let names = Names::of(scaling);
+    gone(scaling.delete_policy(&names.tracking))?;
+    let input = json!({ "AlarmNames": [names.alarm] });
+    let deleted = cloudwatch::delete_alarms(scaling.session(), &names.alarm, &input);
+    gone(deleted.map(drop).map_err(Error::from))?;
+    gone(scaling.delete_policy(&names.wake_up))?;
+    gone(scaling.deregister())
+}
+
+/// What is not there need not be deleted.
+fn gone(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Error::Service(fault)) if is_not_found(&fault) => Ok(()),
+        outcome => outcome,
+    }
+}

@@ -1,0 +1,191 @@
+//! What became of a request whose answer was lost.
+//!
+//! The control plane has no idempotency tokens, but names: whether a change was carried out can be
+//! looked up. So a create whose answer is lost is followed by a look. What is there and is as it was
+//! asked for counts as made, though nobody can know by whom; if nothing is there, the request is sent
+//! again, as often as the session retries; if something else is there, the error stands.
+
+use serde_json::Value;
+
+use crate::aws::{Failed, Patience, sagemaker};
+use crate::error::{Error, Resource, Result, ServiceError};
+use crate::request::is_ambiguous;
+use crate::session::Session;
+
+use super::describe::{EndpointDescription, EndpointStatus};
+use super::scaling::VariantScaling;
+
+/// How sure it is that a thing was made by this call, and not by somebody else before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// The service said so.
+    Surely,
+    /// The answer was lost, and the thing is there, as it was asked for.
+    Presumably,
+}
+
+/// A model, a configuration or an endpoint to be made: its name, and the document that asks for it.
+pub(crate) struct Creation<'a> {
+    pub(crate) resource: Resource,
+    pub(crate) input: &'a Value,
+}
+
+impl Creation<'_> {
+    fn send(&self, session: &Session) -> Result<Value, Failed> {
+        let (name, input) = (self.resource.name(), self.input);
+        match self.resource {
+            Resource::Model(_) => sagemaker::create_model(session, name, input),
+            Resource::EndpointConfig(_) => sagemaker::create_endpoint_config(session, name, input),
+            _ => sagemaker::create_endpoint(session, name, input),
+        }
+    }
+
+    fn look(&self, session: &Session) -> Result<Value, Failed> {
+        let name = self.resource.name();
+        match self.resource {
+            Resource::Model(_) => sagemaker::describe_model(session, name),
+            Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session, name),
+            _ => sagemaker::describe_endpoint(session, name, Patience::default()),
+        }
+    }
+
+    /// Makes it, and gives back its ARN.
+    pub(crate) fn make(&self, session: &Session) -> Result<(String, Made)> {
+        let arn = |answer: &Value| {
+            let arn = answer.get(self.resource.arn_member());
+            arn.and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let (mut lost, mut attempt) = (None, 0);
+        loop {
+            attempt += 1;
+            let error = match self.send(session) {
+                Ok(answer) => return Ok((arn(&answer), Made::Surely)),
+                Err(failed) => Error::from(failed),
+            };
+            // The look came before the thing could be seen, and so did the second request.
+            let came_late = lost.is_some() && is_already_there(&error);
+            if !is_ambiguous(&error) && !came_late {
+                return Err(error);
+            }
+            match self.look(session) {
+                Ok(found) if is_as_asked(self.input, &found) => {
+                    return Ok((arn(&found), Made::Presumably));
+                }
+                Err(Failed::Fault(fault)) if is_not_found(&fault.error) => {}
+                _ => return Err(lost.unwrap_or(error)),
+            }
+            if !pause(session, attempt) {
+                return Err(error);
+            }
+            lost = Some(error);
+        }
+    }
+}
+
+/// Sends `UpdateEndpoint`; if the answer is lost, looks whether the endpoint is on its way.
+pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value) -> Result<()> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let error = match sagemaker::update_endpoint(session, name, input) {
+            Ok(_) => return Ok(()),
+            Err(failed) => Error::from(failed),
+        };
+        if !is_ambiguous(&error) {
+            return Err(error);
+        }
+        let Ok(found) = sagemaker::describe_endpoint(session, name, Patience::default()) else {
+            return Err(error);
+        };
+        let found = EndpointDescription::new(found);
+        let names = [
+            found.endpoint_config_name(),
+            found.pending_endpoint_config_name(),
+        ];
+        if names.contains(&Some(config)) {
+            return Ok(());
+        }
+        if found.status() != EndpointStatus::InService || !pause(session, attempt) {
+            return Err(error);
+        }
+    }
+}
+
+/// Deletes a thing. One that a repeated request does not find any more was deleted by the first.
+pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
+    let name = resource.name();
+    let outcome = match resource {
+        Resource::Model(_) => sagemaker::delete_model(session, name),
+        Resource::EndpointConfig(_) => sagemaker::delete_endpoint_config(session, name),
+        Resource::Endpoint(_) => sagemaker::delete_endpoint(session, name),
+        Resource::Scaling(id) => return VariantScaling::at(session, id)?.remove(),
+    };
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(Failed::Fault(fault)) if fault.error.attempts > 1 => {
+            if is_not_found(&fault.error) || is_on_its_way_out(session, resource) {
+                Ok(())
+            } else {
+                Err(fault.error.into())
+            }
+        }
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// An endpoint that the first of several requests deletes refuses the others.
+fn is_on_its_way_out(session: &Session, resource: &Resource) -> bool {
+    let Resource::Endpoint(name) = resource else {
+        return false;
+    };
+    match sagemaker::describe_endpoint(session, name, Patience::default()) {
+        Ok(found) => EndpointDescription::new(found).status() == EndpointStatus::Deleting,
+        Err(Failed::Fault(fault)) => is_not_found(&fault.error),
+        Err(Failed::Error(_)) => false,
+    }
+}
+
+/// Pauses before the next attempt; false if there is none.
+fn pause(session: &Session, attempt: u32) -> bool {
+    let retry = session.client().retry;
+    if attempt >= retry.max_attempts() {
+        return false;
+    }
+    session.sys().clock().sleep(retry.backoff(attempt, None));
+    true
+}
+
+/// Does the service say that there is no such thing?
+pub(crate) fn is_not_found(fault: &ServiceError) -> bool {
+    match fault.code() {
+        Some("ValidationException") => fault
+            .message()
+            .is_some_and(|message| message.starts_with("Could not find")),
+        Some(code) => matches!(
+            code,
+            "ObjectNotFoundException" | "ResourceNotFound" | "ResourceNotFoundException"
+        ),
+        None => false,
+    }
+}
+
+fn is_already_there(error: &Error) -> bool {
+    matches!(error, Error::Service(fault)
+        if fault.message().is_some_and(|message| message.contains("already existing")))
+}
+
+/// Whether what is there has every member that was asked for. Tags and the way of updates are not
+/// among what is described.
+fn is_as_asked(asked: &Value, found: &Value) -> bool {
+    match (asked, found) {
+        (Value::Object(asked), Value::Object(found)) => asked
+            .iter()
+            .filter(|(member, _)| !matches!(member.as_str(), "Tags" | "DeploymentConfig"))
+            .all(|(member, value)| found.get(member).is_some_and(|v| is_as_asked(value, v))),
+        (Value::Array(asked), Value::Array(found)) => {
+            asked.len() == found.len() && asked.iter().zip(found).all(|(a, f)| is_as_asked(a, f))
+        }
+        (Value::Number(asked), Value::Number(found)) => asked.as_f64() == found.as_f64(),
+        (asked, found) => asked == found,
+    }
+}

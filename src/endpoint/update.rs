@@ -1,0 +1,350 @@
+//! An endpoint goes over to a new configuration, made from the old one.
+
+use serde_json::{Map, Value, json};
+
+use super::Endpoint;
+use super::config::{EndpointConfig, ProductionVariant};
+use super::data_capture::DataCaptureConfig;
+use super::deployment_config::DeploymentConfig;
+use super::describe::EndpointDescription;
+use super::document::{add_tags, tag};
+use super::names::name_from_base;
+use super::requests::{UpdateEndpoint, VariantProperty};
+use super::settle::{Creation, Made};
+use super::wait::{self, EndpointWaiter};
+use crate::aws::sagemaker;
+use crate::error::{DeploymentError, Error, Resource, Result};
+use crate::{AsyncInferenceConfig, InvalidInput};
+
+/// An update that is being put together; made by [`Endpoint::update`] and
+/// [`AsyncPredictor::update_endpoint`](crate::AsyncPredictor::update_endpoint).
+///
+/// A configuration cannot be changed, so a new one is made from the one in use: it keeps everything
+/// that is not named here, also what this crate does not know, and the tags but AWS's own (`aws:..`).
+/// Then the endpoint goes over to it. The old configuration stays, for the way back.
+///
+/// Unlike the SDK's `update_endpoint`, which replaces the variant when one of its settings is named,
+/// this keeps a variant's other settings too.
+///
+/// Where scaling is set up, [`retain_all_variant_properties`](Self::retain_all_variant_properties)
+/// keeps the present instance count; without it the endpoint comes up with the configuration's.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use std::time::Duration;
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// # use sagemaker_async_inference::{Endpoint, EndpointWaiter};
+/// # let local = LocalEndpoint::builder().start()?;
+/// # let session = local.session()?;
+/// # let waiter = EndpointWaiter::in_service().every(Duration::from_millis(20), 500)?;
+/// let endpoint = Endpoint::new(local.name(), &session);
+/// let config = endpoint.update().instance_type("ml.g5.xlarge").start_and_wait(&waiter)?;
+/// assert!(config.starts_with("local-endpoint-2"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "call `start` or `start_and_wait`"]
+pub struct EndpointUpdate {
+    endpoint: Endpoint,
+    config_name: Option<String>,
+    /// Members of the variant that change.
+    variant: Map<String, Value>,
+    variants: Option<Vec<ProductionVariant>>,
+    data_capture: Option<DataCaptureConfig>,
+    members: Map<String, Value>,
+    tags: Option<Vec<(String, String)>>,
+    request: UpdateEndpoint,
+}
+
+impl EndpointUpdate {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            request: UpdateEndpoint::new(endpoint.name(), ""),
+            endpoint,
+            config_name: None,
+            variant: Map::new(),
+            variants: None,
+            data_capture: None,
+            members: Map::new(),
+            tags: None,
+        }
+    }
+
+    /// Another number of instances at first. For an endpoint of one variant.
+    pub fn initial_instance_count(mut self, count: u32) -> Self {
+        self.variant
+            .insert("InitialInstanceCount".into(), count.into());
+        self
+    }
+
+    /// Another instance type. For an endpoint of one variant.
+    pub fn instance_type(mut self, instance_type: impl Into<String>) -> Self {
+        let value = Value::String(instance_type.into());
+        self.variant.insert("InstanceType".into(), value);
+        self
+    }
+
+    /// Another model, which is there. For an endpoint of one variant.
+    pub fn model_name(mut self, name: impl Into<String>) -> Self {
+        let value = Value::String(name.into());
+        self.variant.insert("ModelName".into(), value);
+        self
+    }
+
+    /// Another setting of the variant, by the API's name for it. For an endpoint of one variant.
+    pub fn with_raw_variant(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.variant.insert(member.into(), value.into());
+        self
+    }
+
+    /// These variants instead of the old ones.
+    pub fn variants(mut self, variants: impl IntoIterator<Item = ProductionVariant>) -> Self {
+        self.variants = Some(variants.into_iter().collect());
+        self
+    }
+
+    /// Another way of asynchronous inference, as a whole.
+    #[allow(clippy::needless_pass_by_value)] // as all other parts are given
+    pub fn async_inference_config(self, config: AsyncInferenceConfig) -> Self {
+        self.with_raw_config("AsyncInferenceConfig", config.to_json())
+    }
+
+    /// Other data capture.
+    pub fn data_capture_config(mut self, config: DataCaptureConfig) -> Self {
+        self.data_capture = Some(config);
+        self
+    }
+
+    /// Another key for the volumes of the instances.
+    pub fn kms_key_id(self, id: impl Into<String>) -> Self {
+        self.with_raw_config("KmsKeyId", id.into())
+    }
+
+    /// Another member of the configuration, by the API's name for it.
+    pub fn with_raw_config(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.members.insert(member.into(), value.into());
+        self
+    }
+
+    /// These tags for the new configuration instead of the old one's.
+    pub fn tags<K: Into<String>, V: Into<String>>(
+        mut self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let tags = tags
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()));
+        self.tags = Some(tags.collect());
+        self
+    }
+
+    /// The new configuration's name. Default: the old one's with the time, as in the SDK; its old
+    /// time goes.
+    pub fn endpoint_config_name(mut self, name: impl Into<String>) -> Self {
+        self.config_name = Some(name.into());
+        self
+    }
+
+    /// Keeps each variant's present instance count, weight and data capture, over what the new
+    /// configuration says. Default: no.
+    pub fn retain_all_variant_properties(mut self) -> Self {
+        self.request = self.request.retain_all_variant_properties();
+        self
+    }
+
+    /// Of those, takes this one from the new configuration all the same.
+    pub fn exclude_retained(mut self, property: VariantProperty) -> Self {
+        self.request = self.request.exclude_retained(property);
+        self
+    }
+
+    /// How the endpoint goes over: blue/green or rolling. Default: blue/green, all at once.
+    pub fn deployment_config(mut self, config: DeploymentConfig) -> Self {
+        self.request = self.request.deployment_config(config);
+        self
+    }
+
+    /// Goes over as the last time. Default: no.
+    pub fn retain_deployment_config(mut self) -> Self {
+        self.request = self.request.retain_deployment_config();
+        self
+    }
+
+    /// Makes the new configuration and begins the update; gives back the configuration's name. The
+    /// endpoint goes on to take requests.
+    ///
+    /// Errors: [`Error::InvalidInput`] if a limit is broken or if a variant's setting is named where
+    /// there are several variants; [`Error::Deployment`] if the configuration was made and the update
+    /// was refused.
+    pub fn start(self) -> Result<String> {
+        self.check()?;
+        let session = self.endpoint.session();
+        let described = self.endpoint.description()?;
+        let config = self.config(&described)?;
+        let name = config.name().to_owned();
+        let request = self
+            .request
+            .clone()
+            .with_raw("EndpointConfigName", name.as_str());
+        config.validate()?;
+        request.validate()?;
+
+        let resource = Resource::EndpointConfig(name.clone());
+        let input = config.to_json();
+        let creation = Creation {
+            resource,
+            input: &input,
+        };
+        let (_, made) = creation.make(session)?;
+        let input = request.to_json();
+        match super::settle::update(session, self.endpoint.name(), &name, &input) {
+            Ok(()) => Ok(name),
+            Err(cause) => {
+                let resource = vec![creation.resource];
+                let (left, unsure) = match made {
+                    Made::Surely => (resource, Vec::new()),
+                    Made::Presumably => (Vec::new(), resource),
+                };
+                Err(self.failed(left, unsure, cause))
+            }
+        }
+    }
+
+    /// As [`start`](Self::start), and waits until the endpoint is in service with the new
+    /// configuration. One that went back to the old is
+    /// [`Error::EndpointWait`] with [`RolledBack`](crate::EndpointWaitReason::RolledBack).
+    pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<String> {
+        let endpoint = self.endpoint.clone();
+        let config = self.start()?;
+        wait::in_service(endpoint.session(), endpoint.name(), Some(&config), waiter)?;
+        Ok(config)
+    }
+
+    /// What can be checked before anybody is asked: all that is named here.
+    fn check(&self) -> Result<(), InvalidInput> {
+        let name = self.config_name.as_deref().unwrap_or("any");
+        let request = self.request.clone();
+        request.with_raw("EndpointConfigName", name).validate()?;
+        let variants = self.variants.clone().unwrap_or_else(|| {
+            let mut variant = ProductionVariant::new("any", "any", "ml.any.any", 1);
+            variant.members.extend(self.variant.clone());
+            vec![variant]
+        });
+        let mut config = EndpointConfig::new(name, variants);
+        if let Some(capture) = self.data_capture.clone() {
+            config = config.data_capture_config(capture.drafted());
+        }
+        if let Some(tags) = &self.tags {
+            add_tags(&mut config.members, tags);
+        }
+        config.members.extend(self.members.clone());
+        config.validate()
+    }
+
+    fn failed(&self, left: Vec<Resource>, unsure: Vec<Resource>, cause: Error) -> Error {
+        DeploymentError {
+            endpoint_name: self.endpoint.name().to_owned(),
+            doing: "updating",
+            left,
+            unsure,
+            removed: Vec::new(),
+            cause,
+        }
+        .into()
+    }
+
+    /// The new configuration: the old one's members, with those that are named here.
+    fn config(&self, described: &EndpointDescription) -> Result<EndpointConfig> {
+        let session = self.endpoint.session();
+        let old_name = self.endpoint.config_name_of(described)?;
+        let old = sagemaker::describe_endpoint_config(session, &old_name)?;
+        let arn = old.get("EndpointConfigArn").and_then(Value::as_str);
+        let arn = arn.unwrap_or_default().to_owned();
+        let mut members = super::shapes::members(old);
+        for only_told in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
+            members.remove(only_told);
+        }
+        // The service tells of what is not set as null or as an empty object.
+        members.retain(|_, value| !value.is_null() && *value != json!({}));
+
+        let name = self.config_name.clone().unwrap_or_else(|| {
+            name_from_base(without_time(&old_name), session.sys().clock().now())
+        });
+        members.insert("EndpointConfigName".into(), name.into());
+        self.change_variants(&mut members)?;
+        if let Some(capture) = self.data_capture.clone() {
+            let capture = capture.located(session)?;
+            members.insert("DataCaptureConfig".into(), capture.into_json());
+        }
+        members.extend(self.members.clone());
+        let tags = self.tags_for(&arn)?;
+        if !tags.is_empty() {
+            members.insert("Tags".into(), Value::Array(tags));
+        }
+        Ok(EndpointConfig { members })
+    }
+
+    fn change_variants(&self, members: &mut Map<String, Value>) -> Result<(), InvalidInput> {
+        if let Some(variants) = &self.variants {
+            let variants: Value = variants.iter().map(ProductionVariant::to_json).collect();
+            members.insert("ProductionVariants".into(), variants);
+        }
+        if self.variant.is_empty() {
+            return Ok(());
+        }
+        match members
+            .get_mut("ProductionVariants")
+            .and_then(Value::as_array_mut)
+        {
+            Some(variants) if variants.len() == 1 => {
+                if let Some(Value::Object(variant)) = variants.first_mut() {
+                    variant.extend(self.variant.clone());
+                }
+                Ok(())
+            }
+            variants => Err(InvalidInput::new(
+                "update of a variant's settings",
+                format!("{} variants", variants.map_or(0, |variants| variants.len())),
+                "the endpoint has one variant",
+                "give all of them with variants(..)",
+            )),
+        }
+    }
+
+    /// The caller's tags, or the old ones without those that only AWS may set.
+    fn tags_for(&self, arn: &str) -> Result<Vec<Value>> {
+        if let Some(tags) = &self.tags {
+            return Ok(tags.iter().map(tag).collect());
+        }
+        let mut tags = sagemaker::list_tags(self.endpoint.session(), arn)?;
+        tags.retain(|tag| {
+            let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
+            !key.to_ascii_lowercase().starts_with("aws:")
+        });
+        Ok(tags)
+    }
+}
+
+/// A name without the time that [`name_from_base`] put at its end: else names of often updated
+/// endpoints would be made of nothing else.
+fn without_time(name: &str) -> &str {
+    const STAMP: &str = "-0000-00-00-00-00-00-000";
+    let Some(start) = name.len().checked_sub(STAMP.len()) else {
+        return name;
+    };
+    match name.split_at_checked(start) {
+        Some((base, stamp))
+            if stamp.bytes().zip(STAMP.bytes()).all(|(b, form)| {
+                if form == b'-' {
+                    b == b'-'
+                } else {
+                    b.is_ascii_digit()
+                }
+            }) =>
+        {
+            base
+        }
+        _ => name,
+    }
+}

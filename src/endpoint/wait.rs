@@ -1,0 +1,349 @@
+//! Waits until an endpoint is in service, or gone.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::describe::{EndpointDescription, EndpointStatus};
+use crate::aws::{Failed, sagemaker};
+use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
+use crate::session::Session;
+use crate::wait::is_passing;
+use crate::waiter::{Age, CancelToken, WaiterConfig};
+
+/// How long and how often a wait looks at an endpoint.
+///
+/// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the
+/// API's model: `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. A wait ends as they do:
+/// on the state that is waited for, on `Failed`, on a `ValidationException` (there is no such
+/// endpoint). `UpdateRollbackFailed`, which nothing leads out of, ends it too. Looks that fail on the
+/// way or at the service are passed over.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::EndpointWaiter;
+///
+/// let waiter = EndpointWaiter::in_service()
+///     .every(Duration::from_secs(10), 360)?
+///     .deadline(Duration::from_secs(3600))?
+///     .progress(|wait| {
+///         eprintln!("{} after {:?}", wait.description().status().as_str(), wait.elapsed());
+///         std::ops::ControlFlow::Continue(())
+///     });
+/// # let _ = waiter;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct EndpointWaiter {
+    delay: Duration,
+    max_attempts: u32,
+    deadline: Option<Duration>,
+    progress: Option<Arc<ProgressFn>>,
+    cancel: Option<CancelToken>,
+}
+
+type ProgressFn = dyn Fn(&EndpointProgress<'_>) -> ControlFlow<()> + Send + Sync;
+
+/// What a progress callback is told after each look that did not end the wait.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use sagemaker_async_inference::EndpointWaiter;
+///
+/// let waiter = EndpointWaiter::in_service().progress(|wait| {
+///     eprintln!("look {} of {}", wait.attempts(), wait.max_attempts());
+///     ControlFlow::Continue(())
+/// });
+/// # let _ = waiter;
+/// ```
+#[derive(Debug)]
+pub struct EndpointProgress<'a> {
+    description: &'a EndpointDescription,
+    attempts: u32,
+    max_attempts: u32,
+    elapsed: Duration,
+    next_look_in: Option<Duration>,
+}
+
+impl EndpointProgress<'_> {
+    /// What the last look saw.
+    pub fn description(&self) -> &EndpointDescription {
+        self.description
+    }
+
+    /// Looks so far.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Looks that the wait makes at most.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// Time since the wait began.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Time until the next look; `None` if this was the last.
+    pub fn next_look_in(&self) -> Option<Duration> {
+        self.next_look_in
+    }
+}
+
+impl EndpointWaiter {
+    /// The published waiter `EndpointInService`: every 30 s, up to 120 times.
+    pub fn in_service() -> Self {
+        Self::new(120)
+    }
+
+    /// The published waiter `EndpointDeleted`: every 30 s, up to 60 times.
+    pub fn deleted() -> Self {
+        Self::new(60)
+    }
+
+    fn new(max_attempts: u32) -> Self {
+        Self {
+            delay: Duration::from_secs(30),
+            max_attempts,
+            deadline: None,
+            progress: None,
+            cancel: None,
+        }
+    }
+
+    /// Looks every `delay` (1 ms to 24 hours), at most so many times (1 to 10,000,000).
+    pub fn every(mut self, delay: Duration, max_attempts: u32) -> Result<Self> {
+        WaiterConfig::new(max_attempts, delay)?;
+        (self.delay, self.max_attempts) = (delay, max_attempts);
+        Ok(self)
+    }
+
+    /// The whole wait lasts no longer (1 ms to 365 days). Default: none.
+    pub fn deadline(mut self, deadline: Duration) -> Result<Self> {
+        WaiterConfig::builder().deadline(deadline).build()?;
+        self.deadline = Some(deadline);
+        Ok(self)
+    }
+
+    /// Called after each look that did not end the wait, on the waiting thread;
+    /// [`ControlFlow::Break`] stops the wait. Default: none.
+    pub fn progress(
+        mut self,
+        callback: impl Fn(&EndpointProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Arc::new(callback));
+        self
+    }
+
+    /// Stops the wait from another thread. Default: none.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// The same as the schedule that waits for results go by.
+    fn schedule(&self) -> Result<WaiterConfig> {
+        let mut builder = WaiterConfig::builder()
+            .delay(self.delay)
+            .max_attempts(self.max_attempts);
+        if let Some(deadline) = self.deadline {
+            builder = builder.deadline(deadline);
+        }
+        if let Some(token) = &self.cancel {
+            builder = builder.cancel(token.clone());
+        }
+        builder.build()
+    }
+}
+
+impl fmt::Debug for EndpointWaiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointWaiter")
+            .field("delay", &self.delay)
+            .field("max_attempts", &self.max_attempts)
+            .field("deadline", &self.deadline)
+            .field("progress", &self.progress.is_some())
+            .field("cancel", &self.cancel)
+            .finish()
+    }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+enum Awaited<'a> {
+    /// With this configuration, if one is named.
+    InService(Option<&'a str>),
+    Deleted,
+}
+
+/// A wait in progress.
+struct Wait<'a> {
+    session: &'a Session,
+    name: &'a str,
+    awaited: Awaited<'a>,
+    schedule: WaiterConfig,
+    started: Duration,
+    attempts: u32,
+    seen: Option<EndpointDescription>,
+    last_error: Option<String>,
+}
+
+/// Waits until the endpoint is in service, with a certain configuration if one is named.
+pub(crate) fn in_service(
+    session: &Session,
+    name: &str,
+    config: Option<&str>,
+    waiter: &EndpointWaiter,
+) -> Result<EndpointDescription> {
+    let awaited = Awaited::InService(config);
+    Wait::new(session, name, awaited, waiter)?.run(waiter)
+}
+
+/// Waits until the endpoint is gone.
+pub(crate) fn deleted(session: &Session, name: &str, waiter: &EndpointWaiter) -> Result<()> {
+    Wait::new(session, name, Awaited::Deleted, waiter)?
+        .run(waiter)
+        .map(drop)
+}
+
+impl<'a> Wait<'a> {
+    fn new(
+        session: &'a Session,
+        name: &'a str,
+        awaited: Awaited<'a>,
+        waiter: &EndpointWaiter,
+    ) -> Result<Self> {
+        super::shapes::check_name("endpoint name", name)?;
+        Ok(Self {
+            session,
+            name,
+            awaited,
+            schedule: waiter.schedule()?,
+            started: session.sys().clock().monotonic(),
+            attempts: 0,
+            seen: None,
+            last_error: None,
+        })
+    }
+
+    /// Looks until the end, and gives back what was seen last.
+    fn run(mut self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
+        let clock = self.session.sys().clock();
+        loop {
+            if self.schedule.is_cancelled() {
+                return Err(self.ended(EndpointWaitReason::Cancelled));
+            }
+            self.attempts += 1;
+            if let Some(end) = self.look()? {
+                return Ok(end);
+            }
+            let next = self.next_look();
+            let now = clock.monotonic();
+            if let (Some(callback), Some(description)) = (&waiter.progress, &self.seen) {
+                let progress = EndpointProgress {
+                    description,
+                    attempts: self.attempts,
+                    max_attempts: waiter.max_attempts,
+                    elapsed: now.saturating_sub(self.started),
+                    next_look_in: next.map(|next| next.saturating_sub(now)),
+                };
+                if let ControlFlow::Break(()) = callback(&progress) {
+                    return Err(self.ended(EndpointWaitReason::Progress));
+                }
+            }
+            match next {
+                Some(next) => self.schedule.sleep_until(clock, next),
+                None => return Err(self.ended(EndpointWaitReason::TimedOut)),
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.schedule.deadline().map(|limit| self.started + limit)
+    }
+
+    /// When to look next; `None` if that would be too late.
+    fn next_look(&self) -> Option<Duration> {
+        let now = self.session.sys().clock().monotonic();
+        let age = Age {
+            elapsed: now.saturating_sub(self.started),
+            usual: None,
+        };
+        let next = now + self.schedule.pause_after(self.attempts, &age)?;
+        self.deadline().is_none_or(|end| next < end).then_some(next)
+    }
+
+    /// One look. `Some`: the wait ends well; of an endpoint that is gone there is nothing to tell.
+    fn look(&mut self) -> Result<Option<EndpointDescription>> {
+        let patience = self.schedule.patience(self.deadline());
+        match sagemaker::describe_endpoint(self.session, self.name, patience) {
+            Ok(answer) => {
+                self.last_error = None;
+                let description = EndpointDescription::new(answer);
+                self.seen = Some(description.clone());
+                match self.judge(&description) {
+                    None => Ok(None),
+                    Some(Ok(())) => Ok(Some(description)),
+                    Some(Err(reason)) => Err(self.ended(reason)),
+                }
+            }
+            Err(Failed::Fault(fault)) if fault.error.code() == Some("ValidationException") => {
+                match self.awaited {
+                    Awaited::Deleted => Ok(Some(EndpointDescription::new(Value::Null))),
+                    Awaited::InService(_) => Err(self.ended(EndpointWaitReason::NotFound)),
+                }
+            }
+            Err(failed) => {
+                let error = Error::from(failed);
+                if !is_passing(&error) {
+                    return Err(error);
+                }
+                self.last_error = Some(error.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether a state ends the wait, and how.
+    fn judge(&self, seen: &EndpointDescription) -> Option<Result<(), EndpointWaitReason>> {
+        match (seen.status(), self.awaited) {
+            (EndpointStatus::Failed | EndpointStatus::UpdateRollbackFailed, _) => {
+                Some(Err(EndpointWaitReason::Failed))
+            }
+            (EndpointStatus::InService, Awaited::InService(config)) => {
+                let other = config.is_some() && seen.endpoint_config_name() != config;
+                Some(if other {
+                    Err(EndpointWaitReason::RolledBack)
+                } else {
+                    Ok(())
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn ended(&mut self, reason: EndpointWaitReason) -> Error {
+        let seen = self.seen.take();
+        let clock = self.session.sys().clock();
+        EndpointWaitError {
+            endpoint_name: self.name.to_owned(),
+            awaited: match self.awaited {
+                Awaited::InService(_) => "in service",
+                Awaited::Deleted => "deleted",
+            },
+            reason,
+            status: seen.as_ref().map(EndpointDescription::status),
+            failure_reason: seen.and_then(|seen| seen.failure_reason().map(str::to_owned)),
+            attempts: self.attempts,
+            elapsed: clock.monotonic().saturating_sub(self.started),
+            last_error: self.last_error.take(),
+        }
+        .into()
+    }
+}

@@ -1,0 +1,278 @@
+//! Endpoints: made, looked at, updated, deleted.
+
+use serde_json::{Map, Value, json};
+
+use super::hosted::{Hosted, Next, Serving, Variant};
+use super::resources::{already_there, not_found};
+use super::{Input, Now, State, Stored, check};
+use crate::endpoint::shapes;
+use crate::local::answer::Refusal;
+use crate::local::builder::Config;
+use crate::{AsyncInferenceConfig, EndpointStatus};
+
+impl State {
+    /// The endpoint that the builder describes, with a model and a configuration of its name.
+    pub(super) fn host_the_builders(&mut self, config: &Config, now: Now) {
+        let name = &config.endpoint_name;
+        let max = u32::try_from(config.max_concurrent).unwrap_or(u32::MAX);
+        let mut inference = AsyncInferenceConfig::builder()
+            .output_path(config.output.uri())
+            .max_concurrent_invocations_per_instance(max);
+        if let Some(failure) = &config.failure {
+            inference = inference.failure_path(failure.uri());
+        }
+        if let Some(notification) = &config.notification {
+            inference = inference.notification_config(notification.clone());
+        }
+        // The builder has checked the parts.
+        let inference = inference.build().unwrap_or_default().to_json();
+        let model = shapes::members(json!({
+            "ModelName": name,
+            "ExecutionRoleArn": format!("arn:aws:iam::{}:role/local", config.account),
+            "PrimaryContainer": {"Image": "local"},
+        }));
+        let instances = u64::try_from(config.instances).unwrap_or(u64::MAX);
+        let members = shapes::members(json!({
+            "EndpointConfigName": name,
+            "ProductionVariants": [{
+                "VariantName": "AllTraffic",
+                "ModelName": name,
+                "InstanceType": "ml.m5.large",
+                "InitialInstanceCount": instances.max(1),
+                "InitialVariantWeight": 1,
+            }],
+            "AsyncInferenceConfig": inference,
+        }));
+        let mut hosted = self.new_endpoint(name, name, &members, now);
+        hosted.status = EndpointStatus::InService;
+        for variant in &mut hosted.variants {
+            (variant.current, variant.desired) = (instances, instances);
+        }
+        let stored = |arn, members| Stored {
+            arn,
+            created: now.wall,
+            members,
+            tags: Vec::new(),
+        };
+        let (model_arn, config_arn) = (
+            self.account.arn("model", name),
+            self.account.arn("endpoint-config", name),
+        );
+        self.models.insert(name.clone(), stored(model_arn, model));
+        self.configs
+            .insert(name.clone(), stored(config_arn, members));
+        self.endpoints.insert(name.clone(), hosted);
+    }
+
+    fn new_endpoint(
+        &self,
+        name: &str,
+        config_name: &str,
+        config: &Map<String, Value>,
+        now: Now,
+    ) -> Hosted {
+        Hosted {
+            name: name.to_owned(),
+            arn: self.account.arn("endpoint", name),
+            config: config_name.to_owned(),
+            status: EndpointStatus::Creating,
+            failure_reason: None,
+            created: now.wall,
+            modified: now.wall,
+            variants: Variant::of(config),
+            tags: Vec::new(),
+            pending: None,
+            work: None,
+            serving: Serving::of(name, config),
+            backlog: crate::local::queue::Backlog::default(),
+            starved_since: None,
+            idle_since: None,
+            scaled_out: None,
+            scaled_in: None,
+        }
+    }
+
+    fn hosted(&mut self, name: &str) -> Result<&mut Hosted, Refusal> {
+        let arn = self.account.arn("endpoint", name);
+        let found = self.endpoints.get_mut(name);
+        found.ok_or_else(|| not_found("endpoint", &arn))
+    }
+
+    /// An endpoint that nobody is at work on.
+    fn settled(&mut self, name: &str) -> Result<&mut Hosted, Refusal> {
+        let hosted = self.hosted(name)?;
+        if hosted.status.is_in_progress() {
+            return Err(Refusal::invalid(format!(
+                "Cannot update in-progress endpoint \"{}\".",
+                hosted.arn
+            )));
+        }
+        Ok(hosted)
+    }
+
+    fn next_failure(&mut self) -> Option<String> {
+        (!self.failures.is_empty()).then(|| self.failures.remove(0))
+    }
+
+    pub(super) fn create_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
+        check(&shapes::CREATE_ENDPOINT, input)?;
+        let name = input.needed("EndpointName")?;
+        let config_name = input.needed("EndpointConfigName")?;
+        let arn = self.account.arn("endpoint", name);
+        if self.endpoints.contains_key(name) {
+            return Err(already_there("endpoint", &arn));
+        }
+        let config = self.config(config_name)?.members.clone();
+        let mut hosted = self.new_endpoint(name, config_name, &config, now);
+        hosted.tags = input.list("Tags").to_vec();
+        let next = match self.next_failure() {
+            Some(reason) => Next::Failed(reason),
+            None => Next::InService,
+        };
+        hosted.begin(EndpointStatus::Creating, now, self.account.transition, next);
+        self.endpoints.insert(name.to_owned(), hosted);
+        Ok(json!({ "EndpointArn": arn }))
+    }
+
+    pub(super) fn describe_endpoint(&mut self, input: &Input) -> Result<Value, Refusal> {
+        Ok(self.hosted(input.needed("EndpointName")?)?.describe())
+    }
+
+    pub(super) fn update_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
+        check(&shapes::UPDATE_ENDPOINT, input)?;
+        let name = input.needed("EndpointName")?;
+        let config_name = input.needed("EndpointConfigName")?;
+        let takes = self.account.transition;
+        self.settled(name)?;
+        let config = self.config(config_name)?.members.clone();
+        let failure = self.next_failure();
+        let hosted = self.settled(name)?;
+        let mut variants = Variant::of(&config);
+        if input.has("RetainAllVariantProperties") {
+            retain(
+                &mut variants,
+                &hosted.variants,
+                input.list("ExcludeRetainedVariantProperties"),
+            );
+        }
+        let next = match failure {
+            Some(reason) => Next::RolledBack { reason, takes },
+            None => Next::Updated {
+                config: config_name.to_owned(),
+                variants,
+                serving: Serving::of(name, &config),
+            },
+        };
+        hosted.pending = Some(config_name.to_owned());
+        hosted.failure_reason = None;
+        hosted.begin(EndpointStatus::Updating, now, takes, next);
+        Ok(json!({ "EndpointArn": hosted.arn }))
+    }
+
+    pub(super) fn update_variants(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
+        let takes = self.account.transition;
+        let name = input.needed("EndpointName")?;
+        let may_sleep = self.scaling.may_sleep(name);
+        let hosted = self.settled(name)?;
+        for wanted in input.list("DesiredWeightsAndCapacities") {
+            let variant = wanted["VariantName"].as_str().unwrap_or_default();
+            let found = hosted
+                .variants
+                .iter_mut()
+                .find(|found| found.name == variant);
+            let Some(found) = found else {
+                return Err(not_found("variant", variant));
+            };
+            if let Some(weight) = wanted["DesiredWeight"].as_f64() {
+                found.weight = weight;
+            }
+            match wanted["DesiredInstanceCount"].as_u64() {
+                Some(0) if !may_sleep => {
+                    return Err(Refusal::invalid(
+                        "DesiredInstanceCount must be 1 or more unless the variant is registered with MinCapacity 0.",
+                    ));
+                }
+                Some(count) => found.desired = count,
+                None => {}
+            }
+        }
+        hosted.begin(EndpointStatus::Updating, now, takes, Next::InService);
+        Ok(json!({ "EndpointArn": hosted.arn }))
+    }
+
+    pub(super) fn delete_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
+        let takes = self.account.transition;
+        let hosted = self.settled(input.needed("EndpointName")?)?;
+        hosted.begin(EndpointStatus::Deleting, now, takes, Next::Gone);
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_endpoints(&self, input: &Input) -> Result<Value, Refusal> {
+        check(&shapes::LIST_ENDPOINTS, input)?;
+        let part = input.text("NameContains").unwrap_or_default();
+        let status = input.text("StatusEquals");
+        let after = input.0.get("CreationTimeAfter").and_then(Value::as_f64);
+        let mut found: Vec<&Hosted> = self
+            .endpoints
+            .values()
+            .filter(|hosted| hosted.name.contains(part))
+            .filter(|hosted| status.is_none_or(|status| hosted.status.as_str() == status))
+            .filter(|hosted| {
+                let created = super::timestamp(hosted.created).as_f64();
+                after.is_none_or(|after| created.is_some_and(|created| created > after))
+            })
+            .collect();
+        if input.text("SortBy") != Some("Name") {
+            found.sort_by_key(|hosted| hosted.created);
+        }
+        if input.text("SortOrder") != Some("Ascending") {
+            found.reverse();
+        }
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<usize>().ok());
+        let start = number(input.text("NextToken")).unwrap_or(0);
+        let size = usize::try_from(input.integer("MaxResults").unwrap_or(10)).unwrap_or(10);
+        let page: Vec<Value> = found
+            .iter()
+            .skip(start)
+            .take(size)
+            .map(|hosted| {
+                let mut summary = hosted.describe();
+                if let Value::Object(members) = &mut summary {
+                    let listed = [
+                        "EndpointName",
+                        "EndpointArn",
+                        "CreationTime",
+                        "LastModifiedTime",
+                        "EndpointStatus",
+                    ];
+                    members.retain(|member, _| listed.contains(&member.as_str()));
+                }
+                summary
+            })
+            .collect();
+        let mut answer = json!({ "Endpoints": page });
+        if start + size < found.len() {
+            answer["NextToken"] = (start + size).to_string().into();
+        }
+        Ok(answer)
+    }
+}
+
+/// Keeps what the variants of the same name have now.
+fn retain(variants: &mut [Variant], old: &[Variant], excluded: &[Value]) {
+    let keeps = |property: &str| {
+        !excluded
+            .iter()
+            .any(|excluded| excluded["VariantPropertyType"] == property)
+    };
+    for variant in variants {
+        if let Some(old) = old.iter().find(|old| old.name == variant.name) {
+            if keeps("DesiredInstanceCount") {
+                variant.desired = old.desired;
+            }
+            if keeps("DesiredWeight") {
+                variant.weight = old.weight;
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The control plane: models, configurations, endpoints, their scaling and their metrics.
+//!
+//! Everything goes by the endpoint's clock. Nothing happens by itself: whenever somebody asks, and
+//! whenever a job waits, the state is first brought up to the present.
+
+mod cloudwatch;
+mod endpoints;
+mod hosted;
+mod resources;
+mod scaling;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+pub(super) use hosted::Serving;
+
+use super::answer::{Answer, Refusal};
+use super::builder::Config;
+use super::operation::Operation;
+use super::queue::Backlog;
+use super::server::Shared;
+use super::sync::lock;
+use hosted::Hosted;
+use scaling::Scaling;
+
+/// All there is, but for the queue.
+#[derive(Debug)]
+pub(super) struct Control {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    account: Account,
+    models: BTreeMap<String, Stored>,
+    configs: BTreeMap<String, Stored>,
+    endpoints: BTreeMap<String, Hosted>,
+    scaling: Scaling,
+    alarms: BTreeMap<String, Map<String, Value>>,
+    /// What the next endpoint that is made or updated fails with.
+    failures: Vec<String>,
+    /// URLs that are told, by topic.
+    subscriptions: Vec<(String, String)>,
+}
+
+/// Whose all this is, and how long things take.
+#[derive(Debug, Clone)]
+struct Account {
+    region: String,
+    number: String,
+    transition: Duration,
+}
+
+/// A model or a configuration, as it was asked for.
+#[derive(Debug)]
+struct Stored {
+    arn: String,
+    created: SystemTime,
+    members: Map<String, Value>,
+    tags: Vec<Value>,
+}
+
+/// The present, as the endpoint's clock tells it.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    wall: SystemTime,
+    monotonic: Duration,
+}
+
+impl Account {
+    fn arn(&self, kind: &str, name: &str) -> String {
+        let Self { region, number, .. } = self;
+        format!("arn:aws:sagemaker:{region}:{number}:{kind}/{name}")
+    }
+}
+
+impl Now {
+    fn of(config: &Config) -> Self {
+        Self {
+            wall: config.clock.now(),
+            monotonic: config.clock.monotonic(),
+        }
+    }
+}
+
+/// Seconds since 1970, as JSON 1.1 writes a time.
+fn timestamp(time: SystemTime) -> Value {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    json!((since.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+impl Control {
+    /// With the endpoint that the builder describes, in service.
+    pub(super) fn new(config: &Config) -> Self {
+        let account = Account {
+            region: config.region.clone(),
+            number: config.account.clone(),
+            transition: config.transition,
+        };
+        let mut state = State {
+            account,
+            models: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            scaling: Scaling::default(),
+            alarms: BTreeMap::new(),
+            failures: Vec::new(),
+            subscriptions: Vec::new(),
+        };
+        state.host_the_builders(config, Now::of(config));
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Brings everything up to the present.
+    fn at_present(&self, shared: &Shared) -> std::sync::MutexGuard<'_, State> {
+        // The queue's lock is never held together with this one.
+        let backlogs = shared.queue.backlogs();
+        let now = Now::of(&shared.config);
+        let mut state = lock(&self.state);
+        state.advance(now, &backlogs);
+        state
+    }
+
+    /// Where an endpoint's results go, if it takes requests.
+    pub(super) fn serving(&self, shared: &Shared, name: &str) -> Option<Arc<Serving>> {
+        let state = self.at_present(shared);
+        state.endpoints.get(name).and_then(Hosted::serving)
+    }
+
+    /// How many requests each endpoint can have in work now. One that is not named is gone.
+    pub(super) fn slots(&self, shared: &Shared) -> BTreeMap<String, usize> {
+        let state = self.at_present(shared);
+        let endpoints = state.endpoints.iter();
+        endpoints
+            .map(|(name, hosted)| (name.clone(), hosted.slots()))
+            .collect()
+    }
+
+    pub(super) fn fail_next(&self, reason: String) {
+        lock(&self.state).failures.push(reason);
+    }
+
+    pub(super) fn subscribe(&self, topic: String, url: String) {
+        lock(&self.state).subscriptions.push((topic, url));
+    }
+
+    /// Who is told of what goes to a topic.
+    pub(super) fn subscribers(&self, topic: &str) -> Vec<String> {
+        let state = lock(&self.state);
+        let subscriptions = state.subscriptions.iter();
+        subscriptions
+            .filter(|(found, _)| found == topic)
+            .map(|(_, url)| url.clone())
+            .collect()
+    }
+}
+
+impl State {
+    fn advance(&mut self, now: Now, backlogs: &BTreeMap<String, Backlog>) {
+        self.endpoints.retain(|_, hosted| !hosted.advance(now));
+        let transition = self.account.transition;
+        for (name, hosted) in &mut self.endpoints {
+            let backlog = backlogs.get(name).copied().unwrap_or_default();
+            hosted.note_backlog(now, backlog);
+            if let Some((variant, desired)) = self.scaling.decide(name, hosted, &self.alarms, now) {
+                hosted.scale(&variant, desired, now, transition);
+            }
+        }
+    }
+}
+
+/// Carries out an operation of the control plane.
+pub(super) fn answer(
+    shared: &Arc<Shared>,
+    operation: Operation,
+    body: &[u8],
+) -> Result<Answer, Refusal> {
+    let input = match serde_json::from_slice(body) {
+        Ok(Value::Object(input)) => Input(input),
+        _ => {
+            return Err(Refusal::new(
+                400,
+                "SerializationException",
+                "The body is not a JSON object.",
+            ));
+        }
+    };
+    let now = Now::of(&shared.config);
+    let mut state = shared.control.at_present(shared);
+    let answer = match operation {
+        Operation::CreateModel => state.create_model(input, now),
+        Operation::DescribeModel => state.describe_model(&input),
+        Operation::DeleteModel => state.delete_model(&input),
+        Operation::CreateEndpointConfig => state.create_endpoint_config(input, now),
+        Operation::DescribeEndpointConfig => state.describe_endpoint_config(&input),
+        Operation::DeleteEndpointConfig => state.delete_endpoint_config(&input),
+        Operation::CreateEndpoint => state.create_endpoint(&input, now),
+        Operation::DescribeEndpoint => state.describe_endpoint(&input),
+        Operation::UpdateEndpoint => state.update_endpoint(&input, now),
+        Operation::UpdateEndpointWeightsAndCapacities => state.update_variants(&input, now),
+        Operation::DeleteEndpoint => state.delete_endpoint(&input, now),
+        Operation::ListEndpoints => state.list_endpoints(&input),
+        Operation::ListTags => state.list_tags(&input),
+        Operation::RegisterScalableTarget => state.register_scalable_target(&input, now),
+        Operation::DescribeScalableTargets => Ok(state.scaling.describe_targets(&input)),
+        Operation::DeregisterScalableTarget => state.scaling.deregister(&input),
+        Operation::PutScalingPolicy => state.put_scaling_policy(input, now),
+        Operation::DescribeScalingPolicies => Ok(state.describe_scaling_policies(&input)),
+        Operation::DeleteScalingPolicy => state.scaling.delete_policy(&input),
+        Operation::PutMetricAlarm => state.put_metric_alarm(input),
+        Operation::DescribeAlarms => Ok(state.describe_alarms(&input)),
+        Operation::DeleteAlarms => state.delete_alarms(&input),
+        Operation::GetMetricData => state.get_metric_data(&input, now),
+        _ => return Err(Refusal::not_implemented()),
+    }?;
+    Ok(Answer::json(&answer))
+}
+
+/// A request's document.
+struct Input(Map<String, Value>);
+
+impl Input {
+    fn text(&self, member: &str) -> Option<&str> {
+        self.0.get(member)?.as_str()
+    }
+
+    /// A member that must be there.
+    fn needed(&self, member: &str) -> Result<&str, Refusal> {
+        self.text(member).ok_or_else(|| {
+            Refusal::invalid(format!(
+                "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must not be null"
+            ))
+        })
+    }
+
+    fn integer(&self, member: &str) -> Option<i64> {
+        self.0.get(member)?.as_i64()
+    }
+
+    fn list(&self, member: &str) -> &[Value] {
+        let list = self.0.get(member).and_then(Value::as_array);
+        list.map_or(&[], Vec::as_slice)
+    }
+
+    fn has(&self, member: &str) -> bool {
+        self.0.get(member).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// Checks a document as the client does, for limits are limits.
+fn check(shape: &crate::endpoint::Shape, input: &Input) -> Result<(), Refusal> {
+    shape
+        .check(&input.0)
+        .map_err(|error| Refusal::invalid(format!("1 validation error detected: {error}")))
+}

@@ -1,0 +1,122 @@
+//! Models and configurations, and everybody's tags.
+
+use serde_json::{Map, Value, json};
+
+use super::{Input, Now, State, Stored, check, timestamp};
+use crate::endpoint::shapes;
+use crate::local::answer::Refusal;
+
+impl Stored {
+    fn new(arn: String, now: Now, mut members: Map<String, Value>) -> Self {
+        let tags = match members.remove("Tags") {
+            Some(Value::Array(tags)) => tags,
+            _ => Vec::new(),
+        };
+        Self {
+            arn,
+            created: now.wall,
+            members,
+            tags,
+        }
+    }
+
+    fn describe(&self, arn_member: &str) -> Value {
+        let mut described = self.members.clone();
+        described.insert(arn_member.to_owned(), self.arn.as_str().into());
+        described.insert("CreationTime".to_owned(), timestamp(self.created));
+        Value::Object(described)
+    }
+}
+
+pub(super) fn not_found(what: &str, arn: &str) -> Refusal {
+    Refusal::invalid(format!("Could not find {what} \"{arn}\"."))
+}
+
+pub(super) fn already_there(what: &str, arn: &str) -> Refusal {
+    Refusal::invalid(format!("Cannot create already existing {what} \"{arn}\"."))
+}
+
+impl State {
+    pub(super) fn create_model(&mut self, input: Input, now: Now) -> Result<Value, Refusal> {
+        check(&shapes::MODEL, &input)?;
+        let name = input.needed("ModelName")?.to_owned();
+        input.needed("ExecutionRoleArn")?;
+        let arn = self.account.arn("model", &name);
+        if self.models.contains_key(&name) {
+            return Err(already_there("model", &arn));
+        }
+        let answer = json!({ "ModelArn": arn });
+        self.models.insert(name, Stored::new(arn, now, input.0));
+        Ok(answer)
+    }
+
+    pub(super) fn describe_model(&self, input: &Input) -> Result<Value, Refusal> {
+        let name = input.needed("ModelName")?;
+        let found = self.models.get(name);
+        found
+            .map(|model| model.describe("ModelArn"))
+            .ok_or_else(|| not_found("model", &self.account.arn("model", name)))
+    }
+
+    pub(super) fn delete_model(&mut self, input: &Input) -> Result<Value, Refusal> {
+        let name = input.needed("ModelName")?;
+        match self.models.remove(name) {
+            Some(_) => Ok(json!({})),
+            None => Err(not_found("model", &self.account.arn("model", name))),
+        }
+    }
+
+    pub(super) fn create_endpoint_config(
+        &mut self,
+        input: Input,
+        now: Now,
+    ) -> Result<Value, Refusal> {
+        check(&shapes::ENDPOINT_CONFIG, &input)?;
+        let name = input.needed("EndpointConfigName")?.to_owned();
+        let arn = self.account.arn("endpoint-config", &name);
+        if self.configs.contains_key(&name) {
+            return Err(already_there("endpoint configuration", &arn));
+        }
+        for variant in input.list("ProductionVariants") {
+            let model = variant["ModelName"].as_str().unwrap_or_default();
+            if !self.models.contains_key(model) {
+                return Err(not_found("model", &self.account.arn("model", model)));
+            }
+        }
+        let answer = json!({ "EndpointConfigArn": arn });
+        self.configs.insert(name, Stored::new(arn, now, input.0));
+        Ok(answer)
+    }
+
+    pub(super) fn describe_endpoint_config(&self, input: &Input) -> Result<Value, Refusal> {
+        let config = self.config(input.needed("EndpointConfigName")?)?;
+        Ok(config.describe("EndpointConfigArn"))
+    }
+
+    pub(super) fn config(&self, name: &str) -> Result<&Stored, Refusal> {
+        let arn = || self.account.arn("endpoint-config", name);
+        let found = self.configs.get(name);
+        found.ok_or_else(|| not_found("endpoint configuration", &arn()))
+    }
+
+    pub(super) fn delete_endpoint_config(&mut self, input: &Input) -> Result<Value, Refusal> {
+        let name = input.needed("EndpointConfigName")?;
+        self.config(name)?;
+        self.configs.remove(name);
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_tags(&self, input: &Input) -> Result<Value, Refusal> {
+        let arn = input.needed("ResourceArn")?;
+        let stored = self.models.values().chain(self.configs.values());
+        let endpoints = self.endpoints.values();
+        let tags = stored
+            .map(|stored| (&stored.arn, &stored.tags))
+            .chain(endpoints.map(|hosted| (&hosted.arn, &hosted.tags)))
+            .find(|(found, _)| *found == arn);
+        match tags {
+            Some((_, tags)) => Ok(json!({ "Tags": tags })),
+            None => Err(not_found("resource", arn)),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Tells subscribers of finished jobs, as SNS does over HTTP.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::builder::LocalError;
+use super::dates::iso;
+use super::model::ModelResponse;
+use super::queue::{Input, Job};
+use super::server::{Shared, random_hex, random_uuid};
+use crate::{NotificationConfig, NotificationTopic};
+
+/// How often a message is posted that nobody takes, and what lies between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(50);
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The largest response that is included.
+const MAX_INCLUDED: usize = 128_000;
+
+/// What a message tells of a job, besides its outcome.
+pub(super) struct Receipt {
+    notification: Option<NotificationConfig>,
+    endpoint: String,
+    inference_id: String,
+    content_type: Option<String>,
+    accept: Option<String>,
+    input_location: Option<String>,
+    output_location: String,
+    failure_location: Option<String>,
+}
+
+impl Receipt {
+    pub(super) fn of(job: &Job) -> Self {
+        Self {
+            notification: job.serving.notification.clone(),
+            endpoint: job.serving.endpoint.clone(),
+            inference_id: job.inference_id.clone(),
+            content_type: job.content_type.clone(),
+            accept: job.accept.clone(),
+            input_location: match &job.input {
+                Input::Inline(_) => None,
+                Input::Location(location) => Some(location.clone()),
+            },
+            output_location: job.output.uri(),
+            failure_location: job.failure.as_ref().map(super::location::Location::uri),
+        }
+    }
+}
+
+/// Only this machine is told.
+pub(super) fn check_url(url: &str) -> Result<(), LocalError> {
+    let loopback = url.parse::<http::Uri>().is_ok_and(|uri| {
+        uri.scheme_str() == Some("http")
+            && matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"))
+    });
+    if loopback {
+        Ok(())
+    } else {
+        Err(LocalError::Setting(format!(
+            "{url:?} is not of the form http://127.0.0.1:PORT/PATH"
+        )))
+    }
+}
+
+/// Tells the subscribers of the topic that the outcome goes to.
+pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&ModelResponse, &String>) {
+    let Some(notification) = &receipt.notification else {
+        return;
+    };
+    let topic = match outcome {
+        Ok(_) => notification.success_topic(),
+        Err(_) => notification.error_topic(),
+    };
+    let Some(topic) = topic else { return };
+    let subscribers = shared.control.subscribers(topic);
+    if subscribers.is_empty() {
+        return;
+    }
+    let message = message(shared, receipt, notification, outcome);
+    let now = iso(shared.config.clock.now());
+    for url in subscribers {
+        let id = random_uuid();
+        let envelope = json!({
+            "Type": "Notification",
+            "MessageId": id,
+            "TopicArn": topic,
+            "Message": message.to_string(),
+            "Timestamp": now,
+            "SignatureVersion": "1",
+            "Signature": "",
+            "SigningCertURL": "",
+            "UnsubscribeURL": format!("{url}?Action=Unsubscribe&Token={}", random_hex(16)),
+        });
+        post(shared, &url, topic, &id, &envelope);
+    }
+}
+
+fn post(shared: &Shared, url: &str, topic: &str, id: &str, envelope: &Value) {
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_global(Some(TIMEOUT))
+        .build()
+        .new_agent();
+    for attempt in 1..=TRIES {
+        let sent = agent
+            .post(url)
+            .header("content-type", "text/plain; charset=UTF-8")
+            .header("x-amz-sns-message-type", "Notification")
+            .header("x-amz-sns-message-id", id)
+            .header("x-amz-sns-topic-arn", topic)
+            .send(envelope.to_string());
+        let taken = sent.is_ok_and(|answer| answer.status().is_success());
+        // A message that nobody takes is lost, as with SNS after its retries.
+        if taken || attempt == TRIES || shared.stop.wait(PAUSE) {
+            return;
+        }
+    }
+}
+
+/// The message itself, with the members that SageMaker documents.
+fn message(
+    shared: &Shared,
+    receipt: &Receipt,
+    notification: &NotificationConfig,
+    outcome: Result<&ModelResponse, &String>,
+) -> Value {
+    let now = iso(shared.config.clock.now());
+    let mut parameters = json!({ "endpointName": receipt.endpoint });
+    let members = [
+        ("contentType", &receipt.content_type),
+        ("accept", &receipt.accept),
+        ("inputLocation", &receipt.input_location),
+    ];
+    for (member, value) in members {
+        if let Some(value) = value {
+            parameters[member] = value.as_str().into();
+        }
+    }
+    let mut message = json!({
+        "awsRegion": shared.config.region,
+        "eventTime": now,
+        "receivedTime": now,
+        "invocationStatus": "Completed",
+        "requestParameters": parameters,
+        "inferenceId": receipt.inference_id,
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    });
+    let included = notification
+        .include_inference_response_in()
+        .unwrap_or_default();
+    match outcome {
+        Ok(response) => {
+            message["responseParameters"] = json!({
+                "contentType": response.content_type.as_deref().unwrap_or("application/octet-stream"),
+                "outputLocation": receipt.output_location,
+            });
+            // How the service includes a response is not documented: this is a choice.
+            if included.contains(&NotificationTopic::Success)
+                && response.body.len() <= MAX_INCLUDED
+                && let Ok(text) = std::str::from_utf8(&response.body)
+            {
+                message["responseBody"] = json!({ "content": text });
+            }
+        }
+        Err(reason) => {
+            message["invocationStatus"] = "Failed".into();
+            message["failureReason"] = reason.as_str().into();
+            if let Some(location) = &receipt.failure_location
+                && included.contains(&NotificationTopic::Error)
+            {
+                message["failureLocation"] = location.as_str().into();
+            }
+        }
+    }
+    message
+}

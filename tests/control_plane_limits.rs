@@ -1,0 +1,495 @@
+//! The limits of the control plane's model (`sagemaker` 2017-07-24), at and beyond each bound.
+
+use std::time::Duration;
+
+use sagemaker_async_inference::{
+    CapacitySize, ContainerDefinition, CreateEndpoint, DataCaptureConfig, DeploymentConfig,
+    EndpointConfig, InvalidInput, ListEndpoints, Model, ProductionVariant, UpdateEndpoint,
+    VpcConfig,
+};
+use serde_json::{Value, json};
+
+/// Texts that fit and texts that do not.
+struct Texts {
+    good: Vec<String>,
+    bad: Vec<String>,
+}
+
+fn texts(good: &[&str], bad: &[&str]) -> Texts {
+    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    Texts {
+        good: owned(good),
+        bad: owned(bad),
+    }
+}
+
+impl Texts {
+    fn at_most(mut self, max: usize, head: &str) -> Self {
+        self.good
+            .push(format!("{head}{}", "x".repeat(max - head.len())));
+        self.bad
+            .push(format!("{head}{}", "x".repeat(max + 1 - head.len())));
+        self
+    }
+}
+
+fn names() -> Texts {
+    texts(
+        &["a", "A-1", "a--b"],
+        &["", "-a", "a-", "a_b", "a.b", "a b", "ä", "a/b"],
+    )
+    .at_most(63, "n")
+}
+
+/// The document with the member set to each of the texts.
+#[track_caller]
+fn check(what: &str, texts: &Texts, set: impl Fn(Value) -> Result<(), InvalidInput>) {
+    for text in &texts.good {
+        assert_eq!(set(text.as_str().into()), Ok(()), "{what} {text:?}");
+    }
+    for text in &texts.bad {
+        let refused = set(text.as_str().into()).expect_err(&format!("{what} {text:?}"));
+        assert!(
+            refused.what().contains(what) || refused.what().contains("KMS"),
+            "{refused}"
+        );
+        assert!(
+            !refused.limit().is_empty() && !refused.remedy().is_empty(),
+            "{refused}"
+        );
+    }
+    for odd in [json!(1), json!(true), json!([]), json!({}), Value::Null] {
+        assert!(set(odd.clone()).is_err(), "{what} {odd}");
+    }
+}
+
+#[track_caller]
+fn check_range(
+    what: &str,
+    min: i64,
+    max: Option<i64>,
+    set: impl Fn(Value) -> Result<(), InvalidInput>,
+) {
+    assert_eq!(set(min.into()), Ok(()), "{what} {min}");
+    assert!(set((min - 1).into()).is_err(), "{what} {}", min - 1);
+    if let Some(max) = max {
+        assert_eq!(set(max.into()), Ok(()), "{what} {max}");
+        let refused = set((max + 1).into()).expect_err(what);
+        assert!(refused.to_string().contains(&max.to_string()), "{refused}");
+    }
+    for odd in [json!("5"), json!(0.5), json!(null)] {
+        assert!(set(odd.clone()).is_err(), "{what} {odd}");
+    }
+}
+
+fn container() -> ContainerDefinition {
+    ContainerDefinition::new("img:1")
+}
+
+fn model() -> Model {
+    Model::new("m", container())
+}
+
+fn variant() -> ProductionVariant {
+    ProductionVariant::new("v", "m", "ml.m5.large", 1)
+}
+
+fn config() -> EndpointConfig {
+    EndpointConfig::new("c", [variant()])
+}
+
+#[test]
+fn a_container_keeps_its_limits() {
+    let set =
+        |member: &'static str| move |value: Value| container().with_raw(member, value).validate();
+    let images = texts(
+        &["123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b@sha256:0a"],
+        &["", "a b", "a\n"],
+    );
+    check("Image", &images.at_most(255, "i"), set("Image"));
+    let urls = || {
+        texts(
+            &["s3://b/k", "https://host/x", "s3://b"],
+            &["", "s3://", "s3:///k", "ftp://x", "b/k", "s3://b/\n"],
+        )
+    };
+    check(
+        "ModelDataUrl",
+        &urls().at_most(1024, "s3://b/"),
+        set("ModelDataUrl"),
+    );
+    check("ContainerHostname", &names(), set("ContainerHostname"));
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/3";
+    let packages = texts(
+        &[
+            arn,
+            "group",
+            "group/1",
+            "arn:aws-cn:sagemaker:cn-north-1:123456789012:model-package/g/123456789",
+        ],
+        &[
+            "",
+            "a_b",
+            "g/x",
+            "g/1234567890",
+            "arn:aws:s3:us-east-1:123456789012:model-package/g",
+            "arn:aws:sagemaker:us-east-1:12345:model-package/g",
+        ],
+    );
+    check("ModelPackageName", &packages, set("ModelPackageName"));
+
+    let refused = |container: ContainerDefinition| container.validate().expect_err("a refusal");
+    let many = (0..100).fold(container(), |c, n| c.environment(format!("V{n}"), "x"));
+    assert_eq!(many.validate(), Ok(()));
+    assert!(
+        refused(many.environment("V100", "x"))
+            .to_string()
+            .contains("100")
+    );
+    for name in ["", "1A", "A-B", "ä", &"A".repeat(1025)] {
+        refused(container().environment(name, "x"));
+    }
+    assert_eq!(container().environment("_a9", "").validate(), Ok(()));
+    let secret = "s3cret".repeat(200);
+    let error = refused(container().environment("TOKEN", secret));
+    assert!(
+        error.to_string().contains("TOKEN") && !error.to_string().contains("s3cret"),
+        "{error}"
+    );
+
+    let both = container()
+        .model_data_url("s3://b/k")
+        .uncompressed_model_data("s3://b/p/");
+    assert!(refused(both).to_string().contains("either"));
+    let package = ContainerDefinition::from_model_package("group/1");
+    assert_eq!(
+        package.uncompressed_model_data("s3://b/p/").validate(),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_model_keeps_its_limits() {
+    let set = |member: &'static str| move |value: Value| model().with_raw(member, value).validate();
+    check("ModelName", &names(), set("ModelName"));
+    let roles = texts(
+        &[
+            "arn:aws:iam::123456789012:role/my-role",
+            "arn:aws-us-gov:iam::123456789012:role/service-role/a+b=c,d.e@f_g",
+        ],
+        &[
+            "",
+            "my-role",
+            "arn:aws:iam::12345678901:role/a",
+            "arn:aws:iam::123456789012:role/",
+            "arn:aws:iam::123456789012:user/me",
+            "arn:azure:iam::123456789012:role/a",
+            "arn:aws:iam::123456789012:role/a b",
+            "arn:aws:iam:us-east-1:123456789012:role/a",
+        ],
+    );
+    let roles = roles.at_most(2048, "arn:aws:iam::123456789012:role/");
+    check("ExecutionRoleArn", &roles, set("ExecutionRoleArn"));
+
+    let pipeline = |count| Model::pipeline("m", (0..count).map(|_| container())).validate();
+    assert_eq!((pipeline(1), pipeline(15)), (Ok(()), Ok(())));
+    assert!(pipeline(0).is_err() && pipeline(16).is_err());
+    let odd = Model::pipeline("m", [container(), ContainerDefinition::new("a b")]);
+    assert!(
+        odd.validate()
+            .expect_err("an image")
+            .what()
+            .contains("Containers[1].Image")
+    );
+    let both = model().with_raw("Containers", json!([{"Image": "i"}]));
+    assert!(both.validate().is_err());
+
+    let vpc = |groups: usize, subnets: usize| {
+        VpcConfig::new(vec!["sg-1"; groups], vec!["subnet-1"; subnets]).validate()
+    };
+    assert_eq!((vpc(1, 1), vpc(5, 16)), (Ok(()), Ok(())));
+    for (groups, subnets) in [(0, 1), (1, 0), (6, 1), (1, 17)] {
+        assert!(vpc(groups, subnets).is_err(), "{groups} {subnets}");
+    }
+    assert!(
+        VpcConfig::new(["s".repeat(33)], ["subnet-1"])
+            .validate()
+            .is_err()
+    );
+    assert!(
+        model()
+            .vpc_config(VpcConfig::new(["a_b"], ["subnet-1"]))
+            .validate()
+            .is_err()
+    );
+}
+
+#[test]
+fn tags_keep_their_limits() {
+    let tagged = |count: usize| (0..count).fold(model(), |m, n| m.tag(format!("k{n}"), "v"));
+    assert_eq!(tagged(50).validate(), Ok(()));
+    assert!(
+        tagged(51)
+            .validate()
+            .expect_err("51 tags")
+            .to_string()
+            .contains("50")
+    );
+    for (key, value, good) in [
+        ("a", "", true),
+        ("Größe/_.:=+-@ x", "ü 1", true),
+        (&"k".repeat(128), &"v".repeat(256), true),
+        ("", "x", false),
+        (&"k".repeat(129), "x", false),
+        ("k", &"v".repeat(257), false),
+        ("k", "a;b", false),
+        ("k\n", "v", false),
+        ("aws:k", "v", false),
+        ("AWS:k", "v", false),
+    ] {
+        assert_eq!(
+            model().tag(key, value).validate().is_ok(),
+            good,
+            "{key} {value}"
+        );
+        assert_eq!(
+            config().tag(key, value).validate().is_ok(),
+            good,
+            "{key} {value}"
+        );
+        let endpoint = CreateEndpoint::new("e", "c").tag(key, value);
+        assert_eq!(endpoint.validate().is_ok(), good, "{key} {value}");
+    }
+}
+
+#[test]
+fn a_variant_keeps_its_limits() {
+    let set =
+        |member: &'static str| move |value: Value| variant().with_raw(member, value).validate();
+    check("VariantName", &names(), set("VariantName"));
+    check("ModelName", &names(), set("ModelName"));
+    // From the model's list, whose names are of one form; new ones come every few months.
+    let types = texts(
+        &[
+            "ml.t2.medium",
+            "ml.p4de.24xlarge",
+            "ml.trn1n.32xlarge",
+            "ml.m5.12xlarge",
+            "ml.inf2.xlarge",
+            "ml.r7i.48xlarge",
+            "ml.p6-b200.48xlarge",
+            "ml.u-new.metal-1",
+        ],
+        &[
+            "",
+            "m5.large",
+            "ml.m5",
+            "ml..large",
+            "ml.M5.large",
+            "ml.m5.large.x",
+            "ml.m5 .large",
+        ],
+    );
+    check("InstanceType", &types, set("InstanceType"));
+    check_range("InitialInstanceCount", 1, None, set("InitialInstanceCount"));
+    check_range("VolumeSizeInGB", 1, Some(512), set("VolumeSizeInGB"));
+    for member in [
+        "ModelDataDownloadTimeoutInSeconds",
+        "ContainerStartupHealthCheckTimeoutInSeconds",
+    ] {
+        check_range(member, 60, Some(3600), set(member));
+    }
+    let member = "VariantInstanceProvisionTimeoutInSeconds";
+    check_range(member, 300, Some(3600), set(member));
+    for (weight, good) in [
+        (0.0, true),
+        (0.5, true),
+        (-0.1, false),
+        (f64::NAN, false),
+        (f64::INFINITY, false),
+    ] {
+        assert_eq!(
+            variant().weight(weight).validate().is_ok(),
+            good,
+            "{weight}"
+        );
+    }
+    let half = Duration::from_millis(60_500);
+    assert!(
+        variant()
+            .model_data_download_timeout(half)
+            .validate()
+            .is_err()
+    );
+    let serverless = variant().with_raw("ServerlessConfig", json!({"MaxConcurrency": 1}));
+    assert!(serverless.validate().is_err());
+}
+
+#[test]
+fn a_configuration_keeps_its_limits() {
+    let set =
+        |member: &'static str| move |value: Value| config().with_raw(member, value).validate();
+    check("EndpointConfigName", &names(), set("EndpointConfigName"));
+    let keys = texts(
+        &["alias/k", "arn:aws:kms:us-east-1:123456789012:key/1-a"],
+        &["a key", "ä"],
+    );
+    check("KmsKeyId", &keys.at_most(2048, "k"), set("KmsKeyId"));
+    let variants = |count: usize| {
+        let variants =
+            (0..count).map(|n| ProductionVariant::new(format!("v{n}"), "m", "ml.m5.large", 1));
+        EndpointConfig::new("c", variants).validate()
+    };
+    assert_eq!((variants(1), variants(10)), (Ok(()), Ok(())));
+    assert!(variants(0).is_err() && variants(11).is_err());
+    let twice = EndpointConfig::new("c", [variant(), variant()]).validate();
+    assert!(
+        twice
+            .expect_err("the same name")
+            .to_string()
+            .contains("name of its own")
+    );
+    assert!(set("AsyncInferenceConfig")(json!({"OutputConfig": {"S3OutputPath": "x"}})).is_err());
+    assert!(set("AsyncInferenceConfig")(json!({"OutputConfig": 1})).is_err());
+    assert_eq!(set("Tomorrow")(json!({"any": ["thing"]})), Ok(()));
+    let shadow = config().shadow_variant(variant().weight(-1.0));
+    assert!(
+        shadow
+            .validate()
+            .expect_err("a weight")
+            .what()
+            .contains("ShadowProductionVariants[0]")
+    );
+}
+
+#[test]
+fn data_capture_keeps_its_limits() {
+    let capture = || DataCaptureConfig::enabled().destination("s3://b/p");
+    let set =
+        |member: &'static str| move |value: Value| capture().with_raw(member, value).validate();
+    check_range(
+        "InitialSamplingPercentage",
+        0,
+        Some(100),
+        set("InitialSamplingPercentage"),
+    );
+    let places = texts(
+        &["s3://b", "https://b/x"],
+        &["", "b", "s3://", "s3:///x", "s3://b/\n"],
+    );
+    check(
+        "DestinationS3Uri",
+        &places.at_most(512, "s3://b/"),
+        set("DestinationS3Uri"),
+    );
+    assert!(
+        DataCaptureConfig::enabled().validate().is_err(),
+        "without a destination"
+    );
+    assert!(capture().capture([]).validate().is_err());
+    let types = |count: usize| {
+        capture()
+            .csv_content_types(vec!["text/x-csv.1"; count])
+            .validate()
+    };
+    assert_eq!((types(0), types(10)), (Ok(()), Ok(())));
+    assert!(types(11).is_err());
+    for odd in [
+        "",
+        "text",
+        "text/",
+        "/csv",
+        "text/csv; charset=utf-8",
+        "-a/b",
+        "a/b-",
+    ] {
+        assert!(
+            capture().json_content_types([odd]).validate().is_err(),
+            "{odd}"
+        );
+    }
+}
+
+#[test]
+fn requests_about_endpoints_keep_their_limits() {
+    check("EndpointName", &names(), |value| {
+        CreateEndpoint::new("e", "c")
+            .with_raw("EndpointName", value)
+            .validate()
+    });
+    check("EndpointConfigName", &names(), |value| {
+        UpdateEndpoint::new("e", "c")
+            .with_raw("EndpointConfigName", value)
+            .validate()
+    });
+    check_range("MaxResults", 1, Some(100), |value| {
+        ListEndpoints::new()
+            .with_raw("MaxResults", value)
+            .validate()
+    });
+    let parts = texts(&["a", "-"], &["", "a b", "a_b"]).at_most(63, "p");
+    check("NameContains", &parts, |value| {
+        ListEndpoints::new()
+            .with_raw("NameContains", value)
+            .validate()
+    });
+}
+
+#[test]
+fn deployments_keep_their_limits() {
+    let second = Duration::from_secs(1);
+    let hour = Duration::from_hours(1);
+    let one = CapacitySize::Instances(1);
+    let good = [
+        DeploymentConfig::all_at_once(),
+        DeploymentConfig::canary(CapacitySize::Percent(100), hour).termination_wait(hour),
+        DeploymentConfig::linear(one, Duration::ZERO).maximum_execution_timeout(8 * hour),
+        DeploymentConfig::rolling(one, hour)
+            .rollback_batch(CapacitySize::Percent(1))
+            .maximum_execution_timeout(Duration::from_mins(10)),
+        (0..10).fold(DeploymentConfig::all_at_once(), |d, n| {
+            d.auto_rollback_on(format!("alarm {n}"))
+        }),
+    ];
+    for config in good {
+        assert_eq!(config.validate(), Ok(()), "{config:?}");
+    }
+    let bad = [
+        DeploymentConfig::canary(CapacitySize::Percent(0), hour),
+        DeploymentConfig::canary(CapacitySize::Percent(101), hour),
+        DeploymentConfig::canary(one, hour + second),
+        DeploymentConfig::canary(one, Duration::from_millis(500)),
+        DeploymentConfig::linear(CapacitySize::Instances(0), hour),
+        DeploymentConfig::rolling(one, hour + second),
+        DeploymentConfig::rolling(one, hour).rollback_batch(CapacitySize::Percent(0)),
+        DeploymentConfig::all_at_once().termination_wait(hour + second),
+        DeploymentConfig::all_at_once().maximum_execution_timeout(Duration::from_secs(599)),
+        DeploymentConfig::all_at_once().maximum_execution_timeout(8 * hour + second),
+        DeploymentConfig::all_at_once().auto_rollback_on(" "),
+        DeploymentConfig::all_at_once().auto_rollback_on("x".repeat(256)),
+        DeploymentConfig::rolling(one, hour).termination_wait(second),
+        (0..11).fold(DeploymentConfig::all_at_once(), |d, n| {
+            d.auto_rollback_on(format!("alarm {n}"))
+        }),
+    ];
+    for config in bad {
+        assert!(config.validate().is_err(), "{config:?}");
+    }
+}
+
+#[test]
+fn debug_shows_no_variable() {
+    let container = container()
+        .environment("TOKEN", "s3cret")
+        .model_data_url("s3://b/k");
+    let shown = format!(
+        "{container:?} {:?} {:?}",
+        Model::new("m", container.clone()),
+        Model::pipeline("m", [container.clone()])
+    );
+    assert!(
+        shown.contains("TOKEN") && shown.contains("s3://b/k"),
+        "{shown}"
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
+}

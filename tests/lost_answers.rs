@@ -1,0 +1,114 @@
+//! Changes of the control plane whose answer is lost: what became of them is looked up.
+#![cfg(feature = "local")]
+
+mod support;
+
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::{
+    ContainerDefinition, Endpoint, EndpointWaiter, Error, Model, OnFailure, Resource,
+};
+use support::bench::{ROLE, bench, model, partial, waiter};
+
+#[test]
+fn a_lost_answer_is_looked_after() {
+    let bench = bench();
+    let operations = [
+        Operation::CreateModel,
+        Operation::CreateEndpointConfig,
+        Operation::CreateEndpoint,
+        Operation::DeleteModel,
+        Operation::DeleteEndpointConfig,
+        Operation::DeleteEndpoint,
+    ];
+    for operation in operations {
+        bench
+            .local
+            .fault(Fault::on(operation).drop_after_handling());
+    }
+    let waiter = waiter();
+    let endpoint = bench
+        .deployment("mine")
+        .start_and_wait(&waiter)
+        .expect("a deployment");
+    endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    assert!(bench.sagemaker().describe_model("mine-model").is_err());
+
+    // Nothing was carried out: it is asked for again, until the attempts run out.
+    for operation in operations {
+        bench.local.fault(Fault::on(operation).drop_connection());
+    }
+    bench
+        .deployment("mine")
+        .start_and_wait(&waiter)
+        .expect("a deployment");
+    bench.local.clear_faults();
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateModel).always().drop_connection());
+    bench.local.clear_requests();
+    let error = bench
+        .sagemaker()
+        .create_model(&model("other"))
+        .expect_err("no answer");
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    let requests = bench.local.requests();
+    let creates = requests
+        .iter()
+        .filter(|r| r.operation == Operation::CreateModel);
+    assert_eq!(creates.count(), 3);
+}
+
+#[test]
+fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
+    let bench = bench();
+    bench
+        .sagemaker()
+        .create_model(&model("taken"))
+        .expect("a model");
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateModel).always().status(500));
+    let other = Model::new("taken", ContainerDefinition::new("other:2")).execution_role_arn(ROLE);
+    let error = bench
+        .sagemaker()
+        .create_model(&other)
+        .expect_err("a lost answer");
+    assert!(error.is_service_code("InternalFailure"), "{error:?}");
+
+    // The same as asked for counts as made, but is never removed: it may be somebody else's.
+    bench.local.clear_faults();
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateModel).status(500));
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded"));
+    let deployment = Endpoint::deploy("mine", &bench.session)
+        .model(model("taken"))
+        .instances("ml.m5.large", 1)
+        .on_failure(OnFailure::Remove);
+    let error = deployment.start().expect_err("a quota");
+    let stopped = partial(error);
+    assert_eq!(stopped.unsure(), [Resource::Model("taken".into())]);
+    assert!(bench.sagemaker().describe_model("taken").is_ok());
+}
+
+#[test]
+fn a_lost_answer_to_an_update_is_looked_after() {
+    let bench = bench();
+    for fault in [
+        Fault::on(Operation::UpdateEndpoint).drop_after_handling(),
+        Fault::on(Operation::UpdateEndpoint).drop_connection(),
+    ] {
+        bench.local.fault(fault);
+        let update = bench.endpoint.update().initial_instance_count(2);
+        let name = update.start_and_wait(&waiter()).expect("an update");
+        let description = bench
+            .endpoint
+            .wait_in_service(&waiter())
+            .expect("in service");
+        assert_eq!(description.endpoint_config_name(), Some(name.as_str()));
+    }
+}
