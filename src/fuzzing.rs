@@ -12,7 +12,7 @@ use crate::aws::transport::Reply;
 use crate::aws::xml::texts;
 use crate::aws::{Call, Identity, Repeat, Service};
 use crate::sys::{Environment, Files, Sys};
-use crate::{InferenceHandle, S3Uri, Session, timestamp};
+use crate::{InferenceHandle, Notification, S3Uri, Session, timestamp};
 
 /// `s3://bucket/key`: what is taken is written as it was read.
 pub fn s3_uri(data: &[u8]) {
@@ -148,6 +148,14 @@ pub fn handle(data: &[u8]) {
     }
 }
 
+/// What SNS delivers, in any of its wrappings.
+pub fn notification(data: &[u8]) {
+    match Notification::parse(data) {
+        Ok(notification) => assert!(!format!("{notification:?}").is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -198,6 +206,11 @@ mod tests {
         #[test]
         fn handles(data in pieces(&["{", "}", "\"version\":1", "\"version\":2", ",", "\"endpoint_name\":\"e\"", "\"output_path\":\"s3://my-bucket/out\"", "\"failure_path\":null", "\"submitted_at\":", "\"inference_id\":\"i\"", "1e400", "-1", "18446744073709551615", "\u{0}"])) {
             super::handle(&data);
+        }
+
+        #[test]
+        fn notifications(data in pieces(&["{", "}", ",", "\"Type\":\"Notification\"", "\"Message\":\"", "\"", "\\\"", "\"invocationStatus\":\"Completed\"", "\"invocationStatus\":\"Failed\"", "\"failureReason\":\"no\"", "\"responseParameters\":{\"outputLocation\":\"s3://my-bucket/out\"}", "\"requestParameters\":{\"endpointName\":\"e\"}", "\"inferenceId\":\"i\"", "\"eventTime\":\"2026-01-02T03:04:05Z\"", "[", "null"])) {
+            super::notification(&data);
         }
     }
 }

@@ -662,8 +662,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 }
 
-/// Could the inference be running all the same? A refusal with 4xx, 429 or 503 did nothing; of
-/// another 5xx, or of a request that got no answer, nobody knows.
+/// Could the inference be running all the same?
 pub(crate) fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.never_sent(),

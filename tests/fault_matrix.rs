@@ -60,8 +60,10 @@ fn every_operation_under_every_fault() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     let mut cells = cells.into_inner().expect("cells");
     // A machine that is very busy makes a good answer late; the second time they are alone.
-    for fault in table::differing(&cells) {
-        if FAULTS[fault].takes_time() {
+    let differing = table::differing(&cells);
+    let few = differing.len() <= 4;
+    for fault in differing {
+        if few && FAULTS[fault].takes_time() {
             for key in keys.iter().filter(|key| key.0 == fault) {
                 cells.insert(*key, run(*key).0);
             }

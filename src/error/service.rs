@@ -130,7 +130,8 @@ impl ServiceError {
             ("ModelError" | "ModelNotReadyException", _) => format!(
                 "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
             ),
-            _ if self.is_throttling() => {
+            // Some of its codes are about numbers of things, too.
+            _ if self.is_throttling() && control_plane::remedy(self).is_none() => {
                 "this is the service's limit on requests, not this crate's: send fewer at a time, \
                  or ask for a higher quota"
                     .into()

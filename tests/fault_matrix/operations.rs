@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
 use sagemaker_async_inference::{
-    AccessDenied, CleanUp, Error, RetryConfig, Session, Timeouts, WaiterConfig,
+    AccessDenied, CleanUp, Error, ListEndpoints, RetryConfig, SageMaker, Session, Timeouts,
+    WaiterConfig,
 };
 
 use crate::faults::{Answer, refusal};
@@ -21,15 +22,18 @@ pub enum Column {
     Duplicates,
     S3,
     Identity,
+    /// SageMaker's, and only what it is asked: what changes something is settled above, by looks.
+    Control,
     Wait,
 }
 
 impl Column {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Submit,
         Self::Duplicates,
         Self::S3,
         Self::Identity,
+        Self::Control,
         Self::Wait,
     ];
 
@@ -39,6 +43,7 @@ impl Column {
             Self::Duplicates => "submit, `allow_duplicates`",
             Self::S3 => "S3",
             Self::Identity => "STS and SSO",
+            Self::Control => "control plane, reading",
             Self::Wait => "a wait of 3 polls",
         }
     }
@@ -187,6 +192,48 @@ pub const OPERATIONS: &[Operation] = &[
         // The cached token is past its time, and is renewed first.
         |setup| setup.with_sso("2020-01-01T00:00:00Z"),
     ),
+    control(
+        "DescribeModel",
+        |head| head.contains("x-amz-target: SageMaker.DescribeModel"),
+        || Answer::new(200, r#"{"ModelName": "m"}"#),
+        |setup| {
+            SageMaker::new(&setup.session)
+                .describe_model("m")
+                .map(|_| RESULT)
+        },
+    ),
+    control(
+        "DescribeEndpointConfig",
+        |head| head.contains("x-amz-target: SageMaker.DescribeEndpointConfig"),
+        || Answer::new(200, r#"{"EndpointConfigName": "c"}"#),
+        |setup| {
+            SageMaker::new(&setup.session)
+                .describe_endpoint_config("c")
+                .map(|_| RESULT)
+        },
+    ),
+    control(
+        "DescribeEndpoint",
+        |head| head.contains("x-amz-target: SageMaker.DescribeEndpoint"),
+        || Answer::new(200, r#"{"EndpointName": "e"}"#),
+        |setup| {
+            SageMaker::new(&setup.session)
+                .describe_endpoint("e")
+                .map(|_| RESULT)
+        },
+    ),
+    control(
+        "ListEndpoints",
+        |head| head.contains("x-amz-target: SageMaker.ListEndpoints"),
+        || Answer::new(200, r#"{"Endpoints": []}"#),
+        |setup| {
+            let request = ListEndpoints::new();
+            let found: Result<Vec<_>, _> = SageMaker::new(&setup.session)
+                .list_endpoints(&request)
+                .collect();
+            found.map(|_| RESULT)
+        },
+    ),
     Operation {
         column: Column::Wait,
         ..s3(
@@ -246,6 +293,14 @@ const fn sts(name: &'static str, healthy: fn() -> Answer, run: Run) -> Operation
         column: Column::Identity,
         dialect: Dialect::Query,
         ..s3(name, |head| head.starts_with("POST / "), healthy, run)
+    }
+}
+
+const fn control(name: &'static str, is: IsOne, healthy: fn() -> Answer, run: Run) -> Operation {
+    Operation {
+        column: Column::Control,
+        dialect: Dialect::Json,
+        ..s3(name, is, healthy, run)
     }
 }
 
