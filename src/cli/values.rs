@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("6 h"), Ok(Duration::from_secs(21_600)));
+        assert_eq!(duration("6 h"), Ok(Duration::from_hours(6)));
         for wrong in ["", "h", "-1s", "1w", "nan", "1e300h", "inf"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
