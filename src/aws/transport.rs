@@ -110,7 +110,7 @@ pub(crate) enum Opened {
 }
 
 /// The body of an answer, as it comes.
-pub(crate) struct BodyStream(BodyReader<'static>);
+pub(crate) struct BodyStream(Paced<BodyReader<'static>>);
 
 impl BodyStream {
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
@@ -278,6 +278,7 @@ impl Transport {
         }
         let (parts, body) = response.into_parts();
         let reader = body.into_with_config().limit(u64::MAX).reader();
+        let reader = Paced::new(reader, self.timeouts.read, true);
         Ok(Opened::Success(parts.headers, BodyStream(reader)))
     }
 

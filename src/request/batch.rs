@@ -1,0 +1,148 @@
+//! A request as batches and journals see it: what it is known by, and how it outlives what it borrowed.
+
+use std::borrow::Cow;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{AsyncRequest, RequestInput};
+use crate::aws::Service;
+use crate::error::{Error, MaybeSubmitted, TransportError, TransportErrorKind};
+use crate::handle::InferenceHandle;
+use crate::placement::{self, Upload};
+use crate::response::AsyncInferenceResponse;
+use crate::session::Session;
+use crate::transfer;
+
+impl<'v, D> AsyncRequest<'v, D> {
+    pub(crate) fn session(&self) -> &Session {
+        &self.target.session
+    }
+
+    pub(crate) fn has_output_path_extension(&self) -> bool {
+        self.output_path_extension.is_some()
+    }
+
+    /// The id that it will go by, chosen now if the caller has chosen none.
+    pub(crate) fn settle_inference_id(&mut self) -> String {
+        self.inference_id
+            .get_or_insert_with(|| placement::uuid().into())
+            .clone()
+            .into_owned()
+    }
+
+    /// What tells it from other requests: a digest of endpoint and input.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let mut hash = Sha256::new();
+        hash.update(&self.target.endpoint_name);
+        match &self.input {
+            RequestInput::Body(Ok(body)) => {
+                hash.update(b"\0body\0");
+                hash.update(body);
+            }
+            RequestInput::At(uri) => {
+                hash.update(b"\0at\0");
+                hash.update(uri.to_string());
+            }
+            // Reading it takes as long as sending it: what the directory says of it will do.
+            RequestInput::File(file) => {
+                hash.update(b"\0file\0");
+                hash.update(format!(
+                    "{}\0{}\0{:?}",
+                    file.path().display(),
+                    file.len(),
+                    file.modified()
+                ));
+            }
+            RequestInput::Body(Err(_)) | RequestInput::Reader(_) => return None,
+        }
+        let digest = hash.finalize();
+        Some(
+            digest
+                .iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+        )
+    }
+
+    /// The response of this request, which was submitted before.
+    pub(crate) fn into_response(self, handle: InferenceHandle) -> AsyncInferenceResponse<D> {
+        AsyncInferenceResponse::resumed(self.target, self.deserializer, handle)
+    }
+
+    /// The error of a request that may have been submitted by a process that is gone.
+    pub(crate) fn uncertain(&self, inference_id: String) -> Error {
+        let cause = TransportError {
+            service: Service::SageMakerRuntime.name(),
+            operation: "InvokeEndpointAsync",
+            kind: TransportErrorKind::Broken,
+            host: "an earlier run".into(),
+            never_sent: false,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            source: Some("the process ended before it wrote the answer down".into()),
+        };
+        MaybeSubmitted {
+            endpoint_name: self.target.endpoint_name.clone(),
+            inference_id,
+            input_location: match &self.input {
+                RequestInput::At(uri) => Some(uri.to_string()),
+                RequestInput::Body(_) | RequestInput::File(_) | RequestInput::Reader(_) => None,
+            },
+            cause: cause.into(),
+        }
+        .into()
+    }
+
+    /// With everything that it borrowed copied, to outlive it: as [`submit_all`](crate::submit_all)
+    /// takes requests. What a reader gives is read into memory now.
+    ///
+    /// ```no_run
+    /// # use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};
+    /// # let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let requests = (0..100).map(|job| {
+    ///     let document = format!("document {job}");
+    ///     predictor.request(&document).inference_id(format!("job-{job}")).into_owned()
+    /// });
+    /// for outcome in submit_all(requests) {
+    ///     println!("{}", outcome?.output_path());
+    /// }
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn into_owned(self) -> AsyncRequest<'static, D> {
+        let owned = |text: Option<Cow<'v, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        AsyncRequest {
+            target: self.target,
+            deserializer: self.deserializer,
+            input: match self.input {
+                RequestInput::Body(body) => {
+                    RequestInput::Body(body.map(|body| Cow::Owned(body.into_owned())))
+                }
+                RequestInput::At(uri) => RequestInput::At(uri),
+                RequestInput::File(file) => RequestInput::File(file),
+                RequestInput::Reader(reader) => {
+                    let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    RequestInput::Body(transfer::read_all(reader).map(Cow::Owned))
+                }
+            },
+            transfer: self.transfer,
+            placement: self.placement,
+            upload: Upload {
+                destination: self.upload.destination,
+                kms_key_id: owned(self.upload.kms_key_id),
+            },
+            inference_id: owned(self.inference_id),
+            custom_attributes: owned(self.custom_attributes),
+            content_type: owned(self.content_type),
+            accept: owned(self.accept),
+            request_ttl: self.request_ttl,
+            invocation_timeout: self.invocation_timeout,
+            filename: owned(self.filename),
+            output_path_extension: owned(self.output_path_extension),
+            retry: self.retry,
+            deadline: self.deadline,
+            duplicates: self.duplicates,
+        }
+    }
+}
