@@ -50,7 +50,7 @@ impl ShowCredentials {
                     return print(&found.to_string());
                 }
                 Err(error) => {
-                    tried.push(json!({ "source": name, "result": error.to_string() }));
+                    tried.push(json!({ "source": name, "result": reason(name, &error) }));
                     if !error.is_not_configured() {
                         return none(&tried, &error);
                     }
@@ -68,6 +68,13 @@ fn none(tried: &[Value], error: &CredentialsError) -> Outcome {
         Code::Credentials,
         super::exit::with_sources(error),
     ))
+}
+
+/// Why a source gave none, without the names of the chain and of the source, which stand beside it.
+fn reason(name: &str, error: &CredentialsError) -> String {
+    let text = error.to_string();
+    let beside = format!("no credentials from the default chain: {name}: ");
+    text.strip_prefix(&beside).unwrap_or(&text).to_owned()
 }
 
 /// The chain with nothing but this slot.
