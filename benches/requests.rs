@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use aws_sigv4::http_request::SignableBody;
 use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::sys::{Environment, Sys};
 use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Bytes, Session};
 use support::{Outcome, Served, arguments_after, credentials, signed};
 
@@ -185,6 +186,8 @@ impl Ours {
             .region("us-east-1")
             .endpoint_url(url)
             .credentials(credentials())
+            // A CA bundle that the machine's environment names would be read at each start.
+            .sys(Sys::real().with_environment(Environment::empty()))
             .build()?;
         let predictor = AsyncPredictor::new("bench", &session).with_serializer(Bytes::default());
         let missing = format!("s3://{bucket}/missing.out").parse()?;
