@@ -25,7 +25,7 @@ mod told {
             "request",
             service = call.service.name(),
             operation = call.operation,
-            resource = call.resource,
+            resource = %call.resource,
         )
         .entered()
     }

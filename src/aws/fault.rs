@@ -41,7 +41,7 @@ impl Fault {
                     .or_else(|| header("x-amz-request-id"))
                     .or(told.request_id),
                 extended_request_id: header("x-amz-id-2"),
-                resource: Some(call.resource.clone()),
+                resource: Some(call.resource.to_string()),
                 expected_owner: call
                     .headers
                     .get("x-amz-expected-bucket-owner")
@@ -67,7 +67,7 @@ impl Fault {
                 message: None,
                 request_id: text(&reply.headers, "x-amz-request-id"),
                 extended_request_id: None,
-                resource: Some(call.resource.clone()),
+                resource: Some(call.resource.to_string()),
                 expected_owner: None,
                 attempts: 0,
                 elapsed: Duration::ZERO,
@@ -164,7 +164,10 @@ fn cut(mut text: String, limit: usize) -> String {
 
 pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    Some(match value.to_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    })
 }
 
 /// `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
-use super::{Call, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Service, not_understood};
+use super::{
+    Call, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service, not_understood,
+};
 use crate::error::Result;
 use crate::session::Session;
 
@@ -94,9 +96,9 @@ impl Api {
             method: Method::POST,
             uri: uri?,
             region: Cow::Borrowed(region),
-            headers,
+            headers: Cow::Owned(headers),
             body: body.as_bytes(),
-            resource: call.resource.to_owned(),
+            resource: Resource::Named(call.resource.into()),
             repeat: call.repeat,
             deadline: call.patience.deadline,
             max_answer: MAX_DOCUMENT,

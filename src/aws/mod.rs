@@ -22,6 +22,7 @@ pub(crate) mod transport;
 pub(crate) mod xml;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -177,15 +178,35 @@ pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) region: Cow<'a, str>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Cow<'a, HeaderMap>,
     pub(crate) body: &'a [u8],
     /// What the request is about, for errors.
-    pub(crate) resource: String,
+    pub(crate) resource: Resource<'a>,
     pub(crate) repeat: Repeat,
     /// When, on the monotonic clock, the caller needs an end.
     pub(crate) deadline: Option<Duration>,
     /// The largest body of a successful answer that is taken into memory.
     pub(crate) max_answer: u64,
+}
+
+/// What a request is about. It is written out only where somebody wants to read it.
+pub(crate) enum Resource<'a> {
+    Named(Cow<'a, str>),
+    /// A bucket, or an object in it.
+    S3 {
+        bucket: &'a str,
+        key: &'a str,
+    },
+}
+
+impl fmt::Display for Resource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::S3 { bucket, key: "" } => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
 }
 
 /// How long a caller has patience with an idempotent request.

@@ -9,7 +9,7 @@ use super::endpoints::{encode_segment, is_host_label, signing_region};
 use super::fault::Fault;
 pub(crate) use super::listing::Page;
 use super::send::Failed;
-use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Service, listing};
+use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service, listing};
 use crate::error::{Result, TransportError, TransportErrorKind};
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
@@ -332,12 +332,16 @@ fn other_region(fault: &Fault, tried: &str) -> Option<String> {
         .filter(|region| about_region && region != tried && is_host_label(region))
 }
 
-fn call<'a>(session: &Session, request: &Request<'a>, region: &'a str) -> Result<Call<'a>, Failed> {
-    let mut headers = request.headers.clone();
+fn call<'a>(
+    session: &Session,
+    request: &'a Request<'_>,
+    region: &'a str,
+) -> Result<Call<'a>, Failed> {
+    let mut headers = Cow::Borrowed(&request.headers);
     if request.operation != "CreateBucket"
         && let Some(owner) = session.owner_expected_of(request.bucket)
     {
-        headers.insert(
+        headers.to_mut().insert(
             HeaderName::from_static("x-amz-expected-bucket-owner"),
             header_value("expected bucket owner", owner)?,
         );
@@ -345,11 +349,6 @@ fn call<'a>(session: &Session, request: &Request<'a>, region: &'a str) -> Result
     let uri = session
         .endpoints()
         .s3_uri(region, request.bucket, request.key, request.query)?;
-    let mut resource = String::with_capacity(request.bucket.len() + request.key.len() + 6);
-    resource.extend(["s3://", request.bucket]);
-    if !request.key.is_empty() {
-        resource.extend(["/", request.key]);
-    }
     Ok(Call {
         service: Service::S3,
         identity: Identity::Client,
@@ -359,7 +358,10 @@ fn call<'a>(session: &Session, request: &Request<'a>, region: &'a str) -> Result
         region: Cow::Borrowed(region),
         headers,
         body: request.body,
-        resource,
+        resource: Resource::S3 {
+            bucket: request.bucket,
+            key: request.key,
+        },
         repeat: if request.patience.once {
             Repeat::Never
         } else {

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
+use serde::Deserialize;
 
 use super::endpoints::encode_segment;
 use super::fault::text;
 use super::s3::header_value;
 use super::send::Failed;
-use super::{Call, Identity, MAX_DOCUMENT, Repeat, Service, not_understood};
+use super::{Call, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
 use crate::error::Result;
 use crate::session::Session;
 use crate::uri::S3Uri;
@@ -70,9 +71,9 @@ pub(crate) fn invoke_endpoint_async(
             .endpoints()
             .uri(Service::SageMakerRuntime, region, &path)?,
         region: Cow::Borrowed(region),
-        headers: headers(request)?,
+        headers: Cow::Owned(headers(request)?),
         body,
-        resource: request.endpoint_name.to_owned(),
+        resource: Resource::Named(request.endpoint_name.into()),
         repeat,
         deadline: request.deadline,
         max_answer: MAX_DOCUMENT,
@@ -88,9 +89,9 @@ pub(crate) fn invoke_endpoint_async(
             .map_err(|error| malformed(error.to_string()))
     };
     Ok(Submitted {
-        inference_id: serde_json::from_slice::<serde_json::Value>(&answer.body)
+        inference_id: serde_json::from_slice::<Body>(&answer.body)
             .ok()
-            .and_then(|json| Some(json.get("InferenceId")?.as_str()?.to_owned())),
+            .and_then(|body| body.inference_id),
         output_location: parse(output)?,
         // One that cannot be read hides failures; it must not hide the output.
         failure_location: location("x-amzn-sagemaker-failurelocation")
@@ -98,8 +99,15 @@ pub(crate) fn invoke_endpoint_async(
     })
 }
 
+/// `InvokeEndpointAsyncOutput`: its one member that is not in a header.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "InferenceId")]
+    inference_id: Option<String>,
+}
+
 fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(request.members.len() + 2);
     headers.insert(
         HeaderName::from_static("x-amzn-sagemaker-inference-id"),
         header_value("inference id", request.inference_id)?,

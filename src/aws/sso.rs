@@ -9,7 +9,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::endpoints::encode_segment;
-use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Service};
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
 use crate::credentials::Credentials;
 use crate::error::{ConfigError, Result};
 
@@ -42,9 +42,9 @@ pub(crate) fn get_role_credentials(
         method: Method::GET,
         uri: caller.endpoints.uri(Service::Sso, caller.region, &path)?,
         region: Cow::Borrowed(caller.region),
-        headers,
+        headers: Cow::Owned(headers),
         body: &[],
-        resource: format!("role {role} of account {account}"),
+        resource: Resource::Named(format!("role {role} of account {account}").into()),
         repeat: Repeat::Idempotent,
         deadline: None,
         max_answer: MAX_DOCUMENT,
@@ -120,9 +120,9 @@ pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<
             .endpoints
             .uri(Service::SsoOidc, caller.region, "/token")?,
         region: Cow::Borrowed(caller.region),
-        headers,
+        headers: Cow::Owned(headers),
         body: body.as_bytes(),
-        resource: "the cached SSO token".into(),
+        resource: Resource::Named("the cached SSO token".into()),
         // A refresh token may be good for one use only: a second one is refused, and loses nothing.
         repeat: Repeat::Idempotent,
         deadline: None,

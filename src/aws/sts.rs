@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use super::endpoints::encode_segment;
 use super::xml::texts;
-use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Service};
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
 use crate::credentials::Credentials;
 use crate::error::{ConfigError, Result};
 use crate::timestamp;
@@ -114,9 +114,9 @@ fn send(
         method: Method::POST,
         uri: caller.endpoints.uri(Service::Sts, caller.region, "/")?,
         region: Cow::Borrowed(caller.region),
-        headers,
+        headers: Cow::Owned(headers),
         body: form.as_bytes(),
-        resource: resource.to_owned(),
+        resource: Resource::Named(resource.into()),
         repeat: Repeat::Idempotent,
         deadline: None,
         max_answer: MAX_DOCUMENT,

@@ -34,7 +34,7 @@ use crate::sys::Clock;
 /// | phase | default |
 /// |---|---|
 /// | [`connect`](Self::with_connect): name resolution; then connection and TLS handshake | 5 s each |
-/// | [`read`](Self::with_read): all headers of an answer; then each read of its body | 60 s each |
+/// | [`read`](Self::with_read): each read of an answer; all its headers together get a 64th more | 60 s each |
 /// | [`write`](Self::with_write): each write of a request | 60 s |
 ///
 /// ```
@@ -75,7 +75,7 @@ impl Timeouts {
         self.connect
     }
 
-    /// The limit on an answer's headers, and on each read of its body.
+    /// The limit on each read of an answer; all its headers together get a 64th more.
     pub fn read(&self) -> Duration {
         self.read
     }
@@ -179,7 +179,11 @@ macro_rules! with_timeouts {
             .timeout_connect(Some(timeouts.connect.min(most)))
             .timeout_per_write(Some(timeouts.write.min(most)))
             .timeout_per_read(Some(timeouts.read.min(most)))
-            .timeout_recv_response(Some(timeouts.read.min(most)))
+            // A little more than for each read, so that an answer that comes at once needs no other
+            // timeout of the socket than the one before it: one system call less a request.
+            .timeout_recv_response(Some(
+                timeouts.read.saturating_add(timeouts.read / 64).min(most),
+            ))
             .timeout_send_body(left)
             .timeout_recv_body($body)
     }};

@@ -11,6 +11,7 @@
 //! service's `endpoint-rule-set-1.json`, botocore 1.44.8). They are written out here and not
 //! evaluated, for eight services need few of them.
 
+mod base;
 mod bucket;
 mod custom;
 mod host;
@@ -19,6 +20,7 @@ mod settings;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -27,7 +29,8 @@ pub(crate) use partition::{check_region, is_host_label, signing_region};
 pub(crate) use settings::EndpointSettings;
 
 use super::Service;
-use crate::error::{ConfigError, Result};
+use crate::error::{ConfigError, Error, Result};
+use base::{Base, Bases};
 use bucket::Style;
 use custom::CustomUrl;
 
@@ -59,6 +62,9 @@ pub(crate) struct Endpoints {
     of_service: BTreeMap<Service, CustomUrl>,
     variant: Variant,
     force_path_style: Option<bool>,
+    /// What was made of all that.
+    services: Arc<Bases<Service>>,
+    buckets: Arc<Bases<String>>,
 }
 
 impl Endpoints {
@@ -105,7 +111,10 @@ impl Endpoints {
 
     /// The URL of an operation that is not about a bucket.
     pub(crate) fn uri(&self, service: Service, region: &str, path: &str) -> Result<Uri> {
-        parse(&format!("{}{path}", self.url(service, region)?))
+        let base = self
+            .services
+            .get_or_make(&service, region, || parse(&self.url(service, region)?))?;
+        base.join(path).map_err(|_| unusable(path))
     }
 
     /// The URL of a bucket, without a slash at its end: the bucket in the host where the rules of
@@ -129,10 +138,16 @@ impl Endpoints {
 
     /// The URL of a bucket or an object.
     pub(crate) fn s3_uri(&self, region: &str, bucket: &str, key: &str, query: &str) -> Result<Uri> {
-        let key = utf8_percent_encode(key, KEY);
-        let question = if query.is_empty() { "" } else { "?" };
-        let bucket = self.bucket_url(region, bucket)?;
-        parse(&format!("{bucket}/{key}{question}{query}"))
+        let base = self
+            .buckets
+            .get_or_make(bucket, region, || parse(&self.bucket_url(region, bucket)?))?;
+        let mut path = String::with_capacity(key.len() + query.len() + 16);
+        path.push('/');
+        path.extend(utf8_percent_encode(key, KEY));
+        if !query.is_empty() {
+            path.extend(["?", query]);
+        }
+        base.join(&path).map_err(|_| unusable(&path))
     }
 }
 
@@ -148,13 +163,15 @@ impl fmt::Debug for Endpoints {
     }
 }
 
-fn parse(url: &str) -> Result<Uri> {
-    url.parse().map_err(|_| {
-        ConfigError::new(
-            format!("URL {url:?}"),
-            "cannot be parsed",
-            "check the region and the endpoint URL",
-        )
-        .into()
-    })
+fn parse(url: &str) -> Result<Base> {
+    Base::parse(url).ok_or_else(|| unusable(url))
+}
+
+fn unusable(url: &str) -> Error {
+    ConfigError::new(
+        format!("URL {url:?}"),
+        "cannot be parsed",
+        "check the region and the endpoint URL",
+    )
+    .into()
 }

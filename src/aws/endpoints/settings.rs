@@ -49,6 +49,7 @@ impl Endpoints {
                 dual_stack: given.dual_stack.unwrap_or_default(),
             },
             force_path_style: given.force_path_style,
+            ..Self::default()
         };
         if let Some(url) = &endpoints.of_all {
             endpoints.check_variant_of(url)?;

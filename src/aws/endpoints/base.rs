@@ -1,0 +1,83 @@
+//! What all URLs of a service or a bucket begin with, read once and remembered: to make and to read it
+//! anew for each request costs more than all else that is done for a poll before it is signed.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Uri, uri};
+
+use crate::error::Result;
+
+/// A bound on what is remembered; a program meets few buckets.
+const MAX_REMEMBERED: usize = 1000;
+
+/// Scheme, host and the beginning of the path, without a slash at its end.
+#[derive(Debug, Clone)]
+pub(super) struct Base {
+    scheme: Scheme,
+    authority: Authority,
+    path: Box<str>,
+}
+
+impl Base {
+    /// Of a URL with scheme and host.
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        let parts = url.parse::<Uri>().ok()?.into_parts();
+        let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::path);
+        Some(Self {
+            scheme: parts.scheme?,
+            authority: parts.authority?,
+            path: path.trim_end_matches('/').into(),
+        })
+    }
+
+    /// The URL of what lies at `path_and_query`, which begins with a slash and is encoded.
+    pub(super) fn join(&self, path_and_query: &str) -> Result<Uri, http::Error> {
+        let mut whole = String::with_capacity(self.path.len() + path_and_query.len());
+        whole.extend([&self.path, path_and_query]);
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(whole)?);
+        Ok(Uri::from_parts(parts)?)
+    }
+}
+
+/// Bases by what they are of, each with the region that it is for.
+#[derive(Debug)]
+pub(super) struct Bases<K>(Mutex<HashMap<K, (String, Base)>>);
+
+impl<K> Default for Bases<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Bases<K> {
+    /// The remembered one, or the one that is made now.
+    pub(super) fn get_or_make<Q>(
+        &self,
+        of: &Q,
+        region: &str,
+        make: impl FnOnce() -> Result<Base>,
+    ) -> Result<Base>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, base)) = known().get(of).filter(|(of, _)| of == region) {
+            return Ok(base.clone());
+        }
+        let base = make()?;
+        let mut known = known();
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(of.to_owned(), (region.to_owned(), base.clone()));
+        Ok(base)
+    }
+}
