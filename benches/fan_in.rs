@@ -16,10 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use peak_alloc::PeakAlloc;
-use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::local::{LocalEndpoint, Operation};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Credentials, Json, S3Uri, Session, WaiterConfig,
-    as_completed,
+    AsyncInferenceResponse, AsyncPredictor, Credentials, Json, S3Uri, Session, SessionBuilder,
+    WaiterConfig, as_completed,
 };
 
 #[global_allocator]
@@ -101,11 +101,14 @@ impl Run {
             late.push(now().saturating_sub(Duration::from_nanos(appeared)));
         }
         late.sort();
-        let counts = &server.counts;
+        server.tell("requests")?;
+        let counts = server.answer()?;
+        let mut counts = counts.split_whitespace().map(str::parse);
+        let mut count = || counts.next().ok_or("too few counts");
         Ok(Self {
-            submits: counts.submits.load(Ordering::Relaxed),
-            lists: counts.lists.load(Ordering::Relaxed),
-            gets: counts.gets.load(Ordering::Relaxed),
+            submits: count()??,
+            lists: count()??,
+            gets: count()??,
             p50: late[late.len() / 2],
             p99: late[late.len() * 99 / 100],
         })
@@ -152,7 +155,8 @@ fn many_pending() -> Outcome<()> {
 
 fn round_of(handles: usize, others: usize) -> Outcome<()> {
     let mut server = Server::start()?;
-    let predictor = server.predictor()?;
+    let sent = Arc::new(AtomicU64::new(0));
+    let predictor = server.predictor_counting(&sent)?;
     server.tell(&format!("others {others}"))?;
     server.answer()?;
     let before = ALLOCATOR.current_usage();
@@ -168,10 +172,14 @@ fn round_of(handles: usize, others: usize) -> Outcome<()> {
     let waiter = WaiterConfig::builder().delay(LONG_ROUND).build()?;
     // The end of each round, since the first began; bytes in use; requests so far.
     let rounds = Arc::new(Mutex::new(Vec::new()));
-    let (seen, counts) = (rounds.clone(), server.counts.clone());
+    let (seen, counts) = (rounds.clone(), sent);
     let waiting = as_completed::<u64, _>(responses, &waiter).progress(move |progress| {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.push((progress.elapsed(), ALLOCATOR.current_usage(), counts.all()));
+        seen.push((
+            progress.elapsed(),
+            ALLOCATOR.current_usage(),
+            counts.load(Ordering::Relaxed),
+        ));
         if seen.len() > ROUNDS {
             ControlFlow::Break(())
         } else {
@@ -228,7 +236,7 @@ fn random() -> u128 {
     u128::from(mixed()) << 64 | u128::from(mixed())
 }
 
-/// Requests, as they leave the client.
+/// Requests, as they come to the server.
 #[derive(Default)]
 struct Counts {
     submits: AtomicU64,
@@ -237,24 +245,20 @@ struct Counts {
 }
 
 impl Counts {
-    fn all(&self) -> u64 {
-        [&self.submits, &self.lists, &self.gets]
-            .map(|count| count.load(Ordering::Relaxed))
-            .iter()
-            .sum()
-    }
-
-    fn count(&self, request: &http::Request<ureq::SendBody>) {
-        let listing = request
-            .uri()
-            .query()
-            .is_some_and(|query| query.contains("list-type=2"));
-        let count = match *request.method() {
-            http::Method::POST => &self.submits,
-            _ if listing => &self.lists,
-            _ => &self.gets,
+    fn count(&self, operation: Operation) {
+        let count = match operation {
+            Operation::InvokeEndpointAsync => &self.submits,
+            Operation::ListObjectsV2 => &self.lists,
+            Operation::GetObject => &self.gets,
+            _ => return,
         };
         count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn line(&self) -> String {
+        let [submits, lists, gets] =
+            [&self.submits, &self.lists, &self.gets].map(|count| count.load(Ordering::Relaxed));
+        format!("{submits} {lists} {gets}")
     }
 }
 
@@ -267,15 +271,18 @@ struct Server {
     bucket: String,
     access_key: String,
     secret_key: String,
-    counts: Arc<Counts>,
 }
 
 /// Does what it is told, a line each, until its input ends: keys that are to appear, `appear` over
-/// one second from now on, `others N` for so many objects of the batch.
+/// one second from now on, `others N` for so many objects of the batch, `requests` to tell how many came.
 fn serve() -> Outcome<()> {
+    let counts = Arc::new(Counts::default());
+    let counted = counts.clone();
     let endpoint = LocalEndpoint::builder()
         .endpoint_name("bench")
         .instances(0)
+        .kept_requests(0)
+        .on_request(move |request| counted.count(request.operation))
         .start()?;
     println!(
         "{}\n{}\n{}\n{}",
@@ -295,6 +302,8 @@ fn serve() -> Outcome<()> {
                 endpoint.put_object(endpoint.bucket(), &key, "1");
             }
             println!("there");
+        } else if line == "requests" {
+            println!("{}", counts.line());
         } else {
             keys.push(line);
         }
@@ -326,7 +335,6 @@ impl Server {
             bucket: String::new(),
             access_key: String::new(),
             secret_key: String::new(),
-            counts: Arc::default(),
         };
         server.url = server.answer()?;
         server.bucket = server.answer()?;
@@ -347,19 +355,28 @@ impl Server {
     }
 
     fn predictor(&self) -> Outcome<AsyncPredictor> {
-        let counts = self.counts.clone();
+        Ok(AsyncPredictor::new("bench", &self.session().build()?))
+    }
+
+    /// With an agent that counts what it sends.
+    fn predictor_counting(&self, sent: &Arc<AtomicU64>) -> Outcome<AsyncPredictor> {
+        let sent = sent.clone();
         let agent = ureq::Agent::config_builder()
-            .max_idle_connections_per_host(32)
             .middleware(
                 move |request: http::Request<ureq::SendBody>,
                       next: ureq::middleware::MiddlewareNext| {
-                    counts.count(&request);
+                    sent.fetch_add(1, Ordering::Relaxed);
                     next.handle(request)
                 },
             )
             .build()
             .new_agent();
-        let session = Session::builder()
+        let session = self.session().agent(agent).build()?;
+        Ok(AsyncPredictor::new("bench", &session))
+    }
+
+    fn session(&self) -> SessionBuilder {
+        Session::builder()
             .region("us-east-1")
             .endpoint_url(&self.url)
             .credentials(Credentials::new(
@@ -369,9 +386,6 @@ impl Server {
                 None,
                 "bench",
             ))
-            .agent(agent)
-            .build()?;
-        Ok(AsyncPredictor::new("bench", &session))
     }
 }
 

@@ -534,13 +534,13 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// How old the inference is, and what others took, for a waiter that asks for it.
     pub(crate) fn age(&self, wait: &Wait, waiter: &WaiterConfig) -> Age {
+        if !waiter.is_adaptive() {
+            return Age::default();
+        }
         let history = self.target.session.history();
-        let usual = waiter
-            .is_adaptive()
-            .then(|| history.usual(&self.target.endpoint_name));
         Age {
             elapsed: self.since_submit(wait),
-            usual: usual.flatten(),
+            usual: history.usual(&self.target.endpoint_name),
         }
     }
 

@@ -180,7 +180,7 @@ impl CancelToken {
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 /// How old an inference is, beside what its endpoint's usually take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Age {
     /// Since its submit, or where that is not known since the wait began.
     pub(crate) elapsed: Duration,

@@ -1,7 +1,5 @@
 //! The answer of `ListObjectsV2`: a page of keys.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -124,38 +122,43 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
 
     fn end(&mut self, depth: usize, parent: Element) -> Option<()> {
         match std::mem::replace(&mut self.element, Element::Other) {
-            Element::Key => self.key = self.decoded(&self.text)?.into_owned(),
+            Element::Key => self.decode()?,
             Element::CommonPrefix => {
-                let prefix = self.decoded(&self.text)?.into_owned();
-                self.reach(prefix);
+                self.decode()?;
+                self.reach();
             }
             Element::Size => self.size = self.text.trim().parse().unwrap_or(0),
             Element::IsTruncated => self.page.truncated = self.text.trim() == "true",
-            Element::Next => self.page.next = Some(self.text.clone()),
+            Element::Next => self.page.next = Some(std::mem::take(&mut self.text)),
             Element::Other => {}
         }
         if depth == 1 && parent == Element::Key && !self.key.is_empty() {
             (self.found)(&self.key, self.size);
-            let key = std::mem::take(&mut self.key);
-            self.reach(key);
+            self.reach();
         }
         Some(())
     }
 
-    fn reach(&mut self, key: String) {
-        if key > self.page.last {
-            self.page.last = key;
+    /// The key was read whole. Its buffer goes on to be used, for a page has a thousand of them.
+    fn reach(&mut self) {
+        if self.key > self.page.last {
+            std::mem::swap(&mut self.key, &mut self.page.last);
         }
+        self.key.clear();
     }
 
-    /// With `encoding-type=url` a space is a plus; a plus comes as `%2B`.
-    fn decoded<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
-        if !self.encoded || !text.contains(['%', '+']) {
-            return Some(Cow::Borrowed(text));
+    /// Makes the text the key. With `encoding-type=url` a space is a plus; a plus comes as `%2B`.
+    fn decode(&mut self) -> Option<()> {
+        self.key.clear();
+        let is_encoded = |byte| matches!(byte, b'%' | b'+');
+        if self.encoded && self.text.bytes().any(is_encoded) {
+            let spaced = self.text.replace('+', " ");
+            let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+            self.key.push_str(&decoded);
+        } else {
+            self.key.push_str(&self.text);
         }
-        let spaced = text.replace('+', " ");
-        let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
-        Some(Cow::Owned(decoded.into_owned()))
+        Some(())
     }
 }
 

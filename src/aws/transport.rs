@@ -12,9 +12,10 @@ mod resolver;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, BodyReader, SendBody, Timeout};
@@ -339,8 +340,15 @@ impl Transport {
         let agent = self.via_proxy.of(request.uri()).unwrap_or(&self.agent);
         let body = left.filter(|_| reading == Reading::Whole);
         let request = if self.foreign {
+            let is_address = is_address(request.uri());
             let builder = with_protocol!(agent.configure_request(request));
-            with_timeouts!(builder, &self.timeouts, left, body).build()
+            let builder = with_timeouts!(builder, &self.timeouts, left, body);
+            if is_address {
+                // There is nothing to resolve, and to limit that costs ureq's own resolver a thread.
+                builder.timeout_resolve(None).build()
+            } else {
+                builder.build()
+            }
         } else if left.is_some() {
             let builder = agent.configure_request(request);
             with_timeouts!(builder, &self.timeouts, left, body).build()
@@ -357,6 +365,14 @@ fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
         ProbingConnector::default(),
         CachingResolver::default(),
     )
+}
+
+fn is_address(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host).parse::<IpAddr>().is_ok()
 }
 
 /// Reads to the end, so that the connection can be used again.

@@ -174,13 +174,14 @@ impl Prefix {
             },
         };
         let mut found = Vec::new();
+        // The page is in the order of the entries, so that each search begins where the last one ended.
+        let mut rest = entries;
         let listed = s3::list_objects(&self.session, &objects, patience, |key, size| {
             let Some(name) = key.strip_prefix(&*self.folder) else {
                 return;
             };
-            let first = entries.partition_point(|entry| &*entry.name < name);
-            let same = entries.iter().skip(first);
-            let same = same.take_while(|entry| &*entry.name == name);
+            rest = from_name(rest, entries, name);
+            let same = rest.iter().take_while(|entry| &*entry.name == name);
             found.extend(same.map(|entry| (entry.slot, size)));
         });
         let page = match listed {
@@ -238,6 +239,21 @@ impl Prefix {
     }
 }
 
+/// The entries from this name on: a few steps forth in `rest` mostly, else wherever in `all` they begin.
+fn from_name<'e>(rest: &'e [Entry], all: &'e [Entry], name: &str) -> &'e [Entry] {
+    const STEPS: usize = 8;
+    let is_before = |entry: &Entry| &*entry.name < name;
+    let passed = &all[..all.len() - rest.len()];
+    let goes_back = passed.last().is_some_and(|last| !is_before(last));
+    let steps = rest.iter().take(STEPS);
+    let steps = steps.take_while(|entry| is_before(entry)).count();
+    if goes_back || steps == STEPS {
+        &all[all.partition_point(is_before)..]
+    } else {
+        &rest[steps..]
+    }
+}
+
 /// The part of a key up to its last slash, with it.
 fn folder(uri: &S3Uri) -> &str {
     let key = uri.key();
@@ -259,7 +275,7 @@ fn just_before(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{folder, just_before};
+    use super::{Entry, folder, from_name, just_before};
 
     #[test]
     fn a_listing_begins_just_before_its_first_name() {
@@ -269,6 +285,23 @@ mod tests {
         assert_eq!(just_before(""), "");
         for name in ["a", "0.out", "~", "z-9", "é", "ab ü"] {
             assert!(*just_before(name) < *name, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_found_wherever_the_last_one_was() {
+        let entries: Vec<Entry> = (0..100)
+            .map(|number| Entry {
+                name: format!("{:02}", number / 2 * 2).into(),
+                slot: number,
+            })
+            .collect();
+        for _ in 0..10_000 {
+            let name = format!("{:02}", fastrand::u32(..100));
+            let rest = &entries[fastrand::usize(..=entries.len())..];
+            let found = from_name(rest, &entries, &name).first();
+            let expected = entries.iter().find(|entry| *entry.name >= *name);
+            assert_eq!(found.map(|e| e.slot), expected.map(|e| e.slot), "{name}");
         }
     }
 

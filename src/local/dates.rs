@@ -36,6 +36,25 @@ pub(super) fn iso(time: SystemTime) -> String {
     format(time, ISO)
 }
 
+/// Dates as [`iso`] writes them, each written once when many are of the same second.
+#[derive(Debug, Default)]
+pub(super) struct Dates {
+    second: u64,
+    written: String,
+}
+
+impl Dates {
+    pub(super) fn iso(&mut self, time: SystemTime) -> &str {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        let second = since.map_or(0, |since| since.as_secs());
+        if second != self.second || self.written.is_empty() {
+            self.second = second;
+            self.written = iso(time);
+        }
+        &self.written
+    }
+}
+
 /// Reads `20151021T072800Z`.
 pub(super) fn parse_amz(text: &str) -> Option<SystemTime> {
     let time = PrimitiveDateTime::parse(text, AMZ).ok()?;

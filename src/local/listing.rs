@@ -1,11 +1,12 @@
 //! S3: `ListObjectsV2`, `ListObjects` as it was before, and `ListBuckets`.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::{Answer, Refusal};
-use super::dates;
+use super::dates::{self, Dates};
 use super::operation::{Operation, Target};
 use super::s3::no_such_bucket;
 use super::server::Shared;
@@ -174,13 +175,14 @@ fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) ->
 
 fn write(page: &Page, target: &Target, max: usize) -> Xml {
     let url = target.parameter("encoding-type") == Some("url");
-    let encode = |text: &str| {
+    let encode = |text| -> Cow<'_, str> {
         if url {
-            utf8_percent_encode(text, PLAIN).to_string()
+            utf8_percent_encode(text, PLAIN).into()
         } else {
-            text.to_owned()
+            Cow::Borrowed(text)
         }
     };
+    let mut dates = Dates::default();
     let truncated = page.next.is_some();
     let count = page.objects.len() + page.prefixes.len();
     let mut xml = Xml::document();
@@ -222,7 +224,7 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
         for object in &page.objects {
             xml.element("Contents", None, |xml| {
                 xml.text("Key", &encode(&object.key))
-                    .text("LastModified", &dates::iso(object.last_modified))
+                    .text("LastModified", dates.iso(object.last_modified))
                     .text("ETag", &object.etag)
                     .text("Size", &object.size.to_string())
                     .text("StorageClass", "STANDARD");

@@ -159,7 +159,7 @@ impl fmt::Debug for Endpoints {
             .field("fips", &self.variant.fips)
             .field("dual_stack", &self.variant.dual_stack)
             .field("force_path_style", &self.force_path_style)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
