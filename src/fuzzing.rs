@@ -10,7 +10,7 @@ use crate::aws::fault::Fault;
 use crate::aws::listing::read_page;
 use crate::aws::transport::Reply;
 use crate::aws::xml::texts;
-use crate::aws::{Call, Identity, Repeat, Service};
+use crate::aws::{Call, Identity, Repeat, Resource, Service};
 use crate::sys::{Environment, Files, Sys};
 use crate::{InferenceHandle, Notification, S3Uri, Session, timestamp};
 
@@ -96,9 +96,9 @@ fn call(service: Service) -> Call<'static> {
         method: Method::GET,
         uri: Uri::from_static("http://127.0.0.1/"),
         region: Cow::Borrowed("us-east-1"),
-        headers: HeaderMap::new(),
+        headers: Cow::Owned(HeaderMap::new()),
         body: &[],
-        resource: "s3://my-bucket/key".to_owned(),
+        resource: Resource::Named("s3://my-bucket/key".into()),
         repeat: Repeat::Idempotent,
         deadline: None,
         max_answer: 0,

@@ -1,41 +1,30 @@
-//! A request's whole life: credentials, signature, exchange, and what to try again.
+//! A request's whole life: attempts, and what to try again.
 
-use std::io::{self, Read};
+mod attempt;
+mod clock;
+
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderValue};
 
-use super::endpoints::signing_region;
 use super::fault::Fault;
-use super::payload::{Feed, Source};
+use super::payload::Source;
 use super::retry::{
     RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
 };
-use super::signing::{Body, ToSign, sign_request};
-use super::transport::{BodyStream, Bounds, Broken, Opened, Reply, Transport};
-use super::xml::texts;
-use super::{Answer, Call, Identity, Repeat};
-use crate::credentials::{Credentials, CredentialsError, ProvideCredentials};
+use super::transport::{BodyStream, Broken, Transport};
+use super::{Answer, Call, Repeat};
+use crate::credentials::{Credentials, ProvideCredentials};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::sys::Sys;
 use crate::trace;
-
-/// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
-const TOLERATED_SKEW: Duration = Duration::from_mins(4);
+use clock::ClockMended;
 
 /// A pause looks this often whether it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
-
-/// A payload of at least so many bytes is sent once the service has agreed to take it
-/// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection. Of an
-/// upload in parts, its beginning has asked already.
-const WORTH_ASKING: u64 = 1 << 20;
-
-/// The signature's headers, the user agent, and those of a streamed payload.
-const ADDED_HEADERS: usize = 8;
 
 /// What all requests of a session share.
 #[derive(Debug, Clone)]
@@ -67,13 +56,6 @@ struct Progress {
     clock_mended: Option<ClockMended>,
     /// Whether an attempt that was followed by another may have been carried out.
     perhaps_done: bool,
-}
-
-/// The clock's offset as a refusal found it, and as it was changed for the next attempt.
-#[derive(Clone, Copy)]
-struct ClockMended {
-    before: i64,
-    after: i64,
 }
 
 impl Client {
@@ -196,151 +178,6 @@ impl Client {
         }
     }
 
-    fn attempt(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Result<Answer, Failure>> {
-        let request = self
-            .signed(call, Body::Bytes(call.body), progress)?
-            .map(|()| call.body);
-        Ok(self.timed(call, progress, |transport, bounds| {
-            transport.exchange(request, bounds)
-        }))
-    }
-
-    /// Sends, if there is time left for that, and tells how it went.
-    fn timed(
-        &self,
-        call: &Call<'_>,
-        progress: &Progress,
-        send: impl FnOnce(&Transport, &Bounds<'_>) -> Result<Reply, Broken>,
-    ) -> Result<Answer, Failure> {
-        let clock = self.sys.clock();
-        let began = clock.monotonic();
-        // Whoever gave the credentials may have taken all the time there was.
-        if call.deadline.is_some_and(|deadline| began >= deadline) {
-            return Err(Failure::Broken(Broken::out_of_time()));
-        }
-        let reply = send(&self.transport, &self.bounds(call));
-        let took = clock.monotonic().saturating_sub(began);
-        trace::attempt(progress.attempts, &reply, took);
-        judge(call, reply)
-    }
-
-    fn attempt_upload(
-        &self,
-        call: &Call<'_>,
-        source: &dyn Source,
-        failed: &mut Option<io::Error>,
-        progress: &mut Progress,
-    ) -> Result<Result<Answer, Failure>> {
-        let mut request = self.signed(call, Body::Hashed(&source.hash()), progress)?;
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_LENGTH, source.len().into());
-        if call.operation == "PutObject" && source.len() >= WORTH_ASKING {
-            headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
-        }
-        let mut feed = Feed::new(source);
-        let request = request.map(|()| &mut feed as &mut dyn Read);
-        let outcome = self.timed(call, progress, |transport, bounds| {
-            transport.upload(request, bounds)
-        });
-        *failed = feed.into_failure();
-        match failed {
-            // Read once more, it would fail once more; the caller knows what the source is.
-            Some(_) => Ok(Err(Failure::Broken(Broken::source_failed()))),
-            None => Ok(outcome),
-        }
-    }
-
-    fn attempt_open(
-        &self,
-        call: &Call<'_>,
-        progress: &mut Progress,
-    ) -> Result<Result<(HeaderMap, BodyStream), Failure>> {
-        let request = self
-            .signed(call, Body::Bytes(call.body), progress)?
-            .map(|()| call.body);
-        Ok(match self.transport.open(request, &self.bounds(call)) {
-            Ok(Opened::Success(headers, body)) => Ok((headers, body)),
-            Ok(Opened::Refused(reply)) => {
-                Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply))))
-            }
-            Err(broken) => Err(Failure::Broken(broken)),
-        })
-    }
-
-    fn bounds(&self, call: &Call<'_>) -> Bounds<'_> {
-        Bounds {
-            max_success: call.max_answer,
-            clock: self.sys.clock(),
-            deadline: call.deadline,
-        }
-    }
-
-    /// Signed last, with the credentials and the time of this moment.
-    fn signed(
-        &self,
-        call: &Call<'_>,
-        body: Body<'_>,
-        progress: &mut Progress,
-    ) -> Result<Request<()>> {
-        let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
-        headers.extend(
-            call.headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-        match call.identity {
-            Identity::Anonymous => {}
-            Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,
-            Identity::Client => {
-                let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
-                let credentials = progress.signed_with.insert(credentials);
-                self.sign(call, body, credentials, &mut headers)?;
-            }
-        }
-        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
-        let mut request = Request::new(());
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = call.uri.clone();
-        *request.headers_mut() = headers;
-        Ok(request)
-    }
-
-    fn sign(
-        &self,
-        call: &Call<'_>,
-        body: Body<'_>,
-        credentials: &Credentials,
-        headers: &mut HeaderMap,
-    ) -> Result<()> {
-        let to_sign = ToSign {
-            service: call.service,
-            region: signing_region(&call.region),
-            method: &call.method,
-            uri: &call.uri,
-            headers: &call.headers,
-            body,
-            time: self.service_time(),
-        };
-        Ok(
-            sign_request(&to_sign, credentials, headers).map_err(|source| {
-                CredentialsError::broken("signing", "these credentials cannot sign the request")
-                    .with_source(source)
-            })?,
-        )
-    }
-
-    fn service_time(&self) -> SystemTime {
-        let now = self.sys.clock().now();
-        let offset = self.clock_offset.load(Ordering::Relaxed);
-        let distance = Duration::from_millis(offset.unsigned_abs());
-        let shifted = if offset < 0 {
-            now.checked_sub(distance)
-        } else {
-            now.checked_add(distance)
-        };
-        shifted.unwrap_or(now)
-    }
-
     /// How long to wait before trying again; `None` if that is not to be done.
     fn pause_before_retry(
         &self,
@@ -390,32 +227,6 @@ impl Client {
         may_be_clock_skew(fault.error.status, code) && self.mend_clock(fault.date(), progress)
     }
 
-    /// Takes over the service's time if ours, as last signed with, is far from it. Where the refusal
-    /// tells none, what was learned earlier is suspected. What does not help is taken back.
-    fn mend_clock(&self, date: Option<SystemTime>, progress: &mut Progress) -> bool {
-        let offset = &self.clock_offset;
-        if let Some(ClockMended { before, after }) = progress.clock_mended {
-            // If another thread has learned something else meanwhile, that stays.
-            let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
-            let _ = offset.compare_exchange(after, before, set, failed);
-            return false;
-        }
-        let before = offset.load(Ordering::Relaxed);
-        let after = match date {
-            Some(theirs) if apart(theirs, self.service_time()).0 < TOLERATED_SKEW => return false,
-            Some(theirs) => {
-                let (apart, sign) = apart(theirs, self.sys.clock().now());
-                sign * i64::try_from(apart.as_millis()).unwrap_or(i64::MAX)
-            }
-            None if before != 0 => 0,
-            None => return false,
-        };
-        offset.store(after, Ordering::Relaxed);
-        progress.clock_mended = Some(ClockMended { before, after });
-        trace::clock(before, after);
-        true
-    }
-
     fn failed(&self, call: &Call<'_>, failure: Failure, progress: &Progress) -> Failed {
         let elapsed = self
             .sys
@@ -450,28 +261,6 @@ impl Client {
     }
 }
 
-fn judge(call: &Call<'_>, reply: Result<Reply, Broken>) -> Result<Answer, Failure> {
-    match reply {
-        Ok(reply) if (200..300).contains(&reply.status) && !hides_error(call, &reply) => {
-            Ok(Answer {
-                headers: reply.headers,
-                body: reply.body,
-            })
-        }
-        Ok(reply) => Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply)))),
-        Err(broken) => Err(Failure::Broken(broken)),
-    }
-}
-
-/// S3 may begin its answer with 200 while it still works, and only then find out that it fails.
-fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
-    let [code] = match call.operation {
-        "CompleteMultipartUpload" => texts(&reply.body, &[], ["Code"]),
-        _ => [None],
-    };
-    code.is_some()
-}
-
 /// How an upload ended that did not succeed.
 pub(crate) enum UploadFailed {
     /// The payload could not be read.
@@ -497,14 +286,6 @@ impl From<Failed> for Error {
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self::Error(error)
-    }
-}
-
-/// How far apart two times are, and whether the first is after (1) or before (-1) the second.
-fn apart(a: SystemTime, b: SystemTime) -> (Duration, i64) {
-    match a.duration_since(b) {
-        Ok(ahead) => (ahead, 1),
-        Err(behind) => (behind.duration(), -1),
     }
 }
 

@@ -1,0 +1,65 @@
+//! Clocks: the services' time as their refusals tell it, and what is learned from that.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use super::{Client, Progress};
+use crate::trace;
+
+/// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
+const TOLERATED_SKEW: Duration = Duration::from_mins(4);
+
+/// The clock's offset as a refusal found it, and as it was changed for the next attempt.
+#[derive(Clone, Copy)]
+pub(super) struct ClockMended {
+    before: i64,
+    after: i64,
+}
+
+impl Client {
+    pub(super) fn service_time(&self) -> SystemTime {
+        let now = self.sys.clock().now();
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        let distance = Duration::from_millis(offset.unsigned_abs());
+        let shifted = if offset < 0 {
+            now.checked_sub(distance)
+        } else {
+            now.checked_add(distance)
+        };
+        shifted.unwrap_or(now)
+    }
+
+    /// Takes over the service's time if ours, as last signed with, is far from it. Where the refusal
+    /// tells none, what was learned earlier is suspected. What does not help is taken back.
+    pub(super) fn mend_clock(&self, date: Option<SystemTime>, progress: &mut Progress) -> bool {
+        let offset = &self.clock_offset;
+        if let Some(ClockMended { before, after }) = progress.clock_mended {
+            // If another thread has learned something else meanwhile, that stays.
+            let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            let _ = offset.compare_exchange(after, before, set, failed);
+            return false;
+        }
+        let before = offset.load(Ordering::Relaxed);
+        let after = match date {
+            Some(theirs) if apart(theirs, self.service_time()).0 < TOLERATED_SKEW => return false,
+            Some(theirs) => {
+                let (apart, sign) = apart(theirs, self.sys.clock().now());
+                sign * i64::try_from(apart.as_millis()).unwrap_or(i64::MAX)
+            }
+            None if before != 0 => 0,
+            None => return false,
+        };
+        offset.store(after, Ordering::Relaxed);
+        progress.clock_mended = Some(ClockMended { before, after });
+        trace::clock(before, after);
+        true
+    }
+}
+
+/// How far apart two times are, and whether the first is after (1) or before (-1) the second.
+fn apart(a: SystemTime, b: SystemTime) -> (Duration, i64) {
+    match a.duration_since(b) {
+        Ok(ahead) => (ahead, 1),
+        Err(behind) => (behind.duration(), -1),
+    }
+}
