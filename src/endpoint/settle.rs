@@ -111,7 +111,7 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
     }
 }
 
-/// Deletes a thing. One that a repeated request does not find any more was deleted by the first.
+/// Deletes a thing. One that a repeated request does not find any more was deleted by one before.
 pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     let name = resource.name();
     let outcome = match resource {
@@ -122,15 +122,22 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     };
     match outcome {
         Ok(_) => Ok(()),
-        Err(Failed::Fault(fault)) if fault.error.attempts > 1 => {
-            if is_not_found(&fault.error) || is_on_its_way_out(session, resource) {
-                Ok(())
-            } else {
-                Err(fault.error.into())
+        Err(failed) => {
+            let error = Error::from(failed);
+            let on_its_way_out = matches!(&error, Error::Service(fault) if fault.perhaps_done)
+                && is_on_its_way_out(session, resource);
+            if on_its_way_out || was_deleted_before(&error) {
+                return Ok(());
             }
+            Err(error)
         }
-        Err(failed) => Err(failed.into()),
     }
+}
+
+/// What is not found by a request that was sent again was deleted by the one before, whose answer was
+/// lost. One before that was refused deleted nothing.
+pub(crate) fn was_deleted_before(error: &Error) -> bool {
+    matches!(error, Error::Service(fault) if fault.perhaps_done && is_not_found(fault))
 }
 
 /// An endpoint that the first of several requests deletes refuses the others.
