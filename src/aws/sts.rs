@@ -98,8 +98,9 @@ fn send(
     members: &[(&str, Option<&str>)],
 ) -> Result<Zeroizing<Vec<u8>>> {
     // A token or a code may be in it, and what grows would leave parts of it behind.
-    let length = |value: &Option<&str>| value.map_or(0, |value| 3 * value.len());
-    let length: usize = members.iter().map(|(_, value)| 32 + length(value)).sum();
+    let lengths = members.iter();
+    let lengths = lengths.map(|(_, value)| 32 + 3 * value.unwrap_or_default().len());
+    let length: usize = lengths.sum();
     let mut form = Zeroizing::new(String::with_capacity(128 + length));
     form.extend(["Action=", operation, "&Version=2011-06-15"]);
     for (name, value) in members {
