@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
-    Credentials, CredentialsError, Error, ProvideCredentials, Timeouts, TransportErrorKind,
-    WaitLimit, WaiterConfig,
+    Credentials, CredentialsError, Error, ProvideCredentials, Timeouts, TransferConfig,
+    TransportErrorKind, WaitLimit, WaiterConfig,
 };
 use support::client::{
     accepted, builder, denied, invalid, is_submit, keys, not_found, predictor, session_at,
@@ -295,5 +295,49 @@ fn headers_are_bounded_on_a_kept_connection_too() {
     match look() {
         Err(Error::Transport(error)) => assert_eq!(error.kind(), TransportErrorKind::Protocol),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Of a large input the system's own buffers take some megabytes, and then nothing more.
+#[test]
+fn an_upload_that_is_read_byte_by_byte_ends_by_the_write_timeout() {
+    const LARGE: usize = 32 << 20;
+    let server = Raw::start(move |mut stream| {
+        support::raw::read_only_head(&mut stream)?;
+        write!(stream, "HTTP/1.1 100 Continue\r\n\r\n")?;
+        let mut byte = [0];
+        while stream.read(&mut byte)? == 1 {
+            SystemClock.sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    });
+    let session = builder()
+        .endpoint_url(server.url())
+        .timeouts(Timeouts::default().with_write(Duration::from_millis(400)))
+        .build()
+        .expect("a session")
+        .with_retry(sagemaker_async_inference::RetryConfig::off());
+    let predictor = predictor(&session);
+    let input = vec![7; LARGE];
+    let uploads = [
+        predictor.request_reader(std::io::repeat(7).take(LARGE as u64)),
+        predictor.request(&input),
+    ];
+    for upload in uploads {
+        let whole = TransferConfig::builder()
+            .multipart_threshold(1 << 30)
+            .build();
+        let upload = upload.transfer(whole.expect("a way of transfer"));
+        let started = SystemClock.monotonic();
+        let outcome = upload.upload_to(uri("s3://my-bucket/in")).submit();
+        match outcome {
+            Err(Error::Transport(error)) => {
+                assert_eq!(error.operation(), "PutObject");
+                assert_eq!(error.kind(), TransportErrorKind::Timeout);
+            }
+            other => panic!("{other:?}"),
+        }
+        let took = SystemClock.monotonic().saturating_sub(started);
+        assert!(took < Duration::from_secs(10), "{took:?}");
     }
 }
