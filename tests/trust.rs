@@ -262,6 +262,14 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
         "{timeout}"
     );
 
+    // Taken up again, in another process perhaps, it is the same.
+    let line = response.handle().to_string();
+    let resumed = predictor(&session).resume(line.parse().expect("a handle"));
+    let timeout = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2))));
+    assert_eq!(timeout.service_limit(), Some(Duration::from_mins(90)));
+    let text = timeout.to_string();
+    assert!(text.contains("up to 5400 s after the submit"), "{text}");
+
     // A wait that outlasts the service's limits says nothing of them, nor one for an inference of others.
     let long = waiter(|w| w.max_attempts(400));
     let timeout = timed_out(response.get_result(&long));
@@ -269,6 +277,10 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
         !timeout.to_string().contains("after the submit"),
         "{timeout}"
     );
+    // However short the next wait is: the time counts from the submit.
+    let text = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2)))).to_string();
+    assert!(text.contains("a longer wait will hardly help"), "{text}");
+    assert!(!text.contains("wait longer"), "{text}");
     let other = predictor(&session).response(uri("s3://my-bucket/out"), None);
     let timeout = timed_out(other.get_result(&waiter(|w| w.max_attempts(2))));
     assert_eq!(timeout.service_limit(), None);

@@ -55,7 +55,7 @@ pub(super) enum Stage {
     /// Its submit was about to begin, under this inference id.
     Begun(String),
     /// Its submit was answered.
-    Submitted(InferenceHandle),
+    Submitted(Box<InferenceHandle>),
     /// Its submit provably did not happen, for this reason.
     Refused(String),
 }
