@@ -138,6 +138,48 @@ fn a_scaling_that_the_lost_request_took_away_counts_as_deleted() {
 }
 
 #[test]
+fn what_is_gone_after_answers_that_were_all_lost_counts_as_deleted() {
+    let bench = bench();
+    bench
+        .deployment("mine")
+        .start_and_wait(&waiter())
+        .expect("a deployment");
+    let sagemaker = bench.sagemaker();
+    let config = sagemaker.describe_endpoint("mine").expect("an endpoint");
+    let config = config
+        .endpoint_config_name()
+        .expect("its configuration")
+        .to_owned();
+    let lose = |operation| {
+        bench.local.clear_faults();
+        // The one that deletes, and those after it.
+        bench
+            .local
+            .fault(Fault::on(operation).drop_after_handling());
+        bench
+            .local
+            .fault(Fault::on(operation).always().drop_connection());
+    };
+    lose(Operation::DeleteEndpoint);
+    sagemaker.delete_endpoint("mine").expect("on its way out");
+    Endpoint::new("mine", &bench.session)
+        .wait_deleted(&EndpointWaiter::deleted())
+        .expect("gone");
+    lose(Operation::DeleteEndpointConfig);
+    sagemaker.delete_endpoint_config(&config).expect("gone");
+    lose(Operation::DeleteModel);
+    sagemaker.delete_model("mine-model").expect("gone");
+
+    // What still is there was not deleted.
+    bench.local.clear_faults();
+    sagemaker.create_model(&model("left")).expect("a model");
+    let drop = Fault::on(Operation::DeleteModel).always();
+    bench.local.fault(drop.drop_connection());
+    let error = sagemaker.delete_model("left").expect_err("no answer");
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+}
+
+#[test]
 fn what_a_refused_request_left_alone_was_not_deleted_by_it() {
     let bench = bench();
     let throttled = |operation| Fault::on(operation).error(400, "ThrottlingException");

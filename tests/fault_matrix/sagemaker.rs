@@ -223,13 +223,17 @@ fn deleting() -> Vec<Operation> {
     vec![
         delete("DeleteModel", is!("DeleteModel"), deleted, |setup| {
             with(setup, |sagemaker| sagemaker.delete_model("m"))
-        }),
+        })
+        .looked_after_by(is!("DescribeModel"))
+        .while_others(left),
         delete(
             "DeleteEndpointConfig",
             is!("DeleteEndpointConfig"),
             deleted,
             |setup| with(setup, |sagemaker| sagemaker.delete_endpoint_config("c")),
-        ),
+        )
+        .looked_after_by(is!("DescribeEndpointConfig"))
+        .while_others(left),
         delete(
             "DeleteEndpoint",
             is!("DeleteEndpoint"),
@@ -246,6 +250,14 @@ fn deleting() -> Vec<Operation> {
             Answer::new(200, endpoint)
         }),
     ]
+}
+
+/// What a look finds.
+fn left(_: &str, carried_out: usize) -> Answer {
+    match carried_out {
+        0 => Answer::new(200, "{}"),
+        _ => validation("Could not find it"),
+    }
 }
 
 fn deleted(carried_out: usize) -> Answer {
