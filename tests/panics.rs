@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,9 +21,13 @@ use support::{ACCESS_KEY, SECRET_KEY, client};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Panics at each event while it is told to.
-#[derive(Clone)]
-struct Panicking(Arc<AtomicBool>);
+/// Panics at each event on a thread that arms it. It listens to all of them: what one thread alone listens to,
+/// `tracing` may forget where another comes by first.
+struct Panicking;
+
+thread_local! {
+    static ARMED: Cell<bool> = const { Cell::new(false) };
+}
 
 impl Subscriber for Panicking {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -34,7 +39,7 @@ impl Subscriber for Panicking {
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn event(&self, _: &Event<'_>) {
-        assert!(!self.0.load(Ordering::SeqCst), "in the subscriber");
+        assert!(!ARMED.get(), "in the subscriber");
     }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
@@ -58,25 +63,25 @@ fn place() -> (LocalEndpoint, Session) {
 fn a_subscriber_that_panics_ends_what_it_was_told_of_alone() {
     let (endpoint, session) = place();
     let predictor: AsyncPredictor<Json> = AsyncPredictor::new(endpoint.name(), &session);
-    let armed = Arc::new(AtomicBool::new(true));
-    tracing::subscriber::with_default(Panicking(Arc::clone(&armed)), || {
-        assert!(panics(|| predictor.predict_async("x").map(drop)));
-        // Another thread has no such subscriber, and the same session.
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| -> Result<String, Error> {
-                predictor.predict_async("y")?.get_result(&often())
-            });
-            let answer = other.join().expect("no panic");
-            assert_eq!(answer.expect("a result"), "y");
+    tracing::subscriber::set_global_default(Panicking).expect("the only one");
+
+    ARMED.set(true);
+    assert!(panics(|| predictor.predict_async("x").map(drop)));
+    // Another thread, with the same session.
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| -> Result<String, Error> {
+            predictor.predict_async("y")?.get_result(&often())
         });
-        armed.store(false, Ordering::SeqCst);
-        let response = predictor.predict_async("z").expect("a submit");
-        armed.store(true, Ordering::SeqCst);
-        assert!(panics(|| response.get_result::<String>(&often()).map(drop)));
-        armed.store(false, Ordering::SeqCst);
-        let answer: String = response.get_result(&often()).expect("a result");
-        assert_eq!(answer, "z");
+        let answer = other.join().expect("no panic");
+        assert_eq!(answer.expect("a result"), "y");
     });
+    ARMED.set(false);
+    let response = predictor.predict_async("z").expect("a submit");
+    ARMED.set(true);
+    assert!(panics(|| response.get_result::<String>(&often()).map(drop)));
+    ARMED.set(false);
+    let answer: String = response.get_result(&often()).expect("a result");
+    assert_eq!(answer, "z");
 }
 
 #[test]
