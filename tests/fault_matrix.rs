@@ -69,14 +69,17 @@ fn every_operation_under_every_fault() {
     // A machine that is very busy makes a good answer late; the second time they are alone.
     let differing = table::differing(&cells);
     let few = differing.len() <= 4;
-    for fault in differing {
-        if few && FAULTS[fault].takes_time() {
-            for key in keys.iter().filter(|key| key.0 == fault) {
-                cells.insert(*key, run(*key).0);
-            }
+    for key in keys.iter().filter(|key| differing.contains(&key.0)) {
+        if few && is_pressed_for_time(*key) {
+            cells.insert(*key, run(*key).0);
         }
     }
     table::compare(&cells);
+}
+
+/// Whether a time of few seconds ends it: the timeout by which the fault is told, or the source's own.
+fn is_pressed_for_time((fault, operation, _): Key) -> bool {
+    FAULTS[fault].takes_time() || OPERATIONS[operation].column == Column::Metadata
 }
 
 fn keys() -> Vec<Key> {
