@@ -55,9 +55,10 @@ impl CleanUp {
         Self::nothing().input().output().failure()
     }
 
-    /// The input, if the submit uploaded it. One that lay in S3 before
-    /// ([`request_at`](crate::AsyncPredictor::request_at)) is the caller's and stays, as does that of a
-    /// response which was resumed and does not know who put it there.
+    /// The input, if the submit uploaded it: a value's, a file's or a reader's. One that lay in S3 before
+    /// ([`request_at`](crate::AsyncPredictor::request_at)) is the caller's and stays. A response that was
+    /// resumed knows it from its [handle](crate::InferenceHandle::input_uploaded); handles that earlier
+    /// releases wrote do not tell, and their inputs stay.
     pub fn input(mut self) -> Self {
         self.input = true;
         self

@@ -148,6 +148,16 @@ pub fn handle(data: &[u8]) {
     }
 }
 
+/// A line of a journal of submits.
+pub fn journal(data: &[u8]) {
+    crate::fan_in::check_line(data);
+}
+
+/// What containers, instances and processes hand out as credentials.
+pub fn credentials(data: &[u8]) {
+    crate::credentials::check_document(data);
+}
+
 /// What SNS delivers, in any of its wrappings.
 pub fn notification(data: &[u8]) {
     match Notification::parse(data) {
@@ -206,6 +216,16 @@ mod tests {
         #[test]
         fn handles(data in pieces(&["{", "}", "\"version\":1", "\"version\":2", ",", "\"endpoint_name\":\"e\"", "\"output_path\":\"s3://my-bucket/out\"", "\"failure_path\":null", "\"submitted_at\":", "\"inference_id\":\"i\"", "1e400", "-1", "18446744073709551615", "\u{0}"])) {
             super::handle(&data);
+        }
+
+        #[test]
+        fn journals(data in pieces(&["{", "}", "\"version\":1", ",", "\"input\":7", "\"input\":18446744073709551616", "\"sha256\":\"ab\"", "\"begun\":\"i\"", "\"refused\":\"no\\n\"", "\"submitted\":", "{\"version\":1,\"endpoint_name\":\"e\",\"output_path\":\"s3://my-bucket/out\"}", "\"begun\":null", "\u{0}"])) {
+            super::journal(&data);
+        }
+
+        #[test]
+        fn documents_of_credentials(data in pieces(&["{", "}", ",", "\"AccessKeyId\":\"AKID\"", "\"SecretAccessKey\":\"hush\"", "\"Token\":\"hush\"", "\"Expiration\":\"2999-01-01T00:00:00Z\"", "\"Expiration\":\"never\"", "\"AccountId\":\"123456789012\"", "\"Code\":\"Failed\"", "null", "7", ":"])) {
+            super::credentials(&data);
         }
 
         #[test]

@@ -40,9 +40,15 @@ pub struct InferenceHandle {
     pub(crate) inference_id: Option<String>,
     pub(crate) input_location: Option<S3Uri>,
     pub(crate) submitted_at: Option<SystemTime>,
+    /// Whether the submit put the input there.
+    pub(crate) input_uploaded: bool,
+    /// How long after the submit the service gives up, in whole seconds.
+    pub(crate) service_limit: Option<u64>,
 }
 
-/// The format that this version writes, and the only one that there is.
+/// The format that this version writes, and the only one that there is. What was added since, earlier
+/// releases pass over, and lines of theirs do not have: whether the input was uploaded, and the service's
+/// limit.
 const VERSION: u32 = 1;
 
 /// A line has three keys of at most 1,024 bytes each, escaped, and little more.
@@ -66,6 +72,11 @@ struct Wire {
     /// Milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     submitted_at: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    input_uploaded: bool,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service_limit: Option<u64>,
 }
 
 impl InferenceHandle {
@@ -98,6 +109,18 @@ impl InferenceHandle {
     /// was written.
     pub fn submitted_at(&self) -> Option<SystemTime> {
         self.submitted_at
+    }
+
+    /// Whether the submit uploaded the input, which then is its own to remove
+    /// ([`CleanUp::input`](crate::CleanUp::input)). False too where that is not known.
+    pub fn input_uploaded(&self) -> bool {
+        self.input_uploaded
+    }
+
+    /// How long after the submit the service itself gives up: the request's time to live in the queue and
+    /// its invocation timeout together. Absent where that is not known.
+    pub fn service_limit(&self) -> Option<Duration> {
+        self.service_limit.map(Duration::from_secs)
     }
 
     /// Writes handles to a file, one a line: the whole file appears, durably and readable for its
@@ -184,6 +207,8 @@ impl From<InferenceHandle> for Wire {
                 .submitted_at
                 .and_then(since)
                 .and_then(|age| u64::try_from(age.as_millis()).ok()),
+            input_uploaded: handle.input_uploaded,
+            service_limit: handle.service_limit,
         }
     }
 }
@@ -224,6 +249,8 @@ impl TryFrom<Wire> for InferenceHandle {
             submitted_at: wire
                 .submitted_at
                 .and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis))),
+            input_uploaded: wire.input_uploaded,
+            service_limit: wire.service_limit,
         })
     }
 }

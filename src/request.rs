@@ -307,7 +307,8 @@ impl<'v, D> AsyncRequest<'v, D> {
             });
         }
         let span = trace::submit(&target.endpoint_name, &inference_id);
-        let uploads = matches!(self.input, RequestInput::Body(_));
+        // What is sent in the request's body has no place in S3.
+        let uploads = !matches!(self.input, RequestInput::At(_));
         let (body, location) = self.place(gate)?;
         match self.invoke(&body, location.as_ref(), &inference_id, gate) {
             Ok(submitted) => {

@@ -115,8 +115,8 @@ impl<D> AsyncInferenceResponse<D> {
             failure_path: handle.failure_path,
             inference_id: handle.inference_id,
             input_location: handle.input_location,
-            uploaded: false,
-            service_limit: None,
+            uploaded: handle.input_uploaded,
+            service_limit: handle.service_limit.map(Duration::from_secs),
             submitted_at: handle.submitted_at,
             transfer: None,
             outcome: Mutex::new(None),
@@ -133,6 +133,8 @@ impl<D> AsyncInferenceResponse<D> {
             inference_id: self.inference_id.clone(),
             input_location: self.input_location.clone(),
             submitted_at: self.submitted_at,
+            input_uploaded: self.uploaded_input().is_some(),
+            service_limit: self.service_limit.map(|limit| limit.as_secs()),
         }
     }
 
@@ -524,6 +526,7 @@ impl<D> AsyncInferenceResponse<D> {
             last_answer: wait.last_answer.as_deref().map(str::to_owned),
             limit: wait.limit(),
             service_limit: self.service_limit,
+            since_submit: self.since_submit(wait),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What `tracing` is told: a span for each submit, wait and request, an event for each attempt.
+//! What `tracing` is told: a span for each batch, submit, wait and request, an event for each attempt.
 //!
 //! Without the feature all of this is nothing. Payloads, credentials, custom attributes and signatures
 //! are in no field.
@@ -9,7 +9,7 @@ mod told {
 
     use tracing::field::{Empty, display};
     use tracing::span::EnteredSpan;
-    use tracing::{debug, debug_span, info, info_span, warn};
+    use tracing::{Dispatch, Span, debug, debug_span, dispatcher, info, info_span, warn};
 
     use crate::aws::Call;
     use crate::aws::transport::{Broken, Reply};
@@ -102,6 +102,53 @@ mod told {
         }
     }
 
+    /// The span of a batch, and who listened where it began: its threads tell the same one.
+    #[derive(Clone)]
+    pub(crate) struct Batch {
+        span: Span,
+        listener: Dispatch,
+    }
+
+    pub(crate) fn submit_all(concurrency: usize, output_path_extension: Option<&str>) -> Batch {
+        Batch {
+            span: info_span!("submit_all", concurrency, output_path_extension),
+            listener: dispatcher::get_default(Dispatch::clone),
+        }
+    }
+
+    impl Batch {
+        /// The submit of one input, by its index from 0.
+        pub(crate) fn input<T>(&self, input: u64, act: impl FnOnce() -> T) -> T {
+            dispatcher::with_default(&self.listener, || {
+                self.span
+                    .in_scope(|| debug_span!("input", input).in_scope(act))
+            })
+        }
+
+        pub(crate) fn known(&self, input: u64, error: Option<&Error>) {
+            self.span.in_scope(|| match error {
+                None => debug!(input, "submitted by an earlier run"),
+                Some(error) => warn!(input, %error, "not submitted"),
+            });
+        }
+
+        pub(crate) fn stopped(&self, submitted: u64) {
+            self.span
+                .in_scope(|| info!(submitted, "no further inputs are taken"));
+        }
+
+        pub(crate) fn over(&self, done: u64, failed: u64, elapsed: Duration) {
+            let elapsed_ms = millis(elapsed);
+            self.span.in_scope(|| {
+                if failed == 0 {
+                    info!(done, failed, elapsed_ms, "the batch is submitted");
+                } else {
+                    warn!(done, failed, elapsed_ms, "the batch is submitted in part");
+                }
+            });
+        }
+    }
+
     pub(crate) fn wait(endpoint_name: &str, inference_id: Option<&str>, at: &S3Uri) -> EnteredSpan {
         info_span!("wait", endpoint_name, inference_id, output_path = %at).entered()
     }
@@ -152,6 +199,24 @@ mod told {
     }
     pub(crate) fn submitted(_: &NoSpan, _: &S3Uri) {}
     pub(crate) fn not_submitted(_: &Error) {}
+    /// A batch of which nobody is told.
+    #[derive(Clone)]
+    pub(crate) struct Batch;
+
+    pub(crate) fn submit_all(_: usize, _: Option<&str>) -> Batch {
+        Batch
+    }
+
+    #[allow(clippy::unused_self)] // as its twin
+    impl Batch {
+        pub(crate) fn input<T>(&self, _: u64, act: impl FnOnce() -> T) -> T {
+            act()
+        }
+        pub(crate) fn known(&self, _: u64, _: Option<&Error>) {}
+        pub(crate) fn stopped(&self, _: u64) {}
+        pub(crate) fn over(&self, _: u64, _: u64, _: Duration) {}
+    }
+
     pub(crate) fn wait(_: &str, _: Option<&str>, _: &S3Uri) -> NoSpan {
         NoSpan
     }

@@ -173,3 +173,23 @@ fn a_timeout_names_the_grants_for_both_buckets() {
         assert!(timeout.remedy().contains(&grant), "{timeout}");
     }
 }
+
+#[test]
+fn a_page_that_is_no_listing_does_not_make_a_403_final() {
+    let looks = Mutex::new(0);
+    let server = Verifier::start(Rules::new(), move |seen| {
+        if is_list(seen) {
+            return Reply::new(200, "<html><p>a proxy's page</html>");
+        }
+        let mut looks = looks.lock().expect("a count");
+        *looks += usize::from(is_output(seen));
+        if is_output(seen) && *looks > 2 {
+            Reply::new(200, "result")
+        } else {
+            denied()
+        }
+    });
+    let session = session_in(&server.url(), ManualClock::new());
+    let result = response(&session).get_result::<Vec<u8>>(&WaiterConfig::default());
+    assert_eq!(result.expect("a result"), b"result");
+}

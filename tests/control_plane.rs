@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sagemaker_async_inference::sys::ManualClock;
 use sagemaker_async_inference::{
-    AsyncInferenceConfig, AsyncPredictor, CaptureMode, ContainerDefinition, DataCaptureConfig,
-    Endpoint, EndpointWaiter, Error, Model, NotificationConfig, NotificationTopic, SageMaker,
-    Session, UpdateEndpoint,
+    AsyncInferenceConfig, AsyncPredictor, CaptureMode, ContainerDefinition, CreateEndpoint,
+    DataCaptureConfig, Endpoint, EndpointWaiter, Error, Model, NotificationConfig,
+    NotificationTopic, SageMaker, ScalingPolicy, Session, UpdateEndpoint,
 };
 use serde_json::{Value, json};
 use support::client;
@@ -275,6 +275,8 @@ fn described(config: Value, tags: Value) -> Verifier {
             }),
             "DescribeEndpointConfig" => config.clone(),
             "ListTags" => tags.clone(),
+            "CreateEndpointConfig" => json!({"EndpointConfigArn": "arn"}),
+            "UpdateEndpoint" => json!({"EndpointArn": "arn"}),
             _ => json!({}),
         };
         Reply::new(200, answer.to_string())
@@ -382,6 +384,27 @@ fn an_answer_that_is_no_document_is_an_error() {
         let error = sagemaker.describe_endpoint("e").expect_err("no document");
         assert!(matches!(error, Error::Transport(_)), "{answer}: {error:?}");
     }
+}
+
+#[test]
+fn a_success_that_does_not_tell_what_it_made_is_looked_after() {
+    // Whoever answers so is not the service: nothing is there.
+    let server = Verifier::start(Rules::new(), |seen| {
+        if operation(seen).starts_with("Describe") {
+            let body = json!({"message": "Could not find it"}).to_string();
+            return Reply::new(400, body).header("x-amzn-errortype", "ValidationException");
+        }
+        Reply::new(200, "")
+    });
+    let session = client::session_in(&server.url(), ManualClock::new());
+    let sagemaker = SageMaker::new(&session);
+    let error = sagemaker.create_endpoint(&CreateEndpoint::new("e", "c"));
+    let error = error.expect_err("no endpoint");
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    let policy = ScalingPolicy::add_instances("wake-up", 1, Duration::from_mins(5));
+    let scaling = Endpoint::new("e", &session).scaling();
+    let error = scaling.put_policy(&policy).expect_err("no policy's ARN");
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
-use sagemaker_async_inference::{AsyncPredictor, CleanUp, Error, WaiterConfig};
+use sagemaker_async_inference::{AsyncPredictor, CancelToken, CleanUp, Error, WaiterConfig};
 use support::client::uri;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -188,4 +188,64 @@ fn what_goes_wrong_is_told_at_the_level_of_a_warning() {
         &lines,
         &["WARN", "the wait is over without a result", "attempts=2"],
     );
+}
+
+#[test]
+fn a_batch_is_told_as_one_with_all_that_its_threads_do() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let session = endpoint.session().expect("a session");
+    let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    let directory = tempfile::tempdir().expect("a directory");
+    let journal = directory.path().join("journal");
+    let submit = |inputs: std::ops::Range<u32>| {
+        let outcomes = predictor.submit_all(inputs.map(|n| format!("hush-payload-{n}")));
+        let outcomes = outcomes.concurrency(2).expect("a concurrency");
+        outcomes
+            .journal(&journal)
+            .expect("a journal")
+            .collect::<Vec<_>>()
+    };
+    let lines = Listener::default().heard(|| {
+        assert!(submit(0..3).iter().all(Result::is_ok));
+    });
+    let span = one(&lines, &["span submit_all"]);
+    assert!(span.contains("concurrency=2"), "{span}");
+    assert!(span.contains("output_path_extension=\"batch-"), "{span}");
+    for input in 0..3 {
+        one(&lines, &["span input", &format!("input={input}")]);
+    }
+    let of = |what: &str, lines: &[String]| lines.iter().filter(|l| l.contains(what)).count();
+    assert_eq!(of("span submit ", &lines), 3);
+    assert_eq!(of("message=submitted", &lines), 3);
+    one(
+        &lines,
+        &["INFO", "the batch is submitted", "done=3", "failed=0"],
+    );
+
+    // Once more, with one input more, which fails.
+    endpoint.fault(Fault::on(Operation::InvokeEndpointAsync).error(400, "ValidationError"));
+    let lines = Listener::default().heard(|| {
+        assert_eq!(
+            submit(0..4)
+                .iter()
+                .filter(|outcome| outcome.is_ok())
+                .count(),
+            3
+        );
+    });
+    assert_eq!(of("submitted by an earlier run", &lines), 3);
+    assert_eq!(of("span submit ", &lines), 1);
+    one(&lines, &["WARN", "not submitted", "ValidationError"]);
+    one(&lines, &["WARN", "submitted in part", "done=3", "failed=1"]);
+    assert!(!lines.join("\n").contains("hush"), "{lines:#?}");
+
+    let stopped = Listener::default().heard(|| {
+        let token = CancelToken::new();
+        let mut outcomes = predictor.submit_all(["a", "b", "c"]).cancel(token.clone());
+        outcomes = outcomes.concurrency(1).expect("a concurrency");
+        assert!(outcomes.next().is_some_and(|outcome| outcome.is_ok()));
+        token.cancel();
+        while outcomes.next().is_some() {}
+    });
+    one(&stopped, &["INFO", "no further inputs are taken"]);
 }

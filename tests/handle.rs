@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use sagemaker_async_inference::{AsyncPredictor, InferenceHandle};
 use support::client::{accepted, session_at, session_in, uri};
@@ -41,6 +43,22 @@ fn a_handle_is_one_line_and_the_same_again() {
         Some(handle.clone())
     );
     assert_eq!(serde_json::to_string(&handle).ok().as_deref(), Some(LINE));
+}
+
+#[test]
+fn a_handle_tells_what_was_uploaded_and_how_long_the_service_is_at_it() {
+    let old: InferenceHandle = LINE.parse().expect("a handle of an earlier release");
+    assert!(!old.input_uploaded());
+    assert_eq!(old.service_limit(), None);
+    let told = ",\"input_uploaded\":true,\"service_limit\":5400}";
+    let line = format!("{}{told}", LINE.trim_end_matches('}'));
+    let handle: InferenceHandle = line.parse().expect("a handle");
+    assert!(handle.input_uploaded());
+    assert_eq!(handle.service_limit(), Some(Duration::from_mins(90)));
+    assert_eq!(handle.to_string(), line);
+    for wrong in ["\"input_uploaded\":7", "\"service_limit\":-1"] {
+        refused(&format!("{},{wrong}}}", LINE.trim_end_matches('}')));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
-    Credentials, CredentialsError, Error, ProvideCredentials, Timeouts, TransportErrorKind,
-    WaitLimit, WaiterConfig,
+    Credentials, CredentialsError, Error, ProvideCredentials, Timeouts, TransferConfig,
+    TransportErrorKind, WaitLimit, WaiterConfig,
 };
 use support::client::{
     accepted, builder, denied, invalid, is_submit, keys, not_found, predictor, session_at,
@@ -262,6 +262,14 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
         "{timeout}"
     );
 
+    // Taken up again, in another process perhaps, it is the same.
+    let line = response.handle().to_string();
+    let resumed = predictor(&session).resume(line.parse().expect("a handle"));
+    let timeout = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2))));
+    assert_eq!(timeout.service_limit(), Some(Duration::from_mins(90)));
+    let text = timeout.to_string();
+    assert!(text.contains("up to 5400 s after the submit"), "{text}");
+
     // A wait that outlasts the service's limits says nothing of them, nor one for an inference of others.
     let long = waiter(|w| w.max_attempts(400));
     let timeout = timed_out(response.get_result(&long));
@@ -269,6 +277,10 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
         !timeout.to_string().contains("after the submit"),
         "{timeout}"
     );
+    // However short the next wait is: the time counts from the submit.
+    let text = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2)))).to_string();
+    assert!(text.contains("a longer wait will hardly help"), "{text}");
+    assert!(!text.contains("wait longer"), "{text}");
     let other = predictor(&session).response(uri("s3://my-bucket/out"), None);
     let timeout = timed_out(other.get_result(&waiter(|w| w.max_attempts(2))));
     assert_eq!(timeout.service_limit(), None);
@@ -295,5 +307,49 @@ fn headers_are_bounded_on_a_kept_connection_too() {
     match look() {
         Err(Error::Transport(error)) => assert_eq!(error.kind(), TransportErrorKind::Protocol),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Of a large input the system's own buffers take some megabytes, and then nothing more.
+#[test]
+fn an_upload_that_is_read_byte_by_byte_ends_by_the_write_timeout() {
+    const LARGE: usize = 32 << 20;
+    let server = Raw::start(move |mut stream| {
+        support::raw::read_only_head(&mut stream)?;
+        write!(stream, "HTTP/1.1 100 Continue\r\n\r\n")?;
+        let mut byte = [0];
+        while stream.read(&mut byte)? == 1 {
+            SystemClock.sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    });
+    let session = builder()
+        .endpoint_url(server.url())
+        .timeouts(Timeouts::default().with_write(Duration::from_millis(400)))
+        .build()
+        .expect("a session")
+        .with_retry(sagemaker_async_inference::RetryConfig::off());
+    let predictor = predictor(&session);
+    let input = vec![7; LARGE];
+    let uploads = [
+        predictor.request_reader(std::io::repeat(7).take(LARGE as u64)),
+        predictor.request(&input),
+    ];
+    for upload in uploads {
+        let whole = TransferConfig::builder()
+            .multipart_threshold(1 << 30)
+            .build();
+        let upload = upload.transfer(whole.expect("a way of transfer"));
+        let started = SystemClock.monotonic();
+        let outcome = upload.upload_to(uri("s3://my-bucket/in")).submit();
+        match outcome {
+            Err(Error::Transport(error)) => {
+                assert_eq!(error.operation(), "PutObject");
+                assert_eq!(error.kind(), TransportErrorKind::Timeout);
+            }
+            other => panic!("{other:?}"),
+        }
+        let took = SystemClock.monotonic().saturating_sub(started);
+        assert!(took < Duration::from_secs(10), "{took:?}");
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn put_scaling_policy(
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "PutScalingPolicy", resource, input)
+    API.ask_for(session, "PutScalingPolicy", resource, input, "PolicyARN")
 }
 
 pub(crate) fn describe_scaling_policies(

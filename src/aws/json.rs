@@ -25,6 +25,8 @@ struct JsonCall<'a> {
     repeat: Repeat,
     resource: &'a str,
     patience: Patience<'a>,
+    /// What a success has to tell, a text.
+    told: Option<&'static str>,
 }
 
 impl Api {
@@ -53,23 +55,46 @@ impl Api {
             repeat: Repeat::Idempotent,
             resource,
             patience,
+            told: None,
         };
         self.call(session, &call, input)
     }
 
-    /// A request that changes something: repeated only if it provably did not happen.
+    /// As [`ask`](Self::ask); a success without the member `told` is of no use.
+    pub(crate) fn ask_for(
+        &self,
+        session: &Session,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+        told: &'static str,
+    ) -> Result<Value, Failed> {
+        let call = JsonCall {
+            operation,
+            repeat: Repeat::Idempotent,
+            resource,
+            patience: Patience::default(),
+            told: Some(told),
+        };
+        self.call(session, &call, input)
+    }
+
+    /// A request that changes something: repeated only if it provably did not happen. A success without
+    /// the member `told` may be somebody else's answer, and leaves it open.
     pub(crate) fn change(
         &self,
         session: &Session,
         operation: &'static str,
         resource: &str,
         input: &Value,
+        told: &'static str,
     ) -> Result<Value, Failed> {
         let call = JsonCall {
             operation,
             repeat: Repeat::OnlyIfNotDone,
             resource,
             patience: Patience::default(),
+            told: Some(told),
         };
         self.call(session, &call, input)
     }
@@ -104,13 +129,19 @@ impl Api {
             max_answer: MAX_DOCUMENT,
         };
         let answer = session.client().send_until(&request, call.patience.stop)?;
-        if answer.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Value::Object(Map::new()));
-        }
-        match serde_json::from_slice(&answer.body) {
-            Ok(document @ Value::Object(_)) => Ok(document),
-            Ok(_) => Err(not_understood(&request, "it is JSON, but no object").into()),
-            Err(error) => Err(not_understood(&request, error.to_string()).into()),
+        let document = if answer.body.iter().all(u8::is_ascii_whitespace) {
+            Value::Object(Map::new())
+        } else {
+            serde_json::from_slice(&answer.body)
+                .map_err(|error| not_understood(&request, error.to_string()))?
+        };
+        let lacks = call.told.filter(|told| text(&document, told).is_none());
+        if !document.is_object() {
+            Err(not_understood(&request, "it is JSON, but no object").into())
+        } else if let Some(member) = lacks {
+            Err(not_understood(&request, format!("it has no {member}")).into())
+        } else {
+            Ok(document)
         }
     }
 }

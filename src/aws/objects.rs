@@ -178,6 +178,7 @@ impl Upload {
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) number: u32,
+    pub(crate) len: u64,
     pub(crate) etag: String,
     pub(crate) verified: Option<Verified>,
 }
@@ -241,6 +242,7 @@ pub(crate) fn upload_part(
     })?;
     Ok(Part {
         number,
+        len: source.len(),
         etag,
         verified,
     })
@@ -264,7 +266,10 @@ pub(crate) fn complete_multipart_upload(
         body.as_bytes(),
         patience,
     );
-    send(session, &request, |_| Ok(()))
+    send(session, &request, |answer| {
+        let [etag] = texts(&answer.body, &[], ["ETag"]);
+        etag.map(drop).ok_or("it has no ETag")
+    })
 }
 
 fn completion(parts: &[Part]) -> String {
@@ -431,6 +436,7 @@ mod tests {
     fn the_list_of_parts_is_well_formed() {
         let part = Part {
             number: 1,
+            len: 3,
             etag: "\"a&b\"".to_owned(),
             verified: Some(Verified {
                 algorithm: Algorithm::Crc32c,

@@ -130,7 +130,8 @@ pub(crate) fn may_list(
         "list-type=2&max-keys=1&prefix={}",
         encode_segment(uri.key())
     );
-    match list(session, uri.bucket(), &query, patience) {
+    let answer = list(session, uri.bucket(), &query, patience);
+    match answer.and_then(|answer| read(&answer, uri.bucket(), |_, _| {})) {
         Ok(_) => Ok(true),
         // Any other 403, as of a wrong signature, is about something else.
         Err(Failed::Fault(fault))
@@ -182,12 +183,16 @@ pub(crate) fn list_objects(
         query.extend(["&", name, "=", &encode_segment(value)]);
     }
     let answer = list(session, objects.bucket, &query, patience)?;
+    read(&answer, objects.bucket, found)
+}
+
+fn read(answer: &Answer, bucket: &str, found: impl FnMut(&str, u64)) -> Result<Page, Failed> {
     listing::read_page(&answer.body, found).map_err(|problem| {
         let error = TransportError {
             service: Service::S3.name(),
             operation: LIST,
             kind: TransportErrorKind::Protocol,
-            host: format!("of bucket {}", objects.bucket),
+            host: format!("of bucket {bucket}"),
             never_sent: false,
             attempts: 1,
             elapsed: std::time::Duration::ZERO,

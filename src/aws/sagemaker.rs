@@ -17,7 +17,7 @@ const API: Api = Api {
 };
 
 pub(crate) fn create_model(session: &Session, name: &str, input: &Value) -> Result<Value, Failed> {
-    API.change(session, "CreateModel", name, input)
+    API.change(session, "CreateModel", name, input, "ModelArn")
 }
 
 pub(crate) fn create_endpoint_config(
@@ -25,7 +25,13 @@ pub(crate) fn create_endpoint_config(
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.change(session, "CreateEndpointConfig", name, input)
+    API.change(
+        session,
+        "CreateEndpointConfig",
+        name,
+        input,
+        "EndpointConfigArn",
+    )
 }
 
 pub(crate) fn create_endpoint(
@@ -33,7 +39,7 @@ pub(crate) fn create_endpoint(
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.change(session, "CreateEndpoint", name, input)
+    API.change(session, "CreateEndpoint", name, input, "EndpointArn")
 }
 
 pub(crate) fn update_endpoint(
@@ -41,7 +47,7 @@ pub(crate) fn update_endpoint(
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.change(session, "UpdateEndpoint", name, input)
+    API.change(session, "UpdateEndpoint", name, input, "EndpointArn")
 }
 
 /// Sets desired counts and weights to what they are to be, so that twice is once.

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::endpoints::encode_segment;
@@ -49,7 +48,8 @@ pub(crate) fn get_role_credentials(
         deadline: None,
         max_answer: MAX_DOCUMENT,
     })?;
-    let Answer { role_credentials } = read(&answer.body, "SSO GetRoleCredentials")?;
+    let body = Zeroizing::new(answer.body);
+    let Answer { role_credentials } = read(&body, "SSO GetRoleCredentials")?;
     let expiry = u64::try_from(role_credentials.expiration)
         .ok()
         .and_then(|millis| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)))
@@ -81,10 +81,23 @@ struct RoleCredentials {
 }
 
 /// What `CreateToken` needs to refresh a token.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "grantType", rename = "refresh_token")]
 pub(crate) struct Renewal<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) client_secret: &'a str,
     pub(crate) refresh_token: &'a str,
+}
+
+impl Renewal<'_> {
+    /// Of its full size from the start: what grows would leave parts of a secret behind.
+    fn to_json(&self) -> Zeroizing<Vec<u8>> {
+        let length = self.client_id.len() + self.client_secret.len() + self.refresh_token.len();
+        let mut body = Zeroizing::new(Vec::with_capacity(128 + 2 * length));
+        // Texts always can be written to memory.
+        let _ = serde_json::to_writer(&mut *body, self);
+        body
+    }
 }
 
 /// A token as `CreateToken` gives it. It has no `Debug`, for it is one.
@@ -99,13 +112,7 @@ pub(crate) struct NewToken {
 
 /// `CreateToken` of the OIDC service (service `sso-oidc`, 2019-06-10), by refresh token.
 pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<NewToken> {
-    let body = json!({
-        "clientId": renewal.client_id,
-        "clientSecret": renewal.client_secret,
-        "grantType": "refresh_token",
-        "refreshToken": renewal.refresh_token,
-    });
-    let body = Zeroizing::new(body.to_string());
+    let body = renewal.to_json();
     let mut headers = HeaderMap::new();
     headers.insert(
         http::header::CONTENT_TYPE,
@@ -121,14 +128,14 @@ pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<
             .uri(Service::SsoOidc, caller.region, "/token")?,
         region: Cow::Borrowed(caller.region),
         headers: Cow::Owned(headers),
-        body: body.as_bytes(),
+        body: &body,
         resource: Resource::Named("the cached SSO token".into()),
         // A refresh token may be good for one use only: a second one is refused, and loses nothing.
         repeat: Repeat::Idempotent,
         deadline: None,
         max_answer: MAX_DOCUMENT,
     })?;
-    read(&answer.body, "SSO OIDC CreateToken")
+    read(&Zeroizing::new(answer.body), "SSO OIDC CreateToken")
 }
 
 /// The parser's own errors may quote what they could not read.

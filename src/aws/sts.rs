@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Method};
+use zeroize::Zeroizing;
 
-use super::endpoints::encode_segment;
+use super::endpoints::encoded_segment;
 use super::xml::texts;
 use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
 use crate::credentials::Credentials;
@@ -95,11 +96,17 @@ fn send(
     identity: Identity<'_>,
     resource: &str,
     members: &[(&str, Option<&str>)],
-) -> Result<Vec<u8>> {
-    let mut form = format!("Action={operation}&Version=2011-06-15");
+) -> Result<Zeroizing<Vec<u8>>> {
+    // A token or a code may be in it, and what grows would leave parts of it behind.
+    let lengths = members.iter();
+    let lengths = lengths.map(|(_, value)| 32 + 3 * value.unwrap_or_default().len());
+    let length: usize = lengths.sum();
+    let mut form = Zeroizing::new(String::with_capacity(128 + length));
+    form.extend(["Action=", operation, "&Version=2011-06-15"]);
     for (name, value) in members {
         if let Some(value) = value {
-            form.extend(["&", *name, "=", &encode_segment(value)]);
+            form.extend(["&", *name, "="]);
+            form.extend(encoded_segment(value));
         }
     }
     let mut headers = HeaderMap::new();
@@ -121,7 +128,7 @@ fn send(
         deadline: None,
         max_answer: MAX_DOCUMENT,
     })?;
-    Ok(answer.body)
+    Ok(Zeroizing::new(answer.body))
 }
 
 /// `Credentials` of an answer, and the account out of the ARN of the role's session.

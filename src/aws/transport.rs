@@ -38,6 +38,10 @@ use crate::sys::Clock;
 /// | [`read`](Self::with_read): each read of an answer; all its headers together get a 64th more | 60 s each |
 /// | [`write`](Self::with_write): each write of a request | 60 s |
 ///
+/// An answer's body that comes at less than 1 KiB/s over a whole read timeout counts as timed out, and so
+/// does a request that the server takes at less than 1 KiB/s over a whole write timeout (but not with an
+/// [agent](crate::SessionBuilder::agent) of the caller's, whose connections are its own).
+///
 /// ```
 /// use std::time::Duration;
 /// use sagemaker_async_inference::Timeouts;
@@ -362,7 +366,7 @@ impl Transport {
 fn own_agent(builder: ConfigBuilder<AgentScope>, timeouts: &Timeouts) -> Agent {
     Agent::with_parts(
         with_timeouts!(with_protocol!(builder), timeouts, None, None).build(),
-        ProbingConnector::default(),
+        ProbingConnector::new(timeouts.write),
         CachingResolver::default(),
     )
 }

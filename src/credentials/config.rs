@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use http::HeaderValue;
+use zeroize::Zeroizing;
 
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::aws::endpoints::Endpoints;
@@ -147,12 +148,12 @@ impl ProviderConfig {
     }
 
     /// The code of an MFA device, from the user.
-    pub(super) fn mfa_code(&self, device: &str) -> Result<String, MfaProblem> {
+    pub(super) fn mfa_code(&self, device: &str) -> Result<Zeroizing<String>, MfaProblem> {
         let ask = self.mfa.as_ref().ok_or(MfaProblem::NobodyToAsk)?;
-        let code = ask(device).map_err(MfaProblem::NotTold)?;
-        let code = code.trim();
+        let told = Zeroizing::new(ask(device).map_err(MfaProblem::NotTold)?);
+        let code = told.trim();
         if code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(code.to_owned())
+            Ok(Zeroizing::new(code.to_owned()))
         } else {
             Err(MfaProblem::NotACode)
         }

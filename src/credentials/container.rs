@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Uri};
+use zeroize::Zeroizing;
 
 use super::document::{self, METADATA};
 use super::{Credentials, CredentialsError, ProvideCredentials};
@@ -127,9 +128,9 @@ impl ContainerProvider {
                 broken(format!("{path}, which {TOKEN_FILE} names, cannot be read"))
                     .with_source(error)
             })?;
-            (TOKEN_FILE, content)
+            (TOKEN_FILE, Zeroizing::new(content))
         } else if let Some(token) = get(TOKEN) {
-            (TOKEN, token.into_bytes())
+            (TOKEN, Zeroizing::new(token.into_bytes()))
         } else {
             return Ok(None);
         };
@@ -176,7 +177,8 @@ impl ProvideCredentials for ContainerProvider {
         for attempt in 1.. {
             let error = match self.attempt(&uri, token.as_ref()) {
                 Ok(reply) if reply.status == 200 => {
-                    return document::parse(&reply.body, &METADATA, None, NAME, "EcsContainer");
+                    let body = Zeroizing::new(reply.body);
+                    return document::parse(&body, &METADATA, None, NAME, "EcsContainer");
                 }
                 Ok(reply) => {
                     let status = reply.status;

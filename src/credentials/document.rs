@@ -1,6 +1,7 @@
 //! Credentials in a JSON document, as container and instance metadata and processes hand them out.
 
 use serde_json::{Map, Value};
+use zeroize::Zeroize;
 
 use super::{Credentials, CredentialsError};
 use crate::timestamp;
@@ -43,7 +44,8 @@ pub(super) fn parse(
             "{what} is not a JSON object; is it meant for this?"
         ))
     })?;
-    let optional = |name: &str| match fields.get(name) {
+    let fields = Wiped(fields);
+    let optional = |name: &str| match fields.0.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
@@ -51,7 +53,7 @@ pub(super) fn parse(
     };
     let missing = |name: &str| broken(format!("{what} has no {name}"));
     let required = |name: &str| optional(name)?.ok_or_else(|| missing(name));
-    if form.has_version && fields.get("Version").and_then(Value::as_u64) != Some(1) {
+    if form.has_version && fields.0.get("Version").and_then(Value::as_u64) != Some(1) {
         return Err(broken(format!(
             "{what} has no Version, or another one than 1"
         )));
@@ -81,4 +83,33 @@ pub(super) fn parse(
     let account = optional("AccountId")?.or(account);
     builder.set_account_id(account.map(|account| account.to_owned().into()));
     Ok(builder.build())
+}
+
+/// A document whose texts are wiped when it is dropped.
+struct Wiped(Map<String, Value>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+/// A document of any bytes: the error says what is wrong with it, and shows nothing of it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_document(body: &[u8]) {
+    match parse(body, &METADATA, None, "any", "any") {
+        Ok(credentials) => {
+            let keys = [credentials.access_key_id(), credentials.secret_access_key()];
+            assert!(keys.iter().all(|key| !key.trim().is_empty()));
+            assert!(credentials.session_token().is_some() && credentials.expiry().is_some());
+        }
+        Err(error) => {
+            let told = error.to_string();
+            assert!(told.is_ascii() && told.len() < 120, "{told}");
+        }
+    }
 }

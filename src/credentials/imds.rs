@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
-use serde_json::Value;
+use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::config::misconfigured;
 use super::document::{self, METADATA};
@@ -93,7 +94,7 @@ impl ProvideCredentials for InstanceMetadataProvider {
         };
         let reply = session.get(&format!("{ROLES}{}", encode_segment(&role)))?;
         match reply.status {
-            200 => credentials(&reply.body, sys),
+            200 => credentials(&Zeroizing::new(reply.body), sys),
             404 => Err(not_configured(format!(
                 "this instance has no role {role:?}"
             ))),
@@ -102,11 +103,19 @@ impl ProvideCredentials for InstanceMetadataProvider {
     }
 }
 
+/// Of the answer, what is no secret.
+#[derive(Deserialize)]
+struct Outcome {
+    #[serde(rename = "Code")]
+    code: Option<String>,
+}
+
 fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> {
-    let code = serde_json::from_slice::<Value>(body)
-        .ok()
-        .and_then(|json| Some(json.get("Code")?.as_str()?.to_owned()));
-    if let Some(code) = code.filter(|code| code != "Success") {
+    let answer = serde_json::from_slice::<Outcome>(body).ok();
+    if let Some(code) = answer
+        .and_then(|answer| answer.code)
+        .filter(|code| code != "Success")
+    {
         // Only words that the service is known to use: what else may be there nobody knows.
         let known = ["AssumeRoleUnauthorizedAccess", "Failed"];
         let told = known.into_iter().find(|known| *known == code);
@@ -235,7 +244,8 @@ impl<'a> Imds<'a> {
         };
         match self.exchange(&Method::PUT, TOKEN, Some(&life)) {
             Ok(reply) if reply.status == 200 => {
-                let mut token = HeaderValue::from_bytes(reply.body.trim_ascii())
+                let body = Zeroizing::new(reply.body);
+                let mut token = HeaderValue::from_bytes(body.trim_ascii())
                     .map_err(|_| broken("gave a token that no header can have"))?;
                 token.set_sensitive(true);
                 Ok(Session {

@@ -5,6 +5,8 @@ mod chain;
 mod config;
 mod container;
 mod document;
+#[cfg(any(test, fuzzing))]
+pub(crate) use document::check_document;
 mod environment;
 pub(crate) mod imds;
 mod process;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::document::{self, Form};
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::sys::Sys;
@@ -102,7 +104,8 @@ fn run(
             std::io::ErrorKind::FileTooLarge => broken("wrote more than 256 KiB".into()),
             _ => broken("could not be run".into()).with_source(error),
         })?;
-    match output.exit_code {
+    let (exit_code, stdout) = (output.exit_code, Zeroizing::new(output.stdout));
+    match exit_code {
         Some(0) => {}
         Some(code) => return Err(broken(format!("ended with exit code {code}"))),
         None => return Err(broken("was ended by a signal".into())),
@@ -113,11 +116,5 @@ fn run(
         is_temporary: false,
         has_version: true,
     };
-    document::parse(
-        &output.stdout,
-        &form,
-        account,
-        provider,
-        "CredentialProcess",
-    )
+    document::parse(&stdout, &form, account, provider, "CredentialProcess")
 }

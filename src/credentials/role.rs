@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::config::{MfaProblem, failed};
 use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
 use crate::aws::sts::{self, AssumeRole};
@@ -177,7 +179,7 @@ impl Role {
         serial: &str,
         config: &ProviderConfig,
         provider: &'static str,
-    ) -> Result<String, CredentialsError> {
+    ) -> Result<Zeroizing<String>, CredentialsError> {
         let wants = format!("the role {} asks for a code of {serial}", self.arn);
         config.mfa_code(serial).map_err(|problem| match problem {
             MfaProblem::NobodyToAsk => CredentialsError::broken(

@@ -29,7 +29,8 @@ use crate::session::Session;
 /// [`RetryConfig`](crate::RetryConfig) says. A create whose answer is lost is followed by a look: what
 /// is there and is as it was asked for counts as made; if nothing is there, the request is sent again;
 /// if something else of that name is there, the error stands. An update is looked after in the same
-/// way, and a delete that is repeated counts as done when the thing is not found any more.
+/// way, and a delete that is repeated, or whose answers are all lost, counts as done when the thing is not
+/// found any more.
 ///
 /// # Errors
 ///

@@ -8,8 +8,10 @@ use super::Endpoint;
 use super::document::{document, number, seconds};
 use super::patterns::POLICY_NAME;
 use super::scale_to_zero::{self, ScaleToZero};
+use super::settle;
 use super::shapes::check_name;
 use crate::InvalidInput;
+use crate::aws::Failed;
 use crate::aws::application_autoscaling as autoscaling;
 use crate::aws::json::{list, text};
 use crate::endpoint::scaling_shapes as shapes;
@@ -131,8 +133,7 @@ impl VariantScaling {
     /// as it is.
     pub fn deregister(&self) -> Result<()> {
         self.check_names()?;
-        self.send(autoscaling::deregister_scalable_target, self.identity())?;
-        Ok(())
+        self.delete(autoscaling::deregister_scalable_target, self.identity())
     }
 
     /// `DescribeScalableTargets`, for this variant; `None` if it is not registered.
@@ -190,8 +191,7 @@ impl VariantScaling {
         POLICY_NAME.check("policy name", policy_name)?;
         let mut input = self.identity();
         input.insert("PolicyName".into(), policy_name.into());
-        self.send(autoscaling::delete_scaling_policy, input)?;
-        Ok(())
+        self.delete(autoscaling::delete_scaling_policy, input)
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -211,15 +211,21 @@ impl VariantScaling {
         ])
     }
 
-    fn send(
-        &self,
-        operation: fn(&Session, &str, &Value) -> Result<Value, crate::aws::Failed>,
-        input: Map<String, Value>,
-    ) -> Result<Value> {
+    /// As [`send`](Self::send). What a repeated request does not find any more is deleted.
+    fn delete(&self, operation: Operation, input: Map<String, Value>) -> Result<()> {
+        match self.send(operation, input) {
+            Err(error) if !settle::was_deleted_before(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&self, operation: Operation, input: Map<String, Value>) -> Result<Value> {
         let input = Value::Object(input);
         Ok(operation(self.session(), &self.resource_id(), &input)?)
     }
 }
+
+type Operation = fn(&Session, &str, &Value) -> Result<Value, Failed>;
 
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
 

@@ -3,7 +3,8 @@
 //! The control plane has no idempotency tokens, but names: whether a change was carried out can be
 //! looked up. So a create whose answer is lost is followed by a look. What is there and is as it was
 //! asked for counts as made, though nobody can know by whom; if nothing is there, the request is sent
-//! again, as often as the session retries; if something else is there, the error stands.
+//! again, as often as the session retries; if something else is there, the error stands. A delete whose
+//! answers are all lost counts as done if the thing is gone.
 
 use serde_json::Value;
 
@@ -40,15 +41,6 @@ impl Creation<'_> {
         }
     }
 
-    fn look(&self, session: &Session) -> Result<Value, Failed> {
-        let name = self.resource.name();
-        match self.resource {
-            Resource::Model(_) => sagemaker::describe_model(session, name),
-            Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session, name),
-            _ => sagemaker::describe_endpoint(session, name, Patience::default()),
-        }
-    }
-
     /// Makes it, and gives back its ARN.
     pub(crate) fn make(&self, session: &Session) -> Result<(String, Made)> {
         let arn = |answer: &Value| {
@@ -67,7 +59,7 @@ impl Creation<'_> {
             if !is_ambiguous(&error) && !came_late {
                 return Err(error);
             }
-            match self.look(session) {
+            match look(session, &self.resource) {
                 Ok(found) if is_as_asked(self.input, &found) => {
                     return Ok((arn(&found), Made::Presumably));
                 }
@@ -111,7 +103,8 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
     }
 }
 
-/// Deletes a thing. One that a repeated request does not find any more was deleted by the first.
+/// Deletes a thing. One that a repeated request does not find any more was deleted by one before, and so was
+/// one that is gone after requests whose answers were lost.
 pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     let name = resource.name();
     let outcome = match resource {
@@ -122,26 +115,41 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     };
     match outcome {
         Ok(_) => Ok(()),
-        Err(Failed::Fault(fault)) if fault.error.attempts > 1 => {
-            if is_not_found(&fault.error) || is_on_its_way_out(session, resource) {
-                Ok(())
-            } else {
-                Err(fault.error.into())
+        Err(failed) => {
+            let error = Error::from(failed);
+            let gone = || is_ambiguous(&error) && is_gone(session, resource);
+            if was_deleted_before(&error) || gone() {
+                return Ok(());
             }
+            Err(error)
         }
-        Err(failed) => Err(failed.into()),
     }
 }
 
-/// An endpoint that the first of several requests deletes refuses the others.
-fn is_on_its_way_out(session: &Session, resource: &Resource) -> bool {
-    let Resource::Endpoint(name) = resource else {
-        return false;
-    };
-    match sagemaker::describe_endpoint(session, name, Patience::default()) {
-        Ok(found) => EndpointDescription::new(found).status() == EndpointStatus::Deleting,
-        Err(Failed::Fault(fault)) => is_not_found(&fault.error),
-        Err(Failed::Error(_)) => false,
+/// What is not found by a request that was sent again was deleted by the one before, whose answer was
+/// lost. One before that was refused deleted nothing.
+pub(crate) fn was_deleted_before(error: &Error) -> bool {
+    matches!(error, Error::Service(fault) if fault.perhaps_done && is_not_found(fault))
+}
+
+/// Asks for a thing by its name.
+fn look(session: &Session, resource: &Resource) -> Result<Value, Failed> {
+    let name = resource.name();
+    match resource {
+        Resource::Model(_) => sagemaker::describe_model(session, name),
+        Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session, name),
+        _ => sagemaker::describe_endpoint(session, name, Patience::default()),
+    }
+}
+
+/// Looks whether it is not there any more. An endpoint that is on its way out refuses to be deleted again.
+fn is_gone(session: &Session, resource: &Resource) -> bool {
+    match (look(session, resource), resource) {
+        (Ok(found), Resource::Endpoint(_)) => {
+            EndpointDescription::new(found).status() == EndpointStatus::Deleting
+        }
+        (Err(Failed::Fault(fault)), _) => is_not_found(&fault.error),
+        _ => false,
     }
 }
 

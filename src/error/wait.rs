@@ -138,6 +138,8 @@ pub struct PollingTimeout {
     pub(crate) last_answer: Option<String>,
     pub(crate) limit: WaitLimit,
     pub(crate) service_limit: Option<Duration>,
+    /// How long ago the submit was; where that is not known, as long as the wait.
+    pub(crate) since_submit: Duration,
 }
 
 /// Which limit ended a wait. Both are the caller's own, set in
@@ -204,7 +206,8 @@ impl PollingTimeout {
     }
 
     /// How long after the submit the service itself gives up: the request's time to live in the queue
-    /// and its invocation timeout together. Absent if the inference was submitted elsewhere.
+    /// and its invocation timeout together. A resumed inference has it from its
+    /// [handle](crate::InferenceHandle::service_limit). Absent if that is not known.
     pub fn service_limit(&self) -> Option<Duration> {
         self.service_limit
     }
@@ -228,12 +231,25 @@ impl PollingTimeout {
                 grants.collect::<Vec<_>>().join(", and ")
             );
         }
-        let mut text = format!(
-            "wait longer (a cold endpoint and a queue add to the model's own time), or read the log \
-             group /aws/sagemaker/Endpoints/{}",
+        let log = format!(
+            "the log group /aws/sagemaker/Endpoints/{}",
             self.endpoint_name
         );
-        if let Some(service) = self.service_limit.filter(|limit| *limit > self.elapsed) {
+        let mut text = match self.service_limit {
+            Some(service) if service <= self.since_submit => format!(
+                "read {log}; the submit was {} ago, and the service gives up {} after it (request TTL \
+                 and invocation timeout), so that a longer wait will hardly help",
+                seconds(self.since_submit),
+                seconds(service),
+            ),
+            _ => format!(
+                "wait longer (a cold endpoint and a queue add to the model's own time), or read {log}"
+            ),
+        };
+        if let Some(service) = self
+            .service_limit
+            .filter(|limit| *limit > self.since_submit)
+        {
             let _ = write!(
                 text,
                 "; the service may be at it up to {} after the submit (request TTL and invocation \

@@ -55,7 +55,7 @@ pub(super) enum Stage {
     /// Its submit was about to begin, under this inference id.
     Begun(String),
     /// Its submit was answered.
-    Submitted(InferenceHandle),
+    Submitted(Box<InferenceHandle>),
     /// Its submit provably did not happen, for this reason.
     Refused(String),
 }
@@ -173,6 +173,19 @@ fn parse(line: &[u8]) -> io::Result<Record> {
     } else {
         Err(invalid("it was written by a later version of this crate"))
     }
+}
+
+/// A line of any bytes: what is taken is written so that it is read as the same.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_line(line: &[u8]) {
+    let Ok(record) = parse(line) else {
+        return;
+    };
+    let written = |record: &Record| serde_json::to_vec(record).unwrap_or_default();
+    let once = written(&record);
+    assert!(!once.contains(&b'\n'), "a record is a line");
+    let again = parse(&once).map(|record| written(&record));
+    assert!(again.is_ok_and(|twice| twice == once), "{record:?}");
 }
 
 fn invalid(problem: &'static str) -> io::Error {

@@ -84,6 +84,9 @@ mod slots;
 mod submit_all;
 mod workers;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use journal::check_line;
+
 pub use as_completed::{Adder, AsCompleted, Completed, as_completed, wait_all};
 pub(crate) use pace::Gate;
 pub use progress::BatchProgress;

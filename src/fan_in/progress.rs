@@ -100,6 +100,11 @@ impl Totals {
         }
     }
 
+    /// Since the begin.
+    pub(super) fn elapsed(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.began.unwrap_or(now))
+    }
+
     pub(super) fn count(&mut self, went_well: bool) {
         if went_well {
             self.done += 1;
@@ -134,7 +139,7 @@ impl Totals {
             } else {
                 0.0
             },
-            elapsed: now.saturating_sub(self.began.unwrap_or(now)),
+            elapsed: self.elapsed(now),
             expected,
         }
     }

@@ -17,6 +17,7 @@ use crate::limits;
 use crate::placement::uuid;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
+use crate::trace;
 use crate::waiter::CancelToken;
 
 /// Submits every request, several at a time, and yields the outcomes in order, each its own
@@ -79,6 +80,8 @@ pub struct SubmitAll<I, D> {
     /// What came before its turn.
     early: BTreeMap<u64, Finished<D>>,
     totals: Totals,
+    /// Where the batch is told of, from the first input to the end.
+    batch: Option<trace::Batch>,
 }
 
 /// A wait for an outcome looks this often, in real time, whether it is cancelled.
@@ -126,6 +129,7 @@ where
         yielded: 0,
         early: BTreeMap::new(),
         totals: Totals::default(),
+        batch: None,
     }
 }
 
@@ -237,7 +241,11 @@ impl<I, D> SubmitAll<I, D> {
 
     /// Takes no further inputs.
     fn stop(&mut self) {
-        self.requests = None;
+        if self.requests.take().is_some()
+            && let Some(batch) = &self.batch
+        {
+            batch.stopped(self.taken);
+        }
         if let Some(workers) = &self.workers {
             workers.stop();
         }
@@ -271,9 +279,13 @@ where
                 self.requests = None;
                 return;
             };
+            let batch = self.batch.get_or_insert_with(|| {
+                trace::submit_all(self.concurrency, self.extension.path.as_deref())
+            });
+            let sys = request.session().sys();
             let workers = self
                 .workers
-                .get_or_insert_with(|| Workers::new(&self.extension, request.session().sys()));
+                .get_or_insert_with(|| Workers::new(&self.extension, batch, sys));
             self.totals.begin(workers.now());
             let index = self.taken;
             self.taken += 1;
@@ -288,12 +300,22 @@ where
                 match job.look_up(journal, self.resubmit_uncertain) {
                     Ok(waiting) => job = waiting,
                     Err(known) => {
+                        batch.known(index, known.as_ref().as_ref().err());
                         self.receive(index, Ok(*known));
                         continue;
                     }
                 }
             }
             workers.hand_out(job, self.concurrency);
+        }
+    }
+
+    /// Tells once that there are no more outcomes.
+    fn end(&mut self) {
+        let now = self.workers.as_ref().map(Workers::now);
+        if let (Some(batch), Some(now)) = (self.batch.take(), now) {
+            let Totals { done, failed, .. } = self.totals;
+            batch.over(done, failed, self.totals.elapsed(now));
         }
     }
 
@@ -339,6 +361,7 @@ where
                 return Some(outcome);
             }
             if self.yielded == self.taken {
+                self.end();
                 return None;
             }
             // Every thread sends an outcome for each job it takes.

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
 use crate::sys::Sys;
+use crate::trace;
 
 /// What came of a request: its outcome, or the panic of code that the caller gave (a credentials
 /// provider's, say).
@@ -43,7 +44,7 @@ impl<D> Job<D> {
         match journal.stage(self.index, sha256.as_deref()) {
             Err(error) => Err(Box::new(Err(error))),
             Ok(Some(Stage::Submitted(handle))) => {
-                Err(Box::new(Ok(self.request.into_response(handle))))
+                Err(Box::new(Ok(self.request.into_response(*handle))))
             }
             Ok(Some(Stage::Begun(inference_id))) if !resubmit_uncertain => {
                 Err(Box::new(Err(self.request.uncertain(inference_id))))
@@ -77,6 +78,7 @@ struct Shared<D> {
     pace: Pace,
     stop: AtomicBool,
     extension: Extension,
+    batch: trace::Batch,
 }
 
 /// Threads that live until this is dropped and their work is done; dropping it waits for none.
@@ -91,7 +93,7 @@ pub(super) struct Workers<D> {
 }
 
 impl<D: Send + 'static> Workers<D> {
-    pub(super) fn new(extension: &Extension, sys: &Sys) -> Self {
+    pub(super) fn new(extension: &Extension, batch: &trace::Batch, sys: &Sys) -> Self {
         let (jobs, taken) = mpsc::channel();
         let (finished, outcomes) = mpsc::channel();
         Self {
@@ -103,6 +105,7 @@ impl<D: Send + 'static> Workers<D> {
                 pace: Pace::new(f64::INFINITY, sys.clock().monotonic()),
                 stop: AtomicBool::new(false),
                 extension: extension.clone(),
+                batch: batch.clone(),
             }),
             threads: 0,
             sys: sys.clone(),
@@ -171,7 +174,8 @@ fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
 impl<D> Shared<D> {
     fn carry_out(&self, job: Job<D>) -> (u64, Finished<D>) {
         let index = job.index;
-        let outcome = Caught::catch(|| self.submit_and_record(job));
+        let submit = || self.submit_and_record(job);
+        let outcome = Caught::catch(|| self.batch.input(index, submit));
         (index, outcome)
     }
 
@@ -188,7 +192,7 @@ impl<D> Shared<D> {
         record.record(index, Stage::Begun(inference_id))?;
         let outcome = self.submit(request);
         let stage = match &outcome {
-            Ok(response) => Stage::Submitted(response.handle()),
+            Ok(response) => Stage::Submitted(Box::new(response.handle())),
             Err(Error::MaybeSubmitted(_)) => return outcome,
             Err(error) => Stage::Refused(error.to_string().chars().take(1000).collect()),
         };

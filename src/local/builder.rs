@@ -349,9 +349,9 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Keeps every object in this directory, which is made if it is not there: an endpoint that is
-    /// started with it later has them again. One process uses it at a time. Uploads in parts that were
-    /// not completed, jobs, and what the control plane made are not kept.
+    /// Keeps every object in this directory, which is made if it is not there, for this user alone: an
+    /// endpoint that is started with it later has them again. One process uses it at a time. Uploads in
+    /// parts that were not completed, jobs, and what the control plane made are not kept.
     pub fn data_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.storage = Storage::Data(directory.into());
         self

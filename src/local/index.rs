@@ -48,11 +48,21 @@ struct Document {
     headers: Vec<(String, String)>,
 }
 
+/// Makes a directory and those above it that are not there: inputs and results are in it, so it is this
+/// user's alone. One that is there stays as it is.
+fn private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 impl DataDirectory {
     /// Opens it, and makes what is not there yet.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         for part in ["blobs", "buckets"] {
-            fs::create_dir_all(root.join(part))?;
+            private_directory(&root.join(part))?;
         }
         let lock = File::create(root.join("lock"))?;
         match lock.try_lock() {
@@ -83,7 +93,7 @@ impl DataDirectory {
     pub(super) fn bucket(&self, name: &str) -> io::Result<Index> {
         let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
         let directory = self.root.join("buckets").join(name);
-        fs::create_dir_all(&directory)?;
+        private_directory(&directory)?;
         Ok(Index { directory })
     }
 

@@ -38,6 +38,8 @@ use std::path::Path;
 pub(crate) use section::Section;
 pub(crate) use settings::{Found, Settings};
 
+use zeroize::Zeroizing;
+
 use crate::error::ConfigError;
 use crate::sys::{Platform, Sys};
 use location::{Kind, Location};
@@ -69,6 +71,7 @@ impl ProfileFiles {
         let path = &location.path;
         let state = match sys.files().read(path) {
             Ok(bytes) => {
+                let bytes = Zeroizing::new(bytes);
                 let text = std::str::from_utf8(&bytes).map_err(|error| not_utf8(path, &error))?;
                 let text = text.strip_prefix('\u{feff}').unwrap_or(text);
                 let sections = parser::parse(text).map_err(|error| malformed(path, &error))?;

@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 /// What the grammar takes for space; other Unicode spaces are part of names and values.
 const SPACE: [char; 2] = [' ', '\t'];
 const COMMENT: [char; 2] = ['#', ';'];
@@ -18,7 +20,8 @@ const COMMENT: [char; 2] = ['#', ';'];
 pub(super) struct RawSection<'a> {
     pub(super) header: &'a str,
     /// Names in lower case. Lines of a value are joined with `\n`.
-    pub(super) properties: BTreeMap<String, String>,
+    /// Wiped when they are dropped, for there are secret keys among them.
+    pub(super) properties: BTreeMap<String, Zeroizing<String>>,
 }
 
 /// What is wrong with a line. Holds nothing of the line, which may be a secret.
@@ -118,7 +121,8 @@ impl<'a> Parser<'a> {
             name: name.clone(),
             has_sub_properties: value.is_empty(),
         });
-        section.properties.insert(name, value.to_owned());
+        let value = Zeroizing::new(value.to_owned());
+        section.properties.insert(name, value);
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::location::Kind;
 use super::parser::{RawSection, sub_properties, trim};
 
@@ -11,13 +13,13 @@ use super::parser::{RawSection, sub_properties, trim};
 /// Its `Debug` shows names and no values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Section {
-    properties: BTreeMap<String, String>,
+    properties: BTreeMap<String, Zeroizing<String>>,
 }
 
 impl Section {
     /// A property's value; lines of a longer one are joined with `\n`. `key` in lower case.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.properties.get(key).map(String::as_str)
+        self.properties.get(key).map(|value| value.as_str())
     }
 
     /// As [`Self::get`], with a blank value for none: AWS tools treat blank as not set.
@@ -33,12 +35,12 @@ impl Section {
     }
 
     #[cfg(test)]
-    pub(super) fn properties(&self) -> &BTreeMap<String, String> {
+    pub(super) fn properties(&self) -> &BTreeMap<String, Zeroizing<String>> {
         &self.properties
     }
 
     /// What comes later goes before what came earlier.
-    fn merge(&mut self, properties: BTreeMap<String, String>) {
+    fn merge(&mut self, properties: BTreeMap<String, Zeroizing<String>>) {
         let named = properties.into_iter().filter(|(key, _)| is_identifier(key));
         self.properties.extend(named);
     }

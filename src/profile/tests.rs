@@ -45,7 +45,11 @@ fn load(config: Option<&str>, credentials: Option<&str>) -> Result<ProfileFiles,
 fn plain(sections: &BTreeMap<String, Section>) -> Properties {
     sections
         .iter()
-        .map(|(name, section)| (name.clone(), section.properties().clone()))
+        .map(|(name, section)| {
+            let properties = section.properties().iter();
+            let plain = properties.map(|(key, value)| (key.clone(), value.to_string()));
+            (name.clone(), plain.collect())
+        })
         .collect()
 }
 

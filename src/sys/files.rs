@@ -79,9 +79,13 @@ impl Files {
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let path = path.as_ref();
         match &self.map {
-            None => bounded(std::fs::File::open(path)?),
+            None => {
+                let file = std::fs::File::open(path)?;
+                let length = file.metadata()?.len();
+                bounded(file, length)
+            }
             Some(map) => match locked(map).get(path) {
-                Some(Entry::Content(content)) => bounded(content.as_slice()),
+                Some(Entry::Content(content)) => bounded(content.as_slice(), content.len() as u64),
                 Some(Entry::Error(kind)) => Err((*kind).into()),
                 None => Err(io::ErrorKind::NotFound.into()),
             },
@@ -132,8 +136,11 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
-fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+/// What is read may be a secret, and what grows would leave parts of it behind: so there is room for all of
+/// it, and some for the end to be seen, from the start.
+fn bounded(from: impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length.min(Files::MAX_BYTES)).unwrap_or(0);
+    let mut content = Vec::with_capacity(length + 64);
     from.take(Files::MAX_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > Files::MAX_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());

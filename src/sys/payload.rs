@@ -93,10 +93,7 @@ impl OutputFile {
         loop {
             let temporary =
                 target.with_file_name(format!(".{name}.{:016x}.part", fastrand::u64(..)));
-            let opened = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&temporary);
+            let opened = beside(&target).open(&temporary);
             match opened {
                 Ok(file) => {
                     return Ok(Self {
@@ -144,6 +141,21 @@ impl fmt::Debug for OutputFile {
             .field("target", &self.target)
             .finish_non_exhaustive()
     }
+}
+
+/// For a file that takes the place of another: nobody who may not read that one can read this one
+/// meanwhile. A new one has the permissions that this user's files have.
+fn beside(target: &Path) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if let Ok(replaced) = fs::metadata(target) {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        options.mode(replaced.permissions().mode() & 0o777);
+    }
+    #[cfg(not(unix))]
+    let _ = target;
+    options
 }
 
 /// A new name survives a crash once its directory is on the disk.

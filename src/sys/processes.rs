@@ -57,12 +57,14 @@ impl fmt::Debug for ProcessOutput {
 }
 
 /// How often a process is looked at that closed its output and has not ended yet.
+const MOST: usize = 256 << 10;
+
 const LOOK: Duration = Duration::from_millis(10);
 
 impl Processes {
     /// The most that a command may write to its standard output, in bytes: 256 KiB. It is stopped
     /// when it writes more.
-    pub const MAX_OUTPUT: u64 = 256 << 10;
+    pub const MAX_OUTPUT: u64 = MOST as u64;
 
     /// The machine's shell: `sh -c` on Unix, `cmd.exe /C` on Windows. The command has the standard
     /// input and standard error of this process, so that it can ask its user for a code, and the
@@ -163,9 +165,10 @@ fn watch(child: &mut Child, timeout: Duration) -> io::Result<(ExitStatus, Vec<u8
     // A thread of its own, for a pipe cannot be read with a limit in time. It ends with the pipe.
     let (sender, receiver) = mpsc::channel();
     std::thread::Builder::new().spawn(move || {
-        let mut stdout = Vec::new();
+        // Of its full size from the start: what grows leaves parts of a secret behind.
+        let mut stdout = Vec::with_capacity(MOST + 1);
         let read = pipe
-            .take(Processes::MAX_OUTPUT + 1)
+            .take(MOST as u64 + 1)
             .read_to_end(&mut stdout)
             .map(|_| stdout);
         // Nobody listens any more once the time is up.

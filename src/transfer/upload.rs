@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::progress::{Meter, TransferDirection};
 use super::source::{ReaderInput, unreadable};
 use crate::aws::checksum::Algorithm;
-use crate::aws::objects::{self, Part, Upload};
+use crate::aws::objects::{self, Part, Piece, Upload};
 use crate::aws::s3::{self, PutOptions};
 use crate::aws::{Failed, Patience, UploadFailed};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
@@ -234,9 +234,26 @@ impl<'a> Sending<'a> {
         let mut parts = self.send_all(&begun.upload, parallelism, next)?;
         parts.sort_unstable_by_key(|part| part.number);
         self.check_unchanged()?;
-        objects::complete_multipart_upload(session, &begun.upload, &parts, patience)?;
-        begun.completed = true;
+        match objects::complete_multipart_upload(session, &begun.upload, &parts, patience) {
+            Err(failed) if !self.is_there(&failed, &parts) => return Err(failed),
+            _ => begun.completed = true,
+        }
         Ok(())
+    }
+
+    /// An upload that was made an object is no upload any more: a repeated request does not find it
+    /// where the answer to the one before was lost. So the object is looked for.
+    fn is_there(&self, failed: &Failed, parts: &[Part]) -> bool {
+        let lost = matches!(failed, Failed::Fault(fault)
+            if fault.error.perhaps_done && fault.error.code() == Some("NoSuchUpload"));
+        let first_byte = Piece {
+            end: Some(1),
+            ..Piece::WHOLE
+        };
+        let look =
+            || objects::open_object(self.to.session, self.to.uri, first_byte, self.patience());
+        let total = parts.iter().map(|part| part.len).sum();
+        lost && look().is_ok_and(|object| object.total == Some(total))
     }
 
     fn send_all(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use crate::operations::{Dialect, Operation};
+use crate::operation::{Dialect, Operation};
 use crate::support::raw::read_request;
 
 /// A fault, under its name in the table.
@@ -243,14 +243,22 @@ const fn fault(name: &'static str, act: Act) -> Fault {
 pub struct Wire<'a> {
     stream: &'a mut TcpStream,
     operation: Operation,
+    /// How many requests of it were carried out before.
+    carried_out: usize,
     elsewhere: SocketAddr,
 }
 
 impl<'a> Wire<'a> {
-    pub fn new(stream: &'a mut TcpStream, operation: Operation, elsewhere: SocketAddr) -> Self {
+    pub fn new(
+        stream: &'a mut TcpStream,
+        operation: Operation,
+        carried_out: usize,
+        elsewhere: SocketAddr,
+    ) -> Self {
         Self {
             stream,
             operation,
+            carried_out,
             elsewhere,
         }
     }
@@ -284,8 +292,9 @@ impl Act {
                 return Ok(false);
             }
             Self::Changed(change) => {
+                let answer = wire.operation.healthy(wire.carried_out);
                 carried_out();
-                stream.write_all(&change(wire.operation.healthy().bytes(false)))?;
+                stream.write_all(&change(answer.bytes(false)))?;
                 return Ok(false);
             }
             Self::Drip(bytes) => {
@@ -335,6 +344,8 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    /// The length that is told, if it is not the body's.
+    announced: Option<usize>,
 }
 
 impl Answer {
@@ -343,7 +354,22 @@ impl Answer {
             status,
             headers: Vec::new(),
             body: body.into(),
+            announced: None,
         }
+    }
+
+    /// The beginning of an answer of so many bytes, after which the connection ends.
+    pub fn cut_of(mut self, length: usize) -> Self {
+        self.announced = Some(length);
+        self
+    }
+
+    pub fn is_cut(&self) -> bool {
+        self.announced.is_some()
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -360,7 +386,8 @@ impl Answer {
             text.push_str("connection: close\r\n");
         }
         if self.status != 204 {
-            text.extend(["content-length: ", &self.body.len().to_string(), "\r\n"]);
+            let length = self.announced.unwrap_or(self.body.len());
+            text.extend(["content-length: ", &length.to_string(), "\r\n"]);
         }
         text.push_str("\r\n");
         [text.as_bytes(), &self.body].concat()

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::faults::{Act, Fault, Wire};
-use crate::operations::Operation;
+use crate::operation::{Effect, Operation};
 use crate::support::raw::read_request;
 use crate::support::tls::{Authority, accept};
 
@@ -24,8 +24,10 @@ pub enum Strikes {
 pub struct Counts {
     /// Requests of the operation, whole or not; for a fault before that, connections.
     pub requests: usize,
-    /// Inferences that were begun.
-    pub jobs: usize,
+    /// Those that were carried out, as the operation's [`Effect`] counts them.
+    pub carried_out: usize,
+    /// Looks after lost answers.
+    pub looks: usize,
 }
 
 pub struct Server {
@@ -39,7 +41,8 @@ struct Shared {
     strikes: Strikes,
     address: std::net::SocketAddr,
     requests: AtomicUsize,
-    jobs: AtomicUsize,
+    carried_out: AtomicUsize,
+    looks: AtomicUsize,
     stop: AtomicBool,
     /// Where a redirect leads; nobody may come.
     elsewhere: TcpListener,
@@ -75,7 +78,8 @@ impl Server {
             strikes,
             address,
             requests: AtomicUsize::new(0),
-            jobs: AtomicUsize::new(0),
+            carried_out: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             elsewhere: TcpListener::bind("127.0.0.1:0").expect("a loopback port"),
             tls,
@@ -100,7 +104,8 @@ impl Server {
     pub fn counts(&self) -> Counts {
         Counts {
             requests: self.shared.requests.load(Ordering::SeqCst),
-            jobs: self.shared.jobs.load(Ordering::SeqCst),
+            carried_out: self.shared.carried_out(),
+            looks: self.shared.looks.load(Ordering::SeqCst),
         }
     }
 
@@ -187,8 +192,7 @@ impl Shared {
             if !(self.operation.is)(&head) {
                 let head = read_request(&mut stream)?;
                 let close = matches!(self.fault.act, Act::Refuse);
-                self.answer_well(&mut stream, &head, close)?;
-                if close {
+                if !self.answer_well(&mut stream, &head, close)? {
                     return Ok(());
                 }
                 continue;
@@ -197,36 +201,54 @@ impl Shared {
             self.requests.fetch_add(1, Ordering::SeqCst);
             if strikes {
                 let elsewhere = self.elsewhere.local_addr()?;
-                let wire = Wire::new(&mut stream, self.operation, elsewhere);
-                let mut done = || self.count_job();
+                let before = self.carried_out();
+                let wire = Wire::new(&mut stream, self.operation, before, elsewhere);
+                let mut done = || self.carry_out();
                 if !self.fault.act.on(wire, &mut done)? {
                     return Ok(());
                 }
             } else {
                 let head = read_request(&mut stream)?;
-                self.answer_well(&mut stream, &head, false)?;
+                if !self.answer_well(&mut stream, &head, false)? {
+                    return Ok(());
+                }
             }
         }
     }
 
-    fn count_job(&self) {
-        if self.operation.begins_jobs() {
-            self.jobs.fetch_add(1, Ordering::SeqCst);
+    fn carried_out(&self) -> usize {
+        self.carried_out.load(Ordering::SeqCst)
+    }
+
+    fn carry_out(&self) {
+        match self.operation.effect {
+            Effect::Nothing => {}
+            Effect::Each(_) => drop(self.carried_out.fetch_add(1, Ordering::SeqCst)),
+            Effect::Once => self.carried_out.store(1, Ordering::SeqCst),
         }
     }
 
-    fn answer_well(&self, stream: &mut impl Write, head: &str, close: bool) -> io::Result<()> {
+    /// Whether the connection goes on.
+    fn answer_well(&self, stream: &mut impl Write, head: &str, close: bool) -> io::Result<bool> {
+        let before = self.carried_out();
         let answer = if (self.operation.is)(head) {
             if self.tls.is_some() {
                 self.requests.fetch_add(1, Ordering::SeqCst);
             }
-            self.count_job();
-            self.operation.healthy()
+            let answer = self.operation.healthy(before);
+            if answer.is_success() {
+                self.carry_out();
+            }
+            answer
         } else {
-            (self.operation.others)(head)
+            if (self.operation.is_look)(head) {
+                self.looks.fetch_add(1, Ordering::SeqCst);
+            }
+            (self.operation.others)(head, before)
         };
         stream.write_all(&answer.bytes(close))?;
-        stream.flush()
+        stream.flush()?;
+        Ok(!close && !answer.is_cut())
     }
 }
 

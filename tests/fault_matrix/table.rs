@@ -1,40 +1,64 @@
-//! The table in the documentation.
+//! The tables in the documentation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use crate::faults::FAULTS;
-use crate::operations::{Column, OPERATIONS};
+use crate::operation::{Column, Effect, Operation};
+use crate::operations::OPERATIONS;
 use crate::{Cell, Key};
 
-const BEGIN: &str = "<!-- The table: written by tests/fault_matrix.rs. -->\n";
-const END: &str = "<!-- The end of the table. -->\n";
+const BEGIN: &str = "<!-- The tables: written by tests/fault_matrix.rs. -->\n";
+const END: &str = "<!-- The end of the tables. -->\n";
 
-/// The rows in which the documentation says something else.
+const TABLES: [(&str, &[Column]); 3] = [
+    (
+        "The runtime and S3",
+        &[
+            Column::Submit,
+            Column::Duplicates,
+            Column::S3,
+            Column::Multipart,
+            Column::Wait,
+        ],
+    ),
+    (
+        "Identity and credentials",
+        &[Column::Identity, Column::Metadata],
+    ),
+    (
+        "The control plane",
+        &[Column::Read, Column::Set, Column::Create, Column::Delete],
+    ),
+];
+
+/// The faults of which the documentation says something else.
 pub fn differing(cells: &BTreeMap<Key, Cell>) -> Vec<usize> {
     let document = Document::read();
-    let old: Vec<_> = document.table.lines().skip(2).collect();
-    let new = table(cells);
-    let differs = |(row, line): &(usize, &str)| old.get(*row) != Some(line);
-    new.lines()
-        .skip(2)
-        .enumerate()
-        .filter(differs)
-        .map(|(row, _)| row)
+    let new = tables(cells);
+    let rows = |text: &str, name: &str| -> Vec<String> {
+        let start = format!("| {name} |");
+        let of_it = text.lines().filter(|line| line.starts_with(&start));
+        of_it.map(str::to_owned).collect()
+    };
+    let faults = FAULTS.iter().enumerate();
+    faults
+        .filter(|(_, fault)| rows(&document.tables, fault.name) != rows(&new, fault.name))
+        .map(|(index, _)| index)
         .collect()
 }
 
-/// Fails where the documentation has another table; writes this one there if it is asked to.
+/// Fails where the documentation has other tables; writes these there if it is asked to.
 pub fn compare(cells: &BTreeMap<Key, Cell>) {
     let document = Document::read();
-    let new = table(cells);
+    let new = tables(cells);
     #[allow(clippy::disallowed_methods)] // of whoever runs the test
     if std::env::var_os("UPDATE_FAULT_TABLE").is_some() {
         document.write(&new);
         return;
     }
-    let old = &document.table;
+    let old = &document.tables;
     let differences: Vec<_> = old
         .lines()
         .zip(new.lines())
@@ -45,11 +69,11 @@ pub fn compare(cells: &BTreeMap<Key, Cell>) {
     assert_eq!(old.lines().count(), new.lines().count(), "rows");
 }
 
-/// The page with the table, cut into what stands before it, itself, and what stands after it.
+/// The page with the tables, cut into what stands before them, themselves, and what stands after them.
 struct Document {
     path: PathBuf,
     before: String,
-    table: String,
+    tables: String,
     after: String,
 }
 
@@ -58,36 +82,45 @@ impl Document {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/faults.md");
         #[allow(clippy::disallowed_methods)] // the documentation, not the crate's files
         let text = std::fs::read_to_string(&path).expect("the documentation");
-        let (before, rest) = text.split_once(BEGIN).expect("a table's begin");
-        let (table, after) = rest.split_once(END).expect("a table's end");
-        let [before, table, after] = [before, table, after].map(str::to_owned);
+        let (before, rest) = text.split_once(BEGIN).expect("the tables' begin");
+        let (tables, after) = rest.split_once(END).expect("the tables' end");
+        let [before, tables, after] = [before, tables, after].map(str::to_owned);
         Self {
             path,
             before,
-            table,
+            tables,
             after,
         }
     }
 
-    fn write(&self, table: &str) {
+    fn write(&self, tables: &str) {
         let Self { before, after, .. } = self;
-        let text = format!("{before}{BEGIN}{table}{END}{after}");
+        let text = format!("{before}{BEGIN}{tables}{END}{after}");
         std::fs::write(&self.path, text).expect("the documentation, anew");
     }
 }
 
-fn table(cells: &BTreeMap<Key, Cell>) -> String {
+fn tables(cells: &BTreeMap<Key, Cell>) -> String {
+    let mut tables = String::new();
+    for (title, columns) in TABLES {
+        write!(tables, "\n## {title}\n\n{}", table(cells, columns)).expect("text");
+    }
+    tables.push('\n');
+    tables
+}
+
+fn table(cells: &BTreeMap<Key, Cell>, columns: &[Column]) -> String {
     let mut table = String::from("| fault |");
-    for column in Column::ALL {
+    for column in columns {
         write!(table, " {} |", column.title()).expect("text");
     }
     table.push_str("\n|---|");
-    table.push_str(&"---|".repeat(Column::ALL.len()));
+    table.push_str(&"---|".repeat(columns.len()));
     table.push('\n');
     for (fault, what) in FAULTS.iter().enumerate() {
         write!(table, "| {} |", what.name).expect("text");
-        for column in Column::ALL {
-            write!(table, " {} |", cell(cells, fault, column)).expect("text");
+        for column in columns {
+            write!(table, " {} |", cell(cells, fault, *column)).expect("text");
         }
         table.push('\n');
     }
@@ -104,7 +137,7 @@ fn cell(cells: &BTreeMap<Key, Cell>, fault: usize, column: Column) -> String {
         let outcomes = [false, true].map(|always| {
             cells
                 .get(&(fault, index, always))
-                .map(|cell| words(cell, operation.begins_jobs()))
+                .map(|cell| words(cell, operation))
         });
         let text = match outcomes {
             [Some(once), Some(always)] if once == always => once,
@@ -132,10 +165,16 @@ fn cell(cells: &BTreeMap<Key, Cell>, fault: usize, column: Column) -> String {
     texts.by_ref().collect::<Vec<_>>().join("<br>")
 }
 
-fn words(cell: &Cell, with_jobs: bool) -> String {
-    let mut text = format!("{} ({}", cell.outcome, cell.counts.requests);
-    if with_jobs {
-        write!(text, ", ran {}", cell.counts.jobs).expect("text");
+fn words(cell: &Cell, operation: &Operation) -> String {
+    let counts = &cell.counts;
+    let mut text = format!("{} ({}", cell.outcome, counts.requests);
+    match operation.effect {
+        Effect::Nothing => {}
+        Effect::Each(word) => write!(text, ", {word} {}", counts.carried_out).expect("text"),
+        Effect::Once => write!(text, ", done {}", counts.carried_out).expect("text"),
+    }
+    if counts.looks > 0 {
+        write!(text, ", looked {}", counts.looks).expect("text");
     }
     text.push(')');
     text

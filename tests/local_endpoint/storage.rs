@@ -256,3 +256,18 @@ fn a_program_is_the_model() {
         .expect("start");
     assert!(run(&missing).1.contains("does not start"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path().join("data");
+    let endpoint = at(&root);
+    client(&endpoint).put("/b/k", vec![7; 9 << 20]).send();
+    for part in ["", "blobs", "buckets", "buckets/b"] {
+        let metadata = fs::metadata(root.join(part)).expect(part);
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o700, "{part:?}");
+    }
+}

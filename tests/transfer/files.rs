@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{Error, TransferErrorKind};
 
-use super::shared::{Place, bytes, failed, once};
+use super::shared::{Place, bytes, failed, once, transfer};
 
 #[test]
 fn a_file_that_is_there_is_replaced_and_keeps_its_permissions() {
@@ -31,6 +31,50 @@ fn a_file_that_is_there_is_replaced_and_keeps_its_permissions() {
         assert_eq!(mode & 0o777, 0o600);
     }
     assert_eq!(place.names(), ["result"]);
+}
+
+/// As others' tools do: whoever wants a result for himself alone sets his umask, or makes the file before.
+#[cfg(unix)]
+#[test]
+fn nobody_reads_on_its_way_what_he_may_not_read_in_the_end() {
+    use std::ops::ControlFlow;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::{Arc, Mutex};
+
+    let place = Place::new();
+    let mode = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).expect("a file");
+        metadata.permissions().mode() & 0o777
+    };
+    std::fs::write(place.path("usual"), "").expect("a file");
+    let usual = mode(&place.path("usual"));
+    for replaced in [None, Some(0o600)] {
+        let path = place.path("result");
+        if let Some(mode) = replaced {
+            std::fs::write(&path, "old").expect("a file");
+            let private = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, private).expect("mine");
+        }
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (directory, modes) = (place.path(""), Arc::clone(&seen));
+        let watching = transfer(|builder| {
+            builder.progress(move |_| {
+                for entry in std::fs::read_dir(&directory).expect("a directory") {
+                    let path = entry.expect("an entry").path();
+                    if path.extension().is_some_and(|end| end == "part") {
+                        modes.lock().expect("modes").push(mode(&path));
+                    }
+                }
+                ControlFlow::Continue(())
+            })
+        });
+        let response = place.output(b"new").with_transfer(watching);
+        response.download(&path, &once()).expect("a result");
+        let wanted = replaced.unwrap_or(usual);
+        assert_eq!(*seen.lock().expect("modes"), [wanted]);
+        assert_eq!(mode(&path), wanted);
+        std::fs::remove_file(&path).expect("removed");
+    }
 }
 
 #[cfg(unix)]

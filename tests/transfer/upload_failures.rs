@@ -102,6 +102,45 @@ fn an_end_that_fails_after_it_began_well_is_tried_again() {
 }
 
 #[test]
+fn an_end_whose_answer_is_lost_is_looked_after() {
+    let end = || Fault::on(Operation::CompleteMultipartUpload);
+    let place = Place::new();
+    let content = bytes(6 * MIB);
+    let path = place.file(&content);
+    place.endpoint.fault(end().drop_after_handling());
+    send(&place, &path, transfer(small_parts)).expect("submitted");
+    assert_eq!(place.requests(Operation::CompleteMultipartUpload).len(), 2);
+    assert_eq!(place.requests(Operation::AbortMultipartUpload).len(), 0);
+    let object = place.endpoint.get_object(BUCKET, "in/1");
+    assert!(object.is_some_and(|object| object.body() == content));
+
+    // Something else is there, and the upload is not: it was not this upload's end.
+    let place = Place::new();
+    place.endpoint.put_object(BUCKET, "in/1", "an older one");
+    let path = place.file(&content);
+    place.endpoint.fault(end().drop_connection());
+    let gone = end().error(404, "NoSuchUpload");
+    place.endpoint.fault(gone);
+    let error = send(&place, &path, transfer(small_parts)).expect_err("no such upload");
+    assert!(error.is_service_code("NoSuchUpload"), "{error:?}");
+    assert!(place.requests(Operation::InvokeEndpointAsync).is_empty());
+}
+
+#[test]
+fn an_end_that_tells_of_no_object_is_none() {
+    for page in ["", "<html><p>a proxy's page</html>"] {
+        let place = Place::new();
+        let path = place.file(&bytes(6 * MIB));
+        let end = Fault::on(Operation::CompleteMultipartUpload);
+        let headers = [("content-type", "text/html")];
+        place.endpoint.fault(end.respond(200, headers, page));
+        let error = send(&place, &path, transfer(small_parts)).expect_err("no object");
+        assert!(matches!(error, Error::Transport(_)), "{error:?}");
+        assert_taken_back(&place);
+    }
+}
+
+#[test]
 fn an_upload_that_fails_for_good_is_aborted() {
     for operation in [Operation::UploadPart, Operation::CompleteMultipartUpload] {
         let place = Place::new();

@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Uri;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 pub(crate) use partition::{check_region, is_host_label, signing_region};
 pub(crate) use settings::EndpointSettings;
@@ -45,7 +45,12 @@ const KEY: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// One segment of a path.
 pub(crate) fn encode_segment(segment: &str) -> String {
-    utf8_percent_encode(segment, SEGMENT).to_string()
+    encoded_segment(segment).to_string()
+}
+
+/// As [`encode_segment`], piece by piece.
+pub(crate) fn encoded_segment(segment: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(segment, SEGMENT)
 }
 
 /// Which of a service's own hosts.

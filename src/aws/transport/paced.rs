@@ -1,38 +1,83 @@
-//! Bodies that come too slowly.
+//! Bodies that come, and requests that are taken, too slowly.
 
 use std::io::{self, Read};
 use std::time::Duration;
 
 use crate::sys::{Clock, SystemClock};
 
-/// Slower than this over a whole read timeout, a body does not come: it drips. The timeout of each read
-/// alone would let a server that sends a byte a minute hold a poll for ever.
+/// Slower than this over a whole timeout, nothing moves: it drips. The timeout of each read and write alone
+/// would let a server that sends or takes a byte a minute hold a caller for ever.
 const BYTES_A_SECOND: u64 = 1024;
 
-/// A body whose reading ends in an error when it drips. Only the time spent in reading counts, so that
-/// whoever takes it slowly is not told that it came slowly. Time is the machine's, whatever clock the
-/// session has: so is the network's.
-pub(super) struct Paced<R> {
-    body: R,
+/// How much moved in how much time, window by window. Only the time spent in reading or writing counts, so
+/// that whoever takes or gives slowly himself is not told that the other did. Time is the machine's, whatever
+/// clock the session has: so is the network's.
+#[derive(Debug)]
+pub(super) struct Pace {
     window: Duration,
-    /// In each window so much has to come; an error's body, which is short, has to come in the first.
+    /// In each window so much has to move; `None` if all has to in the first.
     enough: Option<u64>,
     spent: Duration,
-    came: u64,
+    moved: u64,
+}
+
+impl Pace {
+    pub(super) fn of(window: Duration) -> Self {
+        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            enough: Some(millis.saturating_mul(BYTES_A_SECOND) / 1000),
+            ..Self::within(window)
+        }
+    }
+
+    fn within(window: Duration) -> Self {
+        Self {
+            window,
+            enough: None,
+            spent: Duration::ZERO,
+            moved: 0,
+        }
+    }
+
+    /// Another window begins.
+    pub(super) fn begin(&mut self) {
+        (self.spent, self.moved) = (Duration::ZERO, 0);
+    }
+
+    /// So many bytes moved since then. An error if that is too slow.
+    pub(super) fn moved(
+        &mut self,
+        bytes: u64,
+        since: Duration,
+        problem: &'static str,
+    ) -> io::Result<()> {
+        self.moved += bytes;
+        self.spent += SystemClock.monotonic().saturating_sub(since);
+        if self.spent > self.window {
+            if self.enough.is_none_or(|enough| self.moved < enough) {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
+            }
+            self.begin();
+        }
+        Ok(())
+    }
+}
+
+/// A body whose reading ends in an error when it drips.
+pub(super) struct Paced<R> {
+    body: R,
+    pace: Pace,
 }
 
 impl<R: Read> Paced<R> {
+    /// An error's body, which is short, has to come in the first window.
     pub(super) fn new(body: R, window: Duration, success: bool) -> Self {
-        Self {
-            body,
-            window,
-            enough: success.then(|| {
-                let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-                millis.saturating_mul(BYTES_A_SECOND) / 1000
-            }),
-            spent: Duration::ZERO,
-            came: 0,
-        }
+        let pace = if success {
+            Pace::of(window)
+        } else {
+            Pace::within(window)
+        };
+        Self { body, pace }
     }
 }
 
@@ -40,14 +85,9 @@ impl<R: Read> Read for Paced<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let before = SystemClock.monotonic();
         let length = self.body.read(buffer)?;
-        self.came += length as u64;
-        self.spent += SystemClock.monotonic().saturating_sub(before);
-        if length > 0 && self.spent > self.window {
-            if self.enough.is_none_or(|enough| self.came < enough) {
-                let problem = "the answer's body came too slowly";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
-            }
-            (self.spent, self.came) = (Duration::ZERO, 0);
+        if length > 0 {
+            let problem = "the answer's body came too slowly";
+            self.pace.moved(length as u64, before, problem)?;
         }
         Ok(length)
     }

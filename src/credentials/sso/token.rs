@@ -216,6 +216,7 @@ impl Asked<'_> {
             self.broken(&format!("cannot be read from {place}"))
                 .with_source(error)
         })?;
+        let content = Zeroizing::new(content);
         // The parser's own errors may quote what they could not read.
         let token: CachedToken = serde_json::from_slice(&content).map_err(|_| {
             self.broken(&format!(
