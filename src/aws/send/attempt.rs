@@ -22,8 +22,8 @@ use crate::trace;
 /// upload in parts, its beginning has asked already.
 const WORTH_ASKING: u64 = 1 << 20;
 
-/// The signature's headers, the user agent, and those of a streamed payload.
-const ADDED_HEADERS: usize = 8;
+/// The signature's headers and the user agent.
+const ADDED_HEADERS: usize = 5;
 
 impl Client {
     pub(super) fn attempt(

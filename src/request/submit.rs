@@ -1,0 +1,274 @@
+//! The submit: checked, placed, sent, and told truly.
+
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError};
+
+use super::{AsyncRequest, RequestInput};
+use crate::aws::s3::{self, PutOptions};
+use crate::aws::sagemaker_runtime::{
+    Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
+};
+use crate::aws::{Failed, Repeat};
+use crate::error::{Error, MaybeSubmitted, Result};
+use crate::fan_in::Gate;
+use crate::limits::{self, MAX_INLINE_BYTES};
+use crate::placement;
+use crate::predictor::Target;
+use crate::response::AsyncInferenceResponse;
+use crate::trace;
+use crate::transfer;
+use crate::uri::S3Uri;
+
+/// What is submitted: the input itself, or where it lies.
+type Placed<'v> = (Cow<'v, [u8]>, Option<S3Uri>);
+
+impl<'v, D> AsyncRequest<'v, D> {
+    /// As [`submit`](Self::submit); with a gate, in the turn that it gives, and again as long as the
+    /// service refuses it for being too much.
+    pub(crate) fn submit_through(
+        mut self,
+        gate: Option<&Gate<'_>>,
+    ) -> Result<AsyncInferenceResponse<D>> {
+        self.check()?;
+        let inference_id = match self.inference_id.take() {
+            Some(id) => id.into_owned(),
+            None => placement::uuid(),
+        };
+        let target = Arc::clone(&self.target);
+        if let Some(retry) = self.retry {
+            // For upload and submit alone: the response polls as the predictor's session says.
+            self.target = Arc::new(Target {
+                endpoint_name: target.endpoint_name.clone(),
+                session: target.session.with_retry(retry),
+            });
+        }
+        let span = trace::submit(&target.endpoint_name, &inference_id);
+        // What is sent in the request's body has no place in S3.
+        let uploads = !matches!(self.input, RequestInput::At(_));
+        let (body, location) = self.place(gate)?;
+        match self.invoke(&body, location.as_ref(), &inference_id, gate) {
+            Ok(submitted) => {
+                trace::submitted(&span, &submitted.output_location);
+                let mut response = AsyncInferenceResponse::submitted(
+                    target,
+                    self.deserializer,
+                    submitted,
+                    inference_id,
+                    location,
+                );
+                response.uploaded = uploads;
+                response.service_limit = Some(
+                    self.request_ttl.unwrap_or(limits::DEFAULT_REQUEST_TTL)
+                        + self
+                            .invocation_timeout
+                            .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT),
+                );
+                Ok(match self.transfer {
+                    Some(transfer) => response.with_transfer(transfer),
+                    None => response,
+                })
+            }
+            Err(cause) => {
+                let error = if is_ambiguous(&cause) {
+                    Error::from(MaybeSubmitted {
+                        endpoint_name: target.endpoint_name.clone(),
+                        inference_id,
+                        input_location: location.map(|uri| uri.to_string()),
+                        cause,
+                    })
+                } else {
+                    cause
+                };
+                trace::not_submitted(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn invoke(
+        &self,
+        body: &[u8],
+        location: Option<&S3Uri>,
+        inference_id: &str,
+        gate: Option<&Gate<'_>>,
+    ) -> Result<Submitted> {
+        let session = &self.target.session;
+        let now = session.sys().clock().monotonic();
+        let request = InvokeEndpointAsync {
+            endpoint_name: &self.target.endpoint_name,
+            input: match location {
+                Some(uri) => Input::Location(uri),
+                None => Input::Body(body),
+            },
+            inference_id,
+            members: self.members(),
+            deadline: self.deadline.map(|deadline| now + deadline),
+        };
+        let submit = |repeat| invoke_endpoint_async(session, &request, repeat);
+        let submitted = match gate {
+            _ if self.duplicates => submit(Repeat::Idempotent),
+            None => submit(Repeat::OnlyIfNotDone),
+            Some(gate) => gate.run(|| submit(Repeat::OnlyIfNotSent)),
+        };
+        submitted.map_err(Error::from)
+    }
+
+    /// Every limit of the API's model.
+    fn check(&self) -> Result<()> {
+        limits::endpoint_name(&self.target.endpoint_name)?;
+        if let Some(id) = &self.inference_id {
+            limits::inference_id(id)?;
+        }
+        if let Some(attributes) = &self.custom_attributes {
+            limits::custom_attributes(attributes)?;
+        }
+        if let Some(content_type) = &self.content_type {
+            limits::mime_type("content type", content_type)?;
+        }
+        if let Some(accept) = &self.accept {
+            limits::mime_type("accept", accept)?;
+        }
+        if let Some(ttl) = self.request_ttl {
+            limits::seconds("request TTL", ttl, limits::REQUEST_TTL)?;
+        }
+        if let Some(timeout) = self.invocation_timeout {
+            limits::seconds("invocation timeout", timeout, limits::INVOCATION_TIMEOUT)?;
+        }
+        if let Some(name) = &self.filename {
+            limits::filename(name)?;
+        }
+        if let Some(extension) = &self.output_path_extension {
+            limits::output_path_extension(extension)?;
+        }
+        self.upload.check()?;
+        if let RequestInput::At(uri) = &self.input {
+            limits::input_location(uri)?;
+        }
+        Ok(())
+    }
+
+    /// The input's body, or where it lies.
+    fn place(&mut self, gate: Option<&Gate<'_>>) -> Result<Placed<'v>> {
+        let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
+        match input {
+            RequestInput::At(uri) => Ok((Cow::Borrowed(&[]), Some(uri))),
+            RequestInput::Body(body) => {
+                let body = body?;
+                if self.placement.is_inline(body.len() as u64)? {
+                    return Ok((body, None));
+                }
+                self.upload(gate, |uri, options| {
+                    s3::put_object(&self.target.session, uri, &body, options)
+                })
+            }
+            RequestInput::File(file) => {
+                if self.placement.is_inline(file.len())? {
+                    return Ok((transfer::read_file(&file)?.into(), None));
+                }
+                self.upload(gate, |uri, options| {
+                    transfer::upload_file(self.destination(uri, options), &file)
+                })
+            }
+            RequestInput::Reader(reader) => {
+                let mut input = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let begun = input.peek(MAX_INLINE_BYTES)?.len() as u64;
+                if self.placement.is_inline(begun)? {
+                    return Ok((input.into_begun().into(), None));
+                }
+                self.upload(gate, |uri, options| {
+                    transfer::upload_reader(self.destination(uri, options), &mut input)
+                })
+            }
+        }
+    }
+
+    fn upload(
+        &self,
+        gate: Option<&Gate<'_>>,
+        mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
+    ) -> Result<Placed<'v>> {
+        let content_type = self.content_type.as_deref();
+        let mut upload = || placement::upload(&self.target, &self.upload, content_type, &mut send);
+        let uri = match gate {
+            None => upload()?,
+            Some(gate) => gate.run(|| Ok(upload()?))?,
+        };
+        Ok((Cow::Borrowed(&[]), Some(uri)))
+    }
+
+    fn destination<'a>(
+        &'a self,
+        uri: &'a S3Uri,
+        options: &'a PutOptions<'a>,
+    ) -> transfer::Destination<'a> {
+        transfer::Destination {
+            session: &self.target.session,
+            uri,
+            options,
+            config: match &self.transfer {
+                Some(config) => config,
+                None => self.target.session.transfer(),
+            },
+        }
+    }
+
+    fn members(&self) -> Vec<Member<'_>> {
+        let texts = [
+            (
+                "content type",
+                "x-amzn-sagemaker-content-type",
+                &self.content_type,
+            ),
+            ("accept", "x-amzn-sagemaker-accept", &self.accept),
+            (
+                "custom attributes",
+                "x-amzn-sagemaker-custom-attributes",
+                &self.custom_attributes,
+            ),
+            ("filename", "x-amzn-sagemaker-filename", &self.filename),
+            (
+                "output path extension",
+                "x-amzn-sagemaker-s3outputpathextension",
+                &self.output_path_extension,
+            ),
+        ];
+        let durations = [
+            (
+                "request TTL",
+                "x-amzn-sagemaker-requestttlseconds",
+                self.request_ttl,
+            ),
+            (
+                "invocation timeout",
+                "x-amzn-sagemaker-invocationtimeoutseconds",
+                self.invocation_timeout,
+            ),
+        ];
+        let texts = texts.into_iter().filter_map(|(what, header, value)| {
+            let value = Cow::Borrowed(value.as_deref()?);
+            Some(Member {
+                what,
+                header,
+                value,
+            })
+        });
+        let durations = durations.into_iter().filter_map(|(what, header, value)| {
+            let value = Cow::Owned(value?.as_secs().to_string());
+            Some(Member {
+                what,
+                header,
+                value,
+            })
+        });
+        texts.chain(durations).collect()
+    }
+}
+
+/// Could the inference be running all the same?
+pub(crate) fn is_ambiguous(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !transport.never_sent(),
+        Error::Service(fault) => fault.leaves_open(),
+        _ => false,
+    }
+}

@@ -1,0 +1,44 @@
+//! Ending waits from elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Stops waits from another thread; they end within 100 ms, or with the answer to the request that
+/// is on its way.
+///
+/// Clones stop the same waits. The inference itself goes on: the service has no way to cancel it.
+///
+/// ```
+/// use sagemaker_async_inference::{CancelToken, WaiterConfig};
+///
+/// let cancel = CancelToken::new();
+/// let waiter = WaiterConfig::builder().cancel(cancel.clone()).build()?;
+/// std::thread::spawn(move || cancel.cancel());
+/// # let _ = waiter;
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken {
+    cancelled: Arc<AtomicBool>,
+}
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops every wait that has this token, now and later.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn flag(&self) -> &AtomicBool {
+        &self.cancelled
+    }
+
+    /// Whether it is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+}
