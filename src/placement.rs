@@ -157,15 +157,15 @@ pub(crate) fn uuid() -> String {
     let bits = (random & !(0xf000_u128 << 64) & !(0xc000_u128 << 48))
         | (0x4000_u128 << 64)
         | (0x8000_u128 << 48);
-    let hex = format!("{bits:032x}");
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    let mut text = String::with_capacity(36);
+    for nibble in (0..32).rev() {
+        if matches!(nibble, 23 | 19 | 15 | 11) {
+            text.push('-');
+        }
+        let digit = (bits >> (nibble * 4)) & 0xf;
+        text.extend(char::from_digit(digit as u32, 16));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -199,7 +199,8 @@ mod tests {
     fn uuids_are_of_version_4() {
         for _ in 0..1000 {
             let uuid = uuid();
-            assert_eq!(uuid.len(), 36);
+            let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
             assert_eq!(&uuid[14..15], "4", "{uuid}");
             assert!("89ab".contains(&uuid[19..20]), "{uuid}");
         }
