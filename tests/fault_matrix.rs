@@ -165,8 +165,10 @@ fn check(operation: &Operation, outcome: &Outcome, cell: &Cell) -> Vec<String> {
             problems.push(what.to_owned());
         }
     };
-    // Three attempts, and one more each for credentials, clock and region.
-    expect(cell.counts.requests <= 6, "more requests than attempts");
+    expect(
+        cell.counts.requests <= operation.most_requests,
+        "more requests than attempts",
+    );
     check_effect(operation, outcome, cell, &mut expect);
     if let Err(failure) = outcome {
         check_error(failure.error(), cell, &mut expect);

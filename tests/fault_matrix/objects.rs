@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{AccessDenied, CleanUp, Error, RetryConfig, WaiterConfig};
+use sagemaker_async_inference::{
+    AccessDenied, CleanUp, Error, RetryConfig, WaiterConfig, as_completed,
+};
 
 use crate::answers::{empty_page, no_such_bucket, usual};
 use crate::faults::{Answer, refusal};
@@ -19,6 +21,7 @@ pub fn operations() -> Vec<Operation> {
         list_objects(),
         create_bucket(),
         wait(),
+        wait_for_many(),
     ]
 }
 
@@ -156,5 +159,48 @@ fn wait() -> Operation {
         let response = predictor(&setup.session).response(uri(OUTPUT), None);
         response.get_result::<Vec<u8>>(&waiter)?;
         Ok(RESULT)
+    })
+}
+
+/// As many handles as make a listing pay. Whatever becomes of that, each is found by a GET of its own.
+fn wait_for_many() -> Operation {
+    Operation::new(
+        "ListObjectsV2 for 12 handles",
+        Column::Wait,
+        |head| head.contains("list-type=2"),
+        |_| {
+            let found = (0..12).map(|number| {
+                format!("<Contents><Key>many/{number:02}.out</Key><Size>6</Size></Contents>")
+            });
+            let found: String = found.collect();
+            let page = format!(
+                "<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>"
+            );
+            Answer::new(200, page)
+        },
+        |setup| {
+            let predictor = predictor(&setup.session);
+            let responses = (0..12).map(|number| {
+                let output = format!("s3://my-bucket/many/{number:02}.out");
+                predictor.response(uri(&output), None)
+            });
+            let waiter = WaiterConfig::new(3, Duration::from_secs(15))?;
+            let mut done = 0;
+            for outcome in as_completed::<Vec<u8>, _>(responses.collect::<Vec<_>>(), &waiter) {
+                assert_eq!(outcome.into_result()?, b"result");
+                done += 1;
+            }
+            assert_eq!(done, 12);
+            Ok(RESULT)
+        },
+    )
+    // Where no connection comes about, three polls of each handle.
+    .with_at_most(3 * 12)
+    .while_others(|head, carried_out| {
+        if head.starts_with("GET /my-bucket/many/") {
+            Answer::new(200, "result")
+        } else {
+            usual(head, carried_out)
+        }
     })
 }

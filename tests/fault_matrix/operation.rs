@@ -106,6 +106,8 @@ pub struct Operation {
     pub is_look: IsOne,
     /// How many requests come before the first one.
     pub preliminaries: usize,
+    /// More requests than so many are too many.
+    pub most_requests: usize,
     /// What answers it when so many were carried out before.
     healthy: fn(usize) -> Answer,
     /// What answers requests of others, after so many that were carried out.
@@ -133,6 +135,8 @@ impl Operation {
             is,
             is_look: |_| false,
             preliminaries: 0,
+            // Three attempts, and one more each for credentials, clock and region.
+            most_requests: 6,
             healthy,
             others: crate::answers::usual,
             run,
@@ -156,6 +160,11 @@ impl Operation {
 
     pub fn after(mut self, requests: usize) -> Self {
         self.preliminaries = requests;
+        self
+    }
+
+    pub fn with_at_most(mut self, requests: usize) -> Self {
+        self.most_requests = requests;
         self
     }
 
