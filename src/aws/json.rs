@@ -29,6 +29,19 @@ struct JsonCall<'a> {
     told: Option<&'static str>,
 }
 
+impl<'a> JsonCall<'a> {
+    /// One that is the same when it is sent twice, and of whose answer nothing is demanded.
+    fn new(operation: &'static str, resource: &'a str) -> Self {
+        Self {
+            operation,
+            repeat: Repeat::Idempotent,
+            resource,
+            patience: Patience::default(),
+            told: None,
+        }
+    }
+}
+
 impl Api {
     /// A request that is the same when it is sent twice.
     pub(crate) fn ask(
@@ -51,11 +64,8 @@ impl Api {
         patience: Patience<'_>,
     ) -> Result<Value, Failed> {
         let call = JsonCall {
-            operation,
-            repeat: Repeat::Idempotent,
-            resource,
             patience,
-            told: None,
+            ..JsonCall::new(operation, resource)
         };
         self.call(session, &call, input)
     }
@@ -70,11 +80,8 @@ impl Api {
         told: &'static str,
     ) -> Result<Value, Failed> {
         let call = JsonCall {
-            operation,
-            repeat: Repeat::Idempotent,
-            resource,
-            patience: Patience::default(),
             told: Some(told),
+            ..JsonCall::new(operation, resource)
         };
         self.call(session, &call, input)
     }
@@ -90,11 +97,9 @@ impl Api {
         told: &'static str,
     ) -> Result<Value, Failed> {
         let call = JsonCall {
-            operation,
             repeat: Repeat::OnlyIfNotDone,
-            resource,
-            patience: Patience::default(),
             told: Some(told),
+            ..JsonCall::new(operation, resource)
         };
         self.call(session, &call, input)
     }

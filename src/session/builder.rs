@@ -150,7 +150,9 @@ impl SessionBuilder {
     /// `brotli` off: with them ureq decodes objects that are stored with a `Content-Encoding`.
     ///
     /// An agent of the user's connects as it says itself: neither a CA bundle nor the proxy
-    /// variables of the environment are applied to it.
+    /// variables of the environment are applied to it. With ureq's own resolver it looks up the host's
+    /// name for every request, each time in a thread of its own, for only so can that be limited in
+    /// time: for many requests give it a resolver that remembers.
     ///
     /// Default: an agent with 32 idle connections a host for 90 s and remembered addresses, the
     /// roots of [`ca_bundle`](Self::ca_bundle), and a proxy from the environment:
