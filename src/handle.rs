@@ -44,11 +44,13 @@ pub struct InferenceHandle {
     pub(crate) input_uploaded: bool,
     /// How long after the submit the service gives up, in whole seconds.
     pub(crate) service_limit: Option<u64>,
+    /// Whether a notification told that it failed, which tells no output path.
+    pub(crate) failed: bool,
 }
 
 /// The format that this version writes, and the only one that there is. What was added since, earlier
-/// releases pass over, and lines of theirs do not have: whether the input was uploaded, and the service's
-/// limit.
+/// releases pass over, and lines of theirs do not have: whether the input was uploaded, the service's
+/// limit, and whether it is known to have failed.
 const VERSION: u32 = 1;
 
 /// A line has three keys of at most 1,024 bytes each, escaped, and little more.
@@ -77,6 +79,8 @@ struct Wire {
     /// In seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service_limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
 }
 
 impl InferenceHandle {
@@ -85,7 +89,8 @@ impl InferenceHandle {
         &self.endpoint_name
     }
 
-    /// Where the output is or will be.
+    /// Where the output is or will be; a placeholder in the bucket `not-told` if a notification told of
+    /// its failure ([`has_failed`](Self::has_failed)).
     pub fn output_path(&self) -> &S3Uri {
         &self.output_path
     }
@@ -121,6 +126,13 @@ impl InferenceHandle {
     /// its invocation timeout together. Absent where that is not known.
     pub fn service_limit(&self) -> Option<Duration> {
         self.service_limit.map(Duration::from_secs)
+    }
+
+    /// Whether a [`Notification`](crate::Notification) told that it failed: taken up again, it is finished,
+    /// and its result is [`Error::Model`](crate::Error::Model) without a request. The reason is not in the
+    /// handle, for it may repeat the input. False where nobody has told, whatever became of it.
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Writes handles to a file, one a line: the whole file appears, durably and readable for its
@@ -209,6 +221,7 @@ impl From<InferenceHandle> for Wire {
                 .and_then(|age| u64::try_from(age.as_millis()).ok()),
             input_uploaded: handle.input_uploaded,
             service_limit: handle.service_limit,
+            failed: handle.failed,
         }
     }
 }
@@ -251,6 +264,7 @@ impl TryFrom<Wire> for InferenceHandle {
                 .and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis))),
             input_uploaded: wire.input_uploaded,
             service_limit: wire.service_limit,
+            failed: wire.failed,
         })
     }
 }

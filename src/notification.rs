@@ -8,7 +8,9 @@ use crate::aws::json::text;
 use crate::aws::sagemaker_runtime::Submitted;
 use crate::codec::CodecError;
 use crate::error::{ModelFailure, Result};
+use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
+use crate::look::Outcome;
 use crate::predictor::AsyncPredictor;
 use crate::response::AsyncInferenceResponse;
 use crate::uri::S3Uri;
@@ -88,6 +90,9 @@ pub struct Notification {
     message: Value,
     envelope: Option<Map<String, Value>>,
 }
+
+/// Bucket and key of the output that a notification of a failure does not name. Nobody asks for it.
+const NOT_TOLD: &str = "not-told";
 
 /// Envelopes in envelopes: SNS in SQS in an event of Lambda's are three.
 const MAX_DEPTH: usize = 4;
@@ -240,9 +245,11 @@ impl<S, D> AsyncPredictor<S, D> {
     /// [`get_result`](AsyncInferenceResponse::get_result) fetches the output with one request, with
     /// no polling.
     ///
-    /// A notification of a failure is [`Error::Model`](crate::Error::Model) at once, with the
-    /// service's reason as its text, for such a notification names no output: whoever writes
-    /// `response_from(..)?.get_result(..)?` learns of it the same way as without notifications.
+    /// The response of a failure is finished: every way to take its result is
+    /// [`Error::Model`](crate::Error::Model) with the service's reason as its text, without a request.
+    /// Such a notification names no output, so the response's
+    /// [`output_path`](AsyncInferenceResponse::output_path) is a placeholder. Its handle keeps that it
+    /// failed, but not why: the reason may repeat what was in the input.
     ///
     /// Fails with [`Error::InvalidInput`](crate::Error::InvalidInput) for another endpoint's
     /// notification, and for one that says neither.
@@ -273,7 +280,7 @@ impl<S, D> AsyncPredictor<S, D> {
         }
         match notification.status() {
             InvocationStatus::Completed => {}
-            InvocationStatus::Failed => return Err(self.failure_from(notification).into()),
+            InvocationStatus::Failed => return self.failed_response(notification),
             InvocationStatus::Other(word) => {
                 let limit = "Completed or Failed".to_owned();
                 return Err(refused("notification's invocationStatus", &word, limit).into());
@@ -309,17 +316,39 @@ impl<S, D> AsyncPredictor<S, D> {
         ))
     }
 
-    fn failure_from(&self, notification: &Notification) -> ModelFailure {
-        let location = |uri: Option<&str>| uri.and_then(|uri| uri.parse().ok());
+    fn failed_response(&self, notification: &Notification) -> Result<AsyncInferenceResponse<D>>
+    where
+        D: Clone,
+    {
+        let location = |uri: Option<&str>| -> Option<S3Uri> { uri?.parse().ok() };
+        let output_path = location(notification.output_location());
+        // Not among what is documented; taken where it comes all the same.
+        let failure_path = location(text(&notification.message, "failureLocation"))
+            .or_else(|| location(notification.nested("responseParameters", "failureLocation")));
         let reason = notification.failure_reason().unwrap_or_default();
-        ModelFailure {
+        let handle = InferenceHandle {
             endpoint_name: self.endpoint_name().to_owned(),
-            output_path: location(notification.output_location()),
-            // Not among what is documented; taken where it comes all the same.
-            failure_path: location(text(&notification.message, "failureLocation"))
-                .or_else(|| location(notification.nested("responseParameters", "failureLocation"))),
+            output_path: match &output_path {
+                Some(told) => told.clone(),
+                None => S3Uri::new(NOT_TOLD, NOT_TOLD)?,
+            },
+            failure_path: failure_path.clone(),
+            inference_id: notification.inference_id().map(str::to_owned),
+            input_location: location(notification.input_location()),
+            submitted_at: None,
+            input_uploaded: false,
+            service_limit: None,
+            failed: true,
+        };
+        let response =
+            AsyncInferenceResponse::resumed(self.target.clone(), self.deserializer.clone(), handle);
+        response.keep(Outcome::Failure(ModelFailure {
+            endpoint_name: self.endpoint_name().to_owned(),
+            output_path,
+            failure_path,
             content_type: Some("text/plain".to_owned()),
             body: reason.as_bytes().into(),
-        }
+        }));
+        Ok(response)
     }
 }

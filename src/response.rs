@@ -53,6 +53,8 @@ pub struct AsyncInferenceResponse<D> {
     /// How long after the submit the service gives up, where that is known.
     pub(crate) service_limit: Option<Duration>,
     submitted_at: Option<SystemTime>,
+    /// Whether a notification told that it failed; its kept outcome is that.
+    told_failed: bool,
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
     outcome: Mutex<Option<Arc<Outcome>>>,
@@ -79,6 +81,7 @@ impl<D> AsyncInferenceResponse<D> {
             uploaded: false,
             service_limit: None,
             submitted_at: None,
+            told_failed: false,
             transfer: None,
             outcome: Mutex::new(None),
         }
@@ -102,12 +105,22 @@ impl<D> AsyncInferenceResponse<D> {
             uploaded: false,
             service_limit: None,
             submitted_at,
+            told_failed: false,
             transfer: None,
             outcome: Mutex::new(None),
         }
     }
 
     pub(crate) fn resumed(target: Arc<Target>, deserializer: D, handle: InferenceHandle) -> Self {
+        let outcome = handle.failed.then(|| {
+            Outcome::Failure(ModelFailure {
+                endpoint_name: target.endpoint_name.clone(),
+                output_path: None,
+                failure_path: handle.failure_path.clone(),
+                content_type: None,
+                body: Arc::default(),
+            })
+        });
         Self {
             target,
             deserializer,
@@ -118,8 +131,9 @@ impl<D> AsyncInferenceResponse<D> {
             uploaded: handle.input_uploaded,
             service_limit: handle.service_limit.map(Duration::from_secs),
             submitted_at: handle.submitted_at,
+            told_failed: handle.failed,
             transfer: None,
-            outcome: Mutex::new(None),
+            outcome: Mutex::new(outcome.map(Arc::new)),
         }
     }
 
@@ -135,6 +149,7 @@ impl<D> AsyncInferenceResponse<D> {
             submitted_at: self.submitted_at,
             input_uploaded: self.uploaded_input().is_some(),
             service_limit: self.service_limit.map(|limit| limit.as_secs()),
+            failed: self.told_failed,
         }
     }
 
@@ -177,6 +192,7 @@ impl<D> AsyncInferenceResponse<D> {
             uploaded: self.uploaded,
             service_limit: self.service_limit,
             submitted_at: self.submitted_at,
+            told_failed: self.told_failed,
             transfer: self.transfer,
             outcome: self.outcome,
         }
@@ -208,7 +224,8 @@ impl<D> AsyncInferenceResponse<D> {
         &self.target.session
     }
 
-    /// Where the output is or will be.
+    /// Where the output is or will be; a placeholder in the bucket `not-told`, which is never asked for, if
+    /// a notification told of its failure ([`AsyncPredictor::response_from`]).
     pub fn output_path(&self) -> &S3Uri {
         &self.output_path
     }

@@ -4,7 +4,8 @@ mod support;
 
 use proptest::prelude::*;
 use sagemaker_async_inference::{
-    AsyncPredictor, Error, InvocationStatus, Notification, WaiterConfig,
+    AsyncPredictor, CleanUp, Error, InferenceHandle, InvocationStatus, Notification, WaiterConfig,
+    as_completed,
 };
 use serde_json::{Value, json};
 use support::client;
@@ -191,8 +192,13 @@ fn a_completed_inference_is_fetched_with_one_request() {
 fn a_failed_inference_is_a_model_failure_without_a_request() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
     let predictor = predictor(&server);
-    let error = predictor
+    let response = predictor
         .response_from(&parse(&failed()))
+        .expect("a finished response");
+    assert_eq!(response.inference_id(), Some("job-7"));
+    assert_eq!(response.output_path().bucket(), "not-told");
+    let error = response
+        .get_result::<Value>(&WaiterConfig::default())
         .expect_err("a failure");
     let Error::Model(failure) = &error else {
         panic!("{error:?}");
@@ -213,12 +219,55 @@ fn a_failed_inference_is_a_model_failure_without_a_request() {
 
     let mut told = failed();
     told["failureLocation"] = "s3://my-bucket/failed/7.out".into();
-    let Err(Error::Model(failure)) = predictor.response_from(&parse(&told)) else {
+    let response = predictor.response_from(&parse(&told)).expect("a response");
+    let Err(Error::Model(failure)) = response.try_get_result::<Value>() else {
         panic!("no failure");
     };
     let path = failure.failure_path().map(ToString::to_string);
     assert_eq!(path.as_deref(), Some("s3://my-bucket/failed/7.out"));
     assert!(server.seen().is_empty());
+}
+
+#[test]
+fn a_failure_that_was_told_is_one_however_the_result_is_taken() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
+    let predictor = predictor(&server);
+    let waiter = WaiterConfig::default();
+    let response = || {
+        predictor
+            .response_from(&parse(&envelope(&failed())))
+            .expect("a response")
+    };
+    let reason = |error: Error| match error {
+        Error::Model(failure) => failure.text().into_owned(),
+        other => panic!("{other:?}"),
+    };
+    let path = std::env::temp_dir().join(format!("not-written-{}", std::process::id()));
+    let ways = [
+        response().download(&path, &waiter).map(drop),
+        response().write_result(&mut Vec::new(), &waiter).map(drop),
+        response().read_result(&waiter).map(drop),
+    ];
+    for outcome in ways {
+        assert!(reason(outcome.expect_err("a failure")).starts_with("ClientError"));
+    }
+    assert!(!path.exists());
+    let mut done = as_completed::<Value, _>([response()], &waiter);
+    let outcome = done.next().expect("an outcome").into_result();
+    assert!(reason(outcome.expect_err("a failure")).starts_with("ClientError"));
+    assert!(done.next().is_none());
+    assert!(response().clean_up(&CleanUp::everything()).is_err());
+
+    // Saved and taken up again it is as finished; why it failed is not in the handle.
+    let line = response().handle().to_string();
+    assert!(!line.contains("ClientError"), "{line}");
+    let handle: InferenceHandle = line.parse().expect("a handle");
+    assert!(handle.has_failed());
+    let resumed = predictor.resume(handle);
+    assert!(resumed.handle().has_failed());
+    let outcome = resumed.get_result::<Value>(&waiter);
+    assert_eq!(reason(outcome.expect_err("a failure")), "");
+    assert!(server.seen().is_empty(), "it asks nobody");
 }
 
 #[test]
@@ -351,8 +400,9 @@ mod local {
         let (_, body) = failed.recv_timeout(patience).expect("the push again");
         assert_eq!(refused, body);
         let notification = Notification::parse(&body).expect("a notification");
-        let error = predictor
-            .response_from(&notification)
+        let finished = predictor.response_from(&notification).expect("a response");
+        let error = finished
+            .get_result::<String>(&WaiterConfig::default())
             .expect_err("a failure");
         assert!(matches!(error, Error::Model(failure) if failure.text().contains("ValueError")));
         assert!(
