@@ -1,24 +1,24 @@
-//! A submitted inference: where its outcome will be, and the wait for it.
+//! A submitted inference: where its outcome will be, and how it is taken.
+
+mod looking;
+mod waiting;
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::aws::s3::{self, Object};
+use crate::aws::Patience;
+use crate::aws::s3;
 use crate::aws::sagemaker_runtime::Submitted;
-use crate::aws::{Failed, Patience};
 use crate::codec::Deserializer;
-use crate::error::{Error, ModelFailure, PollingTimeout, Result, WaitStopReason, WaitStopped};
+use crate::error::{Error, ModelFailure, Result};
 use crate::handle::InferenceHandle;
-use crate::look::{Fetch, Found, Look, Outcome, found};
+use crate::look::{Found, Look, Outcome};
 use crate::predictor::{AsyncPredictor, Target};
 use crate::session::Session;
-use crate::trace;
 use crate::transfer::TransferConfig;
 use crate::uri::S3Uri;
-use crate::wait::{Wait, is_passing};
-use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
+use crate::waiter::WaiterConfig;
 
 /// A submitted inference.
 ///
@@ -156,12 +156,6 @@ impl<D> AsyncInferenceResponse<D> {
     /// The same inference, to be looked at from another thread.
     pub(crate) fn twin(&self) -> AsyncInferenceResponse<()> {
         AsyncInferenceResponse::resumed(self.target.clone(), (), self.handle())
-    }
-
-    /// Whether the failure object is there, as far as one look can tell.
-    pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
-        let failure = self.failure_path.as_ref();
-        failure.is_some_and(|path| matches!(found(self.get(path, patience)), Ok(Ok(_))))
     }
 
     /// Reads the result in another format. What has been fetched is kept.
@@ -321,183 +315,6 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    /// Into memory.
-    fn get(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Object, Failed> {
-        let max = self.transfer_config().max_result_bytes();
-        s3::get_object(&self.target.session, uri, patience, max)
-    }
-
-    pub(crate) fn wait<T>(&self, waiter: &WaiterConfig, fetch: &Fetch<'_, T>) -> Result<Found<T>> {
-        let id = self.inference_id();
-        let _span = trace::wait(self.endpoint_name(), id, &self.output_path);
-        let started = self.target.session.sys().clock().monotonic();
-        let mut wait = Wait::new(waiter, started);
-        let outcome = self.poll_until(waiter, &mut wait, fetch);
-        let elapsed = self.elapsed(&wait);
-        trace::waited(wait.attempts, elapsed, outcome.as_ref().err());
-        outcome
-    }
-
-    fn poll_until<T>(
-        &self,
-        waiter: &WaiterConfig,
-        wait: &mut Wait,
-        fetch: &Fetch<'_, T>,
-    ) -> Result<Found<T>> {
-        let clock = self.target.session.sys().clock();
-        let mut wake = wait.clamp(wait.started + waiter.first_pause(&self.age(wait, waiter)));
-        loop {
-            waiter.sleep_until(clock, wake);
-            if waiter.is_cancelled() {
-                return Err(self.stopped(wait, WaitStopReason::Cancelled).into());
-            }
-            let overslept = wait.grant_last_poll(clock.monotonic());
-            wait.attempts += 1;
-            let patience = waiter.patience(wait.deadline);
-            let look = self.look_by(patience, fetch);
-            if let Some(outcome) = self.judge(look, wait, waiter, patience)? {
-                return Ok(outcome);
-            }
-            let now = clock.monotonic();
-            let next = waiter
-                .pause_after(wait.attempts, &self.age(wait, waiter))
-                .filter(|_| !overslept)
-                .map(|pause| wait.clamp(now + pause))
-                .filter(|next| *next > now);
-            if let ControlFlow::Break(()) = self.report(wait, waiter, next) {
-                return Err(self.stopped(wait, WaitStopReason::Progress).into());
-            }
-            match next {
-                Some(next) => wake = next,
-                None => return Err(self.timed_out(wait).into()),
-            }
-        }
-    }
-
-    /// Tells of a poll that found nothing.
-    pub(crate) fn report(
-        &self,
-        wait: &Wait,
-        waiter: &WaiterConfig,
-        next: Option<Duration>,
-    ) -> ControlFlow<()> {
-        let now = self.target.session.sys().clock().monotonic();
-        let elapsed = now.saturating_sub(wait.started);
-        trace::poll(wait.attempts, elapsed, wait.last_answer.as_deref());
-        waiter.report(&WaitProgress {
-            output_path: &self.output_path,
-            attempts: wait.attempts,
-            max_attempts: waiter.max_attempts(),
-            elapsed,
-            observed: &wait.observed,
-            next_poll_in: next.map(|next| next.saturating_sub(now)),
-        })
-    }
-
-    /// One look, with what it found counted. An error ends the wait.
-    pub(crate) fn judge<T>(
-        &self,
-        look: Result<Look<T>>,
-        wait: &mut Wait,
-        waiter: &WaiterConfig,
-        patience: Patience<'_>,
-    ) -> Result<Option<Found<T>>> {
-        match look {
-            Ok(Look::Done(outcome)) => {
-                self.record(wait);
-                return Ok(Some(outcome));
-            }
-            Ok(Look::NotFound) => {
-                wait.observed.not_found += 1;
-                wait.last_answer = Some("not found".into());
-            }
-            Ok(Look::AccessDenied(error)) => {
-                if self.denied_for_good(wait, waiter, patience) {
-                    return Err(Error::Service(error));
-                }
-                wait.observed.access_denied += 1;
-                wait.last_answer = Some(error.to_string().into());
-            }
-            // The output may come yet, so this is no reason to look who may list.
-            Ok(Look::FailureUnknown(error)) => {
-                if error.status() != 403 {
-                    wait.observed.failed += 1;
-                } else if waiter.access_denied() == AccessDenied::Fail {
-                    return Err(Error::Service(error));
-                } else {
-                    wait.observed.access_denied += 1;
-                }
-                wait.last_answer = Some(error.to_string().into());
-            }
-            Err(error) if is_passing(&error) || wait.outlasts(&error) => {
-                wait.observed.failed += 1;
-                wait.last_answer = Some(error.to_string().into());
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(None)
-    }
-
-    /// Whether a 403 ends the wait. A probe that fails finds out nothing; the next 403 tries again.
-    fn denied_for_good(
-        &self,
-        wait: &mut Wait,
-        waiter: &WaiterConfig,
-        patience: Patience<'_>,
-    ) -> bool {
-        match waiter.access_denied() {
-            AccessDenied::Pending => false,
-            AccessDenied::Fail => true,
-            AccessDenied::Probe => {
-                if wait.may_list.is_none() {
-                    wait.may_list =
-                        s3::may_list(&self.target.session, &self.output_path, patience).ok();
-                }
-                wait.may_list == Some(true)
-            }
-        }
-    }
-
-    /// The output, or the failure if there is no output.
-    pub(crate) fn look(&self, patience: Patience<'_>) -> Result<Look> {
-        self.look_by(patience, &|uri, patience| self.get(uri, patience))
-    }
-
-    fn look_by<T>(&self, patience: Patience<'_>, fetch: &Fetch<'_, T>) -> Result<Look<T>> {
-        let pending = match found(fetch(&self.output_path, patience))? {
-            Ok(output) => return Ok(Look::Done(Found::Output(output))),
-            Err(pending) => pending,
-        };
-        let Some(failure_path) = &self.failure_path else {
-            return Ok(pending);
-        };
-        let failure = match (found(self.get(failure_path, patience)), &pending) {
-            (Ok(Ok(failure)), _) => failure,
-            (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
-                return Ok(Look::FailureUnknown(error));
-            }
-            (Ok(Err(_)), _) => return Ok(pending),
-            // The output may come all the same.
-            (Err(Error::Service(error)), Look::NotFound)
-                if error.code() == Some("NoSuchBucket") =>
-            {
-                return Ok(Look::FailureUnknown(error));
-            }
-            (Err(error), _) => return Err(error),
-        };
-        // Between the two looks both may have come: the output counts.
-        if let Ok(output) = found(fetch(&self.output_path, patience))? {
-            return Ok(Look::Done(Found::Output(output)));
-        }
-        Ok(Look::Done(Found::Failure(ModelFailure {
-            endpoint_name: self.target.endpoint_name.clone(),
-            output_path: Some(self.output_path.clone()),
-            failure_path: Some(failure_path.clone()),
-            content_type: failure.content_type,
-            body: failure.body.into(),
-        })))
-    }
-
     pub(crate) fn decode<T>(&self, outcome: &Outcome) -> Result<T>
     where
         D: Deserializer<T>,
@@ -521,68 +338,6 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = Arc::new(outcome);
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
         outcome
-    }
-
-    pub(crate) fn stopped(&self, wait: &Wait, reason: WaitStopReason) -> WaitStopped {
-        WaitStopped {
-            reason,
-            output_path: self.output_path.clone(),
-            attempts: wait.attempts,
-            elapsed: self.elapsed(wait),
-        }
-    }
-
-    pub(crate) fn timed_out(&self, wait: &Wait) -> PollingTimeout {
-        PollingTimeout {
-            endpoint_name: self.target.endpoint_name.clone(),
-            output_path: self.output_path.clone(),
-            failure_path: self.failure_path.clone(),
-            attempts: wait.attempts,
-            elapsed: self.elapsed(wait),
-            observed: wait.observed.clone(),
-            last_answer: wait.last_answer.as_deref().map(str::to_owned),
-            limit: wait.limit(),
-            service_limit: self.service_limit,
-            since_submit: self.since_submit(wait),
-        }
-    }
-
-    fn elapsed(&self, wait: &Wait) -> Duration {
-        let clock = self.target.session.sys().clock();
-        clock.monotonic().saturating_sub(wait.started)
-    }
-
-    /// How old the inference is, and what others took, for a waiter that asks for it.
-    pub(crate) fn age(&self, wait: &Wait, waiter: &WaiterConfig) -> Age {
-        if !waiter.is_adaptive() {
-            return Age::default();
-        }
-        let history = self.target.session.history();
-        Age {
-            elapsed: self.since_submit(wait),
-            usual: history.usual(&self.target.endpoint_name),
-        }
-    }
-
-    /// Time since the submit, or where that is not known since the wait began.
-    fn since_submit(&self, wait: &Wait) -> Duration {
-        match self.submitted_at {
-            // A wall clock that was set back makes it young.
-            Some(submitted) => {
-                let now = self.target.session.sys().clock().now();
-                now.duration_since(submitted).unwrap_or_default()
-            }
-            None => self.elapsed(wait),
-        }
-    }
-
-    /// Remembers how long the inference took, if that is known: an outcome that the first look
-    /// found may have been there for long.
-    pub(crate) fn record(&self, wait: &Wait) {
-        if self.submitted_at.is_some() && wait.observed.not_found > 0 {
-            let history = self.target.session.history();
-            history.record(&self.target.endpoint_name, self.since_submit(wait));
-        }
     }
 }
 

@@ -131,11 +131,12 @@ impl Told {
 /// S3 writes it in one way only, so that it is known without reading XML, which would cost more than all
 /// that is done with it.
 fn is_no_such_key(body: &[u8]) -> bool {
-    const BEGINNING: &[u8] = b"<Error><Code>NoSuchKey</Code>";
-    let start = body.get(..100).unwrap_or(body);
-    start
-        .windows(BEGINNING.len())
-        .any(|window| window == BEGINNING)
+    let declared = body.starts_with(b"<?xml").then(|| {
+        let end = body.iter().position(|byte| *byte == b'>');
+        end.map_or(body, |end| &body[end + 1..])
+    });
+    let root = declared.unwrap_or(body).trim_ascii_start();
+    root.starts_with(b"<Error><Code>NoSuchKey</Code>")
 }
 
 /// Services that refuse a signature quote the request as they would have signed it, with the session

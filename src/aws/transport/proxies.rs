@@ -26,13 +26,12 @@ impl<T> ByScheme<T> {
 
     pub(super) fn of(&self, uri: &Uri) -> Option<&T> {
         let (found, port) = if uri.scheme_str() == Some("https") {
-            (self.https.as_ref(), 443)
+            (self.https.as_ref()?, 443)
         } else {
-            (self.http.as_ref(), 80)
+            (self.http.as_ref()?, 80)
         };
-        let host = uri.host()?;
         let port = uri.port_u16().unwrap_or(port);
-        found.filter(|_| !self.no_proxy.has(host, port))
+        (!self.no_proxy.has(uri.host()?, port)).then_some(found)
     }
 
     pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> ByScheme<U> {

@@ -1,0 +1,66 @@
+//! One look at an inference's objects.
+
+use super::AsyncInferenceResponse;
+use crate::aws::s3::{self, Object};
+use crate::aws::{Failed, Patience};
+use crate::error::{Error, ModelFailure, Result};
+use crate::look::{Fetch, Found, Look, found};
+use crate::uri::S3Uri;
+
+impl<D> AsyncInferenceResponse<D> {
+    /// Into memory.
+    pub(super) fn get(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Object, Failed> {
+        let max = self.transfer_config().max_result_bytes();
+        s3::get_object(&self.target.session, uri, patience, max)
+    }
+
+    /// The output, or the failure if there is no output.
+    pub(crate) fn look(&self, patience: Patience<'_>) -> Result<Look> {
+        self.look_by(patience, &|uri, patience| self.get(uri, patience))
+    }
+
+    pub(super) fn look_by<T>(
+        &self,
+        patience: Patience<'_>,
+        fetch: &Fetch<'_, T>,
+    ) -> Result<Look<T>> {
+        let pending = match found(fetch(&self.output_path, patience))? {
+            Ok(output) => return Ok(Look::Done(Found::Output(output))),
+            Err(pending) => pending,
+        };
+        let Some(failure_path) = &self.failure_path else {
+            return Ok(pending);
+        };
+        let failure = match (found(self.get(failure_path, patience)), &pending) {
+            (Ok(Ok(failure)), _) => failure,
+            (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
+                return Ok(Look::FailureUnknown(error));
+            }
+            (Ok(Err(_)), _) => return Ok(pending),
+            // The output may come all the same.
+            (Err(Error::Service(error)), Look::NotFound)
+                if error.code() == Some("NoSuchBucket") =>
+            {
+                return Ok(Look::FailureUnknown(error));
+            }
+            (Err(error), _) => return Err(error),
+        };
+        // Between the two looks both may have come: the output counts.
+        if let Ok(output) = found(fetch(&self.output_path, patience))? {
+            return Ok(Look::Done(Found::Output(output)));
+        }
+        Ok(Look::Done(Found::Failure(ModelFailure {
+            endpoint_name: self.target.endpoint_name.clone(),
+            output_path: Some(self.output_path.clone()),
+            failure_path: Some(failure_path.clone()),
+            content_type: failure.content_type,
+            body: failure.body.into(),
+        })))
+    }
+
+    /// Whether the failure object is there, as far as one look can tell.
+    pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
+        let failure = self.failure_path.as_ref();
+        failure.is_some_and(|path| matches!(found(self.get(path, patience)), Ok(Ok(_))))
+    }
+}
