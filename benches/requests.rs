@@ -4,6 +4,8 @@
 //!
 //!     cargo bench --features local --bench requests
 //!
+//! `taskset -c 1` before it has both processes on one core, so that no time goes into waking the other.
+//!
 //! With `profile floor poll` (or `ours`, or `invoke`) it makes 1000 requests of that kind and prints nothing,
 //! for a profiler: `valgrind --tool=callgrind` counts instructions, which a busy machine does not change.
 
