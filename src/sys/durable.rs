@@ -44,7 +44,7 @@ fn private() -> OpenOptions {
 
 /// A new name in a directory lasts once the directory is on the disk. Where directories cannot be
 /// opened the system sees to that itself.
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(directory(path))?.sync_all()?;
     }

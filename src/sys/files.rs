@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::durable::write_whole;
 
 /// Where configuration files come from: the disk, or a map from path to content.
 ///
@@ -97,7 +98,7 @@ impl Files {
     pub fn write(&self, path: impl AsRef<Path>, content: &[u8]) -> io::Result<()> {
         let path = path.as_ref();
         match &self.map {
-            None => replace(path, content),
+            None => write_whole(path, content),
             Some(map) => {
                 let mut map = locked(map);
                 if let Some(Entry::Error(kind)) = map.get(path) {
@@ -113,27 +114,6 @@ impl Files {
 /// A change is one insertion, whole after a panic too.
 fn locked<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Through a file beside it, which takes its place.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{:016x}.tmp", fastrand::u64(..)));
-    let beside = PathBuf::from(beside);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        // The first failure is the one to tell.
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
 }
 
 /// What is read may be a secret, and what grows would leave parts of it behind: so there is room for all of

@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::durable::sync_directory;
+
 /// A file to be sent, as it was when it was opened.
 #[derive(Debug)]
 pub(crate) struct InputFile {
@@ -122,7 +124,7 @@ impl OutputFile {
         self.file.sync_all()?;
         fs::rename(&self.temporary, &self.target)?;
         self.done = true;
-        sync_directory_of(&self.target)
+        sync_directory(&self.target)
     }
 }
 
@@ -156,22 +158,6 @@ fn beside(target: &Path) -> OpenOptions {
     #[cfg(not(unix))]
     let _ = target;
     options
-}
-
-/// A new name survives a crash once its directory is on the disk.
-#[cfg(unix)]
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
-}
-
-/// Windows writes directories by itself and opens none as files.
-#[cfg(not(unix))]
-fn sync_directory_of(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]
