@@ -15,6 +15,7 @@ use super::exit::{Code, Failure, Outcome, printable};
 use super::interrupt::Interrupt;
 use super::lines::print;
 use super::progress::Show;
+use super::sdk_config::{self, SdkConfig};
 use super::values::{duration, share};
 
 /// Run an asynchronous endpoint on this machine, for any language's AWS client
@@ -129,10 +130,13 @@ impl Local {
         for fault in self.fault {
             endpoint.fault(fault);
         }
-        print(&ready(&endpoint, self.listen.ip()).to_string())?;
+        let sdk_config = SdkConfig::write(endpoint.bucket()).map_err(|error| {
+            Failure::io("the SageMaker Python SDK's configuration file", &error)
+        })?;
+        print(&ready(&endpoint, self.listen.ip(), &sdk_config).to_string())?;
         // An error means that nobody can interrupt any more, which does not happen.
         let _ = interrupted.recv();
-        drop(endpoint);
+        drop((endpoint, sdk_config));
         if show == Show::Auto {
             drop(writeln!(io::stderr(), "stopped"));
         }
@@ -187,8 +191,10 @@ fn not_started(error: &LocalError) -> Failure {
 }
 
 /// The line for whoever waits for the server.
-fn ready(endpoint: &LocalEndpoint, listens: IpAddr) -> Value {
+fn ready(endpoint: &LocalEndpoint, listens: IpAddr, sdk_config: &SdkConfig) -> Value {
+    let sdk_config = sdk_config.path().to_string_lossy().into_owned();
     let environment = endpoint.environment().into_iter();
+    let environment = environment.chain([(sdk_config::VARIABLE.to_owned(), sdk_config)]);
     let environment: Map<String, Value> = environment
         .map(|(name, value)| (name, value.into()))
         .collect();

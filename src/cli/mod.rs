@@ -17,6 +17,7 @@ mod progress;
 mod quickstart;
 mod request;
 mod scale;
+mod sdk_config;
 mod settling;
 mod status;
 mod submit;

@@ -1,4 +1,4 @@
-"""Drives `sagemaker-async local` with boto3 and the SageMaker Python SDK, as a user's program would."""
+"""Drives `sagemaker-async local` with boto3, the AWS CLI and the SageMaker Python SDK, as users would."""
 
 import io
 import json
@@ -71,6 +71,47 @@ def inferences(boto3):
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"hello"
 
 
+def aws(*arguments):
+    """The AWS CLI, in a process of its own."""
+    command = [sys.executable, "-m", "awscli", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    return done.stdout
+
+
+def command_line():
+    endpoint = ready["endpoint_name"]
+    described = json.loads(aws("sagemaker", "describe-endpoint", "--endpoint-name", endpoint, "--output", "json"))
+    assert described["EndpointStatus"] == "InService", described
+    with tempfile.TemporaryDirectory() as directory:
+        there, back = f"{directory}/there", f"{directory}/back"
+        content = os.urandom(20 << 20)
+        with open(there, "wb") as file:
+            file.write(content)
+        # In parts of 8 MiB.
+        aws("s3", "cp", "--no-progress", there, f"s3://{bucket}/cli/large")
+        head = aws("s3api", "head-object", "--bucket", bucket, "--key", "cli/large", "--output", "json")
+        assert json.loads(head)["ETag"].endswith('-3"'), head
+        aws("s3", "cp", "--no-progress", f"s3://{bucket}/cli/large", back)
+        with open(back, "rb") as file:
+            assert file.read() == content
+    assert "cli/large" in aws("s3", "ls", "--recursive", f"s3://{bucket}/cli/")
+    answer = aws(
+        "sagemaker-runtime",
+        "invoke-endpoint-async",
+        "--endpoint-name",
+        endpoint,
+        "--input-location",
+        f"s3://{bucket}/a b/ü+.txt",
+        "--output",
+        "json",
+    )
+    key = json.loads(answer)["OutputLocation"].split("/", 3)[3]
+    aws("s3api", "wait", "object-exists", "--bucket", bucket, "--key", key)
+    assert aws("s3", "cp", f"s3://{bucket}/{key}", "-") == "hello"
+    aws("s3", "rm", f"s3://{bucket}/cli/large")
+
+
 def sdk():
     import sagemaker
     from sagemaker.async_inference import AsyncInferenceConfig, WaiterConfig
@@ -80,8 +121,8 @@ def sdk():
     from sagemaker.predictor_async import AsyncPredictor
     from sagemaker.serializers import JSONSerializer
 
-    # The SDK asks the real STS for the account, whatever the environment says, unless it is told the bucket.
-    session = sagemaker.Session(default_bucket=bucket)
+    session = sagemaker.Session()
+    assert session.default_bucket() == bucket, session.default_bucket()
     formats = {"serializer": JSONSerializer(), "deserializer": JSONDeserializer()}
     often = WaiterConfig(max_attempts=30, delay=1)
     plain = Predictor(ready["endpoint_name"], sagemaker_session=session, **formats)
@@ -126,6 +167,7 @@ try:
 
     objects(boto3, TransferConfig, ClientError)
     inferences(boto3)
+    command_line()
     sdk()
     server.terminate()
     assert server.wait(20) == 0

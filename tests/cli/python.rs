@@ -1,4 +1,4 @@
-//! boto3 and the SageMaker Python SDK, unchanged, against `sagemaker-async local`.
+//! boto3, the AWS CLI and the SageMaker Python SDK, unchanged, against `sagemaker-async local`.
 //!
 //! The test makes a virtual environment below the target directory and keeps it there for the next run.
 //! Where there is no Python, or nothing can be installed, it says so on standard error and tests nothing;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What the clients' versions are held to, so that a new one does not break old commits.
-const PACKAGES: [&str; 2] = ["boto3>=1.40,<2", "sagemaker>=2.240,<3"];
+const PACKAGES: [&str; 3] = ["boto3>=1.40,<2", "awscli>=1.42,<2", "sagemaker>=2.240,<3"];
 
 fn skipped(reason: &str) {
     assert!(
@@ -19,7 +19,7 @@ fn skipped(reason: &str) {
     // Past the harness, which keeps what tests print.
     let _ = writeln!(
         std::io::stderr(),
-        "SKIPPED: boto3 and the SageMaker SDK: {reason}"
+        "SKIPPED: boto3, the AWS CLI and the SageMaker SDK: {reason}"
     );
 }
 
@@ -62,7 +62,7 @@ fn python() -> Result<PathBuf, String> {
 }
 
 #[test]
-fn boto3_and_the_sagemaker_sdk() {
+fn boto3_the_aws_cli_and_the_sagemaker_sdk() {
     let python = match python() {
         Ok(python) => python,
         Err(reason) => return skipped(&reason),
