@@ -274,7 +274,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// - [`Error::WaitStopped`]: by the cancel token or the progress callback.
     /// - [`Error::Codec`]: the output is there and kept, and the deserializer cannot read it.
     /// - [`Error::Service`]: S3 refused for good: the bucket does not exist, the credentials are
-    ///   unknown, or access is denied to one who may list (see [`AccessDenied`]).
+    ///   unknown, or access is denied to one who may list (see [`AccessDenied`](crate::AccessDenied)).
     /// - [`Error::Transport`]: only for what waiting does not mend: an untrusted certificate, or a
     ///   result above the limit
     ///   ([`TransportErrorKind::TooLong`](crate::TransportErrorKind::TooLong)); polls that fail otherwise are counted, and the wait goes on.
