@@ -46,11 +46,13 @@ fn python() -> Result<PathBuf, String> {
             .arg(&environment),
         "no Python",
     )?;
+    // Python compiles what is loaded, which is a small part of what is installed.
     let install = [
         "-m",
         "pip",
         "install",
         "--quiet",
+        "--no-compile",
         "--disable-pip-version-check",
     ];
     run(
