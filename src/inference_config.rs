@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::endpoint::shapes::async_inference::{ASYNC_INFERENCE_CONFIG, NOTIFICATION_CONFIG};
+use crate::endpoint::shapes::members;
 use crate::{CodecError, InvalidInput};
 
 /// How an endpoint performs asynchronous inference: where its results go, under which key, who is told.
@@ -155,21 +157,7 @@ impl AsyncInferenceConfig {
 
     /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
     pub fn validate(&self) -> Result<(), InvalidInput> {
-        check_path("output path", self.output_path())?;
-        check_path("failure path", self.failure_path())?;
-        check_kms_key(self.kms_key_id())?;
-        if let Some(count) = self.max_concurrent_invocations_per_instance()
-            && !(1..=1000).contains(&count)
-        {
-            return Err(InvalidInput::new(
-                "max concurrent invocations per instance",
-                count.to_string(),
-                "1 to 1000",
-                "leave it out to let SageMaker choose",
-            ));
-        }
-        self.notification_config()
-            .map_or(Ok(()), NotificationConfig::validate)
+        ASYNC_INFERENCE_CONFIG.check(&members(self.to_json()))
     }
 
     /// The API's JSON; absent options are left out, `OutputConfig` never is.
@@ -224,17 +212,7 @@ impl NotificationConfig {
 
     /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
     pub fn validate(&self) -> Result<(), InvalidInput> {
-        check_topic("success topic", self.success_topic())?;
-        check_topic("error topic", self.error_topic())?;
-        match self.include_inference_response_in() {
-            Some(topics) if topics.len() > 2 => Err(InvalidInput::new(
-                "include inference response in",
-                format!("{} topics", topics.len()),
-                "at most 2 kinds of topic",
-                "name each kind once",
-            )),
-            _ => Ok(()),
-        }
+        NOTIFICATION_CONFIG.check(&members(self.to_json()))
     }
 
     /// The API's JSON; absent options are left out.
@@ -428,8 +406,7 @@ fn read<'v, T: Deserialize<'v>>(shape: &'static str, value: &'v Value) -> Result
 }
 
 /// The model's `DestinationS3Uri`: at most 512, `(https|s3)://([^/])/?(.*)`.
-pub(crate) fn check_path(what: &'static str, path: Option<&str>) -> Result<(), InvalidInput> {
-    let Some(path) = path else { return Ok(()) };
+pub(crate) fn check_path(what: &str, path: &str) -> Result<(), InvalidInput> {
     let place = path
         .strip_prefix("s3://")
         .or_else(|| path.strip_prefix("https://"));
@@ -442,18 +419,17 @@ pub(crate) fn check_path(what: &'static str, path: Option<&str>) -> Result<(), I
         Some(_) => return Ok(()),
     };
     let limit = "an S3 URI such as s3://bucket/prefix/ of at most 512 characters";
-    Err(InvalidInput::new(what, path, limit, remedy))
+    Err(InvalidInput::new(what.to_owned(), path, limit, remedy))
 }
 
 /// The model's `KmsKeyId`: at most 2048, `[a-zA-Z0-9:/_-]*`.
-pub(crate) fn check_kms_key(id: Option<&str>) -> Result<(), InvalidInput> {
-    let Some(id) = id else { return Ok(()) };
+pub(crate) fn check_kms_key(what: &str, id: &str) -> Result<(), InvalidInput> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b":/_-".contains(&b);
     if id.len() <= 2048 && id.bytes().all(legal) {
         return Ok(());
     }
     Err(InvalidInput::new(
-        "KMS key id",
+        what.to_owned(),
         id,
         "at most 2048 of a-z A-Z 0-9 : / _ -",
         "give a key's id or ARN, or alias/name",
@@ -461,8 +437,7 @@ pub(crate) fn check_kms_key(id: Option<&str>) -> Result<(), InvalidInput> {
 }
 
 /// The model's `SnsTopicArn`: at most 2048, `arn:aws[a-z\-]*:sns:[a-z0-9\-]*:[0-9]{12}:[a-zA-Z0-9_.-]+`.
-fn check_topic(what: &'static str, arn: Option<&str>) -> Result<(), InvalidInput> {
-    let Some(arn) = arn else { return Ok(()) };
+pub(crate) fn check_topic(what: &str, arn: &str) -> Result<(), InvalidInput> {
     let legal = match *arn.split(':').collect::<Vec<_>>() {
         ["arn", partition, "sns", region, account, topic] => {
             partition
@@ -484,7 +459,7 @@ fn check_topic(what: &'static str, arn: Option<&str>) -> Result<(), InvalidInput
         return Ok(());
     }
     Err(InvalidInput::new(
-        what,
+        what.to_owned(),
         arn,
         "the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME, of at most 2048 characters",
         "copy it from the topic's page or from `aws sns list-topics`",

@@ -59,7 +59,7 @@ pub struct ProductionVariant {
     pub(crate) members: Map<String, Value>,
 }
 
-part!(ProductionVariant, shapes::PRODUCTION_VARIANT);
+part!(ProductionVariant, shapes::variant::PRODUCTION_VARIANT);
 
 impl ProductionVariant {
     /// A variant with a weight of 1. The SDK's name for an only variant is `AllTraffic`.
@@ -146,7 +146,7 @@ pub struct EndpointConfig {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(EndpointConfig, shapes::ENDPOINT_CONFIG);
+document!(EndpointConfig, shapes::config::ENDPOINT_CONFIG);
 
 impl EndpointConfig {
     /// With 1 to 10 variants (`ProductionVariants`), each with a name of its own.

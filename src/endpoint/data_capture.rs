@@ -59,7 +59,7 @@ pub struct DataCaptureConfig {
     members: Map<String, Value>,
 }
 
-part!(DataCaptureConfig, shapes::DATA_CAPTURE_CONFIG);
+part!(DataCaptureConfig, shapes::config::DATA_CAPTURE_CONFIG);
 
 impl DataCaptureConfig {
     /// Keeps them.

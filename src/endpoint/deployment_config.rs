@@ -55,7 +55,7 @@ pub struct DeploymentConfig {
     members: Map<String, Value>,
 }
 
-part!(DeploymentConfig, shapes::DEPLOYMENT_CONFIG);
+part!(DeploymentConfig, shapes::deployment::DEPLOYMENT_CONFIG);
 
 const BLUE_GREEN: &str = "BlueGreenUpdatePolicy";
 const ROLLING: &str = "RollingUpdatePolicy";

@@ -9,8 +9,8 @@ use serde_json::{Map, Number, Value};
 macro_rules! document {
     ($name:ident, $shape:expr) => {
         impl $name {
-            /// Sets a member by the API's name for it, over whatever a method set: for what this
-            /// crate does not model.
+            /// Sets a member by the API's name for it, over whatever a method set: for what has no
+            /// method here. The limits of the API's model are checked all the same.
             pub fn with_raw(
                 mut self,
                 member: impl Into<String>,
@@ -25,8 +25,9 @@ macro_rules! document {
                 serde_json::Value::Object(self.members.clone())
             }
 
-            /// Checks every limit of the API's model that this crate knows, as is done before it is
-            /// sent. Members that this crate does not know pass.
+            /// Checks every limit of the API's model, as is done before it is sent: what must be
+            /// there, types, lengths, ranges, patterns. Members and words of enumerations that the
+            /// model does not have pass.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
                 $shape.check(&self.members)
             }

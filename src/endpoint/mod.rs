@@ -9,14 +9,11 @@ mod document;
 mod model;
 mod names;
 mod operations;
-mod patterns;
 mod predictor;
 mod requests;
 mod scale_to_zero;
 mod scaling;
-mod scaling_shapes;
 mod settle;
-mod shape;
 pub(crate) mod shapes;
 mod status;
 mod update;
@@ -40,7 +37,7 @@ pub use update::EndpointUpdate;
 pub use wait::{EndpointProgress, EndpointWaiter};
 
 #[cfg(feature = "local")]
-pub(crate) use shape::Shape;
+pub(crate) use shapes::Shape;
 
 use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::predictor::AsyncPredictor;

@@ -30,7 +30,7 @@ pub struct ContainerDefinition {
     pub(crate) members: Map<String, Value>,
 }
 
-part!(ContainerDefinition, shapes::CONTAINER_DEFINITION);
+part!(ContainerDefinition, shapes::model::CONTAINER_DEFINITION);
 
 impl ContainerDefinition {
     /// A container from an image in ECR (`Image`).
@@ -98,7 +98,7 @@ pub struct VpcConfig {
     members: Map<String, Value>,
 }
 
-part!(VpcConfig, shapes::VPC_CONFIG);
+part!(VpcConfig, shapes::model::VPC_CONFIG);
 
 impl VpcConfig {
     /// These security groups and subnets.
@@ -133,7 +133,7 @@ pub struct Model {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(Model, shapes::MODEL);
+document!(Model, shapes::model::MODEL);
 
 impl Model {
     /// A model of one container (`PrimaryContainer`). The name has at most 63 letters, digits and

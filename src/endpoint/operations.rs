@@ -10,10 +10,10 @@ use super::describe::{
 };
 use super::document::number;
 use super::model::Model;
-use super::patterns::RESOURCE_ARN;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
 use super::shapes::check_name;
+use super::shapes::patterns::RESOURCE_ARN;
 use crate::aws::{Patience, sagemaker};
 use crate::error::{Resource, Result};
 use crate::session::Session;
@@ -126,7 +126,7 @@ impl SageMaker {
         variant_name: &str,
         weight: f64,
     ) -> Result<()> {
-        if weight.is_nan() || weight < 0.0 {
+        if !weight.is_finite() || weight < 0.0 {
             return Err(crate::InvalidInput::new(
                 "weight",
                 weight.to_string(),

@@ -24,7 +24,7 @@ pub struct CreateEndpoint {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(CreateEndpoint, shapes::CREATE_ENDPOINT);
+document!(CreateEndpoint, shapes::requests::CREATE_ENDPOINT);
 
 impl CreateEndpoint {
     /// With a name that no other endpoint of the account has in the region.
@@ -110,7 +110,7 @@ pub struct UpdateEndpoint {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(UpdateEndpoint, shapes::UPDATE_ENDPOINT);
+document!(UpdateEndpoint, shapes::requests::UPDATE_ENDPOINT);
 
 impl UpdateEndpoint {
     /// Over to this configuration.
@@ -176,7 +176,7 @@ pub struct ListEndpoints {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(ListEndpoints, shapes::LIST_ENDPOINTS);
+document!(ListEndpoints, shapes::requests::LIST_ENDPOINTS);
 
 impl ListEndpoints {
     /// All, the newest first, as the service lists them.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::document::seconds;
 use super::scaling::{ScalingPolicy, VariantScaling};
-use super::scaling_shapes::METRIC_ALARM;
 use super::settle::is_not_found;
 use super::shapes;
+use super::shapes::scaling::METRIC_ALARM;
 use crate::aws::cloudwatch;
 use crate::error::{Error, Result};
 

@@ -6,15 +6,14 @@ use serde_json::{Map, Value, json};
 
 use super::Endpoint;
 use super::document::{document, number, seconds};
-use super::patterns::POLICY_NAME;
 use super::scale_to_zero::{self, ScaleToZero};
 use super::settle;
-use super::shapes::check_name;
+use super::shapes::patterns::POLICY_NAME;
+use super::shapes::{check_name, scaling as shapes};
 use crate::InvalidInput;
 use crate::aws::Failed;
 use crate::aws::application_autoscaling as autoscaling;
 use crate::aws::json::{list, text};
-use crate::endpoint::scaling_shapes as shapes;
 use crate::error::Result;
 use crate::session::Session;
 

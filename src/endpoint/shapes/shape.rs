@@ -28,10 +28,13 @@ pub(crate) enum Rule {
         of: &'static Rule,
     },
     Structure(&'static Shape),
-    /// A text with a check of its own.
-    OwnText(fn(&str) -> Checked),
-    /// A document with a type of its own.
-    Own(fn(&Value) -> Checked),
+    /// A text with a check of its own, which is told what the text is.
+    OwnText(fn(&str, &str) -> Checked),
+}
+
+/// A list of so many such values.
+pub(crate) const fn list(min: usize, max: usize, of: &'static Rule) -> Rule {
+    Rule::List { min, max, of }
 }
 
 /// What a text may be.
@@ -63,11 +66,21 @@ pub(crate) struct Conflict {
     pub(crate) remedy: &'static str,
 }
 
-pub(crate) fn nothing_more(_: &Map<String, Value>) -> Option<Conflict> {
-    None
-}
-
 impl Shape {
+    /// One whose members have nothing to do with each other.
+    pub(crate) const fn new(
+        name: &'static str,
+        required: &'static [&'static str],
+        members: &'static [(&'static str, Rule)],
+    ) -> Self {
+        Self {
+            name,
+            required,
+            members,
+            also: |_| None,
+        }
+    }
+
     /// Checks what is known of a document; members that are not known pass.
     pub(crate) fn check(&self, document: &Map<String, Value>) -> Checked {
         self.check_at(self.name, document)
@@ -121,7 +134,10 @@ impl Text {
         if (self.min..=self.max).contains(&length) && (self.fits)(text) {
             return Ok(());
         }
-        let limit = format!("{} to {} {}", self.min, self.max, self.form);
+        let limit = match self.max {
+            usize::MAX => format!("{} or more {}", self.min, self.form),
+            max => format!("{} to {max} {}", self.min, self.form),
+        };
         Err(if self.secret {
             InvalidInput::redacted(path.to_owned(), limit, self.remedy)
         } else {
@@ -161,8 +177,7 @@ impl Rule {
                 })
             }
             (Self::Structure(shape), Value::Object(document)) => shape.check_at(path, document),
-            (Self::OwnText(check), Value::String(text)) => check(text),
-            (Self::Own(check), value) => check(value),
+            (Self::OwnText(check), Value::String(text)) => check(path, text),
             (rule, _) => Err(InvalidInput::redacted(
                 path.to_owned(),
                 rule.kind(),
@@ -178,7 +193,7 @@ impl Rule {
             Self::Number(_) => "a number",
             Self::Flag => "true or false",
             Self::List { .. } => "a list",
-            Self::Map { .. } | Self::Structure(_) | Self::Own(_) => "an object",
+            Self::Map { .. } | Self::Structure(_) => "an object",
         }
     }
 }

@@ -115,7 +115,7 @@ impl State {
     }
 
     pub(super) fn create_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
-        check(&shapes::CREATE_ENDPOINT, input)?;
+        check(&shapes::requests::CREATE_ENDPOINT, input)?;
         let name = input.needed("EndpointName")?;
         let config_name = input.needed("EndpointConfigName")?;
         let arn = self.account.arn("endpoint", name);
@@ -139,7 +139,7 @@ impl State {
     }
 
     pub(super) fn update_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
-        check(&shapes::UPDATE_ENDPOINT, input)?;
+        check(&shapes::requests::UPDATE_ENDPOINT, input)?;
         let name = input.needed("EndpointName")?;
         let config_name = input.needed("EndpointConfigName")?;
         let takes = self.account.transition;
@@ -208,7 +208,7 @@ impl State {
     }
 
     pub(super) fn list_endpoints(&self, input: &Input) -> Result<Value, Refusal> {
-        check(&shapes::LIST_ENDPOINTS, input)?;
+        check(&shapes::requests::LIST_ENDPOINTS, input)?;
         let part = input.text("NameContains").unwrap_or_default();
         let status = input.text("StatusEquals");
         let after = input.0.get("CreationTimeAfter").and_then(Value::as_f64);

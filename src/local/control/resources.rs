@@ -38,7 +38,7 @@ pub(super) fn already_there(what: &str, arn: &str) -> Refusal {
 
 impl State {
     pub(super) fn create_model(&mut self, input: Input, now: Now) -> Result<Value, Refusal> {
-        check(&shapes::MODEL, &input)?;
+        check(&shapes::model::MODEL, &input)?;
         let name = input.needed("ModelName")?.to_owned();
         input.needed("ExecutionRoleArn")?;
         let arn = self.account.arn("model", &name);
@@ -71,7 +71,7 @@ impl State {
         input: Input,
         now: Now,
     ) -> Result<Value, Refusal> {
-        check(&shapes::ENDPOINT_CONFIG, &input)?;
+        check(&shapes::config::ENDPOINT_CONFIG, &input)?;
         let name = input.needed("EndpointConfigName")?.to_owned();
         let arn = self.account.arn("endpoint-config", &name);
         if self.configs.contains_key(&name) {
