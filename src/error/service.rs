@@ -99,30 +99,17 @@ impl ServiceError {
     /// What to do about it, where that is known.
     pub fn remedy(&self) -> Option<String> {
         let resource = self.resource().unwrap_or("the resource");
+        if let Some(remedy) = self.code().and_then(of_credentials) {
+            return Some(remedy.to_owned());
+        }
         let text = match (self.code().unwrap_or_default(), self.status) {
             ("NoSuchBucket", _) => format!("create the bucket of {resource}, or name another one"),
-            ("InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId", _) => {
-                "these credentials are not known to AWS: check the access key, and the session token that belongs to it".into()
+            ("OptInRequired" | "SubscriptionRequiredException", _) => {
+                "this account may not use the service here: enable the service or the region for it"
+                    .into()
             }
-            ("SignatureDoesNotMatch" | "InvalidSignatureException", _) => {
-                "check the secret access key; if it is right, a proxy may be changing requests on their way".into()
-            }
-            ("RequestTimeTooSkewed", _) => "set this machine's clock".into(),
-            ("ExpiredToken" | "ExpiredTokenException", _) => {
-                "the session token has expired: obtain new credentials".into()
-            }
-            ("AccessDenied" | "AccessDeniedException", _) | (_, 403) => {
-                let grant = format!(
-                    "grant the caller {} on {resource}",
-                    self.iam_actions().unwrap_or("the action")
-                );
-                match &self.expected_owner {
-                    None => grant,
-                    Some(account) => format!(
-                        "{grant}, and make sure that the bucket is owned by account {account}, \
-                         which is expected of it"
-                    ),
-                }
+            ("AccessDenied" | "AccessDeniedException" | "NotAuthorized", _) | (_, 403) => {
+                self.permission(resource)
             }
             ("ValidationError", _) if self.message().is_some_and(|m| m.contains("not found")) => {
                 "check the endpoint's name, region and account".into()
@@ -144,9 +131,47 @@ impl ServiceError {
                      CloudWatch"
                 )
             }
-            _ => return control_plane::remedy(self).map(str::to_owned),
+            ("UnknownOperationException" | "UnknownOperation" | "InvalidAction", _) => {
+                "what answers there is not this service: check the endpoint URL and any proxy"
+                    .into()
+            }
+            _ => match control_plane::remedy(self) {
+                Some(remedy) => remedy.into(),
+                None if self.status >= 500 || self.code() == Some("InternalServiceException") => {
+                    "the service failed: ask again later; if it persists, look at the AWS Health \
+                     Dashboard, or give AWS support the request id"
+                        .into()
+                }
+                None => return None,
+            },
         };
         Some(text)
+    }
+
+    /// What to do about a refusal for want of a permission.
+    fn permission(&self, resource: &str) -> String {
+        let message = self.message().unwrap_or_default();
+        // "User: .. is not authorized to perform: iam:PassRole on resource: ..": the service knows best.
+        let after = |words| {
+            let (_, rest) = message.split_once(words)?;
+            rest.split_whitespace().next()
+        };
+        let told = after("not authorized to perform: ").filter(|action| action.contains(':'));
+        let actions = told.or(self.iam_actions()).unwrap_or("the action");
+        let resource = after(" on resource: ").unwrap_or(resource);
+        let mut remedy = if message.contains("explicit deny") {
+            format!(
+                "a policy denies {actions} on {resource}, over whatever allows it: change that policy"
+            )
+        } else {
+            format!("grant the caller {actions} on {resource}")
+        };
+        if let Some(account) = &self.expected_owner {
+            remedy.push_str(", and make sure that the bucket is owned by account ");
+            remedy.push_str(account);
+            remedy.push_str(", which is expected of it");
+        }
+        remedy
     }
 
     /// The IAM actions that the operation needs.
@@ -172,6 +197,25 @@ impl ServiceError {
     }
 }
 
+/// What to do about keys, tokens and signatures that are refused.
+fn of_credentials(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
+            "these credentials are not known to AWS: check the access key, and the session token \
+             that belongs to it"
+        }
+        "SignatureDoesNotMatch" | "InvalidSignatureException" | "IncompleteSignature" => {
+            "check the secret access key; if it is right, a proxy may be changing requests on \
+             their way"
+        }
+        "RequestTimeTooSkewed" | "RequestExpired" => "set this machine's clock",
+        "ExpiredToken" | "ExpiredTokenException" => {
+            "the session token has expired: obtain new credentials"
+        }
+        _ => return None,
+    })
+}
+
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} was refused", self.service, self.operation)?;
@@ -180,7 +224,7 @@ impl fmt::Display for ServiceError {
         }
         write!(f, ": {}", self.code.as_deref().unwrap_or("no error code"))?;
         write!(f, " (HTTP {})", self.status)?;
-        if let Some(message) = &self.message {
+        if let Some(message) = self.message().filter(|message| !message.is_empty()) {
             write!(f, ": {}", message.trim_end_matches('.'))?;
         }
         if let Some(remedy) = self.remedy() {
