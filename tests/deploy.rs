@@ -178,6 +178,22 @@ fn a_failed_endpoint_tells_why_and_what_helps() {
             "Could not assume role arn:aws:iam::1:role/x",
             "trust policy",
         ),
+        (
+            "ResourceLimitExceeded: The account-level service limit 'ml.m5.xlarge for endpoint usage' is 0",
+            "Service Quotas",
+        ),
+        (
+            "Failed to download model data for container \"container_1\" from URL: \"s3://b/model.tar.gz\".",
+            "s3:GetObject",
+        ),
+        (
+            "The customer:primary container image \"1.dkr.ecr.us-east-1.amazonaws.com/x\" could not be pulled. Check the role's permissions.",
+            "ecr:GetDownloadUrlForLayer",
+        ),
+        (
+            "Unable to create an encrypted volume: access to the KMS key was denied",
+            "kms:CreateGrant",
+        ),
         ("Something new", "/aws/sagemaker/Endpoints/mine"),
     ];
     for (reason, helps) in reasons {
