@@ -8,6 +8,9 @@ mod bench;
 mod codes;
 #[path = "cli/endpoints.rs"]
 mod endpoints;
+#[cfg(target_os = "linux")] // what the server uses is read from /proc
+#[path = "cli/load.rs"]
+mod load;
 #[path = "cli/many.rs"]
 mod many;
 #[path = "cli/one.rs"]

@@ -91,6 +91,15 @@ pub(super) struct Local {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     failure_rate: Option<f64>,
 
+    /// Close connections that are without a request for so long; sooner while others wait
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    idle_timeout: Duration,
+
+    /// Close connections that stand still for so long within a request or an answer, or after it go
+    /// slower than 1 KiB/s
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    slow_timeout: Duration,
+
     /// What goes wrong, as OPERATION:EFFECT[,..], where OPERATION is AWS's name or Any, and EFFECT
     /// status=CODE, throttle, deny, drop, lose-answer, hang, truncate=BYTES or delay=TIME, with
     /// times=COUNT (default: always), skip=COUNT, key=PART; may be given again
@@ -119,6 +128,7 @@ struct ModelChoice {
 impl Local {
     pub(super) fn run(self, show: Show) -> Outcome {
         let interrupted = Interrupt::channel()?;
+        allow_more_files();
         if !self.listen.ip().is_loopback() && show != Show::None {
             let warning = "listening beyond this machine: whoever reaches this port and has the keys reads and writes its objects and runs its model";
             drop(writeln!(io::stderr(), "sagemaker-async: {warning}"));
@@ -153,6 +163,9 @@ impl Local {
             .verify_signatures(!self.no_verify)
             .failure_rate(self.failure_rate.unwrap_or(0.0))
             .model_delay(self.delay.unwrap_or_default())
+            .idle_timeout(self.idle_timeout)
+            .slow_timeout(self.slow_timeout)
+            .on_trouble(trouble)
             .kept_requests(0);
         builder = match &self.data {
             Some(directory) => builder.data_directory(directory),
@@ -180,6 +193,34 @@ impl Local {
         }
         Ok(builder)
     }
+}
+
+/// Enough for as many connections as are served at a time, each with an object open.
+#[cfg(unix)]
+const FILES: u64 = 8192;
+
+/// Raises this process's limit of open files, which is 1,024 by default, as far as the system lets it.
+fn allow_more_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        let wanted = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
+        if limit.current.is_some_and(|current| current < wanted) {
+            limit.current = Some(wanted);
+            // Where that is refused the server does with what it has.
+            let _ = setrlimit(Resource::Nofile, limit);
+        }
+    }
+}
+
+/// What no client learns.
+fn trouble(error: &io::Error) {
+    drop(writeln!(
+        io::stderr(),
+        "sagemaker-async: connections cannot be taken at present: {error}; with a higher limit of open \
+         files (ulimit -n) there would be room"
+    ));
 }
 
 fn not_started(error: &LocalError) -> Failure {

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LocalEndpoint;
+use super::config::{Config, Observer, Storage, Watcher};
 use super::container::Container;
-use super::content::Disk;
+use super::error::LocalError;
+use super::http1::Patience;
 use super::index::DataDirectory;
 use super::invoke::is_endpoint_name;
 use super::location::Location;
@@ -23,98 +25,6 @@ use crate::sys::{Clock, SystemClock};
 /// Keys from AWS's documentation, which no account has.
 const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-
-/// Why a local endpoint did not start.
-///
-/// ```
-/// use sagemaker_async_inference::local::{LocalEndpoint, LocalError};
-///
-/// let refused = LocalEndpoint::builder().endpoint_name("no_such_name").start();
-/// assert!(matches!(refused, Err(LocalError::Setting { .. })));
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LocalError {
-    /// No port could be listened on, or no thread started.
-    #[error("the local endpoint cannot listen")]
-    Listen(#[from] io::Error),
-    /// The directory for its objects cannot be used.
-    #[error("the local endpoint cannot keep its objects in {}", directory.display())]
-    #[non_exhaustive]
-    Storage {
-        /// The directory.
-        directory: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A setting that cannot be.
-    #[error("the local endpoint cannot be set up: {0}")]
-    Setting(String),
-    /// The container did not become ready.
-    #[error("the container at {url} was not ready within {seconds} s: {seen} from /ping")]
-    #[non_exhaustive]
-    Container {
-        /// Its address.
-        url: String,
-        /// How long it had.
-        seconds: u64,
-        /// What the last `/ping` answered.
-        seen: String,
-    },
-}
-
-/// What a running endpoint goes by.
-pub(super) struct Config {
-    pub(super) endpoint_name: String,
-    pub(super) bucket: String,
-    pub(super) region: String,
-    pub(super) account: String,
-    pub(super) access_key: String,
-    pub(super) secret_key: String,
-    pub(super) session_token: Option<String>,
-    pub(super) output: Location,
-    pub(super) failure: Option<Location>,
-    pub(super) notification: Option<NotificationConfig>,
-    pub(super) instances: usize,
-    pub(super) max_concurrent: usize,
-    /// How long an endpoint is being made, updated or deleted, and an instance takes to start.
-    pub(super) transition: Duration,
-    pub(super) list_allowed: bool,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) disk: Disk,
-    pub(super) model: Model,
-    pub(super) model_delay: Duration,
-    /// The share of the invocations that fail, from 0 to 1.
-    pub(super) failure_rate: f64,
-    pub(super) verify_signatures: bool,
-    pub(super) kept_requests: usize,
-    pub(super) observer: Option<Observer>,
-    /// The directory that is removed when the endpoint stops.
-    pub(super) _scratch: Option<tempfile::TempDir>,
-}
-
-/// Is told of every request.
-pub(super) type Observer = Box<dyn Fn(&RecordedRequest) + Send + Sync>;
-
-/// Where objects lie.
-enum Storage {
-    /// In memory, those that are large in a directory.
-    Memory(Option<PathBuf>),
-    /// All in a directory that is removed at the end.
-    Scratch,
-    /// All in a directory that stays.
-    Data(PathBuf),
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("endpoint_name", &self.endpoint_name)
-            .field("bucket", &self.bucket)
-            .field("model", &self.model)
-            .finish_non_exhaustive()
-    }
-}
 
 enum Behind {
     Model(Model),
@@ -166,6 +76,8 @@ pub struct LocalEndpointBuilder {
     verify_signatures: bool,
     kept_requests: usize,
     observer: Option<Observer>,
+    watcher: Option<Watcher>,
+    patience: Patience,
 }
 
 impl fmt::Debug for LocalEndpointBuilder {
@@ -204,6 +116,8 @@ impl LocalEndpointBuilder {
             verify_signatures: true,
             kept_requests: 10_000,
             observer: None,
+            watcher: None,
+            patience: Patience::default(),
         }
     }
 
@@ -417,6 +331,29 @@ impl LocalEndpointBuilder {
         self
     }
 
+    /// Tells of what goes wrong with the server itself, where no client can be told: connections that
+    /// cannot be taken for want of file descriptors or threads. At most once a minute; it is called by
+    /// the thread that takes connections.
+    pub fn on_trouble(mut self, watcher: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// After so long without a request a connection is closed, in real time; 1 min by default. Sooner
+    /// while others wait to be served.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.idle = timeout;
+        self
+    }
+
+    /// A connection is closed whose request's head takes longer than this, or that stands still so long
+    /// in a body or an answer, or goes slower than 1 KiB/s on the whole after it; in real time, 30 s by
+    /// default.
+    pub fn slow_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.slow = timeout;
+        self
+    }
+
     /// Starts to listen.
     pub fn start(self) -> Result<LocalEndpoint, LocalError> {
         let container_timeout = self.container_timeout;
@@ -464,6 +401,11 @@ impl LocalEndpointBuilder {
                 self.failure_rate
             )));
         }
+        if self.patience.idle.is_zero() || self.patience.slow.is_zero() {
+            return Err(LocalError::Setting(
+                "a timeout of connections is more than 0".to_owned(),
+            ));
+        }
         let (disk, scratch) = self.storage.disk()?;
         Ok(Config {
             output: match self.output_path {
@@ -499,28 +441,8 @@ impl LocalEndpointBuilder {
             verify_signatures: self.verify_signatures,
             kept_requests: self.kept_requests,
             observer: self.observer,
-        })
-    }
-}
-
-impl Storage {
-    fn disk(&self) -> Result<(Disk, Option<tempfile::TempDir>), LocalError> {
-        Ok(match self {
-            Self::Memory(directory) => {
-                let directory = directory.clone().unwrap_or_else(std::env::temp_dir);
-                (Disk::Unnamed(directory), None)
-            }
-            Self::Scratch => {
-                let made = tempfile::Builder::new()
-                    .prefix("sagemaker-async-")
-                    .tempdir();
-                let scratch = made.map_err(|source| LocalError::Storage {
-                    directory: std::env::temp_dir(),
-                    source,
-                })?;
-                (Disk::Named(scratch.path().to_owned()), Some(scratch))
-            }
-            Self::Data(directory) => (DataDirectory::disk(directory), None),
+            watcher: self.watcher,
+            patience: self.patience,
         })
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::Request;
 
-use super::builder::LocalError;
 use super::content::{Disk, Spool};
+use super::error::LocalError;
 use super::model::{Invocation, MAX_MESSAGE, MAX_RESULT, Prediction, failed, timed_out};
 use crate::sys::{Clock, SystemClock};
 

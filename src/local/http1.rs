@@ -14,17 +14,31 @@ use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::answer::Answer;
-use super::builder::Config;
+use super::config::Config;
 use super::content::Disk;
 use super::payload::Payload;
 use crate::sys::{Clock, SystemClock};
 
-/// How long a connection may be idle. Longer than the longest pause between two polls.
-const IDLE: Duration = Duration::from_mins(1);
-/// How long a request may take to arrive once it has begun, the body apart.
-const SLOW_HEAD: Duration = Duration::from_secs(30);
-/// How long any single read of a body, or write of an answer, may take.
-const SLOW_READ: Duration = Duration::from_secs(30);
+/// How patient the server is with a connection, in real time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How long it may be without a request.
+    pub(super) idle: Duration,
+    /// How long a request's head may take once it has begun, and any single read of a body or write of
+    /// an answer.
+    pub(super) slow: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            // Longer than the longest pause between two polls.
+            idle: Duration::from_mins(1),
+            slow: Duration::from_secs(30),
+        }
+    }
+}
+
 /// How long the rest of a refused body is read, so that the client gets to see the answer.
 const LINGER: Duration = Duration::from_secs(2);
 const MAX_HEAD: usize = 64 * 1024;
@@ -32,20 +46,24 @@ const CHUNK: usize = 64 * 1024;
 /// Of a long body.
 const LONG_CHUNK: usize = 256 * 1024;
 
-/// How fast bytes must come or go on the whole, per second, after the first [`SLOW_READ`].
+/// How fast bytes must come or go on the whole, per second, after the first [`Patience::slow`].
 const MIN_RATE: u64 = 1024;
 
 /// Ends what would go on forever: a byte now and then keeps every timeout from striking.
-struct Pace(Duration);
+struct Pace {
+    begun: Duration,
+    slow: Duration,
+}
 
 impl Pace {
-    fn new() -> Self {
-        Self(SystemClock.monotonic())
+    fn new(slow: Duration) -> Self {
+        let begun = SystemClock.monotonic();
+        Self { begun, slow }
     }
 
     fn check(&self, done: u64) -> io::Result<()> {
-        let allowed = SLOW_READ + Duration::from_secs(done / MIN_RATE);
-        if SystemClock.monotonic().saturating_sub(self.0) > allowed {
+        let allowed = self.slow + Duration::from_secs(done / MIN_RATE);
+        if SystemClock.monotonic().saturating_sub(self.begun) > allowed {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
@@ -60,10 +78,10 @@ struct Paced<'a> {
 }
 
 impl<'a> Paced<'a> {
-    fn new(stream: &'a TcpStream) -> Self {
+    fn new(stream: &'a TcpStream, slow: Duration) -> Self {
         Self {
             stream,
-            pace: Pace::new(),
+            pace: Pace::new(slow),
             written: 0,
         }
     }
@@ -148,6 +166,7 @@ pub(super) enum Received {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Arc<TcpStream>,
+    patience: Patience,
     /// What was read and not yet used.
     input: Vec<u8>,
     keep_alive: bool,
@@ -155,11 +174,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Arc<TcpStream>) -> io::Result<Self> {
+    pub(super) fn new(stream: Arc<TcpStream>, patience: Patience) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(SLOW_READ))?;
+        stream.set_write_timeout(Some(patience.slow))?;
         Ok(Self {
             stream,
+            patience,
             input: Vec::new(),
             keep_alive: true,
             unread_body: false,
@@ -204,11 +224,12 @@ impl Connection {
                     Err(_) => return Ok(Err(400)),
                 }
                 let now = SystemClock.monotonic();
-                if now.saturating_sub(*begun.get_or_insert(now)) > SLOW_HEAD {
+                if now.saturating_sub(*begun.get_or_insert(now)) > self.patience.slow {
                     return Ok(Ok(None));
                 }
             }
-            let timeout = if begun.is_some() { SLOW_HEAD } else { IDLE };
+            let Patience { idle, slow } = self.patience;
+            let timeout = if begun.is_some() { slow } else { idle };
             if self.fill(timeout)? == 0 {
                 return Ok(Ok(None));
             }
@@ -267,8 +288,8 @@ impl Connection {
         if left == 0 {
             return Ok(());
         }
-        self.stream.set_read_timeout(Some(SLOW_READ))?;
-        let pace = Pace::new();
+        self.stream.set_read_timeout(Some(self.patience.slow))?;
+        let pace = Pace::new(self.patience.slow);
         let mut buffer = vec![0; most(left, LONG_CHUNK)];
         while left > 0 {
             let room = most(left, buffer.len());
@@ -293,7 +314,7 @@ impl Connection {
         limit: u64,
         disk: &Disk,
     ) -> io::Result<Body> {
-        let pace = Pace::new();
+        let pace = Pace::new(self.patience.slow);
         let mut output = vec![0; CHUNK];
         while !reply.is_ended() {
             let (used, made) = reply
@@ -305,7 +326,7 @@ impl Connection {
             if payload.len() > limit {
                 return Ok(Body::TooLarge);
             }
-            if used == 0 && made == 0 && self.fill(SLOW_READ)? == 0 {
+            if used == 0 && made == 0 && self.fill(self.patience.slow)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -335,7 +356,7 @@ impl Connection {
         if let Some(sent) = sent {
             range.end = range.end.min(range.start + sent as u64);
         }
-        let mut stream = Paced::new(&self.stream);
+        let mut stream = Paced::new(&self.stream, self.patience.slow);
         if to_head {
             stream.write_all(&out)?;
         } else if answer.length() <= CHUNK as u64 {

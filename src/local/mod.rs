@@ -66,8 +66,9 @@
 //!   signatures (presigned URLs), versions, tags and ACLs are refused. `aws-chunked` bodies are taken apart,
 //!   and their chunks' signatures and trailers verified, but for elliptic curves.
 //! - 600 connections are served at a time; others wait, and the one that has been idle for the longest
-//!   time, if that is 2 s, makes room for them. One is closed when it is idle for a minute, when a head takes
-//!   30 s, and when a body goes slower than 1 KiB/s after 30 s.
+//!   time, if that is 2 s, makes room for them. One is closed when it is idle
+//!   ([for a minute](LocalEndpointBuilder::idle_timeout)) or slow
+//!   ([for 30 s](LocalEndpointBuilder::slow_timeout)).
 //! - Checksums are verified, kept and given out (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`,
 //!   `-sha256`, `Content-MD5`), and an object that came without one gets its CRC-64/NVME, as in S3;
 //!   `-sha1` is passed over. Of uploads in parts the checksum is `COMPOSITE` if they were begun with
@@ -97,11 +98,13 @@ use std::time::Duration;
 mod answer;
 mod builder;
 mod chunked;
+mod config;
 mod container;
 mod content;
 mod control;
 mod copy;
 mod dates;
+mod error;
 mod fault;
 mod http1;
 mod index;
@@ -126,7 +129,8 @@ mod sts;
 mod sync;
 mod xml;
 
-pub use builder::{LocalEndpointBuilder, LocalError};
+pub use builder::LocalEndpointBuilder;
+pub use error::LocalError;
 pub use fault::Fault;
 pub use model::{ModelRequest, ModelResponse};
 pub use operation::Operation;
@@ -134,7 +138,7 @@ pub use queue::{JobRecord, JobState};
 pub use record::RecordedRequest;
 pub use store::StoredObject;
 
-use builder::Config;
+use config::Config;
 use server::Shared;
 use store::Store;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::builder::LocalError;
 use super::dates::iso;
+use super::error::LocalError;
 use super::model::Prediction;
 use super::queue::{Input, Job};
 use super::server::{Shared, random_hex, random_uuid};

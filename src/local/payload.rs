@@ -9,8 +9,8 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::answer::Refusal;
-use super::builder::Config;
 use super::chunked::{Chunked, STREAMING, malformed_trailer};
+use super::config::Config;
 use super::content::{Content, Disk, Spool};
 use super::http1::Head;
 use super::signature::{ChunkSigner, UNSIGNED};

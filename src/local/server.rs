@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Refusal, host_id};
-use super::builder::Config;
+use super::config::Config;
 use super::content::Content;
 use super::control::Control;
 use super::dates::http_date;
@@ -29,6 +29,10 @@ use crate::sys::{Clock, SystemClock};
 const MAX_CONNECTIONS: usize = 600;
 /// While others wait, a connection that has been idle for so long is closed.
 const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
+/// A pause after a connection could not be taken.
+const BREATH: Duration = Duration::from_millis(20);
+/// Troubles are told no more often.
+const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
 /// How long a stop waits for threads. One that runs a model's code is left to itself.
@@ -154,6 +158,7 @@ impl Shared {
 /// Starts the thread that accepts connections.
 pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
     spawn(shared, "local-endpoint-listener", move |shared| {
+        let mut troubles = Troubles::default();
         loop {
             let stream = listener.accept();
             let full = || shared.close_idle();
@@ -168,13 +173,36 @@ pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<
                     serve(shared, stream);
                 })
             });
-            if served.is_err() {
-                // Out of files or of threads: others must end first.
+            if let Err(error) = served {
                 drop(Leave(&shared.serving));
-                shared.stop.wait(Duration::from_millis(10));
+                // One that went away before it was accepted is nobody's trouble.
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    troubles.tell(shared, &error);
+                    // Out of files or of threads: others must end first.
+                    shared.close_idle();
+                    shared.stop.wait(BREATH);
+                }
             }
         }
     })
+}
+
+/// When a trouble was told last.
+#[derive(Default)]
+struct Troubles(Option<Duration>);
+
+impl Troubles {
+    /// Tells of it, unless another was told less than a minute ago.
+    fn tell(&mut self, shared: &Shared, error: &io::Error) {
+        let now = SystemClock.monotonic();
+        let told = self
+            .0
+            .is_some_and(|last| now.saturating_sub(last) < TROUBLE_AGAIN);
+        if let (false, Some(watcher)) = (told, &shared.config.watcher) {
+            self.0 = Some(now);
+            watcher(error);
+        }
+    }
 }
 
 /// Starts a thread that a stop waits for.
@@ -221,7 +249,7 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     };
     lock(&shared.open).insert(number, opened);
     let _open = Open { shared, number };
-    if let Ok(mut connection) = Connection::new(stream) {
+    if let Ok(mut connection) = Connection::new(stream, shared.config.patience) {
         // An error here is one of the connection: there is nobody left to tell.
         while !shared.stop.is_stopped()
             && exchange(shared, &mut connection, number).unwrap_or(false)

@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use sha2::{Digest, Sha256};
 
 use super::answer::Refusal;
-use super::builder::Config;
 use super::chunked::{self, STREAMING};
+use super::config::Config;
 use super::dates;
 use super::http1::Head;
 use super::operation::{Service, decoded_query};

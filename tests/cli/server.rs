@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, Environment, Sys, SystemClock};
@@ -12,14 +12,29 @@ use serde_json::{Value, json};
 use crate::bench::{Ran, bare, signal};
 
 /// A running server, killed when a test panics.
-struct Server {
+pub(crate) struct Server {
     child: Option<Child>,
     ready: Value,
 }
 
 impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = bare(&[&["local"], arguments].concat())
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::of(&mut bare(&[&["local"], arguments].concat()))
+    }
+
+    /// With so many open files and not one more.
+    pub(crate) fn with_files(files: u32, arguments: &[&str]) -> Self {
+        let limited = format!(r#"ulimit -n {files} && exec "$0" local "$@""#);
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_sagemaker-async")])
+            .args(arguments)
+            .env_clear();
+        Self::of(&mut command)
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
             .env("PATH", "/usr/bin:/bin")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -34,29 +49,55 @@ impl Server {
         }
     }
 
-    fn text(&self, member: &str) -> &str {
+    pub(crate) fn text(&self, member: &str) -> &str {
         self.ready[member].as_str().expect("text")
     }
 
-    fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.text("url").trim_start_matches("http://")
     }
 
     /// As the line says.
-    fn predictor(&self) -> AsyncPredictor {
-        let variables = self.ready["environment"]
-            .as_object()
-            .expect("variables")
-            .iter();
-        let variables =
-            variables.map(|(name, value)| (name.as_str(), value.as_str().expect("text")));
-        let sys = Sys::real().with_environment(Environment::from_pairs(variables));
+    pub(crate) fn predictor(&self) -> AsyncPredictor {
+        let sys = Sys::real().with_environment(Environment::from_pairs(self.environment()));
         let session = Session::builder().sys(sys).build().expect("a session");
         let waiter = WaiterConfig::new(1000, Duration::from_millis(20)).expect("a waiter");
         AsyncPredictor::new(self.text("endpoint_name"), &session).with_waiter_config(waiter)
     }
 
-    fn stop(mut self, name: &str) -> Ran {
+    /// The environment that it says to set.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.ready["environment"].as_object().expect("variables");
+        variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().expect("text")))
+    }
+
+    /// A line of `/proc/PID/status`, its number.
+    pub(crate) fn status_of_process(&self, name: &str) -> u64 {
+        let text = self.proc("status");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
+    /// For how long it has run on a processor, in hundredths of a second.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let text = self.proc("stat");
+        // After the name in parentheses: state, ppid, .., utime and stime as the 14th and 15th of all.
+        let (_, rest) = text.rsplit_once(')').expect("a name");
+        let field = |n: usize| rest.split_whitespace().nth(n - 3)?.parse::<u64>().ok();
+        field(14).expect("utime") + field(15).expect("stime")
+    }
+
+    fn proc(&self, file: &str) -> String {
+        let child = self.child.as_ref().expect("running");
+        std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).expect("Linux")
+    }
+
+    pub(crate) fn stop(mut self, name: &str) -> Ran {
         let child = self.child.take().expect("running");
         signal(&child, name);
         Ran::of(child.wait_with_output().expect("it ends"))
@@ -182,47 +223,4 @@ fn beyond_this_machine_only_when_told_and_then_it_says_so() {
             .expect("it runs"),
     );
     ran.ends_with(1).says("cannot listen").printed("");
-}
-
-/// More clients at a time than the server has connections, each on a kept connection.
-#[test]
-fn more_clients_than_connections() {
-    const CLIENTS: usize = 700;
-    let server = Server::start(&["--no-verify", "--quiet"]);
-    let bucket = server.text("bucket").to_owned();
-    let exchange = |stream: &mut TcpStream, request: &str| {
-        stream.write_all(request.as_bytes()).expect("send");
-        let mut answer = Vec::new();
-        let mut byte = [0];
-        while !answer.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).expect("an answer");
-            answer.push(byte[0]);
-        }
-        assert!(
-            answer.starts_with(b"HTTP/1.1 200 "),
-            "{}",
-            String::from_utf8_lossy(&answer)
-        );
-    };
-    std::thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let (address, bucket) = (server.address(), &bucket);
-            let work = move || {
-                let mut stream = TcpStream::connect(address).expect("connect");
-                stream
-                    .set_read_timeout(Some(Duration::from_mins(1)))
-                    .expect("a timeout");
-                for round in 0..3 {
-                    let put = format!(
-                        "PUT /{bucket}/{client}-{round} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n\r\nhello"
-                    );
-                    exchange(&mut stream, &put);
-                }
-            };
-            std::thread::Builder::new()
-                .stack_size(128 << 10)
-                .spawn_scoped(scope, work)
-                .expect("a thread");
-        }
-    });
 }

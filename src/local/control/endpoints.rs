@@ -7,7 +7,7 @@ use super::resources::{already_there, not_found};
 use super::{Input, Now, State, Stored, check};
 use crate::endpoint::shapes;
 use crate::local::answer::Refusal;
-use crate::local::builder::Config;
+use crate::local::config::Config;
 use crate::{AsyncInferenceConfig, EndpointStatus};
 
 impl State {

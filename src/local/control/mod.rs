@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 pub(super) use hosted::Serving;
 
 use super::answer::{Answer, Refusal};
-use super::builder::Config;
+use super::config::Config;
 use super::operation::Operation;
 use super::queue::Backlog;
 use super::server::Shared;

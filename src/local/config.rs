@@ -1,0 +1,97 @@
+//! What a running local endpoint goes by.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::content::Disk;
+use super::error::LocalError;
+use super::http1::Patience;
+use super::index::DataDirectory;
+use super::location::Location;
+use super::model::Model;
+use super::record::RecordedRequest;
+use crate::NotificationConfig;
+use crate::sys::Clock;
+
+/// What a running endpoint goes by.
+pub(super) struct Config {
+    pub(super) endpoint_name: String,
+    pub(super) bucket: String,
+    pub(super) region: String,
+    pub(super) account: String,
+    pub(super) access_key: String,
+    pub(super) secret_key: String,
+    pub(super) session_token: Option<String>,
+    pub(super) output: Location,
+    pub(super) failure: Option<Location>,
+    pub(super) notification: Option<NotificationConfig>,
+    pub(super) instances: usize,
+    pub(super) max_concurrent: usize,
+    /// How long an endpoint is being made, updated or deleted, and an instance takes to start.
+    pub(super) transition: Duration,
+    pub(super) list_allowed: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) disk: Disk,
+    pub(super) model: Model,
+    pub(super) model_delay: Duration,
+    /// The share of the invocations that fail, from 0 to 1.
+    pub(super) failure_rate: f64,
+    pub(super) verify_signatures: bool,
+    pub(super) kept_requests: usize,
+    pub(super) observer: Option<Observer>,
+    /// Is told of what goes wrong with the server itself.
+    pub(super) watcher: Option<Watcher>,
+    pub(super) patience: Patience,
+    /// The directory that is removed when the endpoint stops.
+    pub(super) _scratch: Option<tempfile::TempDir>,
+}
+
+/// Is told of every request.
+pub(super) type Observer = Box<dyn Fn(&RecordedRequest) + Send + Sync>;
+/// Is told of the server's troubles.
+pub(super) type Watcher = Box<dyn Fn(&io::Error) + Send + Sync>;
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("endpoint_name", &self.endpoint_name)
+            .field("bucket", &self.bucket)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where objects lie.
+pub(super) enum Storage {
+    /// In memory, those that are large in a directory.
+    Memory(Option<PathBuf>),
+    /// All in a directory that is removed at the end.
+    Scratch,
+    /// All in a directory that stays.
+    Data(PathBuf),
+}
+
+impl Storage {
+    pub(super) fn disk(&self) -> Result<(Disk, Option<tempfile::TempDir>), LocalError> {
+        Ok(match self {
+            Self::Memory(directory) => {
+                let directory = directory.clone().unwrap_or_else(std::env::temp_dir);
+                (Disk::Unnamed(directory), None)
+            }
+            Self::Scratch => {
+                let made = tempfile::Builder::new()
+                    .prefix("sagemaker-async-")
+                    .tempdir();
+                let scratch = made.map_err(|source| LocalError::Storage {
+                    directory: std::env::temp_dir(),
+                    source,
+                })?;
+                (Disk::Named(scratch.path().to_owned()), Some(scratch))
+            }
+            Self::Data(directory) => (DataDirectory::disk(directory), None),
+        })
+    }
+}
