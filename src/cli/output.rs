@@ -42,6 +42,11 @@ impl Target {
         }
     }
 
+    /// For what goes nowhere unless a place is named.
+    pub(super) fn if_named(path: Option<&Path>) -> Outcome<Option<Self>> {
+        path.map(|path| Self::of(Some(path))).transpose()
+    }
+
     /// Waits for a result and puts it there.
     pub(super) fn take(
         &mut self,
@@ -54,6 +59,16 @@ impl Target {
             Self::File(path) => response.download(path, waiter),
             Self::Stream(file) => response.write_result(file, waiter),
         }
+    }
+
+    /// Keeps a failed model's own words there, byte by byte.
+    pub(super) fn keep(&mut self, failure: &ModelFailure) -> Outcome {
+        let written = match self {
+            Self::Standard => StandardOutput.write_all(failure.bytes()),
+            Self::File(path) => return Ok(failure.save(path)?),
+            Self::Stream(file) => file.write_all(failure.bytes()),
+        };
+        written.map_err(|error| Failure::io("the failure's output", &error))
     }
 }
 
@@ -83,28 +98,4 @@ impl Write for StandardOutput {
     fn flush(&mut self) -> io::Result<()> {
         io::stdout().flush()
     }
-}
-
-/// Keeps a failed model's own words, byte by byte.
-pub(super) fn keep_failure(failure: &ModelFailure, path: Option<&Path>) -> Outcome {
-    let Some(path) = path else { return Ok(()) };
-    write_whole(path, failure.bytes()).map_err(|error| Failure::io(path.display(), &error))
-}
-
-/// Writes a file so that it is there whole or not at all.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
-    }
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let name = name.to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // The first failure is the one to tell.
-        drop(fs::remove_file(&beside));
-    }
-    written
 }

@@ -1,6 +1,6 @@
 //! `predict`: submit, wait, and the result's bytes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Error, S3Uri, WaiterConfigBuilder};
@@ -10,7 +10,7 @@ use super::exit::{Code, Failure, Outcome};
 use super::inputs::Input;
 use super::interrupt::Interrupt;
 use super::lines::Submitted;
-use super::output::{Target, keep_failure};
+use super::output::Target;
 use super::progress::{Progress, Show};
 use super::request::RequestOptions;
 use super::waiting::Waiting;
@@ -68,6 +68,7 @@ impl Predict {
     pub(super) fn run(self, show: Show) -> Outcome {
         self.waiting.check()?;
         let mut target = Target::of(self.output.as_deref())?;
+        let failure_target = Target::if_named(self.failure_output.as_deref())?;
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self
@@ -91,7 +92,7 @@ impl Predict {
         let one = One {
             response: &response,
             input: Some(&input),
-            failure_output: self.failure_output.as_deref(),
+            failure_target,
         };
         let taken = one.take(&mut target, self.waiting.builder(), &progress, &interrupt);
         drop(watching);
@@ -112,13 +113,13 @@ pub(super) fn unsubmitted(error: Error, interrupt: &Interrupt, progress: &Progre
 pub(super) struct One<'a> {
     pub(super) response: &'a AsyncInferenceResponse<Bytes>,
     pub(super) input: Option<&'a Input>,
-    pub(super) failure_output: Option<&'a Path>,
+    pub(super) failure_target: Option<Target>,
 }
 
 impl One<'_> {
     /// Waits, and writes the result. How it ended otherwise tells how to go on.
     pub(super) fn take(
-        &self,
+        mut self,
         target: &mut Target,
         waiter: WaiterConfigBuilder,
         progress: &Progress,
@@ -133,7 +134,9 @@ impl One<'_> {
         match taken {
             Ok(_) => Ok(()),
             Err(Error::Model(failure)) => {
-                keep_failure(&failure, self.failure_output)?;
+                if let Some(target) = &mut self.failure_target {
+                    target.keep(&failure)?;
+                }
                 let message = format!("the model failed: {}", failure.text());
                 Err(Failure::new(Code::Model, message))
             }

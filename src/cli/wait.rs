@@ -14,7 +14,7 @@ use super::connect::Connection;
 use super::exit::{Code, Failure, Outcome, with_sources};
 use super::interrupt::Interrupt;
 use super::lines::{Submitted, handles, print};
-use super::output::{Target, keep_failure};
+use super::output::Target;
 use super::predict::One;
 use super::progress::{Progress, Show};
 use super::waiting::Waiting;
@@ -82,6 +82,7 @@ impl Wait {
 
     fn one(&self, submitted: &Submitted, show: Show) -> Outcome {
         let mut target = Target::of(self.output.as_deref())?;
+        let failure_target = Target::if_named(self.failure_output.as_deref())?;
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self
@@ -93,7 +94,7 @@ impl Wait {
         let one = One {
             response: &response,
             input: None,
-            failure_output: self.failure_output.as_deref(),
+            failure_target,
         };
         let taken = one.take(&mut target, self.waiting.builder(), &progress, &interrupt);
         drop(watching);
@@ -223,7 +224,7 @@ impl Run<'_> {
             Err(Error::Model(failure)) => {
                 let mut name = path.clone().into_os_string();
                 name.push(".failure");
-                keep_failure(failure, Some(Path::new(&name)))?;
+                failure.save(&name)?;
                 self.ends.failed += 1;
                 self.ends.note(Code::Model);
                 line["status"] = "failed".into();

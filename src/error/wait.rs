@@ -1,11 +1,13 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::seconds;
 use super::transport::plural;
+use super::{Result, TransferError, TransferErrorKind, seconds};
 use crate::S3Uri;
+use crate::sys::payload::write_file;
 
 /// The failure object that `SageMaker` wrote instead of an output, or the reason that a notification
 /// gives.
@@ -18,6 +20,7 @@ use crate::S3Uri;
 /// fn explain(error: &Error) {
 ///     if let Error::Model(failure) = error {
 ///         eprintln!("{:?} says: {}", failure.failure_path(), failure.text());
+///         let _ = failure.save("failure.txt");
 ///     }
 /// }
 /// ```
@@ -39,6 +42,19 @@ impl ModelFailure {
     /// The failure object's bytes as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
+    }
+
+    /// Writes the failure object's bytes to a file, which is there whole or not at all, as with
+    /// [`download`](crate::AsyncInferenceResponse::download).
+    ///
+    /// Fails with [`Error::Transfer`](crate::Error::Transfer) if the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        write_file(path, &self.body).map_err(|error| {
+            TransferError::new(TransferErrorKind::Write, path.display())
+                .with_source(error)
+                .into()
+        })
     }
 
     /// The failure object's content type, as S3 tells it.

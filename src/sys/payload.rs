@@ -128,6 +128,13 @@ impl OutputFile {
     }
 }
 
+/// Writes a file of this content as [`OutputFile`] does.
+pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let file = OutputFile::create(path)?;
+    file.write_all_at(content, 0)?;
+    file.finish()
+}
+
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if !self.done {

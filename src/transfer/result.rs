@@ -11,7 +11,7 @@ use crate::aws::objects::{self, OpenObject, Piece};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::look::{Found, Outcome};
 use crate::response::AsyncInferenceResponse;
-use crate::sys::payload::OutputFile;
+use crate::sys::payload::{OutputFile, write_file};
 use crate::waiter::WaiterConfig;
 
 /// A result that is about to come, or came earlier.
@@ -71,9 +71,7 @@ impl<D> AsyncInferenceResponse<D> {
         match self.wait_until_ready(waiter)? {
             Ready::Open(object) => self.origin(waiter).to_file(*object, path),
             Ready::Kept(outcome) => {
-                let file = OutputFile::create(path).map_err(unwritable)?;
-                file.write_all_at(outcome.body(), 0).map_err(unwritable)?;
-                file.finish().map_err(unwritable)?;
+                write_file(path, outcome.body()).map_err(unwritable)?;
                 Ok(outcome.body().len() as u64)
             }
         }

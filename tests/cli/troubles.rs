@@ -283,3 +283,98 @@ fn credentials_tell_their_source_and_no_secret() {
         "{reason}"
     );
 }
+
+/// Results and failures are the user's files, as the umask says or as the file was that they take the
+/// place of; what continues a batch is nobody else's.
+#[cfg(unix)]
+#[test]
+fn files_are_as_private_as_they_should_be() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let bench = bench();
+    let run = |arguments: &[&str]| {
+        let command = bench.command(&[]);
+        let own = command.get_program().to_owned();
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell
+            .args(["-c", r#"umask 027 && exec "$0" "$@""#])
+            .arg(own);
+        shell.args(arguments).args(crate::bench::QUICK).env_clear();
+        shell.envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        shell.current_dir(command.get_current_dir().expect("a directory"));
+        Ran::of(shell.output().expect("a shell"))
+    };
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(bench.path(name)).expect(name);
+        metadata.permissions().mode() & 0o777
+    };
+    let input = bench.file("q.txt", "x");
+    let fails = bench.file("f.txt", "fail");
+    let name = bench.name();
+    run(&["predict", name, "--input", &input, "--output", "new"]).ends_with(0);
+    assert_eq!(mode("new"), 0o640);
+    let private = std::fs::Permissions::from_mode(0o600);
+    for file in ["kept", "kept.failure"] {
+        bench.file(file, "old");
+        std::fs::set_permissions(bench.path(file), private.clone()).expect("permissions");
+    }
+    run(&["predict", name, "--input", &input, "--output", "kept"]).ends_with(0);
+    let kept = ["--failure-output", "kept.failure"];
+    run(&[&["predict", name, "--input", &fails][..], &kept].concat()).ends_with(3);
+    let new = ["--failure-output", "new.failure"];
+    run(&[&["predict", name, "--input", &fails][..], &new].concat()).ends_with(3);
+    assert_eq!(mode("kept"), 0o600);
+    assert_eq!((mode("kept.failure"), mode("new.failure")), (0o600, 0o640));
+    assert!(std::fs::read_to_string(bench.path("kept.failure")).is_ok_and(|text| text != "old"));
+
+    let list = bench.file("list", &format!("{input}\n{fails}\n"));
+    let ran = bench.run(&[
+        "submit",
+        name,
+        "--journal",
+        "journal",
+        "--inputs-from",
+        &list,
+    ]);
+    bench.file("handles", &ran.ends_with(0).stdout);
+    assert_eq!(mode("journal"), 0o600);
+    run(&["wait", "handles", "--output-dir", "results"]).ends_with(3);
+    assert_eq!(mode("results"), 0o750);
+    let files: Vec<_> = bench
+        .left()
+        .into_iter()
+        .filter(|file| file.starts_with("results/"))
+        .collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o640, "{file}");
+    }
+}
+
+/// Where a failure cannot be kept, nothing is sent.
+#[test]
+fn a_place_for_failures_is_looked_at_first() {
+    let bench = bench();
+    let input = bench.file("q.txt", "x");
+    for place in [".", "no/such/directory"] {
+        let ran = bench.run(&[
+            "predict",
+            bench.name(),
+            "--input",
+            &input,
+            "--failure-output",
+            place,
+        ]);
+        assert!(
+            ran.code.is_some_and(|code| code == 1 || code == 2),
+            "{}",
+            ran.stderr
+        );
+        ran.says(place);
+    }
+    assert!(bench.endpoint.requests().is_empty());
+}
