@@ -19,5 +19,8 @@ mod one;
 mod python;
 #[path = "cli/server.rs"]
 mod server;
+#[cfg(target_os = "linux")] // its way to open a pseudo-terminal
+#[path = "cli/terminal.rs"]
+mod terminal;
 #[path = "cli/troubles.rs"]
 mod troubles;

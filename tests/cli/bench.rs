@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{LocalEndpoint, ModelRequest, ModelResponse};
+use sagemaker_async_inference::local::{
+    LocalEndpoint, LocalEndpointBuilder, ModelRequest, ModelResponse,
+};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
 pub(crate) struct Bench {
@@ -30,14 +32,17 @@ pub(crate) fn bench() -> Bench {
 pub(crate) fn with_model(
     model: impl Fn(&ModelRequest) -> ModelResponse + Send + Sync + 'static,
 ) -> Bench {
-    let builder = LocalEndpoint::builder().bucket("bucket").model(model);
-    Bench {
-        endpoint: builder.start().expect("start"),
-        directory: tempfile::tempdir().expect("a directory"),
-    }
+    Bench::of(LocalEndpoint::builder().bucket("bucket").model(model))
 }
 
 impl Bench {
+    pub(crate) fn of(endpoint: LocalEndpointBuilder) -> Self {
+        Self {
+            endpoint: endpoint.start().expect("start"),
+            directory: tempfile::tempdir().expect("a directory"),
+        }
+    }
+
     /// The binary, in the endpoint's environment and no other.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare(arguments);

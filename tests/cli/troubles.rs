@@ -155,59 +155,6 @@ fn no_bar_and_no_colour_in_a_pipe() {
     assert!(!missing.stderr.contains('\u{1b}'), "{:?}", missing.stderr);
 }
 
-/// `script` gives it a terminal, where that is installed.
-fn on_a_terminal(
-    bench: &crate::bench::Bench,
-    arguments: &str,
-    settings: &[(&str, &str)],
-) -> Option<String> {
-    let script = ["/usr/bin/script", "/bin/script"];
-    let script = script
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())?;
-    let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_sagemaker-async"));
-    let output = std::process::Command::new(script)
-        .args(["-qec", &line, "/dev/null"])
-        .env_clear()
-        .envs(bench.endpoint.environment())
-        .env("TERM", "xterm")
-        .env("SHELL", "/bin/sh")
-        .envs(settings.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .expect("script runs");
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-#[test]
-fn colours_only_where_they_are_wanted() {
-    let bench = bench();
-    let arguments = "predict e --input /no/such/file";
-    let Some(plain) = on_a_terminal(&bench, arguments, &[]) else {
-        use std::io::Write;
-        // Past the harness, which keeps what tests print.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: colours on a terminal: there is no `script`"
-        );
-        return;
-    };
-    assert!(plain.contains("\u{1b}[31m"), "{plain:?}");
-    for settings in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
-        let shown = on_a_terminal(&bench, arguments, &settings).expect("script");
-        assert!(!shown.contains("\u{1b}[31m"), "{shown:?}");
-    }
-    let input = bench.file("q.txt", "slow");
-    let wait = format!(
-        "predict {} --input {input} --delay 100ms --timeout 1s",
-        bench.name()
-    );
-    let shown = on_a_terminal(&bench, &wait, &[]).expect("script");
-    assert!(shown.contains("poll 1"), "{shown:?}");
-    let quiet = on_a_terminal(&bench, &format!("{wait} --quiet"), &[]).expect("script");
-    assert!(!quiet.contains("poll 1"), "{quiet:?}");
-}
-
 #[test]
 fn every_commands_help_shows_an_example() {
     let help = Ran::of(bare(&["--help"]).output().expect("it runs"));
