@@ -135,15 +135,8 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = match &error {
-            Error::Service(fault) => fault.remedy(),
-            Error::PollingTimeout(timeout) => Some(timeout.remedy()),
-            Error::EndpointWait(wait) => Some(wait.remedy()),
-            _ => None,
-        };
         Self {
             code: Code::of(&error),
-            hint,
             ..Self::from(Box::new(error) as Box<dyn StdError>)
         }
     }

@@ -162,6 +162,15 @@ pub(super) enum Received {
     Malformed(u16),
 }
 
+/// What the body of a request may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowed {
+    /// The most bytes.
+    pub(super) length: u64,
+    /// Whether a request that does not tell the length is refused, and not taken for one without a body.
+    pub(super) must_be_told: bool,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -186,11 +195,11 @@ impl Connection {
         })
     }
 
-    /// Reads the next request. `limit` says how long its body may be.
+    /// Reads the next request, whose body may be as its head says.
     pub(super) fn receive(
         &mut self,
         config: &Config,
-        limit: impl FnOnce(&Head) -> u64,
+        allowed: impl FnOnce(&Head) -> Allowed,
     ) -> io::Result<Received> {
         let mut reply = Reply::new().map_err(io::Error::other)?;
         // GET and DELETE may carry a body too: the announced length alone decides.
@@ -202,7 +211,7 @@ impl Connection {
         };
         let head = Head::of(request);
         self.keep_alive = head.keep_alive;
-        let body = self.receive_body(reply, &head, limit(&head), config)?;
+        let body = self.receive_body(reply, &head, allowed(&head), config)?;
         self.unread_body = !matches!(body, Body::Whole(_));
         Ok(Received::Request(head, body))
     }
@@ -240,23 +249,26 @@ impl Connection {
         &mut self,
         reply: Reply<RecvRequest>,
         head: &Head,
-        limit: u64,
+        allowed: Allowed,
         config: &Config,
     ) -> io::Result<Body> {
+        let limit = allowed.length;
         let disk = &config.disk;
         let length = head.text(CONTENT_LENGTH.as_str());
         let announced = length.and_then(|length| length.trim().parse::<u64>().ok());
-        if matches!(head.method, Method::POST | Method::PUT)
-            && length.is_none()
-            && !head.headers.contains_key(TRANSFER_ENCODING)
-        {
-            return Ok(Body::NoLength);
-        }
+        let in_chunks = head.headers.contains_key(TRANSFER_ENCODING);
         // Before a `100 Continue`: a refused body is then never sent.
         if announced.is_some_and(|announced| announced > limit) {
             return Ok(Body::TooLarge);
         }
         let mut payload = Box::new(Payload::new(head, config));
+        if length.is_none() && !in_chunks {
+            return Ok(if allowed.must_be_told {
+                Body::NoLength
+            } else {
+                Body::Whole(payload)
+            });
+        }
         let reply = match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => reply,
             Some(RecvRequestResult::Send100(reply)) => {
@@ -270,7 +282,7 @@ impl Connection {
             }
         };
         if let Some(length) = announced
-            && !head.headers.contains_key(TRANSFER_ENCODING)
+            && !in_chunks
         {
             self.read_length(length, &mut payload, disk)?;
             return Ok(Body::Whole(payload));

@@ -14,7 +14,7 @@ use super::content::Content;
 use super::control::Control;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
-use super::http1::{Body, Connection, Head, Received};
+use super::http1::{Allowed, Body, Connection, Head, Received};
 use super::operation::{Operation, Service, Target};
 use super::payload::Sums;
 use super::queue::Queue;
@@ -259,12 +259,16 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
 
 /// One request and its answer; false if the connection ends.
 fn exchange(shared: &Arc<Shared>, connection: &mut Connection, number: u64) -> io::Result<bool> {
-    let limit = |head: &Head| {
+    let allowed = |head: &Head| {
         shared.note_idle(number, false);
-        body_limit(Target::of(head, &shared.store).operation.service())
+        let operation = Target::of(head, &shared.store).operation;
+        Allowed {
+            length: body_limit(operation.service()),
+            must_be_told: matches!(operation, Operation::PutObject | Operation::UploadPart),
+        }
     };
     shared.note_idle(number, true);
-    let (head, body) = match connection.receive(&shared.config, limit)? {
+    let (head, body) = match connection.receive(&shared.config, allowed)? {
         Received::Request(head, body) => (head, body),
         Received::Closed => return Ok(false),
         Received::Malformed(status) => {
