@@ -292,8 +292,10 @@ fn an_update_keeps_what_is_not_named_also_what_is_not_known() {
         "ProductionVariants": [{
             "VariantName": "AllTraffic", "ModelName": "m", "InitialInstanceCount": 1,
             "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30, "Tomorrow": {"a": [1]},
+            "AcceleratorType": null, "InstancePools": [],
         }],
         "DataCaptureConfig": {},
+        "ShadowProductionVariants": [],
         "KmsKeyId": null,
         "EnableNetworkIsolation": true,
         "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/o", "New": 1}},

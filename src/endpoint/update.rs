@@ -265,8 +265,9 @@ impl EndpointUpdate {
         for only_told in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
             members.remove(only_told);
         }
-        // The service tells of what is not set as null or as an empty object.
-        members.retain(|_, value| !value.is_null() && *value != json!({}));
+        // The service tells of what is not set as null, as an empty list or as an empty object; but within
+        // a member an empty object can say something (OutputConfig).
+        members.retain(|_, value| is_set(value) && *value != json!({}));
 
         let name = self.config_name.clone().unwrap_or_else(|| {
             name_from_base(without_time(&old_name), session.sys().clock().now())
@@ -323,6 +324,22 @@ impl EndpointUpdate {
             !key.to_ascii_lowercase().starts_with("aws:")
         });
         Ok(tags)
+    }
+}
+
+/// Whether the value says something; leaves out what does not within it.
+fn is_set(value: &mut Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => {
+            items.retain_mut(is_set);
+            !items.is_empty()
+        }
+        Value::Object(members) => {
+            members.retain(|_, value| is_set(value));
+            true
+        }
+        _ => true,
     }
 }
 
