@@ -357,6 +357,11 @@ fn each_member_of_a_document_is_taken_as_the_model_takes_it() {
     Documents::new(&Model::load()).compare();
 }
 
+#[test]
+fn each_pattern_is_the_models_for_other_texts_too() {
+    Documents::new(&Model::load()).compare_mutations();
+}
+
 /// A member that a model gets is looked at by one of the tests above, or listed with its reason.
 #[test]
 fn no_member_of_a_request_is_forgotten() {

@@ -1,7 +1,10 @@
 //! The requests that are documents of the caller's: any member can be set with `with_raw`.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
+use proptest::sample;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sagemaker_async_inference::{
     ContainerDefinition, CreateEndpoint, Endpoint, EndpointConfig, Error, InvalidInput,
     ListEndpoints, Model as ModelRequest, ProductionVariant, SageMaker, ScalingPolicy, Session,
@@ -10,7 +13,7 @@ use sagemaker_async_inference::{
 use serde_json::{Map, Value, json};
 
 use super::model::{Model, Site, Step, kind, required, text};
-use super::texts::{Texts, Verdict};
+use super::texts::{Texts, Verdict, mutated};
 use crate::support::client::{session_at, willing};
 
 pub const DOCUMENTS: [&str; 6] = [
@@ -99,6 +102,41 @@ impl<'m> Documents<'m> {
         assert!(differ.is_empty(), "{}", differ.join("\n"));
         assert_eq!(server.seen().len(), 0, "something was sent");
         assert!(count > 10_000, "{count}");
+    }
+
+    /// Puts texts that nobody thought of where a text may be: at one place for each pattern.
+    pub fn compare_mutations(&self) {
+        let server = willing();
+        let session = session_at(&server.url());
+        let mut places = Vec::new();
+        let mut seen = BTreeSet::new();
+        for operation in DOCUMENTS {
+            let sites = self.model.sites(operation);
+            for site in &sites {
+                let shape = self.model.shape(operation, &site.shape);
+                let is_text = kind(shape) == "string" && shape["enum"] != true;
+                if is_text && !is_left_out(operation, site) && seen.insert(site.shape.clone()) {
+                    places.push((
+                        operation,
+                        site.clone(),
+                        self.around(operation, site, &sites),
+                    ));
+                }
+            }
+        }
+        let place = sample::select((0..places.len()).collect::<Vec<_>>());
+        let mut runner = TestRunner::new(Config::with_cases(30_000));
+        let outcome = runner.run(&(place, mutated()), |(place, text)| {
+            let (operation, site, around) = &places[place];
+            let shape = self.model.shape(operation, &site.shape);
+            let one = Try {
+                fits: self.texts.verdict(shape, &text) == Verdict::Fits,
+                value: text.into(),
+            };
+            compare_one(&session, operation, site, around, &one).map_err(TestCaseError::fail)
+        });
+        outcome.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(server.seen().len(), 0, "something was sent");
     }
 
     /// Each member that must be there, left out of a structure that is given as JSON.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use fancy_regex::Regex;
+use proptest::prelude::*;
+use proptest::{collection, sample};
 use serde_json::Value;
 
 use super::model::{Model, kind};
@@ -185,6 +187,28 @@ impl Texts {
         }
         all
     }
+}
+
+/// A sample with some of its characters changed, left out or added.
+pub fn mutated() -> impl Strategy<Value = String> {
+    let letters = "aZ09-_.:/@+=*~ \t\n\u{0}ä🦀"
+        .chars()
+        .map(Some)
+        .chain([None]);
+    let letter = sample::select(letters.collect::<Vec<_>>());
+    let change = (any::<sample::Index>(), letter, any::<bool>());
+    let changes = collection::vec(change, 0..4);
+    (sample::select(SAMPLES), changes).prop_map(|(text, changes)| {
+        let mut chars: Vec<_> = text.chars().collect();
+        for (at, letter, instead) in changes {
+            let at = at.index(chars.len() + 1);
+            if (instead || letter.is_none()) && at < chars.len() {
+                chars.remove(at);
+            }
+            chars.splice(at.min(chars.len())..at.min(chars.len()), letter);
+        }
+        chars.into_iter().collect()
+    })
 }
 
 /// With its last letter repeated up to so many characters.
