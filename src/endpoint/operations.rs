@@ -13,7 +13,7 @@ use super::model::Model;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
 use super::shapes::check_name;
-use super::shapes::patterns::RESOURCE_ARN;
+use super::shapes::texts::RESOURCE_ARN;
 use crate::aws::{Patience, sagemaker};
 use crate::error::{Resource, Result};
 use crate::session::Session;

@@ -8,7 +8,7 @@ use super::Endpoint;
 use super::document::{document, number, seconds};
 use super::scale_to_zero::{self, ScaleToZero};
 use super::settle;
-use super::shapes::patterns::POLICY_NAME;
+use super::shapes::texts::POLICY_NAME;
 use super::shapes::{check_name, scaling as shapes};
 use crate::InvalidInput;
 use crate::aws::Failed;

@@ -1,10 +1,9 @@
 //! `AsyncInferenceConfig`, of `CreateEndpointConfig`.
 
 use super::shape::{Rule, Shape, list};
-use super::{DESTINATION, KMS_KEY};
-use crate::inference_config::check_topic;
+use super::{DESTINATION, KMS_KEY, texts as p};
 
-const TOPIC: Rule = Rule::OwnText(check_topic);
+const TOPIC: Rule = Rule::Text(&p::TOPIC);
 
 pub(crate) static ASYNC_INFERENCE_CONFIG: Shape = Shape::new(
     "AsyncInferenceConfig",

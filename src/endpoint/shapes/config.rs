@@ -6,7 +6,7 @@ use super::async_inference::ASYNC_INFERENCE_CONFIG;
 use super::explainer::EXPLAINER_CONFIG;
 use super::shape::{Conflict, Rule, Shape, list};
 use super::variant::PRODUCTION_VARIANT;
-use super::{DESTINATION, KMS_KEY, NAME, ROLE, TAGS, VPC, patterns as p};
+use super::{DESTINATION, KMS_KEY, NAME, ROLE, TAGS, VPC, texts as p};
 
 const VARIANTS: Rule = Rule::List {
     min: 1,

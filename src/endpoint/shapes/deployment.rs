@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::patterns as p;
 use super::shape::{Conflict, Rule, Shape, list};
+use super::texts as p;
 
 pub(crate) static DEPLOYMENT_CONFIG: Shape = Shape {
     also: |config| {

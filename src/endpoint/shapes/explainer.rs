@@ -1,7 +1,7 @@
 //! `ExplainerConfig`, of `CreateEndpointConfig`.
 
 use super::shape::{Rule, Shape, list};
-use super::{URL, patterns as p};
+use super::{URL, texts as p};
 
 const LABEL: Rule = Rule::Text(&p::CLARIFY_LABEL);
 

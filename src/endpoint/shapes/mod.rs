@@ -9,23 +9,23 @@ pub(crate) mod config;
 pub(crate) mod deployment;
 mod explainer;
 pub(crate) mod model;
-pub(crate) mod patterns;
+mod patterns;
 pub(crate) mod requests;
 pub(crate) mod scaling;
 mod shape;
+pub(crate) mod texts;
 pub(crate) mod variant;
 
 use serde_json::{Map, Value};
 
-use crate::inference_config::{check_kms_key, check_path};
 use crate::invalid_input::InvalidInput;
-use patterns as p;
 pub(crate) use shape::Shape;
 use shape::{Conflict, Rule};
+use texts as p;
 
 const NAME: Rule = Rule::Text(&p::NAME);
 const DESTINATION: Rule = Rule::OwnText(check_path);
-const KMS_KEY: Rule = Rule::OwnText(check_kms_key);
+const KMS_KEY: Rule = Rule::Text(&p::KMS_KEY);
 const ROLE: Rule = Rule::Text(&p::ROLE);
 const URL: Rule = Rule::Text(&p::URL);
 const TAGS: Rule = Rule::List {
@@ -60,6 +60,23 @@ pub(crate) static TAG: Shape = Shape {
         ],
     )
 };
+
+/// The model's `DestinationS3Uri`: at most 512, `(https|s3)://([^/])/?(.*)`.
+fn check_path(what: &str, path: &str) -> Result<(), InvalidInput> {
+    let place = path
+        .strip_prefix("s3://")
+        .or_else(|| path.strip_prefix("https://"));
+    let remedy = match place {
+        None => "begin it with `s3://`",
+        Some("") => "put the bucket's name after `//`",
+        Some(place) if place.starts_with('/') => "put the bucket's name after `//`",
+        Some(place) if place.contains(['\n', '\r']) => "remove the line end",
+        Some(_) if path.chars().count() > 512 => "shorten it",
+        Some(_) => return Ok(()),
+    };
+    let limit = "an S3 URI such as s3://bucket/prefix/ of at most 512 characters";
+    Err(InvalidInput::new(what.to_owned(), path, limit, remedy))
+}
 
 /// The name that the caller gave for one thing, as such a name.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<(), InvalidInput> {

@@ -1,7 +1,7 @@
 //! `CreateModel`.
 
 use super::shape::{Conflict, Rule, Shape, list};
-use super::{NAME, ROLE, TAGS, URL, VPC, patterns as p};
+use super::{NAME, ROLE, TAGS, URL, VPC, texts as p};
 
 pub(crate) static MODEL: Shape = Shape {
     also: |model| {

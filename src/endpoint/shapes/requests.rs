@@ -2,7 +2,7 @@
 
 use super::deployment::DEPLOYMENT_CONFIG;
 use super::shape::{Rule, Shape, list};
-use super::{ANY_NUMBER, NAME, TAGS, patterns as p};
+use super::{ANY_NUMBER, NAME, TAGS, texts as p};
 
 const DEPLOYMENT: Rule = Rule::Structure(&DEPLOYMENT_CONFIG);
 

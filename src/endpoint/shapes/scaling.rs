@@ -2,7 +2,7 @@
 //! (2010-08-01), the latter as far as the crate's own alarms go.
 
 use super::shape::{Conflict, Rule, Shape, list};
-use super::{ANY_INTEGER, ANY_NUMBER, patterns as p};
+use super::{ANY_INTEGER, ANY_NUMBER, texts as p};
 
 /// The service takes no negative cooldown, and no other limit is published.
 const COOLDOWN: Rule = Rule::Integer(0, i32::MAX as i64);

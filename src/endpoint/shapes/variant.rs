@@ -1,7 +1,7 @@
 //! `ProductionVariant`, of `CreateEndpointConfig`.
 
 use super::shape::{Conflict, Rule, Shape, list};
-use super::{DESTINATION, KMS_KEY, NAME, patterns as p};
+use super::{DESTINATION, KMS_KEY, NAME, texts as p};
 
 const INSTANCE_TYPE: Rule = Rule::Text(&p::INSTANCE_TYPE);
 
