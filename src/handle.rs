@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::shapes::check_name;
 use crate::invalid_input::InvalidInput;
 use crate::limits;
 use crate::sys;
@@ -239,7 +240,7 @@ impl TryFrom<Wire> for InferenceHandle {
         }
         let lacks = |member: &str| invalid("", format!("it has no {member}"), "save it anew");
         let endpoint_name = wire.endpoint_name.ok_or_else(|| lacks("endpoint_name"))?;
-        limits::endpoint_name(&endpoint_name)?;
+        check_name("endpoint name", &endpoint_name)?;
         if let Some(id) = &wire.inference_id {
             limits::inference_id(id)?;
         }

@@ -33,22 +33,6 @@ pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {
     })
 }
 
-/// `EndpointName`: at most 63, `^[a-zA-Z0-9](-*[a-zA-Z0-9])*`.
-pub(crate) fn endpoint_name(name: &str) -> Checked {
-    let fits = (1..=63).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-');
-    check(fits, || {
-        InvalidInput::new(
-            "endpoint name",
-            name,
-            "1 to 63 letters, digits and inner hyphens",
-            "give the endpoint's name, not its ARN or URL",
-        )
-    })
-}
-
 /// `InferenceId`: 1 to 64, `\A\S[\p{Print}]*\z`.
 pub(crate) fn inference_id(id: &str) -> Checked {
     let fits = (1..=64).contains(&id.len())

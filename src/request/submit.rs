@@ -9,6 +9,7 @@ use crate::aws::sagemaker_runtime::{
     Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
 };
 use crate::aws::{Failed, Repeat};
+use crate::endpoint::shapes::check_name;
 use crate::error::{Error, MaybeSubmitted, Result};
 use crate::fan_in::Gate;
 use crate::limits::{self, MAX_INLINE_BYTES};
@@ -115,7 +116,7 @@ impl<'v, D> AsyncRequest<'v, D> {
 
     /// Every limit of the API's model.
     fn check(&self) -> Result<()> {
-        limits::endpoint_name(&self.target.endpoint_name)?;
+        check_name("endpoint name", &self.target.endpoint_name)?;
         if let Some(id) = &self.inference_id {
             limits::inference_id(id)?;
         }
