@@ -99,6 +99,7 @@ mod answer;
 mod builder;
 mod chunked;
 mod config;
+mod connections;
 mod container;
 mod content;
 mod control;
@@ -168,7 +169,7 @@ impl LocalEndpoint {
         let listener = TcpListener::bind(address)?;
         let address = reachable(listener.local_addr()?);
         let shared = Arc::new(Shared::new(config, store)?);
-        server::listen(&shared, listener)?;
+        connections::listen(&shared, listener)?;
         Ok(Self {
             address,
             url: format!("http://{address}"),
@@ -286,7 +287,7 @@ impl LocalEndpoint {
 
     /// How many connections were accepted.
     pub fn connections(&self) -> u64 {
-        self.shared.connections()
+        self.shared.connections.count()
     }
 
     /// The invocations that were accepted, in that order; the latest 10,000.

@@ -1,15 +1,14 @@
-//! Listens, serves connections, and leads each request to its service.
+//! What an endpoint's threads share, and the way of each request to its service.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Refusal, host_id};
 use super::config::Config;
+use super::connections::Connections;
 use super::content::Content;
 use super::control::Control;
 use super::dates::http_date;
@@ -20,19 +19,9 @@ use super::payload::Sums;
 use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
 use super::store::{Store, StoredObject};
-use super::sync::{Gate, Leave, Stop, lock};
+use super::sync::{Gate, Leave, Stop};
 use super::{control, invoke, s3, signature, sts};
-use crate::sys::{Clock, SystemClock};
 
-/// How many connections are served at a time; the next ones wait to be accepted.
-/// Each has a file open for its payload at most, and processes may have 1,024 files by default.
-const MAX_CONNECTIONS: usize = 600;
-/// While others wait, a connection that has been idle for so long is closed.
-const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
-/// A pause after a connection could not be taken.
-const BREATH: Duration = Duration::from_millis(20);
-/// Troubles are told no more often.
-const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
 /// How long a stop waits for threads. One that runs a model's code is left to itself.
@@ -50,20 +39,9 @@ pub(super) struct Shared {
     pub(super) stop: Stop,
     /// All threads, to wait for when the endpoint stops.
     pub(super) threads: Gate,
-    /// Those that serve a connection, to bound their number.
-    serving: Gate,
-    open: Mutex<BTreeMap<u64, Opened>>,
-    accepted: AtomicU64,
+    pub(super) connections: Connections,
     /// By the endpoint's clock.
     pub(super) started: SystemTime,
-}
-
-/// A connection that is served.
-#[derive(Debug)]
-struct Opened {
-    stream: Arc<TcpStream>,
-    /// Since when, in real time, it has been without a request.
-    idle_since: Option<Duration>,
 }
 
 /// A request on its way to a service.
@@ -96,9 +74,7 @@ impl Shared {
             log: RequestLog::default(),
             stop: Stop::default(),
             threads: Gate::default(),
-            serving: Gate::default(),
-            open: Mutex::default(),
-            accepted: AtomicU64::new(0),
+            connections: Connections::default(),
         })
     }
 
@@ -114,94 +90,15 @@ impl Shared {
         self.store.put(bucket, key, object(content))
     }
 
-    /// Notes that a connection waits for its next request, or has one.
-    fn note_idle(&self, number: u64, idle: bool) {
-        if let Some(opened) = lock(&self.open).get_mut(&number) {
-            opened.idle_since = idle.then(|| SystemClock.monotonic());
-        }
-    }
-
-    /// Makes room for those that wait to be served: the connection that has been idle for the longest
-    /// time is closed, if that is long enough for its client to have nothing on the way.
-    fn close_idle(&self) {
-        let long_ago = SystemClock.monotonic().checked_sub(IDLE_WHEN_FULL);
-        let open = lock(&self.open);
-        let idlest = open
-            .values()
-            .filter(|opened| opened.idle_since.is_some() && opened.idle_since < long_ago)
-            .min_by_key(|opened| opened.idle_since);
-        if let Some(opened) = idlest {
-            // The client may have closed it already.
-            drop(opened.stream.shutdown(Shutdown::Both));
-        }
-    }
-
-    pub(super) fn connections(&self) -> u64 {
-        self.accepted.load(Ordering::SeqCst)
-    }
-
     /// Ends all threads but those that run a model's code.
     pub(super) fn stop(&self, address: SocketAddr) {
         self.stop.stop();
         self.queue.stop();
         // The listener sleeps until somebody knocks.
         drop(TcpStream::connect_timeout(&address, STOP_PATIENCE));
-        for opened in lock(&self.open).values() {
-            // One that is closed already needs no closing.
-            drop(opened.stream.shutdown(Shutdown::Both));
-        }
+        self.connections.close_all();
         self.threads.wait_empty(STOP_PATIENCE);
         self.store.close();
-    }
-}
-
-/// Starts the thread that accepts connections.
-pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
-    spawn(shared, "local-endpoint-listener", move |shared| {
-        let mut troubles = Troubles::default();
-        loop {
-            let stream = listener.accept();
-            let full = || shared.close_idle();
-            if !shared.serving.enter(MAX_CONNECTIONS, &shared.stop, full)
-                || shared.stop.is_stopped()
-            {
-                return;
-            }
-            let served = stream.and_then(|(stream, _)| {
-                spawn(shared, "local-endpoint-connection", move |shared| {
-                    let _leave = Leave(&shared.serving);
-                    serve(shared, stream);
-                })
-            });
-            if let Err(error) = served {
-                drop(Leave(&shared.serving));
-                // One that went away before it was accepted is nobody's trouble.
-                if error.kind() != io::ErrorKind::ConnectionAborted {
-                    troubles.tell(shared, &error);
-                    // Out of files or of threads: others must end first.
-                    shared.close_idle();
-                    shared.stop.wait(BREATH);
-                }
-            }
-        }
-    })
-}
-
-/// When a trouble was told last.
-#[derive(Default)]
-struct Troubles(Option<Duration>);
-
-impl Troubles {
-    /// Tells of it, unless another was told less than a minute ago.
-    fn tell(&mut self, shared: &Shared, error: &io::Error) {
-        let now = SystemClock.monotonic();
-        let told = self
-            .0
-            .is_some_and(|last| now.saturating_sub(last) < TROUBLE_AGAIN);
-        if let (false, Some(watcher)) = (told, &shared.config.watcher) {
-            self.0 = Some(now);
-            watcher(error);
-        }
     }
 }
 
@@ -223,51 +120,21 @@ pub(super) fn spawn(
     spawned.map(drop)
 }
 
-/// An open connection: closed when this is dropped, in a panic too, for its socket is kept for the
-/// stop as well.
-struct Open<'a> {
-    shared: &'a Shared,
-    number: u64,
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        if let Some(opened) = lock(&self.shared.open).remove(&self.number) {
-            // The client may have closed it already.
-            drop(opened.stream.shutdown(Shutdown::Both));
-        }
-    }
-}
-
-/// Serves one connection until it ends.
-fn serve(shared: &Arc<Shared>, stream: TcpStream) {
-    let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
-    let stream = Arc::new(stream);
-    let opened = Opened {
-        stream: Arc::clone(&stream),
-        idle_since: None,
-    };
-    lock(&shared.open).insert(number, opened);
-    let _open = Open { shared, number };
-    if let Ok(mut connection) = Connection::new(stream, shared.config.patience) {
-        // An error here is one of the connection: there is nobody left to tell.
-        while !shared.stop.is_stopped()
-            && exchange(shared, &mut connection, number).unwrap_or(false)
-        {}
-    }
-}
-
 /// One request and its answer; false if the connection ends.
-fn exchange(shared: &Arc<Shared>, connection: &mut Connection, number: u64) -> io::Result<bool> {
+pub(super) fn exchange(
+    shared: &Arc<Shared>,
+    connection: &mut Connection,
+    number: u64,
+) -> io::Result<bool> {
     let allowed = |head: &Head| {
-        shared.note_idle(number, false);
+        shared.connections.note_idle(number, false);
         let operation = Target::of(head, &shared.store).operation;
         Allowed {
             length: body_limit(operation.service()),
             must_be_told: matches!(operation, Operation::PutObject | Operation::UploadPart),
         }
     };
-    shared.note_idle(number, true);
+    shared.connections.note_idle(number, true);
     let (head, body) = match connection.receive(&shared.config, allowed)? {
         Received::Request(head, body) => (head, body),
         Received::Closed => return Ok(false),

@@ -1,0 +1,165 @@
+//! Listens, and keeps connections within bounds: so many at a time, and none that is of no use.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::http1::Connection;
+use super::server::{Shared, exchange, spawn};
+use super::sync::{Gate, Leave, lock};
+use crate::sys::{Clock, SystemClock};
+
+/// How many connections are served at a time; the next ones wait to be accepted.
+/// Each has a file open for its payload at most, and processes may have 1,024 files by default.
+const MAX_CONNECTIONS: usize = 600;
+/// While others wait, a connection that has been idle for so long is closed.
+const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
+/// A pause after a connection could not be taken.
+const BREATH: Duration = Duration::from_millis(20);
+/// Troubles are told no more often.
+const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
+
+/// The connections of an endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    /// The threads that serve one each, to bound their number.
+    serving: Gate,
+    open: Mutex<BTreeMap<u64, Opened>>,
+    accepted: AtomicU64,
+}
+
+/// A connection that is served.
+#[derive(Debug)]
+struct Opened {
+    stream: Arc<TcpStream>,
+    /// Since when, in real time, it has been without a request.
+    idle_since: Option<Duration>,
+}
+
+impl Connections {
+    /// How many were accepted.
+    pub(super) fn count(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Notes that a connection waits for its next request, or has one.
+    pub(super) fn note_idle(&self, number: u64, idle: bool) {
+        if let Some(opened) = lock(&self.open).get_mut(&number) {
+            opened.idle_since = idle.then(|| SystemClock.monotonic());
+        }
+    }
+
+    /// Makes room for those that wait to be served: the connection that has been idle for the longest
+    /// time is closed, if that is long enough for its client to have nothing on the way.
+    fn close_idle(&self) {
+        let long_ago = SystemClock.monotonic().checked_sub(IDLE_WHEN_FULL);
+        let open = lock(&self.open);
+        let idlest = open
+            .values()
+            .filter(|opened| opened.idle_since.is_some() && opened.idle_since < long_ago)
+            .min_by_key(|opened| opened.idle_since);
+        if let Some(opened) = idlest {
+            // The client may have closed it already.
+            drop(opened.stream.shutdown(Shutdown::Both));
+        }
+    }
+
+    pub(super) fn close_all(&self) {
+        for opened in lock(&self.open).values() {
+            // One that is closed already needs no closing.
+            drop(opened.stream.shutdown(Shutdown::Both));
+        }
+    }
+}
+
+/// Starts the thread that accepts connections.
+pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
+    spawn(shared, "local-endpoint-listener", move |shared| {
+        let mut troubles = Troubles::default();
+        loop {
+            let stream = listener.accept();
+            let full = || shared.connections.close_idle();
+            if !shared
+                .connections
+                .serving
+                .enter(MAX_CONNECTIONS, &shared.stop, full)
+                || shared.stop.is_stopped()
+            {
+                return;
+            }
+            let served = stream.and_then(|(stream, _)| {
+                spawn(shared, "local-endpoint-connection", move |shared| {
+                    let _leave = Leave(&shared.connections.serving);
+                    serve(shared, stream);
+                })
+            });
+            if let Err(error) = served {
+                drop(Leave(&shared.connections.serving));
+                // One that went away before it was accepted is nobody's trouble.
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    troubles.tell(shared, &error);
+                    // Out of files or of threads: others must end first.
+                    shared.connections.close_idle();
+                    shared.stop.wait(BREATH);
+                }
+            }
+        }
+    })
+}
+
+/// When a trouble was told last.
+#[derive(Default)]
+struct Troubles(Option<Duration>);
+
+impl Troubles {
+    /// Tells of it, unless another was told less than a minute ago.
+    fn tell(&mut self, shared: &Shared, error: &io::Error) {
+        let now = SystemClock.monotonic();
+        let told = self
+            .0
+            .is_some_and(|last| now.saturating_sub(last) < TROUBLE_AGAIN);
+        if let (false, Some(watcher)) = (told, &shared.config.watcher) {
+            self.0 = Some(now);
+            // A watcher that panics must not end the thread that takes connections.
+            drop(catch_unwind(AssertUnwindSafe(|| watcher(error))));
+        }
+    }
+}
+
+/// An open connection: closed when this is dropped, in a panic too, for its socket is kept for the
+/// stop as well.
+struct Open<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(opened) = lock(&self.shared.connections.open).remove(&self.number) {
+            // The client may have closed it already.
+            drop(opened.stream.shutdown(Shutdown::Both));
+        }
+    }
+}
+
+/// Serves one connection until it ends.
+fn serve(shared: &Arc<Shared>, stream: TcpStream) {
+    let number = shared.connections.accepted.fetch_add(1, Ordering::SeqCst) + 1;
+    let stream = Arc::new(stream);
+    let opened = Opened {
+        stream: Arc::clone(&stream),
+        idle_since: None,
+    };
+    lock(&shared.connections.open).insert(number, opened);
+    let _open = Open { shared, number };
+    if let Ok(mut connection) = Connection::new(stream, shared.config.patience) {
+        // An error here is one of the connection: there is nobody left to tell.
+        while !shared.stop.is_stopped()
+            && exchange(shared, &mut connection, number).unwrap_or(false)
+        {}
+    }
+}
