@@ -128,6 +128,7 @@ mod signature;
 mod store;
 mod sts;
 mod sync;
+mod unserved;
 mod xml;
 
 pub use builder::LocalEndpointBuilder;

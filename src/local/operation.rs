@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::http1::Head;
+use super::signature::signing_service;
 use super::store::Store;
 
 /// The operations that [`LocalEndpoint`](super::LocalEndpoint) answers, under AWS's names.
@@ -86,7 +87,15 @@ pub enum Operation {
     /// SageMaker's control plane.
     ListEndpoints,
     /// SageMaker's control plane.
+    ListModels,
+    /// SageMaker's control plane.
+    ListEndpointConfigs,
+    /// SageMaker's control plane.
     ListTags,
+    /// SageMaker's control plane.
+    AddTags,
+    /// SageMaker's control plane.
+    DeleteTags,
     /// Application Auto Scaling.
     RegisterScalableTarget,
     /// Application Auto Scaling.
@@ -107,7 +116,7 @@ pub enum Operation {
     DeleteAlarms,
     /// CloudWatch.
     GetMetricData,
-    /// A request that is none of these; answered with 501 `NotImplemented`.
+    /// A request that is none of these; refused in the form of its service.
     Unsupported,
     /// In a [`Fault`](super::Fault): whatever the request is.
     Any,
@@ -150,7 +159,11 @@ const CONTROL: &[ControlService] = &[
             Operation::UpdateEndpointWeightsAndCapacities,
             Operation::DeleteEndpoint,
             Operation::ListEndpoints,
+            Operation::ListModels,
+            Operation::ListEndpointConfigs,
             Operation::ListTags,
+            Operation::AddTags,
+            Operation::DeleteTags,
         ],
     },
     ControlService {
@@ -177,22 +190,33 @@ const CONTROL: &[ControlService] = &[
     },
 ];
 
-/// The operation that `X-Amz-Target` names.
-fn control_operation(head: &Head) -> Option<Operation> {
-    let (wanted_prefix, wanted) = head.text("x-amz-target")?.split_once('.')?;
+/// The operation that `X-Amz-Target` names, and its service.
+fn control_operation(target: &str) -> (Operation, Service) {
+    let (wanted_prefix, wanted) = target.split_once('.').unwrap_or_default();
     let service = CONTROL
         .iter()
-        .find(|service| service.prefix == wanted_prefix)?;
+        .find(|service| service.prefix == wanted_prefix);
+    let Some(service) = service else {
+        return (Operation::Unsupported, Service::Control(""));
+    };
     // The variants have AWS's names.
     let mut operations = service.operations.iter();
-    operations
-        .find(|operation| format!("{operation:?}") == wanted)
-        .copied()
+    let operation = operations.find(|operation| format!("{operation:?}") == wanted);
+    (
+        operation.copied().unwrap_or(Operation::Unsupported),
+        Service::Control(service.signing_name),
+    )
+}
+
+/// All operations of the control plane.
+pub(super) fn control_operations() -> impl Iterator<Item = Operation> {
+    let all = CONTROL.iter().flat_map(|service| service.operations);
+    all.copied()
 }
 
 impl Operation {
     /// Every one of them.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 51] = [
         Self::InvokeEndpointAsync,
         Self::GetCallerIdentity,
         Self::GetObject,
@@ -227,7 +251,11 @@ impl Operation {
         Self::UpdateEndpointWeightsAndCapacities,
         Self::DeleteEndpoint,
         Self::ListEndpoints,
+        Self::ListModels,
+        Self::ListEndpointConfigs,
         Self::ListTags,
+        Self::AddTags,
+        Self::DeleteTags,
         Self::RegisterScalableTarget,
         Self::DescribeScalableTargets,
         Self::DeregisterScalableTarget,
@@ -241,25 +269,14 @@ impl Operation {
         Self::Unsupported,
         Self::Any,
     ];
-
-    pub(super) fn service(self) -> Service {
-        match self {
-            Self::InvokeEndpointAsync => Service::SageMaker,
-            Self::GetCallerIdentity => Service::Sts,
-            _ => CONTROL
-                .iter()
-                .find(|service| service.operations.contains(&self))
-                .map_or(Service::S3, |service| {
-                    Service::Control(service.signing_name)
-                }),
-        }
-    }
 }
 
 /// What a request asks for.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) operation: Operation,
+    /// Whose form an answer takes.
+    pub(super) service: Service,
     /// The bucket; the endpoint's name for [`Operation::InvokeEndpointAsync`].
     pub(super) container: String,
     /// The key, exactly as percent-decoded; `None` if it is not UTF-8.
@@ -271,28 +288,24 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn of(head: &Head, store: &Store) -> Self {
         let query = decoded_query(&head.query);
-        if let Some(endpoint) = invoked_endpoint(head) {
-            return Self {
-                operation: Operation::InvokeEndpointAsync,
-                container: decoded(endpoint).unwrap_or_default(),
-                key: Some(String::new()),
-                query,
-            };
+        let of_no_object = |operation, service, container: &str| Self {
+            operation,
+            service,
+            container: decoded(container).unwrap_or_default(),
+            key: Some(String::new()),
+            query: Vec::new(),
+        };
+        if let Some((endpoint, operation)) = invoked_endpoint(head) {
+            return of_no_object(operation, Service::SageMaker, endpoint);
         }
         let path = head.path.strip_prefix('/').unwrap_or(&head.path);
         let (container, raw_key) = match virtual_bucket(head, store) {
             Some(bucket) => (bucket, path),
             None if head.method == http::Method::POST && path.is_empty() => {
-                let operation = match head.text("x-amz-target") {
-                    Some(_) => control_operation(head).unwrap_or(Operation::Unsupported),
-                    None => Operation::GetCallerIdentity,
-                };
-                return Self {
-                    operation,
-                    container: String::new(),
-                    key: Some(String::new()),
-                    query,
-                };
+                let (operation, service) = head
+                    .text("x-amz-target")
+                    .map_or_else(|| (form_operation(head), Service::Sts), control_operation);
+                return of_no_object(operation, service, "");
             }
             None => {
                 let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
@@ -301,6 +314,7 @@ impl Target {
         };
         Self {
             operation: s3_operation(head, container.is_empty(), raw_key, &query),
+            service: Service::S3,
             container,
             key: decoded(raw_key),
             query,
@@ -320,12 +334,23 @@ fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
-fn invoked_endpoint(head: &Head) -> Option<&str> {
-    let name = head
-        .path
-        .strip_prefix("/endpoints/")?
-        .strip_suffix("/async-invocations")?;
-    (head.method == http::Method::POST && !name.contains('/')).then_some(name)
+/// The endpoint that is invoked, and how: only asynchronously.
+fn invoked_endpoint(head: &Head) -> Option<(&str, Operation)> {
+    let (name, how) = head.path.strip_prefix("/endpoints/")?.rsplit_once('/')?;
+    let operation = match how {
+        "async-invocations" => Operation::InvokeEndpointAsync,
+        "invocations" | "invocations-response-stream" => Operation::Unsupported,
+        _ => return None,
+    };
+    (head.method == http::Method::POST && !name.contains('/')).then_some((name, operation))
+}
+
+/// Services that take forms all have one address; only STS is here.
+fn form_operation(head: &Head) -> Operation {
+    match signing_service(head) {
+        None | Some("sts") => Operation::GetCallerIdentity,
+        Some(_) => Operation::Unsupported,
+    }
 }
 
 /// The bucket that stands before the host, if there is one of that name.

@@ -20,7 +20,7 @@ use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
 use super::store::{Store, StoredObject};
 use super::sync::{Gate, Leave, Stop};
-use super::{control, invoke, s3, signature, sts};
+use super::{control, invoke, s3, signature, sts, unserved};
 
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
@@ -128,9 +128,11 @@ pub(super) fn exchange(
 ) -> io::Result<bool> {
     let allowed = |head: &Head| {
         shared.connections.note_idle(number, false);
-        let operation = Target::of(head, &shared.store).operation;
+        let Target {
+            operation, service, ..
+        } = Target::of(head, &shared.store);
         Allowed {
-            length: body_limit(operation.service()),
+            length: body_limit(service),
             must_be_told: matches!(operation, Operation::PutObject | Operation::UploadPart),
         }
     };
@@ -181,8 +183,8 @@ fn respond(
         _ => {}
     }
     let to_head = head.method == http::Method::HEAD;
-    let id = request_id(target.operation.service());
-    let service = target.operation.service();
+    let id = request_id(target.service);
+    let service = target.service;
     let outcome = effect
         .replacement(service)
         .unwrap_or_else(|| handle(shared, head, body, target, &id));
@@ -209,7 +211,10 @@ fn handle(
     target: Target,
     id: &str,
 ) -> Result<Answer, Refusal> {
-    let service = target.operation.service();
+    let service = target.service;
+    if let Some(refusal) = unserved::refusal(&head, &target) {
+        return Err(refusal);
+    }
     let (content, sums) = match body {
         Body::Whole(payload) => payload.finish(),
         Body::TooLarge => return Err(too_large(service)),

@@ -62,6 +62,11 @@ impl<'a> Authorization<'a> {
     }
 }
 
+/// The service that the request is signed for, whether rightly or not.
+pub(super) fn signing_service(head: &Head) -> Option<&str> {
+    Authorization::parse(head.text("authorization")?).map(|authorization| authorization.service)
+}
+
 /// Checks the signatures of chunks, each of which covers the one before it.
 pub(super) struct ChunkSigner {
     key: Vec<u8>,

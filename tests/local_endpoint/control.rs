@@ -112,8 +112,165 @@ fn what_is_not_understood_is_refused() {
     }
     let reply = call(&client, "sagemaker", "SageMaker.CreateModel", "{}").send();
     reply.is_json_error(400, "ValidationException");
-    let reply = call(&client, "s3", "SageMaker.CreateNotebookInstance", "{}").send();
-    assert_eq!(reply.status, 501);
+}
+
+/// Whoever asks for more than there is learns what there is, in the service's own form.
+#[test]
+fn what_is_not_served_is_said_so() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    for (service, target) in [
+        ("sagemaker", "SageMaker.CreateNotebookInstance"),
+        ("monitoring", "GraniteServiceVersion20100801.ListDashboards"),
+        ("logs", "Logs_20140328.DescribeLogGroups"),
+    ] {
+        let reply = call(&client, service, target, "{}").send();
+        let message = reply.is_json_error(400, "UnknownOperationException");
+        assert!(
+            message.contains(target) && message.contains("CreateModel"),
+            "{message}"
+        );
+    }
+    for path in [
+        "/endpoints/local-endpoint/invocations",
+        "/endpoints/e/invocations-response-stream",
+    ] {
+        let reply = client.call("sagemaker", "POST", path).body("x").send();
+        let message = reply.is_json_error(400, "ValidationError");
+        assert!(message.contains("InvokeEndpointAsync"), "{message}");
+    }
+    let reply = client
+        .call("iam", "POST", "/")
+        .body("Action=GetRole&Version=2010-05-08")
+        .send();
+    assert_eq!(reply.status, 400);
+    let text = reply.text();
+    assert!(
+        text.contains("<Code>InvalidAction</Code>") && text.contains("iam"),
+        "{text}"
+    );
+    assert!(text.contains("AWS_ENDPOINT_URL"), "{text}");
+}
+
+#[test]
+fn everything_that_was_made_is_listed() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let send = |operation: &str, body: Value| {
+        let target = format!("SageMaker.{operation}");
+        json_of(&call(&client, "sagemaker", &target, &body.to_string()).send())
+    };
+    for name in ["b-1", "a-1", "c-2"] {
+        let role = "arn:aws:iam::123456789012:role/r";
+        let container = json!({"Image": "i"});
+        send(
+            "CreateModel",
+            json!({"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container}),
+        );
+        let variant = json!({"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1});
+        send(
+            "CreateEndpointConfig",
+            json!({"EndpointConfigName": name, "ProductionVariants": [variant]}),
+        );
+    }
+    let names = |answer: &Value, list: &str, member: &str| {
+        let found = answer[list].as_array().expect(list).iter();
+        found
+            .map(|one| one[member].as_str().expect(member).to_owned())
+            .collect::<Vec<_>>()
+    };
+    for (operation, list, member, arn) in [
+        ("ListModels", "Models", "ModelName", "ModelArn"),
+        (
+            "ListEndpointConfigs",
+            "EndpointConfigs",
+            "EndpointConfigName",
+            "EndpointConfigArn",
+        ),
+    ] {
+        let by_name = |more: Value| {
+            let mut ask = json!({"SortBy": "Name", "SortOrder": "Ascending"});
+            for (name, value) in more.as_object().expect("members") {
+                ask[name] = value.clone();
+            }
+            send(operation, ask)
+        };
+        let all = by_name(json!({}));
+        assert_eq!(
+            names(&all, list, member),
+            ["a-1", "b-1", "c-2", "local-endpoint"]
+        );
+        assert!(all[list][0][arn].is_string() && all[list][0]["CreationTime"].is_number());
+        assert_eq!(
+            names(&by_name(json!({"NameContains": "-1"})), list, member),
+            ["a-1", "b-1"]
+        );
+        let first = by_name(json!({"MaxResults": 3}));
+        assert_eq!(names(&first, list, member).len(), 3);
+        let rest = by_name(json!({"MaxResults": 3, "NextToken": first["NextToken"]}));
+        assert_eq!(names(&rest, list, member), ["local-endpoint"]);
+        assert!(rest.get("NextToken").is_none());
+        let newest = send(operation, json!({}));
+        assert_eq!(names(&newest, list, member)[0], "c-2");
+        let none = by_name(json!({"CreationTimeBefore": 1}));
+        assert_eq!(names(&none, list, member).len(), 0);
+    }
+    let none = send("ListEndpoints", json!({"LastModifiedTimeBefore": 1}));
+    assert_eq!(none["Endpoints"], json!([]));
+    let some = send(
+        "ListEndpoints",
+        json!({"LastModifiedTimeAfter": 1, "CreationTimeAfter": 1}),
+    );
+    assert_eq!(
+        names(&some, "Endpoints", "EndpointName"),
+        ["local-endpoint"]
+    );
+}
+
+#[test]
+fn tags_are_added_changed_and_deleted() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let send = |operation: &str, body: Value| {
+        let target = format!("SageMaker.{operation}");
+        call(&client, "sagemaker", &target, &body.to_string()).send()
+    };
+    for kind in ["model", "endpoint-config", "endpoint"] {
+        let arn = format!("arn:aws:sagemaker:us-east-1:123456789012:{kind}/local-endpoint");
+        let tag = |key: &str, value: &str| json!({"Key": key, "Value": value});
+        let tags = json!([tag("team", "a"), tag("cost", "1")]);
+        let added = send("AddTags", json!({"ResourceArn": arn, "Tags": tags}));
+        assert_eq!(json_of(&added)["Tags"], tags);
+        send(
+            "AddTags",
+            json!({"ResourceArn": arn, "Tags": [tag("team", "b")]}),
+        );
+        send(
+            "DeleteTags",
+            json!({"ResourceArn": arn, "TagKeys": ["cost", "other"]}),
+        );
+        let left = json_of(&send("ListTags", json!({"ResourceArn": arn})));
+        assert_eq!(left["Tags"], json!([tag("team", "b")]));
+        let reserved = send(
+            "AddTags",
+            json!({"ResourceArn": arn, "Tags": [tag("aws:x", "b")]}),
+        );
+        reserved.is_json_error(400, "ValidationException");
+        let many: Vec<_> = (0..50).map(|n| tag(&n.to_string(), "")).collect();
+        let full = send("AddTags", json!({"ResourceArn": arn, "Tags": many}));
+        full.is_json_error(400, "ValidationException");
+        let left = json_of(&send("ListTags", json!({"ResourceArn": arn})));
+        assert_eq!(left["Tags"], json!([tag("team", "b")]));
+    }
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:model/nope";
+    for (operation, rest) in [
+        ("AddTags", "Tags"),
+        ("DeleteTags", "TagKeys"),
+        ("ListTags", "x"),
+    ] {
+        let missing = send(operation, json!({"ResourceArn": arn, rest: []}));
+        missing.is_json_error(400, "ValidationException");
+    }
 }
 
 #[test]

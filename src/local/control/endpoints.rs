@@ -206,56 +206,6 @@ impl State {
         hosted.begin(EndpointStatus::Deleting, now, takes, Next::Gone);
         Ok(json!({}))
     }
-
-    pub(super) fn list_endpoints(&self, input: &Input) -> Result<Value, Refusal> {
-        check(&shapes::requests::LIST_ENDPOINTS, input)?;
-        let part = input.text("NameContains").unwrap_or_default();
-        let status = input.text("StatusEquals");
-        let after = input.0.get("CreationTimeAfter").and_then(Value::as_f64);
-        let mut found: Vec<&Hosted> = self
-            .endpoints
-            .values()
-            .filter(|hosted| hosted.name.contains(part))
-            .filter(|hosted| status.is_none_or(|status| hosted.status.as_str() == status))
-            .filter(|hosted| {
-                let created = super::timestamp(hosted.created).as_f64();
-                after.is_none_or(|after| created.is_some_and(|created| created > after))
-            })
-            .collect();
-        if input.text("SortBy") != Some("Name") {
-            found.sort_by_key(|hosted| hosted.created);
-        }
-        if input.text("SortOrder") != Some("Ascending") {
-            found.reverse();
-        }
-        let number = |text: Option<&str>| text.and_then(|text| text.parse::<usize>().ok());
-        let start = number(input.text("NextToken")).unwrap_or(0);
-        let size = usize::try_from(input.integer("MaxResults").unwrap_or(10)).unwrap_or(10);
-        let page: Vec<Value> = found
-            .iter()
-            .skip(start)
-            .take(size)
-            .map(|hosted| {
-                let mut summary = hosted.describe();
-                if let Value::Object(members) = &mut summary {
-                    let listed = [
-                        "EndpointName",
-                        "EndpointArn",
-                        "CreationTime",
-                        "LastModifiedTime",
-                        "EndpointStatus",
-                    ];
-                    members.retain(|member, _| listed.contains(&member.as_str()));
-                }
-                summary
-            })
-            .collect();
-        let mut answer = json!({ "Endpoints": page });
-        if start + size < found.len() {
-            answer["NextToken"] = (start + size).to_string().into();
-        }
-        Ok(answer)
-    }
 }
 
 /// Keeps what the variants of the same name have now.

@@ -6,8 +6,10 @@
 mod cloudwatch;
 mod endpoints;
 mod hosted;
+mod listing;
 mod resources;
 mod scaling;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -205,7 +207,11 @@ pub(super) fn answer(
         Operation::UpdateEndpointWeightsAndCapacities => state.update_variants(&input, now),
         Operation::DeleteEndpoint => state.delete_endpoint(&input, now),
         Operation::ListEndpoints => state.list_endpoints(&input),
+        Operation::ListModels => state.list_models(&input),
+        Operation::ListEndpointConfigs => state.list_endpoint_configs(&input),
         Operation::ListTags => state.list_tags(&input),
+        Operation::AddTags => state.add_tags(&input),
+        Operation::DeleteTags => state.delete_tags(&input),
         Operation::RegisterScalableTarget => state.register_scalable_target(&input, now),
         Operation::DescribeScalableTargets => Ok(state.scaling.describe_targets(&input)),
         Operation::DeregisterScalableTarget => state.scaling.deregister(&input),

@@ -1,4 +1,4 @@
-//! Models and configurations, and everybody's tags.
+//! Models and configurations.
 
 use serde_json::{Map, Value, json};
 
@@ -104,19 +104,5 @@ impl State {
         self.config(name)?;
         self.configs.remove(name);
         Ok(json!({}))
-    }
-
-    pub(super) fn list_tags(&self, input: &Input) -> Result<Value, Refusal> {
-        let arn = input.needed("ResourceArn")?;
-        let stored = self.models.values().chain(self.configs.values());
-        let endpoints = self.endpoints.values();
-        let tags = stored
-            .map(|stored| (&stored.arn, &stored.tags))
-            .chain(endpoints.map(|hosted| (&hosted.arn, &hosted.tags)))
-            .find(|(found, _)| *found == arn);
-        match tags {
-            Some((_, tags)) => Ok(json!({ "Tags": tags })),
-            None => Err(not_found("resource", arn)),
-        }
     }
 }

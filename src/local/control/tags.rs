@@ -1,0 +1,63 @@
+//! Everybody's tags.
+
+use serde_json::{Value, json};
+
+use super::resources::not_found;
+use super::{Input, State};
+use crate::endpoint::shapes::TAG;
+use crate::local::answer::Refusal;
+
+/// The service's limit of tags on one resource.
+const MAX_TAGS: usize = 50;
+
+impl State {
+    pub(super) fn list_tags(&mut self, input: &Input) -> Result<Value, Refusal> {
+        let tags = self.tags_of(input)?;
+        Ok(json!({ "Tags": tags }))
+    }
+
+    /// Adds tags, over those of the same key.
+    pub(super) fn add_tags(&mut self, input: &Input) -> Result<Value, Refusal> {
+        for tag in input.list("Tags") {
+            let checked = tag.as_object().map(|tag| TAG.check(tag));
+            if !matches!(checked, Some(Ok(()))) {
+                let why = checked.and_then(Result::err).map(|error| error.to_string());
+                let why = why.unwrap_or_else(|| "a tag is an object".to_owned());
+                return Err(Refusal::invalid(format!(
+                    "1 validation error detected: {why}"
+                )));
+            }
+        }
+        let tags = self.tags_of(input)?;
+        let mut changed = tags.clone();
+        for tag in input.list("Tags") {
+            changed.retain(|old| old["Key"] != tag["Key"]);
+            changed.push(tag.clone());
+        }
+        if changed.len() > MAX_TAGS {
+            return Err(Refusal::invalid(format!(
+                "A resource has at most {MAX_TAGS} tags."
+            )));
+        }
+        tags.clone_from(&changed);
+        Ok(json!({ "Tags": changed }))
+    }
+
+    pub(super) fn delete_tags(&mut self, input: &Input) -> Result<Value, Refusal> {
+        let tags = self.tags_of(input)?;
+        tags.retain(|tag| !input.list("TagKeys").contains(&tag["Key"]));
+        Ok(json!({}))
+    }
+
+    fn tags_of(&mut self, input: &Input) -> Result<&mut Vec<Value>, Refusal> {
+        let arn = input.needed("ResourceArn")?;
+        let stored = self.models.values_mut().chain(self.configs.values_mut());
+        let endpoints = self.endpoints.values_mut();
+        stored
+            .map(|stored| (&stored.arn, &mut stored.tags))
+            .chain(endpoints.map(|hosted| (&hosted.arn, &mut hosted.tags)))
+            .find(|(found, _)| *found == arn)
+            .map(|(_, tags)| tags)
+            .ok_or_else(|| not_found("resource", arn))
+    }
+}

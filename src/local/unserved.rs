@@ -1,0 +1,40 @@
+//! What is said to requests of what this endpoint does not have.
+
+use super::answer::Refusal;
+use super::http1::Head;
+use super::operation::{Operation, Service, Target, control_operations};
+use super::signature::signing_service;
+
+/// The refusal of a request that is none of a service that is here; S3 has its own.
+pub(super) fn refusal(head: &Head, target: &Target) -> Option<Refusal> {
+    if target.operation != Operation::Unsupported {
+        return None;
+    }
+    match target.service {
+        Service::S3 => None,
+        Service::SageMaker => Some(Refusal::validation(format!(
+            "Endpoint {} is asynchronous and is invoked with InvokeEndpointAsync.",
+            target.container
+        ))),
+        Service::Control(_) => {
+            let asked = head.text("x-amz-target").unwrap_or_default();
+            let known: Vec<_> = control_operations()
+                .map(|known| format!("{known:?}"))
+                .collect();
+            let message = format!(
+                "The local endpoint does not have {asked}. Of the control plane it has {}. {ELSEWHERE}",
+                known.join(", ")
+            );
+            Some(Refusal::new(400, "UnknownOperationException", message))
+        }
+        Service::Sts => {
+            let asked = signing_service(head).unwrap_or_default();
+            let message = format!("The local endpoint does not answer as {asked}. {ELSEWHERE}");
+            let refusal = Refusal::new(400, "InvalidAction", message);
+            Some(refusal.header("x-amzn-errortype", "InvalidAction"))
+        }
+    }
+}
+
+const ELSEWHERE: &str = "AWS_ENDPOINT_URL leads every service here; AWS_ENDPOINT_URL_ with a service's \
+    id after it leads that one elsewhere.";
