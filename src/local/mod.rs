@@ -2,9 +2,10 @@
 //!
 //! [`LocalEndpoint`] listens on a free loopback port and answers as Amazon does: S3 (objects,
 //! `ListObjectsV2`, multipart uploads), SageMaker's `InvokeEndpointAsync` with a queue and workers
-//! behind it, STS's `GetCallerIdentity`, and the control plane: SageMaker's models, configurations
-//! and endpoints, Application Auto Scaling, CloudWatch's metrics of the queue and its alarms. The model is a closure, or a container that speaks
-//! SageMaker's `/ping` and `/invocations`. It starts in a few milliseconds, needs no runtime and no
+//! behind it, STS's `GetCallerIdentity`, and the control plane: SageMaker's models, configurations,
+//! endpoints and their tags, Application Auto Scaling, CloudWatch's metrics of the queue and its alarms.
+//! The model is a closure, a program, or a container that speaks SageMaker's `/ping` and `/invocations`.
+//! It starts in a few milliseconds, needs no runtime and no
 //! account, and keeps everything until it is dropped: small objects in memory, those of more than 4 MiB in
 //! files without a name; or all of it in a [directory](LocalEndpointBuilder::data_directory), for good.
 //!

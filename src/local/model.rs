@@ -142,8 +142,8 @@ impl Invocation {
         }
         match &config.model {
             Model::Echo => Ok(Prediction {
+                content_type: self.content_type.take().or_else(|| self.accepted_type()),
                 content: self.content,
-                content_type: self.content_type,
             }),
             Model::Closure(closure) => self.closure(closure, shared),
             Model::Container(container) => container.invoke(&self, &config.disk),
@@ -151,6 +151,12 @@ impl Invocation {
                 program::invoke(program, arguments, &self, &config.disk, &shared.stop)
             }
         }
+    }
+
+    /// The content type that is asked for, if it is a single one.
+    pub(super) fn accepted_type(&self) -> Option<String> {
+        let is_one = |accept: &&String| !accept.contains(['*', ',']) && accept.contains('/');
+        self.accept.as_ref().filter(is_one).cloned()
     }
 
     fn closure(self, closure: &Closure, shared: &Shared) -> Result<Prediction, String> {

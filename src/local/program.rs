@@ -42,10 +42,7 @@ pub(super) fn invoke(
     }
     Ok(Prediction {
         content: ended?,
-        content_type: invocation
-            .accept
-            .clone()
-            .filter(|accept| is_one_type(accept)),
+        content_type: invocation.accepted_type(),
     })
 }
 
@@ -137,10 +134,6 @@ fn watch(
             return Err("The endpoint was stopped.".to_owned());
         }
     }
-}
-
-fn is_one_type(accept: &str) -> bool {
-    !accept.contains(['*', ',']) && accept.contains('/')
 }
 
 /// A program need not read all of its input.

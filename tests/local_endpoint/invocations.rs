@@ -339,6 +339,37 @@ fn scaled_to_zero_jobs_stay_queued() {
     assert_eq!(endpoint.jobs()[0].state, JobState::Queued);
 }
 
+/// The SageMaker Python SDK says what it accepts and not what it sends.
+#[test]
+fn an_echo_is_of_the_type_that_was_sent_or_else_accepted() {
+    let endpoint = start();
+    endpoint.put_object("b", "in", "x");
+    let invoke = |headers: &[(&str, &str)]| {
+        let client = client(&endpoint);
+        let call = client.invoke("local-endpoint");
+        let call = call.header("x-amzn-sagemaker-inputlocation", "s3://b/in");
+        let headers = headers.iter();
+        let reply = headers
+            .fold(call, |call, (name, value)| call.header(name, value))
+            .send();
+        assert!(object(&endpoint, &reply, OUTPUT).is_some());
+        let location = reply
+            .header(OUTPUT)
+            .strip_prefix("s3://b/")
+            .expect("in the bucket");
+        let object = client.get(&format!("/b/{location}")).send();
+        object.header("content-type").to_owned()
+    };
+    let sent = ("x-amzn-sagemaker-content-type", "text/csv");
+    let accepted = ("x-amzn-sagemaker-accept", "application/x-npy");
+    assert_eq!(invoke(&[sent, accepted]), "text/csv");
+    assert_eq!(invoke(&[accepted]), "application/x-npy");
+    for unclear in ["text/csv, application/json", "*/*"] {
+        let accepted = ("x-amzn-sagemaker-accept", unclear);
+        assert_eq!(invoke(&[accepted]), "application/octet-stream");
+    }
+}
+
 /// A container that answers these, one a connection, and gives back what it was asked.
 fn container(answers: Vec<String>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
