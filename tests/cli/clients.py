@@ -122,6 +122,7 @@ def sdk():
     from sagemaker.async_inference import AsyncInferenceConfig, WaiterConfig
     from sagemaker.deserializers import JSONDeserializer
     from sagemaker.model import Model
+    from sagemaker.model_monitor import DataCaptureConfig
     from sagemaker.predictor import Predictor
     from sagemaker.predictor_async import AsyncPredictor
     from sagemaker.serializers import JSONSerializer
@@ -159,6 +160,14 @@ def sdk():
     assert response.output_path.startswith(f"s3://{bucket}/python-output/"), response.output_path
     assert response.get_result(often) == {"b": 2}
     deployed.update_endpoint(initial_instance_count=2, instance_type="ml.m5.xlarge")
+    deployed.enable_data_capture()
+    deployed.disable_data_capture()
+    elsewhere = DataCaptureConfig(True, 50, destination_s3_uri=f"s3://{bucket}/captured", sagemaker_session=session)
+    deployed.update_data_capture_config(elsewhere)
+    config = session.sagemaker_client.describe_endpoint(EndpointName="from-python")["EndpointConfigName"]
+    config = session.sagemaker_client.describe_endpoint_config(EndpointConfigName=config)
+    assert config["DataCaptureConfig"]["InitialSamplingPercentage"] == 50, config
+    assert config["ProductionVariants"][0]["InstanceType"] == "ml.m5.xlarge", config
     deployed.delete_model()
     deployed.delete_endpoint()
     left = session.sagemaker_client.list_endpoints(NameContains="from-python")["Endpoints"]
