@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::sys::Environment;
+
 /// A span of time: `90`, `90s`, `250ms`, `15m`, `6h`; seconds where no unit stands.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
@@ -35,6 +37,17 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| "write NAME=VALUE".to_owned())
+}
+
+/// `NAME=VALUE`, or `NAME` for the value that it has in this process's environment.
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
+    if text.contains('=') {
+        return pair(text);
+    }
+    let value = Environment::process().get(text);
+    value
+        .map(|value| (text.to_owned(), value))
+        .ok_or_else(|| format!("write NAME=VALUE; there is no variable {text} to pass on"))
 }
 
 /// A share: `0.25` or `25%`.

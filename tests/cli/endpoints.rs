@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::SageMaker;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
+use serde_json::json;
 
-use crate::bench::{Bench, bench};
+use crate::bench::{Bench, Ran, bench};
 
 /// Looks until the endpoint has settled so; `None`: until it is gone.
 fn until_status(bench: &Bench, wanted: Option<&str>) {
@@ -133,4 +135,128 @@ fn an_endpoint_that_fails_and_one_that_takes_too_long() {
         "t",
     ]);
     missing.ends_with(2).says("--role");
+}
+
+/// What a large model needs, as the API has it in the end.
+#[test]
+fn a_deployment_with_everything() {
+    let bench = bench();
+    let mut deploy = bench.command(&[
+        "deploy",
+        "large",
+        "--image",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1",
+        "--model-data",
+        "s3://bucket/model/",
+        "--env",
+        "TOKEN",
+        "--env",
+        "LEVEL=info",
+        "--role",
+        "arn:aws:iam::123456789012:role/my-role",
+        "--subnet",
+        "subnet-1",
+        "--subnet",
+        "subnet-2",
+        "--security-group",
+        "sg-1",
+        "--network-isolation",
+        "--instance-type",
+        "ml.p4d.24xlarge",
+        "--instance-count",
+        "2",
+        "--volume-size",
+        "256",
+        "--startup-timeout",
+        "30m",
+        "--download-timeout",
+        "1h",
+        "--kms-key",
+        "alias/disks",
+        "--capture-to",
+        "s3://bucket/captured",
+        "--capture-percentage",
+        "5",
+        "--success-topic",
+        "arn:aws:sns:us-east-1:123456789012:done",
+        "--no-wait",
+    ]);
+    let ran = Ran::of(
+        deploy
+            .env("TOKEN", "from-outside")
+            .output()
+            .expect("it runs"),
+    );
+    ran.ends_with(0);
+    let session = bench.endpoint.session().expect("a session");
+    let sagemaker = SageMaker::new(&session);
+    let model = sagemaker.describe_model("large").expect("a model");
+    let container = &model.raw()["PrimaryContainer"];
+    let source = &container["ModelDataSource"]["S3DataSource"];
+    assert_eq!(source["S3Uri"], "s3://bucket/model/");
+    assert_eq!(
+        container["Environment"],
+        json!({"TOKEN": "from-outside", "LEVEL": "info"})
+    );
+    let vpc = json!({"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]});
+    assert_eq!(model.raw()["VpcConfig"], vpc);
+    assert_eq!(model.raw()["EnableNetworkIsolation"], true);
+    let config = sagemaker
+        .describe_endpoint_config("large")
+        .expect("a configuration");
+    let variant = json!({
+        "VariantName": "AllTraffic", "ModelName": "large", "InstanceType": "ml.p4d.24xlarge",
+        "InitialInstanceCount": 2, "InitialVariantWeight": 1, "VolumeSizeInGB": 256,
+        "ContainerStartupHealthCheckTimeoutInSeconds": 1800, "ModelDataDownloadTimeoutInSeconds": 3600,
+    });
+    assert_eq!(config.raw()["ProductionVariants"], json!([variant]));
+    assert_eq!(config.raw()["KmsKeyId"], "alias/disks");
+    let capture = &config.raw()["DataCaptureConfig"];
+    assert_eq!(capture["DestinationS3Uri"], "s3://bucket/captured");
+    assert_eq!(capture["InitialSamplingPercentage"], 5);
+    let topic = &config.raw()["AsyncInferenceConfig"]["OutputConfig"]["NotificationConfig"];
+    assert_eq!(
+        topic["SuccessTopic"],
+        "arn:aws:sns:us-east-1:123456789012:done"
+    );
+}
+
+#[test]
+fn a_deployment_that_cannot_be() {
+    let bench = bench();
+    let image = [
+        "deploy",
+        "e",
+        "--image",
+        "i",
+        "--instance-type",
+        "ml.m5.large",
+    ];
+    let there = [
+        "deploy",
+        "e",
+        "--model-name",
+        "m",
+        "--instance-type",
+        "ml.m5.large",
+    ];
+    for (base, more, says) in [
+        (
+            &image[..],
+            &["--subnet", "subnet-1"][..],
+            "--security-group",
+        ),
+        (&image, &["--capture-percentage", "5"], "--capture-to"),
+        (&image, &["--startup-timeout", "10s"], "60 to 3600"),
+        (&image, &["--volume-size", "1000"], "1 to 512"),
+        (&image, &["--env", "NOT_SET"], "NOT_SET"),
+        (&there, &["--network-isolation"], "a new model's"),
+    ] {
+        bench
+            .run(&[base, more].concat())
+            .ends_with(2)
+            .says(says)
+            .printed("");
+    }
+    assert!(bench.endpoint.requests().is_empty());
 }

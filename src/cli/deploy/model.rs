@@ -1,0 +1,121 @@
+//! The model of a deployment: a new one, or one that is there.
+
+use clap::Args;
+use sagemaker_async_inference::{ContainerDefinition, Model, VpcConfig};
+
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::values::variable;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The model")]
+pub(super) struct ModelChoice {
+    /// The container's image, for a new model
+    #[arg(long, value_name = "URI", required_unless_present_any = ["model_package", "model_name"])]
+    image: Option<String>,
+
+    /// A model package, for a new model
+    #[arg(long, value_name = "ARN", conflicts_with = "image")]
+    model_package: Option<String>,
+
+    /// A model that is there; with --image or --model-package, the new one's name [default: the
+    /// endpoint's]
+    #[arg(long, value_name = "NAME")]
+    model_name: Option<String>,
+
+    /// The model's data in S3: a tar.gz, or with a slash at the end a folder of uncompressed files
+    #[arg(long, value_name = "S3_URI")]
+    model_data: Option<String>,
+
+    /// A variable of the container's environment, or the name alone of one of this process's own to
+    /// pass on, for other users see arguments; may be given again
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+
+    /// The role that SageMaker takes on
+    #[arg(long, value_name = "ARN")]
+    role: Option<String>,
+
+    /// A subnet that the containers are in; may be given again
+    #[arg(long, value_name = "ID", requires = "security_group")]
+    subnet: Vec<String>,
+
+    /// A security group of theirs; may be given again
+    #[arg(long, value_name = "ID", requires = "subnet")]
+    security_group: Vec<String>,
+
+    /// The containers reach no network
+    #[arg(long)]
+    network_isolation: bool,
+}
+
+/// What a deployment runs.
+pub(super) enum Chosen {
+    New(Model),
+    There(String),
+}
+
+impl Chosen {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::New(model) => model.name(),
+            Self::There(name) => name,
+        }
+    }
+}
+
+impl ModelChoice {
+    pub(super) fn choose(&self, endpoint: &str) -> Outcome<Chosen> {
+        match (self.container(), &self.model_name) {
+            (Some(container), name) => {
+                let name = name.as_deref().unwrap_or(endpoint);
+                Ok(Chosen::New(self.model(name, container)))
+            }
+            (None, Some(_)) if self.describes_a_new_one() => Err(Failure::usage(
+                "--model-data, --env, --role, --subnet, --security-group and --network-isolation are a \
+                 new model's; --model-name alone names one that is there",
+            )),
+            (None, Some(name)) => Ok(Chosen::There(name.clone())),
+            (None, None) => Err(Failure::usage("name an --image or a --model-name")),
+        }
+    }
+
+    fn describes_a_new_one(&self) -> bool {
+        self.model_data.is_some()
+            || !self.env.is_empty()
+            || self.role.is_some()
+            || !self.subnet.is_empty()
+            || self.network_isolation
+    }
+
+    fn model(&self, name: &str, container: ContainerDefinition) -> Model {
+        let mut model = Model::new(name, container);
+        if let Some(role) = &self.role {
+            model = model.execution_role_arn(role);
+        }
+        if !self.subnet.is_empty() {
+            let vpc = VpcConfig::new(self.security_group.clone(), self.subnet.clone());
+            model = model.vpc_config(vpc);
+        }
+        if self.network_isolation {
+            model = model.network_isolation(true);
+        }
+        model
+    }
+
+    fn container(&self) -> Option<ContainerDefinition> {
+        let mut container = match (&self.image, &self.model_package) {
+            (Some(image), _) => ContainerDefinition::new(image),
+            (None, Some(package)) => ContainerDefinition::from_model_package(package),
+            (None, None) => return None,
+        };
+        container = match &self.model_data {
+            Some(folder) if folder.ends_with('/') => container.uncompressed_model_data(folder),
+            Some(archive) => container.model_data_url(archive),
+            None => container,
+        };
+        for (name, value) in &self.env {
+            container = container.environment(name, value);
+        }
+        Some(container)
+    }
+}
