@@ -15,6 +15,8 @@ mod load;
 mod many;
 #[path = "cli/one.rs"]
 mod one;
+#[path = "cli/options.rs"]
+mod options;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/server.rs"]

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::Args;
-use sagemaker_async_inference::{AsyncRequest, Bytes, S3Uri, submit_all};
+use sagemaker_async_inference::{AsyncRequest, Bytes, Error, S3Uri, submit_all};
 
 use super::connect::Connection;
 use super::exit::{Code, Failure, Outcome, with_sources};
@@ -189,12 +189,13 @@ impl Submit {
                     let line = Submitted::new(response.handle(), Some(input)).line()?;
                     if let Err(failure) = print(&line) {
                         progress.clear();
-                        return Err(failure.with_hint(self.how_to_go_on()));
+                        return Err(failure.with_hint(self.how_to_go_on(&ends)));
                     }
                     ends.submitted += 1;
                 }
                 Err(error) => {
                     ends.failed += 1;
+                    ends.uncertain |= matches!(error, Error::MaybeSubmitted(_));
                     ends.worst = ends.worst.max(Some(Code::of(&error)));
                     let error = with_sources(&error);
                     progress.error(&format!("{}: {error}", input.shown()));
@@ -210,21 +211,29 @@ impl Submit {
             submitted,
             failed,
             worst,
+            ..
         } = ends;
         if interrupt.has_struck() {
             let message = format!("interrupted: {submitted} of {all} inputs are submitted");
-            return Err(Failure::new(Code::Interrupted, message).with_hint(self.how_to_go_on()));
+            return Err(Failure::new(Code::Interrupted, message).with_hint(self.how_to_go_on(ends)));
         }
         let Some(code) = worst else { return Ok(()) };
         let message = format!("{failed} of {all} inputs could not be submitted");
-        Err(Failure::new(*code, message).with_hint(self.how_to_go_on()))
+        Err(Failure::new(*code, message).with_hint(self.how_to_go_on(ends)))
     }
 
-    fn how_to_go_on(&self) -> &'static str {
-        if self.journal.is_some() {
-            "The same command goes on: it prints the handles again and submits the rest."
-        } else {
-            "The same command would submit everything again; with --journal FILE it would go on."
+    fn how_to_go_on(&self, ends: &Ends) -> &'static str {
+        match (&self.journal, ends.uncertain) {
+            (None, _) => {
+                "The same command would submit everything again; with --journal FILE it would go on."
+            }
+            (Some(_), false) => {
+                "The same command goes on: it prints the handles again and submits the rest."
+            }
+            (Some(_), true) => {
+                "The same command goes on, but for what may have been submitted: with \
+                 --resubmit-uncertain it submits that too, which is then done twice if it was."
+            }
         }
     }
 }
@@ -234,6 +243,8 @@ impl Submit {
 struct Ends {
     submitted: usize,
     failed: usize,
+    /// Whether of some nobody knows if they were submitted.
+    uncertain: bool,
     worst: Option<Code>,
 }
 

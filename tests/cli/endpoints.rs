@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::SageMaker;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{Endpoint, SageMaker};
 use serde_json::json;
 
 use crate::bench::{Bench, Ran, bench};
@@ -179,6 +179,10 @@ fn a_deployment_with_everything() {
         "5",
         "--success-topic",
         "arn:aws:sns:us-east-1:123456789012:done",
+        "--error-topic",
+        "arn:aws:sns:us-east-1:123456789012:failed",
+        "--output-kms-key",
+        "alias/outputs",
         "--no-wait",
     ]);
     let ran = Ran::of(
@@ -214,11 +218,68 @@ fn a_deployment_with_everything() {
     let capture = &config.raw()["DataCaptureConfig"];
     assert_eq!(capture["DestinationS3Uri"], "s3://bucket/captured");
     assert_eq!(capture["InitialSamplingPercentage"], 5);
-    let topic = &config.raw()["AsyncInferenceConfig"]["OutputConfig"]["NotificationConfig"];
+    let output = &config.raw()["AsyncInferenceConfig"]["OutputConfig"];
+    assert_eq!(output["KmsKeyId"], "alias/outputs");
+    let topics = json!({
+        "SuccessTopic": "arn:aws:sns:us-east-1:123456789012:done",
+        "ErrorTopic": "arn:aws:sns:us-east-1:123456789012:failed",
+    });
+    assert_eq!(output["NotificationConfig"], topics);
+}
+
+#[test]
+fn a_deployment_from_a_model_package() {
+    let bench = bench();
+    let package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/3";
+    let role = "arn:aws:iam::123456789012:role/r";
+    let deploy = [
+        "deploy",
+        "e",
+        "--model-package",
+        package,
+        "--model-name",
+        "m",
+        "--role",
+        role,
+    ];
+    let more = ["--instance-type", "ml.m5.large", "--delay", "20ms"];
+    bench.run(&[&deploy[..], &more].concat()).ends_with(0);
+    let session = bench.endpoint.session().expect("a session");
+    let sagemaker = SageMaker::new(&session);
+    let model = sagemaker.describe_model("m").expect("a model");
     assert_eq!(
-        topic["SuccessTopic"],
-        "arn:aws:sns:us-east-1:123456789012:done"
+        model.raw()["PrimaryContainer"],
+        json!({"ModelPackageName": package})
     );
+
+    let update = [
+        "update",
+        "e",
+        "--instance-count",
+        "2",
+        "--endpoint-config-name",
+        "second",
+    ];
+    let updated = bench.run(&[&update[..], &["--delay", "20ms"]].concat());
+    assert_eq!(
+        updated.ends_with(0).json()[0]["endpoint_config_name"],
+        "second"
+    );
+    let scale = ["scale", "e", "--to-zero", "--variant", "AllTraffic"];
+    let cooldowns = ["--scale-in-cooldown", "10m", "--scale-out-cooldown", "1m"];
+    bench.run(&[&scale[..], &cooldowns].concat()).ends_with(0);
+    let policies = Endpoint::new("e", &session)
+        .scaling()
+        .describe_policies()
+        .expect("policies");
+    let tracking = policies
+        .iter()
+        .find(|policy| policy.policy_type() == "TargetTrackingScaling");
+    let tracking = &tracking.expect("tracking").raw()["TargetTrackingScalingPolicyConfiguration"];
+    assert_eq!(tracking["ScaleInCooldown"], 600);
+    assert_eq!(tracking["ScaleOutCooldown"], 60);
+    let missing = bench.run(&["scale", "e", "--to-zero", "--variant", "other"]);
+    missing.ends_with(5);
 }
 
 #[test]

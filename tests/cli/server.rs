@@ -192,6 +192,17 @@ fn failures_faults_delays_and_a_program() {
 }
 
 #[test]
+fn an_account_and_a_bucket_of_ones_own() {
+    let server = Server::start(&["--account", "210987654321", "--quiet"]);
+    assert_eq!(server.text("account_id"), "210987654321");
+    assert_eq!(server.text("bucket"), "sagemaker-us-east-1-210987654321");
+    let server = Server::start(&["--bucket", "my-own-bucket", "--quiet"]);
+    assert_eq!(server.text("bucket"), "my-own-bucket");
+    let response = server.predictor().predict_async("x").expect("a submit");
+    assert_eq!(response.output_path().bucket(), "my-own-bucket");
+}
+
+#[test]
 fn keys_of_ones_own() {
     let server = Server::start(&["--access-key", "AKIDMINE", "--secret-key", "s"]);
     assert_eq!(server.ready["environment"]["AWS_ACCESS_KEY_ID"], "AKIDMINE");
