@@ -125,12 +125,18 @@ fn assert_told(operation: &str, status: u16, code: &str, message: &str, helps: &
     }
 }
 
-fn modelled() -> Vec<(String, String, u16)> {
+/// What the models have of this kind for each operation.
+fn by_operation(kind: &str) -> Vec<(String, Value)> {
     let text = include_str!("fixtures/limits/model.json");
     let model: Value = serde_json::from_str(text).expect("JSON");
     let services = model["services"].as_object().expect("services").values();
+    let all = services.flat_map(|service| service[kind].as_object().expect(kind).clone());
+    all.collect()
+}
+
+fn modelled() -> Vec<(String, String, u16)> {
     let mut all = Vec::new();
-    for (operation, errors) in services.flat_map(|s| s["errors"].as_object().expect("errors")) {
+    for (operation, errors) in by_operation("errors") {
         for (code, status) in errors.as_object().expect("codes") {
             let status = status.as_u64().and_then(|n| u16::try_from(n).ok());
             all.push((operation.clone(), code.clone(), status.expect("a status")));
@@ -139,13 +145,10 @@ fn modelled() -> Vec<(String, String, u16)> {
     all
 }
 
-fn operations() -> Vec<String> {
-    let text = include_str!("fixtures/limits/model.json");
-    let model: Value = serde_json::from_str(text).expect("JSON");
-    let services = model["services"].as_object().expect("services").values();
-    let requests =
-        services.flat_map(|service| service["requests"].as_object().expect("requests").keys());
-    requests.cloned().collect()
+fn operations() -> impl Iterator<Item = String> {
+    by_operation("requests")
+        .into_iter()
+        .map(|(operation, _)| operation)
 }
 
 #[test]

@@ -218,8 +218,8 @@ fn allow_more_files() {
 fn trouble(error: &io::Error) {
     drop(writeln!(
         io::stderr(),
-        "sagemaker-async: connections cannot be taken at present: {error}; with a higher limit of open \
-         files (ulimit -n) there would be room"
+        "sagemaker-async: connections cannot be taken at present: {error}; a higher limit of open files \
+         (ulimit -n) or of threads (ulimit -u) makes room"
     ));
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::connect::Connection;
 use super::exit::Outcome;
 use super::lines::print;
-use super::values::duration;
+use super::values::{VARIANT, duration};
 
 /// Set an endpoint's number of instances, or let it scale to zero by what waits at it
 ///
@@ -46,7 +46,7 @@ pub(super) struct Scale {
     out_cooldown: Option<Duration>,
 
     /// The variant
-    #[arg(long, value_name = "NAME", default_value = "AllTraffic")]
+    #[arg(long, value_name = "NAME", default_value = VARIANT)]
     variant: String,
 
     #[command(flatten)]

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::Environment;
 
+/// An only variant's name, as the SageMaker SDK has it.
+pub(super) const VARIANT: &str = "AllTraffic";
+
 /// A span of time: `90`, `90s`, `250ms`, `15m`, `6h`; seconds where no unit stands.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();

@@ -267,7 +267,7 @@ impl EndpointUpdate {
         }
         // The service tells of what is not set as null, as an empty list or as an empty object; but within
         // a member an empty object can say something (OutputConfig).
-        members.retain(|_, value| is_set(value) && *value != json!({}));
+        members.retain(|_, value| strip_unset(value) && *value != json!({}));
 
         let name = self.config_name.clone().unwrap_or_else(|| {
             name_from_base(without_time(&old_name), session.sys().clock().now())
@@ -327,16 +327,16 @@ impl EndpointUpdate {
     }
 }
 
-/// Whether the value says something; leaves out what does not within it.
-fn is_set(value: &mut Value) -> bool {
+/// Leaves out what says nothing within the value; false if it says nothing itself.
+fn strip_unset(value: &mut Value) -> bool {
     match value {
         Value::Null => false,
         Value::Array(items) => {
-            items.retain_mut(is_set);
+            items.retain_mut(strip_unset);
             !items.is_empty()
         }
         Value::Object(members) => {
-            members.retain(|_, value| is_set(value));
+            members.retain(|_, value| strip_unset(value));
             true
         }
         _ => true,

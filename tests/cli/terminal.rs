@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 
-use crate::bench::{Bench, bench};
+use crate::bench::{Bench, QUICK, bench};
 
 const ROWS: NonZeroU16 = NonZeroU16::new(24).expect("some rows");
 const COLUMNS: NonZeroU16 = NonZeroU16::new(100).expect("some columns");
@@ -94,6 +94,10 @@ fn command(bench: &Bench, arguments: &[&str]) -> Command {
     command
 }
 
+fn predicting<'a>(bench: &'a Bench, input: &'a str) -> Vec<&'a str> {
+    [&["predict", bench.name(), "--input", input], &QUICK[..]].concat()
+}
+
 #[test]
 fn a_spinner_while_one_is_waited_for() {
     let bench = bench();
@@ -128,14 +132,7 @@ fn a_spinner_while_one_is_waited_for() {
     );
 
     let input = bench.file("quick.txt", "x");
-    let arguments = [
-        "predict",
-        bench.name(),
-        "--input",
-        &input,
-        "--delay",
-        "20ms",
-    ];
+    let arguments = predicting(&bench, &input);
     let shown = Shown::of(&mut command(&bench, &arguments));
     assert_eq!(
         (shown.code, shown.stdout.as_str(), shown.last()),
@@ -230,14 +227,7 @@ fn how_many_are_done() {
 fn nothing_but_lines_where_no_bar_is_wanted() {
     let bench = bench();
     let input = bench.file("q.txt", "x");
-    let arguments = [
-        "predict",
-        bench.name(),
-        "--input",
-        &input,
-        "--delay",
-        "20ms",
-    ];
+    let arguments = predicting(&bench, &input);
     let quiet = Shown::of(command(&bench, &arguments).arg("--quiet"));
     assert_eq!((quiet.code, quiet.raw.as_str()), (Some(0), ""));
     let json = Shown::of(command(&bench, &arguments).args(["--progress", "json"]));

@@ -5,10 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use sagemaker_async_inference::ProductionVariant;
 
-use crate::cli::values::duration;
-
-/// As the SageMaker SDK names it.
-const VARIANT: &str = "AllTraffic";
+use crate::cli::values::{VARIANT, duration};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Instances")]

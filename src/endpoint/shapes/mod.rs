@@ -24,7 +24,7 @@ use shape::{Conflict, Rule};
 use texts as p;
 
 const NAME: Rule = Rule::Text(&p::NAME);
-const DESTINATION: Rule = Rule::OwnText(check_path);
+const DESTINATION: Rule = Rule::Text(&p::DESTINATION);
 const KMS_KEY: Rule = Rule::Text(&p::KMS_KEY);
 const ROLE: Rule = Rule::Text(&p::ROLE);
 const URL: Rule = Rule::Text(&p::URL);
@@ -60,23 +60,6 @@ pub(crate) static TAG: Shape = Shape {
         ],
     )
 };
-
-/// The model's `DestinationS3Uri`: at most 512, `(https|s3)://([^/])/?(.*)`.
-fn check_path(what: &str, path: &str) -> Result<(), InvalidInput> {
-    let place = path
-        .strip_prefix("s3://")
-        .or_else(|| path.strip_prefix("https://"));
-    let remedy = match place {
-        None => "begin it with `s3://`",
-        Some("") => "put the bucket's name after `//`",
-        Some(place) if place.starts_with('/') => "put the bucket's name after `//`",
-        Some(place) if place.contains(['\n', '\r']) => "remove the line end",
-        Some(_) if path.chars().count() > 512 => "shorten it",
-        Some(_) => return Ok(()),
-    };
-    let limit = "an S3 URI such as s3://bucket/prefix/ of at most 512 characters";
-    Err(InvalidInput::new(what.to_owned(), path, limit, remedy))
-}
 
 /// The name that the caller gave for one thing, as such a name.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<(), InvalidInput> {

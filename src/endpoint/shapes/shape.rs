@@ -28,8 +28,6 @@ pub(crate) enum Rule {
         of: &'static Rule,
     },
     Structure(&'static Shape),
-    /// A text with a check of its own, which is told what the text is.
-    OwnText(fn(&str, &str) -> Checked),
 }
 
 /// A list of so many such values.
@@ -177,7 +175,6 @@ impl Rule {
                 })
             }
             (Self::Structure(shape), Value::Object(document)) => shape.check_at(path, document),
-            (Self::OwnText(check), Value::String(text)) => check(path, text),
             (rule, _) => Err(InvalidInput::redacted(
                 path.to_owned(),
                 rule.kind(),
@@ -188,7 +185,7 @@ impl Rule {
 
     fn kind(&self) -> &'static str {
         match self {
-            Self::Text(_) | Self::OwnText(_) | Self::Word => "a text",
+            Self::Text(_) | Self::Word => "a text",
             Self::Integer(..) => "a whole number",
             Self::Number(_) => "a number",
             Self::Flag => "true or false",

@@ -28,6 +28,13 @@ pub(crate) static URL: Text = Text::new(
     "characters that begin with s3://bucket or https://host",
     "write it as s3://bucket/key",
 );
+/// Where outputs, failures and captured data go.
+pub(crate) static DESTINATION: Text = Text::new(
+    512,
+    is_s3_or_https,
+    "characters that begin with s3://bucket or https://host, on one line",
+    "write it as s3://bucket/prefix/",
+);
 pub(crate) static ROLE: Text = Text {
     min: 20,
     ..Text::new(
