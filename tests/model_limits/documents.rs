@@ -52,12 +52,15 @@ pub struct Documents<'m> {
 struct Try {
     value: Value,
     fits: bool,
+    /// The bound that it breaks, which the error has to tell.
+    bound: Option<String>,
 }
 
 fn fits(value: impl Into<Value>) -> Try {
     Try {
         value: value.into(),
         fits: true,
+        bound: None,
     }
 }
 
@@ -65,6 +68,22 @@ fn breaks(value: impl Into<Value>) -> Try {
     Try {
         value: value.into(),
         fits: false,
+        bound: None,
+    }
+}
+
+/// As the model says of it.
+fn by(verdict: Verdict, value: impl Into<Value>) -> Try {
+    match verdict {
+        Verdict::Fits => fits(value),
+        Verdict::Refused => breaks(value),
+    }
+}
+
+fn breaks_bound(value: i64, bound: i64) -> Try {
+    Try {
+        bound: Some(bound.to_string()),
+        ..breaks(value)
     }
 }
 
@@ -129,10 +148,7 @@ impl<'m> Documents<'m> {
         let outcome = runner.run(&(place, mutated()), |(place, text)| {
             let (operation, site, around) = &places[place];
             let shape = self.model.shape(operation, &site.shape);
-            let one = Try {
-                fits: self.texts.verdict(shape, &text) == Verdict::Fits,
-                value: text.into(),
-            };
+            let one = by(self.texts.verdict(shape, &text), text);
             compare_one(&session, operation, site, around, &one).map_err(TestCaseError::fail)
         });
         outcome.unwrap_or_else(|error| panic!("{error}"));
@@ -159,17 +175,18 @@ impl<'m> Documents<'m> {
         let sample = || self.sample(operation, &site.shape);
         let mut tries = match kind(shape) {
             "string" if shape["enum"] == true && site.shape != "ProductionVariantInstanceType" => {
-                vec![fits("ANewWord"), breaks(1)]
+                vec![fits("ANewWord")]
             }
             "string" if shape["enum"] == true => {
-                vec![fits("ml.m99x.1000xlarge"), breaks("m5.large"), breaks(1)]
+                vec![fits("ml.m99x.1000xlarge"), breaks("m5.large")]
             }
             "string" => self.texts_at(shape),
             "integer" => {
-                let inside = [bound("min"), bound("max")].into_iter().flatten();
-                let outside = bound("min").map(|n| n - 1).into_iter();
-                let outside = outside.chain(bound("max").map(|n| n + 1));
-                let mut tries: Vec<_> = inside.map(fits).chain(outside.map(breaks)).collect();
+                let (min, max) = (bound("min"), bound("max"));
+                let inside = [min, max].into_iter().flatten().map(fits);
+                let below = min.map(|min| breaks_bound(min - 1, min));
+                let above = max.map(|max| breaks_bound(max + 1, max));
+                let mut tries: Vec<_> = inside.chain(below).chain(above).collect();
                 tries.extend([fits(sample()), breaks("5"), breaks(0.5)]);
                 tries
             }
@@ -188,19 +205,22 @@ impl<'m> Documents<'m> {
             other => panic!("{other}"),
         };
         tries.push(breaks(Value::Null));
+        if kind(shape) == "string" {
+            tries.extend([
+                breaks(1),
+                breaks(true),
+                breaks(json!([])),
+                breaks(json!({})),
+            ]);
+        }
         tries
     }
 
     fn texts_at(&self, shape: &Value) -> Vec<Try> {
         let candidates = self.texts.candidates(shape).into_iter();
-        let mut tries: Vec<_> = candidates
-            .map(|text| Try {
-                fits: self.texts.verdict(shape, &text) == Verdict::Fits,
-                value: text.into(),
-            })
-            .collect();
-        tries.push(breaks(1));
-        tries
+        candidates
+            .map(|text| by(self.texts.verdict(shape, &text), text))
+            .collect()
     }
 
     fn lists(&self, operation: &str, shape: &Value) -> Vec<Try> {
@@ -226,9 +246,11 @@ impl<'m> Documents<'m> {
             entries.collect::<Map<_, _>>().into()
         };
         let key = self.model.shape(operation, &text(shape, "key"));
-        let keys = self.texts.candidates(key).into_iter().map(|name| Try {
-            fits: self.texts.verdict(key, &name) == Verdict::Fits,
-            value: Map::from_iter([(name, value())]).into(),
+        let keys = self.texts.candidates(key).into_iter().map(|name| {
+            by(
+                self.texts.verdict(key, &name),
+                Map::from_iter([(name, value())]),
+            )
         });
         let max = shape["max"].as_i64().expect("a maximum");
         let counts = [fits(of(0)), fits(of(max)), breaks(of(max + 1)), breaks("x")];
@@ -340,6 +362,14 @@ fn compare_one(
         }
         Err(refused) if refused.limit().is_empty() || refused.remedy().is_empty() => {
             Err(format!("{place} has no limit or remedy: {refused}"))
+        }
+        Err(refused)
+            if !one
+                .bound
+                .as_ref()
+                .is_none_or(|bound| refused.limit().contains(bound)) =>
+        {
+            Err(format!("{place} does not tell the bound: {refused}"))
         }
         Err(refused) if is_secret(site) && refused.value().is_some() => {
             Err(format!("{place} is shown"))

@@ -121,7 +121,7 @@ const SAMPLES: &[&str] = &[
     "ml.m5.large",
 ];
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
     Fits,
     Refused,
