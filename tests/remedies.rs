@@ -221,6 +221,11 @@ fn a_missing_permission_is_named() {
         &message,
         &helps,
     );
+    // S3 puts what it is about in quotes.
+    let quoted = format!("{user} s3:ListBucket on resource: \"arn:aws:s3:::b\" because of it.");
+    let helps = "grant the caller s3:ListBucket on arn:aws:s3:::b";
+    let fault = refusal("InvokeEndpointAsync", 403, "AccessDenied", &quoted);
+    assert_eq!(fault.remedy().as_deref(), Some(helps));
     let message =
         format!("{user} sagemaker:CreateEndpoint on resource: e with an explicit deny in a policy");
     let helps = "a policy denies sagemaker:CreateEndpoint on e";

@@ -154,7 +154,8 @@ impl ServiceError {
         // "User: .. is not authorized to perform: iam:PassRole on resource: ..": the service knows best.
         let after = |words| {
             let (_, rest) = message.split_once(words)?;
-            rest.split_whitespace().next()
+            let word = rest.split_whitespace().next()?;
+            Some(word.trim_matches(['"', '.', ',']))
         };
         let told = after("not authorized to perform: ").filter(|action| action.contains(':'));
         let actions = told.or(self.iam_actions()).unwrap_or("the action");
