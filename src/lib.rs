@@ -59,8 +59,7 @@ pub use aws::Service;
 pub use aws::retry::RetryConfig;
 pub use aws::transport::Timeouts;
 
-mod clean_up;
-pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
+pub use response::clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 
 mod codec;
 pub use codec::{
@@ -108,8 +107,6 @@ pub mod guide;
 mod handle;
 pub use handle::InferenceHandle;
 
-mod history;
-
 mod inference_config;
 pub use inference_config::{
     AsyncInferenceConfig, AsyncInferenceConfigBuilder, NotificationConfig,
@@ -121,16 +118,12 @@ pub use invalid_input::InvalidInput;
 
 mod limits;
 
-mod look;
-
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
 
 mod notification;
 pub use notification::{InvocationStatus, Notification};
-
-mod placement;
 
 mod predictor;
 pub use predictor::AsyncPredictor;
@@ -159,8 +152,6 @@ mod trace;
 
 mod uri;
 pub use uri::S3Uri;
-
-mod wait;
 
 mod waiter;
 pub use waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfig, WaiterConfigBuilder};

@@ -10,9 +10,9 @@ use crate::codec::CodecError;
 use crate::error::{ModelFailure, Result};
 use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
-use crate::look::Outcome;
 use crate::predictor::AsyncPredictor;
 use crate::response::AsyncInferenceResponse;
+use crate::response::look::Outcome;
 use crate::uri::S3Uri;
 
 /// How an inference ended, as a notification tells it.

@@ -4,13 +4,13 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::clean_up::CleanUp;
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
 use crate::fan_in::SubmitAll;
 use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
+use crate::response::clean_up::CleanUp;
 use crate::session::Session;
 use crate::uri::S3Uri;
 use crate::waiter::WaiterConfig;

@@ -11,7 +11,7 @@ use super::describe::{EndpointDescription, EndpointStatus};
 use crate::aws::{Failed, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
 use crate::session::Session;
-use crate::wait::is_passing;
+use crate::waiter::drive::is_passing;
 use crate::waiter::{Age, CancelToken, WaiterConfig};
 
 /// How long and how often a wait looks at an endpoint.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::caught::Caught;
 use crate::aws::Patience;
 use crate::error::Result;
-use crate::look::Look;
 use crate::response::AsyncInferenceResponse;
+use crate::response::look::Look;
 
 /// What is to be looked at, and until when.
 struct Job {

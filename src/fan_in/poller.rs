@@ -13,11 +13,11 @@ use super::slots::{Slot, Slots, State};
 use crate::S3Uri;
 use crate::error::Result;
 use crate::handle::InferenceHandle;
-use crate::look::Outcome;
 use crate::response::AsyncInferenceResponse;
+use crate::response::look::Outcome;
 use crate::sys::Sys;
-use crate::wait::Wait;
 use crate::waiter::WaiterConfig;
+use crate::waiter::drive::Wait;
 
 /// One request may take so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use super::slots::State;
 use crate::aws::Patience;
 use crate::aws::retry::is_throttling;
 use crate::error::{Error, Result, TransportErrorKind, WaitStopReason};
-use crate::look::Look;
+use crate::response::look::Look;
 
 /// To fetch what is known to be there, so much more for every megabyte.
 const PATIENCE_PER_MEGABYTE: Duration = Duration::from_secs(1);
@@ -191,7 +191,11 @@ impl<D> Poller<D> {
         }
     }
 
-    pub(super) fn end(&mut self, slot: u32, outcome: Result<std::sync::Arc<crate::look::Outcome>>) {
+    pub(super) fn end(
+        &mut self,
+        slot: u32,
+        outcome: Result<std::sync::Arc<crate::response::look::Outcome>>,
+    ) {
         if let Some(ended) = self.slots.take(slot) {
             self.ended.push_back(Ended {
                 index: slot,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::response::AsyncInferenceResponse;
-use crate::wait::Wait;
+use crate::waiter::drive::Wait;
 
 /// A handle, and how its wait stands.
 pub(super) struct Slot<D> {

@@ -14,8 +14,8 @@ use crate::credentials::{
     AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig,
 };
 use crate::error::{ConfigError, Result};
-use crate::history::History;
 use crate::profile::Settings;
+use crate::session::history::History;
 use crate::sys::Sys;
 use crate::transfer::TransferConfig;
 

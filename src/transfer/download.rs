@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::CHUNK;
-use super::config::TransferConfig;
 use super::plan::Plan;
 use super::progress::{Meter, TransferDirection};
 use super::ranges::{Ranges, unwritable};
@@ -14,6 +13,7 @@ use crate::aws::checksum::Expected;
 use crate::aws::objects::OpenObject;
 use crate::error::{Result, TransferError, TransferErrorKind};
 use crate::session::Session;
+use crate::session::transfer_config::TransferConfig;
 use crate::sys::payload::OutputFile;
 use crate::uri::S3Uri;
 

@@ -1,11 +1,10 @@
 //! Payloads that never are in memory whole: inputs from files and readers, results to files, readers and
 //! writers.
 
-mod config;
 mod download;
 mod parts;
-mod plan;
-mod progress;
+pub(crate) mod plan;
+pub(crate) mod progress;
 mod ranges;
 mod reader;
 mod result;
@@ -13,7 +12,7 @@ mod source;
 mod stream;
 mod upload;
 
-pub use config::{TransferConfig, TransferConfigBuilder, UploadChecksum};
+pub use crate::session::transfer_config::{TransferConfig, TransferConfigBuilder, UploadChecksum};
 pub use progress::{TransferDirection, TransferProgress};
 pub use reader::ResultReader;
 pub(crate) use source::{ReaderInput, read_all, read_file};

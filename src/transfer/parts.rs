@@ -5,11 +5,11 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::CHUNK;
-use super::config::UploadChecksum;
 use super::progress::Meter;
 use crate::aws::checksum::{Algorithm, Checksum};
 use crate::aws::objects::Verified;
 use crate::aws::payload::{PayloadHash, Source};
+use crate::session::transfer_config::UploadChecksum;
 use crate::sys::payload::InputFile;
 
 /// Where the bytes are.

@@ -1,6 +1,6 @@
 //! Into how many parts a payload is cut, and how many of them are on their way at a time.
 
-use super::config::TransferConfig;
+use crate::session::transfer_config::TransferConfig;
 
 const MIB: u64 = 1 << 20;
 

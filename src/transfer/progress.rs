@@ -2,8 +2,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::config::TransferConfig;
 use crate::error::{TransferError, TransferErrorKind};
+use crate::session::transfer_config::TransferConfig;
 use crate::uri::S3Uri;
 
 /// Which way bytes go.

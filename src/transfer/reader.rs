@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::stream::ObjectStream;
 use crate::aws::checksum::{Checksum, Expected};
 use crate::error::Result;
-use crate::look::Outcome;
+use crate::response::look::Outcome;
 use crate::uri::S3Uri;
 
 /// A result as it comes from S3, from

@@ -9,8 +9,8 @@ use super::reader::ResultReader;
 use super::stream::ObjectStream;
 use crate::aws::objects::{self, OpenObject, Piece};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
-use crate::look::{Found, Outcome};
 use crate::response::AsyncInferenceResponse;
+use crate::response::look::{Found, Outcome};
 use crate::sys::payload::{OutputFile, write_file};
 use crate::waiter::WaiterConfig;
 

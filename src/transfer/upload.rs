@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::config::{TransferConfig, UploadChecksum};
 use super::parts::{Content, Share};
 use super::plan::Plan;
 use super::progress::{Meter, TransferDirection};
@@ -18,6 +17,7 @@ use crate::aws::{Failed, Patience, UploadFailed};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::session::Session;
+use crate::session::transfer_config::{TransferConfig, UploadChecksum};
 use crate::sys::payload::InputFile;
 use crate::uri::S3Uri;
 

@@ -2,10 +2,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::plan::{DEFAULT_THRESHOLD, MAX_PART, MIN_PART};
-use super::progress::TransferProgress;
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
+use crate::transfer::plan::{DEFAULT_THRESHOLD, MAX_PART, MIN_PART};
+use crate::transfer::progress::TransferProgress;
 
 /// How inputs are sent to S3 and results fetched from it.
 ///

@@ -1,8 +1,8 @@
 //! Longer explanations, a page a module. There is no code here.
 
-#[doc = include_str!("guide/configuration.md")]
+#[doc = include_str!("configuration.md")]
 pub mod configuration {}
 
 #[allow(clippy::doc_markdown)] // the tables are full of names
-#[doc = include_str!("guide/faults.md")]
+#[doc = include_str!("faults.md")]
 pub mod faults {}

@@ -4,7 +4,7 @@ use super::AsyncInferenceResponse;
 use crate::aws::s3::{self, Object};
 use crate::aws::{Failed, Patience};
 use crate::error::{Error, ModelFailure, Result};
-use crate::look::{Fetch, Found, Look, found};
+use crate::response::look::{Fetch, Found, Look, found};
 use crate::uri::S3Uri;
 
 impl<D> AsyncInferenceResponse<D> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::AsyncInferenceResponse;
 use crate::aws::{Patience, s3};
 use crate::error::{Error, PollingTimeout, Result, WaitStopReason, WaitStopped};
-use crate::look::{Fetch, Found, Look};
+use crate::response::look::{Fetch, Found, Look};
 use crate::trace;
-use crate::wait::{Wait, is_passing};
+use crate::waiter::drive::{Wait, is_passing};
 use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
 
 impl<D> AsyncInferenceResponse<D> {

@@ -1,8 +1,10 @@
 //! What all predictors share: region, credentials, connections, retries.
 
 mod builder;
+pub(crate) mod history;
 mod service_endpoint;
 pub(crate) mod settings;
+pub(crate) mod transfer_config;
 
 pub use builder::SessionBuilder;
 pub use service_endpoint::ServiceEndpoint;
@@ -15,7 +17,7 @@ use crate::aws::endpoints::Endpoints;
 use crate::aws::retry::RetryConfig;
 use crate::aws::{Caller, Client, Service, sts};
 use crate::error::Result;
-use crate::history::History;
+use crate::session::history::History;
 use crate::sys::Sys;
 use crate::transfer::TransferConfig;
 

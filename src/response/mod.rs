@@ -1,7 +1,9 @@
 //! A submitted inference: where its outcome will be, and how it is taken.
 
-mod looking;
-mod waiting;
+pub(crate) mod clean_up;
+pub(crate) mod look;
+mod poll;
+mod wait;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +15,8 @@ use crate::aws::sagemaker_runtime::Submitted;
 use crate::codec::Deserializer;
 use crate::error::{Error, ModelFailure, Result};
 use crate::handle::InferenceHandle;
-use crate::look::{Found, Look, Outcome};
 use crate::predictor::{AsyncPredictor, Target};
+use crate::response::look::{Found, Look, Outcome};
 use crate::session::Session;
 use crate::transfer::TransferConfig;
 use crate::uri::S3Uri;

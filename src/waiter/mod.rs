@@ -2,6 +2,7 @@
 
 mod builder;
 mod cancel;
+pub(crate) mod drive;
 mod progress;
 
 use std::fmt;
@@ -16,7 +17,7 @@ pub use progress::WaitProgress;
 use crate::aws::Patience;
 use crate::aws::retry::RetryConfig;
 use crate::error::Result;
-use crate::history::Usual;
+use crate::session::history::Usual;
 use crate::sys::Clock;
 
 /// How long and how often a wait looks for the result.

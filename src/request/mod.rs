@@ -1,6 +1,7 @@
 //! One invocation: its input and its options.
 
 mod batch;
+pub(crate) mod placement;
 mod submit;
 
 use std::borrow::Cow;
@@ -16,8 +17,8 @@ use crate::aws::retry::RetryConfig;
 use crate::codec::{Accept, CodecError};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::limits;
-use crate::placement::{Placement, Upload};
 use crate::predictor::Target;
+use crate::request::placement::{Placement, Upload};
 use crate::response::AsyncInferenceResponse;
 use crate::sys::payload::InputFile;
 use crate::transfer::{ReaderInput, TransferConfig};
