@@ -150,7 +150,7 @@ pub fn handle(data: &[u8]) {
 
 /// A line of a journal of submits.
 pub fn journal(data: &[u8]) {
-    crate::fan_in::check_line(data);
+    crate::batch::check_line(data);
 }
 
 /// What containers, instances and processes hand out as credentials.

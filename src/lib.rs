@@ -13,7 +13,7 @@
 //!   [`request`](AsyncPredictor::request) has every option of the call.
 //! - [`AsyncInferenceResponse`]: a submitted inference; [`get_result`](AsyncInferenceResponse::get_result)
 //!   waits as its [`WaiterConfig`] says.
-//! - [`fan_in`]: many in flight, with [`submit_all`], [`as_completed`] and [`wait_all`].
+//! - [`batch`]: many in flight, with [`submit_all`], [`as_completed`] and [`wait_all`].
 //! - [`InferenceHandle`]: a submitted inference as plain data, to be saved and taken up again.
 //! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
@@ -91,8 +91,8 @@ pub use error::{
     TransferErrorKind, TransportError, TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
 };
 
-pub mod fan_in;
-pub use fan_in::{
+pub mod batch;
+pub use batch::{
     Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
 };
 
@@ -107,8 +107,7 @@ pub mod guide;
 mod handle;
 pub use handle::InferenceHandle;
 
-mod inference_config;
-pub use inference_config::{
+pub use endpoint::inference_config::{
     AsyncInferenceConfig, AsyncInferenceConfigBuilder, NotificationConfig,
     NotificationConfigBuilder, NotificationTopic,
 };
@@ -122,8 +121,8 @@ mod limits;
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
 
-mod notification;
-pub use notification::{InvocationStatus, Notification};
+mod queue;
+pub use queue::notification::{InvocationStatus, Notification};
 
 mod predictor;
 pub use predictor::AsyncPredictor;

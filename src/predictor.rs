@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::batch::SubmitAll;
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
-use crate::fan_in::SubmitAll;
 use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
@@ -318,7 +318,7 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Accept + Clone,
     {
         let inputs = inputs.into_iter();
-        crate::fan_in::submit_all(inputs.map(|value| self.request(&value).into_owned()))
+        crate::batch::submit_all(inputs.map(|value| self.request(&value).into_owned()))
     }
 
     /// Submits a value and waits for its result.

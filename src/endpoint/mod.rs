@@ -6,6 +6,7 @@ mod deploy;
 mod deployment_config;
 mod describe;
 mod document;
+pub(crate) mod inference_config;
 mod model;
 mod names;
 mod operations;

@@ -9,9 +9,9 @@ use crate::aws::sagemaker_runtime::{
     Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
 };
 use crate::aws::{Failed, Repeat};
+use crate::batch::Gate;
 use crate::endpoint::shapes::check_name;
 use crate::error::{Error, MaybeSubmitted, Result};
-use crate::fan_in::Gate;
 use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::predictor::Target;
 use crate::request::placement;

@@ -2,7 +2,7 @@
 //! handle. The local endpoint runs in another process; both ways take turns in one run, and printed
 //! are medians.
 //!
-//!     cargo bench --features local --bench fan_in
+//!     cargo bench --features local --bench batch
 
 // A bench measures real time and starts a server process; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]

@@ -1,0 +1,3 @@
+//! Results that are announced instead of polled for.
+
+pub(crate) mod notification;
