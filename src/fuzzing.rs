@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use crate::aws::fault::Fault;
-use crate::aws::listing::read_page;
-use crate::aws::transport::Reply;
+use crate::aws::client::fault::Fault;
+use crate::aws::http::Reply;
+use crate::aws::s3::list::read_page;
 use crate::aws::xml::texts;
 use crate::aws::{Call, Identity, Repeat, Resource, Service};
 use crate::sys::{Environment, Files, Sys};

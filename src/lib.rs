@@ -56,8 +56,8 @@
 
 mod aws;
 pub use aws::Service;
-pub use aws::retry::RetryConfig;
-pub use aws::transport::Timeouts;
+pub use aws::client::retry::RetryConfig;
+pub use aws::http::Timeouts;
 
 pub use response::clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 
@@ -126,8 +126,6 @@ pub use queue::notification::{InvocationStatus, Notification};
 
 mod predictor;
 pub use predictor::AsyncPredictor;
-
-mod profile;
 
 mod request;
 pub use request::AsyncRequest;

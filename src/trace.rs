@@ -12,7 +12,7 @@ mod told {
     use tracing::{Dispatch, Span, debug, debug_span, dispatcher, info, info_span, warn};
 
     use crate::aws::Call;
-    use crate::aws::transport::{Broken, Reply};
+    use crate::aws::http::{Broken, Reply};
     use crate::error::{Error, ServiceError};
     use crate::uri::S3Uri;
 
@@ -180,7 +180,7 @@ mod told {
     use std::time::Duration;
 
     use crate::aws::Call;
-    use crate::aws::transport::{Broken, Reply};
+    use crate::aws::http::{Broken, Reply};
     use crate::error::{Error, ServiceError};
     use crate::uri::S3Uri;
 

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::json::Api;
+use super::json_rpc::Api;
 use super::{Failed, Service};
 use crate::error::Result;
 use crate::session::Session;

@@ -2,23 +2,17 @@
 //! operation.
 
 pub(crate) mod application_autoscaling;
-pub(crate) mod checksum;
+pub(crate) mod client;
 pub(crate) mod cloudwatch;
+pub(crate) mod config;
 pub(crate) mod endpoints;
-pub(crate) mod fault;
-pub(crate) mod json;
-pub(crate) mod listing;
-pub(crate) mod objects;
-pub(crate) mod payload;
-pub(crate) mod retry;
+pub(crate) mod http;
+pub(crate) mod json_rpc;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod sagemaker_runtime;
-mod send;
-mod signing;
 pub(crate) mod sso;
 pub(crate) mod sts;
-pub(crate) mod transport;
 pub(crate) mod xml;
 
 use std::borrow::Cow;
@@ -26,12 +20,12 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Uri};
+use ::http::{HeaderMap, Method, Uri};
 
 use aws_credential_types::Credentials;
 
+pub(crate) use client::{Client, Failed, UploadFailed};
 use endpoints::Endpoints;
-pub(crate) use send::{Client, Failed, UploadFailed};
 
 use crate::error::{Error, TransportError, TransportErrorKind};
 
@@ -217,7 +211,7 @@ pub(crate) struct Patience<'a> {
     /// Once this is set, nothing is tried again.
     pub(crate) stop: Option<&'a AtomicBool>,
     /// Attempts, if they are other ones than the session's.
-    pub(crate) retry: Option<retry::RetryConfig>,
+    pub(crate) retry: Option<client::retry::RetryConfig>,
     /// Nothing is tried again at all (but for credentials and clock): the caller asks anew soon.
     pub(crate) once: bool,
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::Api;
+use super::json_rpc::Api;
 use super::{Failed, Patience, Service};
 use crate::error::Result;
 use crate::session::Session;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, Method};
 use serde::Deserialize;
 
+use super::client::Failed;
+use super::client::fault::text;
 use super::endpoints::encode_segment;
-use super::fault::text;
 use super::s3::header_value;
-use super::send::Failed;
 use super::{Call, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
 use crate::error::Result;
 use crate::session::Session;

@@ -7,7 +7,7 @@ use super::poller::{PATIENCE, Poller};
 use super::prefix::{BREAK_EVEN, Covered, Scan, Which};
 use super::slots::State;
 use crate::aws::Patience;
-use crate::aws::retry::is_throttling;
+use crate::aws::client::retry::is_throttling;
 use crate::error::Error;
 
 impl<D> Poller<D> {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::aws::Failed;
-use crate::aws::retry::is_throttling;
+use crate::aws::client::retry::is_throttling;
 use crate::error::Error;
 use crate::sys::Sys;
 

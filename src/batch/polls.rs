@@ -8,7 +8,7 @@ use super::caught::Caught;
 use super::poller::{Ended, PATIENCE, Poller};
 use super::slots::State;
 use crate::aws::Patience;
-use crate::aws::retry::is_throttling;
+use crate::aws::client::retry::is_throttling;
 use crate::error::{Error, Result, TransportErrorKind, WaitStopReason};
 use crate::response::look::Look;
 

@@ -7,12 +7,12 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::{Credentials, CredentialsError, ProvideCredentials};
+use crate::aws::client::retry::{RetryConfig, RetryQuota};
+use crate::aws::config::Settings;
 use crate::aws::endpoints::Endpoints;
-use crate::aws::retry::{RetryConfig, RetryQuota};
-use crate::aws::transport::{Network, Timeouts, Transport};
+use crate::aws::http::{Network, Timeouts, Transport};
 use crate::aws::{Caller, Client};
 use crate::error::ConfigError;
-use crate::profile::Settings;
 use crate::session::settings;
 use crate::sys::Sys;
 

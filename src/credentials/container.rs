@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::document::{self, METADATA};
 use super::{Credentials, CredentialsError, ProvideCredentials};
-use crate::aws::transport::{Bounds, Reply, Timeouts, Transport};
+use crate::aws::http::{Bounds, Reply, Timeouts, Transport};
 use crate::sys::Sys;
 
 /// Credentials of a container's task role (ECS, Fargate) or pod identity (EKS), fetched over HTTP

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 use super::config::misconfigured;
 use super::document::{self, METADATA};
 use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
+use crate::aws::config::{Found, Settings};
 use crate::aws::endpoints::encode_segment;
-use crate::aws::transport::{Bounds, Broken, Reply, Timeouts, Transport};
+use crate::aws::http::{Bounds, Broken, Reply, Timeouts, Transport};
 use crate::error::{ConfigError, TransportErrorKind};
-use crate::profile::{Found, Settings};
 use crate::sys::Sys;
 
 /// Credentials of the role of the EC2 instance that this runs on, from its metadata service (IMDS), at

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 
 use crate::AsyncInferenceConfig;
-use crate::aws::json::{list, text, timestamp};
+use crate::aws::json_rpc::{list, text, timestamp};
 
 /// An answer that is kept whole.
 macro_rules! answer {

@@ -13,7 +13,7 @@ use super::shapes::{check_name, scaling as shapes};
 use crate::InvalidInput;
 use crate::aws::Failed;
 use crate::aws::application_autoscaling as autoscaling;
-use crate::aws::json::{list, text};
+use crate::aws::json_rpc::{list, text};
 use crate::error::Result;
 use crate::session::Session;
 

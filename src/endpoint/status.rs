@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::describe::{EndpointDescription, EndpointStatus};
 use crate::aws::cloudwatch;
-use crate::aws::json::{list, text, time_of};
+use crate::aws::json_rpc::{list, text, time_of};
 use crate::error::{Error, Result};
 use crate::session::Session;
 

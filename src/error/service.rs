@@ -87,7 +87,7 @@ impl ServiceError {
     /// service's or of the account's there, not of this crate. Such requests did nothing, and were
     /// tried again as [`RetryConfig`](crate::RetryConfig) says.
     pub fn is_throttling(&self) -> bool {
-        crate::aws::retry::is_throttling(self.status, self.code())
+        crate::aws::client::retry::is_throttling(self.status, self.code())
     }
 
     /// Could the request have been carried out all the same? A refusal with 4xx or 503 did nothing;

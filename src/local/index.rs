@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::content::{Content, Disk};
 use super::payload::name;
 use super::store::{Bucket, ObjectChecksum, StoredObject};
-use crate::aws::checksum::Algorithm;
+use crate::aws::s3::checksum::Algorithm;
 use crate::sys::Files;
 
 /// A data directory that is this process's alone.

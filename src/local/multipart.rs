@@ -18,7 +18,7 @@ use super::s3::{in_bucket, kept_headers, key};
 use super::server::{Request, Shared, random_hex, storage_failed};
 use super::store::{Bucket, checksum_kind, quoted};
 use super::xml::Xml;
-use crate::aws::checksum::{Algorithm, Checksum};
+use crate::aws::s3::checksum::{Algorithm, Checksum};
 
 const MAX_PARTS: u32 = 10_000;
 

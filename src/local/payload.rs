@@ -14,7 +14,7 @@ use super::config::Config;
 use super::content::{Content, Disk, Spool};
 use super::http1::Head;
 use super::signature::{ChunkSigner, UNSIGNED};
-use crate::aws::checksum::{Algorithm, Checksum};
+use crate::aws::s3::checksum::{Algorithm, Checksum};
 
 /// A body, and what was found of it.
 pub(super) struct Payload {

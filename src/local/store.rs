@@ -14,7 +14,7 @@ use super::index::{DataDirectory, Index};
 use super::multipart::Upload;
 use super::payload::{Announced, Sums};
 use super::sync::lock;
-use crate::aws::checksum::{Algorithm, Checksum};
+use crate::aws::s3::checksum::{Algorithm, Checksum};
 
 /// An object of the local S3.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::aws::json::text;
+use crate::aws::json_rpc::text;
 use crate::aws::sagemaker_runtime::Submitted;
 use crate::codec::CodecError;
 use crate::error::{ModelFailure, Result};

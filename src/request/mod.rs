@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(crate) use submit::is_ambiguous;
 
-use crate::aws::retry::RetryConfig;
+use crate::aws::client::retry::RetryConfig;
 use crate::codec::{Accept, CodecError};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::limits;

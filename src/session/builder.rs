@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::{DerivedBucket, Inner, Session, settings};
+use crate::aws::client::retry::RetryConfig;
+use crate::aws::config::Settings;
 use crate::aws::endpoints::{EndpointSettings, Endpoints};
-use crate::aws::retry::RetryConfig;
-use crate::aws::transport::{CaBundle, Network, Timeouts, Transport};
+use crate::aws::http::{CaBundle, Network, Timeouts, Transport};
 use crate::aws::{Client, Service};
 use crate::credentials::{
     AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig,
 };
 use crate::error::{ConfigError, Result};
-use crate::profile::Settings;
 use crate::session::history::History;
 use crate::sys::Sys;
 use crate::transfer::TransferConfig;

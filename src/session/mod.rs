@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::aws::client::retry::RetryConfig;
 use crate::aws::endpoints::Endpoints;
-use crate::aws::retry::RetryConfig;
 use crate::aws::{Caller, Client, Service, sts};
 use crate::error::Result;
 use crate::session::history::History;

@@ -2,11 +2,11 @@
 
 use http::HeaderValue;
 
+use crate::aws::config::Settings;
 use crate::aws::endpoints::check_region;
 use crate::credentials::imds;
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
-use crate::profile::Settings;
 
 pub(crate) fn region(given: Option<String>, settings: &Settings<'_>) -> Result<String> {
     let environment = settings.sys().environment();

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::CHUNK;
 use super::progress::Meter;
-use crate::aws::checksum::{Algorithm, Checksum};
-use crate::aws::objects::Verified;
-use crate::aws::payload::{PayloadHash, Source};
+use crate::aws::client::payload::{PayloadHash, Source};
+use crate::aws::s3::checksum::{Algorithm, Checksum};
+use crate::aws::s3::objects::Verified;
 use crate::session::transfer_config::UploadChecksum;
 use crate::sys::payload::InputFile;
 

@@ -10,7 +10,7 @@ use super::CHUNK;
 use super::plan::Plan;
 use super::progress::Meter;
 use super::stream::ObjectStream;
-use crate::aws::checksum::{Checksum, Expected};
+use crate::aws::s3::checksum::{Checksum, Expected};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::session::Session;
 use crate::sys::payload::OutputFile;

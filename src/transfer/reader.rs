@@ -3,7 +3,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::stream::ObjectStream;
-use crate::aws::checksum::{Checksum, Expected};
+use crate::aws::s3::checksum::{Checksum, Expected};
 use crate::error::Result;
 use crate::response::look::Outcome;
 use crate::uri::S3Uri;

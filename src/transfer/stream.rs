@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::aws::objects::{self, OpenObject, Piece};
-use crate::aws::transport::{BodyStream, Broken};
+use crate::aws::http::{BodyStream, Broken};
+use crate::aws::s3::objects;
+use crate::aws::s3::objects::{OpenObject, Piece};
 use crate::aws::{Failed, Patience};
 use crate::error::{
     Error, Result, TransferError, TransferErrorKind, TransportError, TransportErrorKind,

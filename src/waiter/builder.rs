@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AccessDenied, CancelToken, WaitProgress, WaiterConfig};
-use crate::aws::retry::RetryConfig;
+use crate::aws::client::retry::RetryConfig;
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
 

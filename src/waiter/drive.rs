@@ -82,7 +82,8 @@ pub(crate) fn is_passing(error: &Error) -> bool {
             TransportErrorKind::Tls | TransportErrorKind::TooLong
         ),
         Error::Service(fault) => {
-            fault.status() >= 500 || crate::aws::retry::is_throttling(fault.status(), fault.code())
+            fault.status() >= 500
+                || crate::aws::client::retry::is_throttling(fault.status(), fault.code())
         }
         _ => false,
     }

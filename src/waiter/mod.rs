@@ -15,7 +15,7 @@ pub use cancel::CancelToken;
 pub use progress::WaitProgress;
 
 use crate::aws::Patience;
-use crate::aws::retry::RetryConfig;
+use crate::aws::client::retry::RetryConfig;
 use crate::error::Result;
 use crate::session::history::Usual;
 use crate::sys::Clock;

@@ -6,8 +6,8 @@ use std::fmt;
 use super::custom::{CustomUrl, without_secrets};
 use super::{Endpoints, Variant};
 use crate::aws::Service;
+use crate::aws::config::Settings;
 use crate::error::ConfigError;
-use crate::profile::Settings;
 
 /// What was given in code; it goes before environment and profile.
 #[derive(Clone, Default)]

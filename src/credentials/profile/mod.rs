@@ -9,7 +9,7 @@ use super::{
     ContainerProvider, Credentials, CredentialsError, EnvironmentProvider,
     InstanceMetadataProvider, ProvideCredentials, ProviderConfig, process,
 };
-use crate::profile::{Choice, ProfileFiles};
+use crate::aws::config::{Choice, ProfileFiles};
 use plan::{Base, NamedSource, Plan};
 
 /// Credentials from a profile of the shared config and credentials files, in each way that they name:

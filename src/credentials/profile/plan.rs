@@ -5,7 +5,7 @@ use super::super::sso::{Login, SsoRole};
 use super::super::web_identity::WebIdentity;
 use super::super::{Credentials, CredentialsError};
 use super::{NAME, broken};
-use crate::profile::{ProfileFiles, Section};
+use crate::aws::config::{ProfileFiles, Section};
 
 /// What to do, in this order.
 pub(super) struct Plan {

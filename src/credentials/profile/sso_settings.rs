@@ -4,7 +4,7 @@ use super::super::CredentialsError;
 use super::super::sso::{Login, SsoRole};
 use super::broken;
 use super::plan::value;
-use crate::profile::{ProfileFiles, Section};
+use crate::aws::config::{ProfileFiles, Section};
 
 const SESSION: &str = "sso_session";
 const REGION: &str = "sso_region";

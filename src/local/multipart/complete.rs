@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
 use super::{Part, Upload, find};
-use crate::aws::checksum::{Algorithm, Checksum};
+use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::answer::{Answer, Refusal};
 use crate::local::content::Content;
 use crate::local::listing;

@@ -2,6 +2,10 @@
 
 mod attempt;
 mod clock;
+pub(crate) mod fault;
+pub(crate) mod payload;
+pub(crate) mod retry;
+mod sign;
 
 use std::io;
 use std::sync::Arc;
@@ -10,18 +14,18 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::fault::Fault;
-use super::payload::Source;
-use super::retry::{
-    RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
-};
-use super::transport::{BodyStream, Broken, Transport};
+use super::http::{BodyStream, Broken, Transport};
 use super::{Answer, Call, Repeat};
 use crate::credentials::{Credentials, ProvideCredentials};
 use crate::error::{Error, Result, TransportError, TransportErrorKind};
 use crate::sys::Sys;
 use crate::trace;
 use clock::ClockMended;
+use fault::Fault;
+use payload::Source;
+use retry::{
+    RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
+};
 
 /// A pause looks this often whether it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);

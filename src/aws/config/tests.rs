@@ -55,7 +55,7 @@ fn plain(sections: &BTreeMap<String, Section>) -> Properties {
 
 #[test]
 fn every_case_of_the_grammar() {
-    let text = include_str!("../../tests/fixtures/profiles/grammar.json");
+    let text = include_str!("../../../tests/fixtures/profiles/grammar.json");
     let cases: Vec<Case> = serde_json::from_str(text).unwrap();
     assert!(cases.len() >= 60);
     for case in cases {

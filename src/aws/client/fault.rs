@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::transport::Reply;
-use super::xml::texts;
-use super::{Call, Service};
+use crate::aws::http::Reply;
+use crate::aws::xml::texts;
+use crate::aws::{Call, Service};
 use crate::error::ServiceError;
 
 /// What the retry logic and the caller need to know of an error answer.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use ureq::Proxy;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::proxies::ByScheme;
+use super::proxy::ByScheme;
+use crate::aws::config::Settings;
 use crate::error::ConfigError;
-use crate::profile::Settings;
 use crate::sys::Sys;
 
 /// Certificates that servers are trusted by, as a user hands them in.

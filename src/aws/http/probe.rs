@@ -11,8 +11,8 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-use super::connecting::Connecting;
-use super::paced::Pace;
+use super::connect::Connecting;
+use super::pace::Pace;
 use crate::sys::{Clock, SystemClock};
 
 /// As [`Connecting`], with connections that are [`Probed`].

@@ -1,15 +1,20 @@
 //! Amazon S3: the operations that async inference needs.
 
+pub(crate) mod checksum;
+pub(crate) mod list;
+pub(crate) mod objects;
+
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::checksum::Expected;
+use super::client::Failed;
+use super::client::fault::Fault;
 use super::endpoints::{encode_segment, is_host_label, signing_region};
-use super::fault::Fault;
-pub(crate) use super::listing::Page;
-use super::send::Failed;
-use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service, listing};
+use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service};
+use checksum::Expected;
+pub(crate) use list::Page;
+
 use crate::error::{Result, TransportError, TransportErrorKind};
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
@@ -80,7 +85,7 @@ pub(crate) fn get_object(
         expected.check(checksum, uri)?;
     }
     Ok(Object {
-        content_type: super::fault::text(&answer.headers, "content-type"),
+        content_type: super::client::fault::text(&answer.headers, "content-type"),
         body: answer.body,
     })
 }
@@ -187,7 +192,7 @@ pub(crate) fn list_objects(
 }
 
 fn read(answer: &Answer, bucket: &str, found: impl FnMut(&str, u64)) -> Result<Page, Failed> {
-    listing::read_page(&answer.body, found).map_err(|problem| {
+    list::read_page(&answer.body, found).map_err(|problem| {
         let error = TransportError {
             service: Service::S3.name(),
             operation: LIST,

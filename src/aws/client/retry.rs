@@ -4,10 +4,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::Service;
+use crate::aws::Service;
+use crate::aws::config::Settings;
 use crate::error::ConfigError;
 use crate::invalid_input::InvalidInput;
-use crate::profile::Settings;
 
 /// How often and how patiently a request is tried again.
 ///

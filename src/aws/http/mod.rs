@@ -1,13 +1,13 @@
 //! One HTTP exchange. The only room that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
 
-mod connecting;
+mod connect;
+mod dns;
 mod network;
 mod no_proxy;
-mod paced;
+mod pace;
 mod probe;
-mod proxies;
-mod resolver;
+mod proxy;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -20,12 +20,12 @@ use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, BodyReader, SendBody, Timeout};
 
-use connecting::Unconnected;
+use connect::Unconnected;
+use dns::{CachingResolver, Unresolved};
 pub(crate) use network::{CaBundle, Network};
-use paced::Paced;
+use pace::Paced;
 use probe::ProbingConnector;
-use proxies::ByScheme;
-use resolver::{CachingResolver, Unresolved};
+use proxy::ByScheme;
 
 use crate::error::TransportErrorKind;
 use crate::sys::Clock;

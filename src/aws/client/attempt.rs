@@ -6,11 +6,11 @@ use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue, Request};
 
 use super::{Client, Failure, Progress};
+use crate::aws::client::fault::Fault;
+use crate::aws::client::payload::{Feed, Source};
+use crate::aws::client::sign::{Body, ToSign, sign_request};
 use crate::aws::endpoints::signing_region;
-use crate::aws::fault::Fault;
-use crate::aws::payload::{Feed, Source};
-use crate::aws::signing::{Body, ToSign, sign_request};
-use crate::aws::transport::{BodyStream, Bounds, Broken, Opened, Reply, Transport};
+use crate::aws::http::{BodyStream, Bounds, Broken, Opened, Reply, Transport};
 use crate::aws::xml::texts;
 use crate::aws::{Answer, Call, Identity};
 use crate::credentials::{Credentials, CredentialsError};

@@ -11,8 +11,8 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::Service;
 use super::payload::PayloadHash;
+use crate::aws::Service;
 
 pub(crate) type SigningFailure = Box<dyn std::error::Error + Send + Sync>;
 

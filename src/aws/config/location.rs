@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn files_are_where_the_environment_says() {
-        let text = include_str!("../../tests/fixtures/profiles/locations.json");
+        let text = include_str!("../../../tests/fixtures/profiles/locations.json");
         let cases: Vec<Case> = serde_json::from_str(text).unwrap();
         assert!(cases.len() >= 9);
         for case in cases {

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::xml::resolve;
+use crate::aws::xml::resolve;
 
 /// What a page tells besides its objects.
 #[derive(Debug, Default, PartialEq, Eq)]
