@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use super::LocalEndpoint;
 use super::config::{Config, Observer, Storage, Watcher};
-use super::container::Container;
 use super::error::LocalError;
-use super::http1::Patience;
-use super::index::DataDirectory;
-use super::invoke::is_endpoint_name;
-use super::location::Location;
-use super::model::{Model, ModelRequest, ModelResponse};
+use super::http::http1::Patience;
 use super::record::RecordedRequest;
-use super::store::Store;
+use super::runtime::container::Container;
+use super::runtime::invoke::is_endpoint_name;
+use super::runtime::location::Location;
+use super::runtime::model::{Model, ModelRequest, ModelResponse};
+use super::s3::index::DataDirectory;
+use super::s3::store::Store;
 use crate::NotificationConfig;
 use crate::sys::{Clock, SystemClock};
 

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::Disk;
 use super::error::LocalError;
-use super::http1::Patience;
-use super::index::DataDirectory;
-use super::location::Location;
-use super::model::Model;
+use super::http::http1::Patience;
 use super::record::RecordedRequest;
+use super::runtime::location::Location;
+use super::runtime::model::Model;
+use super::s3::content::Disk;
+use super::s3::index::DataDirectory;
 use crate::NotificationConfig;
 use crate::sys::Clock;
 

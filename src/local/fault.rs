@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::answer::{Answer, Refusal};
+use super::http::answer::{Answer, Refusal};
 use super::operation::{Operation, Service, Target};
 use super::sync::lock;
 

@@ -96,37 +96,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-mod answer;
+mod auth;
 mod builder;
-mod chunked;
 mod config;
-mod connections;
-mod container;
-mod content;
 mod control;
-mod copy;
 mod dates;
 mod error;
 mod fault;
-mod http1;
-mod index;
-mod invoke;
-mod listing;
-mod location;
-mod model;
-mod multipart;
+mod http;
 mod notify;
 mod operation;
-mod payload;
-mod program;
-mod queue;
 mod record;
-mod refused;
+mod runtime;
 mod s3;
 mod server;
 mod session;
-mod signature;
-mod store;
 mod sts;
 mod sync;
 mod unserved;
@@ -135,15 +119,15 @@ mod xml;
 pub use builder::LocalEndpointBuilder;
 pub use error::LocalError;
 pub use fault::Fault;
-pub use model::{ModelRequest, ModelResponse};
 pub use operation::Operation;
-pub use queue::{JobRecord, JobState};
 pub use record::RecordedRequest;
-pub use store::StoredObject;
+pub use runtime::model::{ModelRequest, ModelResponse};
+pub use runtime::queue::{JobRecord, JobState};
+pub use s3::store::StoredObject;
 
 use config::Config;
+use s3::store::Store;
 use server::Shared;
-use store::Store;
 
 /// A running endpoint; dropping it stops it. See the [module](self).
 ///
@@ -171,7 +155,7 @@ impl LocalEndpoint {
         let listener = TcpListener::bind(address)?;
         let address = reachable(listener.local_addr()?);
         let shared = Arc::new(Shared::new(config, store)?);
-        connections::listen(&shared, listener)?;
+        http::connections::listen(&shared, listener)?;
         Ok(Self {
             address,
             url: format!("http://{address}"),

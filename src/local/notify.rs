@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::dates::iso;
 use super::error::LocalError;
-use super::model::Prediction;
-use super::queue::{Input, Job};
+use super::runtime::model::Prediction;
+use super::runtime::queue::{Input, Job};
 use super::server::{Shared, random_hex, random_uuid};
 use crate::{NotificationConfig, NotificationTopic};
 
@@ -43,7 +43,10 @@ impl Receipt {
                 Input::Location(location) => Some(location.clone()),
             },
             output_location: job.output.uri(),
-            failure_location: job.failure.as_ref().map(super::location::Location::uri),
+            failure_location: job
+                .failure
+                .as_ref()
+                .map(super::runtime::location::Location::uri),
         }
     }
 }

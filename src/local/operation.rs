@@ -2,9 +2,9 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::http1::Head;
-use super::signature::signing_service;
-use super::store::Store;
+use super::auth::signature::signing_service;
+use super::http::http1::Head;
+use super::s3::store::Store;
 
 /// The operations that [`LocalEndpoint`](super::LocalEndpoint) answers, under AWS's names.
 ///

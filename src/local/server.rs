@@ -6,21 +6,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::answer::{Answer, Refusal, host_id};
+use super::auth::signature;
 use super::config::Config;
-use super::connections::Connections;
-use super::content::Content;
 use super::control::Control;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
-use super::http1::{Allowed, Body, Connection, Head, Received};
+use super::http::answer::{Answer, Refusal, host_id};
+use super::http::connections::Connections;
+use super::http::http1::{Allowed, Body, Connection, Head, Received};
+use super::http::payload::Sums;
 use super::operation::{Operation, Service, Target};
-use super::payload::Sums;
-use super::queue::Queue;
 use super::record::{RecordedRequest, RequestLog};
-use super::store::{Store, StoredObject};
+use super::runtime::invoke;
+use super::runtime::queue::Queue;
+use super::s3::content::Content;
+use super::s3::objects;
+use super::s3::store::{Store, StoredObject};
 use super::sync::{Gate, Leave, Stop};
-use super::{control, invoke, s3, signature, sts, unserved};
+use super::{control, sts, unserved};
 
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
@@ -252,7 +255,7 @@ fn handle(
         operation if matches!(service, Service::Control(_)) => {
             control::answer(shared, operation, &request.body)
         }
-        _ => s3::answer(shared, &mut request),
+        _ => objects::answer(shared, &mut request),
     }
 }
 

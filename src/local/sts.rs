@@ -1,6 +1,6 @@
 //! STS: `GetCallerIdentity`, from which clients learn the account for their default bucket.
 
-use super::answer::{Answer, Refusal};
+use super::http::answer::{Answer, Refusal};
 use super::operation::decoded_query;
 use super::server::{Request, Shared};
 use super::xml::Xml;

@@ -1,9 +1,9 @@
 //! What is said to requests of what this endpoint does not have.
 
-use super::answer::Refusal;
-use super::http1::Head;
+use super::auth::signature::signing_service;
+use super::http::answer::Refusal;
+use super::http::http1::Head;
 use super::operation::{Operation, Service, Target, control_operations};
-use super::signature::signing_service;
 
 /// The refusal of a request that is none of a service that is here; S3 has its own.
 pub(super) fn refusal(head: &Head, target: &Target) -> Option<Refusal> {

@@ -4,7 +4,7 @@ use quick_xml::Reader;
 use quick_xml::escape::escape;
 use quick_xml::events::Event;
 
-use super::answer::Refusal;
+use super::http::answer::Refusal;
 
 /// An XML document as it is written.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use super::hosted::{Hosted, Next, Serving, Variant};
 use super::resources::{already_there, not_found};
 use super::{Input, Now, State, Stored, check};
 use crate::endpoint::shapes;
-use crate::local::answer::Refusal;
 use crate::local::config::Config;
+use crate::local::http::answer::Refusal;
 use crate::{AsyncInferenceConfig, EndpointStatus};
 
 impl State {
@@ -84,7 +84,7 @@ impl State {
             pending: None,
             work: None,
             serving: Serving::of(name, config),
-            backlog: crate::local::queue::Backlog::default(),
+            backlog: crate::local::runtime::queue::Backlog::default(),
             starved_since: None,
             idle_since: None,
             scaled_out: None,

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::{Now, timestamp};
-use crate::local::location::Location;
-use crate::local::queue::Backlog;
+use crate::local::runtime::location::Location;
+use crate::local::runtime::queue::Backlog;
 use crate::{AsyncInferenceConfig, EndpointStatus, NotificationConfig};
 
 /// Where the results of an endpoint go, and who is told.

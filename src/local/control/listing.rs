@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Input, State, Stored, check, timestamp};
 use crate::endpoint::shapes::requests::LIST_ENDPOINTS;
-use crate::local::answer::Refusal;
+use crate::local::http::answer::Refusal;
 
 /// One of what is listed.
 struct Entry<'a> {

@@ -19,10 +19,10 @@ use serde_json::{Map, Value, json};
 
 pub(super) use hosted::Serving;
 
-use super::answer::{Answer, Refusal};
 use super::config::Config;
+use super::http::answer::{Answer, Refusal};
 use super::operation::Operation;
-use super::queue::Backlog;
+use super::runtime::queue::Backlog;
 use super::server::Shared;
 use super::sync::lock;
 use hosted::Hosted;

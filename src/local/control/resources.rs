@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Input, Now, State, Stored, check, timestamp};
 use crate::endpoint::shapes;
-use crate::local::answer::Refusal;
+use crate::local::http::answer::Refusal;
 
 impl Stored {
     fn new(arn: String, now: Now, mut members: Map<String, Value>) -> Self {

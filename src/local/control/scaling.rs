@@ -9,7 +9,7 @@ use super::cloudwatch::is_starvation_alarm;
 use super::hosted::Hosted;
 use super::{Input, Now, State, timestamp};
 use crate::EndpointStatus;
-use crate::local::answer::Refusal;
+use crate::local::http::answer::Refusal;
 use crate::local::server::random_uuid;
 
 /// Target tracking's own alarm wants to see a low backlog for so long before instances go.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{Answer, Refusal};
-use super::control::Serving;
 use super::queue::{Input, Job};
-use super::server::{Request, Shared, random_uuid, storage_failed};
+use crate::local::control::Serving;
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::server::{Request, Shared, random_uuid, storage_failed};
 
 /// The longest inline body. The published model has no limit for it; the service's guide has.
-pub(super) const MAX_BODY: usize = 128_000;
+pub(in crate::local) const MAX_BODY: usize = 128_000;
 const PREFIX: &str = "x-amzn-sagemaker-";
 
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
     let serving = serving(shared, &request.target.container)?;
     let fields = Fields { request };
     let input = fields.input()?;
@@ -199,14 +199,14 @@ impl Fields<'_> {
     }
 }
 
-pub(super) fn body_too_large() -> Refusal {
+pub(in crate::local) fn body_too_large() -> Refusal {
     unsatisfied(
         "body",
         &format!("Member must have length at most {MAX_BODY}"),
     )
 }
 
-pub(super) fn is_endpoint_name(name: &str) -> bool {
+pub(in crate::local) fn is_endpoint_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && !name.starts_with('-')

@@ -18,7 +18,7 @@ const CHUNK: usize = 256 << 10;
 
 /// Where large objects are kept.
 #[derive(Debug, Clone)]
-pub(super) enum Disk {
+pub(in crate::local) enum Disk {
     /// Files without a name, which are gone with the process.
     Unnamed(PathBuf),
     /// Files of a data directory, which are there as long as something holds them, and longer if an
@@ -49,7 +49,7 @@ impl Disk {
     }
 
     /// Bytes that are there already; to disk if there are many. Where that fails they stay.
-    pub(super) fn keep(&self, bytes: Vec<u8>) -> Content {
+    pub(in crate::local) fn keep(&self, bytes: Vec<u8>) -> Content {
         if bytes.len() <= self.in_memory() {
             return bytes.into();
         }
@@ -64,7 +64,7 @@ impl Disk {
     }
 
     /// The same bytes, none of them in memory.
-    pub(super) fn settle(&self, content: &Content) -> io::Result<Content> {
+    pub(in crate::local) fn settle(&self, content: &Content) -> io::Result<Content> {
         match (self, content.in_memory()) {
             (Self::Named(_), Some(bytes)) if !bytes.is_empty() => self.store(bytes),
             _ => Ok(content.clone()),
@@ -73,7 +73,7 @@ impl Disk {
 }
 
 /// A file of a data directory. Dropped, it is removed, unless an object is kept in it.
-pub(super) struct Blob {
+pub(in crate::local) struct Blob {
     name: String,
     path: PathBuf,
     /// How many objects are kept in it.
@@ -90,7 +90,7 @@ impl Drop for Blob {
 }
 
 /// Bytes on disk.
-pub(super) enum Stored {
+pub(in crate::local) enum Stored {
     Unnamed(File),
     /// The file is open while it is written.
     Named(Blob, Option<File>),
@@ -119,14 +119,14 @@ impl Stored {
 }
 
 /// Bytes as they come: in memory, and on disk as soon as they are many.
-pub(super) struct Spool {
+pub(in crate::local) struct Spool {
     memory: Vec<u8>,
     file: Option<Stored>,
     len: u64,
 }
 
 impl Spool {
-    pub(super) fn new() -> Self {
+    pub(in crate::local) fn new() -> Self {
         Self {
             memory: Vec::new(),
             file: None,
@@ -134,11 +134,11 @@ impl Spool {
         }
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::local) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8], disk: &Disk) -> io::Result<()> {
+    pub(in crate::local) fn add(&mut self, bytes: &[u8], disk: &Disk) -> io::Result<()> {
         if self.file.is_none() && self.memory.len() + bytes.len() > disk.in_memory() {
             let file = disk.file()?;
             file.write_all_at(&self.memory, 0)?;
@@ -154,7 +154,12 @@ impl Spool {
     }
 
     /// Takes all that comes, [`io::ErrorKind::FileTooLarge`] if that is more than `limit`.
-    pub(super) fn fill(&mut self, from: &mut dyn Read, limit: u64, disk: &Disk) -> io::Result<()> {
+    pub(in crate::local) fn fill(
+        &mut self,
+        from: &mut dyn Read,
+        limit: u64,
+        disk: &Disk,
+    ) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK];
         loop {
             match from.read(&mut buffer) {
@@ -170,11 +175,11 @@ impl Spool {
     }
 
     /// To be copied into.
-    pub(super) fn writer<'a>(&'a mut self, disk: &'a Disk) -> impl Write + use<'a> {
+    pub(in crate::local) fn writer<'a>(&'a mut self, disk: &'a Disk) -> impl Write + use<'a> {
         Spooling { spool: self, disk }
     }
 
-    pub(super) fn finish(self) -> Content {
+    pub(in crate::local) fn finish(self) -> Content {
         match self.file {
             Some(mut file) => {
                 file.close();
@@ -231,7 +236,7 @@ impl Piece {
 
 /// Bytes that are shared and never change.
 #[derive(Clone)]
-pub(super) struct Content {
+pub(in crate::local) struct Content {
     pieces: Arc<[Piece]>,
     len: u64,
 }
@@ -249,7 +254,7 @@ impl Content {
     }
 
     /// Files of a data directory that were found there, with their lengths.
-    pub(super) fn found(directory: &Path, files: &[(String, u64)]) -> io::Result<Self> {
+    pub(in crate::local) fn found(directory: &Path, files: &[(String, u64)]) -> io::Result<Self> {
         let pieces = files.iter().map(|(name, len)| {
             let path = directory.join(name);
             if fs::metadata(&path)?.len() != *len {
@@ -269,20 +274,20 @@ impl Content {
     }
 
     /// The files of a data directory that it lies in, with their lengths.
-    pub(super) fn files(&self) -> Vec<(String, u64)> {
+    pub(in crate::local) fn files(&self) -> Vec<(String, u64)> {
         let files = self.blobs().map(|(blob, len)| (blob.name.clone(), len));
         files.collect()
     }
 
     /// Its files outlast the process: an object is kept in them.
-    pub(super) fn hold(&self) {
+    pub(in crate::local) fn hold(&self) {
         for (blob, _) in self.blobs() {
             blob.kept.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     /// The object is no more.
-    pub(super) fn release(&self) {
+    pub(in crate::local) fn release(&self) {
         for (blob, _) in self.blobs() {
             blob.kept.fetch_sub(1, Ordering::SeqCst);
         }
@@ -299,19 +304,19 @@ impl Content {
     }
 
     /// One after another, none of them copied.
-    pub(super) fn joined<'a>(contents: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub(in crate::local) fn joined<'a>(contents: impl IntoIterator<Item = &'a Self>) -> Self {
         let pieces = contents
             .into_iter()
             .flat_map(|one| one.pieces.iter().cloned());
         Self::of(pieces.collect())
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::local) fn len(&self) -> u64 {
         self.len
     }
 
     /// The bytes, if they are in memory in one piece.
-    pub(super) fn in_memory(&self) -> Option<&[u8]> {
+    pub(in crate::local) fn in_memory(&self) -> Option<&[u8]> {
         match &*self.pieces {
             [] => Some(&[]),
             [Piece::Memory(bytes)] => Some(bytes),
@@ -319,13 +324,13 @@ impl Content {
         }
     }
 
-    pub(super) fn to_vec(&self) -> io::Result<Vec<u8>> {
+    pub(in crate::local) fn to_vec(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.len).map_err(io::Error::other)?);
         self.copy(0..self.len, &mut bytes)?;
         Ok(bytes)
     }
 
-    pub(super) fn reader(&self) -> ContentReader {
+    pub(in crate::local) fn reader(&self) -> ContentReader {
         ContentReader {
             content: self.clone(),
             at: 0,
@@ -333,7 +338,7 @@ impl Content {
     }
 
     /// Writes a range of it.
-    pub(super) fn copy(&self, range: Range<u64>, to: &mut dyn Write) -> io::Result<()> {
+    pub(in crate::local) fn copy(&self, range: Range<u64>, to: &mut dyn Write) -> io::Result<()> {
         let mut at = range.start;
         let mut buffer = Vec::new();
         while at < range.end {
@@ -383,7 +388,7 @@ impl fmt::Debug for Content {
 
 /// Reads it from the first byte on.
 #[derive(Debug)]
-pub(super) struct ContentReader {
+pub(in crate::local) struct ContentReader {
     content: Content,
     at: u64,
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::http1::Connection;
-use super::server::{Shared, exchange, spawn};
-use super::sync::{Gate, Leave, lock};
+use crate::local::server::{Shared, exchange, spawn};
+use crate::local::sync::{Gate, Leave, lock};
 use crate::sys::{Clock, SystemClock};
 
 /// How many connections are served at a time; the next ones wait to be accepted.
@@ -25,7 +25,7 @@ const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
 
 /// The connections of an endpoint.
 #[derive(Debug, Default)]
-pub(super) struct Connections {
+pub(in crate::local) struct Connections {
     /// The threads that serve one each, to bound their number.
     serving: Gate,
     open: Mutex<BTreeMap<u64, Opened>>,
@@ -42,12 +42,12 @@ struct Opened {
 
 impl Connections {
     /// How many were accepted.
-    pub(super) fn count(&self) -> u64 {
+    pub(in crate::local) fn count(&self) -> u64 {
         self.accepted.load(Ordering::SeqCst)
     }
 
     /// Notes that a connection waits for its next request, or has one.
-    pub(super) fn note_idle(&self, number: u64, idle: bool) {
+    pub(in crate::local) fn note_idle(&self, number: u64, idle: bool) {
         if let Some(opened) = lock(&self.open).get_mut(&number) {
             opened.idle_since = idle.then(|| SystemClock.monotonic());
         }
@@ -68,7 +68,7 @@ impl Connections {
         }
     }
 
-    pub(super) fn close_all(&self) {
+    pub(in crate::local) fn close_all(&self) {
         for opened in lock(&self.open).values() {
             // One that is closed already needs no closing.
             drop(opened.stream.shutdown(Shutdown::Both));
@@ -77,7 +77,7 @@ impl Connections {
 }
 
 /// Starts the thread that accepts connections.
-pub(super) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
+pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
     spawn(shared, "local-endpoint-listener", move |shared| {
         let mut troubles = Troubles::default();
         loop {

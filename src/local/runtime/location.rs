@@ -4,14 +4,14 @@ use percent_encoding::percent_decode_str;
 
 /// A bucket and a key, or a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
-    pub(super) bucket: String,
-    pub(super) key: String,
+pub(in crate::local) struct Location {
+    pub(in crate::local) bucket: String,
+    pub(in crate::local) key: String,
 }
 
 impl Location {
     /// Reads `s3://bucket/key`, or an `https` address of S3.
-    pub(super) fn parse(uri: &str) -> Option<Self> {
+    pub(in crate::local) fn parse(uri: &str) -> Option<Self> {
         if let Some(rest) = uri.strip_prefix("s3://") {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
             return (!bucket.is_empty()).then(|| Self {
@@ -32,7 +32,7 @@ impl Location {
     }
 
     /// The place of `name` under this prefix.
-    pub(super) fn join(&self, name: &str) -> Self {
+    pub(in crate::local) fn join(&self, name: &str) -> Self {
         let prefix = self.key.trim_end_matches('/');
         let key = if prefix.is_empty() {
             name.to_owned()
@@ -45,7 +45,7 @@ impl Location {
         }
     }
 
-    pub(super) fn uri(&self) -> String {
+    pub(in crate::local) fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 }

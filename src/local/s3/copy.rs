@@ -4,16 +4,17 @@ use std::time::SystemTime;
 
 use percent_encoding::percent_decode_str;
 
-use super::answer::{Answer, Refusal};
 use super::content::Spool;
-use super::s3::{
+use super::objects::{
     check_write_conditions, in_bucket, kept_headers, key, matches_etag, missing_key,
     no_such_bucket, parse_range, precondition_failed,
 };
-use super::server::{Request, Shared, storage_failed};
 use super::store::StoredObject;
-use super::xml::Xml;
-use super::{dates, listing, multipart};
+use super::{listing, multipart};
+use crate::local::dates;
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::server::{Request, Shared, storage_failed};
+use crate::local::xml::Xml;
 
 /// The object that `x-amz-copy-source` names, as `/bucket/key` or `bucket/key`, percent-encoded.
 struct Source {
@@ -68,7 +69,7 @@ impl Source {
     }
 }
 
-pub(super) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let source = Source::of(request)?;
     let found = source.object(shared, request)?;
     let key = key(request)?;
@@ -116,7 +117,7 @@ fn result(name: &str, etag: &str, last_modified: SystemTime) -> Xml {
 }
 
 /// A range of an object, or all of it, as a part.
-pub(super) fn part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let found = Source::of(request)?.object(shared, request)?;
     let range = match request.head.text("x-amz-copy-source-range") {
         Some(range) => parse_range(range, found.len())?,

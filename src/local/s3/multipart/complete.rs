@@ -9,13 +9,13 @@ use md5::{Digest, Md5};
 
 use super::{Part, Upload, find};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
-use crate::local::answer::{Answer, Refusal};
-use crate::local::content::Content;
-use crate::local::listing;
-use crate::local::payload::name;
-use crate::local::s3::{check_write_conditions, in_bucket, key};
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::payload::name;
+use crate::local::s3::content::Content;
+use crate::local::s3::listing;
+use crate::local::s3::objects::{check_write_conditions, in_bucket, key};
+use crate::local::s3::store::{ObjectChecksum, StoredObject};
 use crate::local::server::{Request, Shared, storage_failed};
-use crate::local::store::{ObjectChecksum, StoredObject};
 use crate::local::xml::{CompletedPart, Xml, completed_parts, malformed};
 
 /// Every part but the last is at least this long.

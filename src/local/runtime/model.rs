@@ -6,14 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::container::Container;
-use super::content::{Content, Disk};
 use super::program;
-use super::server::Shared;
+use crate::local::s3::content::{Content, Disk};
+use crate::local::server::Shared;
 
 /// The longest result that a model may give: 1 GiB, the service's limit.
-pub(super) const MAX_RESULT: u64 = 1 << 30;
+pub(in crate::local) const MAX_RESULT: u64 = 1 << 30;
 /// So much of a failed model's message is kept.
-pub(super) const MAX_MESSAGE: u64 = 16 << 10;
+pub(in crate::local) const MAX_MESSAGE: u64 = 16 << 10;
 
 /// What a model gets: one asynchronous invocation.
 ///
@@ -66,9 +66,9 @@ impl fmt::Debug for ModelRequest {
 /// # let _ = (answer, refusal);
 /// ```
 pub struct ModelResponse {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
-    pub(super) content_type: Option<String>,
+    pub(in crate::local) status: u16,
+    pub(in crate::local) body: Vec<u8>,
+    pub(in crate::local) content_type: Option<String>,
 }
 
 impl ModelResponse {
@@ -108,24 +108,24 @@ impl fmt::Debug for ModelResponse {
 }
 
 /// One asynchronous invocation on its way to the model.
-pub(super) struct Invocation {
-    pub(super) content: Content,
-    pub(super) content_type: Option<String>,
-    pub(super) accept: Option<String>,
-    pub(super) custom_attributes: Option<String>,
-    pub(super) inference_id: String,
-    pub(super) timeout: Duration,
+pub(in crate::local) struct Invocation {
+    pub(in crate::local) content: Content,
+    pub(in crate::local) content_type: Option<String>,
+    pub(in crate::local) accept: Option<String>,
+    pub(in crate::local) custom_attributes: Option<String>,
+    pub(in crate::local) inference_id: String,
+    pub(in crate::local) timeout: Duration,
 }
 
 /// What a model made of it.
-pub(super) struct Prediction {
-    pub(super) content: Content,
-    pub(super) content_type: Option<String>,
+pub(in crate::local) struct Prediction {
+    pub(in crate::local) content: Content,
+    pub(in crate::local) content_type: Option<String>,
 }
 
 impl Invocation {
     /// The error is the text of the failure object.
-    pub(super) fn run(mut self, shared: &Shared) -> Result<Prediction, String> {
+    pub(in crate::local) fn run(mut self, shared: &Shared) -> Result<Prediction, String> {
         let config = &shared.config;
         if !config.model_delay.is_zero() {
             let delay = config.model_delay.min(self.timeout);
@@ -154,7 +154,7 @@ impl Invocation {
     }
 
     /// The content type that is asked for, if it is a single one.
-    pub(super) fn accepted_type(&self) -> Option<String> {
+    pub(in crate::local) fn accepted_type(&self) -> Option<String> {
         let is_one = |accept: &&String| !accept.contains(['*', ',']) && accept.contains('/');
         self.accept.as_ref().filter(is_one).cloned()
     }
@@ -192,26 +192,26 @@ impl ModelResponse {
 }
 
 /// What the failure object says of a model's refusal.
-pub(super) fn failed(status: u16, message: &str) -> String {
+pub(in crate::local) fn failed(status: u16, message: &str) -> String {
     let side = if status < 500 { "client" } else { "server" };
     format!("Received {side} error ({status}) from model with message \"{message}\".")
 }
 
-pub(super) fn timed_out(timeout: Duration) -> String {
+pub(in crate::local) fn timed_out(timeout: Duration) -> String {
     format!(
         "Model did not respond within {} seconds.",
         timeout.as_secs()
     )
 }
 
-pub(super) fn unreadable(error: &std::io::Error) -> String {
+pub(in crate::local) fn unreadable(error: &std::io::Error) -> String {
     format!("The input cannot be read: {error}.")
 }
 
 type Closure = dyn Fn(&ModelRequest) -> ModelResponse + Send + Sync;
 
 /// How an invocation is answered.
-pub(super) enum Model {
+pub(in crate::local) enum Model {
     /// Gives back what it got.
     Echo,
     Closure(Box<Closure>),

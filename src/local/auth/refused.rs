@@ -6,21 +6,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::answer::Refusal;
-use super::dates::{amz, iso};
-use super::operation::Service;
+use crate::local::dates::{amz, iso};
+use crate::local::http::answer::Refusal;
+use crate::local::operation::Service;
 
 const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
 /// The refusals of one service.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Refused {
-    pub(super) service: Service,
+pub(in crate::local) struct Refused {
+    pub(in crate::local) service: Service,
 }
 
 impl Refused {
     /// S3 lets clocks differ by 15 minutes, the others by 5.
-    pub(super) fn allowed_skew(self) -> Duration {
+    pub(in crate::local) fn allowed_skew(self) -> Duration {
         let minutes = if self.service == Service::S3 { 15 } else { 5 };
         Duration::from_secs(minutes * 60)
     }
@@ -34,7 +34,7 @@ impl Refused {
         Refusal::new(403, code, message)
     }
 
-    pub(super) fn not_signed(self) -> Refusal {
+    pub(in crate::local) fn not_signed(self) -> Refusal {
         match self.service {
             Service::S3 => Refusal::access_denied(),
             Service::SageMaker | Service::Control(_) => Refusal::new(
@@ -50,7 +50,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn malformed_authorization(self) -> Refusal {
+    pub(in crate::local) fn malformed_authorization(self) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 400,
@@ -74,7 +74,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn no_date(self) -> Refusal {
+    pub(in crate::local) fn no_date(self) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 403,
@@ -89,7 +89,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn unknown_key(self, key: &str) -> Refusal {
+    pub(in crate::local) fn unknown_key(self, key: &str) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 403,
@@ -115,7 +115,7 @@ impl Refused {
         )
     }
 
-    pub(super) fn wrong_token(self) -> Refusal {
+    pub(in crate::local) fn wrong_token(self) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 400,
@@ -128,7 +128,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn wrong_service(self, sent: &str, wanted: &str) -> Refusal {
+    pub(in crate::local) fn wrong_service(self, sent: &str, wanted: &str) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 400,
@@ -143,7 +143,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn wrong_region(self, sent: &str, wanted: &str) -> Refusal {
+    pub(in crate::local) fn wrong_region(self, sent: &str, wanted: &str) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 400,
@@ -160,7 +160,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn wrong_scope_date(self, scope: &str, date: &str) -> Refusal {
+    pub(in crate::local) fn wrong_scope_date(self, scope: &str, date: &str) -> Refusal {
         match self.service {
             Service::S3 => Refusal::new(
                 400,
@@ -173,7 +173,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn skewed(self, sent: &str, time: SystemTime, now: SystemTime) -> Refusal {
+    pub(in crate::local) fn skewed(self, sent: &str, time: SystemTime, now: SystemTime) -> Refusal {
         let allowed = self.allowed_skew();
         if self.service == Service::S3 {
             return Refusal::new(
@@ -198,7 +198,7 @@ impl Refused {
         })
     }
 
-    pub(super) fn headers_not_signed(self, names: &[&str]) -> Refusal {
+    pub(in crate::local) fn headers_not_signed(self, names: &[&str]) -> Refusal {
         if self.service == Service::S3 {
             return Refusal::new(
                 403,
@@ -214,7 +214,7 @@ impl Refused {
     }
 
     /// The canonical request goes back to the caller, who needs it to see what was signed wrong.
-    pub(super) fn wrong_signature(self, canonical: &[u8]) -> Refusal {
+    pub(in crate::local) fn wrong_signature(self, canonical: &[u8]) -> Refusal {
         let canonical = String::from_utf8_lossy(canonical);
         match self.service {
             Service::S3 => self
@@ -231,7 +231,7 @@ impl Refused {
 }
 
 /// Only S3 is told the payload's hash.
-pub(super) fn wrong_payload(announced: &str, actual: &str) -> Refusal {
+pub(in crate::local) fn wrong_payload(announced: &str, actual: &str) -> Refusal {
     Refusal::new(
         400,
         "XAmzContentSHA256Mismatch",

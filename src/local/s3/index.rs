@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::content::{Content, Disk};
-use super::payload::name;
 use super::store::{Bucket, ObjectChecksum, StoredObject};
 use crate::aws::s3::checksum::Algorithm;
+use crate::local::http::payload::name;
 use crate::sys::Files;
 
 /// A data directory that is this process's alone.
 #[derive(Debug)]
-pub(super) struct DataDirectory {
+pub(in crate::local) struct DataDirectory {
     root: PathBuf,
     /// Locked as long as the directory is used.
     lock: File,
@@ -60,7 +60,7 @@ fn private_directory(path: &Path) -> io::Result<()> {
 
 impl DataDirectory {
     /// Opens it, and makes what is not there yet.
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    pub(in crate::local) fn open(root: &Path) -> io::Result<Self> {
         for part in ["blobs", "buckets"] {
             private_directory(&root.join(part))?;
         }
@@ -79,18 +79,18 @@ impl DataDirectory {
     }
 
     /// Lets others use it.
-    pub(super) fn release(&self) {
+    pub(in crate::local) fn release(&self) {
         // It ends with the process in any case.
         drop(self.lock.unlock());
     }
 
     /// Where the pieces of objects go.
-    pub(super) fn disk(root: &Path) -> Disk {
+    pub(in crate::local) fn disk(root: &Path) -> Disk {
         Disk::Named(root.join("blobs"))
     }
 
     /// Where a bucket's documents are. A name is made one that every file system takes.
-    pub(super) fn bucket(&self, name: &str) -> io::Result<Index> {
+    pub(in crate::local) fn bucket(&self, name: &str) -> io::Result<Index> {
         let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
         let directory = self.root.join("buckets").join(name);
         private_directory(&directory)?;
@@ -99,7 +99,7 @@ impl DataDirectory {
 
     /// All buckets as they were left. A document that cannot be read is an error: it is somebody's
     /// data.
-    pub(super) fn load(&self) -> io::Result<BTreeMap<String, Bucket>> {
+    pub(in crate::local) fn load(&self) -> io::Result<BTreeMap<String, Bucket>> {
         let mut buckets = BTreeMap::new();
         let mut named = BTreeSet::new();
         for entry in fs::read_dir(self.root.join("buckets"))? {
@@ -165,7 +165,7 @@ impl DataDirectory {
 
 /// The documents of one bucket.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(in crate::local) struct Index {
     directory: PathBuf,
 }
 
@@ -176,7 +176,7 @@ impl Index {
         self.directory.join(format!("{name}.json"))
     }
 
-    pub(super) fn insert(&self, key: &str, object: &StoredObject) -> io::Result<()> {
+    pub(in crate::local) fn insert(&self, key: &str, object: &StoredObject) -> io::Result<()> {
         let since = object.last_modified.duration_since(UNIX_EPOCH);
         let headers = object.headers.iter();
         let document = Document {
@@ -199,7 +199,7 @@ impl Index {
         Ok(())
     }
 
-    pub(super) fn remove(&self, key: &str) -> io::Result<()> {
+    pub(in crate::local) fn remove(&self, key: &str) -> io::Result<()> {
         match fs::remove_file(self.path(key)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -207,7 +207,7 @@ impl Index {
     }
 
     /// Of a bucket that is deleted, and empty.
-    pub(super) fn remove_all(&self) -> io::Result<()> {
+    pub(in crate::local) fn remove_all(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.directory)
     }
 }

@@ -7,9 +7,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::content::{Content, Disk, Spool};
 use super::model::{Invocation, MAX_MESSAGE, MAX_RESULT, Prediction, timed_out};
-use super::sync::Stop;
+use crate::local::s3::content::{Content, Disk, Spool};
+use crate::local::sync::Stop;
 use crate::sys::processes::spawn_piped;
 use crate::sys::{Clock, SystemClock};
 
@@ -17,7 +17,7 @@ use crate::sys::{Clock, SystemClock};
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Runs it once. The error is the text of the failure object.
-pub(super) fn invoke(
+pub(in crate::local) fn invoke(
     program: &OsString,
     arguments: &[OsString],
     invocation: &Invocation,

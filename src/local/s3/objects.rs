@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::answer::{Answer, Refusal};
-use super::dates::http_date;
-use super::operation::Operation;
-use super::server::{Request, Shared, storage_failed};
 use super::store::{Bucket, StoredObject};
-use super::xml::{Xml, keys_to_delete, malformed};
 use super::{copy, listing, multipart};
+use crate::local::dates::http_date;
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::operation::Operation;
+use crate::local::server::{Request, Shared, storage_failed};
+use crate::local::xml::{Xml, keys_to_delete, malformed};
 
 /// The headers that S3 keeps with an object, besides `x-amz-meta-*`.
 const KEPT: [&str; 8] = [
@@ -22,7 +22,7 @@ const KEPT: [&str; 8] = [
     "x-amz-server-side-encryption-aws-kms-key-id",
 ];
 
-pub(super) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
     let owner = request.head.text("x-amz-expected-bucket-owner");
     if owner.is_some_and(|owner| owner != shared.config.account) {
         return Err(Refusal::access_denied());
@@ -53,7 +53,7 @@ pub(super) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, R
 }
 
 /// Does something with the bucket that the request names, or says that it is not there.
-pub(super) fn in_bucket<T>(
+pub(in crate::local) fn in_bucket<T>(
     shared: &Shared,
     request: &Request,
     act: impl FnOnce(&mut Bucket) -> Result<T, Refusal>,
@@ -65,13 +65,13 @@ pub(super) fn in_bucket<T>(
         .unwrap_or_else(|| Err(no_such_bucket(name)))
 }
 
-pub(super) fn no_such_bucket(name: &str) -> Refusal {
+pub(in crate::local) fn no_such_bucket(name: &str) -> Refusal {
     Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist")
         .detail("BucketName", name)
 }
 
 /// The key of the request.
-pub(super) fn key(request: &Request) -> Result<&str, Refusal> {
+pub(in crate::local) fn key(request: &Request) -> Result<&str, Refusal> {
     match request.target.key.as_deref() {
         // S3 counts bytes.
         Some(key) if key.len() > 1024 => {
@@ -89,7 +89,7 @@ pub(super) fn key(request: &Request) -> Result<&str, Refusal> {
 }
 
 /// Without `s3:ListBucket` a caller must not learn that a key is missing.
-pub(super) fn missing_key(shared: &Shared, key: &str) -> Refusal {
+pub(in crate::local) fn missing_key(shared: &Shared, key: &str) -> Refusal {
     if shared.config.list_allowed {
         Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key)
     } else {
@@ -151,14 +151,14 @@ fn check_read_conditions(request: &Request, object: &StoredObject) -> Result<(),
     Ok(())
 }
 
-pub(super) fn matches_etag(list: &str, etag: &str) -> bool {
+pub(in crate::local) fn matches_etag(list: &str, etag: &str) -> bool {
     list.split(',').any(|wanted| {
         let wanted = wanted.trim();
         wanted == "*" || wanted.trim_matches('"') == etag.trim_matches('"')
     })
 }
 
-pub(super) fn precondition_failed(condition: &str) -> Refusal {
+pub(in crate::local) fn precondition_failed(condition: &str) -> Refusal {
     Refusal::new(
         412,
         "PreconditionFailed",
@@ -169,7 +169,10 @@ pub(super) fn precondition_failed(condition: &str) -> Refusal {
 
 /// The single range that a `Range` header asks for. S3 passes over what it does not understand,
 /// several ranges too.
-pub(super) fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
+pub(in crate::local) fn parse_range(
+    header: &str,
+    length: u64,
+) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header
         .strip_prefix("bytes=")
         .and_then(|range| range.split_once('-'))
@@ -210,7 +213,7 @@ fn put_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// What came, once its checksum is known to be right.
-pub(super) fn received(
+pub(in crate::local) fn received(
     shared: &Shared,
     request: &Request,
     headers: Vec<(String, Vec<u8>)>,
@@ -233,7 +236,7 @@ fn with_checksum(answer: Answer, object: &StoredObject) -> Answer {
         .header("x-amz-checksum-type", checksum.kind())
 }
 
-pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
+pub(in crate::local) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
     request
         .head
         .headers
@@ -261,7 +264,7 @@ fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<
 }
 
 /// `If-None-Match: *` and `If-Match` of a write.
-pub(super) fn check_write_conditions(
+pub(in crate::local) fn check_write_conditions(
     request: &Request,
     bucket: &Bucket,
     key: &str,

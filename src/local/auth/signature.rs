@@ -10,16 +10,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::answer::Refusal;
-use super::chunked::{self, STREAMING};
-use super::config::Config;
-use super::dates;
-use super::http1::Head;
-use super::operation::{Service, decoded_query};
 use super::refused::{Refused, wrong_payload};
+use crate::local::config::Config;
+use crate::local::dates;
+use crate::local::http::answer::Refusal;
+use crate::local::http::chunked;
+use crate::local::http::chunked::STREAMING;
+use crate::local::http::http1::Head;
+use crate::local::operation::{Service, decoded_query};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+pub(in crate::local) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// All but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -63,12 +64,12 @@ impl<'a> Authorization<'a> {
 }
 
 /// The service that the request is signed for, whether rightly or not.
-pub(super) fn signing_service(head: &Head) -> Option<&str> {
+pub(in crate::local) fn signing_service(head: &Head) -> Option<&str> {
     Authorization::parse(head.text("authorization")?).map(|authorization| authorization.service)
 }
 
 /// Checks the signatures of chunks, each of which covers the one before it.
-pub(super) struct ChunkSigner {
+pub(in crate::local) struct ChunkSigner {
     key: Vec<u8>,
     /// What stands between the algorithm and the signature before.
     scope: String,
@@ -78,7 +79,7 @@ pub(super) struct ChunkSigner {
 impl ChunkSigner {
     /// Goes on from the signature of the head, whether that holds or not: [`verify`] looks at it. `None`
     /// if there is none.
-    pub(super) fn of(config: &Config, head: &Head) -> Option<Self> {
+    pub(in crate::local) fn of(config: &Config, head: &Head) -> Option<Self> {
         let authorization = Authorization::parse(head.text("authorization")?)?;
         let Authorization {
             date,
@@ -95,7 +96,7 @@ impl ChunkSigner {
         })
     }
 
-    pub(super) fn chunk_holds(&mut self, hash: &[u8], signature: &str) -> bool {
+    pub(in crate::local) fn chunk_holds(&mut self, hash: &[u8], signature: &str) -> bool {
         let empty = hex::encode(Sha256::digest([]));
         self.holds(
             "PAYLOAD",
@@ -104,7 +105,7 @@ impl ChunkSigner {
         )
     }
 
-    pub(super) fn trailer_holds(&mut self, hash: &[u8], signature: &str) -> bool {
+    pub(in crate::local) fn trailer_holds(&mut self, hash: &[u8], signature: &str) -> bool {
         self.holds("TRAILER", &hex::encode(hash), signature)
     }
 
@@ -121,7 +122,7 @@ impl ChunkSigner {
 
 /// Checks who signed the request, when, and what. `found_hash` is the SHA-256 of the body that came, if
 /// it was asked for.
-pub(super) fn verify(
+pub(in crate::local) fn verify(
     config: &Config,
     service: Service,
     head: &Head,

@@ -12,9 +12,9 @@ use md5::{Digest, Md5};
 use super::content::Content;
 use super::index::{DataDirectory, Index};
 use super::multipart::Upload;
-use super::payload::{Announced, Sums};
-use super::sync::lock;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
+use crate::local::http::payload::{Announced, Sums};
+use crate::local::sync::lock;
 
 /// An object of the local S3.
 ///
@@ -29,18 +29,18 @@ use crate::aws::s3::checksum::{Algorithm, Checksum};
 /// ```
 #[derive(Clone)]
 pub struct StoredObject {
-    pub(super) content: Content,
+    pub(in crate::local) content: Content,
     /// What was read of it at a caller's wish.
-    pub(super) read: OnceLock<Vec<u8>>,
-    pub(super) etag: String,
-    pub(super) checksum: ObjectChecksum,
-    pub(super) last_modified: SystemTime,
+    pub(in crate::local) read: OnceLock<Vec<u8>>,
+    pub(in crate::local) etag: String,
+    pub(in crate::local) checksum: ObjectChecksum,
+    pub(in crate::local) last_modified: SystemTime,
     /// The headers that came with it and go out with it again.
-    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(in crate::local) headers: Vec<(String, Vec<u8>)>,
 }
 
 impl StoredObject {
-    pub(super) fn new(
+    pub(in crate::local) fn new(
         content: Content,
         headers: Vec<(String, Vec<u8>)>,
         last_modified: SystemTime,
@@ -59,7 +59,7 @@ impl StoredObject {
     }
 
     /// One that came over the wire, and was summed up on its way.
-    pub(super) fn received(
+    pub(in crate::local) fn received(
         content: Content,
         sums: &Sums,
         announced: Option<&Announced>,
@@ -150,15 +150,15 @@ impl fmt::Debug for StoredObject {
 
 /// The checksum that S3 keeps of an object.
 #[derive(Debug, Clone)]
-pub(super) struct ObjectChecksum {
-    pub(super) algorithm: Algorithm,
-    pub(super) value: String,
+pub(in crate::local) struct ObjectChecksum {
+    pub(in crate::local) algorithm: Algorithm,
+    pub(in crate::local) value: String,
     /// It is one of the parts' checksums.
-    pub(super) composite: bool,
+    pub(in crate::local) composite: bool,
 }
 
 /// As `x-amz-checksum-type` spells it.
-pub(super) fn checksum_kind(composite: bool) -> &'static str {
+pub(in crate::local) fn checksum_kind(composite: bool) -> &'static str {
     if composite {
         "COMPOSITE"
     } else {
@@ -167,11 +167,11 @@ pub(super) fn checksum_kind(composite: bool) -> &'static str {
 }
 
 impl ObjectChecksum {
-    pub(super) fn kind(&self) -> &'static str {
+    pub(in crate::local) fn kind(&self) -> &'static str {
         checksum_kind(self.composite)
     }
 
-    pub(super) fn crc64(checksum: Checksum) -> Self {
+    pub(in crate::local) fn crc64(checksum: Checksum) -> Self {
         Self {
             algorithm: Algorithm::Crc64Nvme,
             value: checksum.into_base64(),
@@ -180,7 +180,7 @@ impl ObjectChecksum {
     }
 }
 
-pub(super) fn quoted(md5: &[u8]) -> String {
+pub(in crate::local) fn quoted(md5: &[u8]) -> String {
     format!("\"{}\"", hex::encode(md5))
 }
 
@@ -199,16 +199,16 @@ impl Write for Summing<'_> {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+pub(in crate::local) struct Bucket {
     objects: BTreeMap<String, StoredObject>,
-    pub(super) uploads: BTreeMap<String, Upload>,
+    pub(in crate::local) uploads: BTreeMap<String, Upload>,
     /// Where the objects outlast the process.
     index: Option<Index>,
 }
 
 impl Bucket {
     /// One that was there before the process.
-    pub(super) fn found(objects: BTreeMap<String, StoredObject>, index: Index) -> Self {
+    pub(in crate::local) fn found(objects: BTreeMap<String, StoredObject>, index: Index) -> Self {
         Self {
             objects,
             uploads: BTreeMap::new(),
@@ -216,12 +216,12 @@ impl Bucket {
         }
     }
 
-    pub(super) fn objects(&self) -> &BTreeMap<String, StoredObject> {
+    pub(in crate::local) fn objects(&self) -> &BTreeMap<String, StoredObject> {
         &self.objects
     }
 
     /// Puts an object in the place of the one that was there.
-    pub(super) fn insert(&mut self, key: &str, object: StoredObject) -> io::Result<()> {
+    pub(in crate::local) fn insert(&mut self, key: &str, object: StoredObject) -> io::Result<()> {
         if let Some(index) = &self.index {
             index.insert(key, &object)?;
         }
@@ -233,7 +233,7 @@ impl Bucket {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, key: &str) -> io::Result<()> {
+    pub(in crate::local) fn remove(&mut self, key: &str) -> io::Result<()> {
         if let Some(index) = &self.index {
             index.remove(key)?;
         }
@@ -248,14 +248,14 @@ impl Bucket {
 
 /// All buckets.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub(in crate::local) struct Store {
     buckets: Mutex<BTreeMap<String, Bucket>>,
     directory: Option<DataDirectory>,
 }
 
 impl Store {
     /// With what the directory has.
-    pub(super) fn open(directory: Option<DataDirectory>) -> io::Result<Self> {
+    pub(in crate::local) fn open(directory: Option<DataDirectory>) -> io::Result<Self> {
         let buckets = directory.as_ref().map(DataDirectory::load).transpose()?;
         Ok(Self {
             buckets: Mutex::new(buckets.unwrap_or_default()),
@@ -265,7 +265,7 @@ impl Store {
 
     /// Leaves the directory as it is, for others to use. What a thread that still runs puts later is in
     /// memory alone.
-    pub(super) fn close(&self) {
+    pub(in crate::local) fn close(&self) {
         let mut buckets = lock(&self.buckets);
         buckets.values_mut().for_each(|bucket| bucket.index = None);
         if let Some(directory) = &self.directory {
@@ -274,7 +274,7 @@ impl Store {
     }
 
     /// Creates a bucket; false if it is there already.
-    pub(super) fn create_bucket(&self, name: &str) -> io::Result<bool> {
+    pub(in crate::local) fn create_bucket(&self, name: &str) -> io::Result<bool> {
         match lock(&self.buckets).entry(name.to_owned()) {
             Entry::Occupied(_) => Ok(false),
             Entry::Vacant(place) => {
@@ -296,7 +296,7 @@ impl Store {
     }
 
     /// Deletes a bucket if it is empty; false if it is not, `None` if it is not there.
-    pub(super) fn delete_bucket(&self, name: &str) -> io::Result<Option<bool>> {
+    pub(in crate::local) fn delete_bucket(&self, name: &str) -> io::Result<Option<bool>> {
         let mut buckets = lock(&self.buckets);
         let Some(bucket) = buckets.get(name) else {
             return Ok(None);
@@ -311,12 +311,12 @@ impl Store {
         Ok(Some(empty))
     }
 
-    pub(super) fn bucket_names(&self) -> Vec<String> {
+    pub(in crate::local) fn bucket_names(&self) -> Vec<String> {
         lock(&self.buckets).keys().cloned().collect()
     }
 
     /// Does something with a bucket; `None` if there is no such bucket.
-    pub(super) fn with_bucket<T>(
+    pub(in crate::local) fn with_bucket<T>(
         &self,
         name: &str,
         act: impl FnOnce(&mut Bucket) -> T,
@@ -324,12 +324,17 @@ impl Store {
         lock(&self.buckets).get_mut(name).map(act)
     }
 
-    pub(super) fn get(&self, bucket: &str, key: &str) -> Option<StoredObject> {
+    pub(in crate::local) fn get(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         self.with_bucket(bucket, |bucket| bucket.objects.get(key).cloned())?
     }
 
     /// Puts an object; a bucket that is not there is created.
-    pub(super) fn put(&self, bucket: &str, key: &str, object: StoredObject) -> io::Result<()> {
+    pub(in crate::local) fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        object: StoredObject,
+    ) -> io::Result<()> {
         match lock(&self.buckets).entry(bucket.to_owned()) {
             Entry::Occupied(mut found) => found.get_mut().insert(key, object),
             Entry::Vacant(place) => place.insert(self.new_bucket(bucket)?).insert(key, object),

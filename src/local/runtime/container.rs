@@ -6,22 +6,22 @@ use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::Request;
 
-use super::content::{Disk, Spool};
-use super::error::LocalError;
 use super::model::{Invocation, MAX_MESSAGE, MAX_RESULT, Prediction, failed, timed_out};
+use crate::local::error::LocalError;
+use crate::local::s3::content::{Disk, Spool};
 use crate::sys::{Clock, SystemClock};
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_PAUSE: Duration = Duration::from_millis(50);
 
 /// A container with `/ping` and `/invocations`.
-pub(super) struct Container {
-    pub(super) url: String,
+pub(in crate::local) struct Container {
+    pub(in crate::local) url: String,
     agent: ureq::Agent,
 }
 
 impl Container {
-    pub(super) fn new(url: &str) -> Self {
+    pub(in crate::local) fn new(url: &str) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -36,7 +36,7 @@ impl Container {
     }
 
     /// Waits until `/ping` answers 200, at most for `timeout`.
-    pub(super) fn wait_ready(&self, timeout: Duration) -> Result<(), LocalError> {
+    pub(in crate::local) fn wait_ready(&self, timeout: Duration) -> Result<(), LocalError> {
         let until = SystemClock.monotonic() + timeout;
         loop {
             let ping = self
@@ -63,7 +63,7 @@ impl Container {
     }
 
     /// One `POST /invocations`, never repeated. The error is the text of the failure object.
-    pub(super) fn invoke(
+    pub(in crate::local) fn invoke(
         &self,
         invocation: &Invocation,
         disk: &Disk,

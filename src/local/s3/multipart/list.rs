@@ -1,11 +1,12 @@
 //! `ListParts` and `ListMultipartUploads`.
 
 use super::in_upload;
-use crate::local::answer::{Answer, Refusal};
-use crate::local::s3::in_bucket;
+use crate::local::dates;
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::s3::listing;
+use crate::local::s3::objects::in_bucket;
 use crate::local::server::{Request, Shared};
 use crate::local::xml::Xml;
-use crate::local::{dates, listing};
 
 pub(in crate::local) fn list_parts(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let number = |name| {

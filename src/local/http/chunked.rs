@@ -12,17 +12,17 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Refusal;
 use super::http1::Head;
-use super::signature::ChunkSigner;
+use crate::local::auth::signature::ChunkSigner;
 
 /// What stands in `x-amz-content-sha256` before the variants.
-pub(super) const STREAMING: &str = "STREAMING-";
+pub(in crate::local) const STREAMING: &str = "STREAMING-";
 /// The longest line between chunks: a length, a signature, and room for other extensions.
 const MAX_LINE: usize = 1024;
 /// The trailer's lines, of which there are two or three.
 const MAX_TRAILER: usize = 8 * 1024;
 
 /// Takes the chunks apart as they come.
-pub(super) struct Chunked {
+pub(in crate::local) struct Chunked {
     state: State,
     line: Vec<u8>,
     /// Where chunks are signed.
@@ -54,7 +54,10 @@ enum State {
 
 impl Chunked {
     /// For a body that is in chunks, `None` for any other.
-    pub(super) fn of(head: &Head, signer: impl FnOnce() -> Option<ChunkSigner>) -> Option<Self> {
+    pub(in crate::local) fn of(
+        head: &Head,
+        signer: impl FnOnce() -> Option<ChunkSigner>,
+    ) -> Option<Self> {
         let (are_signed, has_trailer) = kind(head.text("x-amz-content-sha256")?)?;
         let announced = head
             .text("x-amz-decoded-content-length")
@@ -80,7 +83,7 @@ impl Chunked {
     }
 
     /// Takes what came, and hands on what of it is payload.
-    pub(super) fn add(
+    pub(in crate::local) fn add(
         &mut self,
         mut bytes: &[u8],
         mut payload: impl FnMut(&[u8]) -> io::Result<()>,
@@ -196,7 +199,7 @@ impl Chunked {
     }
 
     /// What stood after the payload, or why the body is none.
-    pub(super) fn finish(mut self) -> Result<HeaderMap, Refusal> {
+    pub(in crate::local) fn finish(mut self) -> Result<HeaderMap, Refusal> {
         // Some clients leave out the last empty line.
         if self.state == State::Trailer && self.line.is_empty() {
             self.end();
@@ -222,7 +225,7 @@ fn kind(hash: &str) -> Option<(bool, bool)> {
 }
 
 /// Whether a body of this kind is taken apart; others are refused.
-pub(super) fn is_understood(hash: &str) -> bool {
+pub(in crate::local) fn is_understood(hash: &str) -> bool {
     kind(hash).is_some()
 }
 
@@ -245,7 +248,7 @@ fn malformed() -> Refusal {
     )
 }
 
-pub(super) fn malformed_trailer() -> Refusal {
+pub(in crate::local) fn malformed_trailer() -> Refusal {
     Refusal::new(
         400,
         "MalformedTrailerError",

@@ -2,22 +2,22 @@
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use super::content::Content;
-use super::operation::Service;
-use super::xml::Xml;
+use crate::local::operation::Service;
+use crate::local::s3::content::Content;
+use crate::local::xml::Xml;
 
 /// What goes back over the wire, but for the headers that every answer carries.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Content,
+pub(in crate::local) struct Answer {
+    pub(in crate::local) status: u16,
+    pub(in crate::local) headers: HeaderMap,
+    pub(in crate::local) body: Content,
     /// The part of `body` that is sent.
-    pub(super) range: std::ops::Range<u64>,
+    pub(in crate::local) range: std::ops::Range<u64>,
 }
 
 impl Answer {
-    pub(super) fn new(status: u16, body: impl Into<Content>) -> Self {
+    pub(in crate::local) fn new(status: u16, body: impl Into<Content>) -> Self {
         let body = body.into();
         Self {
             status,
@@ -27,16 +27,16 @@ impl Answer {
         }
     }
 
-    pub(super) fn empty(status: u16) -> Self {
+    pub(in crate::local) fn empty(status: u16) -> Self {
         Self::new(status, Vec::new())
     }
 
-    pub(super) fn xml(status: u16, xml: Xml) -> Self {
+    pub(in crate::local) fn xml(status: u16, xml: Xml) -> Self {
         Self::new(status, xml.into_bytes()).header("content-type", "application/xml")
     }
 
     /// Adds a header; one that HTTP cannot carry is left out.
-    pub(super) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub(in crate::local) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_bytes(value.as_ref()),
@@ -47,30 +47,34 @@ impl Answer {
     }
 
     /// A document of the control plane's.
-    pub(super) fn json(document: &serde_json::Value) -> Self {
+    pub(in crate::local) fn json(document: &serde_json::Value) -> Self {
         Self::new(200, document.to_string().into_bytes())
             .header("content-type", "application/x-amz-json-1.1")
     }
 
     /// How long the part is that is sent.
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::local) fn length(&self) -> u64 {
         self.range.end - self.range.start
     }
 }
 
 /// An error as the service would answer it.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    pub(super) code: String,
-    pub(super) message: String,
+pub(in crate::local) struct Refusal {
+    pub(in crate::local) status: u16,
+    pub(in crate::local) code: String,
+    pub(in crate::local) message: String,
     /// Further elements of an S3 error.
     details: Vec<(&'static str, String)>,
     headers: Vec<(&'static str, String)>,
 }
 
 impl Refusal {
-    pub(super) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(in crate::local) fn new(
+        status: u16,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             code: code.into(),
@@ -81,20 +85,20 @@ impl Refusal {
     }
 
     /// What SageMaker says about a value that breaks its rules.
-    pub(super) fn validation(message: impl Into<String>) -> Self {
+    pub(in crate::local) fn validation(message: impl Into<String>) -> Self {
         Self::new(400, "ValidationError", message)
     }
 
     /// What the control plane says about a request that it does not carry out.
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(in crate::local) fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, "ValidationException", message)
     }
 
-    pub(super) fn access_denied() -> Self {
+    pub(in crate::local) fn access_denied() -> Self {
         Self::new(403, "AccessDenied", "Access Denied")
     }
 
-    pub(super) fn not_implemented() -> Self {
+    pub(in crate::local) fn not_implemented() -> Self {
         Self::new(
             501,
             "NotImplemented",
@@ -103,18 +107,22 @@ impl Refusal {
     }
 
     /// Adds an element to an S3 error.
-    pub(super) fn detail(mut self, element: &'static str, text: impl Into<String>) -> Self {
+    pub(in crate::local) fn detail(
+        mut self,
+        element: &'static str,
+        text: impl Into<String>,
+    ) -> Self {
         self.details.push((element, text.into()));
         self
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(in crate::local) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// The answer in the service's own form.
-    pub(super) fn into_answer(self, service: Service, request_id: &str) -> Answer {
+    pub(in crate::local) fn into_answer(self, service: Service, request_id: &str) -> Answer {
         let mut answer = match service {
             Service::S3 => self.s3(request_id),
             Service::SageMaker => self.sagemaker(),
@@ -171,7 +179,7 @@ impl Refusal {
             "Receiver"
         };
         let mut xml = Xml::bare();
-        let namespace = Some(super::sts::NAMESPACE);
+        let namespace = Some(crate::local::sts::NAMESPACE);
         xml.element("ErrorResponse", namespace, |xml| {
             xml.element("Error", None, |xml| {
                 xml.text("Type", fault)
@@ -185,6 +193,6 @@ impl Refusal {
 }
 
 /// S3 sends a second id along, of the machine that answered.
-pub(super) fn host_id(request_id: &str) -> String {
+pub(in crate::local) fn host_id(request_id: &str) -> String {
     format!("{request_id}/local")
 }

@@ -10,24 +10,24 @@ use std::time::SystemTime;
 
 use md5::{Digest, Md5};
 
-use super::answer::{Answer, Refusal};
 use super::content::Content;
 use super::listing;
-use super::payload::{Announced, name};
-use super::s3::{in_bucket, kept_headers, key};
-use super::server::{Request, Shared, random_hex, storage_failed};
+use super::objects::{in_bucket, kept_headers, key};
 use super::store::{Bucket, checksum_kind, quoted};
-use super::xml::Xml;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::payload::{Announced, name};
+use crate::local::server::{Request, Shared, random_hex, storage_failed};
+use crate::local::xml::Xml;
 
 const MAX_PARTS: u32 = 10_000;
 
-pub(super) use complete::complete;
-pub(super) use list::{list_parts, list_uploads};
+pub(in crate::local) use complete::complete;
+pub(in crate::local) use list::{list_parts, list_uploads};
 
 /// A multipart upload that is not complete.
-pub(super) struct Upload {
-    pub(super) key: String,
+pub(in crate::local) struct Upload {
+    pub(in crate::local) key: String,
     headers: Vec<(String, Vec<u8>)>,
     /// `x-amz-checksum-algorithm`.
     algorithm: Option<Algorithm>,
@@ -63,7 +63,7 @@ impl fmt::Debug for Upload {
     }
 }
 
-pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     let id = random_hex(32);
     let algorithm = Algorithm::ALL
@@ -106,7 +106,7 @@ pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refus
     Ok(answer)
 }
 
-pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let number = part_number(request)?;
     let content = shared.config.disk.settle(&request.content);
     let content = content.map_err(|error| storage_failed(&error))?;
@@ -148,7 +148,7 @@ fn part_number(request: &Request) -> Result<u32, Refusal> {
 }
 
 /// Adds a part that was copied from an object. Gives its `ETag` and its time.
-pub(super) fn add_copied(
+pub(in crate::local) fn add_copied(
     shared: &Shared,
     request: &Request,
     content: Content,
@@ -223,7 +223,7 @@ fn check_algorithm(upload: &Upload, announced: Option<&Announced>) -> Result<(),
     ))
 }
 
-pub(super) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     in_bucket(shared, request, |bucket| {
         find(bucket, request)?;
         let id = request.target.parameter("uploadId").unwrap_or_default();

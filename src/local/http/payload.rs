@@ -10,14 +10,14 @@ use sha2::Sha256;
 
 use super::answer::Refusal;
 use super::chunked::{Chunked, STREAMING, malformed_trailer};
-use super::config::Config;
-use super::content::{Content, Disk, Spool};
 use super::http1::Head;
-use super::signature::{ChunkSigner, UNSIGNED};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
+use crate::local::auth::signature::{ChunkSigner, UNSIGNED};
+use crate::local::config::Config;
+use crate::local::s3::content::{Content, Disk, Spool};
 
 /// A body, and what was found of it.
-pub(super) struct Payload {
+pub(in crate::local) struct Payload {
     spool: Spool,
     sums: Running,
     chunked: Option<Chunked>,
@@ -35,24 +35,24 @@ struct Running {
 
 /// A checksum that came with the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Announced {
-    pub(super) algorithm: Algorithm,
-    pub(super) base64: String,
+pub(in crate::local) struct Announced {
+    pub(in crate::local) algorithm: Algorithm,
+    pub(in crate::local) base64: String,
 }
 
 /// What is known of a body that has come whole.
-pub(super) struct Sums {
+pub(in crate::local) struct Sums {
     /// In hexadecimal digits; `None` if the signature covers no body, or covers it in chunks.
-    pub(super) sha256: Option<String>,
-    pub(super) md5: [u8; 16],
-    pub(super) crc64: Checksum,
+    pub(in crate::local) sha256: Option<String>,
+    pub(in crate::local) md5: [u8; 16],
+    pub(in crate::local) crc64: Checksum,
     announced: Option<(Announced, Checksum)>,
     /// Why the body cannot be taken.
-    pub(super) problem: Option<Refusal>,
+    pub(in crate::local) problem: Option<Refusal>,
 }
 
 impl Payload {
-    pub(super) fn new(head: &Head, config: &Config) -> Self {
+    pub(in crate::local) fn new(head: &Head, config: &Config) -> Self {
         let hash = head.text("x-amz-content-sha256");
         let in_chunks = hash.is_some_and(|hash| hash.starts_with(STREAMING));
         let trailer = head.text("x-amz-trailer").unwrap_or_default();
@@ -76,11 +76,11 @@ impl Payload {
         }
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::local) fn len(&self) -> u64 {
         self.spool.len()
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8], disk: &Disk) -> io::Result<()> {
+    pub(in crate::local) fn add(&mut self, bytes: &[u8], disk: &Disk) -> io::Result<()> {
         let Self {
             spool,
             sums,
@@ -96,7 +96,7 @@ impl Payload {
         }
     }
 
-    pub(super) fn finish(self) -> (Content, Sums) {
+    pub(in crate::local) fn finish(self) -> (Content, Sums) {
         let trailer = self.chunked.map(Chunked::finish);
         let mut problem = None;
         let trailer = match trailer {
@@ -161,12 +161,12 @@ impl fmt::Debug for Sums {
 
 impl Sums {
     /// The sum by the algorithm of the checksum that came along.
-    pub(super) fn announced_sum(&self) -> Option<Checksum> {
+    pub(in crate::local) fn announced_sum(&self) -> Option<Checksum> {
         self.announced.as_ref().map(|(_, found)| found.clone())
     }
 
     /// The checksum that came along, once it is known to be right; and `Content-MD5`.
-    pub(super) fn verified(&self, head: &Head) -> Result<Option<&Announced>, Refusal> {
+    pub(in crate::local) fn verified(&self, head: &Head) -> Result<Option<&Announced>, Refusal> {
         if let Some(announced) = head.text("content-md5") {
             let found = STANDARD.encode(self.md5);
             if announced.trim() != found {
@@ -196,7 +196,7 @@ impl Sums {
 }
 
 /// As `x-amz-checksum-algorithm` and the elements of a list of parts spell it.
-pub(super) fn name(algorithm: Algorithm) -> &'static str {
+pub(in crate::local) fn name(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Crc64Nvme => "CRC64NVME",
         Algorithm::Crc32c => "CRC32C",

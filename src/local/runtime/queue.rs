@@ -8,48 +8,49 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use super::content::Content;
-use super::control::Serving;
 use super::location::Location;
 use super::model::{Invocation, Prediction};
-use super::notify::{self, Receipt};
-use super::server::{Shared, spawn};
-use super::store::StoredObject;
-use super::sync::{lock, wait_while};
+use crate::local::control::Serving;
+use crate::local::notify;
+use crate::local::notify::Receipt;
+use crate::local::s3::content::Content;
+use crate::local::s3::store::StoredObject;
+use crate::local::server::{Shared, spawn};
+use crate::local::sync::{lock, wait_while};
 
 /// How many records of jobs are kept.
 const KEPT: usize = 10_000;
 
 /// Where the input of a job is.
-pub(super) enum Input {
+pub(in crate::local) enum Input {
     Inline(Content),
     Location(String),
 }
 
 /// An invocation that was accepted.
-pub(super) struct Job {
-    pub(super) inference_id: String,
-    pub(super) input: Input,
-    pub(super) content_type: Option<String>,
-    pub(super) accept: Option<String>,
-    pub(super) custom_attributes: Option<String>,
-    pub(super) ttl: Duration,
-    pub(super) invocation_timeout: Duration,
+pub(in crate::local) struct Job {
+    pub(in crate::local) inference_id: String,
+    pub(in crate::local) input: Input,
+    pub(in crate::local) content_type: Option<String>,
+    pub(in crate::local) accept: Option<String>,
+    pub(in crate::local) custom_attributes: Option<String>,
+    pub(in crate::local) ttl: Duration,
+    pub(in crate::local) invocation_timeout: Duration,
     /// When it came, by the endpoint's monotonic clock.
-    pub(super) received: Duration,
-    pub(super) output: Location,
+    pub(in crate::local) received: Duration,
+    pub(in crate::local) output: Location,
     /// `None`: a failure leaves no object.
-    pub(super) failure: Option<Location>,
+    pub(in crate::local) failure: Option<Location>,
     /// Its endpoint, as it was when the job came.
-    pub(super) serving: Arc<Serving>,
+    pub(in crate::local) serving: Arc<Serving>,
 }
 
 /// What waits at an endpoint or is in work there.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Backlog {
-    pub(super) size: u64,
+pub(in crate::local) struct Backlog {
+    pub(in crate::local) size: u64,
     /// When, on the endpoint's monotonic clock, the oldest of them came.
-    pub(super) oldest: Option<Duration>,
+    pub(in crate::local) oldest: Option<Duration>,
 }
 
 /// Where a job is on its way.
@@ -243,7 +244,7 @@ impl State {
 
 /// Jobs in the order they came, and as many workers as the endpoint has room for.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(in crate::local) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -257,7 +258,7 @@ impl fmt::Debug for Queue {
 impl Queue {
     /// Adds a job, and a worker if none is free: an endpoint with room for thousands still starts
     /// at once.
-    pub(super) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
+    pub(in crate::local) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
         let room: usize = shared.control.slots(shared).values().sum();
         let mut state = lock(&self.state);
         if state.idle <= state.waiting.len() && state.workers < room.max(1) {
@@ -328,7 +329,7 @@ impl Queue {
     }
 
     /// What waits at each endpoint or is in work there.
-    pub(super) fn backlogs(&self) -> BTreeMap<String, Backlog> {
+    pub(in crate::local) fn backlogs(&self) -> BTreeMap<String, Backlog> {
         let state = lock(&self.state);
         let pending = state.pending.iter();
         pending
@@ -358,17 +359,17 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    pub(super) fn stop(&self) {
+    pub(in crate::local) fn stop(&self) {
         lock(&self.state).stopped = true;
         self.changed.notify_all();
     }
 
-    pub(super) fn records(&self) -> Vec<JobRecord> {
+    pub(in crate::local) fn records(&self) -> Vec<JobRecord> {
         lock(&self.state).records.values().cloned().collect()
     }
 
     /// Waits until no job waits or runs; false after `timeout`.
-    pub(super) fn wait_idle(&self, timeout: Duration) -> bool {
+    pub(in crate::local) fn wait_idle(&self, timeout: Duration) -> bool {
         let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
         let mut state = wait_while(&self.changed, lock(&self.state), timeout, busy);
         !busy(&mut state)

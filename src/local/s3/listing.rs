@@ -5,15 +5,16 @@ use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::answer::{Answer, Refusal};
-use super::dates::{self, Dates};
-use super::operation::{Operation, Target};
-use super::s3::no_such_bucket;
-use super::server::Shared;
+use super::objects::no_such_bucket;
 use super::store::{Bucket, StoredObject};
-use super::xml::Xml;
+use crate::local::dates;
+use crate::local::dates::Dates;
+use crate::local::http::answer::{Answer, Refusal};
+use crate::local::operation::{Operation, Target};
+use crate::local::server::Shared;
+use crate::local::xml::Xml;
 
-pub(super) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+pub(in crate::local) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 const MAX_KEYS: usize = 1000;
 /// What `encoding-type=url` leaves alone.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -88,7 +89,7 @@ struct Page {
     next: Option<Mark>,
 }
 
-pub(super) fn list(shared: &Shared, target: &Target) -> Result<Answer, Refusal> {
+pub(in crate::local) fn list(shared: &Shared, target: &Target) -> Result<Answer, Refusal> {
     if !shared.config.list_allowed {
         return Err(Refusal::access_denied());
     }
@@ -239,7 +240,7 @@ fn write(page: &Page, target: &Target, max: usize) -> Xml {
     xml
 }
 
-pub(super) fn buckets(shared: &Shared) -> Answer {
+pub(in crate::local) fn buckets(shared: &Shared) -> Answer {
     let account = &shared.config.account;
     let mut xml = Xml::document();
     xml.element("ListAllMyBucketsResult", Some(NAMESPACE), |xml| {

@@ -14,19 +14,19 @@ use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::answer::Answer;
-use super::config::Config;
-use super::content::Disk;
 use super::payload::Payload;
+use crate::local::config::Config;
+use crate::local::s3::content::Disk;
 use crate::sys::{Clock, SystemClock};
 
 /// How patient the server is with a connection, in real time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(in crate::local) struct Patience {
     /// How long it may be without a request.
-    pub(super) idle: Duration,
+    pub(in crate::local) idle: Duration,
     /// How long a request's head may take once it has begun, and any single read of a body or write of
     /// an answer.
-    pub(super) slow: Duration,
+    pub(in crate::local) slow: Duration,
 }
 
 impl Default for Patience {
@@ -102,16 +102,16 @@ impl Write for Paced<'_> {
 
 /// The head of a request, the path and the query as they came over the wire.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) headers: HeaderMap,
+pub(in crate::local) struct Head {
+    pub(in crate::local) method: Method,
+    pub(in crate::local) path: String,
+    pub(in crate::local) query: String,
+    pub(in crate::local) headers: HeaderMap,
     keep_alive: bool,
 }
 
 impl Head {
-    pub(super) fn of(request: Request<()>) -> Self {
+    pub(in crate::local) fn of(request: Request<()>) -> Self {
         let (parts, ()) = request.into_parts();
         let says = |word: &str| {
             parts.headers.get_all(CONNECTION).iter().any(|value| {
@@ -137,14 +137,14 @@ impl Head {
     }
 
     /// The value of a header, if it is there and UTF-8.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::local) fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
     }
 }
 
 /// The body of a request, or why there is none.
 #[derive(Debug)]
-pub(super) enum Body {
+pub(in crate::local) enum Body {
     Whole(Box<Payload>),
     /// More than the limit; the rest was left unread.
     TooLarge,
@@ -154,7 +154,7 @@ pub(super) enum Body {
 
 /// What came next on a connection.
 #[derive(Debug)]
-pub(super) enum Received {
+pub(in crate::local) enum Received {
     Request(Head, Body),
     /// The client went away, or was idle or slow for too long.
     Closed,
@@ -164,16 +164,16 @@ pub(super) enum Received {
 
 /// What the body of a request may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowed {
+pub(in crate::local) struct Allowed {
     /// The most bytes.
-    pub(super) length: u64,
+    pub(in crate::local) length: u64,
     /// Whether a request that does not tell the length is refused, and not taken for one without a body.
-    pub(super) must_be_told: bool,
+    pub(in crate::local) must_be_told: bool,
 }
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::local) struct Connection {
     stream: Arc<TcpStream>,
     patience: Patience,
     /// What was read and not yet used.
@@ -183,7 +183,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Arc<TcpStream>, patience: Patience) -> io::Result<Self> {
+    pub(in crate::local) fn new(stream: Arc<TcpStream>, patience: Patience) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(patience.slow))?;
         Ok(Self {
@@ -196,7 +196,7 @@ impl Connection {
     }
 
     /// Reads the next request, whose body may be as its head says.
-    pub(super) fn receive(
+    pub(in crate::local) fn receive(
         &mut self,
         config: &Config,
         allowed: impl FnOnce(&Head) -> Allowed,
@@ -356,7 +356,7 @@ impl Connection {
     }
 
     /// Sends an answer; false if the connection ends with it. `sent` cuts the body short.
-    pub(super) fn send(
+    pub(in crate::local) fn send(
         &mut self,
         answer: &Answer,
         to_head: bool,
@@ -400,7 +400,7 @@ impl Connection {
     }
 
     /// Whether the client has closed its side; waits a moment to see.
-    pub(super) fn client_is_gone(&self) -> bool {
+    pub(in crate::local) fn client_is_gone(&self) -> bool {
         let look = self
             .stream
             .set_read_timeout(Some(Duration::from_millis(10)))

@@ -1,0 +1,4 @@
+//! Who may send a request: signatures, and the refusals of those that are wrong.
+
+mod refused;
+pub(super) mod signature;

@@ -1,0 +1,7 @@
+//! HTTP/1.1 on the local endpoint's connections: requests in, responses out.
+
+pub(super) mod answer;
+pub(super) mod chunked;
+pub(super) mod connections;
+pub(super) mod http1;
+pub(super) mod payload;
