@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use sagemaker_async_inference::CancelToken;
 
-use super::exit::{Code, Failure, Outcome};
+use super::output::exit::{Code, Failure, Outcome};
 
 /// What is told of an interruption.
 #[derive(Debug, Clone)]

@@ -1,37 +1,20 @@
 //! Arguments in, exit code out.
 
-mod completions;
-mod connect;
-mod credentials;
-mod delete;
-mod deploy;
-mod describe;
-mod exit;
-mod inputs;
+mod args;
+mod commands;
 mod interrupt;
-mod lines;
-mod local;
 mod output;
-mod predict;
-mod progress;
-mod quickstart;
-mod request;
-mod scale;
-mod sdk_config;
-mod settling;
-mod status;
-mod submit;
-mod update;
-mod values;
-mod wait;
-mod waiting;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use exit::Outcome;
-use progress::Show;
+use commands::{
+    completions, credentials, delete, deploy, describe, local, predict, quickstart, scale, status,
+    submit, update, wait,
+};
+use output::exit::{self, Outcome};
+use output::progress::Show;
 
 /// What `--help` of the whole command ends with.
 const EXIT_CODES: &str = "\

@@ -11,14 +11,14 @@ use tempfile::NamedTempFile;
 
 /// The variable that names a user's configuration file to the SDK ("Configuring and using defaults with the
 /// SageMaker Python SDK" in its guide).
-pub(super) const VARIABLE: &str = "SAGEMAKER_USER_CONFIG_OVERRIDE";
+pub(in crate::cli) const VARIABLE: &str = "SAGEMAKER_USER_CONFIG_OVERRIDE";
 
 /// The file; it is removed when this is dropped.
-pub(super) struct SdkConfig(NamedTempFile);
+pub(in crate::cli) struct SdkConfig(NamedTempFile);
 
 impl SdkConfig {
     /// Writes it, with this bucket as the default one. It is JSON, which is YAML too.
-    pub(super) fn write(bucket: &str) -> io::Result<Self> {
+    pub(in crate::cli) fn write(bucket: &str) -> io::Result<Self> {
         let mut file = tempfile::Builder::new()
             .prefix("sagemaker-async-local-")
             .suffix(".yaml")
@@ -32,7 +32,7 @@ impl SdkConfig {
         Ok(Self(file))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::cli) fn path(&self) -> &Path {
         self.0.path()
     }
 }

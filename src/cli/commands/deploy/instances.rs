@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use sagemaker_async_inference::ProductionVariant;
 
-use crate::cli::values::{VARIANT, duration};
+use crate::cli::args::values::{VARIANT, duration};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Instances")]

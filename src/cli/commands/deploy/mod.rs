@@ -11,13 +11,13 @@ use serde_json::json;
 use self::inference::Inference;
 use self::instances::Instances;
 use self::model::{Chosen, ModelChoice};
-use super::connect::Connection;
-use super::exit::Outcome;
-use super::interrupt::Interrupt;
-use super::lines::print;
-use super::progress::{Progress, Show};
 use super::settling::Settling;
-use super::values::pair;
+use crate::cli::args::connect::Connection;
+use crate::cli::args::values::pair;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::Outcome;
+use crate::cli::output::lines::print;
+use crate::cli::output::progress::{Progress, Show};
 
 /// Deploy an asynchronous endpoint, and wait until it is in service
 ///
@@ -29,7 +29,7 @@ use super::values::pair;
 ///         --instance-type ml.g5.xlarge --failure-path s3://my-bucket/failures
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Deploy {
+pub(in crate::cli) struct Deploy {
     /// The endpoint's name
     endpoint: String,
 
@@ -58,7 +58,7 @@ pub(super) struct Deploy {
 }
 
 impl Deploy {
-    pub(super) fn run(self, show: Show) -> Outcome {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use clap::Args;
 use sagemaker_async_inference::{AsyncRequest, Bytes, Error, S3Uri, submit_all};
 
-use super::connect::Connection;
-use super::exit::{Code, Failure, Outcome, with_sources};
-use super::inputs::{self, Input};
-use super::interrupt::Interrupt;
-use super::lines::{Submitted, print};
 use super::predict::unsubmitted;
-use super::progress::{Progress, Show};
-use super::request::{Predictor, RequestOptions};
+use crate::cli::args::connect::Connection;
+use crate::cli::args::inputs;
+use crate::cli::args::inputs::Input;
+use crate::cli::args::request::{Predictor, RequestOptions};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
+use crate::cli::output::lines::{Submitted, print};
+use crate::cli::output::progress::{Progress, Show};
 
 /// Submit inputs without waiting, and print a handle for each as a JSON line
 ///
@@ -29,7 +30,7 @@ use super::request::{Predictor, RequestOptions};
 ///     find scans -name '*.tiff' | sagemaker-async submit my-endpoint --inputs-from -
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Submit {
+pub(in crate::cli) struct Submit {
     /// The endpoint's name
     endpoint: String,
 
@@ -105,7 +106,7 @@ impl Source {
 }
 
 impl Submit {
-    pub(super) fn run(self, show: Show) -> Outcome {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         let many = self.source.is_many();
         if many {
             self.request.check_for_many()?;

@@ -9,11 +9,11 @@ use sagemaker_async_inference::sys::Environment;
 use sagemaker_async_inference::{DeploymentError, EndpointWaitReason, Error, InvalidInput};
 
 /// What a command comes to.
-pub(super) type Outcome<T = ()> = Result<T, Failure>;
+pub(in crate::cli) type Outcome<T = ()> = Result<T, Failure>;
 
 /// The exit codes, which are an interface; `--help` says what they mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Code {
+pub(in crate::cli) enum Code {
     // In the order in which one is taken where several inferences ended differently.
     Model,
     Running,
@@ -25,7 +25,7 @@ pub(super) enum Code {
 }
 
 impl Code {
-    pub(super) fn number(self) -> u8 {
+    pub(in crate::cli) fn number(self) -> u8 {
         match self {
             Self::Other => 1,
             Self::Usage => 2,
@@ -38,7 +38,7 @@ impl Code {
     }
 
     /// Where an error of the library's belongs.
-    pub(super) fn of(error: &Error) -> Self {
+    pub(in crate::cli) fn of(error: &Error) -> Self {
         match error {
             Error::InvalidInput(_) => Self::Usage,
             Error::Credentials(_) => Self::Credentials,
@@ -81,9 +81,9 @@ fn is_about_credentials(code: &str) -> bool {
 
 /// A command that did not do what was asked.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) code: Code,
-    pub(super) message: String,
+pub(in crate::cli) struct Failure {
+    pub(in crate::cli) code: Code,
+    pub(in crate::cli) message: String,
     /// Lines that are printed as they are, for other programs to read.
     lines: Vec<String>,
     /// What to do now.
@@ -93,7 +93,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(in crate::cli) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -104,30 +104,30 @@ impl Failure {
     }
 
     /// The arguments are wrong in a way that only shows when they are looked at together.
-    pub(super) fn usage(message: impl Into<String>) -> Self {
+    pub(in crate::cli) fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)
     }
 
     /// Something that could not be read or written.
-    pub(super) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+    pub(in crate::cli) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
         Self {
             reader_left: error.kind() == io::ErrorKind::BrokenPipe,
             ..Self::new(Code::Other, format!("{what}: {error}"))
         }
     }
 
-    pub(super) fn with_line(mut self, line: impl Into<String>) -> Self {
+    pub(in crate::cli) fn with_line(mut self, line: impl Into<String>) -> Self {
         self.lines.push(line.into());
         self
     }
 
     /// With what it was about before the message.
-    pub(super) fn within(mut self, what: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn within(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
 
-    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(in crate::cli) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -170,7 +170,7 @@ fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-pub(super) fn with_sources(error: &dyn StdError) -> String {
+pub(in crate::cli) fn with_sources(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -182,7 +182,7 @@ pub(super) fn with_sources(error: &dyn StdError) -> String {
 }
 
 /// Says what went wrong, and gives the exit code.
-pub(super) fn report(outcome: Outcome) -> ExitCode {
+pub(in crate::cli) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
@@ -223,7 +223,7 @@ fn wants_colour() -> bool {
 }
 
 /// What a model or a service says, without what would steer the terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.replace(steers, "\u{fffd}")
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use sagemaker_async_inference::{EndpointWaiter, Result};
 
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::values::duration;
+use crate::cli::args::values::duration;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::progress::Progress;
 
 /// How to wait for an endpoint.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
-pub(super) struct Settling {
+pub(in crate::cli) struct Settling {
     /// Do not wait until the endpoint has settled
     #[arg(long)]
     no_wait: bool,
@@ -32,7 +32,7 @@ pub(super) struct Settling {
 
 impl Settling {
     /// `None` if nobody is to wait. `by_default` has the numbers of looks.
-    pub(super) fn waiter(
+    pub(in crate::cli) fn waiter(
         &self,
         by_default: EndpointWaiter,
         looks: u32,

@@ -10,7 +10,7 @@ use super::values::duration;
 /// The wait for a result.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
-pub(super) struct Waiting {
+pub(in crate::cli) struct Waiting {
     /// The pause between two polls [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
@@ -33,7 +33,7 @@ pub(super) struct Waiting {
 const WITHOUT_END: u32 = 10_000_000;
 
 impl Waiting {
-    pub(super) fn builder(&self) -> WaiterConfigBuilder {
+    pub(in crate::cli) fn builder(&self) -> WaiterConfigBuilder {
         let mut builder = if self.adaptive {
             WaiterConfig::builder().adaptive()
         } else {
@@ -53,7 +53,7 @@ impl Waiting {
     }
 
     /// Checks the values before anything is sent.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::cli) fn check(&self) -> Result<()> {
         self.builder().build().map(drop)
     }
 }

@@ -10,7 +10,7 @@ use sagemaker_async_inference::{ProviderConfig, Result, Session, TransferConfig}
 /// What chooses account, region and services.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     /// The profile in the shared config and credentials files [default: `AWS_PROFILE`, `default`]
     #[arg(long)]
     profile: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn session(&self, transfer: Option<TransferConfig>) -> Result<Session> {
+    pub(in crate::cli) fn session(&self, transfer: Option<TransferConfig>) -> Result<Session> {
         let mut builder = Session::builder().mfa(ask_for_code);
         if let Some(profile) = &self.profile {
             builder = builder.profile(profile);
@@ -42,12 +42,12 @@ impl Connection {
         builder.build()
     }
 
-    pub(super) fn names_profile(&self) -> bool {
+    pub(in crate::cli) fn names_profile(&self) -> bool {
         self.profile.is_some()
     }
 
     /// For the sources of credentials by themselves.
-    pub(super) fn providers(&self) -> ProviderConfig {
+    pub(in crate::cli) fn providers(&self) -> ProviderConfig {
         let mut config = ProviderConfig::new(&Sys::real()).with_mfa(ask_for_code);
         if let Some(profile) = &self.profile {
             config = config.with_profile(profile);

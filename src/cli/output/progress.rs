@@ -16,11 +16,11 @@ use sagemaker_async_inference::{
 use serde_json::{Value, json};
 
 use super::exit::printable;
-use super::interrupt::Interrupt;
+use crate::cli::interrupt::Interrupt;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Show {
+pub(in crate::cli) enum Show {
     /// A bar where standard error is a terminal
     Auto,
     /// One JSON object a line
@@ -31,7 +31,7 @@ pub(super) enum Show {
 
 /// Shows what goes on. Clones show on the same bar.
 #[derive(Debug, Clone)]
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     bar: Option<ProgressBar>,
     json: bool,
 }
@@ -43,7 +43,7 @@ const ENDPOINT_AGAIN: Duration = Duration::from_secs(30);
 const NAP: Duration = Duration::from_millis(100);
 
 impl Progress {
-    pub(super) fn new(show: Show) -> Self {
+    pub(in crate::cli) fn new(show: Show) -> Self {
         let on_terminal = show == Show::Auto && io::stderr().is_terminal();
         Self {
             bar: on_terminal.then(|| {
@@ -57,7 +57,7 @@ impl Progress {
     }
 
     /// A line that is said whatever is shown.
-    pub(super) fn error(&self, text: &str) {
+    pub(in crate::cli) fn error(&self, text: &str) {
         let line = format!("sagemaker-async: {}", printable(text));
         let say = || drop(writeln!(io::stderr(), "{line}"));
         match &self.bar {
@@ -80,13 +80,13 @@ impl Progress {
     }
 
     /// What is done now.
-    pub(super) fn stage(&self, text: &str) {
+    pub(in crate::cli) fn stage(&self, text: &str) {
         self.message(text.to_owned());
         self.event("stage", json!({ "text": text }));
     }
 
     /// Takes the bar away, before a result or an error is printed.
-    pub(super) fn clear(&self) {
+    pub(in crate::cli) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -165,7 +165,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn on_endpoint(&self, endpoint: &EndpointProgress<'_>) {
+    pub(in crate::cli) fn on_endpoint(&self, endpoint: &EndpointProgress<'_>) {
         let description = endpoint.description();
         let status = description.status();
         self.event(
@@ -185,7 +185,7 @@ impl Progress {
     }
 
     /// For [`WaiterConfig`](sagemaker_async_inference::WaiterConfig).
-    pub(super) fn wait_callback(
+    pub(in crate::cli) fn wait_callback(
         &self,
         interrupt: &Interrupt,
     ) -> impl Fn(&WaitProgress<'_>) -> std::ops::ControlFlow<()> + Send + Sync + 'static {
@@ -197,7 +197,7 @@ impl Progress {
     }
 
     /// For batches of submits (`submit`) or waits (`wait_all`).
-    pub(super) fn batch_callback(
+    pub(in crate::cli) fn batch_callback(
         &self,
         what: &'static str,
         interrupt: &Interrupt,
@@ -210,7 +210,7 @@ impl Progress {
     }
 
     /// Transfers that are shown, and stop when interrupted. `shown`: where there is one at a time.
-    pub(super) fn transfer(
+    pub(in crate::cli) fn transfer(
         &self,
         interrupt: &Interrupt,
         shown: bool,
@@ -228,7 +228,7 @@ impl Progress {
 
     /// Shows what the endpoint does as long as the value lives, where there is a terminal to show it
     /// on and the caller may ask.
-    pub(super) fn watch_endpoint(&self, name: &str, session: &Session) -> Watching {
+    pub(in crate::cli) fn watch_endpoint(&self, name: &str, session: &Session) -> Watching {
         let over = Arc::new(AtomicBool::new(false));
         if self.bar.is_some() {
             let endpoint = Endpoint::new(name, session);
@@ -242,7 +242,7 @@ impl Progress {
 
 /// Ends the watch when it is dropped.
 #[derive(Debug)]
-pub(super) struct Watching(Arc<AtomicBool>);
+pub(in crate::cli) struct Watching(Arc<AtomicBool>);
 
 impl Drop for Watching {
     fn drop(&mut self) {

@@ -5,8 +5,8 @@ use clap_complete::Shell;
 
 use std::io::{self, Write};
 
-use super::Arguments;
-use super::exit::{Failure, Outcome};
+use crate::cli::Arguments;
+use crate::cli::output::exit::{Failure, Outcome};
 
 /// Print what a shell needs to complete this command's arguments
 ///
@@ -15,13 +15,13 @@ use super::exit::{Failure, Outcome};
 ///     sagemaker-async completions bash > ~/.local/share/bash-completion/completions/sagemaker-async
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Completions {
+pub(in crate::cli) struct Completions {
     /// The shell
     shell: Shell,
 }
 
 impl Completions {
-    pub(super) fn run(self) -> Outcome {
+    pub(in crate::cli) fn run(self) -> Outcome {
         // In memory first: the generator panics where it cannot write.
         let mut script = Vec::new();
         let mut command = Arguments::command();

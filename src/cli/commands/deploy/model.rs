@@ -3,8 +3,8 @@
 use clap::Args;
 use sagemaker_async_inference::{ContainerDefinition, Model, VpcConfig};
 
-use crate::cli::exit::{Failure, Outcome};
-use crate::cli::values::variable;
+use crate::cli::args::values::variable;
+use crate::cli::output::exit::{Failure, Outcome};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The model")]

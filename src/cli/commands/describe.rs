@@ -4,9 +4,9 @@ use clap::Args;
 use sagemaker_async_inference::Endpoint;
 use serde_json::json;
 
-use super::connect::Connection;
-use super::exit::{Outcome, with_sources};
-use super::lines::print;
+use crate::cli::args::connect::Connection;
+use crate::cli::output::exit::{Outcome, with_sources};
+use crate::cli::output::lines::print;
 
 /// Print what an endpoint is doing, as a JSON object
 ///
@@ -16,7 +16,7 @@ use super::lines::print;
 ///     sagemaker-async describe my-endpoint
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Describe {
+pub(in crate::cli) struct Describe {
     /// The endpoint's name
     endpoint: String,
 
@@ -25,7 +25,7 @@ pub(super) struct Describe {
 }
 
 impl Describe {
-    pub(super) fn run(self) -> Outcome {
+    pub(in crate::cli) fn run(self) -> Outcome {
         let session = self.connection.session(None)?;
         let overview = Endpoint::new(&self.endpoint, &session).describe()?;
         let description = overview.description();

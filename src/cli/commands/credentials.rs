@@ -4,9 +4,9 @@ use clap::Args;
 use sagemaker_async_inference::{ChainSlot, CredentialsError, DefaultChain, ProvideCredentials};
 use serde_json::{Value, json};
 
-use super::connect::Connection;
-use super::exit::{Code, Failure, Outcome};
-use super::lines::print;
+use crate::cli::args::connect::Connection;
+use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::lines::print;
 
 /// Say which source of credentials serves and what was tried, without a secret, as a JSON object
 ///
@@ -15,7 +15,7 @@ use super::lines::print;
 ///     sagemaker-async credentials --profile my-profile
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct ShowCredentials {
+pub(in crate::cli) struct ShowCredentials {
     #[command(flatten)]
     connection: Connection,
 }
@@ -29,7 +29,7 @@ const SLOTS: [(ChainSlot, &str); 5] = [
 ];
 
 impl ShowCredentials {
-    pub(super) fn run(self) -> Outcome {
+    pub(in crate::cli) fn run(self) -> Outcome {
         let chain = DefaultChain::new(self.connection.providers());
         let mut slots = SLOTS;
         if self.connection.names_profile() {
@@ -66,7 +66,7 @@ fn none(tried: &[Value], error: &CredentialsError) -> Outcome {
     print(&json!({ "source": null, "tried": tried }).to_string())?;
     Err(Failure::new(
         Code::Credentials,
-        super::exit::with_sources(error),
+        crate::cli::output::exit::with_sources(error),
     ))
 }
 

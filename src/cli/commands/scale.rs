@@ -6,10 +6,10 @@ use clap::Args;
 use sagemaker_async_inference::{Endpoint, ScaleToZero};
 use serde_json::json;
 
-use super::connect::Connection;
-use super::exit::Outcome;
-use super::lines::print;
-use super::values::{VARIANT, duration};
+use crate::cli::args::connect::Connection;
+use crate::cli::args::values::{VARIANT, duration};
+use crate::cli::output::exit::Outcome;
+use crate::cli::output::lines::print;
 
 /// Set an endpoint's number of instances, or let it scale to zero by what waits at it
 ///
@@ -22,7 +22,7 @@ use super::values::{VARIANT, duration};
 ///     sagemaker-async scale my-endpoint --remove
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Scale {
+pub(in crate::cli) struct Scale {
     /// The endpoint's name
     endpoint: String,
 
@@ -71,7 +71,7 @@ struct Action {
 }
 
 impl Scale {
-    pub(super) fn run(self) -> Outcome {
+    pub(in crate::cli) fn run(self) -> Outcome {
         let session = self.connection.session(None)?;
         let scaling = Endpoint::new(&self.endpoint, &session).scaling_of(&self.variant);
         let done = if let Some(count) = self.action.to {

@@ -11,12 +11,12 @@ use sagemaker_async_inference::local::{
 };
 use serde_json::{Map, Value, json};
 
-use super::exit::{Code, Failure, Outcome, printable};
-use super::interrupt::Interrupt;
-use super::lines::print;
-use super::progress::Show;
 use super::sdk_config::{self, SdkConfig};
-use super::values::{duration, share};
+use crate::cli::args::values::{duration, share};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::{Code, Failure, Outcome, printable};
+use crate::cli::output::lines::print;
+use crate::cli::output::progress::Show;
 
 /// Run an asynchronous endpoint on this machine, for any language's AWS client
 ///
@@ -33,7 +33,7 @@ use super::values::{duration, share};
 ///     aws s3 ls
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Local {
+pub(in crate::cli) struct Local {
     /// The address and port to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -126,7 +126,7 @@ struct ModelChoice {
 }
 
 impl Local {
-    pub(super) fn run(self, show: Show) -> Outcome {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         let interrupted = Interrupt::channel()?;
         allow_more_files();
         if !self.listen.ip().is_loopback() && show != Show::None {
@@ -228,7 +228,7 @@ fn not_started(error: &LocalError) -> Failure {
         LocalError::Setting(_) => Code::Usage,
         _ => Code::Other,
     };
-    Failure::new(code, super::exit::with_sources(error))
+    Failure::new(code, crate::cli::output::exit::with_sources(error))
 }
 
 /// The line for whoever waits for the server.

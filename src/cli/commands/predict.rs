@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Error, S3Uri, WaiterConfigBuilder};
 
-use super::connect::Connection;
-use super::exit::{Code, Failure, Outcome};
-use super::inputs::Input;
-use super::interrupt::Interrupt;
-use super::lines::Submitted;
-use super::output::Target;
-use super::progress::{Progress, Show};
-use super::request::RequestOptions;
-use super::waiting::Waiting;
+use crate::cli::args::connect::Connection;
+use crate::cli::args::inputs::Input;
+use crate::cli::args::request::RequestOptions;
+use crate::cli::args::waiting::Waiting;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::files::Target;
+use crate::cli::output::lines::Submitted;
+use crate::cli::output::progress::{Progress, Show};
 
 /// Submit an input, wait, and write the result's bytes to standard output or a file
 ///
@@ -25,7 +25,7 @@ use super::waiting::Waiting;
 ///     sagemaker-async predict my-endpoint --input-location s3://my-bucket/scan.tiff > scan.json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Predict {
+pub(in crate::cli) struct Predict {
     /// The endpoint's name
     endpoint: String,
 
@@ -65,7 +65,7 @@ pub(super) struct Predict {
 }
 
 impl Predict {
-    pub(super) fn run(self, show: Show) -> Outcome {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         self.waiting.check()?;
         let mut target = Target::of(self.output.as_deref())?;
         let failure_target = Target::if_named(self.failure_output.as_deref())?;
@@ -101,7 +101,11 @@ impl Predict {
 }
 
 /// An input that did not get as far as the service.
-pub(super) fn unsubmitted(error: Error, interrupt: &Interrupt, progress: &Progress) -> Failure {
+pub(in crate::cli) fn unsubmitted(
+    error: Error,
+    interrupt: &Interrupt,
+    progress: &Progress,
+) -> Failure {
     progress.clear();
     if interrupt.has_struck() && !matches!(error, Error::MaybeSubmitted(_)) {
         return Failure::new(Code::Interrupted, "interrupted; nothing was submitted");
@@ -110,15 +114,15 @@ pub(super) fn unsubmitted(error: Error, interrupt: &Interrupt, progress: &Progre
 }
 
 /// One inference whose result is waited for.
-pub(super) struct One<'a> {
-    pub(super) response: &'a AsyncInferenceResponse<Bytes>,
-    pub(super) input: Option<&'a Input>,
-    pub(super) failure_target: Option<Target>,
+pub(in crate::cli) struct One<'a> {
+    pub(in crate::cli) response: &'a AsyncInferenceResponse<Bytes>,
+    pub(in crate::cli) input: Option<&'a Input>,
+    pub(in crate::cli) failure_target: Option<Target>,
 }
 
 impl One<'_> {
     /// Waits, and writes the result. How it ended otherwise tells how to go on.
-    pub(super) fn take(
+    pub(in crate::cli) fn take(
         mut self,
         target: &mut Target,
         waiter: WaiterConfigBuilder,

@@ -3,7 +3,7 @@
 use clap::Args;
 use sagemaker_async_inference::{AsyncInferenceConfig, DataCaptureConfig, NotificationConfig};
 
-use crate::cli::exit::Outcome;
+use crate::cli::output::exit::Outcome;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Asynchronous inference")]

@@ -31,7 +31,7 @@ struct Statistics {
     mean: f64,
 }
 
-pub(super) fn run() -> Outcome<()> {
+pub(in crate::cli) fn run() -> Outcome<()> {
     let endpoint = start_endpoint()?;
     say!("An asynchronous endpoint now runs on this machine. No AWS account is involved.")?;
     say!("  endpoint {}  at {}", endpoint.name(), endpoint.url())?;

@@ -4,12 +4,12 @@ use clap::Args;
 use sagemaker_async_inference::{Endpoint, EndpointWaiter};
 use serde_json::json;
 
-use super::connect::Connection;
-use super::exit::Outcome;
-use super::interrupt::Interrupt;
-use super::lines::print;
-use super::progress::{Progress, Show};
 use super::settling::Settling;
+use crate::cli::args::connect::Connection;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::Outcome;
+use crate::cli::output::lines::print;
+use crate::cli::output::progress::{Progress, Show};
 
 /// Give an endpoint another instance type, count or model, and wait until it serves with it
 ///
@@ -19,7 +19,7 @@ use super::settling::Settling;
 ///     sagemaker-async update my-endpoint --instance-type ml.g5.2xlarge
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Update {
+pub(in crate::cli) struct Update {
     /// The endpoint's name
     endpoint: String,
 
@@ -59,7 +59,7 @@ struct Changes {
 }
 
 impl Update {
-    pub(super) fn run(self, show: Show) -> Outcome {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;

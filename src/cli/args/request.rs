@@ -8,14 +8,14 @@ use std::time::Duration;
 use clap::Args;
 use sagemaker_async_inference::{AsyncPredictor, AsyncRequest, Bytes, S3Uri, Session};
 
-use super::exit::{Failure, Outcome};
 use super::inputs::Input;
 use super::values::duration;
+use crate::cli::output::exit::{Failure, Outcome};
 
 /// What is submitted with an input.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Request")]
-pub(super) struct RequestOptions {
+pub(in crate::cli) struct RequestOptions {
     /// The input's MIME type [default: by the file's extension, else application/octet-stream]
     #[arg(long, value_name = "MIME")]
     content_type: Option<String>,
@@ -58,17 +58,17 @@ pub(super) struct RequestOptions {
 }
 
 /// Requests are made of this.
-pub(super) type Predictor = AsyncPredictor<Bytes, Bytes>;
+pub(in crate::cli) type Predictor = AsyncPredictor<Bytes, Bytes>;
 
 impl RequestOptions {
-    pub(super) fn predictor(&self, endpoint: &str, session: &Session) -> Predictor {
+    pub(in crate::cli) fn predictor(&self, endpoint: &str, session: &Session) -> Predictor {
         AsyncPredictor::new(endpoint, session)
             .with_serializer(Bytes::new())
             .with_deserializer(Bytes::new().with_accept(self.accept.clone()))
     }
 
     /// The request for an input. Opens its file, and sends nothing.
-    pub(super) fn request(
+    pub(in crate::cli) fn request(
         &self,
         predictor: &Predictor,
         input: &Input,
@@ -117,7 +117,7 @@ impl RequestOptions {
     }
 
     /// What makes sense for one input alone.
-    pub(super) fn check_for_many(&self) -> Outcome {
+    pub(in crate::cli) fn check_for_many(&self) -> Outcome {
         if self.filename.is_some() {
             return Err(Failure::usage(
                 "--filename names one output; with many inputs they would overwrite each other",

@@ -10,7 +10,7 @@ use super::exit::{Failure, Outcome};
 
 /// Where a result's bytes go.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(in crate::cli) enum Target {
     Standard,
     /// A file that is there whole or not at all.
     File(PathBuf),
@@ -20,7 +20,7 @@ pub(super) enum Target {
 
 impl Target {
     /// Looks at the place before anything is sent: an hour's wait for nothing would be worse.
-    pub(super) fn of(path: Option<&Path>) -> Outcome<Self> {
+    pub(in crate::cli) fn of(path: Option<&Path>) -> Outcome<Self> {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Standard);
         };
@@ -43,12 +43,12 @@ impl Target {
     }
 
     /// For what goes nowhere unless a place is named.
-    pub(super) fn if_named(path: Option<&Path>) -> Outcome<Option<Self>> {
+    pub(in crate::cli) fn if_named(path: Option<&Path>) -> Outcome<Option<Self>> {
         path.map(|path| Self::of(Some(path))).transpose()
     }
 
     /// Waits for a result and puts it there.
-    pub(super) fn take(
+    pub(in crate::cli) fn take(
         &mut self,
         response: &AsyncInferenceResponse<Bytes>,
         waiter: &WaiterConfig,
@@ -62,7 +62,7 @@ impl Target {
     }
 
     /// Keeps a failed model's own words there, byte by byte.
-    pub(super) fn keep(&mut self, failure: &ModelFailure) -> Outcome {
+    pub(in crate::cli) fn keep(&mut self, failure: &ModelFailure) -> Outcome {
         let written = match self {
             Self::Standard => StandardOutput.write_all(failure.bytes()),
             Self::File(path) => return Ok(failure.save(path)?),

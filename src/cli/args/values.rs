@@ -5,10 +5,10 @@ use std::time::Duration;
 use sagemaker_async_inference::sys::Environment;
 
 /// An only variant's name, as the SageMaker SDK has it.
-pub(super) const VARIANT: &str = "AllTraffic";
+pub(in crate::cli) const VARIANT: &str = "AllTraffic";
 
 /// A span of time: `90`, `90s`, `250ms`, `15m`, `6h`; seconds where no unit stands.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let unit_at = text
         .find(|c: char| c.is_ascii_alphabetic())
@@ -35,7 +35,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `NAME=VALUE`.
-pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+pub(in crate::cli) fn pair(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -43,7 +43,7 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// `NAME=VALUE`, or `NAME` for the value that it has in this process's environment.
-pub(super) fn variable(text: &str) -> Result<(String, String), String> {
+pub(in crate::cli) fn variable(text: &str) -> Result<(String, String), String> {
     if text.contains('=') {
         return pair(text);
     }
@@ -54,7 +54,7 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 /// A share: `0.25` or `25%`.
-pub(super) fn share(text: &str) -> Result<f64, String> {
+pub(in crate::cli) fn share(text: &str) -> Result<f64, String> {
     let (number, whole) = match text.strip_suffix('%') {
         Some(number) => (number, 100.0),
         None => (text, 1.0),

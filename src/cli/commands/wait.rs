@@ -10,14 +10,14 @@ use sagemaker_async_inference::{
 };
 use serde_json::{Value, json};
 
-use super::connect::Connection;
-use super::exit::{Code, Failure, Outcome, with_sources};
-use super::interrupt::Interrupt;
-use super::lines::{Submitted, handles, print};
-use super::output::Target;
 use super::predict::One;
-use super::progress::{Progress, Show};
-use super::waiting::Waiting;
+use crate::cli::args::connect::Connection;
+use crate::cli::args::waiting::Waiting;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
+use crate::cli::output::files::Target;
+use crate::cli::output::lines::{Submitted, handles, print};
+use crate::cli::output::progress::{Progress, Show};
 
 /// Wait for submitted inferences, and fetch each result as soon as it is there
 ///
@@ -34,7 +34,7 @@ use super::waiting::Waiting;
 ///     sagemaker-async wait handles.jsonl --output-dir results --summary --timeout 6h
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Wait {
+pub(in crate::cli) struct Wait {
     /// A file of handles as `submit` prints them, `-` for standard input, or one handle itself
     #[arg(default_value = "-")]
     handles: String,
@@ -63,7 +63,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    pub(super) fn run(self, show: Show) -> Outcome {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         self.waiting.check()?;
         let submitted = handles(&self.handles)?;
         if let Some(directory) = &self.output_dir {

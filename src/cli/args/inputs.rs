@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use sagemaker_async_inference::S3Uri;
 
-use super::exit::{Failure, Outcome};
+use crate::cli::output::exit::{Failure, Outcome};
 
 /// One input.
 #[derive(Debug, Clone)]
-pub(super) enum Input {
+pub(in crate::cli) enum Input {
     /// Standard input.
     Standard,
     File(PathBuf),
@@ -20,7 +20,7 @@ pub(super) enum Input {
 
 impl Input {
     /// `-` or a file.
-    pub(super) fn of_argument(argument: &Path) -> Self {
+    pub(in crate::cli) fn of_argument(argument: &Path) -> Self {
         if argument.as_os_str() == "-" {
             Self::Standard
         } else {
@@ -29,7 +29,7 @@ impl Input {
     }
 
     /// Its last name, if it has one.
-    pub(super) fn name(&self) -> Option<String> {
+    pub(in crate::cli) fn name(&self) -> Option<String> {
         let name = match self {
             Self::Standard => return None,
             Self::File(path) => path.file_name()?.to_string_lossy().into_owned(),
@@ -39,7 +39,7 @@ impl Input {
     }
 
     /// As it was named.
-    pub(super) fn shown(&self) -> String {
+    pub(in crate::cli) fn shown(&self) -> String {
         match self {
             Self::Standard => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
@@ -50,7 +50,7 @@ impl Input {
 
 /// All files in a directory but hidden ones, by name: the same in the same order at every run. What lies
 /// in directories below is left out.
-pub(super) fn in_directory(directory: &Path) -> Outcome<Vec<Input>> {
+pub(in crate::cli) fn in_directory(directory: &Path) -> Outcome<Vec<Input>> {
     let failed = |error: io::Error| Failure::io(directory.display(), &error);
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
@@ -75,7 +75,7 @@ pub(super) fn in_directory(directory: &Path) -> Outcome<Vec<Input>> {
 }
 
 /// The lines of a file, or of standard input for `-`.
-pub(super) fn lines_of(list: &Path) -> Outcome<Box<dyn BufRead>> {
+pub(in crate::cli) fn lines_of(list: &Path) -> Outcome<Box<dyn BufRead>> {
     if list.as_os_str() == "-" {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
@@ -84,7 +84,7 @@ pub(super) fn lines_of(list: &Path) -> Outcome<Box<dyn BufRead>> {
 }
 
 /// One line each: a path, or `s3://bucket/key`. Empty lines are passed over.
-pub(super) fn in_list(list: &Path) -> Outcome<Vec<Input>> {
+pub(in crate::cli) fn in_list(list: &Path) -> Outcome<Vec<Input>> {
     let mut inputs = Vec::new();
     for line in lines_of(list)?.lines() {
         let line = line.map_err(|error| Failure::io(list.display(), &error))?;

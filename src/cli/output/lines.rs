@@ -7,20 +7,20 @@ use sagemaker_async_inference::InferenceHandle;
 use serde_json::Value;
 
 use super::exit::{Failure, Outcome};
-use super::inputs::{Input, lines_of};
+use crate::cli::args::inputs::{Input, lines_of};
 
 /// A submitted inference, and the input that it was made of as the user named it.
 #[derive(Debug, Clone)]
-pub(super) struct Submitted {
-    pub(super) handle: InferenceHandle,
-    pub(super) input: Option<String>,
+pub(in crate::cli) struct Submitted {
+    pub(in crate::cli) handle: InferenceHandle,
+    pub(in crate::cli) input: Option<String>,
 }
 
 /// The member that a line has besides those of the handle, which whoever reads handles passes over.
 const INPUT: &str = "input";
 
 impl Submitted {
-    pub(super) fn new(handle: InferenceHandle, input: Option<&Input>) -> Self {
+    pub(in crate::cli) fn new(handle: InferenceHandle, input: Option<&Input>) -> Self {
         Self {
             handle,
             input: input.map(Input::shown),
@@ -28,7 +28,7 @@ impl Submitted {
     }
 
     /// The line that [`parse`](Self::parse) reads.
-    pub(super) fn line(&self) -> Outcome<String> {
+    pub(in crate::cli) fn line(&self) -> Outcome<String> {
         let failed = |error: serde_json::Error| Failure::io("handle", &error.into());
         let mut value = serde_json::to_value(&self.handle).map_err(failed)?;
         if let Some(input) = &self.input {
@@ -37,7 +37,7 @@ impl Submitted {
         Ok(value.to_string())
     }
 
-    pub(super) fn parse(line: &str) -> Outcome<Self> {
+    pub(in crate::cli) fn parse(line: &str) -> Outcome<Self> {
         let handle = line.parse::<InferenceHandle>()?;
         let value: Option<Value> = serde_json::from_str(line).ok();
         let input = value.and_then(|value| Some(value.get(INPUT)?.as_str()?.to_owned()));
@@ -46,7 +46,7 @@ impl Submitted {
 }
 
 /// Handles of an argument: a handle itself, a file of them, or `-` for standard input.
-pub(super) fn handles(argument: &str) -> Outcome<Vec<Submitted>> {
+pub(in crate::cli) fn handles(argument: &str) -> Outcome<Vec<Submitted>> {
     if argument.trim_start().starts_with('{') {
         return Ok(vec![Submitted::parse(argument)?]);
     }
@@ -66,7 +66,7 @@ pub(super) fn handles(argument: &str) -> Outcome<Vec<Submitted>> {
 }
 
 /// A line on standard output, there at once for whoever reads along.
-pub(super) fn print(line: &str) -> Outcome {
+pub(in crate::cli) fn print(line: &str) -> Outcome {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")
         .and_then(|()| stdout.flush())

@@ -6,9 +6,9 @@ use clap::Args;
 use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, WaiterConfig};
 use serde_json::json;
 
-use super::connect::Connection;
-use super::exit::{Code, Failure, Outcome};
-use super::lines::{handles, print};
+use crate::cli::args::connect::Connection;
+use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::lines::{handles, print};
 
 /// Ask once whether an inference is done, and print the answer as a JSON line
 ///
@@ -19,7 +19,7 @@ use super::lines::{handles, print};
 ///     sagemaker-async status handle.json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Status {
+pub(in crate::cli) struct Status {
     /// A handle as `submit` prints it, a file with one, or `-` for standard input
     handle: String,
 
@@ -28,7 +28,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn run(self) -> Outcome {
+    pub(in crate::cli) fn run(self) -> Outcome {
         let mut found = handles(&self.handle)?;
         let (Some(submitted), true) = (found.pop(), found.is_empty()) else {
             return Err(Failure::usage(
