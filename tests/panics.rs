@@ -1,6 +1,7 @@
 //! What the caller's own code takes down when it panics: what called it, and nobody else.
 #![cfg(all(feature = "tracing", feature = "local"))]
 
+#[path = "it/support/mod.rs"]
 mod support;
 
 use std::cell::Cell;

@@ -7,6 +7,7 @@
 #![cfg(feature = "local")]
 #![allow(clippy::disallowed_methods)] // a process of its own, with files of its own, in real time
 
+#[path = "it/support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;

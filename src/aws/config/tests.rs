@@ -1,4 +1,4 @@
-//! The grammar, case by case; what a program sees of it is tested in `tests/profile.rs`.
+//! The grammar, case by case; what a program sees of it is tested in `tests/it/profile.rs`.
 
 use std::collections::BTreeMap;
 

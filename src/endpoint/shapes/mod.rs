@@ -2,7 +2,7 @@
 //! structure of the model is a [`Shape`] here, in a file by what it is about.
 //!
 //! Nothing is refused that the service may take: members and words of enumerations that the model did
-//! not have pass. `tests/model_limits.rs` compares the shapes with the model, member by member.
+//! not have pass. `tests/it/model_limits/` compares the shapes with the model, member by member.
 
 pub(crate) mod async_inference;
 pub(crate) mod config;

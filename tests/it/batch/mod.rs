@@ -1,0 +1,95 @@
+//! Many inferences in flight.
+
+use crate::support;
+
+mod adding;
+mod fallback;
+mod journal;
+mod schedule;
+mod submits;
+mod waits;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sagemaker_async_inference::local::{LocalEndpoint, LocalEndpointBuilder, Operation};
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, AsyncPredictor, Json, Session, WaiterConfig,
+};
+
+type Responses = Vec<AsyncInferenceResponse<Json>>;
+
+/// An endpoint whose queue nobody works on: outputs are put by the test.
+fn idle_endpoint(
+    change: impl FnOnce(LocalEndpointBuilder) -> LocalEndpointBuilder,
+) -> LocalEndpoint {
+    let builder = change(LocalEndpoint::builder().instances(0));
+    builder.start().expect("a local endpoint")
+}
+
+fn start(change: impl FnOnce(LocalEndpointBuilder) -> LocalEndpointBuilder) -> LocalEndpoint {
+    let builder = LocalEndpoint::builder().max_concurrent_invocations_per_instance(8);
+    change(builder).start().expect("a local endpoint")
+}
+
+fn session(endpoint: &LocalEndpoint) -> Session {
+    endpoint.session().expect("a session")
+}
+
+fn predictor(endpoint: &LocalEndpoint) -> AsyncPredictor {
+    AsyncPredictor::new(endpoint.name(), &session(endpoint))
+}
+
+/// In the clock's time.
+fn predictor_in(endpoint: &LocalEndpoint, clock: &ManualClock) -> AsyncPredictor {
+    let sys = Sys::real()
+        .with_environment(Environment::empty())
+        .with_clock(clock.clone());
+    let session = endpoint.session_builder().sys(sys).build();
+    AsyncPredictor::new(endpoint.name(), &session.expect("a session"))
+}
+
+/// Every 10 ms, for 20 s at most.
+fn often() -> WaiterConfig {
+    WaiterConfig::new(2000, Duration::from_millis(10)).expect("a wait")
+}
+
+/// Responses in one folder, `000.out` and so on.
+fn in_folder(predictor: &AsyncPredictor, bucket: &str, folder: &str, count: usize) -> Responses {
+    let at = |key: String| format!("s3://{bucket}/{key}").parse().expect("a URI");
+    (0..count)
+        .map(|number| {
+            predictor.response(
+                at(format!("{folder}/{number:05}.out")),
+                Some(at(format!("{folder}-failures/{number:05}.err"))),
+            )
+        })
+        .collect()
+}
+
+fn put(endpoint: &LocalEndpoint, response: &AsyncInferenceResponse<Json>, body: &str) {
+    let path = response.output_path();
+    endpoint.put_object(path.bucket(), path.key(), body);
+}
+
+/// Real time, where a test is about it.
+fn now() -> Duration {
+    SystemClock.monotonic()
+}
+
+fn since(began: Duration) -> Duration {
+    now().saturating_sub(began)
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    Files::disk().read(path).expect("a file")
+}
+
+fn count(endpoint: &LocalEndpoint, operation: Operation) -> usize {
+    let requests = endpoint.requests();
+    requests
+        .iter()
+        .filter(|request| request.operation == operation)
+        .count()
+}

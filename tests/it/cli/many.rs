@@ -1,0 +1,183 @@
+//! Many inferences: a directory or a list in, a directory out, and runs that continue.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use sagemaker_async_inference::local::{Fault, Operation};
+
+use crate::cli::bench::{Bench, QUICK, bench};
+
+fn scans(bench: &Bench, names: &[(&str, &str)]) -> String {
+    for (name, content) in names {
+        bench.file(&format!("scans/{name}"), content);
+    }
+    bench.path("scans").to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn a_directory_in_and_a_directory_out() {
+    let bench = bench();
+    let directory = scans(
+        &bench,
+        &[
+            ("a.txt", "1"),
+            ("b.txt", "fail"),
+            ("c.txt", "3"),
+            (".hidden", "4"),
+        ],
+    );
+    let ran = bench.run(&["submit", bench.name(), "--input-dir", &directory]);
+    let lines = ran.ends_with(0).json();
+    assert_eq!(ran.stderr, "");
+    let inputs: Vec<_> = lines
+        .iter()
+        .map(|line| line["input"].as_str().expect("text"))
+        .collect();
+    let named = |name: &str| format!("{directory}/{name}");
+    assert_eq!(inputs, [named("a.txt"), named("b.txt"), named("c.txt")]);
+    let handles = bench.file("handles.jsonl", &ran.stdout);
+    let results = bench.path("results");
+    let shown = results.to_str().expect("UTF-8");
+
+    let ran = bench.quick(&["wait", &handles, "--output-dir", shown]);
+    let ends = ran.ends_with(3).json();
+    let ends: BTreeSet<_> = ends
+        .iter()
+        .map(|end| {
+            (
+                end["index"].as_u64(),
+                end["status"].as_str().map(str::to_owned),
+            )
+        })
+        .collect();
+    let end = |index, status: &str| (Some(index), Some(status.to_owned()));
+    let expected = [end(0, "completed"), end(1, "failed"), end(2, "completed")];
+    assert_eq!(ends, BTreeSet::from(expected));
+    let read = |name: &str| fs::read_to_string(results.join(name)).expect("a result");
+    assert_eq!(read("a.txt.out"), "<1>");
+    assert_eq!(read("c.txt.out"), "<3>");
+    assert!(read("b.txt.out.failure").contains("ValueError"));
+    assert_eq!(fs::read_dir(&results).expect("results").count(), 3);
+
+    let ran = bench.quick(&["wait", &handles, "--output-dir", shown, "--summary"]);
+    let summary = &ran.ends_with(3).json();
+    assert_eq!(summary.len(), 1);
+    assert_eq!(
+        (&summary[0]["completed"], &summary[0]["failed"]),
+        (&2.into(), &1.into())
+    );
+    bench
+        .quick(&["wait", &handles])
+        .ends_with(2)
+        .says("--output-dir");
+}
+
+#[test]
+fn a_list_of_files_and_objects_through_a_pipe() {
+    let bench = bench();
+    bench
+        .endpoint
+        .put_object("bucket", "in/object.txt", "there");
+    let file = bench.file("one/same.txt", "1");
+    let other = bench.file("two/same.txt", "2");
+    let list = format!("{file}\n\n{other}\ns3://bucket/in/object.txt\n");
+    let arguments = ["submit", bench.name(), "--inputs-from", "-"];
+    let handles = bench.run_with_input(&arguments, list.as_bytes());
+    handles.ends_with(0);
+    let results = bench.path("results");
+    let arguments = ["wait", "--output-dir", results.to_str().expect("UTF-8")];
+    let ran = bench.run_with_input(
+        &[&arguments[..], &QUICK].concat(),
+        handles.stdout.as_bytes(),
+    );
+    ran.ends_with(0);
+    let read = |name: &str| fs::read_to_string(results.join(name)).expect("a result");
+    assert_eq!(read("same.txt.out"), "<1>");
+    assert_eq!(read("same.txt.out.2"), "<2>");
+    assert_eq!(read("object.txt.out"), "<there>");
+}
+
+#[test]
+fn a_run_continues_with_its_journal() {
+    let bench = bench();
+    let directory = scans(&bench, &[("a", "1"), ("b", "2"), ("c", "3")]);
+    let journal = bench.path("scans.journal");
+    let arguments = [
+        "submit",
+        bench.name(),
+        "--input-dir",
+        &directory,
+        "--journal",
+        journal.to_str().expect("UTF-8"),
+        "--concurrency",
+        "1",
+    ];
+    let refusal = Fault::on(Operation::InvokeEndpointAsync)
+        .skip(1)
+        .times(1)
+        .status(400);
+    bench.endpoint.fault(refusal);
+    let first = bench.run(&arguments);
+    first
+        .ends_with(5)
+        .says("1 of 3 inputs")
+        .says("The same command goes on");
+    assert_eq!(first.json().len(), 2);
+    assert_eq!(bench.endpoint.jobs().len(), 2);
+
+    let second = bench.run(&arguments);
+    let lines = second.ends_with(0).json();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(bench.endpoint.jobs().len(), 3);
+    assert_eq!(lines[0]["output_path"], first.json()[0]["output_path"]);
+    assert_eq!(lines[2]["output_path"], first.json()[1]["output_path"]);
+}
+
+#[test]
+fn an_input_that_cannot_be_read_holds_up_no_other() {
+    let bench = bench();
+    let good = bench.file("good.txt", "1");
+    let list = bench.file("list", &format!("/no/such/file\n{good}\n"));
+    let ran = bench.run(&["submit", bench.name(), "--inputs-from", &list]);
+    ran.ends_with(1).says("/no/such/file").says("1 of 2 inputs");
+    assert_eq!(ran.json().len(), 1);
+    let one = bench.run(&[
+        "submit",
+        bench.name(),
+        "--inputs-from",
+        &list,
+        "--inference-id",
+        "x",
+    ]);
+    one.ends_with(2).says("--inference-id");
+}
+
+#[test]
+fn what_is_not_done_can_be_taken_up_again() {
+    let bench = bench();
+    let directory = scans(&bench, &[("a", "1"), ("b", "slow")]);
+    let submitted = bench.run(&["submit", bench.name(), "--input-dir", &directory]);
+    let handles = bench.file("handles", &submitted.stdout);
+    let results = bench.path("results");
+    let shown = results.to_str().expect("UTF-8");
+    let limits = [
+        "--output-dir",
+        shown,
+        "--delay",
+        "20ms",
+        "--timeout",
+        "500ms",
+    ];
+    let ran = bench.run(&[&["wait", &handles][..], &limits].concat());
+    ran.ends_with(4)
+        .says("1 are completed")
+        .says("1 are not done");
+    let left: Vec<_> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .collect();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].contains("scans/b"), "{}", left[0]);
+    bench.run(&["status", left[0]]).ends_with(4);
+}

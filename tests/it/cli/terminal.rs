@@ -1,0 +1,253 @@
+//! What is shown on a terminal: bars, spinners, colours. Standard error is a pseudo-terminal, whose screen
+//! a terminal emulator keeps; standard output is a pipe.
+
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroU16;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+
+use crate::cli::bench::{Bench, QUICK, bench};
+
+const ROWS: NonZeroU16 = NonZeroU16::new(24).expect("some rows");
+const COLUMNS: NonZeroU16 = NonZeroU16::new(100).expect("some columns");
+
+/// What was to be seen.
+struct Shown {
+    code: Option<i32>,
+    stdout: String,
+    /// All that came, with what steers the terminal.
+    raw: String,
+    /// The screens, one after another.
+    screens: Vec<String>,
+}
+
+impl Shown {
+    fn of(command: &mut Command) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let master = openpt(flags).expect("a pseudo-terminal");
+        grantpt(&master)
+            .and_then(|()| unlockpt(&master))
+            .expect("the other side");
+        let size = Winsize {
+            ws_row: ROWS.get(),
+            ws_col: COLUMNS.get(),
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&master, size).expect("a size");
+        let terminal = ioctl_tiocgptpeer(&master, flags).expect("the terminal");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(terminal)
+            .spawn();
+        // The command holds the terminal's side too, and its end is seen only without.
+        command.stderr(Stdio::null());
+        let (raw, screens) = screens(File::from(master));
+        let output = child
+            .expect("the binary runs")
+            .wait_with_output()
+            .expect("it ends");
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            raw,
+            screens,
+        }
+    }
+
+    /// A screen that shows this.
+    #[track_caller]
+    fn showed(&self, part: &str) -> &str {
+        let found = self.screens.iter().find(|screen| screen.contains(part));
+        found.unwrap_or_else(|| panic!("no {part:?} in {:#?}", self.screens))
+    }
+
+    fn last(&self) -> &str {
+        self.screens.last().map_or("", String::as_str)
+    }
+}
+
+/// Everything that comes until the terminal is closed, and how the screen looked after each piece.
+fn screens(mut master: File) -> (String, Vec<String>) {
+    let mut emulator = vt100::Parser::new(ROWS, COLUMNS, 0);
+    let (mut raw, mut screens) = (Vec::new(), Vec::new());
+    let mut piece = [0; 4096];
+    // Linux ends a terminal that nobody holds any more with an error.
+    while let Ok(read @ 1..) = master.read(&mut piece) {
+        raw.extend_from_slice(&piece[..read]);
+        emulator.process(&piece[..read]);
+        screens.push(emulator.screen().contents());
+    }
+    screens.dedup();
+    (String::from_utf8_lossy(&raw).into_owned(), screens)
+}
+
+fn command(bench: &Bench, arguments: &[&str]) -> Command {
+    let mut command = bench.command(arguments);
+    command.env("TERM", "xterm-256color");
+    command
+}
+
+fn predicting<'a>(bench: &'a Bench, input: &'a str) -> Vec<&'a str> {
+    [&["predict", bench.name(), "--input", input], &QUICK[..]].concat()
+}
+
+#[test]
+fn a_spinner_while_one_is_waited_for() {
+    let bench = bench();
+    let input = bench.file("q.txt", "slow");
+    let wait = ["--input", &input, "--delay", "50ms", "--timeout", "1s"];
+    let arguments = [&["predict", bench.name()][..], &wait].concat();
+    let shown = Shown::of(&mut command(&bench, &arguments));
+    assert_eq!(shown.code, Some(4));
+    shown.showed("waiting");
+    let early = shown.showed("poll 2, 0s waiting");
+    assert_eq!(early.trim().lines().count(), 1, "{early}");
+    // It spins: the same words after another sign.
+    let mut signs: Vec<_> = shown
+        .screens
+        .iter()
+        .filter(|screen| screen.contains("waiting"))
+        .filter_map(|screen| screen.chars().next())
+        .collect();
+    signs.sort_unstable();
+    signs.dedup();
+    assert!(signs.len() > 2, "{signs:?}");
+    // In the end the bar is gone, and the handle and the way on are there.
+    assert!(
+        shown.last().starts_with("sagemaker-async: no result"),
+        "{}",
+        shown.last()
+    );
+    assert!(
+        shown.last().contains("sagemaker-async wait"),
+        "{}",
+        shown.last()
+    );
+
+    let input = bench.file("quick.txt", "x");
+    let arguments = predicting(&bench, &input);
+    let shown = Shown::of(&mut command(&bench, &arguments));
+    assert_eq!(
+        (shown.code, shown.stdout.as_str(), shown.last()),
+        (Some(0), "<x>", "")
+    );
+}
+
+#[test]
+fn what_the_endpoint_is_doing() {
+    let endpoint = LocalEndpoint::builder().bucket("bucket").instances(0);
+    let bench = Bench::of(endpoint);
+    let input = bench.file("q.txt", "x");
+    let wait = ["--input", &input, "--delay", "100ms", "--timeout", "3s"];
+    let arguments = [&["predict", bench.name()][..], &wait].concat();
+    let shown = Shown::of(&mut command(&bench, &arguments));
+    assert_eq!(shown.code, Some(4));
+    shown.showed(&format!("{}: scaled to zero, 0 ahead of you", bench.name()));
+}
+
+#[test]
+fn a_bar_of_bytes_for_a_transfer() {
+    let bench = bench();
+    let slow = Duration::from_millis(400);
+    bench
+        .endpoint
+        .fault(Fault::on(Operation::UploadPart).delay(slow).always());
+    let input = bench.file("large", "");
+    let file = File::options().write(true).open(&input).expect("the input");
+    file.set_len(64 << 20).expect("a long file");
+    let arguments = [
+        "predict",
+        bench.name(),
+        "--input",
+        &input,
+        "--output",
+        "out",
+        "--delay",
+        "50ms",
+    ];
+    let shown = Shown::of(&mut command(&bench, &arguments));
+    assert_eq!((shown.code, shown.last()), (Some(0), ""), "{}", shown.raw);
+    let bar = shown
+        .screens
+        .iter()
+        .find(|screen| screen.contains("MiB/64.00 MiB") && !screen.contains(" 0.00 MiB/"));
+    let bar = bar.unwrap_or_else(|| panic!("{:#?}", shown.screens));
+    assert!(
+        bar.starts_with("upload [") && bar.contains("/s, ") && bar.contains(" left"),
+        "{bar}"
+    );
+    let filled: Vec<_> = shown
+        .screens
+        .iter()
+        .filter(|s| s.starts_with("upload"))
+        .map(|s| s.matches('█').count())
+        .collect();
+    assert!(
+        filled.is_sorted() && filled.iter().any(|&n| n > 5),
+        "{filled:?}"
+    );
+}
+
+#[test]
+fn how_many_are_done() {
+    let bench = bench();
+    let names: Vec<_> = (0..20)
+        .map(|n| bench.file(&format!("scans/{n}"), if n < 3 { "fail" } else { "x" }))
+        .collect();
+    let submit = ["submit", bench.name(), "--input-dir", "scans"];
+    let shown = Shown::of(&mut command(&bench, &submit));
+    assert_eq!((shown.code, shown.last()), (Some(0), ""), "{}", shown.raw);
+    assert_eq!(shown.stdout.lines().count(), names.len());
+    shown.showed(" done, 0 failed, ");
+    bench.file("handles", &shown.stdout);
+    let wait = [
+        "wait",
+        "handles",
+        "--output-dir",
+        "results",
+        "--summary",
+        "--delay",
+        "20ms",
+    ];
+    let shown = Shown::of(&mut command(&bench, &wait));
+    assert_eq!(shown.code, Some(3), "{}", shown.raw);
+    shown.showed(" pending, ");
+    shown.showed("/s");
+    assert!(!shown.last().contains("pending"), "{}", shown.last());
+}
+
+#[test]
+fn nothing_but_lines_where_no_bar_is_wanted() {
+    let bench = bench();
+    let input = bench.file("q.txt", "x");
+    let arguments = predicting(&bench, &input);
+    let quiet = Shown::of(command(&bench, &arguments).arg("--quiet"));
+    assert_eq!((quiet.code, quiet.raw.as_str()), (Some(0), ""));
+    let json = Shown::of(command(&bench, &arguments).args(["--progress", "json"]));
+    assert_eq!(json.code, Some(0));
+    assert!(!json.raw.contains('\u{1b}'), "{:?}", json.raw);
+    for line in json.raw.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+        assert!(event["event"].is_string(), "{event}");
+    }
+}
+
+#[test]
+fn colours_only_where_they_are_wanted() {
+    let bench = bench();
+    let arguments = ["predict", "e", "--input", "/no/such/file"];
+    let colour = Shown::of(&mut command(&bench, &arguments));
+    assert!(colour.raw.contains("\u{1b}[31m"), "{:?}", colour.raw);
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = Shown::of(command(&bench, &arguments).env(name, value));
+        assert!(!plain.raw.contains("\u{1b}[31m"), "{:?}", plain.raw);
+        plain.showed("/no/such/file");
+    }
+}

@@ -1,0 +1,209 @@
+//! Clocks that are wrong, are set right, and jump.
+
+use crate::support;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, Bytes, Credentials, Service, Session, SessionBuilder,
+};
+use support::client::{accepted, predictor, refused, sys, uri};
+use support::verifier::{Rules, Verifier};
+use support::wait::{timed_out, waiter};
+
+/// A clock whose wall time is set by hand; its monotonic time goes on evenly.
+#[derive(Debug, Clone)]
+struct SetClock {
+    even: ManualClock,
+    /// Seconds from the true time.
+    off_by: Arc<AtomicI64>,
+    /// Each sleep sets the wall clock so many seconds ahead or back, in turns.
+    jump: i64,
+    /// The next sleep takes so many seconds longer than was asked for.
+    oversleep: Arc<AtomicU64>,
+}
+
+impl SetClock {
+    fn new(off_by: i64) -> Self {
+        Self {
+            even: ManualClock::new(),
+            off_by: Arc::new(AtomicI64::new(off_by)),
+            jump: 0,
+            oversleep: Arc::default(),
+        }
+    }
+
+    fn set(&self, off_by: i64) {
+        self.off_by.store(off_by, Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> SystemTime {
+        let off_by = self.off_by.load(Ordering::SeqCst);
+        let distance = Duration::from_secs(off_by.unsigned_abs());
+        if off_by < 0 {
+            SystemClock.now() - distance
+        } else {
+            SystemClock.now() + distance
+        }
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.even.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        let longer = self.oversleep.swap(0, Ordering::SeqCst);
+        self.even.sleep(duration + Duration::from_secs(longer));
+        if self.jump != 0 && !duration.is_zero() {
+            let ahead = self.off_by.load(Ordering::SeqCst) > 0;
+            self.set(if ahead { -self.jump } else { self.jump });
+        }
+    }
+}
+
+const HOUR: i64 = 3600;
+
+/// All services at the endpoint, which goes by the true time.
+fn builder(endpoint: &LocalEndpoint, clock: &SetClock) -> SessionBuilder {
+    let (key, secret) = (endpoint.access_key(), endpoint.secret_key());
+    Session::builder()
+        .region(endpoint.region())
+        .credentials(Credentials::new(key, secret, None, None, "test"))
+        .endpoint_url(endpoint.url())
+        .sys(sys().with_clock(clock.clone()))
+}
+
+/// Those of a server that takes the endpoint's key pair, by the true time.
+fn rules(endpoint: &LocalEndpoint) -> Rules {
+    Rules {
+        access_key: endpoint.access_key().to_owned(),
+        secret_key: endpoint.secret_key().to_owned(),
+        regions: vec![endpoint.region().to_owned()],
+        ..Rules::new()
+    }
+}
+
+fn look(session: &Session, endpoint: &LocalEndpoint) -> usize {
+    endpoint.clear_requests();
+    let found = response(session, endpoint).try_get_result::<Vec<u8>>();
+    assert!(matches!(found, Ok(None)), "{found:?}");
+    endpoint.requests().len()
+}
+
+fn response(session: &Session, endpoint: &LocalEndpoint) -> AsyncInferenceResponse<Bytes> {
+    predictor(session).response(uri(&format!("s3://{}/out", endpoint.bucket())), None)
+}
+
+#[test]
+fn an_offset_is_unlearned_when_the_clock_is_set_right() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let clock = SetClock::new(HOUR);
+    let session = builder(&endpoint, &clock).build().expect("a session");
+    assert_eq!(look(&session, &endpoint), 2, "refused, and learned from it");
+    assert_eq!(look(&session, &endpoint), 1);
+    clock.set(0);
+    assert_eq!(look(&session, &endpoint), 2, "refused, and unlearned");
+    assert_eq!(look(&session, &endpoint), 1);
+    clock.set(-HOUR);
+    assert_eq!(look(&session, &endpoint), 2);
+}
+
+#[test]
+fn an_offset_is_suspected_by_a_refusal_that_tells_no_time() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let runtime = Verifier::start(rules(&endpoint), |_| accepted("s3://my-bucket/out"));
+    let clock = SetClock::new(HOUR);
+    let session = builder(&endpoint, &clock)
+        .endpoint_url_for(Service::SageMakerRuntime, runtime.url())
+        .build()
+        .expect("a session");
+    look(&session, &endpoint);
+    clock.set(0);
+    predictor(&session).predict_async("x").expect("a submit");
+    let verified: Vec<_> = runtime
+        .seen()
+        .iter()
+        .map(|seen| seen.verified.is_ok())
+        .collect();
+    assert_eq!(verified, [false, true]);
+    assert_eq!(look(&session, &endpoint), 1);
+}
+
+#[test]
+fn a_time_that_does_not_help_is_taken_back() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    // A proxy with a clock of its own, say: it refuses whatever the time.
+    let runtime = Verifier::start(rules(&endpoint), |_| {
+        refused(403, "InvalidSignatureException", "Signature expired")
+            .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+    });
+    let session = builder(&endpoint, &SetClock::new(0))
+        .endpoint_url_for(Service::SageMakerRuntime, runtime.url())
+        .build()
+        .expect("a session");
+    assert!(predictor(&session).predict_async("x").is_err());
+    assert_eq!(runtime.seen().len(), 2);
+    assert_eq!(
+        look(&session, &endpoint),
+        1,
+        "S3 is asked with the right time"
+    );
+}
+
+#[test]
+fn a_wall_clock_that_jumps_breaks_no_wait() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let endpoint = Arc::new(endpoint);
+    let clock = SetClock {
+        jump: 2 * HOUR,
+        ..SetClock::new(0)
+    };
+    let session = builder(&endpoint, &clock).build().expect("a session");
+    let stored = endpoint.clone();
+    let wait = waiter(|w| {
+        w.deadline(Duration::from_mins(10)).progress(move |wait| {
+            assert_eq!(wait.observed().not_found, wait.attempts(), "no poll failed");
+            if wait.attempts() == 6 {
+                stored.put_object(stored.bucket(), "out", "result");
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    let result: Vec<u8> = response(&session, &endpoint)
+        .get_result(&wait)
+        .expect("a result");
+    assert_eq!(result, b"result");
+    assert_eq!(clock.even.slept(), Duration::from_secs(6 * 15));
+}
+
+#[test]
+fn whoever_wakes_after_the_deadline_looks_once_more() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let clock = SetClock::new(0);
+    let session = builder(&endpoint, &clock).build().expect("a session");
+    let wait = waiter(|w| w.deadline(Duration::from_mins(10)));
+
+    // The machine is suspended for the night, and the result comes meanwhile.
+    clock.oversleep.store(8 * 3600, Ordering::SeqCst);
+    let response = response(&session, &endpoint);
+    let timeout = timed_out(response.get_result(&wait));
+    assert_eq!(timeout.attempts(), 2);
+    assert_eq!(timeout.observed().not_found, 2);
+
+    clock.oversleep.store(8 * 3600, Ordering::SeqCst);
+    let (stored, bucket) = (&endpoint, endpoint.bucket());
+    stored.put_object(bucket, "out", "result");
+    let late = waiter(|w| {
+        w.deadline(Duration::from_mins(10))
+            .initial_delay(Duration::from_secs(1))
+    });
+    let result: Vec<u8> = response.get_result(&late).expect("a result");
+    assert_eq!(result, b"result");
+}

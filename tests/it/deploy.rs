@@ -1,0 +1,418 @@
+//! From a model to an endpoint and back to nothing, against the local endpoint in virtual time.
+
+use crate::support;
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::{
+    AsyncInferenceConfig, CancelToken, CreateEndpoint, Endpoint, EndpointConfig, EndpointStatus,
+    EndpointWaitReason, EndpointWaiter, Error, ListEndpoints, OnFailure, ProductionVariant,
+    Resource,
+};
+use support::bench::{TAKES, bench, model, partial, soon};
+
+#[test]
+fn an_endpoint_is_made_serves_and_is_removed() {
+    let bench = bench();
+    let waiter = EndpointWaiter::in_service();
+    let endpoint = bench
+        .deployment("mine")
+        .async_inference_config(
+            AsyncInferenceConfig::builder()
+                .output_path("s3://results/out/")
+                .build()
+                .expect("a configuration"),
+        )
+        .start_and_wait(&waiter)
+        .expect("a deployment");
+    // The published waiter looks every 30 s: at 0, 30, .., 240.
+    assert_eq!(bench.clock.slept(), TAKES);
+
+    let overview = endpoint.describe().expect("a description");
+    assert_eq!(overview.status(), EndpointStatus::InService);
+    assert_eq!(overview.description().current_instance_count(), 2);
+    assert_eq!(overview.backlog().expect("metrics").size(), Some(0));
+    assert_eq!(overview.to_string(), "2 instances, 0 waiting");
+
+    let response = endpoint
+        .predictor()
+        .predict_async("hello")
+        .expect("a submit");
+    assert_eq!(response.output_path().bucket(), "results");
+    let failure = response.failure_path().expect("the SDK's failure path");
+    assert!(
+        failure.key().starts_with("async-endpoint-failures/mine-"),
+        "{failure}"
+    );
+    let answer: String = response.get_result(&soon()).expect("a result");
+    assert_eq!(answer, "hello");
+
+    endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    let sagemaker = bench.sagemaker();
+    for gone in [
+        sagemaker.describe_endpoint("mine").map(drop),
+        sagemaker.describe_endpoint_config("mine").map(drop),
+        sagemaker.describe_model("mine-model").map(drop),
+    ] {
+        let error = gone.expect_err("nothing is left");
+        assert!(error.is_service_code("ValidationException"), "{error}");
+        assert!(error.to_string().contains("Could not find"), "{error}");
+    }
+    let error = endpoint
+        .predictor()
+        .predict_async("hello")
+        .expect_err("gone");
+    assert!(error.is_service_code("ValidationError"), "{error}");
+}
+
+#[test]
+fn a_wait_shows_the_states_and_can_be_stopped() {
+    let bench = bench();
+    let endpoint = bench.deployment("mine").start().expect("a deployment");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let waiter = EndpointWaiter::in_service().progress(move |wait| {
+        let status = wait.description().status();
+        noted.lock().expect("a lock").push((status, wait.elapsed()));
+        if wait.attempts() == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let stopped = wait_error(endpoint.wait_in_service(&waiter).expect_err("a stop"));
+    assert_eq!(stopped.reason(), EndpointWaitReason::Progress);
+    assert_eq!(stopped.status(), Some(&EndpointStatus::Creating));
+    let creating = |seconds| (EndpointStatus::Creating, Duration::from_secs(seconds));
+    assert_eq!(*seen.lock().expect("a lock"), [creating(0), creating(30)]);
+
+    let token = CancelToken::new();
+    token.cancel();
+    let waiter = EndpointWaiter::in_service().cancel(token);
+    let stopped = wait_error(endpoint.wait_in_service(&waiter).expect_err("a stop"));
+    assert_eq!(
+        (stopped.reason(), stopped.attempts()),
+        (EndpointWaitReason::Cancelled, 0)
+    );
+
+    let before = bench.clock.slept();
+    let waiter = EndpointWaiter::in_service()
+        .deadline(Duration::from_secs(100))
+        .expect("one");
+    let out = wait_error(endpoint.wait_in_service(&waiter).expect_err("a timeout"));
+    assert_eq!(
+        (out.reason(), out.attempts()),
+        (EndpointWaitReason::TimedOut, 4)
+    );
+    assert_eq!(bench.clock.slept(), before + Duration::from_secs(90));
+    endpoint
+        .wait_in_service(&EndpointWaiter::in_service())
+        .expect("in service");
+}
+
+fn wait_error(error: Error) -> sagemaker_async_inference::EndpointWaitError {
+    match error {
+        Error::EndpointWait(wait) => *wait,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_not_there_is_not_waited_for() {
+    let bench = bench();
+    let endpoint = Endpoint::new("nobody", &bench.session);
+    let error = endpoint
+        .wait_in_service(&EndpointWaiter::in_service())
+        .expect_err("no endpoint");
+    assert_eq!(wait_error(error).reason(), EndpointWaitReason::NotFound);
+    endpoint
+        .wait_deleted(&EndpointWaiter::deleted())
+        .expect("it is gone");
+    assert_eq!(bench.clock.slept(), Duration::ZERO);
+}
+
+#[test]
+fn a_look_that_fails_on_the_way_is_passed_over() {
+    let bench = bench();
+    let endpoint = bench.deployment("mine").start().expect("a deployment");
+    bench
+        .local
+        .fault(Fault::on(Operation::DescribeEndpoint).times(5).status(500));
+    endpoint
+        .wait_in_service(&EndpointWaiter::in_service())
+        .expect("in service");
+    bench
+        .local
+        .fault(Fault::on(Operation::DescribeEndpoint).access_denied());
+    let error = endpoint
+        .wait_in_service(&EndpointWaiter::in_service())
+        .expect_err("a refusal");
+    assert!(
+        error.to_string().contains("sagemaker:DescribeEndpoint"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_failed_endpoint_tells_why_and_what_helps() {
+    let reasons = [
+        (
+            "InsufficientCapacity: Unable to provision requested ML compute capacity",
+            "try again later",
+        ),
+        (
+            "The primary container for production variant AllTraffic did not pass the ping health check.",
+            "/ping",
+        ),
+        (
+            "CannotStartContainerError: the image is gone",
+            "ecr:BatchGetImage",
+        ),
+        (
+            "Could not assume role arn:aws:iam::1:role/x",
+            "trust policy",
+        ),
+        (
+            "ResourceLimitExceeded: The account-level service limit 'ml.m5.xlarge for endpoint usage' is 0",
+            "Service Quotas",
+        ),
+        (
+            "Failed to download model data for container \"container_1\" from URL: \"s3://b/model.tar.gz\".",
+            "s3:GetObject",
+        ),
+        (
+            "The customer:primary container image \"1.dkr.ecr.us-east-1.amazonaws.com/x\" could not be pulled. Check the role's permissions.",
+            "ecr:GetDownloadUrlForLayer",
+        ),
+        (
+            "Unable to create an encrypted volume: access to the KMS key was denied",
+            "kms:CreateGrant",
+        ),
+        ("Something new", "/aws/sagemaker/Endpoints/mine"),
+    ];
+    for (reason, helps) in reasons {
+        let bench = bench();
+        bench.local.fail_next_deployment(reason);
+        let waiter = EndpointWaiter::in_service();
+        let error = bench
+            .deployment("mine")
+            .start_and_wait(&waiter)
+            .expect_err("a failure");
+        let stopped = partial(error);
+        let Error::EndpointWait(wait) = stopped.cause() else {
+            panic!("{stopped:?}");
+        };
+        assert_eq!(wait.failure_reason(), Some(reason));
+        assert_eq!(wait.status(), Some(&EndpointStatus::Failed));
+        assert!(wait.to_string().contains(helps), "{wait}");
+        // By default all of it stays, to look into.
+        let left = [
+            Resource::Endpoint("mine".into()),
+            Resource::EndpointConfig("mine".into()),
+            Resource::Model("mine-model".into()),
+        ];
+        assert_eq!(stopped.left(), left);
+        assert!(bench.sagemaker().describe_model("mine-model").is_ok());
+    }
+}
+
+#[test]
+fn what_was_made_is_removed_if_so_chosen() {
+    let bench = bench();
+    let fault = Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded");
+    bench.local.fault(fault);
+    let deployment = bench.deployment("mine").on_failure(OnFailure::Remove);
+    let error = deployment.start().expect_err("a quota");
+    let stopped = partial(error);
+    assert!(
+        stopped.cause().to_string().contains("Service Quotas"),
+        "{}",
+        stopped.cause()
+    );
+    let removed = [
+        Resource::EndpointConfig("mine".into()),
+        Resource::Model("mine-model".into()),
+    ];
+    assert_eq!((stopped.removed(), stopped.left()), (&removed[..], &[][..]));
+    assert!(bench.sagemaker().describe_model("mine-model").is_err());
+
+    bench.local.fail_next_deployment("InsufficientCapacity");
+    let deployment = bench.deployment("mine").on_failure(OnFailure::Remove);
+    let error = deployment
+        .start_and_wait(&EndpointWaiter::in_service())
+        .expect_err("a failure");
+    let stopped = partial(error);
+    assert_eq!(stopped.removed().len(), 3, "{stopped}");
+}
+
+#[test]
+fn what_was_there_before_is_not_removed() {
+    let bench = bench();
+    bench
+        .sagemaker()
+        .create_model(&model("old"))
+        .expect("a model");
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded"));
+    let deployment = Endpoint::deploy("mine", &bench.session)
+        .model_name("old")
+        .instances("ml.m5.large", 1)
+        .on_failure(OnFailure::Remove);
+    let error = deployment.start().expect_err("a quota");
+    assert!(
+        error
+            .to_string()
+            .contains("removed: endpoint configuration mine"),
+        "{error}"
+    );
+    assert!(bench.sagemaker().describe_model("old").is_ok());
+
+    // A model of that name is there: the deployment makes nothing, and removes nothing.
+    let deployment = Endpoint::deploy("mine", &bench.session)
+        .model(model("old"))
+        .instances("ml.m5.large", 1)
+        .on_failure(OnFailure::Remove);
+    let error = deployment.start().expect_err("a name that is taken");
+    assert!(error.is_service_code("ValidationException"), "{error:?}");
+    assert!(error.to_string().contains("choose another name"), "{error}");
+    assert!(bench.sagemaker().describe_model("old").is_ok());
+}
+
+#[test]
+fn nothing_is_sent_before_everything_is_checked() {
+    let bench = bench();
+    let long = "x".repeat(64);
+    let refused = [
+        bench.deployment(&long),
+        bench.deployment("under_score"),
+        Endpoint::deploy("mine", &bench.session),
+        Endpoint::deploy("mine", &bench.session).instances("ml.m5.large", 1),
+        bench.deployment("mine").instances("m5.large", 1),
+        bench.deployment("mine").instances("ml.m5.large", 0),
+        bench.deployment("mine").tag("aws:mine", "x"),
+        bench.deployment("mine").kms_key_id("a key"),
+        bench.deployment("mine").model(model("-odd")),
+        bench
+            .deployment("mine")
+            .with_raw_config("VpcConfig", serde_json::json!({"Subnets": []})),
+    ];
+    for deployment in refused {
+        let error = deployment.clone().start().expect_err("a refusal");
+        assert!(
+            matches!(error, Error::InvalidInput(_)),
+            "{deployment:?}: {error:?}"
+        );
+    }
+    assert!(bench.local.requests().is_empty());
+}
+
+#[test]
+fn several_endpoints_live_beside_each_other_and_are_listed() {
+    let bench = bench();
+    let sagemaker = bench.sagemaker();
+    sagemaker.create_model(&model("one")).expect("a model");
+    let variant = ProductionVariant::new("AllTraffic", "one", "ml.m5.large", 1);
+    let config = AsyncInferenceConfig::builder()
+        .output_path("s3://other/out")
+        .build()
+        .expect("one");
+    let config = EndpointConfig::new("shared", [variant]).async_inference_config(config);
+    sagemaker
+        .create_endpoint_config(&config)
+        .expect("a configuration");
+    for number in 0..12 {
+        let request = CreateEndpoint::new(format!("ep-{number:02}"), "shared").tag("n", "1");
+        let arn = sagemaker.create_endpoint(&request).expect("an endpoint");
+        assert_eq!(
+            sagemaker.list_tags(&arn).expect("tags"),
+            [("n".into(), "1".into())]
+        );
+    }
+    let listed = ListEndpoints::new()
+        .name_contains("ep-")
+        .sorted_by_name()
+        .page_size(5);
+    let names: Vec<String> = sagemaker
+        .list_endpoints(&listed)
+        .map(|endpoint| endpoint.expect("an endpoint").endpoint_name().to_owned())
+        .collect();
+    let expected: Vec<String> = (0..12).map(|number| format!("ep-{number:02}")).collect();
+    assert_eq!(names, expected);
+    let in_service = ListEndpoints::new().status_equals(&EndpointStatus::InService);
+    assert_eq!(
+        sagemaker.list_endpoints(&in_service).count(),
+        1,
+        "the builder's alone"
+    );
+
+    let endpoint = Endpoint::new("ep-07", &bench.session);
+    endpoint
+        .wait_in_service(&EndpointWaiter::in_service())
+        .expect("in service");
+    for name in ["ep-07", bench.local.name()] {
+        let predictor = Endpoint::new(name, &bench.session).predictor();
+        let answer: String = predictor
+            .with_waiter_config(soon())
+            .predict(name)
+            .expect("a result");
+        assert_eq!(answer, name);
+    }
+    let names: Vec<_> = bench
+        .local
+        .jobs()
+        .into_iter()
+        .map(|job| job.endpoint_name)
+        .collect();
+    assert_eq!(names, ["ep-07", bench.local.name()]);
+    assert_eq!(bench.local.objects("other").len(), 1);
+}
+
+#[test]
+fn names_that_are_taken_or_missing_are_told_as_the_service_does() {
+    let bench = bench();
+    let sagemaker = bench.sagemaker();
+    let variant = || ProductionVariant::new("AllTraffic", "nobody", "ml.m5.large", 1);
+    let error = sagemaker.create_endpoint_config(&EndpointConfig::new("c", [variant()]));
+    let error = error.expect_err("no model").to_string();
+    assert!(error.contains("Could not find model"), "{error}");
+    assert!(error.contains("create the model first"), "{error}");
+    let error = sagemaker.create_endpoint(&CreateEndpoint::new("e", "nobody"));
+    let error = error.expect_err("no configuration").to_string();
+    assert!(
+        error.contains("Could not find endpoint configuration"),
+        "{error}"
+    );
+    let error =
+        sagemaker.create_endpoint(&CreateEndpoint::new(bench.local.name(), bench.local.name()));
+    let error = error.expect_err("a taken name").to_string();
+    assert!(
+        error.contains("Cannot create already existing endpoint"),
+        "{error}"
+    );
+    assert!(error.contains("choose another name"), "{error}");
+    for error in [
+        sagemaker
+            .delete_endpoint("nobody")
+            .expect_err("no endpoint"),
+        sagemaker.delete_model("nobody").expect_err("no model"),
+        sagemaker
+            .delete_endpoint_config("nobody")
+            .expect_err("no configuration"),
+    ] {
+        assert!(error.is_service_code("ValidationException"), "{error:?}");
+        assert!(error.to_string().contains("check the name"), "{error}");
+    }
+    let endpoint = bench.deployment("mine").start().expect("a deployment");
+    let error = endpoint.delete(false).expect_err("in progress").to_string();
+    assert!(
+        error.contains("Cannot update in-progress endpoint"),
+        "{error}"
+    );
+    assert!(error.contains("wait_in_service"), "{error}");
+}

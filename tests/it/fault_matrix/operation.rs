@@ -1,0 +1,204 @@
+//! What an operation is: how a request of it is known, what answers it, and what a program does to have it
+//! sent.
+
+use std::error::Error as StdError;
+
+use sagemaker_async_inference::{EndpointOverview, Error};
+
+use crate::fault_matrix::faults::{Answer, refusal};
+use crate::fault_matrix::server::Server;
+use crate::fault_matrix::setup::Setup;
+
+/// A column of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    Submit,
+    Duplicates,
+    S3,
+    Multipart,
+    Wait,
+    Identity,
+    Metadata,
+    /// Of the control plane's services, what is only asked.
+    Read,
+    /// What says how things are to be, so that twice is once.
+    Set,
+    /// What a name keeps from being done twice.
+    Create,
+    Delete,
+}
+
+impl Column {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Duplicates => "submit, `allow_duplicates`",
+            Self::S3 => "S3",
+            Self::Multipart => "S3, in parts",
+            Self::Wait => "a wait of 3 polls",
+            Self::Identity => "STS and SSO",
+            Self::Metadata => "container and instance metadata",
+            Self::Read => "reading",
+            Self::Set => "setting",
+            Self::Create => "creating and updating",
+            Self::Delete => "deleting",
+        }
+    }
+}
+
+/// How the service writes its errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    S3,
+    /// XML of the query protocol.
+    Query,
+    Json,
+}
+
+/// What is counted of requests that were carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Nothing,
+    /// Each one begins something, which the word tells.
+    Each(&'static str),
+    /// The first one does it, and there is nothing left to do for others.
+    Once,
+}
+
+/// The crate's own error, or one that it lends.
+#[derive(Debug)]
+pub enum Failure {
+    Own(Error),
+    Overview(Box<EndpointOverview>),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl Failure {
+    pub fn error(&self) -> &Error {
+        match self {
+            Self::Own(error) => error,
+            Self::Overview(overview) => overview.backlog().expect_err("a failure to look"),
+        }
+    }
+}
+
+pub type Outcome = Result<&'static str, Failure>;
+
+/// What an operation says when all is well.
+pub const RESULT: &str = "result";
+
+/// Whether a request with this head (its first line, and headers in lower case) is one.
+pub type IsOne = fn(&str) -> bool;
+
+#[derive(Clone, Copy)]
+pub struct Operation {
+    pub name: &'static str,
+    pub column: Column,
+    dialect: Dialect,
+    pub effect: Effect,
+    pub is: IsOne,
+    /// Whether it is a look after a lost answer.
+    pub is_look: IsOne,
+    /// How many requests come before the first one.
+    pub preliminaries: usize,
+    /// More requests than so many are too many.
+    pub most_requests: usize,
+    /// What answers it when so many were carried out before.
+    healthy: fn(usize) -> Answer,
+    /// What answers requests of others, after so many that were carried out.
+    pub others: fn(&str, usize) -> Answer,
+    run: fn(&Setup) -> Outcome,
+}
+
+impl Operation {
+    pub fn new(
+        name: &'static str,
+        column: Column,
+        is: IsOne,
+        healthy: fn(usize) -> Answer,
+        run: fn(&Setup) -> Outcome,
+    ) -> Self {
+        let dialect = match column {
+            Column::S3 | Column::Multipart | Column::Wait => Dialect::S3,
+            _ => Dialect::Json,
+        };
+        Self {
+            name,
+            column,
+            dialect,
+            effect: Effect::Nothing,
+            is,
+            is_look: |_| false,
+            preliminaries: 0,
+            // Three attempts, and one more each for credentials, clock and region.
+            most_requests: 6,
+            healthy,
+            others: crate::fault_matrix::answers::usual,
+            run,
+        }
+    }
+
+    pub fn speaking(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    pub fn with_effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    pub fn looked_after_by(mut self, is_look: IsOne) -> Self {
+        self.is_look = is_look;
+        self
+    }
+
+    pub fn after(mut self, requests: usize) -> Self {
+        self.preliminaries = requests;
+        self
+    }
+
+    pub fn with_at_most(mut self, requests: usize) -> Self {
+        self.most_requests = requests;
+        self
+    }
+
+    pub fn while_others(mut self, others: fn(&str, usize) -> Answer) -> Self {
+        self.others = others;
+        self
+    }
+
+    pub fn healthy(&self, carried_out: usize) -> Answer {
+        (self.healthy)(carried_out)
+    }
+
+    pub fn refusal(&self, status: u16, code: Option<&str>) -> Answer {
+        refusal(self.dialect, status, code)
+    }
+
+    /// Has it sent to the server, by a session in virtual time.
+    pub fn run(&self, server: &Server, hasty: bool) -> Outcome {
+        (self.run)(&Setup::at(server, hasty))
+    }
+}
+
+/// The crate's own error, which may lie under one of credentials.
+pub fn innermost(error: &Error) -> &Error {
+    if matches!(error, Error::MaybeSubmitted(_)) {
+        return error;
+    }
+    let mut found = error;
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(own) = error.downcast_ref::<Error>() {
+            found = own;
+        }
+        next = error.source();
+    }
+    found
+}

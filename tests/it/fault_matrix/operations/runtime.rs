@@ -1,0 +1,34 @@
+//! The submit.
+
+use crate::fault_matrix::answers::{accepted, is_submit};
+use crate::fault_matrix::operation::{Column, Effect, Operation, RESULT};
+use crate::support::client::predictor;
+
+pub fn operations() -> Vec<Operation> {
+    let ran = Effect::Each("ran");
+    vec![
+        Operation::new(
+            "InvokeEndpointAsync",
+            Column::Submit,
+            is_submit,
+            |_| accepted(),
+            |setup| {
+                predictor(&setup.session).predict_async("x")?;
+                Ok(RESULT)
+            },
+        )
+        .with_effect(ran),
+        Operation::new(
+            "InvokeEndpointAsync",
+            Column::Duplicates,
+            is_submit,
+            |_| accepted(),
+            |setup| {
+                let predictor = predictor(&setup.session);
+                predictor.request("x").allow_duplicates().submit()?;
+                Ok(RESULT)
+            },
+        )
+        .with_effect(ran),
+    ]
+}

@@ -1,0 +1,89 @@
+//! Checksums: verified, kept, and given out.
+
+use sagemaker_async_inference::local::LocalEndpoint;
+
+use crate::local_endpoint::client::client;
+
+/// Of "hello"; CRC-64/NVME from a bitwise computation, the others from Python's zlib and hashlib.
+const CRC64: &str = "M3eFcAZSQlc=";
+const CRC32: &str = "NhCmhg==";
+const SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+const MD5: &str = "XUFAKrxLKna5cZ2REBfFkg==";
+
+fn start() -> LocalEndpoint {
+    LocalEndpoint::builder().bucket("b").start().expect("start")
+}
+
+#[test]
+fn right_ones_are_kept_and_an_object_without_one_gets_one() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    for (sent, name, value) in [
+        (None, "x-amz-checksum-crc64nvme", CRC64),
+        (
+            Some(("x-amz-checksum-crc32", CRC32)),
+            "x-amz-checksum-crc32",
+            CRC32,
+        ),
+        (
+            Some(("x-amz-checksum-sha256", SHA256)),
+            "x-amz-checksum-sha256",
+            SHA256,
+        ),
+        (
+            Some(("content-md5", MD5)),
+            "x-amz-checksum-crc64nvme",
+            CRC64,
+        ),
+    ] {
+        let mut put = client.put("/b/k", "hello");
+        if let Some((name, value)) = sent {
+            put = put.header(name, value);
+        }
+        let put = put.send();
+        assert_eq!(put.status, 200, "{}", put.text());
+        assert_eq!(put.header(name), value);
+        let got = client
+            .get("/b/k")
+            .header("x-amz-checksum-mode", "ENABLED")
+            .send();
+        assert_eq!(got.header(name), value);
+        assert_eq!(got.header("x-amz-checksum-type"), "FULL_OBJECT");
+    }
+}
+
+#[test]
+fn wrong_ones_are_refused() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    for (name, value) in [
+        ("x-amz-checksum-crc32", "AAAAAA=="),
+        ("x-amz-checksum-crc64nvme", CRC32),
+        ("x-amz-checksum-sha256", "not base64"),
+        ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    ] {
+        let put = client.put("/b/k", "hello").header(name, value).send();
+        assert_eq!((put.status, put.xml("Code")), (400, "BadDigest"), "{name}");
+    }
+    assert!(endpoint.objects("b").is_empty());
+}
+
+#[test]
+fn large_objects_are_the_same_from_the_disk() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let body: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();
+    assert_eq!(client.put("/b/k", body.clone()).send().status, 200);
+    let object = endpoint.get_object("b", "k").expect("stored");
+    assert_eq!(object.len(), 5_000_000);
+    assert!(object.body() == body);
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut object.reader(), &mut read).expect("read");
+    assert!(read == body);
+    let part = client
+        .get("/b/k")
+        .header("range", "bytes=4194300-4194310")
+        .send();
+    assert_eq!(part.status, 206);
+    assert_eq!(part.body, body[4_194_300..=4_194_310]);
+}

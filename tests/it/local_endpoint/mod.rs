@@ -1,0 +1,13 @@
+//! The local endpoint, through real sockets, under requests that an independent signer signed.
+
+mod checksums;
+mod chunked;
+mod client;
+mod control;
+mod faults;
+mod http1;
+mod invocations;
+mod objects;
+mod signatures;
+mod storage;
+mod uploads;

@@ -1,0 +1,198 @@
+//! Changes of the control plane whose answer is lost: what became of them is looked up.
+
+use crate::support;
+
+use std::time::Duration;
+
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::{
+    ContainerDefinition, Endpoint, EndpointWaiter, Error, Model, OnFailure, Resource, ScalingPolicy,
+};
+use support::bench::{ROLE, bench, model, partial, waiter};
+
+#[test]
+fn a_lost_answer_is_looked_after() {
+    let bench = bench();
+    let operations = [
+        Operation::CreateModel,
+        Operation::CreateEndpointConfig,
+        Operation::CreateEndpoint,
+        Operation::DeleteModel,
+        Operation::DeleteEndpointConfig,
+        Operation::DeleteEndpoint,
+    ];
+    for operation in operations {
+        bench
+            .local
+            .fault(Fault::on(operation).drop_after_handling());
+    }
+    let waiter = waiter();
+    let endpoint = bench
+        .deployment("mine")
+        .start_and_wait(&waiter)
+        .expect("a deployment");
+    endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    assert!(bench.sagemaker().describe_model("mine-model").is_err());
+
+    // Nothing was carried out: it is asked for again, until the attempts run out.
+    for operation in operations {
+        bench.local.fault(Fault::on(operation).drop_connection());
+    }
+    bench
+        .deployment("mine")
+        .start_and_wait(&waiter)
+        .expect("a deployment");
+    bench.local.clear_faults();
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateModel).always().drop_connection());
+    bench.local.clear_requests();
+    let error = bench
+        .sagemaker()
+        .create_model(&model("other"))
+        .expect_err("no answer");
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    let requests = bench.local.requests();
+    let creates = requests
+        .iter()
+        .filter(|r| r.operation == Operation::CreateModel);
+    assert_eq!(creates.count(), 3);
+}
+
+#[test]
+fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
+    let bench = bench();
+    bench
+        .sagemaker()
+        .create_model(&model("taken"))
+        .expect("a model");
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateModel).always().status(500));
+    let other = Model::new("taken", ContainerDefinition::new("other:2")).execution_role_arn(ROLE);
+    let error = bench
+        .sagemaker()
+        .create_model(&other)
+        .expect_err("a lost answer");
+    assert!(error.is_service_code("InternalFailure"), "{error:?}");
+
+    // The same as asked for counts as made, but is never removed: it may be somebody else's.
+    bench.local.clear_faults();
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateModel).status(500));
+    bench
+        .local
+        .fault(Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded"));
+    let deployment = Endpoint::deploy("mine", &bench.session)
+        .model(model("taken"))
+        .instances("ml.m5.large", 1)
+        .on_failure(OnFailure::Remove);
+    let error = deployment.start().expect_err("a quota");
+    let stopped = partial(error);
+    assert_eq!(stopped.unsure(), [Resource::Model("taken".into())]);
+    assert!(bench.sagemaker().describe_model("taken").is_ok());
+}
+
+#[test]
+fn a_lost_answer_to_an_update_is_looked_after() {
+    let bench = bench();
+    for fault in [
+        Fault::on(Operation::UpdateEndpoint).drop_after_handling(),
+        Fault::on(Operation::UpdateEndpoint).drop_connection(),
+    ] {
+        bench.local.fault(fault);
+        let update = bench.endpoint.update().initial_instance_count(2);
+        let name = update.start_and_wait(&waiter()).expect("an update");
+        let description = bench
+            .endpoint
+            .wait_in_service(&waiter())
+            .expect("in service");
+        assert_eq!(description.endpoint_config_name(), Some(name.as_str()));
+    }
+}
+
+#[test]
+fn a_scaling_that_the_lost_request_took_away_counts_as_deleted() {
+    let bench = bench();
+    let scaling = bench.endpoint.scaling();
+    let lost = |operation| Fault::on(operation).drop_after_handling();
+    scaling.register(0, 1).expect("a registration");
+    let policy = ScalingPolicy::add_instances("wake-up", 1, Duration::from_mins(5));
+    scaling.put_policy(&policy).expect("a policy");
+
+    bench.local.fault(lost(Operation::DeleteScalingPolicy));
+    scaling.delete_policy("wake-up").expect("a deletion");
+    bench.local.fault(lost(Operation::DeregisterScalableTarget));
+    scaling.deregister().expect("a deregistration");
+
+    // What never was there is told.
+    let error = scaling.deregister().expect_err("nothing registered");
+    assert!(
+        error.is_service_code("ObjectNotFoundException"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn what_is_gone_after_answers_that_were_all_lost_counts_as_deleted() {
+    let bench = bench();
+    bench
+        .deployment("mine")
+        .start_and_wait(&waiter())
+        .expect("a deployment");
+    let sagemaker = bench.sagemaker();
+    let config = sagemaker.describe_endpoint("mine").expect("an endpoint");
+    let config = config
+        .endpoint_config_name()
+        .expect("its configuration")
+        .to_owned();
+    let lose = |operation| {
+        bench.local.clear_faults();
+        // The one that deletes, and those after it.
+        bench
+            .local
+            .fault(Fault::on(operation).drop_after_handling());
+        bench
+            .local
+            .fault(Fault::on(operation).always().drop_connection());
+    };
+    lose(Operation::DeleteEndpoint);
+    sagemaker.delete_endpoint("mine").expect("on its way out");
+    Endpoint::new("mine", &bench.session)
+        .wait_deleted(&EndpointWaiter::deleted())
+        .expect("gone");
+    lose(Operation::DeleteEndpointConfig);
+    sagemaker.delete_endpoint_config(&config).expect("gone");
+    lose(Operation::DeleteModel);
+    sagemaker.delete_model("mine-model").expect("gone");
+
+    // What still is there was not deleted.
+    bench.local.clear_faults();
+    sagemaker.create_model(&model("left")).expect("a model");
+    let drop = Fault::on(Operation::DeleteModel).always();
+    bench.local.fault(drop.drop_connection());
+    let error = sagemaker.delete_model("left").expect_err("no answer");
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+}
+
+#[test]
+fn what_a_refused_request_left_alone_was_not_deleted_by_it() {
+    let bench = bench();
+    let throttled = |operation| Fault::on(operation).error(400, "ThrottlingException");
+    bench.local.fault(throttled(Operation::DeleteModel));
+    let error = bench.sagemaker().delete_model("nothing");
+    let error = error.expect_err("no such model");
+    assert!(error.is_service_code("ValidationException"), "{error:?}");
+
+    let scaling = bench.endpoint.scaling();
+    let operation = Operation::DeregisterScalableTarget;
+    bench.local.fault(throttled(operation));
+    let error = scaling.deregister().expect_err("nothing registered");
+    assert!(
+        error.is_service_code("ObjectNotFoundException"),
+        "{error:?}"
+    );
+}

@@ -1,0 +1,71 @@
+//! The integration tests: one binary, one file a behaviour. What needs a process of its own is beside it in `tests/`.
+
+mod support;
+
+mod access_denied;
+#[cfg(feature = "local")]
+mod batch;
+#[cfg(feature = "local")]
+mod clean_up;
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "local")]
+mod clocks;
+mod codec;
+#[cfg(feature = "local")]
+mod connections;
+mod control_plane;
+mod control_plane_answers;
+mod control_plane_limits;
+mod credentials_cache;
+mod credentials_container;
+mod credentials_metadata;
+mod credentials_parsers;
+mod credentials_services;
+mod credentials_sources;
+#[cfg(feature = "local")]
+mod deploy;
+#[cfg(all(feature = "tracing", feature = "local"))]
+mod diagnosis;
+mod endpoint_properties;
+#[cfg(feature = "local")]
+mod endpoint_wait;
+mod endpoints;
+mod fault_matrix;
+mod handle;
+mod inference_config;
+mod limits;
+#[cfg(feature = "local")]
+mod local_endpoint;
+#[cfg(feature = "local")]
+mod lost_answers;
+mod model_limits;
+mod notification;
+mod own_hosts;
+mod placement;
+mod privacy;
+#[cfg(feature = "local")]
+mod privacy_types;
+mod profile;
+mod profile_session;
+mod proxies;
+mod public_types;
+#[cfg(feature = "cli")]
+mod quickstart;
+mod remedies;
+mod retries;
+mod s3;
+mod scaling;
+mod signing;
+mod submit;
+mod support_selfcheck;
+mod tls;
+#[cfg(feature = "local")]
+mod transfer;
+mod tripping;
+mod trust;
+#[cfg(feature = "local")]
+mod update;
+mod uri;
+mod waiting;
+mod waiting_troubles;

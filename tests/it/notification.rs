@@ -1,0 +1,547 @@
+//! SNS messages, raw and in envelopes, as they come and as they should not.
+
+use crate::support;
+
+use proptest::prelude::*;
+use sagemaker_async_inference::{
+    AsyncPredictor, CleanUp, Error, InferenceHandle, InvocationStatus, Notification, WaiterConfig,
+    as_completed,
+};
+use serde_json::{Value, json};
+use support::client;
+use support::verifier::{Reply, Rules, Verifier};
+
+/// As SageMaker's guide shows it.
+fn completed() -> Value {
+    json!({
+        "awsRegion": "us-east-1",
+        "eventTime": "2022-01-25T22:46:00.608Z",
+        "receivedTime": "2022-01-25T22:46:00.455Z",
+        "invocationStatus": "Completed",
+        "requestParameters": {
+            "contentType": "text/csv",
+            "endpointName": "my-endpoint",
+            "inputLocation": "s3://my-bucket/in/data.csv",
+        },
+        "responseParameters": {
+            "contentType": "text/csv; charset=utf-8",
+            "outputLocation": "s3://my-bucket/out/prediction.out",
+        },
+        "inferenceId": "11111111-2222-3333-4444-555555555555",
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+        "tomorrow": {"deep": [1, null]},
+    })
+}
+
+fn failed() -> Value {
+    json!({
+        "invocationStatus": "Failed",
+        "failureReason": "ClientError: Received server error (500) from model.",
+        "requestParameters": {"endpointName": "my-endpoint"},
+        "inferenceId": "job-7",
+    })
+}
+
+fn envelope(message: &Value) -> Value {
+    json!({
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": "arn:aws:sns:us-west-2:123456789012:MyTopic",
+        "Message": message.to_string(),
+        "Timestamp": "2012-05-02T00:54:06.655Z",
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLE",
+    })
+}
+
+fn parse(message: &Value) -> Notification {
+    Notification::parse(message.to_string()).expect("a notification")
+}
+
+#[test]
+fn raw_and_enveloped_messages_are_the_same() {
+    let message = completed();
+    let lambda = json!({"EventSource": "aws:sns", "Sns": envelope(&message)});
+    let sqs_record = json!({"messageId": "x", "body": envelope(&message).to_string()});
+    for (wrapped, enveloped) in [
+        (message.clone(), false),
+        (envelope(&message), true),
+        (lambda, true),
+        (sqs_record, true),
+        (json!({"body": message.to_string()}), false),
+    ] {
+        let notification = parse(&wrapped);
+        assert_eq!(notification.raw(), &message, "nothing is lost");
+        assert_eq!(notification.envelope().is_some(), enveloped);
+        assert_eq!(notification.status(), InvocationStatus::Completed);
+        assert_eq!(notification.endpoint_name(), Some("my-endpoint"));
+        let id = "11111111-2222-3333-4444-555555555555";
+        assert_eq!(notification.inference_id(), Some(id));
+        assert_eq!(
+            notification.input_location(),
+            Some("s3://my-bucket/in/data.csv")
+        );
+        assert_eq!(
+            notification.output_location(),
+            Some("s3://my-bucket/out/prediction.out")
+        );
+        assert_eq!(notification.content_type(), Some("text/csv; charset=utf-8"));
+        assert_eq!(notification.event_time(), Some("2022-01-25T22:46:00.608Z"));
+        assert_eq!(
+            notification.received_time(),
+            Some("2022-01-25T22:46:00.455Z")
+        );
+        assert_eq!(notification.failure_reason(), None);
+        assert_eq!(notification.included_response(), None);
+    }
+    let topic = parse(&envelope(&message))
+        .envelope()
+        .map(|envelope| envelope["TopicArn"].clone());
+    assert_eq!(
+        topic,
+        Some("arn:aws:sns:us-west-2:123456789012:MyTopic".into())
+    );
+}
+
+#[test]
+fn an_included_response_is_kept_as_it_came() {
+    let mut message = completed();
+    message["responseBody"] = json!({"content": "0.5", "encoding": "CSV"});
+    let notification = parse(&envelope(&message));
+    assert_eq!(
+        notification.included_response(),
+        Some(&message["responseBody"])
+    );
+    assert!(
+        !format!("{notification:?}").contains("0.5"),
+        "a payload is not shown"
+    );
+}
+
+#[test]
+fn what_is_no_notification_is_told_apart() {
+    for (text, says) in [
+        ("", "not JSON"),
+        ("\u{0}\u{ff}", "not JSON"),
+        ("{\"invocationStatus\": \"Compl", "not JSON"),
+        ("[]", "no object"),
+        ("\"Completed\"", "no object"),
+        ("{}", "no invocationStatus"),
+        (r#"{"invocationStatus": 1}"#, "no invocationStatus"),
+        (
+            r#"{"Type": "Notification", "Message": "hello"}"#,
+            "not JSON",
+        ),
+        (
+            r#"{"Type": "Notification", "Message": "{}"}"#,
+            "no invocationStatus",
+        ),
+        (
+            r#"{"Type": "SubscriptionConfirmation", "Message": "You have chosen", "Token": "secret-token"}"#,
+            "SubscribeURL",
+        ),
+    ] {
+        let error = Notification::parse(text).expect_err(text);
+        assert!(error.to_string().contains(says), "{text}: {error}");
+        assert!(!format!("{error} {error:?}").contains("secret-token"));
+    }
+    // An envelope in an envelope, and so on: this ends, and without deep recursion.
+    let mut nested = completed();
+    for _ in 0..10 {
+        nested = json!({"Message": nested.to_string()});
+    }
+    assert!(Notification::parse(nested.to_string()).is_err());
+    let deep = "[".repeat(100_000);
+    assert!(Notification::parse(deep).is_err());
+}
+
+fn predictor(server: &Verifier) -> AsyncPredictor {
+    AsyncPredictor::new("my-endpoint", &client::session_at(&server.url()))
+}
+
+#[test]
+fn a_completed_inference_is_fetched_with_one_request() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(200, "[1, 2]"));
+    let response = predictor(&server).response_from(&parse(&envelope(&completed())));
+    let response = response.expect("a response");
+    assert!(server.seen().is_empty(), "it asks nobody");
+    assert_eq!(
+        response.output_path().to_string(),
+        "s3://my-bucket/out/prediction.out"
+    );
+    assert_eq!(
+        response.inference_id(),
+        Some("11111111-2222-3333-4444-555555555555")
+    );
+    let input = response.input_location().map(ToString::to_string);
+    assert_eq!(input.as_deref(), Some("s3://my-bucket/in/data.csv"));
+
+    let answer: Vec<u32> = response
+        .get_result(&WaiterConfig::default())
+        .expect("a result");
+    assert_eq!(answer, [1, 2]);
+    let again: Option<Vec<u32>> = response.try_get_result().expect("a look");
+    assert_eq!(again, Some(vec![1, 2]));
+    let paths: Vec<_> = server.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(paths, ["/my-bucket/out/prediction.out"]);
+}
+
+#[test]
+fn a_failed_inference_is_a_model_failure_without_a_request() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
+    let predictor = predictor(&server);
+    let response = predictor
+        .response_from(&parse(&failed()))
+        .expect("a finished response");
+    assert_eq!(response.inference_id(), Some("job-7"));
+    assert_eq!(response.output_path().bucket(), "not-told");
+    let error = response
+        .get_result::<Value>(&WaiterConfig::default())
+        .expect_err("a failure");
+    let Error::Model(failure) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        failure.text(),
+        "ClientError: Received server error (500) from model."
+    );
+    assert_eq!(failure.endpoint_name(), "my-endpoint");
+    assert_eq!(
+        (failure.output_path(), failure.failure_path()),
+        (None, None)
+    );
+    assert!(
+        !format!("{error} {error:?}").contains("Received server"),
+        "a payload is not shown"
+    );
+
+    let mut told = failed();
+    told["failureLocation"] = "s3://my-bucket/failed/7.out".into();
+    let response = predictor.response_from(&parse(&told)).expect("a response");
+    let Err(Error::Model(failure)) = response.try_get_result::<Value>() else {
+        panic!("no failure");
+    };
+    let path = failure.failure_path().map(ToString::to_string);
+    assert_eq!(path.as_deref(), Some("s3://my-bucket/failed/7.out"));
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn a_failure_that_was_told_is_one_however_the_result_is_taken() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
+    let predictor = predictor(&server);
+    let waiter = WaiterConfig::default();
+    let response = || {
+        predictor
+            .response_from(&parse(&envelope(&failed())))
+            .expect("a response")
+    };
+    let reason = |error: Error| match error {
+        Error::Model(failure) => failure.text().into_owned(),
+        other => panic!("{other:?}"),
+    };
+    let path = std::env::temp_dir().join(format!("not-written-{}", std::process::id()));
+    let ways = [
+        response().download(&path, &waiter).map(drop),
+        response().write_result(&mut Vec::new(), &waiter).map(drop),
+        response().read_result(&waiter).map(drop),
+    ];
+    for outcome in ways {
+        assert!(reason(outcome.expect_err("a failure")).starts_with("ClientError"));
+    }
+    assert!(!path.exists());
+    let mut done = as_completed::<Value, _>([response()], &waiter);
+    let outcome = done.next().expect("an outcome").into_result();
+    assert!(reason(outcome.expect_err("a failure")).starts_with("ClientError"));
+    assert!(done.next().is_none());
+    assert!(response().clean_up(&CleanUp::everything()).is_err());
+
+    // Saved and taken up again it is as finished; why it failed is not in the handle.
+    let line = response().handle().to_string();
+    assert!(!line.contains("ClientError"), "{line}");
+    let handle: InferenceHandle = line.parse().expect("a handle");
+    assert!(handle.has_failed());
+    let resumed = predictor.resume(handle);
+    assert!(resumed.handle().has_failed());
+    let outcome = resumed.get_result::<Value>(&waiter);
+    assert_eq!(reason(outcome.expect_err("a failure")), "");
+    assert!(server.seen().is_empty(), "it asks nobody");
+}
+
+#[test]
+fn what_cannot_be_right_is_refused() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
+    let predictor = predictor(&server);
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut message = completed();
+        change(&mut message);
+        predictor.response_from(&parse(&message))
+    };
+    for (refused, says) in [
+        (
+            changed(&|m| m["requestParameters"]["endpointName"] = "other".into()),
+            "of endpoint my-endpoint",
+        ),
+        (
+            changed(&|m| m["invocationStatus"] = "Tomorrow".into()),
+            "Completed or Failed",
+        ),
+        (
+            changed(&|m| m["responseParameters"] = json!({})),
+            "outputLocation",
+        ),
+        (
+            changed(&|m| m["responseParameters"]["outputLocation"] = "https://x/y?sig".into()),
+            "web address",
+        ),
+    ] {
+        let refused = client::invalid(refused.expect_err(says));
+        assert!(refused.to_string().contains(says), "{refused}");
+    }
+    let nameless = changed(&|m| m["requestParameters"] = json!({}));
+    assert!(nameless.is_ok(), "whose it is need not be told");
+}
+
+#[cfg(feature = "local")]
+mod local {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
+    use sagemaker_async_inference::{
+        AsyncPredictor, Error, Notification, NotificationConfig, NotificationTopic, WaiterConfig,
+    };
+
+    const DONE: &str = "arn:aws:sns:us-east-1:123456789012:done";
+    const FAILED: &str = "arn:aws:sns:us-east-1:123456789012:failed";
+
+    /// An HTTP subscriber: answers the first post with `first` and the others with 200, and passes on
+    /// what was posted.
+    fn subscriber(first: u16) -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/push", listener.local_addr().expect("an address"));
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut status = first;
+            for stream in listener.incoming().flatten() {
+                let mut output = stream.try_clone().expect("a stream");
+                let mut input = BufReader::new(stream);
+                let (mut head, mut length) = (String::new(), 0);
+                while input.read_line(&mut head).is_ok_and(|read| read > 2) {
+                    let line = head.lines().last().unwrap_or_default().to_ascii_lowercase();
+                    if let Some(value) = line.strip_prefix("content-length:") {
+                        length = value.trim().parse().expect("a length");
+                    }
+                }
+                let mut body = vec![0; length];
+                input.read_exact(&mut body).expect("a body");
+                write!(
+                    output,
+                    "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+                )
+                .expect("an answer");
+                status = 200;
+                if sender.send((head, body)).is_err() {
+                    return;
+                }
+            }
+        });
+        (url, receiver)
+    }
+
+    #[test]
+    fn jobs_are_told_to_the_topic_of_their_outcome() {
+        let notification = NotificationConfig::builder()
+            .success_topic(DONE)
+            .error_topic(FAILED)
+            .include_inference_response_in([NotificationTopic::Success])
+            .build()
+            .expect("a configuration");
+        let local = LocalEndpoint::builder()
+            .notification_config(notification)
+            .model(|request| match request.body.as_slice() {
+                b"\"bad\"" => ModelResponse::failure(400, "ValueError"),
+                body => ModelResponse::ok(body.to_vec()),
+            })
+            .start()
+            .expect("a local endpoint");
+        let (done_url, done) = subscriber(200);
+        let (failed_url, failed) = subscriber(503);
+        local.subscribe(DONE, done_url).expect("a subscription");
+        local.subscribe(FAILED, failed_url).expect("a subscription");
+
+        let session = local.session().expect("a session");
+        let predictor = AsyncPredictor::new(local.name(), &session);
+        let response = predictor.predict_async("good").expect("a submit");
+        let patience = Duration::from_secs(20);
+        let (head, body) = done.recv_timeout(patience).expect("a push");
+        assert!(
+            head.to_ascii_lowercase()
+                .contains("x-amz-sns-message-type: notification")
+        );
+        let notification = Notification::parse(&body).expect("a notification");
+        assert_eq!(notification.inference_id(), response.inference_id());
+        assert_eq!(notification.endpoint_name(), Some(local.name()));
+        assert!(notification.included_response().is_some());
+        let finished = predictor.response_from(&notification).expect("a response");
+        local.clear_requests();
+        let answer: String = finished
+            .get_result(&WaiterConfig::default())
+            .expect("a result");
+        assert_eq!(answer, "good");
+        assert_eq!(local.requests().len(), 1, "one GET, and no polling");
+
+        predictor.predict_async("bad").expect("a submit");
+        let (_, refused) = failed.recv_timeout(patience).expect("a push");
+        let (_, body) = failed.recv_timeout(patience).expect("the push again");
+        assert_eq!(refused, body);
+        let notification = Notification::parse(&body).expect("a notification");
+        let finished = predictor.response_from(&notification).expect("a response");
+        let error = finished
+            .get_result::<String>(&WaiterConfig::default())
+            .expect_err("a failure");
+        assert!(matches!(error, Error::Model(failure) if failure.text().contains("ValueError")));
+        assert!(
+            done.try_recv().is_err(),
+            "a failure does not go to the other topic"
+        );
+    }
+
+    #[test]
+    fn a_subscriber_that_is_gone_holds_up_nothing() {
+        let notification = NotificationConfig::builder().success_topic(DONE).build();
+        let local = LocalEndpoint::builder()
+            .notification_config(notification.expect("a configuration"))
+            .start()
+            .expect("a local endpoint");
+        let port = {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            listener.local_addr().expect("an address").port()
+        };
+        local
+            .subscribe(DONE, format!("http://127.0.0.1:{port}/"))
+            .expect("a subscription");
+        let session = local.session().expect("a session");
+        let response = AsyncPredictor::new(local.name(), &session)
+            .predict_async("x")
+            .expect("one");
+        assert!(local.wait_until_idle(Duration::from_secs(20)));
+        assert_eq!(
+            response.try_get_result().expect("a look"),
+            Some("x".to_owned())
+        );
+    }
+
+    #[test]
+    fn only_this_machine_is_told() {
+        let local = LocalEndpoint::builder().start().expect("a local endpoint");
+        for url in [
+            "http://example.com/",
+            "https://127.0.0.1/",
+            "ftp://127.0.0.1",
+            "",
+            "x",
+        ] {
+            assert!(local.subscribe(DONE, url).is_err(), "{url}");
+        }
+    }
+}
+
+/// Any JSON, three levels deep, with names that matter among the keys.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        Just(Value::from("Completed")),
+        Just(Value::from("Failed")),
+    ];
+    let names = prop::sample::select(vec![
+        "Type",
+        "Message",
+        "body",
+        "Sns",
+        "TopicArn",
+        "invocationStatus",
+        "requestParameters",
+        "responseParameters",
+        "outputLocation",
+        "endpointName",
+        "inferenceId",
+        "failureReason",
+        "other",
+    ]);
+    leaf.prop_recursive(3, 40, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(names.clone(), inner.clone(), 0..8).prop_map(|members| {
+                members
+                    .into_iter()
+                    .map(|(k, v)| (k.to_owned(), v))
+                    .collect()
+            }),
+            // A document in a text, as envelopes have it.
+            inner.prop_map(|value| Value::from(value.to_string())),
+        ]
+    })
+}
+
+/// Everything that can be asked of a notification.
+fn look_at(notification: &Notification, predictor: &AsyncPredictor) {
+    let _ = (
+        notification.status(),
+        notification.endpoint_name(),
+        notification.inference_id(),
+    );
+    let _ = (
+        notification.output_location(),
+        notification.failure_reason(),
+    );
+    let _ = (notification.input_location(), notification.content_type());
+    let _ = format!("{notification:?}");
+    if let Err(error) = predictor.response_from(notification) {
+        let _ = format!("{error} {error:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Notification::parse(&bytes);
+    }
+
+    #[test]
+    fn no_json_makes_it_panic(message in any_json()) {
+        let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
+        let predictor = predictor(&server);
+        for text in [message.to_string(), envelope(&message).to_string()] {
+            if let Ok(notification) = Notification::parse(&text) {
+                look_at(&notification, &predictor);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_cut_anywhere_is_refused(end in 0_usize..1000) {
+        let text = envelope(&completed()).to_string();
+        let end = end.min(text.len() - 1);
+        prop_assert!(Notification::parse(&text[..text.floor_char_boundary(end)]).is_err());
+    }
+
+    #[test]
+    fn unknown_members_are_kept(extra in any_json(), name in "[a-z]{1,12}X") {
+        let mut message = completed();
+        message[&name] = extra;
+        // What a text cannot hold, a number that is none, is null in the text already.
+        let wanted: Value = serde_json::from_str(&message.to_string()).expect("JSON");
+        let (raw, enveloped) = (parse(&message), parse(&envelope(&message)));
+        prop_assert_eq!(raw.raw(), &wanted);
+        prop_assert_eq!(enveloped.raw(), &wanted);
+    }
+}

@@ -1,0 +1,294 @@
+//! Proxies from the environment: which URLs go through which, and which go through none.
+
+use crate::support;
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+
+use sagemaker_async_inference::sys::{Environment, Files, Sys};
+use sagemaker_async_inference::{Error, RetryConfig, Service, Session, TransportErrorKind};
+use support::{
+    ACCESS_KEY, SECRET_KEY,
+    client::{ACCOUNT, caller_identity, keys},
+    raw::{Raw, answer, read_only_head},
+};
+
+/// Answers `CONNECT` and then, in the target's stead, the request. It keeps both heads.
+struct Proxy {
+    server: Raw,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        Self::serving(|stream, seen| {
+            let connect = read_only_head(stream)?;
+            write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
+            seen.lock().unwrap().push(connect);
+            let request = answer(stream, &caller_identity().body)?;
+            seen.lock().unwrap().push(request);
+            Ok(())
+        })
+    }
+
+    fn serving(
+        serve: impl Fn(&mut TcpStream, &Mutex<Vec<String>>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = seen.clone();
+        let server = Raw::start(move |mut stream| serve(&mut stream, &kept));
+        Self { server, seen }
+    }
+
+    /// `127.0.0.1:PORT`
+    fn address(&self) -> String {
+        self.server.url().replace("http://", "")
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn session(environment: &[(&str, &str)], sts: &str) -> Result<Session, Error> {
+    let environment = Environment::from_pairs(environment.iter().copied());
+    Session::builder()
+        .region("us-east-1")
+        .credentials(keys(ACCESS_KEY, SECRET_KEY, None))
+        .endpoint_url_for(Service::Sts, sts)
+        .retry(RetryConfig::off())
+        .sys(
+            Sys::real()
+                .with_environment(environment)
+                .with_files(Files::none()),
+        )
+        .build()
+}
+
+fn ask(environment: &[(&str, &str)], sts: &str) -> Result<String, Error> {
+    session(environment, sts)?.default_bucket()
+}
+
+/// Nobody resolves this name, so that an answer can only come from the proxy.
+const ELSEWHERE: &str = "http://sts.invalid:8080";
+
+#[test]
+fn a_proxy_carries_requests_and_is_told_its_password() {
+    let proxy = Proxy::start();
+    let url = format!("http://me:p%40ss@{}", proxy.address());
+    let bucket = ask(&[("http_proxy", &url)], ELSEWHERE).unwrap();
+    assert_eq!(bucket, format!("sagemaker-us-east-1-{ACCOUNT}"));
+    let seen = proxy.seen();
+    assert!(
+        seen[0].starts_with("CONNECT sts.invalid:8080 HTTP/1.1\r\n"),
+        "{}",
+        seen[0]
+    );
+    assert!(
+        seen[0].contains("Proxy-Authorization: Basic bWU6cEBzcw==\r\n"),
+        "{}",
+        seen[0]
+    );
+    assert!(
+        !seen[1].to_ascii_lowercase().contains("proxy-auth"),
+        "{}",
+        seen[1]
+    );
+}
+
+#[test]
+fn the_first_variable_that_is_set_decides() {
+    let right = Proxy::start();
+    let right_url = right.address();
+    let wrong = format!("http://{}", support::raw::nobody().replace("http://", ""));
+    let cases: &[&[(&str, &str)]] = &[
+        &[
+            ("http_proxy", &right_url),
+            ("HTTP_PROXY", &wrong),
+            ("all_proxy", &wrong),
+        ],
+        &[
+            ("HTTP_PROXY", &right_url),
+            ("all_proxy", &wrong),
+            ("ALL_PROXY", &wrong),
+        ],
+        &[
+            ("all_proxy", &right_url),
+            ("ALL_PROXY", &wrong),
+            ("HTTPS_PROXY", &wrong),
+        ],
+        &[("ALL_PROXY", &right_url), ("https_proxy", &wrong)],
+        &[
+            ("HTTP_PROXY", &wrong),
+            ("REQUEST_METHOD", "GET"),
+            ("ALL_PROXY", &right_url),
+        ],
+    ];
+    for environment in cases {
+        ask(environment, ELSEWHERE).unwrap();
+    }
+    assert_eq!(right.server.connections(), cases.len());
+}
+
+/// The process's own environment is not looked at: what a test's has not is not there.
+#[test]
+fn without_variables_or_with_blank_ones_there_is_no_proxy() {
+    let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let proxy = Proxy::start();
+    let url = proxy.address();
+    let cases: &[&[(&str, &str)]] = &[
+        &[],
+        &[
+            ("http_proxy", " "),
+            ("HTTP_PROXY", &url),
+            ("ALL_PROXY", &url),
+        ],
+        &[("HTTPS_PROXY", &url)],
+    ];
+    for environment in cases {
+        ask(environment, &target.url()).unwrap();
+    }
+    assert_eq!(
+        (target.connections(), proxy.server.connections()),
+        (cases.len(), 0)
+    );
+}
+
+#[test]
+fn https_has_a_proxy_of_its_own() {
+    let refusing = || {
+        Proxy::serving(|stream, seen| {
+            seen.lock().unwrap().push(read_only_head(stream)?);
+            write!(
+                stream,
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+            )
+        })
+    };
+    let (plain, secure) = (refusing(), refusing());
+    let (plain_url, secure_url) = (
+        plain.address(),
+        format!("http://me:hush@{}", secure.address()),
+    );
+    let environment = [
+        ("HTTP_PROXY", plain_url.as_str()),
+        ("HTTPS_PROXY", &secure_url),
+    ];
+    match ask(&environment, "https://sts.invalid") {
+        Err(Error::Transport(error)) => {
+            assert_eq!(error.kind(), TransportErrorKind::Connect);
+            let whole = format!("{error:?} {error} {:?}", std::error::Error::source(&error));
+            assert!(!whole.contains("hush"), "{whole}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(secure.seen()[0].starts_with("CONNECT sts.invalid:443 "));
+    assert_eq!(plain.server.connections(), 0);
+}
+
+#[test]
+fn hosts_of_the_list_are_asked_directly() {
+    let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let (here, port) = (
+        target.url(),
+        target.url().rsplit(':').next().unwrap().to_owned(),
+    );
+    let with_port = format!("127.0.0.1:{port}");
+    let direct = [
+        "127.0.0.1",
+        "*",
+        "10.1.1.1, 127.0.0.0/8",
+        "x.com 127.0.0.1",
+        &with_port,
+    ];
+    let proxy = Proxy::start();
+    let url = proxy.address();
+    for list in direct {
+        for name in ["no_proxy", "NO_PROXY"] {
+            ask(&[("HTTP_PROXY", &url), (name, list)], &here).unwrap();
+        }
+    }
+    assert_eq!(
+        (target.connections(), proxy.server.connections()),
+        (2 * direct.len(), 0)
+    );
+
+    let through = ["", "localhost", "127.0.0.1:1", "128.0.0.0/8", "0.0.1"];
+    for list in through {
+        ask(&[("HTTP_PROXY", &url), ("NO_PROXY", list)], &here).unwrap();
+    }
+    let lower_first = [
+        ("HTTP_PROXY", &*url),
+        ("no_proxy", "x.com"),
+        ("NO_PROXY", "*"),
+    ];
+    ask(&lower_first, &here).unwrap();
+    assert_eq!(proxy.server.connections(), through.len() + 1);
+}
+
+#[test]
+fn socks_proxies_are_spoken_to() {
+    let proxy = Proxy::serving(|stream, seen| {
+        let mut greeting = [0; 2];
+        stream.read_exact(&mut greeting)?;
+        stream.read_exact(&mut vec![0; greeting[1].into()])?;
+        stream.write_all(&[5, 0])?;
+        let mut request = [0; 5];
+        stream.read_exact(&mut request)?;
+        let mut name = vec![0; usize::from(request[4]) + 2];
+        stream.read_exact(&mut name)?;
+        seen.lock()
+            .unwrap()
+            .push(String::from_utf8_lossy(&name[..name.len() - 2]).into());
+        stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
+        answer(stream, &caller_identity().body).map(drop)
+    });
+    let url = format!("socks5h://{}", proxy.address());
+    ask(&[("ALL_PROXY", &url)], ELSEWHERE).unwrap();
+    assert_eq!(proxy.seen(), ["sts.invalid"]);
+}
+
+#[test]
+fn a_malformed_proxy_is_named_and_not_shown() {
+    for url in [
+        "gopher://me:hush@host",
+        "http://",
+        "hush hush",
+        "http://me:%ff@hush",
+        "http:///hush",
+    ] {
+        for name in ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+            match session(&[(name, url)], ELSEWHERE) {
+                Err(Error::Config(error)) => {
+                    assert_eq!(error.setting(), name, "{url}");
+                    assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+                }
+                other => panic!("{url}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_agent_of_the_users_connects_as_it_says_itself() {
+    let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let nobody = support::raw::nobody();
+    let environment = Environment::from_pairs([("HTTP_PROXY", nobody.as_str())]);
+    let agent = ureq::Agent::config_builder()
+        .proxy(None)
+        .build()
+        .new_agent();
+    let session = Session::builder()
+        .region("us-east-1")
+        .credentials(keys(ACCESS_KEY, SECRET_KEY, None))
+        .endpoint_url(target.url())
+        .agent(agent)
+        .sys(
+            Sys::real()
+                .with_environment(environment)
+                .with_files(Files::none()),
+        );
+    session.build().unwrap().default_bucket().unwrap();
+    assert_eq!(target.connections(), 1);
+}
