@@ -16,10 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use peak_alloc::PeakAlloc;
+use sagemaker_async_inference::credentials::Credentials;
 use sagemaker_async_inference::local::{LocalEndpoint, Operation};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Credentials, Json, S3Uri, Session, SessionBuilder,
-    WaiterConfig, as_completed,
+    AsyncInferenceResponse, AsyncPredictor, Json, S3Uri, Session, SessionBuilder, WaiterConfig,
+    as_completed,
 };
 
 #[global_allocator]

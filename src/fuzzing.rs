@@ -11,8 +11,9 @@ use crate::aws::http::Reply;
 use crate::aws::s3::list::read_page;
 use crate::aws::xml::texts;
 use crate::aws::{Call, Identity, Repeat, Resource, Service};
+use crate::queue::Notification;
 use crate::sys::{Environment, Files, Sys};
-use crate::{InferenceHandle, Notification, S3Uri, Session, timestamp};
+use crate::{InferenceHandle, S3Uri, Session, timestamp};
 
 /// `s3://bucket/key`: what is taken is written as it was read.
 pub fn s3_uri(data: &[u8]) {

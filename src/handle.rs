@@ -118,7 +118,7 @@ impl InferenceHandle {
     }
 
     /// Whether the submit uploaded the input, which then is its own to remove
-    /// ([`CleanUp::input`](crate::CleanUp::input)). False too where that is not known.
+    /// ([`CleanUp::input`](crate::response::CleanUp::input)). False too where that is not known.
     pub fn input_uploaded(&self) -> bool {
         self.input_uploaded
     }
@@ -129,7 +129,7 @@ impl InferenceHandle {
         self.service_limit.map(Duration::from_secs)
     }
 
-    /// Whether a [`Notification`](crate::Notification) told that it failed: taken up again, it is finished,
+    /// Whether a [`Notification`](crate::queue::Notification) told that it failed: taken up again, it is finished,
     /// and its result is [`Error::Model`](crate::Error::Model) without a request. The reason is not in the
     /// handle, for it may repeat the input. False where nobody has told, whatever became of it.
     pub fn has_failed(&self) -> bool {

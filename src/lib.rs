@@ -20,10 +20,10 @@
 //! - [`request_file`](AsyncPredictor::request_file) and [`download`](AsyncInferenceResponse::download):
 //!   inputs and results that never are in memory whole, as a [`TransferConfig`] says.
 //! - [`Error`]: what happened and what to do.
-//! - [`Endpoint`]: from a [`Model`] to a running endpoint that scales to zero, and back to nothing;
-//!   [`SageMaker`] has the single operations, [`AsyncInferenceConfig`] is what makes an endpoint
+//! - [`Endpoint`](endpoint::Endpoint): from a [`Model`](endpoint::Model) to a running endpoint that scales to zero, and back to nothing;
+//!   [`SageMaker`](endpoint::SageMaker) has the single operations, [`AsyncInferenceConfig`] is what makes an endpoint
 //!   asynchronous.
-//! - [`Notification`]: what Amazon SNS tells of inferences that are done, instead of polling.
+//! - [`Notification`](queue::Notification): what Amazon SNS tells of inferences that are done, instead of polling.
 #![cfg_attr(
     feature = "local",
     doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
@@ -55,46 +55,30 @@
 //! bytes of a failure object are had from [`ModelFailure::bytes`] alone.
 
 mod aws;
-pub use aws::Service;
-pub use aws::client::retry::RetryConfig;
-pub use aws::http::Timeouts;
-
-pub use response::clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
-
 mod codec;
-pub use codec::{
-    Accept, Bytes, CodecDirection, CodecError, Csv, Deserializer, Json, JsonLines, Serializer, Text,
-};
-
-mod credentials;
-pub use credentials::{
-    AssumeRoleProvider, CachedCredentials, ChainSlot, ContainerProvider, Credentials,
-    CredentialsError, DefaultChain, EnvironmentProvider, InstanceMetadataProvider, ProcessProvider,
-    ProfileProvider, ProvideCredentials, ProviderConfig, SsoProvider, WebIdentityProvider,
-};
-
-mod endpoint;
-pub use endpoint::{
-    Backlog, CapacitySize, CaptureMode, ContainerDefinition, CreateEndpoint, DataCaptureConfig,
-    Deployment, DeploymentConfig, Endpoint, EndpointConfig, EndpointConfigDescription,
-    EndpointDescription, EndpointOverview, EndpointProgress, EndpointStatus, EndpointSummary,
-    EndpointUpdate, EndpointWaiter, ListEndpoints, ListedEndpoints, Model, ModelDescription,
-    OnFailure, ProductionVariant, RoutingStrategy, SageMaker, ScalableTarget, ScaleToZero,
-    ScalingPolicy, ScalingPolicyDescription, UpdateEndpoint, VariantProperty, VariantScaling,
-    VariantSummary, VpcConfig,
-};
-
-mod error;
-pub use error::{
-    ConfigError, DeploymentError, EndpointWaitError, EndpointWaitReason, Error, MaybeSubmitted,
-    ModelFailure, Observed, PollingTimeout, Resource, Result, ServiceError, TransferError,
-    TransferErrorKind, TransportError, TransportErrorKind, WaitLimit, WaitStopReason, WaitStopped,
-};
+mod handle;
+mod invalid_input;
+mod limits;
+mod predictor;
+mod request;
+mod timestamp;
+mod trace;
+mod uri;
 
 pub mod batch;
-pub use batch::{
-    Adder, AsCompleted, BatchProgress, Completed, SubmitAll, as_completed, submit_all, wait_all,
-};
+pub mod credentials;
+pub mod endpoint;
+pub mod error;
+pub mod guide;
+#[cfg(feature = "local")]
+#[cfg_attr(docsrs, doc(cfg(feature = "local")))]
+pub mod local;
+pub mod queue;
+pub mod response;
+pub mod session;
+pub mod sys;
+pub mod transfer;
+pub mod waiter;
 
 /// For `tests/fuzz`, which builds with `--cfg fuzzing`.
 #[cfg(any(test, fuzzing))]
@@ -102,56 +86,30 @@ pub use batch::{
 #[allow(missing_docs, unreachable_pub, clippy::missing_panics_doc)]
 pub mod fuzzing;
 
-pub mod guide;
-
-mod handle;
+pub use batch::as_completed::{as_completed, wait_all};
+pub use batch::submit_all::submit_all;
+pub use codec::CodecError;
+pub use codec::{Accept, Bytes, Csv, Deserializer, Json, JsonLines, Serializer, Text};
+pub use credentials::CredentialsError;
+pub use endpoint::inference_config::{AsyncInferenceConfig, NotificationConfig};
+pub use error::service::ServiceError;
+pub use error::transfer::TransferError;
+pub use error::transport::{MaybeSubmitted, TransportError};
+pub use error::wait::{ModelFailure, PollingTimeout, WaitStopped};
+pub use error::{ConfigError, Error, Result};
 pub use handle::InferenceHandle;
-
-pub use endpoint::inference_config::{
-    AsyncInferenceConfig, AsyncInferenceConfigBuilder, NotificationConfig,
-    NotificationConfigBuilder, NotificationTopic,
-};
-
-mod invalid_input;
 pub use invalid_input::InvalidInput;
-
-mod limits;
-
-#[cfg(feature = "local")]
-#[cfg_attr(docsrs, doc(cfg(feature = "local")))]
-pub mod local;
-
-mod queue;
-pub use queue::notification::{InvocationStatus, Notification};
-
-mod predictor;
 pub use predictor::AsyncPredictor;
-
-mod request;
 pub use request::AsyncRequest;
-
-mod response;
 pub use response::AsyncInferenceResponse;
-
-mod session;
-pub use session::{ServiceEndpoint, Session, SessionBuilder};
-
-pub mod sys;
-
-mod timestamp;
-
-mod transfer;
-pub use transfer::{
-    ResultReader, TransferConfig, TransferConfigBuilder, TransferDirection, TransferProgress,
-    UploadChecksum,
-};
-mod trace;
-
-mod uri;
+pub use session::Session;
+pub use session::builder::SessionBuilder;
+pub use session::transfer_config::TransferConfig;
 pub use uri::S3Uri;
-
-mod waiter;
-pub use waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfig, WaiterConfigBuilder};
+pub use waiter::WaiterConfig;
+pub use waiter::builder::WaiterConfigBuilder;
+pub use waiter::cancel::CancelToken;
+pub use {serde_json, ureq};
 
 /// The README's examples, run as tests.
 #[cfg(all(doctest, feature = "local"))]

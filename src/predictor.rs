@@ -318,7 +318,7 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Accept + Clone,
     {
         let inputs = inputs.into_iter();
-        crate::batch::submit_all(inputs.map(|value| self.request(&value).into_owned()))
+        crate::submit_all(inputs.map(|value| self.request(&value).into_owned()))
     }
 
     /// Submits a value and waits for its result.

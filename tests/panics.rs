@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sagemaker_async_inference::credentials::{ProfileProvider, ProvideCredentials, ProviderConfig};
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Environment, Files};
 use sagemaker_async_inference::{
-    AsyncPredictor, Error, Json, ProfileProvider, ProvideCredentials, ProviderConfig, Session,
-    TransferConfig, WaiterConfig, as_completed,
+    AsyncPredictor, Error, Json, Session, TransferConfig, WaiterConfig, as_completed,
 };
 use support::verifier::{Reply, Rules, Verifier};
 use support::{ACCESS_KEY, SECRET_KEY, client};

@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use sagemaker_async_inference::sys::{Environment, Sys};
-use sagemaker_async_inference::{
+use sagemaker_async_inference::credentials::{
     DefaultChain, ProcessProvider, ProfileProvider, ProvideCredentials,
 };
+use sagemaker_async_inference::sys::{Environment, Sys};
 
 /// The two halves of the secret are never beside each other in the test's own memory.
 const HALVES: [&str; 2] = ["hush-the-first-half-of-it", "and-this-is-the-second-one"];

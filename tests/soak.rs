@@ -19,11 +19,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use sagemaker_async_inference::credentials::Credentials;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
+use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Clock, Environment, Sys, SystemClock};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Bytes, Credentials, Error, Session, Timeouts,
-    WaiterConfig, as_completed, submit_all,
+    AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Session, WaiterConfig, as_completed,
+    submit_all,
 };
 
 /// How much, how often, and by which seed.

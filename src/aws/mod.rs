@@ -32,7 +32,8 @@ use crate::error::{Error, TransportError, TransportErrorKind};
 /// A service that this crate speaks to.
 ///
 /// ```
-/// use sagemaker_async_inference::{Service, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::session::Service;
 ///
 /// let builder = Session::builder().endpoint_url_for(Service::S3, "http://127.0.0.1:9000");
 /// # let _ = builder;

@@ -171,7 +171,8 @@ where
 /// An inference that is finished, one way or the other.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Completed, Error, Json};
+/// # use sagemaker_async_inference::{Error, Json};
+/// # use sagemaker_async_inference::batch::Completed;
 /// fn report(done: Completed<f64, Json>) {
 ///     let place = done.response().output_path().clone();
 ///     match done.into_result() {

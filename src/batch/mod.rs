@@ -1,9 +1,9 @@
 //! Many inferences in flight: thousands on one thread, with few requests.
 //!
-//! - [`submit_all`] (or [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for plain
+//! - [`submit_all`](crate::submit_all) (or [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for plain
 //!   values) submits what an iterator yields, several at a time, in bounded memory.
-//! - [`as_completed`] waits for any number of responses and yields each outcome as soon as it is
-//!   there; [`wait_all`] collects them in order.
+//! - [`as_completed`](crate::as_completed) waits for any number of responses and yields each outcome as soon as it is
+//!   there; [`wait_all`](crate::wait_all) collects them in order.
 //! - [`InferenceHandle`](crate::InferenceHandle) saves what is unfinished, and a
 //!   [`journal`](SubmitAll::journal) what was submitted.
 //!
@@ -46,7 +46,7 @@
 //! | | then |
 //! |---|---|
 //! | fewer than 12 handles are due in a folder | GETs |
-//! | the caller may not list (403) | GETs from then on; and a 403 of an output is "not there yet", as [`AccessDenied::Probe`](crate::AccessDenied::Probe) says |
+//! | the caller may not list (403) | GETs from then on; and a 403 of an output is "not there yet", as [`AccessDenied::Probe`](crate::waiter::AccessDenied::Probe) says |
 //! | the caller may list and an object is denied | that handle ends with the service's error |
 //! | the store cannot list, or there is no such bucket | GETs from then on |
 //! | a listing fails on the way, is throttled, or makes no sense | GETs in this round; listed again after 10 s, then 20 s, up to 10 minutes |
@@ -70,7 +70,7 @@
 //! `s3:GetObject`. A pending handle takes less than 1 KB of memory, its response included; a
 //! finished one 8 bytes until the iterator is dropped.
 
-mod as_completed;
+pub(crate) mod as_completed;
 mod caught;
 mod downloads;
 mod journal;
@@ -81,13 +81,13 @@ mod polls;
 mod prefix;
 mod progress;
 mod slots;
-mod submit_all;
+pub(crate) mod submit_all;
 mod workers;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::check_line;
 
-pub use as_completed::{Adder, AsCompleted, Completed, as_completed, wait_all};
+pub use as_completed::{Adder, AsCompleted, Completed};
 pub(crate) use pace::Gate;
 pub use progress::BatchProgress;
-pub use submit_all::{SubmitAll, submit_all};
+pub use submit_all::SubmitAll;

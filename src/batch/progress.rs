@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::ops::ControlFlow;
-/// use sagemaker_async_inference::BatchProgress;
+/// use sagemaker_async_inference::batch::BatchProgress;
 ///
 /// fn report(progress: &BatchProgress) -> ControlFlow<()> {
 ///     eprintln!(

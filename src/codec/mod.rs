@@ -131,7 +131,8 @@ forward!(&S, Box<S>, Arc<S>);
 /// Which way a value was going when its codec failed.
 ///
 /// ```
-/// use sagemaker_async_inference::{CodecDirection, Deserializer, Json};
+/// use sagemaker_async_inference::{Deserializer, Json};
+/// use sagemaker_async_inference::error::CodecDirection;
 ///
 /// let refused: Result<u32, _> = Json::new().deserialize(b"{", None);
 /// assert!(refused.is_err_and(|error| error.direction() == CodecDirection::Deserialize));

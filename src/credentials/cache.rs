@@ -22,12 +22,12 @@ use crate::sys::Sys;
 /// - **Expired on arrival**: credentials that the source hands out and that have expired by this
 ///   machine's clock are passed on, for the clock may be wrong, and not kept.
 ///
-/// A [`Session`](crate::Session) puts it before its [`DefaultChain`](crate::DefaultChain); sources
+/// A [`Session`](crate::Session) puts it before its [`DefaultChain`](crate::credentials::DefaultChain); sources
 /// that are given to a session are asked at each request unless they are wrapped in it.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Sys;
-/// use sagemaker_async_inference::{CachedCredentials, Credentials, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{CachedCredentials, Credentials, ProvideCredentials};
 ///
 /// let slow = Credentials::new("AKIDEXAMPLE", "secret", None, None, "example");
 /// let cached = CachedCredentials::new(&Sys::real(), slow);

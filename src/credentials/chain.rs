@@ -27,7 +27,7 @@ use super::{
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
-/// use sagemaker_async_inference::{ChainSlot, DefaultChain, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{ChainSlot, DefaultChain, ProvideCredentials};
 ///
 /// let nothing = Sys::real()
 ///     .with_environment(Environment::from_pairs([("HOME", "/home/me")]))
@@ -47,7 +47,7 @@ pub struct DefaultChain {
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Sys;
-/// use sagemaker_async_inference::{ChainSlot, Credentials, DefaultChain};
+/// use sagemaker_async_inference::credentials::{ChainSlot, Credentials, DefaultChain};
 ///
 /// let chain = DefaultChain::new(&Sys::real())
 ///     .with(ChainSlot::Profile, Credentials::new("AKIDEXAMPLE", "secret", None, None, "example"))

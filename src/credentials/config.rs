@@ -22,11 +22,11 @@ use crate::sys::Sys;
 ///
 /// What is not set comes from where it comes from for a [`Session`](crate::Session): profile, region,
 /// endpoint URLs, FIPS and dual-stack, attempts. A session passes on its own to its
-/// [`DefaultChain`](crate::DefaultChain). A [`Sys`] turns into one, so that providers take either.
+/// [`DefaultChain`](crate::credentials::DefaultChain). A [`Sys`] turns into one, so that providers take either.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Sys;
-/// use sagemaker_async_inference::{ProfileProvider, ProviderConfig};
+/// use sagemaker_async_inference::credentials::{ProfileProvider, ProviderConfig};
 ///
 /// let config = ProviderConfig::new(&Sys::real())
 ///     .with_profile("team-a")

@@ -11,7 +11,7 @@ use crate::aws::http::{Bounds, Reply, Timeouts, Transport};
 use crate::sys::Sys;
 
 /// Credentials of a container's task role (ECS, Fargate) or pod identity (EKS), fetched over HTTP
-/// at each call; put [`CachedCredentials`](crate::CachedCredentials) before it.
+/// at each call; put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
 ///
 /// From the environment, as "Container credential provider" in the AWS SDKs and Tools Reference
 /// Guide says:
@@ -29,7 +29,7 @@ use crate::sys::Sys;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
-/// use sagemaker_async_inference::{ContainerProvider, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{ContainerProvider, ProvideCredentials};
 ///
 /// let elsewhere = Sys::real().with_environment(Environment::from_pairs([(
 ///     "AWS_CONTAINER_CREDENTIALS_FULL_URI",

@@ -9,7 +9,7 @@ use crate::sys::Environment;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Environment;
-/// use sagemaker_async_inference::{EnvironmentProvider, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{EnvironmentProvider, ProvideCredentials};
 ///
 /// let provider = EnvironmentProvider::new(Environment::from_pairs([
 ///     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),

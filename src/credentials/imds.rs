@@ -14,7 +14,7 @@ use crate::error::{ConfigError, TransportErrorKind};
 use crate::sys::Sys;
 
 /// Credentials of the role of the EC2 instance that this runs on, from its metadata service (IMDS), at
-/// each call; put [`CachedCredentials`](crate::CachedCredentials) before it.
+/// each call; put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
 ///
 /// A token is asked for first (version 2 of the service). Where the service refuses to give one (403,
 /// 404, 405), or connects and does not answer, as in a container too many hops away, it is asked
@@ -41,7 +41,7 @@ use crate::sys::Sys;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
-/// use sagemaker_async_inference::{InstanceMetadataProvider, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{InstanceMetadataProvider, ProvideCredentials};
 ///
 /// let off = Sys::real()
 ///     .with_environment(Environment::from_pairs([("AWS_EC2_METADATA_DISABLED", "true")]));

@@ -39,7 +39,8 @@ pub use web_identity::WebIdentityProvider;
 /// fetches anew.
 ///
 /// ```
-/// use sagemaker_async_inference::{Credentials, CredentialsError, ProvideCredentials};
+/// use sagemaker_async_inference::CredentialsError;
+/// use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 ///
 /// #[derive(Debug)]
 /// struct FromVault;

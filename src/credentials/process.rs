@@ -7,8 +7,8 @@ use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::sys::Sys;
 
 /// Credentials that a command writes, run at each call; put
-/// [`CachedCredentials`](crate::CachedCredentials) before it. A profile's `credential_process` is run the same
-/// way by [`ProfileProvider`](crate::ProfileProvider).
+/// [`CachedCredentials`](crate::credentials::CachedCredentials) before it. A profile's `credential_process` is run the same
+/// way by [`ProfileProvider`](crate::credentials::ProfileProvider).
 ///
 /// The command goes to the shell as it stands ([`Processes::shell`](crate::sys::Processes::shell)). It must
 /// end with exit code 0 and write a JSON object with `Version` 1, `AccessKeyId`, `SecretAccessKey` and, where
@@ -21,7 +21,7 @@ use crate::sys::Sys;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{ProcessOutput, Processes, Sys};
-/// use sagemaker_async_inference::{ProcessProvider, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{ProcessProvider, ProvideCredentials};
 ///
 /// let sys = Sys::real().with_processes(Processes::from_fn(|_command| {
 ///     Ok(ProcessOutput {

@@ -10,7 +10,7 @@ use crate::invalid_input::InvalidInput;
 use crate::sys::Sys;
 
 /// Credentials of a role, from STS (`AssumeRole`) by the credentials of another source, at each call;
-/// put [`CachedCredentials`](crate::CachedCredentials) before it.
+/// put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
 ///
 /// STS is asked in the region of the [`ProviderConfig`]. What is not allowed, or what no device was
 /// asked for, is an error of a configured source; the other source's error is passed on as it is.
@@ -18,9 +18,8 @@ use crate::sys::Sys;
 /// ```no_run
 /// use std::time::Duration;
 /// use sagemaker_async_inference::sys::Sys;
-/// use sagemaker_async_inference::{
-///     AssumeRoleProvider, CachedCredentials, EnvironmentProvider, ProviderConfig, Session,
-/// };
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::credentials::{AssumeRoleProvider, CachedCredentials, EnvironmentProvider, ProviderConfig};
 ///
 /// let sys = Sys::real();
 /// let own = EnvironmentProvider::new(sys.environment().clone());

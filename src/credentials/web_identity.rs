@@ -6,17 +6,17 @@ use crate::error::ConfigError;
 
 /// Credentials of a role for a token of another identity provider, from STS
 /// (`AssumeRoleWithWebIdentity`), at each call; put
-/// [`CachedCredentials`](crate::CachedCredentials) before it. This is how pods of EKS get theirs (IAM roles for
+/// [`CachedCredentials`](crate::credentials::CachedCredentials) before it. This is how pods of EKS get theirs (IAM roles for
 /// service accounts).
 ///
 /// From the environment: `AWS_WEB_IDENTITY_TOKEN_FILE`, the file with the token, read anew at each
 /// fetch, for it is rotated; `AWS_ROLE_ARN`; `AWS_ROLE_SESSION_NAME`, else a name with the time. Without the
 /// first, the source is not configured; with it and without the second, it is broken. A profile's
-/// `web_identity_token_file` and `role_arn` are [`ProfileProvider`](crate::ProfileProvider)'s.
+/// `web_identity_token_file` and `role_arn` are [`ProfileProvider`](crate::credentials::ProfileProvider)'s.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
-/// use sagemaker_async_inference::{ProvideCredentials, WebIdentityProvider};
+/// use sagemaker_async_inference::credentials::{ProvideCredentials, WebIdentityProvider};
 ///
 /// let sys = Sys::real().with_environment(Environment::from_pairs([(
 ///     "AWS_WEB_IDENTITY_TOKEN_FILE",

@@ -13,7 +13,7 @@ use crate::AsyncInferenceConfig;
 /// How requests are spread over a variant's instances (`RoutingStrategy`).
 ///
 /// ```
-/// use sagemaker_async_inference::RoutingStrategy;
+/// use sagemaker_async_inference::endpoint::RoutingStrategy;
 ///
 /// assert_eq!(RoutingStrategy::LeastOutstandingRequests.as_str(), "LEAST_OUTSTANDING_REQUESTS");
 /// ```
@@ -44,7 +44,7 @@ impl RoutingStrategy {
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::ProductionVariant;
+/// use sagemaker_async_inference::endpoint::ProductionVariant;
 ///
 /// let variant = ProductionVariant::new("AllTraffic", "my-model", "ml.g5.xlarge", 1)
 ///     .volume_size_in_gb(100)
@@ -125,7 +125,8 @@ impl ProductionVariant {
 /// An endpoint's configuration as `CreateEndpointConfig` takes it.
 ///
 /// ```
-/// use sagemaker_async_inference::{AsyncInferenceConfig, EndpointConfig, ProductionVariant};
+/// use sagemaker_async_inference::AsyncInferenceConfig;
+/// use sagemaker_async_inference::endpoint::{EndpointConfig, ProductionVariant};
 ///
 /// let config = EndpointConfig::new(
 ///     "my-config",
@@ -174,7 +175,7 @@ impl EndpointConfig {
 
     /// Which requests and answers are kept for monitoring. Default: none.
     ///
-    /// Its destination must be set here; [`Endpoint::deploy`](crate::Endpoint::deploy) fills it in.
+    /// Its destination must be set here; [`Endpoint::deploy`](crate::endpoint::Endpoint::deploy) fills it in.
     pub fn data_capture_config(self, config: DataCaptureConfig) -> Self {
         self.with_raw("DataCaptureConfig", config.into_json())
     }

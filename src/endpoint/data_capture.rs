@@ -11,7 +11,7 @@ use crate::uri::S3Uri;
 /// What of a request is kept.
 ///
 /// ```
-/// use sagemaker_async_inference::CaptureMode;
+/// use sagemaker_async_inference::endpoint::CaptureMode;
 ///
 /// assert_eq!(CaptureMode::Input.as_str(), "Input");
 /// ```
@@ -44,7 +44,7 @@ impl CaptureMode {
 /// 10 content types of each kind.
 ///
 /// ```
-/// use sagemaker_async_inference::{CaptureMode, DataCaptureConfig};
+/// use sagemaker_async_inference::endpoint::{CaptureMode, DataCaptureConfig};
 ///
 /// let config = DataCaptureConfig::enabled()
 ///     .sampling_percentage(50)

@@ -21,7 +21,8 @@ use crate::{AsyncInferenceConfig, InvalidInput};
 /// What becomes of the things that a deployment made before it failed.
 ///
 /// ```no_run
-/// use sagemaker_async_inference::{Endpoint, OnFailure, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::endpoint::{Endpoint, OnFailure};
 ///
 /// let session = Session::from_env()?;
 /// let endpoint = Endpoint::deploy("my-endpoint", &session)
@@ -61,7 +62,7 @@ pub enum OnFailure {
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
-/// use sagemaker_async_inference::{ContainerDefinition, Endpoint, EndpointWaiter, Model};
+/// use sagemaker_async_inference::endpoint::{ContainerDefinition, Endpoint, EndpointWaiter, Model};
 ///
 /// # let local = LocalEndpoint::builder().start()?;
 /// # let session = local.session()?;

@@ -10,7 +10,7 @@ use super::shapes;
 /// A part of an endpoint's capacity (`CapacitySize`).
 ///
 /// ```
-/// use sagemaker_async_inference::CapacitySize;
+/// use sagemaker_async_inference::endpoint::CapacitySize;
 ///
 /// let one = CapacitySize::Instances(1);
 /// let tenth = CapacitySize::Percent(10);
@@ -41,7 +41,7 @@ impl CapacitySize {
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::{CapacitySize, DeploymentConfig};
+/// use sagemaker_async_inference::endpoint::{CapacitySize, DeploymentConfig};
 ///
 /// let careful = DeploymentConfig::canary(CapacitySize::Percent(10), Duration::from_secs(600))
 ///     .termination_wait(Duration::from_secs(300))

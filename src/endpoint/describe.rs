@@ -37,7 +37,7 @@ macro_rules! answer {
 /// An endpoint's state (`EndpointStatus`).
 ///
 /// ```
-/// use sagemaker_async_inference::EndpointStatus;
+/// use sagemaker_async_inference::endpoint::EndpointStatus;
 ///
 /// assert_eq!(EndpointStatus::from("InService"), EndpointStatus::InService);
 /// assert!(EndpointStatus::Updating.is_in_progress());
@@ -125,7 +125,8 @@ fn status(document: &Value) -> EndpointStatus {
 /// The answer to `DescribeEndpoint`.
 ///
 /// ```no_run
-/// use sagemaker_async_inference::{SageMaker, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::endpoint::SageMaker;
 ///
 /// let described = SageMaker::new(&Session::from_env()?).describe_endpoint("my-endpoint")?;
 /// println!("{}", described.status().as_str());
@@ -212,7 +213,7 @@ impl EndpointDescription {
 /// What `DescribeEndpoint` tells of a variant (`ProductionVariantSummary`).
 ///
 /// ```
-/// # use sagemaker_async_inference::{EndpointDescription, VariantSummary};
+/// # use sagemaker_async_inference::endpoint::{EndpointDescription, VariantSummary};
 /// fn is_asleep(endpoint: &EndpointDescription) -> bool {
 ///     endpoint.variants().iter().all(|variant| variant.current_instance_count() == Some(0))
 /// }
@@ -258,7 +259,8 @@ impl VariantSummary {
 /// One of the endpoints that `ListEndpoints` lists.
 ///
 /// ```no_run
-/// use sagemaker_async_inference::{ListEndpoints, SageMaker, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::endpoint::{ListEndpoints, SageMaker};
 ///
 /// let session = Session::from_env()?;
 /// for endpoint in SageMaker::new(&session).list_endpoints(&ListEndpoints::new()) {
@@ -299,7 +301,8 @@ impl EndpointSummary {
 /// The answer to `DescribeEndpointConfig`.
 ///
 /// ```no_run
-/// use sagemaker_async_inference::{SageMaker, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::endpoint::SageMaker;
 ///
 /// let described = SageMaker::new(&Session::from_env()?).describe_endpoint_config("my-config")?;
 /// println!("{:?}", described.model_names());
@@ -359,7 +362,8 @@ impl EndpointConfigDescription {
 /// The answer to `DescribeModel`. `Debug` does not show the variables' values.
 ///
 /// ```no_run
-/// use sagemaker_async_inference::{SageMaker, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::endpoint::SageMaker;
 ///
 /// let described = SageMaker::new(&Session::from_env()?).describe_model("my-model")?;
 /// println!("{:?} runs as {:?}", described.images(), described.execution_role_arn());

@@ -60,7 +60,8 @@ pub struct AsyncInferenceConfig {
 /// default nobody is told of anything.
 ///
 /// ```
-/// use sagemaker_async_inference::{NotificationConfig, NotificationTopic};
+/// use sagemaker_async_inference::NotificationConfig;
+/// use sagemaker_async_inference::endpoint::NotificationTopic;
 ///
 /// let notification = NotificationConfig::builder()
 ///     .success_topic("arn:aws:sns:us-east-1:123456789012:done")
@@ -83,7 +84,7 @@ pub struct NotificationConfig {
 /// The API's `AsyncNotificationTopicTypes`; in JSON the API's names.
 ///
 /// ```
-/// use sagemaker_async_inference::NotificationTopic;
+/// use sagemaker_async_inference::endpoint::NotificationTopic;
 ///
 /// assert_eq!(NotificationTopic::Error.as_str(), "ERROR_NOTIFICATION_TOPIC");
 /// ```

@@ -20,6 +20,10 @@ mod status;
 mod update;
 mod wait;
 
+pub use inference_config::{
+    AsyncInferenceConfigBuilder, NotificationConfigBuilder, NotificationTopic,
+};
+
 pub use config::{EndpointConfig, ProductionVariant, RoutingStrategy};
 pub use data_capture::{CaptureMode, DataCaptureConfig};
 pub use deploy::{Deployment, OnFailure};
@@ -55,7 +59,7 @@ const VARIANT: &str = "AllTraffic";
 /// # use std::time::Duration;
 /// # use sagemaker_async_inference::local::LocalEndpoint;
 /// # use sagemaker_async_inference::WaiterConfig;
-/// use sagemaker_async_inference::{ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero};
+/// use sagemaker_async_inference::endpoint::{ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero};
 ///
 /// # let local = LocalEndpoint::builder().start()?;
 /// # let session = local.session()?;

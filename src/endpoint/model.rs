@@ -14,7 +14,7 @@ use super::shapes;
 /// Neither `Debug` nor an error shows the variables' values.
 ///
 /// ```
-/// use sagemaker_async_inference::ContainerDefinition;
+/// use sagemaker_async_inference::endpoint::ContainerDefinition;
 /// use serde_json::json;
 ///
 /// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1")
@@ -86,7 +86,7 @@ impl ContainerDefinition {
 /// Limits, from the API's model: 1 to 5 security groups, 1 to 16 subnets.
 ///
 /// ```
-/// use sagemaker_async_inference::VpcConfig;
+/// use sagemaker_async_inference::endpoint::VpcConfig;
 ///
 /// let vpc = VpcConfig::new(["sg-0123456789abcdef0"], ["subnet-0a", "subnet-0b"]);
 /// vpc.validate()?;
@@ -118,7 +118,7 @@ impl VpcConfig {
 /// they run, their network.
 ///
 /// ```
-/// use sagemaker_async_inference::{ContainerDefinition, Model};
+/// use sagemaker_async_inference::endpoint::{ContainerDefinition, Model};
 ///
 /// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1");
 /// let model = Model::new("my-model", container)

@@ -21,12 +21,12 @@ use crate::session::Session;
 /// The single operations of `SageMaker`'s control plane, under the API's names. Each method blocks,
 /// and is one request (of which the lists are several).
 ///
-/// [`Endpoint`](crate::Endpoint) puts them together: deploy, update, remove.
+/// [`Endpoint`](crate::endpoint::Endpoint) puts them together: deploy, update, remove.
 ///
 /// # What a lost answer means
 ///
 /// The API has no idempotency tokens. Whatever asks or sets a state is repeated as the session's
-/// [`RetryConfig`](crate::RetryConfig) says. A create whose answer is lost is followed by a look: what
+/// [`RetryConfig`](crate::session::RetryConfig) says. A create whose answer is lost is followed by a look: what
 /// is there and is as it was asked for counts as made; if nothing is there, the request is sent again;
 /// if something else of that name is there, the error stands. An update is looked after in the same
 /// way, and a delete that is repeated, or whose answers are all lost, counts as done when the thing is not
@@ -44,7 +44,7 @@ use crate::session::Session;
 /// ```
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
-/// use sagemaker_async_inference::{ContainerDefinition, Model, SageMaker};
+/// use sagemaker_async_inference::endpoint::{ContainerDefinition, Model, SageMaker};
 ///
 /// # let local = LocalEndpoint::builder().start()?;
 /// # let session = local.session()?;
@@ -84,7 +84,7 @@ impl SageMaker {
     }
 
     /// `CreateEndpoint`; gives back the ARN. The endpoint is in service some minutes later, see
-    /// [`Endpoint::wait_in_service`](crate::Endpoint::wait_in_service).
+    /// [`Endpoint::wait_in_service`](crate::endpoint::Endpoint::wait_in_service).
     pub fn create_endpoint(&self, request: &CreateEndpoint) -> Result<String> {
         request.validate()?;
         let resource = Resource::Endpoint(request.endpoint_name().to_owned());
@@ -194,15 +194,15 @@ impl SageMaker {
     }
 
     /// `DeleteEndpoint`. Not while it is being made or updated. It is gone some time later, see
-    /// [`Endpoint::wait_deleted`](crate::Endpoint::wait_deleted).
+    /// [`Endpoint::wait_deleted`](crate::endpoint::Endpoint::wait_deleted).
     pub fn delete_endpoint(&self, name: &str) -> Result<()> {
         check_name("endpoint name", name)?;
         settle::delete(&self.session, &Resource::Endpoint(name.to_owned()))
     }
 
-    /// Deletes what a [`DeploymentError`](crate::DeploymentError) names: with `DeleteModel`,
+    /// Deletes what a [`DeploymentError`](crate::error::DeploymentError) names: with `DeleteModel`,
     /// `DeleteEndpointConfig`, `DeleteEndpoint`, or as
-    /// [`VariantScaling::remove`](crate::VariantScaling::remove).
+    /// [`VariantScaling::remove`](crate::endpoint::VariantScaling::remove).
     pub fn delete(&self, resource: &Resource) -> Result<()> {
         match resource {
             Resource::Model(name) => self.delete_model(name),
@@ -238,7 +238,8 @@ pub(crate) fn read_tag(tag: &Value) -> Option<(String, String)> {
 /// The endpoints of an account, as an iterator. After an error it ends.
 ///
 /// ```no_run
-/// use sagemaker_async_inference::{ListEndpoints, SageMaker, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::endpoint::{ListEndpoints, SageMaker};
 ///
 /// let session = Session::from_env()?;
 /// let mut endpoints = SageMaker::new(&session).list_endpoints(&ListEndpoints::new());

@@ -12,7 +12,7 @@ use super::shapes;
 /// `CreateEndpoint`: an endpoint from a configuration that is there.
 ///
 /// ```
-/// use sagemaker_async_inference::CreateEndpoint;
+/// use sagemaker_async_inference::endpoint::CreateEndpoint;
 ///
 /// let request = CreateEndpoint::new("my-endpoint", "my-config").tag("team", "vision");
 /// request.validate()?;
@@ -64,7 +64,7 @@ impl CreateEndpoint {
 /// A property of a variant that an update can keep (`VariantPropertyType`).
 ///
 /// ```
-/// use sagemaker_async_inference::VariantProperty;
+/// use sagemaker_async_inference::endpoint::VariantProperty;
 ///
 /// assert_eq!(VariantProperty::DesiredInstanceCount.as_str(), "DesiredInstanceCount");
 /// ```
@@ -92,10 +92,10 @@ impl VariantProperty {
 
 /// `UpdateEndpoint`: an endpoint goes over to another configuration.
 ///
-/// [`Endpoint::update`](crate::Endpoint::update) makes the configuration too.
+/// [`Endpoint::update`](crate::endpoint::Endpoint::update) makes the configuration too.
 ///
 /// ```
-/// use sagemaker_async_inference::{UpdateEndpoint, VariantProperty};
+/// use sagemaker_async_inference::endpoint::{UpdateEndpoint, VariantProperty};
 ///
 /// // The count that the scaling has reached stays; the weights are the new configuration's.
 /// let request = UpdateEndpoint::new("my-endpoint", "my-second-config")
@@ -162,7 +162,7 @@ impl UpdateEndpoint {
 /// `ListEndpoints`: which endpoints are listed, and in which order.
 ///
 /// ```
-/// use sagemaker_async_inference::{EndpointStatus, ListEndpoints};
+/// use sagemaker_async_inference::endpoint::{EndpointStatus, ListEndpoints};
 ///
 /// let request = ListEndpoints::new()
 ///     .name_contains("vision")

@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::ScaleToZero;
+/// use sagemaker_async_inference::endpoint::ScaleToZero;
 ///
 /// let settings = ScaleToZero::new()
 ///     .max_capacity(4)

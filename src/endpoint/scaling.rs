@@ -26,7 +26,7 @@ use crate::session::Session;
 /// ```
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
-/// use sagemaker_async_inference::{Endpoint, ScaleToZero};
+/// use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero};
 ///
 /// # let local = LocalEndpoint::builder().start()?;
 /// # let session = local.session()?;
@@ -232,7 +232,7 @@ const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::ScalingPolicy;
+/// use sagemaker_async_inference::endpoint::ScalingPolicy;
 ///
 /// let policy = ScalingPolicy::track_backlog_per_instance("backlog", "my-endpoint", 5.0)
 ///     .scale_in_cooldown(Duration::from_secs(600))
@@ -318,7 +318,8 @@ impl ScalingPolicy {
 /// What `DescribeScalingPolicies` tells of a policy.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, VariantScaling};
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::endpoint::VariantScaling;
 /// fn names(scaling: &VariantScaling) -> Result<Vec<String>, Error> {
 ///     Ok(scaling.describe_policies()?.iter().map(|policy| policy.name().to_owned()).collect())
 /// }
@@ -362,7 +363,8 @@ impl ScalingPolicyDescription {
 /// What `DescribeScalableTargets` tells of a variant.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, VariantScaling};
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::endpoint::VariantScaling;
 /// fn may_scale_to_zero(scaling: &VariantScaling) -> Result<bool, Error> {
 ///     Ok(scaling.describe_target()?.is_some_and(|target| target.min_capacity() == Some(0)))
 /// }

@@ -24,7 +24,7 @@ const WITHOUT_CAPACITY: &str = "HasBacklogWithoutCapacity";
 /// has none, and an idle one may have none.
 ///
 /// ```
-/// # use sagemaker_async_inference::Backlog;
+/// # use sagemaker_async_inference::endpoint::Backlog;
 /// fn ahead_of_you(backlog: &Backlog) -> u64 {
 ///     backlog.size().unwrap_or(0)
 /// }
@@ -125,7 +125,8 @@ fn read(answer: &Value) -> Backlog {
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::ops::ControlFlow;
-/// use sagemaker_async_inference::{AsyncPredictor, Endpoint, WaiterConfig};
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+/// use sagemaker_async_inference::endpoint::Endpoint;
 ///
 /// # let local = LocalEndpoint::builder().start()?;
 /// # let session = local.session()?;

@@ -33,7 +33,7 @@ use crate::{AsyncInferenceConfig, InvalidInput};
 /// # #[cfg(feature = "local")] {
 /// # use std::time::Duration;
 /// # use sagemaker_async_inference::local::LocalEndpoint;
-/// # use sagemaker_async_inference::{Endpoint, EndpointWaiter};
+/// # use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
 /// # let local = LocalEndpoint::builder().start()?;
 /// # let session = local.session()?;
 /// # let waiter = EndpointWaiter::in_service().every(Duration::from_millis(20), 500)?;
@@ -213,7 +213,7 @@ impl EndpointUpdate {
 
     /// As [`start`](Self::start), and waits until the endpoint is in service with the new
     /// configuration. One that went back to the old is
-    /// [`Error::EndpointWait`] with [`RolledBack`](crate::EndpointWaitReason::RolledBack).
+    /// [`Error::EndpointWait`] with [`RolledBack`](crate::error::EndpointWaitReason::RolledBack).
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<String> {
         let endpoint = self.endpoint.clone();
         let config = self.start()?;

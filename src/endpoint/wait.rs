@@ -24,7 +24,7 @@ use crate::waiter::{Age, CancelToken, WaiterConfig};
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::EndpointWaiter;
+/// use sagemaker_async_inference::endpoint::EndpointWaiter;
 ///
 /// let waiter = EndpointWaiter::in_service()
 ///     .every(Duration::from_secs(10), 360)?
@@ -52,7 +52,7 @@ type ProgressFn = dyn Fn(&EndpointProgress<'_>) -> ControlFlow<()> + Send + Sync
 ///
 /// ```
 /// use std::ops::ControlFlow;
-/// use sagemaker_async_inference::EndpointWaiter;
+/// use sagemaker_async_inference::endpoint::EndpointWaiter;
 ///
 /// let waiter = EndpointWaiter::in_service().progress(|wait| {
 ///     eprintln!("look {} of {}", wait.attempts(), wait.max_attempts());

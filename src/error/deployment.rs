@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use super::seconds;
 use super::transport::plural;
-use crate::{EndpointStatus, Error};
+use crate::Error;
+use crate::endpoint::EndpointStatus;
 
 /// Something of the control plane's that has a name.
 ///
 /// ```
-/// use sagemaker_async_inference::Resource;
+/// use sagemaker_async_inference::error::Resource;
 ///
 /// let model = Resource::Model("my-model".into());
 /// assert_eq!(model.to_string(), "model my-model");
@@ -65,7 +66,7 @@ impl fmt::Display for Resource {
 /// A deployment, an update or a removal that stopped in its midst.
 ///
 /// Its [`cause`](Self::cause) says why; here is what is there now. What is left is deleted with
-/// [`SageMaker::delete`](crate::SageMaker::delete).
+/// [`SageMaker::delete`](crate::endpoint::SageMaker::delete).
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -148,7 +149,7 @@ impl std::error::Error for DeploymentError {
 /// Why a wait for an endpoint ended without what it waited for.
 ///
 /// ```
-/// # use sagemaker_async_inference::{EndpointWaitError, EndpointWaitReason};
+/// # use sagemaker_async_inference::error::{EndpointWaitError, EndpointWaitReason};
 /// fn is_worth_waiting_again(error: &EndpointWaitError) -> bool {
 ///     error.reason() == EndpointWaitReason::TimedOut
 /// }

@@ -2,18 +2,23 @@
 
 mod control_plane;
 mod deployment;
-mod service;
-mod transfer;
-mod transport;
-mod wait;
+pub(crate) mod service;
+pub(crate) mod transfer;
+pub(crate) mod transport;
+pub(crate) mod wait;
 
 use std::time::Duration;
 
+pub use crate::codec::CodecDirection;
 pub use deployment::{DeploymentError, EndpointWaitError, EndpointWaitReason, Resource};
-pub use service::ServiceError;
-pub use transfer::{TransferError, TransferErrorKind};
-pub use transport::{MaybeSubmitted, TransportError, TransportErrorKind};
-pub use wait::{ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped};
+pub(crate) use service::ServiceError;
+pub(crate) use transfer::TransferError;
+pub use transfer::TransferErrorKind;
+pub use transport::TransportErrorKind;
+pub(crate) use transport::{MaybeSubmitted, TransportError};
+pub(crate) use wait::{
+    ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped,
+};
 
 use crate::codec::CodecError;
 use crate::credentials::CredentialsError;

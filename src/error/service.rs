@@ -85,7 +85,7 @@ impl ServiceError {
 
     /// Whether the service refused because too much is asked of it at a time: a limit of the
     /// service's or of the account's there, not of this crate. Such requests did nothing, and were
-    /// tried again as [`RetryConfig`](crate::RetryConfig) says.
+    /// tried again as [`RetryConfig`](crate::session::RetryConfig) says.
     pub fn is_throttling(&self) -> bool {
         crate::aws::client::retry::is_throttling(self.status, self.code())
     }

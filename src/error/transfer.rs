@@ -6,7 +6,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// Why a payload was not sent or fetched.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, TransferErrorKind};
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::error::TransferErrorKind;
 /// fn is_full_disk(error: &Error) -> bool {
 ///     matches!(error, Error::Transfer(t) if t.kind() == TransferErrorKind::Write)
 /// }
@@ -57,7 +58,8 @@ impl TransferErrorKind {
 /// Nothing half done is left: an upload in parts was aborted, a file is not there under its name.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, TransferErrorKind};
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::error::TransferErrorKind;
 /// fn on_error(error: &Error) {
 ///     if let Error::Transfer(transfer) = error {
 ///         eprintln!("{}: {}", transfer.resource(), transfer);

@@ -10,7 +10,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// Why there is no answer.
 ///
 /// ```
-/// # use sagemaker_async_inference::{TransportError, TransportErrorKind};
+/// # use sagemaker_async_inference::TransportError;
+/// # use sagemaker_async_inference::error::TransportErrorKind;
 /// fn is_worth_another_try(error: &TransportError) -> bool {
 ///     !matches!(error.kind(), TransportErrorKind::Tls | TransportErrorKind::TooLong)
 /// }
@@ -72,7 +73,8 @@ impl TransportErrorKind {
 /// No usable answer came from a service.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, TransportErrorKind};
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::error::TransportErrorKind;
 /// fn is_offline(error: &Error) -> bool {
 ///     matches!(error, Error::Transport(t) if t.kind() == TransportErrorKind::Resolve)
 /// }

@@ -162,7 +162,8 @@ pub struct PollingTimeout {
 /// [`WaiterConfig`](crate::WaiterConfig); the service's are longer mostly.
 ///
 /// ```
-/// # use sagemaker_async_inference::{PollingTimeout, WaitLimit};
+/// # use sagemaker_async_inference::PollingTimeout;
+/// # use sagemaker_async_inference::waiter::WaitLimit;
 /// fn hit_the_deadline(timeout: &PollingTimeout) -> bool {
 ///     matches!(timeout.limit(), WaitLimit::Deadline(_))
 /// }
@@ -309,7 +310,8 @@ impl std::error::Error for PollingTimeout {}
 /// Who stopped a wait.
 ///
 /// ```
-/// # use sagemaker_async_inference::{WaitStopReason, WaitStopped};
+/// # use sagemaker_async_inference::WaitStopped;
+/// # use sagemaker_async_inference::waiter::WaitStopReason;
 /// fn exit_code(stop: &WaitStopped) -> i32 {
 ///     if stop.reason() == WaitStopReason::Cancelled { 130 } else { 4 }
 /// }
@@ -326,7 +328,8 @@ pub enum WaitStopReason {
 /// A wait that the caller stopped before its result was there.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, WaitStopReason};
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::waiter::WaitStopReason;
 /// fn was_cancelled(error: &Error) -> bool {
 ///     matches!(error, Error::WaitStopped(stop) if stop.reason() == WaitStopReason::Cancelled)
 /// }

@@ -9,7 +9,8 @@ use super::error::LocalError;
 use super::runtime::model::Prediction;
 use super::runtime::queue::{Input, Job};
 use super::server::{Shared, random_hex, random_uuid};
-use crate::{NotificationConfig, NotificationTopic};
+use crate::NotificationConfig;
+use crate::endpoint::NotificationTopic;
 
 /// How often a message is posted that nobody takes, and what lies between.
 const TRIES: u32 = 3;

@@ -1,3 +1,5 @@
 //! Results that are announced instead of polled for.
 
-pub(crate) mod notification;
+mod notification;
+
+pub use notification::{InvocationStatus, Notification};

@@ -18,7 +18,7 @@ use crate::uri::S3Uri;
 /// How an inference ended, as a notification tells it.
 ///
 /// ```
-/// use sagemaker_async_inference::InvocationStatus;
+/// use sagemaker_async_inference::queue::InvocationStatus;
 ///
 /// assert_eq!(InvocationStatus::from("Completed"), InvocationStatus::Completed);
 /// ```
@@ -71,7 +71,7 @@ impl From<&str> for InvocationStatus {
 /// `Debug` shows neither the reason of a failure nor an included response.
 ///
 /// ```
-/// use sagemaker_async_inference::{InvocationStatus, Notification};
+/// use sagemaker_async_inference::queue::{InvocationStatus, Notification};
 ///
 /// // The body of an SQS message, or of an HTTP push: SNS's envelope.
 /// let body = r#"{
@@ -255,7 +255,8 @@ impl<S, D> AsyncPredictor<S, D> {
     /// notification, and for one that says neither.
     ///
     /// ```no_run
-    /// # use sagemaker_async_inference::{AsyncPredictor, Error, Notification, Session, WaiterConfig};
+    /// # use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
+    /// # use sagemaker_async_inference::queue::Notification;
     /// # fn example(session: &Session, body: &str) -> Result<(), Error> {
     /// let predictor = AsyncPredictor::new("my-endpoint", session);
     /// let notification = Notification::parse(body)?; // the body of an SQS message

@@ -211,7 +211,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// The submit, with its retries and the pauses between them, takes no longer; the upload before it
     /// and whoever gives credentials are not counted. One that is cut off after its bytes went out
     /// is [`Error::MaybeSubmitted`]. Default: none, each attempt is bounded by
-    /// [`Timeouts`](crate::Timeouts) alone.
+    /// [`Timeouts`](crate::session::Timeouts) alone.
     pub fn submit_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -275,7 +275,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     ///   leaves open what happened. It is not sent again by itself, unless
     ///   [`allow_duplicates`](Self::allow_duplicates) says so.
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
-    ///   The request had been tried again as [`RetryConfig`](crate::RetryConfig) says, wherever it
+    ///   The request had been tried again as [`RetryConfig`](crate::session::RetryConfig) says, wherever it
     ///   provably had not happened.
     pub fn submit(self) -> Result<AsyncInferenceResponse<D>> {
         self.submit_through(None)

@@ -22,7 +22,8 @@ use crate::uri::S3Uri;
 /// # #[cfg(feature = "local")] {
 /// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
-/// use sagemaker_async_inference::{AsyncPredictor, CleanUp, WaiterConfig};
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+/// use sagemaker_async_inference::response::CleanUp;
 /// # let endpoint = LocalEndpoint::builder().start()?;
 /// # let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session)
@@ -97,7 +98,8 @@ impl fmt::Debug for CleanUp {
 /// What became of the objects.
 ///
 /// ```
-/// # use sagemaker_async_inference::{AsyncInferenceResponse, CleanUp, Error, Json};
+/// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
+/// # use sagemaker_async_inference::response::CleanUp;
 /// fn tidy(response: &AsyncInferenceResponse<Json>) -> Result<(), Error> {
 ///     let report = response.clean_up(&CleanUp::everything())?;
 ///     for failure in report.failures() {
@@ -132,7 +134,7 @@ impl CleanUpReport {
 /// An object that could not be removed.
 ///
 /// ```
-/// use sagemaker_async_inference::CleanUp;
+/// use sagemaker_async_inference::response::CleanUp;
 ///
 /// let clean_up = CleanUp::everything().on_failure(|failure| {
 ///     eprintln!("{} stays: {}", failure.uri(), failure.error());
@@ -176,7 +178,7 @@ impl std::error::Error for CleanUpFailure {
 
 impl<D> AsyncInferenceResponse<D> {
     /// Removes the inference's objects, one request each (`DeleteObject`), and tells what became of
-    /// them. A request that fails is tried again as [`RetryConfig`](crate::RetryConfig) says, and does
+    /// them. A request that fails is tried again as [`RetryConfig`](crate::session::RetryConfig) says, and does
     /// not keep the others from being removed.
     ///
     /// [`Error::InvalidInput`]: this response has no output yet; nothing was removed. Take the result

@@ -5,6 +5,8 @@ pub(crate) mod look;
 mod poll;
 mod wait;
 
+pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -261,14 +263,14 @@ impl<D> AsyncInferenceResponse<D> {
     ///
     /// A poll is a GET of the output and, if that is not there, of the failure object. The result
     /// is kept: a second call asks nobody. What is taken into memory is limited, to 1 GiB unless
-    /// [`max_result_bytes`](crate::TransferConfigBuilder::max_result_bytes) says otherwise;
+    /// [`max_result_bytes`](crate::transfer::TransferConfigBuilder::max_result_bytes) says otherwise;
     /// [`download`](Self::download), [`write_result`](Self::write_result) and
     /// [`read_result`](Self::read_result) take results of any size.
     ///
     /// What was there and is not any more when a poll comes is pending again; an output of no bytes is
     /// an output, which the deserializer gets; an output is one GET and so whole, the old one or the new
     /// one, if it is replaced meanwhile. A body that is cut off, or that comes at less than 1 KiB/s over
-    /// the [read timeout](crate::Timeouts), is a failed poll.
+    /// the [read timeout](crate::session::Timeouts), is a failed poll.
     ///
     /// - [`Error::Model`]: the failure object is there, whatever is in it. Where both are, the
     ///   output counts.
@@ -276,10 +278,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// - [`Error::WaitStopped`]: by the cancel token or the progress callback.
     /// - [`Error::Codec`]: the output is there and kept, and the deserializer cannot read it.
     /// - [`Error::Service`]: S3 refused for good: the bucket does not exist, the credentials are
-    ///   unknown, or access is denied to one who may list (see [`AccessDenied`](crate::AccessDenied)).
+    ///   unknown, or access is denied to one who may list (see [`AccessDenied`](crate::waiter::AccessDenied)).
     /// - [`Error::Transport`]: only for what waiting does not mend: an untrusted certificate, or a
     ///   result above the limit
-    ///   ([`TransportErrorKind::TooLong`](crate::TransportErrorKind::TooLong)); polls that fail otherwise are counted, and the wait goes on.
+    ///   ([`TransportErrorKind::TooLong`](crate::error::TransportErrorKind::TooLong)); polls that fail otherwise are counted, and the wait goes on.
     /// - [`Error::Credentials`]: there are none at the first poll; if they fail later, the poll is
     ///   counted as failed, and the wait goes on.
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>

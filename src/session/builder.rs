@@ -23,7 +23,9 @@ use crate::transfer::TransferConfig;
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::{Credentials, RetryConfig, Service, Session, Timeouts};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::credentials::Credentials;
+/// use sagemaker_async_inference::session::{RetryConfig, Service, Timeouts};
 ///
 /// let session = Session::builder()
 ///     .region("eu-west-1")
@@ -77,7 +79,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Where credentials come from; [`Credentials`](crate::Credentials) themselves will do.
+    /// Where credentials come from; [`Credentials`](crate::credentials::Credentials) themselves will do.
     /// Default: [`DefaultChain`] behind [`CachedCredentials`], so that
     /// environment and files are not read at each request.
     pub fn credentials(mut self, credentials: impl ProvideCredentials) -> Self {

@@ -1,21 +1,23 @@
 //! What all predictors share: region, credentials, connections, retries.
 
-mod builder;
+pub(crate) mod builder;
 pub(crate) mod history;
 mod service_endpoint;
 pub(crate) mod settings;
 pub(crate) mod transfer_config;
 
-pub use builder::SessionBuilder;
+pub(crate) use builder::SessionBuilder;
 pub use service_endpoint::ServiceEndpoint;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::aws::client::retry::RetryConfig;
+pub use crate::aws::Service;
+pub use crate::aws::client::retry::RetryConfig;
 use crate::aws::endpoints::Endpoints;
-use crate::aws::{Caller, Client, Service, sts};
+pub use crate::aws::http::Timeouts;
+use crate::aws::{Caller, Client, sts};
 use crate::error::Result;
 use crate::session::history::History;
 use crate::sys::Sys;
@@ -78,14 +80,14 @@ impl Session {
     /// | | environment | profile |
     /// |---|---|---|
     /// | region | `AWS_REGION`, `AWS_DEFAULT_REGION` | `region` |
-    /// | credentials, see [`DefaultChain`](crate::DefaultChain) | `AWS_ACCESS_KEY_ID` and its fellows | `aws_access_key_id` and its fellows |
+    /// | credentials, see [`DefaultChain`](crate::credentials::DefaultChain) | `AWS_ACCESS_KEY_ID` and its fellows | `aws_access_key_id` and its fellows |
     /// | endpoints, see [`ServiceEndpoint`] | `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` | `endpoint_url` in the `services` section, `endpoint_url` |
     /// | no configured endpoints | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
     /// | FIPS endpoints | `AWS_USE_FIPS_ENDPOINT` | `use_fips_endpoint` |
     /// | dual-stack endpoints | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
     /// | buckets in the path or the host | | `addressing_style` below `s3 =` |
     /// | attempts | `AWS_MAX_ATTEMPTS` | `max_attempts` |
-    /// | retry mode, see [`RetryConfig`](crate::RetryConfig) | `AWS_RETRY_MODE` | `retry_mode` |
+    /// | retry mode, see [`RetryConfig`] | `AWS_RETRY_MODE` | `retry_mode` |
     /// | roots of TLS | `AWS_CA_BUNDLE` | `ca_bundle` |
     /// | app name | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     /// | proxy, see [`SessionBuilder::agent`] | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | |
@@ -94,7 +96,7 @@ impl Session {
     /// malformed, a profile that was asked for by name does not exist, or one of the files is
     /// malformed. The files are read once, and only if something is looked for that neither code
     /// nor environment gave; missing ones count as empty. Credentials are looked for when they are
-    /// needed, and then kept ([`CachedCredentials`](crate::CachedCredentials)).
+    /// needed, and then kept ([`CachedCredentials`](crate::credentials::CachedCredentials)).
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
     }
@@ -111,7 +113,8 @@ impl Session {
     /// wait [`WaiterConfigBuilder::retry`](crate::WaiterConfigBuilder::retry).
     ///
     /// ```no_run
-    /// use sagemaker_async_inference::{AsyncPredictor, RetryConfig, Session};
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    /// use sagemaker_async_inference::session::RetryConfig;
     ///
     /// let session = Session::from_env()?;
     /// let hasty = AsyncPredictor::new("my-endpoint", &session.with_retry(RetryConfig::off()));

@@ -74,7 +74,8 @@ use crate::aws::endpoints::signing_region;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
-/// use sagemaker_async_inference::{Service, Session};
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::session::Service;
 ///
 /// let sys = Sys::real().with_environment(Environment::from_pairs([
 ///     ("AWS_REGION", "us-gov-west-1"),

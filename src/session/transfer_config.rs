@@ -53,7 +53,8 @@ pub(crate) type ProgressFn = dyn Fn(&TransferProgress<'_>) -> ControlFlow<()> + 
 /// does not fit.
 ///
 /// ```
-/// use sagemaker_async_inference::{TransferConfig, UploadChecksum};
+/// use sagemaker_async_inference::TransferConfig;
+/// use sagemaker_async_inference::transfer::UploadChecksum;
 ///
 /// let transfer = TransferConfig::builder().upload_checksum(UploadChecksum::SignedSha256).build()?;
 /// # let _ = transfer;
@@ -194,7 +195,7 @@ impl TransferConfigBuilder {
 
     /// Is told of bytes that were sent or fetched, some thousand times a gigabyte, from the threads
     /// that transfer, never by two at once. [`ControlFlow::Break`] ends the transfer with
-    /// [`TransferErrorKind::Stopped`](crate::TransferErrorKind::Stopped).
+    /// [`TransferErrorKind::Stopped`](crate::error::TransferErrorKind::Stopped).
     pub fn progress(
         mut self,
         callback: impl Fn(&TransferProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,

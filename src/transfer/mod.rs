@@ -12,7 +12,8 @@ mod source;
 mod stream;
 mod upload;
 
-pub use crate::session::transfer_config::{TransferConfig, TransferConfigBuilder, UploadChecksum};
+pub(crate) use crate::session::transfer_config::TransferConfig;
+pub use crate::session::transfer_config::{TransferConfigBuilder, UploadChecksum};
 pub use progress::{TransferDirection, TransferProgress};
 pub use reader::ResultReader;
 pub(crate) use source::{ReaderInput, read_all, read_file};

@@ -10,7 +10,8 @@ use crate::uri::S3Uri;
 ///
 /// ```
 /// use std::ops::ControlFlow;
-/// use sagemaker_async_inference::{TransferConfig, TransferDirection};
+/// use sagemaker_async_inference::TransferConfig;
+/// use sagemaker_async_inference::transfer::TransferDirection;
 ///
 /// let transfer = TransferConfig::builder()
 ///     .progress(|transfer| {

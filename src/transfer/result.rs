@@ -42,7 +42,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// - [`Error::Transfer`]: the file could not be written, the object was replaced while it was
     ///   fetched, it does not fit its checksum, or the transfer was stopped.
     /// - [`Error::Transport`]: the connection broke as often as
-    ///   [`RetryConfig`](crate::RetryConfig) has attempts, with no byte in between.
+    ///   [`RetryConfig`](crate::session::RetryConfig) has attempts, with no byte in between.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {

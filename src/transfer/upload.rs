@@ -377,8 +377,10 @@ impl Drop for Begun<'_> {
 mod tests {
     use super::{Destination, InputFile, Sending};
     use crate::aws::s3::PutOptions;
+    use crate::credentials::Credentials;
     use crate::sys::{Environment, Sys};
-    use crate::{Credentials, Session, TransferConfig, UploadChecksum};
+    use crate::transfer::UploadChecksum;
+    use crate::{Session, TransferConfig};
 
     #[test]
     fn over_tls_a_checksum_will_do_and_over_plain_http_the_payload_is_signed() {

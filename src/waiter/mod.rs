@@ -1,7 +1,7 @@
 //! When to look for a result: the schedule of polls, and what can end it.
 
-mod builder;
-mod cancel;
+pub(crate) mod builder;
+pub(crate) mod cancel;
 pub(crate) mod drive;
 mod progress;
 
@@ -10,9 +10,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use builder::WaiterConfigBuilder;
-pub use cancel::CancelToken;
+pub(crate) use builder::WaiterConfigBuilder;
+pub(crate) use cancel::CancelToken;
 pub use progress::WaitProgress;
+
+pub use crate::error::wait::{Observed, WaitLimit, WaitStopReason};
 
 use crate::aws::Patience;
 use crate::aws::client::retry::RetryConfig;
@@ -68,7 +70,8 @@ type ProgressFn = dyn Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync;
 /// What a 403 means while a result is waited for.
 ///
 /// ```
-/// use sagemaker_async_inference::{AccessDenied, WaiterConfig};
+/// use sagemaker_async_inference::WaiterConfig;
+/// use sagemaker_async_inference::waiter::AccessDenied;
 ///
 /// // The caller may not list, and knows it.
 /// let waiter = WaiterConfig::builder().access_denied(AccessDenied::Pending).build()?;

@@ -5,7 +5,9 @@ use crate::support;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use sagemaker_async_inference::{AccessDenied, Error, WaiterConfig, sys::ManualClock};
+use sagemaker_async_inference::sys::ManualClock;
+use sagemaker_async_inference::waiter::AccessDenied;
+use sagemaker_async_inference::{Error, WaiterConfig};
 use support::{
     client::{denied, is_list, not_found, predictor, s3_error, session_in, uri},
     verifier::{Reply, Rules, Verifier},

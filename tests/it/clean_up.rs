@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
-use sagemaker_async_inference::{
-    AsyncPredictor, Bytes, CleanUp, Error, Json, RetryConfig, WaiterConfig,
-};
+use sagemaker_async_inference::response::CleanUp;
+use sagemaker_async_inference::session::RetryConfig;
+use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, Json, WaiterConfig};
 use support::client::uri;
 
 fn often() -> WaiterConfig {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use sagemaker_async_inference::credentials::Credentials;
 use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
-use sagemaker_async_inference::{
-    AsyncInferenceResponse, Bytes, Credentials, Service, Session, SessionBuilder,
-};
+use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Session, SessionBuilder};
 use support::client::{accepted, predictor, refused, sys, uri};
 use support::verifier::{Rules, Verifier};
 use support::wait::{timed_out, waiter};

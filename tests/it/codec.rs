@@ -2,8 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap, error::Error, fmt::Debug, sync::Arc};
 
+use sagemaker_async_inference::error::CodecDirection;
 use sagemaker_async_inference::{
-    Bytes, CodecDirection, CodecError, Csv, Deserializer, Json, JsonLines, Serializer, Text,
+    Bytes, CodecError, Csv, Deserializer, Json, JsonLines, Serializer, Text,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -7,8 +7,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys, SystemClock};
-use sagemaker_async_inference::{AsyncPredictor, Error, RetryConfig, WaiterConfig};
+use sagemaker_async_inference::{AsyncPredictor, Error, WaiterConfig};
 use support::client::{builder, predictor, uri};
 use support::raw::{Raw, read_head};
 

@@ -5,11 +5,13 @@ use crate::support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sagemaker_async_inference::endpoint::{
+    CaptureMode, ContainerDefinition, CreateEndpoint, DataCaptureConfig, Endpoint, EndpointWaiter,
+    Model, NotificationTopic, SageMaker, ScalingPolicy, UpdateEndpoint,
+};
 use sagemaker_async_inference::sys::ManualClock;
 use sagemaker_async_inference::{
-    AsyncInferenceConfig, AsyncPredictor, CaptureMode, ContainerDefinition, CreateEndpoint,
-    DataCaptureConfig, Endpoint, EndpointWaiter, Error, Model, NotificationConfig,
-    NotificationTopic, SageMaker, ScalingPolicy, Session, UpdateEndpoint,
+    AsyncInferenceConfig, AsyncPredictor, Error, NotificationConfig, Session,
 };
 use serde_json::{Value, json};
 use support::client;

@@ -5,9 +5,9 @@ use crate::support;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use sagemaker_async_inference::{
-    Endpoint, EndpointWaiter, Error, ListEndpoints, RetryConfig, SageMaker,
-};
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter, ListEndpoints, SageMaker};
+use sagemaker_async_inference::session::RetryConfig;
 use serde_json::Value;
 
 use support::client;

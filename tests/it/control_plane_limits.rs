@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{
+use sagemaker_async_inference::endpoint::{
     CapacitySize, ContainerDefinition, CreateEndpoint, DataCaptureConfig, DeploymentConfig,
     EndpointConfig, Model, ProductionVariant, VpcConfig,
 };

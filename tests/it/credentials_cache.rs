@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use sagemaker_async_inference::CredentialsError;
+use sagemaker_async_inference::credentials::{CachedCredentials, Credentials, ProvideCredentials};
 use sagemaker_async_inference::sys::{Clock, ManualClock, Sys, SystemClock};
-use sagemaker_async_inference::{
-    CachedCredentials, Credentials, CredentialsError, ProvideCredentials,
-};
 
 const MINUTE: Duration = Duration::from_mins(1);
 

@@ -5,10 +5,11 @@ use crate::support;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
-use sagemaker_async_inference::{
-    ContainerProvider, Credentials, CredentialsError, DefaultChain, ProvideCredentials,
+use sagemaker_async_inference::CredentialsError;
+use sagemaker_async_inference::credentials::{
+    ContainerProvider, Credentials, DefaultChain, ProvideCredentials,
 };
+use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
 use support::raw::{Raw, nobody, read_head};
 
 const GOOD: &str = r#"{"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "hush-secret",

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
-use sagemaker_async_inference::{
-    CachedCredentials, ContainerProvider, Credentials, CredentialsError, Error,
-    InstanceMetadataProvider, ProvideCredentials, ProviderConfig, Session,
+use sagemaker_async_inference::credentials::{
+    CachedCredentials, ContainerProvider, Credentials, InstanceMetadataProvider,
+    ProvideCredentials, ProviderConfig,
 };
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
+use sagemaker_async_inference::{CredentialsError, Error, Session};
 use serde_json::json;
 use support::raw::{Raw, nobody};
 use support::verifier::{Reply, Rules, Seen, Verifier};

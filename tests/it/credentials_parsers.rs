@@ -6,13 +6,13 @@ use crate::support;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use sagemaker_async_inference::CredentialsError;
+use sagemaker_async_inference::credentials::{
+    AssumeRoleProvider, ContainerProvider, Credentials, InstanceMetadataProvider, ProcessProvider,
+    ProfileProvider, ProvideCredentials, ProviderConfig, SsoProvider, WebIdentityProvider,
+};
 use sagemaker_async_inference::sys::{
     Environment, Files, ManualClock, ProcessOutput, Processes, Sys,
-};
-use sagemaker_async_inference::{
-    AssumeRoleProvider, ContainerProvider, Credentials, CredentialsError, InstanceMetadataProvider,
-    ProcessProvider, ProfileProvider, ProvideCredentials, ProviderConfig, SsoProvider,
-    WebIdentityProvider,
 };
 use support::anywhere;
 use support::raw::nobody;

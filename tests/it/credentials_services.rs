@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
-use sagemaker_async_inference::{
-    AssumeRoleProvider, AsyncPredictor, CachedCredentials, Credentials, CredentialsError, Error,
-    ProvideCredentials, ProviderConfig, Session, SsoProvider, WaiterConfig,
+use sagemaker_async_inference::credentials::{
+    AssumeRoleProvider, CachedCredentials, Credentials, ProvideCredentials, ProviderConfig,
+    SsoProvider,
 };
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
+use sagemaker_async_inference::{AsyncPredictor, CredentialsError, Error, Session, WaiterConfig};
 use serde_json::{Value, json};
 use support::client::{not_found, uri};
 use support::verifier::{Reply, Rules, Seen, Verifier};
@@ -158,7 +159,7 @@ fn a_session_asks_its_user_for_the_code_of_an_mfa_device() {
 
     let refusing = ProviderConfig::new(&sys(&clock, &[], files()))
         .with_mfa(|_device| Err("the user went home".into()));
-    let error = sagemaker_async_inference::ProfileProvider::new(refusing)
+    let error = sagemaker_async_inference::credentials::ProfileProvider::new(refusing)
         .provide_credentials()
         .unwrap_err();
     assert!(!error.is_not_configured());

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use aws_credential_types::attributes::AccountId;
-use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Processes, Sys};
-use sagemaker_async_inference::{
-    Credentials, CredentialsError, DefaultChain, ProfileProvider, ProvideCredentials,
-    ProviderConfig,
+use sagemaker_async_inference::CredentialsError;
+use sagemaker_async_inference::credentials::{
+    Credentials, DefaultChain, ProfileProvider, ProvideCredentials, ProviderConfig,
 };
+use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Processes, Sys};
 use serde_json::{Map, Value, json};
 use support::anywhere;
 use support::verifier::{Reply, Rules, Seen, Verifier};
@@ -295,7 +295,7 @@ fn every_case_of_the_table() {
 #[cfg(unix)]
 #[test]
 fn commands_have_limits() {
-    use sagemaker_async_inference::ProcessProvider;
+    use sagemaker_async_inference::credentials::ProcessProvider;
     use std::time::Duration;
 
     let sys = Sys::real();

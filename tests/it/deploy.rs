@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{
-    AsyncInferenceConfig, CancelToken, CreateEndpoint, Endpoint, EndpointConfig, EndpointStatus,
-    EndpointWaitReason, EndpointWaiter, Error, ListEndpoints, OnFailure, ProductionVariant,
-    Resource,
+use sagemaker_async_inference::endpoint::{
+    CreateEndpoint, Endpoint, EndpointConfig, EndpointStatus, EndpointWaiter, ListEndpoints,
+    OnFailure, ProductionVariant,
 };
+use sagemaker_async_inference::error::{EndpointWaitReason, Resource};
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::{AsyncInferenceConfig, CancelToken, Error};
 use support::bench::{TAKES, bench, model, partial, soon};
 
 #[test]
@@ -115,7 +116,7 @@ fn a_wait_shows_the_states_and_can_be_stopped() {
         .expect("in service");
 }
 
-fn wait_error(error: Error) -> sagemaker_async_inference::EndpointWaitError {
+fn wait_error(error: Error) -> sagemaker_async_inference::error::EndpointWaitError {
     match error {
         Error::EndpointWait(wait) => *wait,
         other => panic!("{other:?}"),

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
-use sagemaker_async_inference::{AsyncPredictor, CancelToken, CleanUp, Error, WaiterConfig};
+use sagemaker_async_inference::response::CleanUp;
+use sagemaker_async_inference::{AsyncPredictor, CancelToken, Error, WaiterConfig};
 use support::client::uri;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};

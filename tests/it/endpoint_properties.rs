@@ -2,8 +2,9 @@
 
 use http::Uri;
 use proptest::prelude::*;
+use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
-use sagemaker_async_inference::{Service, Session, SessionBuilder};
+use sagemaker_async_inference::{Session, SessionBuilder};
 
 const SERVICES: [Service; 8] = [
     Service::S3,

@@ -4,10 +4,10 @@ use crate::support;
 
 use std::time::Duration;
 
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{EndpointStatus, EndpointWaiter};
+use sagemaker_async_inference::error::{EndpointWaitError, EndpointWaitReason};
 use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{
-    EndpointStatus, EndpointWaitError, EndpointWaitReason, EndpointWaiter, Error,
-};
 use support::bench::{Bench, bench, bench_with};
 
 fn ended(error: Error) -> EndpointWaitError {
@@ -126,7 +126,7 @@ fn a_server_that_never_answers_does_not_outlast_the_deadline() {
     let local = local.expect("a local endpoint");
     local.fault(Fault::on(Operation::DescribeEndpoint).always().hang());
     let session = local.session().expect("a session");
-    let endpoint = sagemaker_async_inference::Endpoint::new(local.name(), &session);
+    let endpoint = sagemaker_async_inference::endpoint::Endpoint::new(local.name(), &session);
     let waiter = EndpointWaiter::in_service()
         .deadline(Duration::from_millis(300))
         .expect("one");

@@ -1,8 +1,9 @@
 //! Where requests go: the published cases of the endpoint rules, hosts that the rules were
 //! evaluated for, and what wins among the settings.
 
+use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
-use sagemaker_async_inference::{Error, Service, Session, SessionBuilder};
+use sagemaker_async_inference::{Error, Session, SessionBuilder};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 

@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use sagemaker_async_inference::{
-    AsyncInferenceConfig, InvalidInput, NotificationConfig, NotificationTopic,
-};
+use sagemaker_async_inference::endpoint::NotificationTopic;
+use sagemaker_async_inference::{AsyncInferenceConfig, InvalidInput, NotificationConfig};
 use serde_json::{Value, json};
 
 const SUCCESS: &str = "arn:aws:sns:us-east-1:123456789012:ok";

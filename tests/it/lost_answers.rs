@@ -4,10 +4,12 @@ use crate::support;
 
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{
-    ContainerDefinition, Endpoint, EndpointWaiter, Error, Model, OnFailure, Resource, ScalingPolicy,
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{
+    ContainerDefinition, Endpoint, EndpointWaiter, Model, OnFailure, ScalingPolicy,
 };
+use sagemaker_async_inference::error::Resource;
+use sagemaker_async_inference::local::{Fault, Operation};
 use support::bench::{ROLE, bench, model, partial, waiter};
 
 #[test]

@@ -3,9 +3,10 @@
 use crate::support;
 
 use proptest::prelude::*;
+use sagemaker_async_inference::queue::{InvocationStatus, Notification};
+use sagemaker_async_inference::response::CleanUp;
 use sagemaker_async_inference::{
-    AsyncPredictor, CleanUp, Error, InferenceHandle, InvocationStatus, Notification, WaiterConfig,
-    as_completed,
+    AsyncPredictor, Error, InferenceHandle, WaiterConfig, as_completed,
 };
 use serde_json::{Value, json};
 use support::client;
@@ -311,10 +312,10 @@ mod local {
     use std::sync::mpsc;
     use std::time::Duration;
 
+    use sagemaker_async_inference::endpoint::NotificationTopic;
     use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
-    use sagemaker_async_inference::{
-        AsyncPredictor, Error, Notification, NotificationConfig, NotificationTopic, WaiterConfig,
-    };
+    use sagemaker_async_inference::queue::Notification;
+    use sagemaker_async_inference::{AsyncPredictor, Error, NotificationConfig, WaiterConfig};
 
     const DONE: &str = "arn:aws:sns:us-east-1:123456789012:done";
     const FAILED: &str = "arn:aws:sns:us-east-1:123456789012:failed";

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
+use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
-use sagemaker_async_inference::{AsyncInferenceResponse, RetryConfig, Session, SessionBuilder};
+use sagemaker_async_inference::{AsyncInferenceResponse, Session, SessionBuilder};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{caller_identity, keys, predictor, uri},

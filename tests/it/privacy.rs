@@ -8,10 +8,11 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use sagemaker_async_inference::credentials::{EnvironmentProvider, ProvideCredentials};
+use sagemaker_async_inference::session::RetryConfig;
+use sagemaker_async_inference::sys::{Environment, ManualClock};
 use sagemaker_async_inference::{
-    AsyncPredictor, Bytes, CancelToken, EnvironmentProvider, Error, Json, ProvideCredentials,
-    RetryConfig, Session, WaiterConfig,
-    sys::{Environment, ManualClock},
+    AsyncPredictor, Bytes, CancelToken, Error, Json, Session, WaiterConfig,
 };
 use support::{
     ACCESS_KEY, SECRET_KEY,

@@ -6,13 +6,18 @@ use crate::support;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use sagemaker_async_inference::credentials::{
+    AssumeRoleProvider, CachedCredentials, ContainerProvider, DefaultChain,
+    InstanceMetadataProvider, ProcessProvider, ProfileProvider, ProvideCredentials, ProviderConfig,
+    SsoProvider, WebIdentityProvider,
+};
+use sagemaker_async_inference::endpoint::{ContainerDefinition, Endpoint, Model, SageMaker};
 use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
+use sagemaker_async_inference::queue::Notification;
+use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Environment, Files, ProcessOutput, Processes, Sys};
 use sagemaker_async_inference::{
-    AssumeRoleProvider, AsyncPredictor, Bytes, CachedCredentials, ContainerDefinition,
-    ContainerProvider, DefaultChain, Endpoint, Error, InstanceMetadataProvider, Json, Model,
-    Notification, ProcessProvider, ProfileProvider, ProvideCredentials, ProviderConfig, SageMaker,
-    Service, Session, SsoProvider, WaiterConfig, WebIdentityProvider, as_completed,
+    AsyncPredictor, Bytes, Error, Json, Session, WaiterConfig, as_completed,
 };
 use support::{SECRET_KEY, client};
 

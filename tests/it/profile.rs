@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use aws_credential_types::attributes::AccountId;
-use sagemaker_async_inference::sys::{Environment, Files, ProcessOutput, Processes, Sys};
-use sagemaker_async_inference::{
-    Credentials, CredentialsError, DefaultChain, EnvironmentProvider, ProfileProvider,
-    ProvideCredentials, ProviderConfig,
+use sagemaker_async_inference::CredentialsError;
+use sagemaker_async_inference::credentials::{
+    Credentials, DefaultChain, EnvironmentProvider, ProfileProvider, ProvideCredentials,
+    ProviderConfig,
 };
+use sagemaker_async_inference::sys::{Environment, Files, ProcessOutput, Processes, Sys};
 
 const CONFIG: &str = "/h/.aws/config";
 const CREDENTIALS: &str = "/h/.aws/credentials";

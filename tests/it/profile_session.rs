@@ -5,8 +5,9 @@ use crate::support;
 use std::net::TcpListener;
 use std::thread;
 
+use sagemaker_async_inference::session::{RetryConfig, Service};
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
-use sagemaker_async_inference::{Error, RetryConfig, Service, Session, SessionBuilder};
+use sagemaker_async_inference::{Error, Session, SessionBuilder};
 use support::{client::caller_identity, raw::answer};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];

@@ -6,8 +6,10 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
+use sagemaker_async_inference::error::TransportErrorKind;
+use sagemaker_async_inference::session::{RetryConfig, Service};
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
-use sagemaker_async_inference::{Error, RetryConfig, Service, Session, TransportErrorKind};
+use sagemaker_async_inference::{Error, Session};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{ACCOUNT, caller_identity, keys},

@@ -5,11 +5,12 @@ use crate::support;
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{
-    ContainerDefinition, CreateEndpoint, Endpoint, EndpointConfig, Error, ListEndpoints, Model,
-    ProductionVariant, RetryConfig, SageMaker, ScaleToZero, ScalingPolicy, ServiceError,
-    UpdateEndpoint,
+use sagemaker_async_inference::endpoint::{
+    ContainerDefinition, CreateEndpoint, Endpoint, EndpointConfig, ListEndpoints, Model,
+    ProductionVariant, SageMaker, ScaleToZero, ScalingPolicy, UpdateEndpoint,
 };
+use sagemaker_async_inference::session::RetryConfig;
+use sagemaker_async_inference::{Error, ServiceError};
 use serde_json::Value;
 use support::client::{self, predictor, uri};
 use support::verifier::{Reply, Rules, Verifier};

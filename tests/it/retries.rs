@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
-use sagemaker_async_inference::{
-    AsyncInferenceResponse, Bytes, Credentials, CredentialsError, Error, ProvideCredentials,
-    RetryConfig, Session, TransportErrorKind, WebIdentityProvider,
+use sagemaker_async_inference::credentials::{
+    Credentials, ProvideCredentials, WebIdentityProvider,
 };
+use sagemaker_async_inference::error::TransportErrorKind;
+use sagemaker_async_inference::session::RetryConfig;
+use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
+use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, CredentialsError, Error, Session};
 use support::client::{
     accepted, builder, is_submit, keys, predictor, refused, s3_error, session_in, sys, uri,
 };

@@ -4,9 +4,10 @@ use crate::support;
 
 use std::time::Duration;
 
+use sagemaker_async_inference::session::Service;
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
-    Accept, AsyncPredictor, Bytes, CodecError, Deserializer, Error, Service, Session, WaiterConfig,
-    sys::{Clock, ManualClock, SystemClock},
+    Accept, AsyncPredictor, Bytes, CodecError, Deserializer, Error, Session, WaiterConfig,
 };
 use support::{
     ACCESS_KEY, SECRET_KEY,

@@ -4,7 +4,8 @@ use crate::support;
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{Endpoint, Error, ScaleToZero, ScalingPolicy, VariantScaling};
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero, ScalingPolicy, VariantScaling};
 use serde_json::{Value, json};
 use support::client;
 use support::verifier::{Reply, Rules, Seen, Verifier};
@@ -240,8 +241,9 @@ fn nothing_is_sent_for_numbers_that_cannot_be() {
 mod local {
     use std::time::Duration;
 
+    use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero};
     use sagemaker_async_inference::local::{Fault, Operation};
-    use sagemaker_async_inference::{AsyncInferenceResponse, Endpoint, Error, Json, ScaleToZero};
+    use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
 
     use super::support::bench::{Bench, bench_with};
 

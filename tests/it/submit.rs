@@ -4,10 +4,10 @@ use crate::support;
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{
-    Error, RetryConfig, TransportErrorKind,
-    sys::{Clock, ManualClock, SystemClock},
-};
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::error::TransportErrorKind;
+use sagemaker_async_inference::session::RetryConfig;
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use support::{
     client::{
         accepted, builder, is_submit, predictor, refused, s3_error, session_at, session_in, sys,

@@ -5,8 +5,9 @@ use crate::support;
 use std::io::ErrorKind;
 
 use rcgen::KeyPair;
+use sagemaker_async_inference::error::TransportErrorKind;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
-use sagemaker_async_inference::{Error, Session, SessionBuilder, TransportErrorKind};
+use sagemaker_async_inference::{Error, Session, SessionBuilder};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{caller_identity, keys},

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
+use sagemaker_async_inference::sys::ManualClock;
+use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Credentials, CredentialsError, Csv, Error, JsonLines,
-    ProvideCredentials, WaitStopReason, WaiterConfig, sys::ManualClock,
+    AsyncInferenceResponse, AsyncPredictor, CredentialsError, Csv, Error, JsonLines, WaiterConfig,
 };
 use serde_json::{Value, json};
 use support::{

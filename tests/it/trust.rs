@@ -8,11 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
+use sagemaker_async_inference::error::TransportErrorKind;
+use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
-use sagemaker_async_inference::{
-    Credentials, CredentialsError, Error, ProvideCredentials, Timeouts, TransferConfig,
-    TransportErrorKind, WaitLimit, WaiterConfig,
-};
+use sagemaker_async_inference::waiter::WaitLimit;
+use sagemaker_async_inference::{CredentialsError, Error, TransferConfig, WaiterConfig};
 use support::client::{
     accepted, builder, denied, invalid, is_submit, keys, not_found, predictor, session_at,
     session_in, uri, willing,
@@ -119,7 +120,7 @@ fn an_output_in_somebody_elses_bucket_is_refused_and_the_owner_named() {
         .build()
         .expect("a session");
     let response = predictor(&session).predict_async("x").expect("a submit");
-    let strict = waiter(|w| w.access_denied(sagemaker_async_inference::AccessDenied::Fail));
+    let strict = waiter(|w| w.access_denied(sagemaker_async_inference::waiter::AccessDenied::Fail));
     let error = response
         .get_result::<Vec<u8>>(&strict)
         .expect_err("not theirs");
@@ -149,7 +150,7 @@ fn a_body_that_drips_ends_by_the_read_timeout() {
             .timeouts(Timeouts::default().with_read(Duration::from_millis(300)))
             .build()
             .expect("a session")
-            .with_retry(sagemaker_async_inference::RetryConfig::off());
+            .with_retry(sagemaker_async_inference::session::RetryConfig::off());
         let started = SystemClock.monotonic();
         match response(&session).try_get_result::<Vec<u8>>() {
             Err(Error::Transport(error)) if status == "200 OK" => {
@@ -328,7 +329,7 @@ fn an_upload_that_is_read_byte_by_byte_ends_by_the_write_timeout() {
         .timeouts(Timeouts::default().with_write(Duration::from_millis(400)))
         .build()
         .expect("a session")
-        .with_retry(sagemaker_async_inference::RetryConfig::off());
+        .with_retry(sagemaker_async_inference::session::RetryConfig::off());
     let predictor = predictor(&session);
     let input = vec![7; LARGE];
     let uploads = [

@@ -4,12 +4,13 @@ use crate::support;
 
 use std::time::Duration;
 
-use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{
-    AsyncInferenceConfig, AsyncPredictor, CapacitySize, DataCaptureConfig, DeploymentConfig,
-    EndpointStatus, EndpointWaitReason, EndpointWaiter, Error, Resource, ScaleToZero,
+use sagemaker_async_inference::endpoint::{
+    CapacitySize, DataCaptureConfig, DeploymentConfig, EndpointStatus, EndpointWaiter, ScaleToZero,
     UpdateEndpoint, VariantProperty,
 };
+use sagemaker_async_inference::error::{EndpointWaitReason, Resource};
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::{AsyncInferenceConfig, AsyncPredictor, Error};
 use support::bench::{Bench, bench, partial, waiter};
 
 /// A configuration as it is told.

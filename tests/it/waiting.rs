@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
+use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{
-    CancelToken, Error, Json, PollingTimeout, Text, WaitStopReason, WaiterConfig,
-    WaiterConfigBuilder,
-    sys::{Clock, ManualClock, SystemClock},
+    CancelToken, Error, Json, PollingTimeout, Text, WaiterConfig, WaiterConfigBuilder,
 };
 use support::{
     client::{not_found, predictor, s3_error, session_at, session_in, uri},

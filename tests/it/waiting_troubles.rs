@@ -7,11 +7,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagemaker_async_inference::{
-    Credentials, CredentialsError, Error, PollingTimeout, ProvideCredentials, RetryConfig,
-    Timeouts, WaiterConfig,
-    sys::{Clock, ManualClock, SystemClock},
-};
+use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
+use sagemaker_async_inference::session::{RetryConfig, Timeouts};
+use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
+use sagemaker_async_inference::{CredentialsError, Error, PollingTimeout, WaiterConfig};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{builder, keys, not_found, s3_error, session_at, session_in, sys},

@@ -24,7 +24,7 @@ use crate::invalid_input::InvalidInput;
 ///   and this crate had none. Any other value is an error.
 ///
 /// ```
-/// use sagemaker_async_inference::RetryConfig;
+/// use sagemaker_async_inference::session::RetryConfig;
 ///
 /// assert_eq!(RetryConfig::default().max_attempts(), 3);
 /// let patient = RetryConfig::default().with_max_attempts(8)?;

@@ -44,7 +44,7 @@ use crate::sys::Clock;
 ///
 /// ```
 /// use std::time::Duration;
-/// use sagemaker_async_inference::Timeouts;
+/// use sagemaker_async_inference::session::Timeouts;
 ///
 /// let hasty = Timeouts::default().with_connect(Duration::from_secs(1));
 /// assert_eq!(hasty.read(), Duration::from_secs(60));

@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
+use sagemaker_async_inference::credentials::ProviderConfig;
 use sagemaker_async_inference::sys::Sys;
-use sagemaker_async_inference::{ProviderConfig, Result, Session, TransferConfig};
+use sagemaker_async_inference::{Result, Session, TransferConfig};
 
 /// What chooses account, region and services.
 #[derive(Debug, Args)]

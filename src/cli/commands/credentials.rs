@@ -1,7 +1,8 @@
 //! `credentials`: which source serves, and what was tried before it.
 
 use clap::Args;
-use sagemaker_async_inference::{ChainSlot, CredentialsError, DefaultChain, ProvideCredentials};
+use sagemaker_async_inference::CredentialsError;
+use sagemaker_async_inference::credentials::{ChainSlot, DefaultChain, ProvideCredentials};
 use serde_json::{Value, json};
 
 use crate::cli::args::connect::Connection;

@@ -1,7 +1,7 @@
 //! `delete`: an endpoint, and what belongs to it.
 
 use clap::Args;
-use sagemaker_async_inference::{Endpoint, EndpointWaiter};
+use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
 use serde_json::json;
 
 use super::settling::Settling;

@@ -1,7 +1,7 @@
 //! `describe`: an endpoint, and what waits at it.
 
 use clap::Args;
-use sagemaker_async_inference::Endpoint;
+use sagemaker_async_inference::endpoint::Endpoint;
 use serde_json::json;
 
 use crate::cli::args::connect::Connection;

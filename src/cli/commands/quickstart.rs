@@ -6,11 +6,13 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use sagemaker_async_inference::endpoint::{
+    ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero,
+};
 use sagemaker_async_inference::local::{LocalEndpoint, LocalError, ModelRequest, ModelResponse};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, ContainerDefinition, Endpoint, EndpointWaiter, Error,
-    Json, Model, ScaleToZero, WaiterConfig,
+    AsyncInferenceResponse, AsyncPredictor, Error, Json, WaiterConfig,
 };
 use serde::Deserialize;
 use serde_json::json;

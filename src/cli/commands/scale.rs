@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use sagemaker_async_inference::{Endpoint, ScaleToZero};
+use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero};
 use serde_json::json;
 
 use crate::cli::args::connect::Connection;

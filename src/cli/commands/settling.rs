@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use sagemaker_async_inference::{EndpointWaiter, Result};
+use sagemaker_async_inference::Result;
+use sagemaker_async_inference::endpoint::EndpointWaiter;
 
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;

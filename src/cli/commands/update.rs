@@ -1,7 +1,7 @@
 //! `update`: a new configuration for an endpoint that serves.
 
 use clap::Args;
-use sagemaker_async_inference::{Endpoint, EndpointWaiter};
+use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
 use serde_json::json;
 
 use super::settling::Settling;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sagemaker_async_inference::batch::{AsCompleted, Completed};
 use sagemaker_async_inference::{
-    AsCompleted, AsyncPredictor, Bytes, Completed, Error, Session, WaiterConfig, as_completed,
+    AsyncPredictor, Bytes, Error, Session, WaiterConfig, as_completed,
 };
 use serde_json::{Value, json};
 

@@ -5,8 +5,9 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use sagemaker_async_inference::error::{DeploymentError, EndpointWaitReason};
 use sagemaker_async_inference::sys::Environment;
-use sagemaker_async_inference::{DeploymentError, EndpointWaitReason, Error, InvalidInput};
+use sagemaker_async_inference::{Error, InvalidInput};
 
 /// What a command comes to.
 pub(in crate::cli) type Outcome<T = ()> = Result<T, Failure>;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sagemaker_async_inference::batch::BatchProgress;
+use sagemaker_async_inference::endpoint::{Endpoint, EndpointProgress};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{
-    BatchProgress, Endpoint, EndpointProgress, Session, TransferConfig, TransferDirection,
-    TransferProgress, WaitProgress,
-};
+use sagemaker_async_inference::transfer::{TransferDirection, TransferProgress};
+use sagemaker_async_inference::waiter::WaitProgress;
+use sagemaker_async_inference::{Session, TransferConfig};
 use serde_json::{Value, json};
 
 use super::exit::printable;

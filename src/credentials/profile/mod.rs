@@ -14,7 +14,7 @@ use plan::{Base, NamedSource, Plan};
 
 /// Credentials from a profile of the shared config and credentials files, in each way that they name:
 /// keys, a role, a web identity, IAM Identity Center, a process. Files are read and services asked at
-/// each call; put [`CachedCredentials`](crate::CachedCredentials) before it.
+/// each call; put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
 ///
 /// Files: `~/.aws/config` and `~/.aws/credentials`, or those that `AWS_CONFIG_FILE` and
 /// `AWS_SHARED_CREDENTIALS_FILE` name; of a property in both the credentials file's counts.
@@ -27,8 +27,8 @@ use plan::{Base, NamedSource, Plan};
 /// | `role_arn` with `source_profile` | of the role, assumed by those of the other profile, which may do the same; a profile that names itself assumes by its own |
 /// | `role_arn` with `credential_source` | of the role, assumed by those of `Environment`, `Ec2InstanceMetadata` or `EcsContainer` |
 /// | `role_arn` with `web_identity_token_file` | of the role, for the file's token |
-/// | `sso_session` or `sso_start_url` and `sso_region`, with `sso_account_id` and `sso_role_name` | as [`SsoProvider`](crate::SsoProvider) |
-/// | `credential_process` | as [`ProcessProvider`](crate::ProcessProvider) |
+/// | `sso_session` or `sso_start_url` and `sso_region`, with `sso_account_id` and `sso_role_name` | as [`SsoProvider`](crate::credentials::SsoProvider) |
+/// | `credential_process` | as [`ProcessProvider`](crate::credentials::ProcessProvider) |
 /// | `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_account_id` | these keys |
 ///
 /// With a role: `role_session_name` (default: this crate's name and the time), `external_id`,
@@ -44,7 +44,7 @@ use plan::{Base, NamedSource, Plan};
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
-/// use sagemaker_async_inference::{ProfileProvider, ProvideCredentials};
+/// use sagemaker_async_inference::credentials::{ProfileProvider, ProvideCredentials};
 ///
 /// let sys = Sys::real()
 ///     .with_environment(Environment::from_pairs([("HOME", "/home/me")]))

@@ -9,8 +9,8 @@ use token::TokenCache;
 
 /// Credentials of a role from IAM Identity Center (formerly AWS SSO), for the token that
 /// `aws sso login` left in the cache, at each call; put
-/// [`CachedCredentials`](crate::CachedCredentials) before it. Profiles with `sso_` settings are read by
-/// [`ProfileProvider`](crate::ProfileProvider).
+/// [`CachedCredentials`](crate::credentials::CachedCredentials) before it. Profiles with `sso_` settings are read by
+/// [`ProfileProvider`](crate::credentials::ProfileProvider).
 ///
 /// The token is read from `~/.aws/sso/cache`, the file whose name is the SHA-1 of the session's name, or
 /// of the start URL where there is no session. A session's token is refreshed (`CreateToken` of the
@@ -23,7 +23,7 @@ use token::TokenCache;
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
-/// use sagemaker_async_inference::{ProvideCredentials, SsoProvider};
+/// use sagemaker_async_inference::credentials::{ProvideCredentials, SsoProvider};
 ///
 /// let sys = Sys::real()
 ///     .with_environment(Environment::from_pairs([("HOME", "/home/me")]))

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use super::hosted::{Hosted, Next, Serving, Variant};
 use super::resources::{already_there, not_found};
 use super::{Input, Now, State, Stored, check};
+use crate::AsyncInferenceConfig;
+use crate::endpoint::EndpointStatus;
 use crate::endpoint::shapes;
 use crate::local::config::Config;
 use crate::local::http::answer::Refusal;
-use crate::{AsyncInferenceConfig, EndpointStatus};
 
 impl State {
     /// The endpoint that the builder describes, with a model and a configuration of its name.

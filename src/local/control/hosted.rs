@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::{Now, timestamp};
+use crate::endpoint::EndpointStatus;
 use crate::local::runtime::location::Location;
 use crate::local::runtime::queue::Backlog;
-use crate::{AsyncInferenceConfig, EndpointStatus, NotificationConfig};
+use crate::{AsyncInferenceConfig, NotificationConfig};
 
 /// Where the results of an endpoint go, and who is told.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::cloudwatch::is_starvation_alarm;
 use super::hosted::Hosted;
 use super::{Input, Now, State, timestamp};
-use crate::EndpointStatus;
+use crate::endpoint::EndpointStatus;
 use crate::local::http::answer::Refusal;
 use crate::local::server::random_uuid;
 

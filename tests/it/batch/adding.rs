@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{CancelToken, Completed, Json, WaiterConfig, as_completed};
+use sagemaker_async_inference::{CancelToken, Json, WaiterConfig, as_completed};
 
 use super::{idle_endpoint, in_folder, now, often, predictor, put, since, start};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{
-    AsyncPredictor, Completed, Error, Json, WaiterConfig, as_completed, wait_all,
+    AsyncPredictor, Error, Json, WaiterConfig, as_completed, wait_all,
 };
 
 use super::support::client::{denied, is_list, not_found, s3_error, session_at, uri};

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys};
 use sagemaker_async_inference::{
-    AsyncPredictor, Completed, Error, Json, S3Uri, WaiterConfig, as_completed, wait_all,
+    AsyncPredictor, Error, Json, S3Uri, WaiterConfig, as_completed, wait_all,
 };
 
 use super::{count, idle_endpoint, in_folder, predictor_in, put};

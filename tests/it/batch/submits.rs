@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
-    AsyncPredictor, CancelToken, Credentials, CredentialsError, Error, Json, ProvideCredentials,
-    Session, Timeouts, submit_all,
+    AsyncPredictor, CancelToken, CredentialsError, Error, Json, Session, submit_all,
 };
 
 use super::support::client::{accepted, is_submit, keys, refused, session_at, session_in};

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::batch::{AsCompleted, Completed};
 use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
+use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{
-    AsCompleted, CancelToken, Completed, Error, InferenceHandle, Json, WaitStopReason,
-    WaiterConfig, as_completed, wait_all,
+    CancelToken, Error, InferenceHandle, Json, WaiterConfig, as_completed, wait_all,
 };
 
 use super::{count, idle_endpoint, in_folder, now, often, predictor, put, since, start};

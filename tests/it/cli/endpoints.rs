@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::endpoint::{Endpoint, SageMaker};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{Endpoint, SageMaker};
 use serde_json::json;
 
 use crate::cli::bench::{Bench, Ran, bench};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter, SageMaker};
 use sagemaker_async_inference::local::{Fault, JobState, ModelResponse, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{Endpoint, EndpointWaiter, SageMaker};
 
 use crate::cli::bench::{Bench, Ran, bare, bench, with_model};
 

@@ -3,7 +3,8 @@
 
 use std::error::Error as StdError;
 
-use sagemaker_async_inference::{EndpointOverview, Error};
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::EndpointOverview;
 
 use crate::fault_matrix::faults::{Answer, refusal};
 use crate::fault_matrix::server::Server;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::Session;
+use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
-use sagemaker_async_inference::{Session, Timeouts};
 
 use crate::fault_matrix::operation::{Outcome, RESULT};
 use crate::fault_matrix::server::Server;

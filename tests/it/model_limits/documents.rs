@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use proptest::sample;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use sagemaker_async_inference::{
-    ContainerDefinition, CreateEndpoint, Endpoint, EndpointConfig, Error, InvalidInput,
-    ListEndpoints, Model as ModelRequest, ProductionVariant, SageMaker, ScalingPolicy, Session,
-    UpdateEndpoint,
+use sagemaker_async_inference::endpoint::{
+    ContainerDefinition, CreateEndpoint, Endpoint, EndpointConfig, ListEndpoints,
+    Model as ModelRequest, ProductionVariant, SageMaker, ScalingPolicy, UpdateEndpoint,
 };
+use sagemaker_async_inference::{Error, InvalidInput, Session};
 use serde_json::{Map, Value, json};
 
 use super::model::{Model, Site, Step, kind, required, text};

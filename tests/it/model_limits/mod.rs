@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use documents::{DOCUMENTS, Documents};
 use model::Model;
-use sagemaker_async_inference::{Endpoint, Error, SageMaker, ScaleToZero};
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{Endpoint, SageMaker, ScaleToZero};
 use support::client::{predictor, session_at, uri, willing};
 use support::verifier::Verifier;
 use texts::{Texts, Verdict};

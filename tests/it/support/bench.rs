@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use sagemaker_async_inference::endpoint::{
+    ContainerDefinition, Deployment, Endpoint, EndpointWaiter, Model, SageMaker,
+};
+use sagemaker_async_inference::error::DeploymentError;
 use sagemaker_async_inference::local::{LocalEndpoint, LocalEndpointBuilder};
 use sagemaker_async_inference::sys::ManualClock;
-use sagemaker_async_inference::{
-    ContainerDefinition, Deployment, DeploymentError, Endpoint, EndpointWaiter, Error, Model,
-    SageMaker, Session, WaiterConfig,
-};
+use sagemaker_async_inference::{Error, Session, WaiterConfig};
 
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/async-role";
 /// So long everything takes, in virtual time.

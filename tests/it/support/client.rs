@@ -1,8 +1,9 @@
 //! Sessions for the test servers, and the answers that servers give most.
 
+use sagemaker_async_inference::credentials::Credentials;
+use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys};
 use sagemaker_async_inference::{
-    AsyncPredictor, Bytes, Credentials, Error, InvalidInput, S3Uri, Session, SessionBuilder,
-    sys::{Clock, Environment, ManualClock, Sys},
+    AsyncPredictor, Bytes, Error, InvalidInput, S3Uri, Session, SessionBuilder,
 };
 
 use super::verifier::{Reply, Rules, Seen, Verifier};

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::error::{TransferErrorKind, TransportErrorKind};
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::ManualClock;
-use sagemaker_async_inference::{
-    AsyncInferenceResponse, Bytes, Error, TransferErrorKind, TransportErrorKind,
-};
+use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Error};
 
 use super::shared::{BUCKET, MIB, Place, bytes, failed, once, small_parts, transfer};
 use super::support::client::{predictor, session_in, uri};

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use sagemaker_async_inference::error::{TransferErrorKind, TransportErrorKind};
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
-use sagemaker_async_inference::{
-    AsyncPredictor, CancelToken, Error, TransferDirection, TransferErrorKind, TransportErrorKind,
-    WaiterConfig,
-};
+use sagemaker_async_inference::transfer::TransferDirection;
+use sagemaker_async_inference::{AsyncPredictor, CancelToken, Error, WaiterConfig};
 
 use super::shared::{BUCKET, MIB, Place, bytes, failed, once, other_s3, small_parts, transfer};
 use super::support::client::{predictor, uri};

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{Error, TransferErrorKind};
 
 use super::shared::{Place, bytes, failed, once, transfer};
 

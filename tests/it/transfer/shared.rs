@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::local::{LocalEndpoint, Operation, RecordedRequest};
+use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Environment, ManualClock, Sys};
+use sagemaker_async_inference::transfer::TransferConfigBuilder;
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Json, Service, Session, TransferConfig,
-    TransferConfigBuilder, TransferError, TransferErrorKind, WaiterConfig,
+    AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Json, Session, TransferConfig,
+    TransferError, WaiterConfig,
 };
 use tempfile::TempDir;
 

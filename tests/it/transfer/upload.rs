@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use sagemaker_async_inference::local::Operation;
-use sagemaker_async_inference::{AsyncPredictor, Error, TransferDirection, UploadChecksum};
+use sagemaker_async_inference::transfer::{TransferDirection, UploadChecksum};
+use sagemaker_async_inference::{AsyncPredictor, Error};
 
 use super::shared::{BUCKET, MIB, Place, bytes, other_s3, small_parts, transfer};
 use super::support::client::{predictor, session_without_bucket, uri};

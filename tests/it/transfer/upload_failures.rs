@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{Error, TransferConfig, TransferErrorKind};
+use sagemaker_async_inference::{Error, TransferConfig};
 
 use super::shared::{BUCKET, MIB, Place, bytes, failed, small_parts, transfer};
 use super::support::client::uri;

@@ -1,7 +1,8 @@
 //! What makes an endpoint asynchronous, and what is captured.
 
 use clap::Args;
-use sagemaker_async_inference::{AsyncInferenceConfig, DataCaptureConfig, NotificationConfig};
+use sagemaker_async_inference::endpoint::DataCaptureConfig;
+use sagemaker_async_inference::{AsyncInferenceConfig, NotificationConfig};
 
 use crate::cli::output::exit::Outcome;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use sagemaker_async_inference::ProductionVariant;
+use sagemaker_async_inference::endpoint::ProductionVariant;
 
 use crate::cli::args::values::{VARIANT, duration};
 

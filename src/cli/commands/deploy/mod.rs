@@ -5,7 +5,7 @@ mod instances;
 mod model;
 
 use clap::Args;
-use sagemaker_async_inference::{Deployment, Endpoint, EndpointWaiter, OnFailure};
+use sagemaker_async_inference::endpoint::{Deployment, Endpoint, EndpointWaiter, OnFailure};
 use serde_json::json;
 
 use self::inference::Inference;

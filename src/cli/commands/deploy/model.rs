@@ -1,7 +1,7 @@
 //! The model of a deployment: a new one, or one that is there.
 
 use clap::Args;
-use sagemaker_async_inference::{ContainerDefinition, Model, VpcConfig};
+use sagemaker_async_inference::endpoint::{ContainerDefinition, Model, VpcConfig};
 
 use crate::cli::args::values::variable;
 use crate::cli::output::exit::{Failure, Outcome};

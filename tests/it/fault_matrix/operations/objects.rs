@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{
-    AccessDenied, CleanUp, Error, RetryConfig, WaiterConfig, as_completed,
-};
+use sagemaker_async_inference::response::CleanUp;
+use sagemaker_async_inference::session::RetryConfig;
+use sagemaker_async_inference::waiter::AccessDenied;
+use sagemaker_async_inference::{Error, WaiterConfig, as_completed};
 
 use crate::fault_matrix::answers::{empty_page, no_such_bucket, usual};
 use crate::fault_matrix::faults::{Answer, refusal};

@@ -1,10 +1,11 @@
 //! `SageMaker`'s control plane. What is made has a name, so that it is made once at most; a request that
 //! is sent again finds what the first one left.
 
-use sagemaker_async_inference::{
-    AsyncInferenceConfig, ContainerDefinition, CreateEndpoint, EndpointConfig, Error,
-    ListEndpoints, Model, ProductionVariant, SageMaker, UpdateEndpoint,
+use sagemaker_async_inference::endpoint::{
+    ContainerDefinition, CreateEndpoint, EndpointConfig, ListEndpoints, Model, ProductionVariant,
+    SageMaker, UpdateEndpoint,
 };
+use sagemaker_async_inference::{AsyncInferenceConfig, Error};
 
 use crate::fault_matrix::answers::{is_target, usual, validation};
 use crate::fault_matrix::faults::Answer;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::{Endpoint, Error, ScaleToZero, ScalingPolicy, VariantScaling};
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero, ScalingPolicy, VariantScaling};
 
 use crate::fault_matrix::answers::{is_target, not_registered};
 use crate::fault_matrix::faults::Answer;
