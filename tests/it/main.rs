@@ -34,6 +34,7 @@ mod endpoints;
 mod fault_matrix;
 mod handle;
 mod inference_config;
+mod layers;
 mod limits;
 #[cfg(feature = "local")]
 mod local_endpoint;
