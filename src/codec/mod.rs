@@ -207,6 +207,11 @@ impl CodecError {
         self
     }
 
+    /// Says where in a larger document the problem is.
+    pub(crate) fn located_in(&mut self, place: &str) {
+        self.message = format!("{place}: {}", self.message).into();
+    }
+
     /// Which way the value was going.
     pub fn direction(&self) -> CodecDirection {
         self.direction
@@ -246,6 +251,12 @@ impl Error for CodecError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+/// The text without a byte order mark, which programs on Windows put before UTF-8 and which RFC 8259 lets a
+/// reader ignore.
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// The two MIME types of a format, and the methods to change them.

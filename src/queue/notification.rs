@@ -1,19 +1,12 @@
-//! What the service tells, through Amazon SNS, of inferences that are done.
+//! The message that `SageMaker` publishes to Amazon SNS when an inference is done.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::wrappers::{refused, unwrap_all};
 use crate::aws::json_rpc::text;
-use crate::aws::sagemaker_runtime::Submitted;
 use crate::codec::CodecError;
-use crate::error::{ModelFailure, Result};
-use crate::handle::InferenceHandle;
-use crate::invalid_input::InvalidInput;
-use crate::predictor::AsyncPredictor;
-use crate::response::AsyncInferenceResponse;
-use crate::response::look::Outcome;
-use crate::uri::S3Uri;
 
 /// How an inference ended, as a notification tells it.
 ///
@@ -29,6 +22,8 @@ pub enum InvocationStatus {
     Completed,
     /// The inference failed.
     Failed,
+    /// No inference: the message that `SageMaker` publishes to check a topic.
+    Test,
     /// A word that this version does not know.
     Other(String),
 }
@@ -39,6 +34,7 @@ impl InvocationStatus {
         match self {
             Self::Completed => "Completed",
             Self::Failed => "Failed",
+            Self::Test => TEST,
             Self::Other(word) => word,
         }
     }
@@ -49,16 +45,24 @@ impl From<&str> for InvocationStatus {
         match word {
             "Completed" => Self::Completed,
             "Failed" => Self::Failed,
+            TEST => Self::Test,
             word => Self::Other(word.to_owned()),
         }
     }
 }
 
+/// `eventName` of the message that checks a topic.
+const TEST: &str = "TestNotification";
+
 /// A notification of an inference that is done, for endpoints with a
 /// [`NotificationConfig`](crate::NotificationConfig).
 ///
-/// [`parse`](Self::parse) takes the message as it comes, and
-/// [`AsyncPredictor::response_from`] makes a finished response from it, with no polling.
+/// [`parse`](Self::parse) reads one message, [`parse_all`](Self::parse_all) all that a wrapper holds, and
+/// [`AsyncPredictor::response_from`](crate::AsyncPredictor::response_from) makes a finished response from one,
+/// with no polling.
+///
+/// `SageMaker` also publishes one when an endpoint is created or updated, to check the topics: its
+/// [`status`](Self::status) is [`InvocationStatus::Test`], and it belongs to no inference. Delete it.
 ///
 /// # A push endpoint must verify SNS's signature itself
 ///
@@ -68,7 +72,7 @@ impl From<&str> for InvocationStatus {
 /// Amazon SNS messages" in the SNS developer guide). A message from an SQS queue to which only the
 /// topic may write needs no such check.
 ///
-/// `Debug` shows neither the reason of a failure nor an included response.
+/// `Debug` shows neither the reason of a failure, nor custom attributes, nor an included response.
 ///
 /// ```
 /// use sagemaker_async_inference::queue::{InvocationStatus, Notification};
@@ -91,57 +95,79 @@ pub struct Notification {
     envelope: Option<Map<String, Value>>,
 }
 
-/// Bucket and key of the output that a notification of a failure does not name. Nobody asks for it.
-const NOT_TOLD: &str = "not-told";
-
-/// Envelopes in envelopes: SNS in SQS in an event of Lambda's are three.
-const MAX_DEPTH: usize = 4;
-
 impl Notification {
-    /// Reads a message: SageMaker's own JSON ("raw message delivery"), or the same in SNS's envelope,
-    /// as it is the body of an SQS message or of an HTTP push. A record of a Lambda event (`{"Sns":
-    /// {..}}`, `{"body": ".."}`) is unwrapped too.
+    /// Reads one message in any wrapper that [`parse_all`](Self::parse_all) knows, which may be a list of one.
     ///
-    /// Members that are not known are kept, and of those that are known only `invocationStatus` must
-    /// be there. Fails for what is not JSON, for another service's message, and for SNS's request to
-    /// confirm a subscription.
+    /// # Errors
+    /// - The message is not a notification; see [`parse_all`](Self::parse_all).
+    /// - The wrapper holds no message, or more than one.
     pub fn parse(message: impl AsRef<[u8]>) -> Result<Self, CodecError> {
-        let mut message = read(message.as_ref())?;
-        let mut envelope = None;
-        for _ in 0..MAX_DEPTH {
-            if message.contains_key("invocationStatus") {
-                break;
-            }
-            if let Some(kind @ ("SubscriptionConfirmation" | "UnsubscribeConfirmation")) =
-                message.get("Type").and_then(Value::as_str)
-            {
-                return Err(refused(format!(
-                    "it is SNS's {kind}, not a notification; confirm it at its SubscribeURL once its \
-                     signature is verified"
-                )));
-            }
-            let Some(inner) = unwrapped(&message)? else {
-                break;
-            };
-            if message.contains_key("TopicArn") {
-                envelope = Some(message);
-            }
-            message = inner;
-        }
-        match message.get("invocationStatus") {
-            Some(Value::String(_)) => Ok(Self {
-                message: Value::Object(message),
-                envelope,
-            }),
-            _ => Err(refused(
-                "it has no invocationStatus, so it is not of an asynchronous inference",
-            )),
+        let mut found = unwrap_all(message.as_ref());
+        match (found.pop(), found.len()) {
+            (Some(only), 0) => only,
+            (None, _) => Err(refused("it holds no record and no invocationStatus")),
+            (Some(_), others) => Err(refused(format!(
+                "it holds {} records; read them with Notification::parse_all",
+                others + 1
+            ))),
         }
     }
 
-    /// `invocationStatus`.
+    /// Reads all notifications that a wrapper holds, in its order, each with its own error.
+    ///
+    /// Wrappers, in any combination:
+    ///
+    /// - none: `SageMaker`'s own JSON, as "raw message delivery" brings it;
+    /// - SNS's envelope, the body of an SQS message or of an HTTP push;
+    /// - the event of a Lambda function behind SNS or SQS (`Records`), one record of it, and the event of a
+    ///   Lambda failure destination (`requestPayload`);
+    /// - the list that `EventBridge` Pipes passes on, and an `EventBridge` event (`detail`);
+    /// - the response of SQS `ReceiveMessage` (`Messages`), and one message of it;
+    /// - the event of an API Gateway or function URL (`body`, `isBase64Encoded`).
+    ///
+    /// A list without records yields nothing, and so does `{}`, which SQS sends when there is no message.
+    /// Anything else yields at least one element: a list of N records that hold one message each yields N, so
+    /// that element and record have the same index. Unknown members are kept.
+    ///
+    /// # Errors
+    /// An element is an error if its message is not JSON, is another service's (S3's events, by name), is SNS's
+    /// request to confirm a subscription, or has no `invocationStatus`. The error names the record and its
+    /// message id, never any content.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::queue::Notification;
+    ///
+    /// // The event of a Lambda function behind an SQS queue.
+    /// let event = r#"{"Records": [
+    ///     {"messageId": "m-1", "body": "{\"invocationStatus\": \"Completed\", \"inferenceId\": \"job-7\"}"},
+    ///     {"messageId": "m-2", "body": "hello"}
+    /// ]}"#;
+    /// let notifications = Notification::parse_all(event);
+    /// assert!(matches!(&notifications[0], Ok(done) if done.inference_id() == Some("job-7")));
+    /// assert!(matches!(&notifications[1], Err(error) if error.message().contains("record 2 of 2 (message m-2)")));
+    /// ```
+    pub fn parse_all(event: impl AsRef<[u8]>) -> Vec<Result<Self, CodecError>> {
+        unwrap_all(event.as_ref())
+    }
+
+    /// Whether this is `SageMaker`'s own message, in no wrapper.
+    pub(super) fn is_message(message: &Map<String, Value>) -> bool {
+        let member = |name: &str| message.get(name).and_then(Value::as_str);
+        let tests = member("eventName") == Some(TEST)
+            && member("eventSource").is_none_or(|source| source == "aws:sagemaker");
+        tests || member("invocationStatus").is_some()
+    }
+
+    pub(super) fn new(message: Map<String, Value>, envelope: Option<Map<String, Value>>) -> Self {
+        Self {
+            message: Value::Object(message),
+            envelope,
+        }
+    }
+
+    /// `invocationStatus`; [`InvocationStatus::Test`] for a message that checks a topic.
     pub fn status(&self) -> InvocationStatus {
-        InvocationStatus::from(text(&self.message, "invocationStatus").unwrap_or_default())
+        InvocationStatus::from(text(&self.message, "invocationStatus").unwrap_or(TEST))
     }
 
     /// `requestParameters.endpointName`.
@@ -157,6 +183,11 @@ impl Notification {
     /// `requestParameters.inputLocation`: where the input lies.
     pub fn input_location(&self) -> Option<&str> {
         self.nested("requestParameters", "inputLocation")
+    }
+
+    /// `requestParameters.customAttributes`: what the request carried, in clear text. `Debug` does not show it.
+    pub fn custom_attributes(&self) -> Option<&str> {
+        self.nested("requestParameters", "customAttributes")
     }
 
     /// `responseParameters.outputLocation`: where the output lies.
@@ -201,32 +232,9 @@ impl Notification {
         self.envelope.as_ref()
     }
 
-    fn nested(&self, object: &str, member: &str) -> Option<&str> {
+    pub(super) fn nested(&self, object: &str, member: &str) -> Option<&str> {
         text(self.message.get(object)?, member)
     }
-}
-
-fn read(message: &[u8]) -> Result<Map<String, Value>, CodecError> {
-    match serde_json::from_slice(message) {
-        Ok(Value::Object(message)) => Ok(message),
-        Ok(_) => Err(refused("it is JSON, but no object")),
-        Err(error) => Err(refused("it is not JSON").with_source(error)),
-    }
-}
-
-/// The message in an envelope; `None` if this is none.
-fn unwrapped(envelope: &Map<String, Value>) -> Result<Option<Map<String, Value>>, CodecError> {
-    if let Some(Value::Object(inner)) = envelope.get("Sns") {
-        return Ok(Some(inner.clone()));
-    }
-    let inner = ["Message", "body", "Body"]
-        .iter()
-        .find_map(|member| envelope.get(*member)?.as_str());
-    inner.map(|inner| read(inner.as_bytes())).transpose()
-}
-
-fn refused(problem: impl Into<String>) -> CodecError {
-    CodecError::deserialize("notification", problem.into())
 }
 
 impl fmt::Debug for Notification {
@@ -237,119 +245,5 @@ impl fmt::Debug for Notification {
             .field("inference_id", &self.inference_id())
             .field("output_location", &self.output_location())
             .finish_non_exhaustive()
-    }
-}
-
-impl<S, D> AsyncPredictor<S, D> {
-    /// The response of an inference that a notification says is done: its first
-    /// [`get_result`](AsyncInferenceResponse::get_result) fetches the output with one request, with
-    /// no polling.
-    ///
-    /// The response of a failure is finished: every way to take its result is
-    /// [`Error::Model`](crate::Error::Model) with the service's reason as its text, without a request.
-    /// Such a notification names no output, so the response's
-    /// [`output_path`](AsyncInferenceResponse::output_path) is a placeholder. Its handle keeps that it
-    /// failed, but not why: the reason may repeat what was in the input.
-    ///
-    /// Fails with [`Error::InvalidInput`](crate::Error::InvalidInput) for another endpoint's
-    /// notification, and for one that says neither.
-    ///
-    /// ```no_run
-    /// # use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
-    /// # use sagemaker_async_inference::queue::Notification;
-    /// # fn example(session: &Session, body: &str) -> Result<(), Error> {
-    /// let predictor = AsyncPredictor::new("my-endpoint", session);
-    /// let notification = Notification::parse(body)?; // the body of an SQS message
-    /// let response = predictor.response_from(&notification)?;
-    /// let answer: serde_json::Value = response.get_result(&WaiterConfig::default())?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn response_from(&self, notification: &Notification) -> Result<AsyncInferenceResponse<D>>
-    where
-        D: Clone,
-    {
-        let refused = |what: &'static str, value: &str, limit: String| {
-            let remedy = "check which queue or topic it came from";
-            InvalidInput::new(what, value, limit, remedy)
-        };
-        if let Some(name) = notification.endpoint_name()
-            && name != self.endpoint_name()
-        {
-            let limit = format!("it is of endpoint {}", self.endpoint_name());
-            return Err(refused("notification's endpoint", name, limit).into());
-        }
-        match notification.status() {
-            InvocationStatus::Completed => {}
-            InvocationStatus::Failed => return self.failed_response(notification),
-            InvocationStatus::Other(word) => {
-                let limit = "Completed or Failed".to_owned();
-                return Err(refused("notification's invocationStatus", &word, limit).into());
-            }
-        }
-        let output: S3Uri = match notification.output_location() {
-            Some(location) => location.parse()?,
-            None => {
-                return Err(InvalidInput::redacted(
-                    "notification",
-                    "a completed inference has an outputLocation",
-                    "read its raw() JSON",
-                )
-                .into());
-            }
-        };
-        let Some(inference_id) = notification.inference_id().map(str::to_owned) else {
-            return Ok(self.response(output, None));
-        };
-        let submitted = Submitted {
-            inference_id: None,
-            output_location: output,
-            failure_location: None,
-        };
-        Ok(AsyncInferenceResponse::submitted(
-            self.target.clone(),
-            self.deserializer.clone(),
-            submitted,
-            inference_id,
-            notification
-                .input_location()
-                .and_then(|uri| uri.parse().ok()),
-        ))
-    }
-
-    fn failed_response(&self, notification: &Notification) -> Result<AsyncInferenceResponse<D>>
-    where
-        D: Clone,
-    {
-        let location = |uri: Option<&str>| -> Option<S3Uri> { uri?.parse().ok() };
-        let output_path = location(notification.output_location());
-        // Not among what is documented; taken where it comes all the same.
-        let failure_path = location(text(&notification.message, "failureLocation"))
-            .or_else(|| location(notification.nested("responseParameters", "failureLocation")));
-        let reason = notification.failure_reason().unwrap_or_default();
-        let handle = InferenceHandle {
-            endpoint_name: self.endpoint_name().to_owned(),
-            output_path: match &output_path {
-                Some(told) => told.clone(),
-                None => S3Uri::new(NOT_TOLD, NOT_TOLD)?,
-            },
-            failure_path: failure_path.clone(),
-            inference_id: notification.inference_id().map(str::to_owned),
-            input_location: location(notification.input_location()),
-            submitted_at: None,
-            input_uploaded: false,
-            service_limit: None,
-            failed: true,
-        };
-        let response =
-            AsyncInferenceResponse::resumed(self.target.clone(), self.deserializer.clone(), handle);
-        response.keep(Outcome::Failure(ModelFailure {
-            endpoint_name: self.endpoint_name().to_owned(),
-            output_path,
-            failure_path,
-            content_type: Some("text/plain".to_owned()),
-            body: reason.as_bytes().into(),
-        }));
-        Ok(response)
     }
 }

@@ -42,6 +42,7 @@ mod local_endpoint;
 mod lost_answers;
 mod model_limits;
 mod notification;
+mod notification_wrappers;
 mod own_hosts;
 mod placement;
 mod privacy;

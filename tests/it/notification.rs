@@ -127,7 +127,7 @@ fn what_is_no_notification_is_told_apart() {
         ("", "not JSON"),
         ("\u{0}\u{ff}", "not JSON"),
         ("{\"invocationStatus\": \"Compl", "not JSON"),
-        ("[]", "no object"),
+        ("[]", "no record"),
         ("\"Completed\"", "no object"),
         ("{}", "no invocationStatus"),
         (r#"{"invocationStatus": 1}"#, "no invocationStatus"),
