@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::shapes::check_name;
 use crate::invalid_input::InvalidInput;
 use crate::limits;
+use crate::limits::shapes::check_name;
 use crate::sys;
 use crate::uri::S3Uri;
 

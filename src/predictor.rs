@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::batch::SubmitAll;
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::Result;
 use crate::handle::InferenceHandle;
@@ -301,24 +300,6 @@ impl<S, D> AsyncPredictor<S, D> {
         D: Accept + Clone,
     {
         self.request(value).submit()
-    }
-
-    /// Submits values, several at a time: an iterator in, an iterator of outcomes out, in the order
-    /// of the inputs. Nothing is sent until outcomes are taken.
-    ///
-    /// See [`SubmitAll`] for its settings and an example, and
-    /// [`submit_all`](crate::submit_all) for inputs with options of their own.
-    pub fn submit_all<I>(
-        &self,
-        inputs: I,
-    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'_, I, S, D>, D>
-    where
-        I: IntoIterator,
-        S: Serializer<I::Item>,
-        D: Accept + Clone,
-    {
-        let inputs = inputs.into_iter();
-        crate::submit_all(inputs.map(|value| self.request(&value).into_owned()))
     }
 
     /// Submits a value and waits for its result.

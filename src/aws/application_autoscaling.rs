@@ -4,9 +4,8 @@
 use serde_json::Value;
 
 use super::json_rpc::Api;
-use super::{Failed, Service};
+use super::{Caller, Failed, Service};
 use crate::error::Result;
-use crate::session::Session;
 
 const API: Api = Api {
     service: Service::ApplicationAutoScaling,
@@ -15,49 +14,49 @@ const API: Api = Api {
 };
 
 pub(crate) fn register_scalable_target(
-    session: &Session,
+    caller: Caller<'_>,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "RegisterScalableTarget", resource, input)
+    API.ask(caller, "RegisterScalableTarget", resource, input)
 }
 
 pub(crate) fn describe_scalable_targets(
-    session: &Session,
+    caller: Caller<'_>,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "DescribeScalableTargets", resource, input)
+    API.ask(caller, "DescribeScalableTargets", resource, input)
 }
 
 pub(crate) fn deregister_scalable_target(
-    session: &Session,
+    caller: Caller<'_>,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "DeregisterScalableTarget", resource, input)
+    API.ask(caller, "DeregisterScalableTarget", resource, input)
 }
 
 pub(crate) fn put_scaling_policy(
-    session: &Session,
+    caller: Caller<'_>,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask_for(session, "PutScalingPolicy", resource, input, "PolicyARN")
+    API.ask_for(caller, "PutScalingPolicy", resource, input, "PolicyARN")
 }
 
 pub(crate) fn describe_scaling_policies(
-    session: &Session,
+    caller: Caller<'_>,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "DescribeScalingPolicies", resource, input)
+    API.ask(caller, "DescribeScalingPolicies", resource, input)
 }
 
 pub(crate) fn delete_scaling_policy(
-    session: &Session,
+    caller: Caller<'_>,
     resource: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "DeleteScalingPolicy", resource, input)
+    API.ask(caller, "DeleteScalingPolicy", resource, input)
 }

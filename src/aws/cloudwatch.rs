@@ -5,9 +5,8 @@
 use serde_json::Value;
 
 use super::json_rpc::Api;
-use super::{Failed, Service};
+use super::{Caller, Failed, Service};
 use crate::error::Result;
-use crate::session::Session;
 
 const API: Api = Api {
     service: Service::CloudWatch,
@@ -16,25 +15,25 @@ const API: Api = Api {
 };
 
 pub(crate) fn put_metric_alarm(
-    session: &Session,
+    caller: Caller<'_>,
     alarm: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "PutMetricAlarm", alarm, input)
+    API.ask(caller, "PutMetricAlarm", alarm, input)
 }
 
 pub(crate) fn delete_alarms(
-    session: &Session,
+    caller: Caller<'_>,
     alarm: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "DeleteAlarms", alarm, input)
+    API.ask(caller, "DeleteAlarms", alarm, input)
 }
 
 pub(crate) fn get_metric_data(
-    session: &Session,
+    caller: Caller<'_>,
     endpoint: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.ask(session, "GetMetricData", endpoint, input)
+    API.ask(caller, "GetMetricData", endpoint, input)
 }

@@ -7,10 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service, not_understood,
+    Call, Caller, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service,
+    not_understood,
 };
-use crate::error::Result;
-use crate::session::Session;
+use crate::error::{Error, Result};
 
 /// One service's dialect: `targetPrefix` and `jsonVersion` of its API's model.
 pub(crate) struct Api {
@@ -46,18 +46,18 @@ impl Api {
     /// A request that is the same when it is sent twice.
     pub(crate) fn ask(
         &self,
-        session: &Session,
+        caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
     ) -> Result<Value, Failed> {
-        self.ask_within(session, operation, resource, input, Patience::default())
+        self.ask_within(caller, operation, resource, input, Patience::default())
     }
 
     /// As [`ask`](Self::ask), for a caller whose patience ends.
     pub(crate) fn ask_within(
         &self,
-        session: &Session,
+        caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
@@ -67,13 +67,13 @@ impl Api {
             patience,
             ..JsonCall::new(operation, resource)
         };
-        self.call(session, &call, input)
+        self.call(caller, &call, input)
     }
 
     /// As [`ask`](Self::ask); a success without the member `told` is of no use.
     pub(crate) fn ask_for(
         &self,
-        session: &Session,
+        caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
@@ -83,14 +83,14 @@ impl Api {
             told: Some(told),
             ..JsonCall::new(operation, resource)
         };
-        self.call(session, &call, input)
+        self.call(caller, &call, input)
     }
 
     /// A request that changes something: repeated only if it provably did not happen. A success without
     /// the member `told` may be somebody else's answer, and leaves it open.
     pub(crate) fn change(
         &self,
-        session: &Session,
+        caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
@@ -101,11 +101,16 @@ impl Api {
             told: Some(told),
             ..JsonCall::new(operation, resource)
         };
-        self.call(session, &call, input)
+        self.call(caller, &call, input)
     }
 
     /// Sends a document and gives back the one that is answered, `{}` for none.
-    fn call(&self, session: &Session, call: &JsonCall<'_>, input: &Value) -> Result<Value, Failed> {
+    fn call(
+        &self,
+        caller: Caller<'_>,
+        call: &JsonCall<'_>,
+        input: &Value,
+    ) -> Result<Value, Failed> {
         let body = input.to_string();
         let target = format!("{}.{}", self.target_prefix, call.operation);
         let mut headers = HeaderMap::new();
@@ -115,10 +120,10 @@ impl Api {
         );
         headers.insert(
             HeaderName::from_static("x-amz-target"),
-            super::s3::header_value("operation", &target)?,
+            crate::limits::header_value("operation", &target).map_err(Error::from)?,
         );
-        let region = session.region();
-        let uri = session.endpoints().uri(self.service, region, "/");
+        let region = caller.region;
+        let uri = caller.endpoints.uri(self.service, region, "/");
         let request = Call {
             service: self.service,
             identity: Identity::Client,
@@ -133,7 +138,7 @@ impl Api {
             deadline: call.patience.deadline,
             max_answer: MAX_DOCUMENT,
         };
-        let answer = session.client().send_until(&request, call.patience.stop)?;
+        let answer = caller.client.send_until(&request, call.patience.stop)?;
         let document = if answer.body.iter().all(u8::is_ascii_whitespace) {
             Value::Object(Map::new())
         } else {

@@ -7,6 +7,7 @@ pub(crate) mod cloudwatch;
 pub(crate) mod config;
 pub(crate) mod endpoints;
 pub(crate) mod http;
+pub(crate) mod identity;
 pub(crate) mod json_rpc;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;

@@ -6,9 +6,8 @@
 use serde_json::{Value, json};
 
 use super::json_rpc::Api;
-use super::{Failed, Patience, Service};
+use super::{Caller, Failed, Patience, Service};
 use crate::error::Result;
-use crate::session::Session;
 
 const API: Api = Api {
     service: Service::SageMaker,
@@ -16,17 +15,17 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.1",
 };
 
-pub(crate) fn create_model(session: &Session, name: &str, input: &Value) -> Result<Value, Failed> {
-    API.change(session, "CreateModel", name, input, "ModelArn")
+pub(crate) fn create_model(caller: Caller<'_>, name: &str, input: &Value) -> Result<Value, Failed> {
+    API.change(caller, "CreateModel", name, input, "ModelArn")
 }
 
 pub(crate) fn create_endpoint_config(
-    session: &Session,
+    caller: Caller<'_>,
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
     API.change(
-        session,
+        caller,
         "CreateEndpointConfig",
         name,
         input,
@@ -35,78 +34,78 @@ pub(crate) fn create_endpoint_config(
 }
 
 pub(crate) fn create_endpoint(
-    session: &Session,
+    caller: Caller<'_>,
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.change(session, "CreateEndpoint", name, input, "EndpointArn")
+    API.change(caller, "CreateEndpoint", name, input, "EndpointArn")
 }
 
 pub(crate) fn update_endpoint(
-    session: &Session,
+    caller: Caller<'_>,
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
-    API.change(session, "UpdateEndpoint", name, input, "EndpointArn")
+    API.change(caller, "UpdateEndpoint", name, input, "EndpointArn")
 }
 
 /// Sets desired counts and weights to what they are to be, so that twice is once.
 pub(crate) fn update_endpoint_weights_and_capacities(
-    session: &Session,
+    caller: Caller<'_>,
     name: &str,
     input: &Value,
 ) -> Result<Value, Failed> {
     let operation = "UpdateEndpointWeightsAndCapacities";
-    API.ask(session, operation, name, input)
+    API.ask(caller, operation, name, input)
 }
 
-pub(crate) fn describe_model(session: &Session, name: &str) -> Result<Value, Failed> {
+pub(crate) fn describe_model(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
     let input = json!({ "ModelName": name });
-    API.ask(session, "DescribeModel", name, &input)
+    API.ask(caller, "DescribeModel", name, &input)
 }
 
-pub(crate) fn describe_endpoint_config(session: &Session, name: &str) -> Result<Value, Failed> {
+pub(crate) fn describe_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
     let input = json!({ "EndpointConfigName": name });
     let operation = "DescribeEndpointConfig";
-    API.ask(session, operation, name, &input)
+    API.ask(caller, operation, name, &input)
 }
 
 pub(crate) fn describe_endpoint(
-    session: &Session,
+    caller: Caller<'_>,
     name: &str,
     patience: Patience<'_>,
 ) -> Result<Value, Failed> {
     let input = json!({ "EndpointName": name });
-    API.ask_within(session, "DescribeEndpoint", name, &input, patience)
+    API.ask_within(caller, "DescribeEndpoint", name, &input, patience)
 }
 
-pub(crate) fn delete_model(session: &Session, name: &str) -> Result<Value, Failed> {
+pub(crate) fn delete_model(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
     let input = json!({ "ModelName": name });
-    API.ask(session, "DeleteModel", name, &input)
+    API.ask(caller, "DeleteModel", name, &input)
 }
 
-pub(crate) fn delete_endpoint_config(session: &Session, name: &str) -> Result<Value, Failed> {
+pub(crate) fn delete_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
     let input = json!({ "EndpointConfigName": name });
     let operation = "DeleteEndpointConfig";
-    API.ask(session, operation, name, &input)
+    API.ask(caller, operation, name, &input)
 }
 
-pub(crate) fn delete_endpoint(session: &Session, name: &str) -> Result<Value, Failed> {
+pub(crate) fn delete_endpoint(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
     let input = json!({ "EndpointName": name });
-    API.ask(session, "DeleteEndpoint", name, &input)
+    API.ask(caller, "DeleteEndpoint", name, &input)
 }
 
-pub(crate) fn list_endpoints(session: &Session, input: &Value) -> Result<Value, Failed> {
+pub(crate) fn list_endpoints(caller: Caller<'_>, input: &Value) -> Result<Value, Failed> {
     let operation = "ListEndpoints";
-    API.ask(session, operation, "endpoints", input)
+    API.ask(caller, operation, "endpoints", input)
 }
 
 /// All tags, page after page.
-pub(crate) fn list_tags(session: &Session, arn: &str) -> Result<Vec<Value>, Failed> {
+pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, Failed> {
     let mut tags = Vec::new();
     let mut input = json!({ "ResourceArn": arn, "MaxResults": 50 });
     loop {
-        let mut page = API.ask(session, "ListTags", arn, &input)?;
+        let mut page = API.ask(caller, "ListTags", arn, &input)?;
         if let Some(Value::Array(more)) = page.get_mut("Tags").map(Value::take) {
             tags.extend(more);
         }

@@ -9,10 +9,9 @@ use serde::Deserialize;
 use super::client::Failed;
 use super::client::fault::text;
 use super::endpoints::encode_segment;
-use super::s3::header_value;
-use super::{Call, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
 use crate::error::Result;
-use crate::session::Session;
+use crate::limits::header_value;
 use crate::uri::S3Uri;
 
 /// The input, one way or the other.
@@ -49,7 +48,7 @@ pub(crate) struct Submitted {
 }
 
 pub(crate) fn invoke_endpoint_async(
-    session: &Session,
+    caller: Caller<'_>,
     request: &InvokeEndpointAsync<'_>,
     repeat: Repeat,
 ) -> Result<Submitted, Failed> {
@@ -57,7 +56,7 @@ pub(crate) fn invoke_endpoint_async(
         "/endpoints/{}/async-invocations",
         encode_segment(request.endpoint_name)
     );
-    let region = session.region();
+    let region = caller.region;
     let body = match request.input {
         Input::Body(body) => body,
         Input::Location(_) => &[],
@@ -67,8 +66,8 @@ pub(crate) fn invoke_endpoint_async(
         identity: Identity::Client,
         operation: "InvokeEndpointAsync",
         method: Method::POST,
-        uri: session
-            .endpoints()
+        uri: caller
+            .endpoints
             .uri(Service::SageMakerRuntime, region, &path)?,
         region: Cow::Borrowed(region),
         headers: Cow::Owned(headers(request)?),
@@ -78,7 +77,7 @@ pub(crate) fn invoke_endpoint_async(
         deadline: request.deadline,
         max_answer: MAX_DOCUMENT,
     };
-    let answer = session.client().send_or_fault(&call)?;
+    let answer = caller.client.send_or_fault(&call)?;
     let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
     // Submitted, but nobody can know where.
     let malformed = |problem: String| not_understood(&call, problem);

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::endpoints::encode_segment;
 use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
-use crate::credentials::Credentials;
+use crate::aws::identity::Credentials;
 use crate::error::{ConfigError, Result};
 
 /// `GetRoleCredentials` of the portal (service `sso`, 2019-06-10).

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::endpoints::encoded_segment;
 use super::xml::texts;
 use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
-use crate::credentials::Credentials;
+use crate::aws::identity::Credentials;
 use crate::error::{ConfigError, Result};
 use crate::timestamp;
 

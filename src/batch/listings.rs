@@ -7,8 +7,8 @@ use super::poller::{PATIENCE, Poller};
 use super::prefix::{BREAK_EVEN, Covered, Scan, Which};
 use super::slots::State;
 use crate::aws::Patience;
-use crate::aws::client::retry::is_throttling;
 use crate::error::Error;
+use crate::error::is_throttling;
 
 impl<D> Poller<D> {
     /// Asks for a page of a listing.

@@ -75,9 +75,9 @@ mod caught;
 mod downloads;
 mod journal;
 mod listings;
-mod pace;
 mod poller;
 mod polls;
+mod predictor;
 mod prefix;
 mod progress;
 mod slots;
@@ -88,6 +88,5 @@ mod workers;
 pub(crate) use journal::check_line;
 
 pub use as_completed::{Adder, AsCompleted, Completed};
-pub(crate) use pace::Gate;
 pub use progress::BatchProgress;
 pub use submit_all::SubmitAll;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::caught::Caught;
 use super::downloads::Downloads;
-use super::pace::Pace;
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
 use crate::S3Uri;
+use crate::aws::client::gate::Pace;
 use crate::error::Result;
 use crate::handle::InferenceHandle;
 use crate::response::AsyncInferenceResponse;

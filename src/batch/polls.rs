@@ -8,8 +8,7 @@ use super::caught::Caught;
 use super::poller::{Ended, PATIENCE, Poller};
 use super::slots::State;
 use crate::aws::Patience;
-use crate::aws::client::retry::is_throttling;
-use crate::error::{Error, Result, TransportErrorKind, WaitStopReason};
+use crate::error::{Error, Result, TransportErrorKind, WaitStopReason, is_throttling};
 use crate::response::look::Look;
 
 /// To fetch what is known to be there, so much more for every megabyte.

@@ -176,7 +176,7 @@ impl Prefix {
         let mut found = Vec::new();
         // The page is in the order of the entries, so that each search begins where the last one ended.
         let mut rest = entries;
-        let listed = s3::list_objects(&self.session, &objects, patience, |key, size| {
+        let listed = s3::list_objects(self.session.s3(), &objects, patience, |key, size| {
             let Some(name) = key.strip_prefix(&*self.folder) else {
                 return;
             };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::caught::Caught;
 use super::journal::{Journal, Stage};
-use super::pace::{Gate, Pace};
+use crate::aws::client::gate::{Gate, Pace};
 use crate::error::{Error, Result};
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;

@@ -6,14 +6,13 @@ use std::sync::atomic::AtomicI64;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::{Credentials, CredentialsError, ProvideCredentials};
+use super::{Credentials, CredentialsError, ProvideCredentials, settings};
 use crate::aws::client::retry::{RetryConfig, RetryQuota};
 use crate::aws::config::Settings;
 use crate::aws::endpoints::Endpoints;
 use crate::aws::http::{Network, Timeouts, Transport};
 use crate::aws::{Caller, Client};
 use crate::error::ConfigError;
-use crate::session::settings;
 use crate::sys::Sys;
 
 /// What sources of credentials need beside their own settings: clock, environment, files and commands;

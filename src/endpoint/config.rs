@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::data_capture::DataCaptureConfig;
 use super::document::{add_tags, append, document, number, part, seconds};
 use super::model::VpcConfig;
-use super::shapes;
 use crate::AsyncInferenceConfig;
+use crate::limits::shapes;
 
 /// How requests are spread over a variant's instances (`RoutingStrategy`).
 ///

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{document, part, set_in};
-use super::shapes;
 use crate::error::Result;
+use crate::limits::shapes;
 use crate::session::Session;
 use crate::uri::S3Uri;
 

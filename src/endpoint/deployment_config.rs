@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::document::{append, document, part, seconds, set_in};
-use super::shapes;
+use crate::limits::shapes;
 
 /// A part of an endpoint's capacity (`CapacitySize`).
 ///

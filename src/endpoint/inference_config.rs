@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::endpoint::shapes::async_inference::{ASYNC_INFERENCE_CONFIG, NOTIFICATION_CONFIG};
-use crate::endpoint::shapes::members;
+use crate::limits::shapes::async_inference::{ASYNC_INFERENCE_CONFIG, NOTIFICATION_CONFIG};
+use crate::limits::shapes::members;
 use crate::{CodecError, InvalidInput};
 
 /// How an endpoint performs asynchronous inference: where its results go, under which key, who is told.

@@ -15,7 +15,6 @@ mod requests;
 mod scale_to_zero;
 mod scaling;
 mod settle;
-pub(crate) mod shapes;
 mod status;
 mod update;
 mod wait;
@@ -24,13 +23,14 @@ pub use inference_config::{
     AsyncInferenceConfigBuilder, NotificationConfigBuilder, NotificationTopic,
 };
 
+pub use crate::error::endpoint_status::EndpointStatus;
 pub use config::{EndpointConfig, ProductionVariant, RoutingStrategy};
 pub use data_capture::{CaptureMode, DataCaptureConfig};
 pub use deploy::{Deployment, OnFailure};
 pub use deployment_config::{CapacitySize, DeploymentConfig};
 pub use describe::{
-    EndpointConfigDescription, EndpointDescription, EndpointStatus, EndpointSummary,
-    ModelDescription, VariantSummary,
+    EndpointConfigDescription, EndpointDescription, EndpointSummary, ModelDescription,
+    VariantSummary,
 };
 pub use model::{ContainerDefinition, Model, VpcConfig};
 pub use operations::{ListedEndpoints, SageMaker};
@@ -40,9 +40,6 @@ pub use scaling::{ScalableTarget, ScalingPolicy, ScalingPolicyDescription, Varia
 pub use status::{Backlog, EndpointOverview};
 pub use update::EndpointUpdate;
 pub use wait::{EndpointProgress, EndpointWaiter};
-
-#[cfg(feature = "local")]
-pub(crate) use shapes::Shape;
 
 use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::predictor::AsyncPredictor;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{add_tags, document, part, set_in};
-use super::shapes;
+use crate::limits::shapes;
 
 /// One container of a model: its image, its data, its variables (`ContainerDefinition`).
 ///

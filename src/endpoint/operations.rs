@@ -12,10 +12,10 @@ use super::document::number;
 use super::model::Model;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
-use super::shapes::check_name;
-use super::shapes::texts::RESOURCE_ARN;
 use crate::aws::{Patience, sagemaker};
 use crate::error::{Resource, Result};
+use crate::limits::shapes::check_name;
+use crate::limits::shapes::texts::RESOURCE_ARN;
 use crate::session::Session;
 
 /// The single operations of `SageMaker`'s control plane, under the API's names. Each method blocks,
@@ -155,28 +155,33 @@ impl SageMaker {
             "EndpointName": endpoint_name,
             "DesiredWeightsAndCapacities": [variant],
         });
-        sagemaker::update_endpoint_weights_and_capacities(&self.session, endpoint_name, &input)?;
+        sagemaker::update_endpoint_weights_and_capacities(
+            self.session.caller(),
+            endpoint_name,
+            &input,
+        )?;
         Ok(())
     }
 
     /// `DescribeModel`.
     pub fn describe_model(&self, name: &str) -> Result<ModelDescription> {
         check_name("model name", name)?;
-        let answer = sagemaker::describe_model(&self.session, name)?;
+        let answer = sagemaker::describe_model(self.session.caller(), name)?;
         Ok(ModelDescription::new(answer))
     }
 
     /// `DescribeEndpointConfig`.
     pub fn describe_endpoint_config(&self, name: &str) -> Result<EndpointConfigDescription> {
         check_name("endpoint configuration name", name)?;
-        let answer = sagemaker::describe_endpoint_config(&self.session, name)?;
+        let answer = sagemaker::describe_endpoint_config(self.session.caller(), name)?;
         Ok(EndpointConfigDescription::new(answer))
     }
 
     /// `DescribeEndpoint`.
     pub fn describe_endpoint(&self, name: &str) -> Result<EndpointDescription> {
         check_name("endpoint name", name)?;
-        let answer = sagemaker::describe_endpoint(&self.session, name, Patience::default())?;
+        let answer =
+            sagemaker::describe_endpoint(self.session.caller(), name, Patience::default())?;
         Ok(EndpointDescription::new(answer))
     }
 
@@ -225,7 +230,7 @@ impl SageMaker {
     /// `ListTags`: the tags of a model, a configuration or an endpoint, by its ARN.
     pub fn list_tags(&self, resource_arn: &str) -> Result<Vec<(String, String)>> {
         RESOURCE_ARN.check("resource ARN", resource_arn)?;
-        let tags = sagemaker::list_tags(&self.session, resource_arn)?;
+        let tags = sagemaker::list_tags(self.session.caller(), resource_arn)?;
         Ok(tags.iter().filter_map(read_tag).collect())
     }
 }
@@ -259,7 +264,7 @@ pub struct ListedEndpoints {
 
 impl ListedEndpoints {
     fn fetch(&mut self, mut request: Value) -> Result<()> {
-        let mut answer = sagemaker::list_endpoints(&self.session, &request)?;
+        let mut answer = sagemaker::list_endpoints(self.session.caller(), &request)?;
         if let Some(Value::Array(found)) = answer.get_mut("Endpoints").map(Value::take) {
             self.page
                 .extend(found.into_iter().map(EndpointSummary::new));

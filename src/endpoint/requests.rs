@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use super::EndpointStatus;
 use super::deployment_config::DeploymentConfig;
-use super::describe::EndpointStatus;
 use super::document::{add_tags, append, document, number};
-use super::shapes;
+use crate::limits::shapes;
 
 /// `CreateEndpoint`: an endpoint from a configuration that is there.
 ///

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::document::seconds;
 use super::scaling::{ScalingPolicy, VariantScaling};
 use super::settle::is_not_found;
-use super::shapes;
-use super::shapes::scaling::METRIC_ALARM;
 use crate::aws::cloudwatch;
 use crate::error::{Error, Result};
+use crate::limits::shapes;
+use crate::limits::shapes::scaling::METRIC_ALARM;
 
 /// How an endpoint scales between no instances and some; for
 /// [`VariantScaling::scale_to_zero`].
@@ -143,7 +143,7 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
     scaling.register(0, settings.max_capacity)?;
     let policy_arn = scaling.put_policy(&wake_up)?;
     alarm["AlarmActions"] = json!([policy_arn]);
-    cloudwatch::put_metric_alarm(scaling.session(), &names.alarm, &alarm)?;
+    cloudwatch::put_metric_alarm(scaling.session().caller(), &names.alarm, &alarm)?;
     scaling.put_policy(&tracking)?;
     Ok(())
 }
@@ -171,7 +171,7 @@ pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
     let names = Names::of(scaling);
     gone(scaling.delete_policy(&names.tracking))?;
     let input = json!({ "AlarmNames": [names.alarm] });
-    let deleted = cloudwatch::delete_alarms(scaling.session(), &names.alarm, &input);
+    let deleted = cloudwatch::delete_alarms(scaling.session().caller(), &names.alarm, &input);
     gone(deleted.map(drop).map_err(Error::from))?;
     gone(scaling.delete_policy(&names.wake_up))?;
     gone(scaling.deregister())

@@ -8,13 +8,13 @@ use super::Endpoint;
 use super::document::{document, number, seconds};
 use super::scale_to_zero::{self, ScaleToZero};
 use super::settle;
-use super::shapes::texts::POLICY_NAME;
-use super::shapes::{check_name, scaling as shapes};
 use crate::InvalidInput;
-use crate::aws::Failed;
 use crate::aws::application_autoscaling as autoscaling;
 use crate::aws::json_rpc::{list, text};
+use crate::aws::{Caller, Failed};
 use crate::error::Result;
+use crate::limits::shapes::texts::POLICY_NAME;
+use crate::limits::shapes::{check_name, scaling as shapes};
 use crate::session::Session;
 
 /// The scaling of one of an endpoint's variants by Application Auto Scaling; made by
@@ -220,11 +220,15 @@ impl VariantScaling {
 
     fn send(&self, operation: Operation, input: Map<String, Value>) -> Result<Value> {
         let input = Value::Object(input);
-        Ok(operation(self.session(), &self.resource_id(), &input)?)
+        Ok(operation(
+            self.session().caller(),
+            &self.resource_id(),
+            &input,
+        )?)
     }
 }
 
-type Operation = fn(&Session, &str, &Value) -> Result<Value, Failed>;
+type Operation = fn(Caller<'_>, &str, &Value) -> Result<Value, Failed>;
 
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
 

@@ -9,11 +9,11 @@
 use serde_json::Value;
 
 use crate::aws::{Failed, Patience, sagemaker};
-use crate::error::{Error, Resource, Result, ServiceError};
-use crate::request::is_ambiguous;
+use crate::error::{Error, Resource, Result, ServiceError, is_ambiguous};
 use crate::session::Session;
 
-use super::describe::{EndpointDescription, EndpointStatus};
+use super::EndpointStatus;
+use super::describe::EndpointDescription;
 use super::scaling::VariantScaling;
 
 /// How sure it is that a thing was made by this call, and not by somebody else before.
@@ -35,9 +35,11 @@ impl Creation<'_> {
     fn send(&self, session: &Session) -> Result<Value, Failed> {
         let (name, input) = (self.resource.name(), self.input);
         match self.resource {
-            Resource::Model(_) => sagemaker::create_model(session, name, input),
-            Resource::EndpointConfig(_) => sagemaker::create_endpoint_config(session, name, input),
-            _ => sagemaker::create_endpoint(session, name, input),
+            Resource::Model(_) => sagemaker::create_model(session.caller(), name, input),
+            Resource::EndpointConfig(_) => {
+                sagemaker::create_endpoint_config(session.caller(), name, input)
+            }
+            _ => sagemaker::create_endpoint(session.caller(), name, input),
         }
     }
 
@@ -79,14 +81,15 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let error = match sagemaker::update_endpoint(session, name, input) {
+        let error = match sagemaker::update_endpoint(session.caller(), name, input) {
             Ok(_) => return Ok(()),
             Err(failed) => Error::from(failed),
         };
         if !is_ambiguous(&error) {
             return Err(error);
         }
-        let Ok(found) = sagemaker::describe_endpoint(session, name, Patience::default()) else {
+        let Ok(found) = sagemaker::describe_endpoint(session.caller(), name, Patience::default())
+        else {
             return Err(error);
         };
         let found = EndpointDescription::new(found);
@@ -108,9 +111,9 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
 pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     let name = resource.name();
     let outcome = match resource {
-        Resource::Model(_) => sagemaker::delete_model(session, name),
-        Resource::EndpointConfig(_) => sagemaker::delete_endpoint_config(session, name),
-        Resource::Endpoint(_) => sagemaker::delete_endpoint(session, name),
+        Resource::Model(_) => sagemaker::delete_model(session.caller(), name),
+        Resource::EndpointConfig(_) => sagemaker::delete_endpoint_config(session.caller(), name),
+        Resource::Endpoint(_) => sagemaker::delete_endpoint(session.caller(), name),
         Resource::Scaling(id) => return VariantScaling::at(session, id)?.remove(),
     };
     match outcome {
@@ -136,9 +139,9 @@ pub(crate) fn was_deleted_before(error: &Error) -> bool {
 fn look(session: &Session, resource: &Resource) -> Result<Value, Failed> {
     let name = resource.name();
     match resource {
-        Resource::Model(_) => sagemaker::describe_model(session, name),
-        Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session, name),
-        _ => sagemaker::describe_endpoint(session, name, Patience::default()),
+        Resource::Model(_) => sagemaker::describe_model(session.caller(), name),
+        Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session.caller(), name),
+        _ => sagemaker::describe_endpoint(session.caller(), name, Patience::default()),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::describe::{EndpointDescription, EndpointStatus};
+use super::EndpointStatus;
+use super::describe::EndpointDescription;
 use crate::aws::cloudwatch;
 use crate::aws::json_rpc::{list, text, time_of};
 use crate::error::{Error, Result};
@@ -92,7 +93,7 @@ pub(crate) fn backlog(session: &Session, endpoint_name: &str) -> Result<Backlog>
         "EndTime": end,
         "ScanBy": "TimestampDescending",
     });
-    let answer = cloudwatch::get_metric_data(session, endpoint_name, &input)?;
+    let answer = cloudwatch::get_metric_data(session.caller(), endpoint_name, &input)?;
     Ok(read(&answer))
 }
 

@@ -258,10 +258,10 @@ impl EndpointUpdate {
     fn config(&self, described: &EndpointDescription) -> Result<EndpointConfig> {
         let session = self.endpoint.session();
         let old_name = self.endpoint.config_name_of(described)?;
-        let old = sagemaker::describe_endpoint_config(session, &old_name)?;
+        let old = sagemaker::describe_endpoint_config(session.caller(), &old_name)?;
         let arn = old.get("EndpointConfigArn").and_then(Value::as_str);
         let arn = arn.unwrap_or_default().to_owned();
-        let mut members = super::shapes::members(old);
+        let mut members = crate::limits::shapes::members(old);
         for only_told in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
             members.remove(only_told);
         }
@@ -318,7 +318,7 @@ impl EndpointUpdate {
         if let Some(tags) = &self.tags {
             return Ok(tags.iter().map(tag).collect());
         }
-        let mut tags = sagemaker::list_tags(self.endpoint.session(), arn)?;
+        let mut tags = sagemaker::list_tags(self.endpoint.session().caller(), arn)?;
         tags.retain(|tag| {
             let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
             !key.to_ascii_lowercase().starts_with("aws:")

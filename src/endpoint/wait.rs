@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::describe::{EndpointDescription, EndpointStatus};
+use super::EndpointStatus;
+use super::describe::EndpointDescription;
 use crate::aws::{Failed, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
 use crate::session::Session;
@@ -219,7 +220,7 @@ impl<'a> Wait<'a> {
         awaited: Awaited<'a>,
         waiter: &EndpointWaiter,
     ) -> Result<Self> {
-        super::shapes::check_name("endpoint name", name)?;
+        crate::limits::shapes::check_name("endpoint name", name)?;
         Ok(Self {
             session,
             name,
@@ -282,7 +283,7 @@ impl<'a> Wait<'a> {
     /// One look. `Some`: the wait ends well; of an endpoint that is gone there is nothing to tell.
     fn look(&mut self) -> Result<Option<EndpointDescription>> {
         let patience = self.schedule.patience(self.deadline());
-        match sagemaker::describe_endpoint(self.session, self.name, patience) {
+        match sagemaker::describe_endpoint(self.session.caller(), self.name, patience) {
             Ok(answer) => {
                 self.last_error = None;
                 let description = EndpointDescription::new(answer);

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::endpoint_status::EndpointStatus;
 use super::seconds;
 use super::transport::plural;
 use crate::Error;
-use crate::endpoint::EndpointStatus;
 
 /// Something of the control plane's that has a name.
 ///

@@ -1,7 +1,9 @@
 //! What can go wrong, and what to do about it.
 
 mod control_plane;
+pub(crate) mod credentials;
 mod deployment;
+pub(crate) mod endpoint_status;
 pub(crate) mod service;
 pub(crate) mod transfer;
 pub(crate) mod transport;
@@ -10,8 +12,9 @@ pub(crate) mod wait;
 use std::time::Duration;
 
 pub use crate::codec::CodecDirection;
+pub(crate) use credentials::CredentialsError;
 pub use deployment::{DeploymentError, EndpointWaitError, EndpointWaitReason, Resource};
-pub(crate) use service::ServiceError;
+pub(crate) use service::{ServiceError, is_throttling};
 pub(crate) use transfer::TransferError;
 pub use transfer::TransferErrorKind;
 pub use transport::TransportErrorKind;
@@ -21,7 +24,6 @@ pub(crate) use wait::{
 };
 
 use crate::codec::CodecError;
-use crate::credentials::CredentialsError;
 use crate::invalid_input::InvalidInput;
 
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
@@ -117,6 +119,15 @@ impl Error {
     /// The SDK's catch-all question: did the service answer with this error code?
     pub fn is_service_code(&self, code: &str) -> bool {
         matches!(self, Self::Service(fault) if fault.code() == Some(code))
+    }
+}
+
+/// Whether a change that ended in this error may have been carried out all the same.
+pub(crate) fn is_ambiguous(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !transport.never_sent(),
+        Error::Service(fault) => fault.leaves_open(),
+        _ => false,
     }
 }
 

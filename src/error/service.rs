@@ -87,7 +87,7 @@ impl ServiceError {
     /// service's or of the account's there, not of this crate. Such requests did nothing, and were
     /// tried again as [`RetryConfig`](crate::session::RetryConfig) says.
     pub fn is_throttling(&self) -> bool {
-        crate::aws::client::retry::is_throttling(self.status, self.code())
+        is_throttling(self.status, self.code())
     }
 
     /// Could the request have been carried out all the same? A refusal with 4xx or 503 did nothing;
@@ -196,6 +196,32 @@ impl ServiceError {
             operation => return control_plane::iam_actions(operation),
         })
     }
+}
+
+/// Did the service refuse because it has too much to do? It did nothing then, so that even a
+/// submit may be sent again. (The SDKs' list of throttling codes.)
+pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "Throttling"
+                | "ThrottlingException"
+                | "ThrottledException"
+                | "RequestThrottledException"
+                | "RequestThrottled"
+                | "TooManyRequestsException"
+                | "ProvisionedThroughputExceededException"
+                | "TransactionInProgressException"
+                | "RequestLimitExceeded"
+                | "BandwidthLimitExceeded"
+                | "LimitExceededException"
+                | "SlowDown"
+                | "PriorRequestNotComplete"
+                | "EC2ThrottledException"
+                | "ModelNotReadyException"
+                | "ServiceUnavailable"
+        )
+    ) || matches!(status, 429 | 503)
 }
 
 /// What to do about keys, tokens and signatures that are refused.

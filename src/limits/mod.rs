@@ -1,8 +1,12 @@
 //! The limits of `InvokeEndpointAsync`, from the API's model (`sagemaker-runtime`, 2017-05-13),
 //! checked before anything is sent.
 
+pub(crate) mod shapes;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use http::HeaderValue;
 
 use crate::invalid_input::InvalidInput;
 use crate::uri::S3Uri;
@@ -144,4 +148,15 @@ pub(crate) fn seconds(what: &'static str, value: Duration, range: RangeInclusive
 
 fn check(fits: bool, error: impl FnOnce() -> InvalidInput) -> Checked {
     if fits { Ok(()) } else { Err(error()) }
+}
+
+/// A header of this value. The value is not shown in the error: it may be the custom attributes.
+pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue, InvalidInput> {
+    HeaderValue::from_str(value).map_err(|_| {
+        InvalidInput::redacted(
+            what,
+            "text without control characters",
+            "remove line breaks and other control characters",
+        )
+    })
 }

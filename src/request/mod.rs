@@ -11,8 +11,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub(crate) use submit::is_ambiguous;
-
 use crate::aws::client::retry::RetryConfig;
 use crate::codec::{Accept, CodecError};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};

@@ -88,7 +88,7 @@ pub(crate) fn upload(
             if fault.error.code() == Some("NoSuchBucket")
                 && session.is_derived_default_bucket(uri.bucket()) =>
         {
-            s3::create_bucket(session, uri.bucket()).and_then(|()| send(&uri, &options))
+            s3::create_bucket(session.s3(), uri.bucket()).and_then(|()| send(&uri, &options))
         }
         outcome => outcome,
     }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
 
 use super::{AsyncRequest, RequestInput};
+use crate::aws::client::gate::Gate;
 use crate::aws::s3::{self, PutOptions};
 use crate::aws::sagemaker_runtime::{
     Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
 };
 use crate::aws::{Failed, Repeat};
-use crate::batch::Gate;
-use crate::endpoint::shapes::check_name;
-use crate::error::{Error, MaybeSubmitted, Result};
+use crate::error::{Error, MaybeSubmitted, Result, is_ambiguous};
+use crate::limits::shapes::check_name;
 use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::predictor::Target;
 use crate::request::placement;
@@ -105,7 +105,7 @@ impl<'v, D> AsyncRequest<'v, D> {
             members: self.members(),
             deadline: self.deadline.map(|deadline| now + deadline),
         };
-        let submit = |repeat| invoke_endpoint_async(session, &request, repeat);
+        let submit = |repeat| invoke_endpoint_async(session.caller(), &request, repeat);
         let submitted = match gate {
             _ if self.duplicates => submit(Repeat::Idempotent),
             None => submit(Repeat::OnlyIfNotDone),
@@ -159,7 +159,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                     return Ok((body, None));
                 }
                 self.upload(gate, |uri, options| {
-                    s3::put_object(&self.target.session, uri, &body, options)
+                    s3::put_object(self.target.session.s3(), uri, &body, options)
                 })
             }
             RequestInput::File(file) => {
@@ -262,14 +262,5 @@ impl<'v, D> AsyncRequest<'v, D> {
             })
         });
         texts.chain(durations).collect()
-    }
-}
-
-/// Could the inference be running all the same?
-pub(crate) fn is_ambiguous(error: &Error) -> bool {
-    match error {
-        Error::Transport(transport) => !transport.never_sent(),
-        Error::Service(fault) => fault.leaves_open(),
-        _ => false,
     }
 }

@@ -200,7 +200,7 @@ impl<D> AsyncInferenceResponse<D> {
         ];
         let mut report = CleanUpReport::default();
         for uri in objects.into_iter().flatten() {
-            match s3::delete_object(self.session(), uri) {
+            match s3::delete_object(self.session().s3(), uri) {
                 Ok(()) => report.removed.push(uri.clone()),
                 Err(failed) => {
                     let (uri, error) = (uri.clone(), failed.into());

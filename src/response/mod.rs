@@ -310,7 +310,11 @@ impl<D> AsyncInferenceResponse<D> {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
             Look::NotFound | Look::FailureUnknown(_) => Ok(None),
             Look::AccessDenied(error) => {
-                if s3::may_list(&self.target.session, &self.output_path, Patience::default())? {
+                if s3::may_list(
+                    self.target.session.s3(),
+                    &self.output_path,
+                    Patience::default(),
+                )? {
                     Err(Error::Service(error))
                 } else {
                     Ok(None)

@@ -11,7 +11,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// Into memory.
     pub(super) fn get(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Object, Failed> {
         let max = self.transfer_config().max_result_bytes();
-        s3::get_object(&self.target.session, uri, patience, max)
+        s3::get_object(self.target.session.s3(), uri, patience, max)
     }
 
     /// The output, or the failure if there is no output.

@@ -136,7 +136,7 @@ impl<D> AsyncInferenceResponse<D> {
             AccessDenied::Probe => {
                 if wait.may_list.is_none() {
                     wait.may_list =
-                        s3::may_list(&self.target.session, &self.output_path, patience).ok();
+                        s3::may_list(self.target.session.s3(), &self.output_path, patience).ok();
                 }
                 wait.may_list == Some(true)
             }

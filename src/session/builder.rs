@@ -5,19 +5,22 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::{DerivedBucket, Inner, Session, settings};
+use super::{Inner, Session};
 use crate::aws::client::retry::RetryConfig;
 use crate::aws::config::Settings;
 use crate::aws::endpoints::{EndpointSettings, Endpoints};
 use crate::aws::http::{CaBundle, Network, Timeouts, Transport};
+use crate::aws::s3::buckets::Buckets;
 use crate::aws::{Client, Service};
 use crate::credentials::{
     AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig,
+    settings,
 };
 use crate::error::{ConfigError, Result};
+use crate::invalid_input::InvalidInput;
 use crate::session::history::History;
+use crate::session::transfer_config::TransferConfig;
 use crate::sys::Sys;
-use crate::transfer::TransferConfig;
 
 /// Sets the parts of a [`Session`].
 ///
@@ -268,7 +271,7 @@ impl SessionBuilder {
             .iter()
             .chain(self.bucket_owners.values())
         {
-            settings::check_account(owner)?;
+            check_account(owner)?;
         }
         let region = settings::region(self.region.take(), &settings)?;
         let endpoints = Endpoints::new(std::mem::take(&mut self.endpoints), &settings)?;
@@ -283,11 +286,9 @@ impl SessionBuilder {
                     .default_bucket_prefix
                     .map(|prefix| prefix.trim_matches('/').to_owned())
                     .filter(|prefix| !prefix.is_empty()),
-                expected_bucket_owner: self.expected_bucket_owner,
                 transfer: self.transfer,
-                bucket_owners: self.bucket_owners,
-                derived: DerivedBucket::default(),
-                bucket_regions: Mutex::new(HashMap::new()),
+                buckets: Buckets::new(self.expected_bucket_owner, self.bucket_owners),
+                deriving: Mutex::default(),
                 history: History::default(),
             }),
         })
@@ -345,6 +346,19 @@ impl SessionBuilder {
             }
         }
     }
+}
+
+fn check_account(account: &str) -> Result<()> {
+    if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(InvalidInput::new(
+        "expected bucket owner",
+        account,
+        "an account's number of 12 digits",
+        "leave out hyphens and keep leading zeros",
+    )
+    .into())
 }
 
 impl fmt::Debug for SessionBuilder {

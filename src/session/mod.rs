@@ -3,25 +3,26 @@
 pub(crate) mod builder;
 pub(crate) mod history;
 mod service_endpoint;
-pub(crate) mod settings;
 pub(crate) mod transfer_config;
+pub(crate) mod transfer_progress;
 
 pub(crate) use builder::SessionBuilder;
 pub use service_endpoint::ServiceEndpoint;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use crate::aws::Service;
 pub use crate::aws::client::retry::RetryConfig;
 use crate::aws::endpoints::Endpoints;
 pub use crate::aws::http::Timeouts;
+use crate::aws::s3::S3;
+use crate::aws::s3::buckets::{Buckets, Derived};
 use crate::aws::{Caller, Client, sts};
 use crate::error::Result;
 use crate::session::history::History;
+use crate::session::transfer_config::TransferConfig;
 use crate::sys::Sys;
-use crate::transfer::TransferConfig;
 
 /// Region, credentials, connections and retries, shared by everything that is made from it.
 ///
@@ -46,32 +47,12 @@ struct Inner {
     endpoints: Endpoints,
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
-    expected_bucket_owner: Option<String>,
     transfer: TransferConfig,
-    /// Owners of single buckets.
-    bucket_owners: HashMap<String, String>,
-    derived: DerivedBucket,
-    /// Regions of buckets that are elsewhere than the session, as S3 told.
-    bucket_regions: Mutex<HashMap<String, String>>,
+    buckets: Buckets,
+    /// Held while STS is asked for the account, so that one thread does.
+    deriving: Mutex<()>,
     history: History,
 }
-
-/// The default bucket that nobody named: `sagemaker-{region}-{account}`, known once STS was asked.
-#[derive(Default)]
-struct DerivedBucket {
-    known: OnceLock<Derived>,
-    /// Held while STS is asked, so that one thread does; whoever only looks at `known` waits for
-    /// nobody.
-    asking: Mutex<()>,
-}
-
-struct Derived {
-    bucket: String,
-    account: String,
-}
-
-/// A bound on what is remembered of buckets; a program meets few.
-const MAX_BUCKETS: usize = 1000;
 
 impl Session {
     /// A session from the process's environment and the shared config and credentials files. The
@@ -147,36 +128,23 @@ impl Session {
         self.inner.default_bucket_prefix.as_deref()
     }
 
+    /// `sagemaker-{region}-{account}`.
     fn derived_bucket(&self) -> Result<&Derived> {
-        let DerivedBucket { known, asking } = &self.inner.derived;
-        let _one_at_a_time = lock(asking);
-        if let Some(derived) = known.get() {
+        let buckets = &self.inner.buckets;
+        let deriving = self.inner.deriving.lock();
+        let _one_at_a_time = deriving.unwrap_or_else(PoisonError::into_inner);
+        if let Some(derived) = buckets.derived() {
             return Ok(derived);
         }
         let account = sts::get_caller_account(self.caller())?;
         let bucket = format!("sagemaker-{}-{account}", self.region());
-        Ok(known.get_or_init(|| Derived { bucket, account }))
+        Ok(buckets.derive(bucket, account))
     }
 
     /// Whether the bucket's name was derived and not given, so that it may be created.
     pub(crate) fn is_derived_default_bucket(&self, bucket: &str) -> bool {
-        self.derived_account(bucket).is_some()
-    }
-
-    fn derived_account(&self, bucket: &str) -> Option<&str> {
-        let derived = self.inner.derived.known.get()?;
-        (derived.bucket == bucket).then_some(&*derived.account)
-    }
-
-    /// The account that must own the bucket: the builder's for this one or for all, or for the
-    /// derived default bucket the caller's own, for its name can be guessed and taken by others.
-    pub(crate) fn owner_expected_of(&self, bucket: &str) -> Option<&str> {
-        self.inner
-            .bucket_owners
-            .get(bucket)
-            .or(self.inner.expected_bucket_owner.as_ref())
-            .map(String::as_str)
-            .or_else(|| self.derived_account(bucket))
+        let derived = self.inner.buckets.derived();
+        derived.is_some_and(|derived| derived.bucket == bucket)
     }
 
     /// Where requests to a service go, and what they are signed for. For S3 see also
@@ -196,7 +164,7 @@ impl Session {
     /// [`Error::InvalidInput`](crate::Error::InvalidInput) for ARNs, directory buckets and Outposts,
     /// which are not supported. Other names are not checked. Sends nothing.
     pub fn bucket_endpoint(&self, bucket: &str) -> Result<ServiceEndpoint> {
-        let region = self.bucket_region(bucket);
+        let region = self.s3().region_of(bucket);
         let url = self.endpoints().bucket_url(&region, bucket)?;
         Ok(ServiceEndpoint::new(url, Service::S3, &region))
     }
@@ -218,6 +186,14 @@ impl Session {
         }
     }
 
+    /// What an operation of S3 needs of the session.
+    pub(crate) fn s3(&self) -> S3<'_> {
+        S3 {
+            caller: self.caller(),
+            buckets: &self.inner.buckets,
+        }
+    }
+
     pub(crate) fn sys(&self) -> &Sys {
         &self.client.sys
     }
@@ -234,26 +210,6 @@ impl Session {
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.inner).addr()
     }
-
-    pub(crate) fn bucket_region(&self, bucket: &str) -> String {
-        lock(&self.inner.bucket_regions)
-            .get(bucket)
-            .unwrap_or(&self.inner.region)
-            .clone()
-    }
-
-    pub(crate) fn remember_bucket_region(&self, bucket: &str, region: &str) {
-        let mut known = lock(&self.inner.bucket_regions);
-        if known.len() >= MAX_BUCKETS {
-            known.clear();
-        }
-        known.insert(bucket.to_owned(), region.to_owned());
-    }
-}
-
-/// What the locks guard is whole after every statement, so that a panic elsewhere harms nothing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Session {

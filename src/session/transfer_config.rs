@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
-use crate::transfer::plan::{DEFAULT_THRESHOLD, MAX_PART, MIN_PART};
-use crate::transfer::progress::TransferProgress;
+use crate::session::transfer_progress::TransferProgress;
+
+/// S3's limits, from "Amazon S3 multipart upload limits" in its user guide.
+pub(crate) const MIN_PART: u64 = 5 << 20;
+const MAX_PART: u64 = 5 << 30;
+
+const DEFAULT_THRESHOLD: u64 = 16 << 20;
 
 /// How inputs are sent to S3 and results fetched from it.
 ///

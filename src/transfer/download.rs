@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::CHUNK;
 use super::plan::Plan;
-use super::progress::{Meter, TransferDirection};
+use super::progress::Meter;
 use super::ranges::{Ranges, unwritable};
 use super::stream::ObjectStream;
 use crate::aws::s3::checksum::Expected;
@@ -14,6 +14,7 @@ use crate::aws::s3::objects::OpenObject;
 use crate::error::{Result, TransferError, TransferErrorKind};
 use crate::session::Session;
 use crate::session::transfer_config::TransferConfig;
+use crate::session::transfer_progress::TransferDirection;
 use crate::sys::payload::OutputFile;
 use crate::uri::S3Uri;
 

@@ -3,8 +3,8 @@
 
 mod download;
 mod parts;
-pub(crate) mod plan;
-pub(crate) mod progress;
+mod plan;
+mod progress;
 mod ranges;
 mod reader;
 mod result;
@@ -14,7 +14,7 @@ mod upload;
 
 pub(crate) use crate::session::transfer_config::TransferConfig;
 pub use crate::session::transfer_config::{TransferConfigBuilder, UploadChecksum};
-pub use progress::{TransferDirection, TransferProgress};
+pub use crate::session::transfer_progress::{TransferDirection, TransferProgress};
 pub use reader::ResultReader;
 pub(crate) use source::{ReaderInput, read_all, read_file};
 pub(crate) use upload::{Destination, upload_file, upload_reader};

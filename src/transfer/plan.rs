@@ -4,12 +4,8 @@ use crate::session::transfer_config::TransferConfig;
 
 const MIB: u64 = 1 << 20;
 
-/// S3's limits, from "Amazon S3 multipart upload limits" in its user guide.
-pub(crate) const MIN_PART: u64 = 5 * MIB;
-pub(crate) const MAX_PART: u64 = 5 << 30;
+/// S3's limit, from "Amazon S3 multipart upload limits" in its user guide.
 const MAX_PARTS: u64 = 10_000;
-
-pub(crate) const DEFAULT_THRESHOLD: u64 = 16 * MIB;
 
 /// One connection to S3 carries some hundred megabytes a second at best; on two cores, four of them were
 /// faster than one, two and eight.
@@ -64,8 +60,9 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_PARTS, MIB, MIN_PART, Plan};
+    use super::{MAX_PARTS, MIB, Plan};
     use crate::TransferConfig;
+    use crate::session::transfer_config::MIN_PART;
 
     fn plan(len: u64) -> Option<(u64, usize)> {
         let plan = Plan::of(&TransferConfig::default(), len)?;

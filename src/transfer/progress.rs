@@ -4,78 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{TransferError, TransferErrorKind};
 use crate::session::transfer_config::TransferConfig;
+use crate::session::transfer_progress::{TransferDirection, TransferProgress};
 use crate::uri::S3Uri;
-
-/// Which way bytes go.
-///
-/// ```
-/// use std::ops::ControlFlow;
-/// use sagemaker_async_inference::TransferConfig;
-/// use sagemaker_async_inference::transfer::TransferDirection;
-///
-/// let transfer = TransferConfig::builder()
-///     .progress(|transfer| {
-///         let arrow = if transfer.direction() == TransferDirection::Upload { "->" } else { "<-" };
-///         eprintln!("{arrow} {}", transfer.bytes());
-///         ControlFlow::Continue(())
-///     })
-///     .build()?;
-/// # let _ = transfer;
-/// # Ok::<(), sagemaker_async_inference::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TransferDirection {
-    /// An input to S3.
-    Upload,
-    /// A result from S3.
-    Download,
-}
-
-/// What the progress callback of a [`TransferConfig`] is told.
-///
-/// ```
-/// use std::ops::ControlFlow;
-/// use sagemaker_async_inference::TransferConfig;
-///
-/// let transfer = TransferConfig::builder()
-///     .progress(|transfer| match transfer.total() {
-///         Some(total) if total > 100 << 20 => ControlFlow::Break(()), // too much for here
-///         _ => ControlFlow::Continue(()),
-///     })
-///     .build()?;
-/// # let _ = transfer;
-/// # Ok::<(), sagemaker_async_inference::Error>(())
-/// ```
-#[derive(Debug)]
-pub struct TransferProgress<'a> {
-    direction: TransferDirection,
-    uri: &'a S3Uri,
-    bytes: u64,
-    total: Option<u64>,
-}
-
-impl TransferProgress<'_> {
-    /// Which way.
-    pub fn direction(&self) -> TransferDirection {
-        self.direction
-    }
-
-    /// The object in S3.
-    pub fn uri(&self) -> &S3Uri {
-        self.uri
-    }
-
-    /// Bytes that were handed to the connection, or came from it. Goes back by what has to be sent
-    /// once more.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// How many there are in all; `None` for a reader, whose length nobody knows.
-    pub fn total(&self) -> Option<u64> {
-        self.total
-    }
-}
 
 /// Counts what goes by, tells the callback, and knows whether to stop.
 pub(super) struct Meter<'a> {

@@ -148,7 +148,7 @@ impl<D> AsyncInferenceResponse<D> {
             outcome
         } else {
             let found = self.wait(waiter, &|uri, patience| {
-                objects::open_object(self.session(), uri, Piece::WHOLE, patience)
+                objects::open_object(self.session().s3(), uri, Piece::WHOLE, patience)
             })?;
             match found {
                 Found::Output(object) => return Ok(Ready::Open(Box::new(object))),

@@ -160,7 +160,7 @@ impl ObjectStream {
             stop,
             ..Patience::default()
         };
-        let object = match objects::open_object(&self.session, &self.uri, piece, patience) {
+        let object = match objects::open_object(self.session.s3(), &self.uri, piece, patience) {
             Ok(object) => object,
             Err(Failed::Fault(fault)) if fault.error.status == 412 => {
                 return Err(TransferError::new(TransferErrorKind::Replaced, &self.uri)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::parts::{Content, Share};
 use super::plan::Plan;
-use super::progress::{Meter, TransferDirection};
+use super::progress::Meter;
 use super::source::{ReaderInput, unreadable};
 use crate::aws::s3::checksum::Algorithm;
 use crate::aws::s3::objects;
@@ -19,6 +19,7 @@ use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::session::Session;
 use crate::session::transfer_config::{TransferConfig, UploadChecksum};
+use crate::session::transfer_progress::TransferDirection;
 use crate::sys::payload::InputFile;
 use crate::uri::S3Uri;
 
@@ -42,7 +43,7 @@ pub(crate) type Outcome<T> = Result<T, Failed>;
 pub(crate) fn upload_file(to: Destination<'_>, file: &InputFile) -> Outcome<()> {
     let len = file.len();
     if len == 0 {
-        return s3::put_object(to.session, to.uri, &[], to.options);
+        return s3::put_object(to.session.s3(), to.uri, &[], to.options);
     }
     let meter = to.meter(Some(len));
     let sending = Sending::new(to, &meter, Some(file));
@@ -73,7 +74,7 @@ pub(crate) fn upload_reader(to: Destination<'_>, input: &mut ReaderInput<'_>) ->
     input.fill(&mut first, to.config.multipart_threshold())?;
     if input.is_over() {
         let outcome = match first.as_slice() {
-            [] => s3::put_object(to.session, to.uri, &[], to.options),
+            [] => s3::put_object(to.session.s3(), to.uri, &[], to.options),
             bytes => sending.whole(Content::Bytes(bytes)),
         };
         if outcome.is_err() {
@@ -160,7 +161,7 @@ impl<'a> Sending<'a> {
         } = self.to;
         self.verified_alone(content, |share| {
             let verified = share.verified.as_ref();
-            objects::put_object(session, uri, share, verified, options, self.patience())
+            objects::put_object(session.s3(), uri, share, verified, options, self.patience())
         })
     }
 
@@ -226,7 +227,8 @@ impl<'a> Sending<'a> {
         } = self.to;
         let algorithm = (self.checksum == UploadChecksum::Crc32c).then_some(Algorithm::Crc32c);
         let patience = self.patience();
-        let upload = objects::create_multipart_upload(session, uri, algorithm, options, patience)?;
+        let upload =
+            objects::create_multipart_upload(session.s3(), uri, algorithm, options, patience)?;
         let mut begun = Begun {
             session,
             upload,
@@ -235,7 +237,7 @@ impl<'a> Sending<'a> {
         let mut parts = self.send_all(&begun.upload, parallelism, next)?;
         parts.sort_unstable_by_key(|part| part.number);
         self.check_unchanged()?;
-        match objects::complete_multipart_upload(session, &begun.upload, &parts, patience) {
+        match objects::complete_multipart_upload(session.s3(), &begun.upload, &parts, patience) {
             Err(failed) if !self.is_there(&failed, &parts) => return Err(failed),
             _ => begun.completed = true,
         }
@@ -251,8 +253,14 @@ impl<'a> Sending<'a> {
             end: Some(1),
             ..Piece::WHOLE
         };
-        let look =
-            || objects::open_object(self.to.session, self.to.uri, first_byte, self.patience());
+        let look = || {
+            objects::open_object(
+                self.to.session.s3(),
+                self.to.uri,
+                first_byte,
+                self.patience(),
+            )
+        };
         let total = parts.iter().map(|part| part.len).sum();
         lost && look().is_ok_and(|object| object.total == Some(total))
     }
@@ -320,7 +328,7 @@ impl<'a> Sending<'a> {
         let (session, patience) = (self.to.session, self.patience());
         self.verified_alone(content, |share| {
             let verified = share.verified.clone();
-            objects::upload_part(session, upload, number, share, verified, patience)
+            objects::upload_part(session.s3(), upload, number, share, verified, patience)
         })
         .map(Some)
         .map_err(Error::from)
@@ -366,7 +374,7 @@ impl Drop for Begun<'_> {
         // The caller learns what went wrong first; what stays there is for the bucket's lifecycle
         // rule.
         drop(objects::abort_multipart_upload(
-            self.session,
+            self.session.s3(),
             &self.upload,
             patience,
         ));

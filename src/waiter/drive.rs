@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Observed, TransportErrorKind, WaitLimit};
+use crate::error::{Error, Observed, TransportErrorKind, WaitLimit, is_throttling};
 use crate::waiter::WaiterConfig;
 
 /// A wait in progress.
@@ -82,8 +82,7 @@ pub(crate) fn is_passing(error: &Error) -> bool {
             TransportErrorKind::Tls | TransportErrorKind::TooLong
         ),
         Error::Service(fault) => {
-            fault.status() >= 500
-                || crate::aws::client::retry::is_throttling(fault.status(), fault.code())
+            fault.status() >= 500 || is_throttling(fault.status(), fault.code())
         }
         _ => false,
     }

@@ -11,10 +11,10 @@ use crate::aws::client::payload::{Feed, Source};
 use crate::aws::client::sign::{Body, ToSign, sign_request};
 use crate::aws::endpoints::signing_region;
 use crate::aws::http::{BodyStream, Bounds, Broken, Opened, Reply, Transport};
+use crate::aws::identity::Credentials;
 use crate::aws::xml::texts;
 use crate::aws::{Answer, Call, Identity};
-use crate::credentials::{Credentials, CredentialsError};
-use crate::error::Result;
+use crate::error::{CredentialsError, Result};
 use crate::trace;
 
 /// A payload of at least so many bytes is sent once the service has agreed to take it

@@ -3,6 +3,7 @@
 mod attempt;
 mod clock;
 pub(crate) mod fault;
+pub(crate) mod gate;
 pub(crate) mod payload;
 pub(crate) mod retry;
 mod sign;
@@ -16,16 +17,15 @@ use http::{HeaderMap, HeaderValue};
 
 use super::http::{BodyStream, Broken, Transport};
 use super::{Answer, Call, Repeat};
-use crate::credentials::{Credentials, ProvideCredentials};
-use crate::error::{Error, Result, TransportError, TransportErrorKind};
+use crate::aws::identity::{Credentials, ProvideCredentials};
+use crate::error::{Error, Result, TransportError, TransportErrorKind, is_throttling};
+use crate::invalid_input::InvalidInput;
 use crate::sys::Sys;
 use crate::trace;
 use clock::ClockMended;
 use fault::Fault;
 use payload::Source;
-use retry::{
-    RetryConfig, RetryQuota, is_expired_token, is_throttling, is_transient, may_be_clock_skew,
-};
+use retry::{RetryConfig, RetryQuota, is_expired_token, is_transient, may_be_clock_skew};
 
 /// A pause looks this often whether it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
@@ -290,6 +290,12 @@ impl From<Failed> for Error {
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+impl From<InvalidInput> for Failed {
+    fn from(error: InvalidInput) -> Self {
+        Self::Error(error.into())
     }
 }
 

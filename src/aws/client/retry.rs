@@ -167,32 +167,6 @@ impl RetryQuota {
     }
 }
 
-/// Did the service refuse because it has too much to do? It did nothing then, so that even a
-/// submit may be sent again. (The SDKs' list of throttling codes.)
-pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
-    matches!(
-        code,
-        Some(
-            "Throttling"
-                | "ThrottlingException"
-                | "ThrottledException"
-                | "RequestThrottledException"
-                | "RequestThrottled"
-                | "TooManyRequestsException"
-                | "ProvisionedThroughputExceededException"
-                | "TransactionInProgressException"
-                | "RequestLimitExceeded"
-                | "BandwidthLimitExceeded"
-                | "LimitExceededException"
-                | "SlowDown"
-                | "PriorRequestNotComplete"
-                | "EC2ThrottledException"
-                | "ModelNotReadyException"
-                | "ServiceUnavailable"
-        )
-    ) || matches!(status, 429 | 503)
-}
-
 /// May the same request succeed a moment later? (The SDKs' statuses and codes, and what the services'
 /// own tables add: `_retry.json` of the Python SDK.)
 pub(crate) fn is_transient(service: Service, status: u16, code: Option<&str>) -> bool {

@@ -1,5 +1,6 @@
 //! Amazon S3: the operations that async inference needs.
 
+pub(crate) mod buckets;
 pub(crate) mod checksum;
 pub(crate) mod list;
 pub(crate) mod objects;
@@ -11,14 +12,29 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::client::Failed;
 use super::client::fault::Fault;
 use super::endpoints::{encode_segment, is_host_label, signing_region};
-use super::{Answer, Call, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service};
+use super::{Answer, Call, Caller, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service};
+use buckets::Buckets;
 use checksum::Expected;
 pub(crate) use list::Page;
 
 use crate::error::{Result, TransportError, TransportErrorKind};
-use crate::invalid_input::InvalidInput;
-use crate::session::Session;
+use crate::limits::header_value;
 use crate::uri::S3Uri;
+
+/// What an operation of S3 needs of whoever calls it.
+#[derive(Clone, Copy)]
+pub(crate) struct S3<'a> {
+    pub(crate) caller: Caller<'a>,
+    pub(crate) buckets: &'a Buckets,
+}
+
+impl S3<'_> {
+    /// The region that the bucket is known to be in: the caller's, until S3 named another one.
+    pub(crate) fn region_of(&self, bucket: &str) -> String {
+        let known = self.buckets.region_of(bucket);
+        known.unwrap_or_else(|| self.caller.region.to_owned())
+    }
+}
 
 /// An object and what its headers say.
 pub(crate) struct Object {
@@ -57,7 +73,7 @@ impl PutOptions<'_> {
 }
 
 pub(crate) fn get_object(
-    session: &Session,
+    s3: S3<'_>,
     uri: &S3Uri,
     patience: Patience<'_>,
     max_bytes: u64,
@@ -78,7 +94,7 @@ pub(crate) fn get_object(
         patience,
         max_answer: max_bytes,
     };
-    let answer = send(session, &request)?;
+    let answer = send(s3, &request)?;
     if let Some(expected) = Expected::of_object(&answer.headers) {
         let mut checksum = expected.start();
         checksum.update(&answer.body);
@@ -91,7 +107,7 @@ pub(crate) fn get_object(
 }
 
 pub(crate) fn put_object(
-    session: &Session,
+    s3: S3<'_>,
     uri: &S3Uri,
     body: &[u8],
     options: &PutOptions<'_>,
@@ -107,10 +123,10 @@ pub(crate) fn put_object(
         patience: Patience::default(),
         max_answer: MAX_DOCUMENT,
     };
-    send(session, &request).map(drop)
+    send(s3, &request).map(drop)
 }
 
-pub(crate) fn delete_object(session: &Session, uri: &S3Uri) -> Result<(), Failed> {
+pub(crate) fn delete_object(s3: S3<'_>, uri: &S3Uri) -> Result<(), Failed> {
     let request = Request {
         operation: "DeleteObject",
         method: Method::DELETE,
@@ -122,20 +138,16 @@ pub(crate) fn delete_object(session: &Session, uri: &S3Uri) -> Result<(), Failed
         patience: Patience::default(),
         max_answer: MAX_DOCUMENT,
     };
-    send(session, &request).map(drop)
+    send(s3, &request).map(drop)
 }
 
 /// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
-pub(crate) fn may_list(
-    session: &Session,
-    uri: &S3Uri,
-    patience: Patience<'_>,
-) -> Result<bool, Failed> {
+pub(crate) fn may_list(s3: S3<'_>, uri: &S3Uri, patience: Patience<'_>) -> Result<bool, Failed> {
     let query = format!(
         "list-type=2&max-keys=1&prefix={}",
         encode_segment(uri.key())
     );
-    let answer = list(session, uri.bucket(), &query, patience);
+    let answer = list(s3, uri.bucket(), &query, patience);
     match answer.and_then(|answer| read(&answer, uri.bucket(), |_, _| {})) {
         Ok(_) => Ok(true),
         // Any other 403, as of a wrong signature, is about something else.
@@ -168,7 +180,7 @@ pub(crate) enum Start<'a> {
 
 /// One page, at most 1,000 objects; each key and size goes to `found`.
 pub(crate) fn list_objects(
-    session: &Session,
+    s3: S3<'_>,
     objects: &ListObjects<'_>,
     patience: Patience<'_>,
     found: impl FnMut(&str, u64),
@@ -187,7 +199,7 @@ pub(crate) fn list_objects(
     if !value.is_empty() {
         query.extend(["&", name, "=", &encode_segment(value)]);
     }
-    let answer = list(session, objects.bucket, &query, patience)?;
+    let answer = list(s3, objects.bucket, &query, patience)?;
     read(&answer, objects.bucket, found)
 }
 
@@ -209,12 +221,7 @@ fn read(answer: &Answer, bucket: &str, found: impl FnMut(&str, u64)) -> Result<P
 
 const LIST: &str = "ListObjectsV2";
 
-fn list(
-    session: &Session,
-    bucket: &str,
-    query: &str,
-    patience: Patience<'_>,
-) -> Result<Answer, Failed> {
+fn list(s3: S3<'_>, bucket: &str, query: &str, patience: Patience<'_>) -> Result<Answer, Failed> {
     let request = Request {
         operation: LIST,
         method: Method::GET,
@@ -226,12 +233,12 @@ fn list(
         patience,
         max_answer: MAX_DOCUMENT,
     };
-    send(session, &request)
+    send(s3, &request)
 }
 
 /// Creates a bucket in the session's region, as the `SageMaker` Python SDK does with its default one.
-pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Failed> {
-    let region = signing_region(session.region());
+pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), Failed> {
+    let region = signing_region(s3.caller.region);
     // us-east-1 is the one region that may not be named here.
     let body = if region == "us-east-1" {
         String::new()
@@ -252,7 +259,7 @@ pub(crate) fn create_bucket(session: &Session, bucket: &str) -> Result<(), Faile
         patience: Patience::default(),
         max_answer: MAX_DOCUMENT,
     };
-    match send(session, &request) {
+    match send(s3, &request) {
         Err(Failed::Fault(fault))
             if fault.error.code.as_deref() == Some("BucketAlreadyOwnedByYou") =>
         {
@@ -276,24 +283,24 @@ pub(super) struct Request<'a> {
 
 /// Sends to the region where the bucket is; where that turns out to be another one than thought,
 /// once more, and remembers it.
-fn send(session: &Session, request: &Request<'_>) -> Result<Answer, Failed> {
-    send_by(session, request, |call| {
+fn send(s3: S3<'_>, request: &Request<'_>) -> Result<Answer, Failed> {
+    send_by(s3, request, |call| {
         let Patience { stop, retry, .. } = request.patience;
         match retry {
-            Some(retry) => session.client().with_retry(retry).send_until(call, stop),
-            None => session.client().send_until(call, stop),
+            Some(retry) => s3.caller.client.with_retry(retry).send_until(call, stop),
+            None => s3.caller.client.send_until(call, stop),
         }
     })
 }
 
 /// As [`send`], in another way.
 pub(super) fn send_by<T, E: From<Failed> + RefersElsewhere>(
-    session: &Session,
+    s3: S3<'_>,
     request: &Request<'_>,
     by: impl Fn(&Call<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let region = session.bucket_region(request.bucket);
-    let failed = match by(&call(session, request, &region)?) {
+    let region = s3.region_of(request.bucket);
+    let failed = match by(&call(s3, request, &region)?) {
         Err(failed) => failed,
         outcome => return outcome,
     };
@@ -302,8 +309,8 @@ pub(super) fn send_by<T, E: From<Failed> + RefersElsewhere>(
         .and_then(|fault| other_region(fault, &region))
     {
         Some(right) => {
-            session.remember_bucket_region(request.bucket, &right);
-            by(&call(session, request, &right)?)
+            s3.buckets.learn_region(request.bucket, &right);
+            by(&call(s3, request, &right)?)
         }
         None => Err(failed),
     }
@@ -342,22 +349,19 @@ fn other_region(fault: &Fault, tried: &str) -> Option<String> {
         .filter(|region| about_region && region != tried && is_host_label(region))
 }
 
-fn call<'a>(
-    session: &Session,
-    request: &'a Request<'_>,
-    region: &'a str,
-) -> Result<Call<'a>, Failed> {
+fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Call<'a>, Failed> {
     let mut headers = Cow::Borrowed(&request.headers);
     if request.operation != "CreateBucket"
-        && let Some(owner) = session.owner_expected_of(request.bucket)
+        && let Some(owner) = s3.buckets.owner_of(request.bucket)
     {
         headers.to_mut().insert(
             HeaderName::from_static("x-amz-expected-bucket-owner"),
             header_value("expected bucket owner", owner)?,
         );
     }
-    let uri = session
-        .endpoints()
+    let uri = s3
+        .caller
+        .endpoints
         .s3_uri(region, request.bucket, request.key, request.query)?;
     Ok(Call {
         service: Service::S3,
@@ -379,17 +383,5 @@ fn call<'a>(
         },
         deadline: request.patience.deadline,
         max_answer: request.max_answer,
-    })
-}
-
-/// The value is not shown in the error: it may be the custom attributes.
-pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(value).map_err(|_| {
-        InvalidInput::redacted(
-            what,
-            "text without control characters",
-            "remove line breaks and other control characters",
-        )
-        .into()
     })
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use super::checksum::{Algorithm, Expected};
-use super::{PutOptions, RefersElsewhere, Request, header_value, send_by};
+use super::{PutOptions, RefersElsewhere, Request, S3, send_by};
 use crate::aws::client::fault::{Fault, text};
 use crate::aws::client::payload::Source;
 use crate::aws::client::{Failed, UploadFailed};
@@ -13,7 +13,7 @@ use crate::aws::http::BodyStream;
 use crate::aws::xml::texts;
 use crate::aws::{Answer, MAX_DOCUMENT, Patience, not_understood};
 use crate::error::{Error, Result};
-use crate::session::Session;
+use crate::limits::header_value;
 use crate::uri::S3Uri;
 
 /// An object whose body is still to be read.
@@ -59,7 +59,7 @@ impl Piece<'_> {
 
 /// Asks for an object, or a part of one, and for its checksum.
 pub(crate) fn open_object(
-    session: &Session,
+    s3: S3<'_>,
     uri: &S3Uri,
     piece: Piece<'_>,
     patience: Patience<'_>,
@@ -81,11 +81,11 @@ pub(crate) fn open_object(
         headers.insert(http::header::IF_MATCH, header_value("ETag", etag)?);
     }
     let request = request("GetObject", Method::GET, uri, "", headers, &[], patience);
-    let (headers, body, host) = send_by(session, &request, |call| {
+    let (headers, body, host) = send_by(s3, &request, |call| {
         let Patience { stop, retry, .. } = patience;
         let (headers, body) = match retry {
-            Some(retry) => session.client().with_retry(retry).open_until(call, stop)?,
-            None => session.client().open_until(call, stop)?,
+            Some(retry) => s3.caller.client.with_retry(retry).open_until(call, stop)?,
+            None => s3.caller.client.open_until(call, stop)?,
         };
         let host = call.uri.authority().map(ToString::to_string);
         Ok::<_, Failed>((headers, body, host.unwrap_or_default()))
@@ -148,7 +148,7 @@ fn add_checksum(headers: &mut HeaderMap, verified: Option<&Verified>) -> Result<
 
 /// `PutObject` of a payload that is read from its source.
 pub(crate) fn put_object(
-    session: &Session,
+    s3: S3<'_>,
     uri: &S3Uri,
     source: &dyn Source,
     verified: Option<&Verified>,
@@ -158,7 +158,7 @@ pub(crate) fn put_object(
     let mut headers = options.headers()?;
     add_checksum(&mut headers, verified)?;
     let request = request("PutObject", Method::PUT, uri, "", headers, &[], patience);
-    upload(session, &request, source, |_| Ok(()))
+    upload(s3, &request, source, |_| Ok(()))
 }
 
 /// An upload in parts that was begun.
@@ -184,7 +184,7 @@ pub(crate) struct Part {
 }
 
 pub(crate) fn create_multipart_upload(
-    session: &Session,
+    s3: S3<'_>,
     uri: &S3Uri,
     algorithm: Option<Algorithm>,
     options: &PutOptions<'_>,
@@ -206,7 +206,7 @@ pub(crate) fn create_multipart_upload(
         &[],
         patience,
     );
-    let id = send(session, &request, |answer| {
+    let id = send(s3, &request, |answer| {
         let [id] = texts(&answer.body, &[], ["UploadId"]);
         id.filter(|id| !id.is_empty()).ok_or("it has no UploadId")
     })?;
@@ -218,7 +218,7 @@ pub(crate) fn create_multipart_upload(
 
 /// Sends one part; gives back its `ETag`.
 pub(crate) fn upload_part(
-    session: &Session,
+    s3: S3<'_>,
     upload: &Upload,
     number: u32,
     source: &dyn Source,
@@ -237,7 +237,7 @@ pub(crate) fn upload_part(
         &[],
         patience,
     );
-    let etag = self::upload(session, &request, source, |answer| {
+    let etag = self::upload(s3, &request, source, |answer| {
         text(&answer.headers, "etag").ok_or("it has no ETag")
     })?;
     Ok(Part {
@@ -250,7 +250,7 @@ pub(crate) fn upload_part(
 
 /// Makes the parts one object. They are in the order of their numbers.
 pub(crate) fn complete_multipart_upload(
-    session: &Session,
+    s3: S3<'_>,
     upload: &Upload,
     parts: &[Part],
     patience: Patience<'_>,
@@ -266,7 +266,7 @@ pub(crate) fn complete_multipart_upload(
         body.as_bytes(),
         patience,
     );
-    send(session, &request, |answer| {
+    send(s3, &request, |answer| {
         let [etag] = texts(&answer.body, &[], ["ETag"]);
         etag.map(drop).ok_or("it has no ETag")
     })
@@ -294,7 +294,7 @@ fn completion(parts: &[Part]) -> String {
 
 /// Throws away the parts that are there.
 pub(crate) fn abort_multipart_upload(
-    session: &Session,
+    s3: S3<'_>,
     upload: &Upload,
     patience: Patience<'_>,
 ) -> Result<(), Failed> {
@@ -308,7 +308,7 @@ pub(crate) fn abort_multipart_upload(
         &[],
         patience,
     );
-    send(session, &request, |_| Ok(()))
+    send(s3, &request, |_| Ok(()))
 }
 
 fn request<'a>(
@@ -335,25 +335,26 @@ fn request<'a>(
 
 /// Sends, and reads the answer; a success that cannot be read is one of no use.
 fn send<T>(
-    session: &Session,
+    s3: S3<'_>,
     request: &Request<'_>,
     read: impl Fn(&Answer) -> Result<T, &'static str>,
 ) -> Result<T, Failed> {
-    send_by(session, request, |call| {
-        let answer = session.client().send_until(call, request.patience.stop)?;
+    send_by(s3, request, |call| {
+        let answer = s3.caller.client.send_until(call, request.patience.stop)?;
         Ok(read(&answer).map_err(|problem| not_understood(call, problem))?)
     })
 }
 
 fn upload<T>(
-    session: &Session,
+    s3: S3<'_>,
     request: &Request<'_>,
     source: &dyn Source,
     read: impl Fn(&Answer) -> Result<T, &'static str>,
 ) -> Result<T, UploadFailed> {
-    send_by(session, request, |call| {
-        let answer = session
-            .client()
+    send_by(s3, request, |call| {
+        let answer = s3
+            .caller
+            .client
             .upload_until(call, source, request.patience.stop)?;
         Ok(read(&answer).map_err(|problem| not_understood(call, problem))?)
     })

@@ -7,7 +7,7 @@ use super::resources::{already_there, not_found};
 use super::{Input, Now, State, Stored, check};
 use crate::AsyncInferenceConfig;
 use crate::endpoint::EndpointStatus;
-use crate::endpoint::shapes;
+use crate::limits::shapes;
 use crate::local::config::Config;
 use crate::local::http::answer::Refusal;
 

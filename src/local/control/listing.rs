@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::{Input, State, Stored, check, timestamp};
-use crate::endpoint::shapes::requests::LIST_ENDPOINTS;
+use crate::limits::shapes::requests::LIST_ENDPOINTS;
 use crate::local::http::answer::Refusal;
 
 /// One of what is listed.

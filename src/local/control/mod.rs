@@ -259,7 +259,7 @@ impl Input {
 }
 
 /// Checks a document as the client does, for limits are limits.
-fn check(shape: &crate::endpoint::Shape, input: &Input) -> Result<(), Refusal> {
+fn check(shape: &crate::limits::shapes::Shape, input: &Input) -> Result<(), Refusal> {
     shape
         .check(&input.0)
         .map_err(|error| Refusal::invalid(format!("1 validation error detected: {error}")))

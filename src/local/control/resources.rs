@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Input, Now, State, Stored, check, timestamp};
-use crate::endpoint::shapes;
+use crate::limits::shapes;
 use crate::local::http::answer::Refusal;
 
 impl Stored {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::resources::not_found;
 use super::{Input, State};
-use crate::endpoint::shapes::TAG;
+use crate::limits::shapes::TAG;
 use crate::local::http::answer::Refusal;
 
 /// The service's limit of tags on one resource.

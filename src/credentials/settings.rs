@@ -1,10 +1,11 @@
-//! What a session takes from environment and profile where code says nothing.
+//! What a session, or a source of credentials without one, takes from environment and profile where code says
+//! nothing.
 
 use http::HeaderValue;
 
+use super::imds;
 use crate::aws::config::Settings;
 use crate::aws::endpoints::check_region;
-use crate::credentials::imds;
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
 
@@ -39,19 +40,6 @@ pub(crate) fn app_name(
     Ok(found.map(|found| found.value))
 }
 
-pub(super) fn check_account(account: &str) -> Result<()> {
-    if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(InvalidInput::new(
-        "expected bucket owner",
-        account,
-        "an account's number of 12 digits",
-        "leave out hyphens and keep leading zeros",
-    )
-    .into())
-}
-
 pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
     let mut text = concat!(
         "sagemaker-async-inference/",
@@ -73,5 +61,5 @@ pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
         text.push_str(" app/");
         text.push_str(name);
     }
-    crate::aws::s3::header_value("user agent", &text)
+    Ok(crate::limits::header_value("user agent", &text)?)
 }

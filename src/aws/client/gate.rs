@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::aws::Failed;
-use crate::aws::client::retry::is_throttling;
-use crate::error::Error;
+use super::Failed;
+use crate::error::{Error, is_throttling};
 use crate::sys::Sys;
 
 /// One refusal halves the rate; those of requests that were on their way then tell nothing new.

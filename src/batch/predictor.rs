@@ -1,0 +1,26 @@
+//! Batches by a predictor.
+
+use super::submit_all::{SubmitAll, submit_all};
+use crate::codec::{Accept, Serializer};
+use crate::predictor::AsyncPredictor;
+use crate::request::AsyncRequest;
+
+impl<S, D> AsyncPredictor<S, D> {
+    /// Submits values, several at a time: an iterator in, an iterator of outcomes out, in the order
+    /// of the inputs. Nothing is sent until outcomes are taken.
+    ///
+    /// See [`SubmitAll`] for its settings and an example, and
+    /// [`submit_all`](crate::submit_all) for inputs with options of their own.
+    pub fn submit_all<I>(
+        &self,
+        inputs: I,
+    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'_, I, S, D>, D>
+    where
+        I: IntoIterator,
+        S: Serializer<I::Item>,
+        D: Accept + Clone,
+    {
+        let inputs = inputs.into_iter();
+        submit_all(inputs.map(|value| self.request(&value).into_owned()))
+    }
+}

@@ -1,0 +1,71 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a source gave no credentials.
+///
+/// A source that is *not configured* lets a chain go on to the next one; one that is configured
+/// and broken stops it, for a program must not run under another identity than the one its user
+/// meant.
+///
+/// ```
+/// use sagemaker_async_inference::CredentialsError;
+///
+/// let error = CredentialsError::not_configured("environment", "AWS_ACCESS_KEY_ID is not set");
+/// assert!(error.is_not_configured());
+/// ```
+#[derive(Debug, Clone)]
+pub struct CredentialsError {
+    pub(crate) provider: String,
+    pub(crate) message: String,
+    pub(crate) not_configured: bool,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl CredentialsError {
+    /// The source has nothing configured.
+    pub fn not_configured(provider: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            provider: provider.into(),
+            message: message.into(),
+            not_configured: true,
+            source: None,
+        }
+    }
+
+    /// The source is configured, and does not work.
+    pub fn broken(provider: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            not_configured: false,
+            ..Self::not_configured(provider, message)
+        }
+    }
+
+    /// With the error underneath.
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The source's name.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Whether the source has nothing configured, as against configured and broken.
+    pub fn is_not_configured(&self) -> bool {
+        self.not_configured
+    }
+}
+
+impl fmt::Display for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no credentials from {}: {}", self.provider, self.message)
+    }
+}
+
+impl StdError for CredentialsError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
