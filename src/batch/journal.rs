@@ -1,10 +1,10 @@
 //! What was submitted, on the disk before the next submit.
 
-use std::collections::HashMap;
-use std::fs::File;
+use std::collections::{HashMap, VecDeque};
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,11 @@ use crate::error::{ConfigError, Error, Result};
 use crate::handle::InferenceHandle;
 use crate::sys;
 
-/// A record is one line: a handle, a digest, an id.
-const MAX_LINE: u64 = 20 << 10;
+/// A record is one line: a handle, a path, a digest, an id.
+const MAX_LINE: u64 = 64 << 10;
+
+/// Where several records are of equal inputs, so many are read to find the one of the same path.
+const MOST_COMPARED: usize = 16;
 
 /// The file, and where in it the latest record of each input is.
 ///
@@ -23,27 +26,71 @@ const MAX_LINE: u64 = 20 << 10;
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
+    /// False where the file system has no locks.
+    pub(super) locked: bool,
     state: Mutex<State>,
+}
+
+/// What an input is known by, in every run.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// A digest of the endpoint and of what the input is; none where that cannot be known.
+    pub(crate) sha256: Option<String>,
+    /// The digest that release 0.1 would have written of a file: of its path, length and time.
+    pub(crate) sha256_of_0_1: Option<String>,
+    /// As the caller named it.
+    pub(crate) name: Option<String>,
+}
+
+/// An input's own records.
+#[derive(Debug)]
+pub(super) struct Claim {
+    entry: u64,
+    /// How far it got in an earlier run, if it was begun at all.
+    pub(super) stage: Option<Stage>,
+}
+
+/// An entry of a [journal](super::SubmitAll::journal) that belongs to no input of this run: the input was
+/// left out, or has another content now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalEntry {
+    /// The input's path or URI; absent for values.
+    pub input: Option<String>,
+    /// The inference's id.
+    pub inference_id: Option<String>,
+    /// The handle; absent where the submit had begun and its response was never recorded.
+    pub handle: Option<InferenceHandle>,
 }
 
 #[derive(Debug)]
 struct State {
     file: File,
-    /// By the index of an input of earlier runs: where its latest record begins. Each is asked for
-    /// once.
-    records: HashMap<u64, u64>,
+    /// By entry: where its latest record begins.
+    latest: HashMap<u64, u64>,
+    /// By digest: the entries that no input of this run has claimed, the oldest first.
+    unclaimed: HashMap<Digest, VecDeque<u64>>,
+    /// Entries of release 0.1, which go by the place of the input, with their digests.
+    by_place: HashMap<u64, Option<Digest>>,
+    next_entry: u64,
     end: u64,
+    /// Records of submits that happened and could not be written yet.
+    unwritten: Vec<Vec<u8>>,
 }
+
+/// Half of a SHA-256: enough to tell any number of inputs apart.
+type Digest = u128;
 
 /// A line of the file. Members that are not known are passed over.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     version: u32,
+    /// The entry's number; in version 1 the input's place.
     input: u64,
-    /// Of endpoint and input, so that a journal is not taken for another job's; absent where the
-    /// input cannot be known without reading it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     #[serde(flatten)]
     stage: Stage,
 }
@@ -60,69 +107,151 @@ pub(super) enum Stage {
     Refused(String),
 }
 
-const VERSION: u32 = 1;
+/// Version 1 told inputs apart by their place, and files by their time of modification.
+const VERSION: u32 = 2;
 
 impl Journal {
-    /// Opens or makes it, and holds it for this process alone. A record that was cut off by a crash
-    /// was never acted upon, and is removed.
+    /// Opens or makes it, and holds it for this process alone where the file system has locks. A record
+    /// that was cut off by a crash was never acted upon, and is removed.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let open = || -> io::Result<State> {
+        let open = || -> io::Result<(State, bool)> {
             let file = sys::open_to_append(path)?;
-            file.try_lock().map_err(io::Error::from)?;
-            let mut state = State {
-                file,
-                records: HashMap::new(),
-                end: 0,
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "it is not a regular file",
+                ));
+            }
+            let locked = match file.try_lock() {
+                Ok(()) => true,
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(TryLockError::Error(_)) => false,
             };
+            let mut state = State::of(file);
             state.read()?;
-            Ok(state)
+            Ok((state, locked))
         };
-        let state = open().map_err(|error| failed(path, "cannot be read", &error))?;
+        let opened = open().map_err(|error| failed(path, "cannot be read", &error));
+        let (state, locked) = opened?;
         Ok(Self {
             path: path.to_owned(),
+            locked,
             state: Mutex::new(state),
         })
     }
 
-    /// How far the input got in an earlier run, if it was begun at all.
-    pub(super) fn stage(&self, input: u64, sha256: Option<&str>) -> Result<Option<Stage>> {
-        let record = self.lock().latest(input);
-        let record = record.map_err(|error| failed(&self.path, "cannot be read", &error))?;
-        let Some(record) = record else {
-            return Ok(None);
-        };
-        if record.sha256.is_some() && sha256.is_some() && record.sha256.as_deref() != sha256 {
-            let problem = format!("its input number {input} is another one than this job's");
-            let remedy = "give the inputs in the same order as before, or begin another journal";
+    /// The entry of an input: that of an earlier run, or a new one. Equal inputs have an entry each.
+    pub(super) fn claim(&self, place: u64, identity: &Identity) -> Result<Claim> {
+        let mut state = self.lock();
+        let claimed = state
+            .claim(place, identity)
+            .map_err(|error| failed(&self.path, "cannot be read", &error))?;
+        if let Some(claim) = claimed {
+            return Ok(claim);
+        }
+        if identity.sha256.is_none() {
+            let problem =
+                "an input that is read from a stream cannot be known again in a later run";
+            let remedy = "give the request a journal_key, or take the input from a file";
             return Err(ConfigError::new(describe(&self.path), problem, remedy).into());
         }
-        Ok(Some(record.stage))
+        // A file of an old journal, perhaps, that was copied: it would be submitted a second time.
+        if identity.sha256_of_0_1.is_some() && state.by_place.contains_key(&place) {
+            let problem = format!(
+                "release 0.1 wrote it, which knew files by path and time of modification, and its input \
+                 number {place} is another one than this job's"
+            );
+            let remedy = "give the inputs in the same order and with the same times as before, or begin another journal";
+            return Err(ConfigError::new(describe(&self.path), problem, remedy).into());
+        }
+        let entry = state.next_entry;
+        state.next_entry += 1;
+        Ok(Claim { entry, stage: None })
     }
 
     /// Writes how far the input got; it is on the disk when this returns.
-    pub(super) fn record(&self, input: u64, sha256: Option<String>, stage: Stage) -> Result<()> {
+    pub(super) fn record(&self, claim: &Claim, identity: &Identity, stage: Stage) -> Result<()> {
+        let happened = matches!(stage, Stage::Submitted(_));
         let record = Record {
             version: VERSION,
-            input,
-            sha256,
+            input: claim.entry,
+            sha256: identity.sha256.clone(),
+            name: identity.name.clone(),
             stage,
         };
         let written = serde_json::to_vec(&record)
             .map_err(io::Error::from)
-            .and_then(|line| self.lock().append(line))
+            .and_then(|line| self.lock().append(line, happened))
             // Other threads write while this one waits for the disk.
-            .and_then(|file| file.sync_data());
+            .and_then(|file| sys::tolerate_refusal(file.sync_data()));
         written.map_err(|error| failed(&self.path, "cannot be written", &error))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    /// Tries to write what could not be written when it happened. Returns how many records are still not
+    /// written.
+    pub(super) fn write_the_rest(&self) -> usize {
+        let mut state = self.lock();
+        if !state.unwritten.is_empty()
+            && let Ok(file) = state.write_out(Vec::new())
+        {
+            // Nothing is lost by it but what a power cut takes.
+            let _ = file.sync_data();
+        }
+        state.unwritten.len()
+    }
+
+    /// What no input of this run has claimed, in the order of the file.
+    pub(super) fn unclaimed(&self) -> Result<Vec<JournalEntry>> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let mut entries: Vec<u64> = state.unclaimed.values().flatten().copied().collect();
+        entries.sort_unstable();
+        let mut found = Vec::new();
+        for entry in entries {
+            let record = state.record(entry);
+            let record = record.map_err(|error| failed(&self.path, "cannot be read", &error))?;
+            let (inference_id, handle) = match record.stage {
+                Stage::Begun(id) => (Some(id), None),
+                Stage::Submitted(handle) => {
+                    (handle.inference_id().map(str::to_owned), Some(*handle))
+                }
+                Stage::Refused(_) => continue,
+            };
+            found.push(JournalEntry {
+                input: record.name,
+                inference_id,
+                handle,
+            });
+        }
+        Ok(found)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.write_the_rest();
+    }
+}
+
 impl State {
+    fn of(file: File) -> Self {
+        Self {
+            file,
+            latest: HashMap::new(),
+            unclaimed: HashMap::new(),
+            by_place: HashMap::new(),
+            next_entry: 0,
+            end: 0,
+            unwritten: Vec::new(),
+        }
+    }
+
     fn read(&mut self) -> io::Result<()> {
-        let mut reader = BufReader::new(&self.file);
+        let mut reader = BufReader::new(self.file.try_clone()?);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -137,38 +266,113 @@ impl State {
                 self.file.set_len(self.end)?;
                 break;
             }
-            self.records.insert(parse(&line)?.input, self.end);
+            self.take_in(&parse(&line)?);
             self.end += line.len() as u64;
         }
         Ok(())
     }
 
-    fn latest(&mut self, input: u64) -> io::Result<Option<Record>> {
-        let Some(at) = self.records.remove(&input) else {
+    /// A record that begins at the end of what was read so far.
+    fn take_in(&mut self, record: &Record) {
+        let entry = record.input;
+        self.next_entry = self.next_entry.max(entry.saturating_add(1));
+        if self.latest.insert(entry, self.end).is_some() {
+            return;
+        }
+        let digest = record.sha256.as_deref().and_then(digest);
+        if let Some(digest) = digest {
+            self.unclaimed.entry(digest).or_default().push_back(entry);
+        }
+        if record.version == 1 {
+            self.by_place.insert(entry, digest);
+        }
+    }
+
+    fn claim(&mut self, place: u64, identity: &Identity) -> io::Result<Option<Claim>> {
+        let digests = [&identity.sha256, &identity.sha256_of_0_1];
+        for digest in digests.into_iter().flatten().filter_map(|hex| digest(hex)) {
+            if let Some(entry) = self.take_unclaimed(digest, identity.name.as_deref())? {
+                return self.claimed(entry).map(Some);
+            }
+        }
+        // What release 0.1 could not know, it took for the input of that place.
+        if identity.sha256.is_none() && self.by_place.get(&place) == Some(&None) {
+            return self.claimed(place).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn claimed(&mut self, entry: u64) -> io::Result<Claim> {
+        self.by_place.remove(&entry);
+        let stage = Some(self.record(entry)?.stage);
+        Ok(Claim { entry, stage })
+    }
+
+    /// Of several equal inputs the one of the same name, or else the oldest.
+    fn take_unclaimed(&mut self, digest: Digest, name: Option<&str>) -> io::Result<Option<u64>> {
+        let Some(entries) = self.unclaimed.get(&digest) else {
             return Ok(None);
         };
+        let mut chosen = 0;
+        if entries.len() > 1 && name.is_some() {
+            let compared: Vec<u64> = entries.iter().take(MOST_COMPARED).copied().collect();
+            for (at, entry) in compared.into_iter().enumerate() {
+                if self.record(entry)?.name.as_deref() == name {
+                    chosen = at;
+                    break;
+                }
+            }
+        }
+        let entries = self.unclaimed.get_mut(&digest);
+        let entry = entries.and_then(|entries| entries.remove(chosen));
+        if self.unclaimed.get(&digest).is_some_and(VecDeque::is_empty) {
+            self.unclaimed.remove(&digest);
+        }
+        Ok(entry)
+    }
+
+    /// The latest record of an entry that was there when the file was opened.
+    fn record(&self, entry: u64) -> io::Result<Record> {
+        let at = self.latest.get(&entry).copied();
+        let at = at.ok_or_else(|| invalid("an entry is gone"))?;
         let mut file = &self.file;
         file.seek(SeekFrom::Start(at))?;
         let mut line = Vec::new();
         BufReader::new(file.take(MAX_LINE)).read_until(b'\n', &mut line)?;
-        parse(&line).map(Some)
+        parse(&line)
     }
 
-    fn append(&mut self, mut line: Vec<u8>) -> io::Result<File> {
+    fn append(&mut self, mut line: Vec<u8>, happened: bool) -> io::Result<File> {
         line.push(b'\n');
-        if let Err(error) = self.file.write_all(&line) {
+        let written = self.write_out(line.clone());
+        if written.is_err() && happened {
+            self.unwritten.push(line);
+        }
+        written
+    }
+
+    /// Writes a record, and those before it that are still to be written.
+    fn write_out(&mut self, line: Vec<u8>) -> io::Result<File> {
+        let mut lines = self.unwritten.concat();
+        lines.extend(line);
+        if let Err(error) = self.file.write_all(&lines) {
             // Half a line would spoil the next one.
             self.file.set_len(self.end)?;
             return Err(error);
         }
-        self.end += line.len() as u64;
+        self.unwritten.clear();
+        self.end += lines.len() as u64;
         self.file.try_clone()
     }
 }
 
+fn digest(sha256: &str) -> Option<Digest> {
+    Digest::from_str_radix(sha256.get(..32)?, 16).ok()
+}
+
 fn parse(line: &[u8]) -> io::Result<Record> {
     let record: Record = serde_json::from_slice(line)?;
-    if record.version == VERSION {
+    if (1..=VERSION).contains(&record.version) {
         Ok(record)
     } else {
         Err(invalid("it was written by a later version of this crate"))

@@ -84,6 +84,8 @@ mod slots;
 pub(crate) mod submit_all;
 mod workers;
 
+pub(crate) use journal::Identity;
+pub use journal::JournalEntry;
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::check_line;
 

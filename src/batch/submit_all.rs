@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::journal::Journal;
+use super::journal::{Journal, JournalEntry};
 use super::progress::{BatchProgress, Totals};
-use super::workers::{Extension, Finished, Job, Workers};
+use super::workers::{Extension, Finished, Job, OnSubmitted, Plan, Recorder, Workers};
 use crate::error::Result;
+use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
 use crate::limits;
 use crate::request::AsyncRequest;
@@ -74,6 +75,7 @@ pub struct SubmitAll<I, D> {
     cancel: Option<CancelToken>,
     journal: Option<Arc<Journal>>,
     resubmit_uncertain: bool,
+    on_submitted: Option<OnSubmitted>,
     workers: Option<Workers<D>>,
     taken: u64,
     yielded: u64,
@@ -124,6 +126,7 @@ where
         cancel: None,
         journal: None,
         resubmit_uncertain: false,
+        on_submitted: None,
         workers: None,
         taken: 0,
         yielded: 0,
@@ -197,16 +200,24 @@ impl<I, D> SubmitAll<I, D> {
     /// the disk: whatever ends the process, no handle is lost. A run of the same job with the same
     /// journal yields what was submitted before without submitting it again, and submits the rest.
     ///
-    /// The same job is the same inputs in the same order: an input that differs from the one the
-    /// journal has in its place is an [`Error::Config`](crate::Error::Config), and is not submitted.
-    /// (Of an input in S3 the place counts, not what lies there.) An input whose submit had begun
+    /// An input is known by what it is: a value by its bytes, an object in S3 by its URI, a file by its name
+    /// and content, and any of them by a [`journal_key`](AsyncRequest::journal_key) instead, which an input
+    /// from a reader needs ([`Error::Config`](crate::Error::Config) without). So inputs may be added, left
+    /// out and reordered, and a folder of files may be copied. Equal inputs are told apart by their number.
+    /// A file is read once more for that. A file that was changed, and a value that was, is another input
+    /// and is submitted; of an object in S3 the URI counts, not what lies there. What the journal has of
+    /// inputs that are not in this run: [`journal_entries_left`](Self::journal_entries_left).
+    ///
+    /// An input whose submit had begun
     /// and was not answered when the process ended is
     /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
     /// [`resubmit_uncertain`](Self::resubmit_uncertain) says otherwise.
     ///
     /// Fails with [`Error::Config`](crate::Error::Config) where the file cannot be read or written,
-    /// is no journal, or is held by another process. It is readable for its owner alone, and holds
-    /// no payload.
+    /// is no journal, or is held by another process ([`journal_is_locked`](Self::journal_is_locked)). It is
+    /// readable for its owner alone, and holds no payload. Journals of release 0.1 are read; it knew files by
+    /// path, length and time of modification, and a file that it does not find again by these is an
+    /// [`Error::Config`](crate::Error::Config) where it could be one that was copied.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -236,6 +247,39 @@ impl<I, D> SubmitAll<I, D> {
     /// cheap. Default: they are [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted).
     pub fn resubmit_uncertain(mut self) -> Self {
         self.resubmit_uncertain = true;
+        self
+    }
+
+    /// Whether the [journal](Self::journal) is locked against other processes. False where the file system
+    /// offers no locks: then nothing but care keeps two processes from submitting the same job at once.
+    /// True without a journal.
+    pub fn journal_is_locked(&self) -> bool {
+        self.journal.as_ref().is_none_or(|journal| journal.locked)
+    }
+
+    /// What the [journal](Self::journal) has that belongs to no input taken so far; after the last outcome,
+    /// the inputs of earlier runs that are not in this one.
+    pub fn journal_entries_left(&self) -> Result<Vec<JournalEntry>> {
+        let journal = self.journal.as_ref();
+        journal.map_or(Ok(Vec::new()), |journal| journal.unclaimed())
+    }
+
+    /// Number of submits that happened and that the [journal](Self::journal) does not have, for it could not
+    /// be written (a full disk, say); tries to write them now. Until they are written, a later run takes
+    /// them for uncertain.
+    pub fn journal_write_rest(&self) -> usize {
+        let journal = self.journal.as_ref();
+        journal.map_or(0, |journal| journal.write_the_rest())
+    }
+
+    /// Called with an input's index and handle as soon as it is submitted, on the thread that submitted
+    /// it and in no order: to keep handles whose outcome has not had its turn yet. Not called for those
+    /// that a journal has from an earlier run. Default: none.
+    pub fn on_submitted(
+        mut self,
+        callback: impl Fn(u64, &InferenceHandle) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_submitted = Some(Arc::new(callback));
         self
     }
 
@@ -282,30 +326,26 @@ where
             let batch = self.batch.get_or_insert_with(|| {
                 trace::submit_all(self.concurrency, self.extension.path.as_deref())
             });
-            let sys = request.session().sys();
-            let workers = self
-                .workers
-                .get_or_insert_with(|| Workers::new(&self.extension, batch, sys));
+            let workers = self.workers.get_or_insert_with(|| {
+                let plan = Plan {
+                    extension: self.extension.clone(),
+                    on_submitted: self.on_submitted.clone(),
+                    batch: batch.clone(),
+                };
+                Workers::new(plan, request.session().sys())
+            });
             self.totals.begin(workers.now());
             let index = self.taken;
             self.taken += 1;
             self.totals.submitted += 1;
-            let mut job = Job {
+            let job = Job {
                 index,
                 request,
-                record: None,
+                recorder: self.journal.clone().map(|journal| Recorder {
+                    journal,
+                    resubmit_uncertain: self.resubmit_uncertain,
+                }),
             };
-            if let Some(journal) = &self.journal {
-                let journal = journal.clone();
-                match job.look_up(journal, self.resubmit_uncertain) {
-                    Ok(waiting) => job = waiting,
-                    Err(known) => {
-                        batch.known(index, known.as_ref().as_ref().err());
-                        self.receive(index, Ok(*known));
-                        continue;
-                    }
-                }
-            }
             workers.hand_out(job, self.concurrency);
         }
     }

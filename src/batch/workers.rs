@@ -10,6 +10,7 @@ use super::caught::Caught;
 use super::journal::{Journal, Stage};
 use crate::aws::client::gate::{Gate, Pace};
 use crate::error::{Error, Result};
+use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
 use crate::sys::Sys;
@@ -23,44 +24,25 @@ pub(super) type Finished<D> = Result<Result<AsyncInferenceResponse<D>>, Caught>;
 pub(super) struct Job<D> {
     pub(super) index: u64,
     pub(super) request: AsyncRequest<'static, D>,
-    /// Where to write how far it got.
-    pub(super) record: Option<Recorder>,
+    /// Not among what the threads share: with the last outcome the journal is free again.
+    pub(super) recorder: Option<Recorder>,
 }
 
-/// A job's place in a journal.
+/// Where it is written how far each input got, and what is done with those of which nobody knows.
+#[derive(Debug, Clone)]
 pub(super) struct Recorder {
-    journal: Arc<Journal>,
-    sha256: Option<String>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) resubmit_uncertain: bool,
 }
 
-impl<D> Job<D> {
-    /// What an earlier run tells of it; the job again if it is still to be done.
-    pub(super) fn look_up(
-        self,
-        journal: Arc<Journal>,
-        resubmit_uncertain: bool,
-    ) -> Result<Self, Box<Result<AsyncInferenceResponse<D>>>> {
-        let sha256 = self.request.fingerprint();
-        match journal.stage(self.index, sha256.as_deref()) {
-            Err(error) => Err(Box::new(Err(error))),
-            Ok(Some(Stage::Submitted(handle))) => {
-                Err(Box::new(Ok(self.request.into_response(*handle))))
-            }
-            Ok(Some(Stage::Begun(inference_id))) if !resubmit_uncertain => {
-                Err(Box::new(Err(self.request.uncertain(inference_id))))
-            }
-            Ok(_) => Ok(Self {
-                record: Some(Recorder { journal, sha256 }),
-                ..self
-            }),
-        }
-    }
-}
+/// Called with an input's index as soon as it is submitted.
+pub(super) type OnSubmitted = Arc<dyn Fn(u64, &InferenceHandle) + Send + Sync>;
 
-impl Recorder {
-    fn record(&self, index: u64, stage: Stage) -> Result<()> {
-        self.journal.record(index, self.sha256.clone(), stage)
-    }
+/// How a batch submits.
+pub(super) struct Plan {
+    pub(super) extension: Extension,
+    pub(super) on_submitted: Option<OnSubmitted>,
+    pub(super) batch: trace::Batch,
 }
 
 /// A path of the batch's own below the endpoint's output path.
@@ -77,8 +59,7 @@ struct Shared<D> {
     jobs: Mutex<Receiver<Job<D>>>,
     pace: Pace,
     stop: AtomicBool,
-    extension: Extension,
-    batch: trace::Batch,
+    plan: Plan,
 }
 
 /// Threads that live until this is dropped and their work is done; dropping it waits for none.
@@ -93,7 +74,7 @@ pub(super) struct Workers<D> {
 }
 
 impl<D: Send + 'static> Workers<D> {
-    pub(super) fn new(extension: &Extension, batch: &trace::Batch, sys: &Sys) -> Self {
+    pub(super) fn new(plan: Plan, sys: &Sys) -> Self {
         let (jobs, taken) = mpsc::channel();
         let (finished, outcomes) = mpsc::channel();
         Self {
@@ -104,8 +85,7 @@ impl<D: Send + 'static> Workers<D> {
                 jobs: Mutex::new(taken),
                 pace: Pace::new(f64::INFINITY, sys.clock().monotonic()),
                 stop: AtomicBool::new(false),
-                extension: extension.clone(),
-                batch: batch.clone(),
+                plan,
             }),
             threads: 0,
             sys: sys.clone(),
@@ -174,49 +154,94 @@ fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
 impl<D> Shared<D> {
     fn carry_out(&self, job: Job<D>) -> (u64, Finished<D>) {
         let index = job.index;
-        let submit = || self.submit_and_record(job);
-        let outcome = Caught::catch(|| self.batch.input(index, submit));
+        let submit = || self.submit_and_tell(job);
+        let outcome = Caught::catch(|| self.plan.batch.input(index, submit));
         (index, outcome)
     }
 
-    fn submit_and_record(&self, job: Job<D>) -> Result<AsyncInferenceResponse<D>> {
+    fn submit_and_tell(&self, job: Job<D>) -> Result<AsyncInferenceResponse<D>> {
         let Job {
             index,
-            mut request,
-            record,
+            request,
+            recorder,
         } = job;
-        let Some(record) = record else {
-            return self.submit(request);
+        let Some(recorder) = recorder else {
+            return self.submit(index, request);
         };
-        let inference_id = request.settle_inference_id();
-        record.record(index, Stage::Begun(inference_id))?;
-        let outcome = self.submit(request);
-        let stage = match &outcome {
-            Ok(response) => Stage::Submitted(Box::new(response.handle())),
-            Err(Error::MaybeSubmitted(_)) => return outcome,
-            Err(error) => Stage::Refused(error.to_string().chars().take(1000).collect()),
-        };
-        // A handle that could not be written is not lost yet, and the next input's record fails too.
-        let _ = record.record(index, stage);
-        outcome
+        self.submit_and_record(index, request, &recorder)
+            .unwrap_or_else(|known| {
+                self.plan.batch.known(index, known.as_ref().as_ref().err());
+                *known
+            })
     }
 
-    fn submit(&self, request: AsyncRequest<'static, D>) -> Result<AsyncInferenceResponse<D>> {
+    /// Fails with what an earlier run knows of the input.
+    fn submit_and_record(
+        &self,
+        index: u64,
+        mut request: AsyncRequest<'static, D>,
+        recorder: &Recorder,
+    ) -> Result<Result<AsyncInferenceResponse<D>>, Box<Result<AsyncInferenceResponse<D>>>> {
+        let journal = &recorder.journal;
+        let failed = |error| Box::new(Err(error));
+        let identity = request.identity().map_err(failed)?;
+        let mut claim = journal.claim(index, &identity).map_err(failed)?;
+        match claim.stage.take() {
+            Some(Stage::Submitted(handle)) => {
+                return Err(Box::new(Ok(request.into_response(*handle))));
+            }
+            Some(Stage::Begun(inference_id)) if !recorder.resubmit_uncertain => {
+                return Err(failed(request.uncertain(inference_id)));
+            }
+            _ => {}
+        }
+        let inference_id = request.settle_inference_id();
+        let begun = journal.record(&claim, &identity, Stage::Begun(inference_id));
+        begun.map_err(failed)?;
+        let outcome = self.submit(index, request);
+        let stage = match &outcome {
+            Ok(response) => Stage::Submitted(Box::new(response.handle())),
+            Err(Error::MaybeSubmitted(_)) => return Ok(outcome),
+            Err(error) => Stage::Refused(error.to_string().chars().take(1000).collect()),
+        };
+        // A handle that cannot be written now is written with the next record, or at the end.
+        let _ = journal.record(&claim, &identity, stage);
+        Ok(outcome)
+    }
+
+    fn submit(
+        &self,
+        index: u64,
+        request: AsyncRequest<'static, D>,
+    ) -> Result<AsyncInferenceResponse<D>> {
         let sys = request.session().sys().clone();
         let gate = Gate {
             pace: &self.pace,
             sys: &sys,
             stop: &self.stop,
         };
-        let Extension { path, understood } = &self.extension;
+        let response = self.submit_below(request, &gate)?;
+        if let Some(told) = &self.plan.on_submitted {
+            told(index, &response.handle());
+        }
+        Ok(response)
+    }
+
+    /// Submits below the batch's own path, if it has one and the service knows what that is.
+    fn submit_below(
+        &self,
+        request: AsyncRequest<'static, D>,
+        gate: &Gate<'_>,
+    ) -> Result<AsyncInferenceResponse<D>> {
+        let Extension { path, understood } = &self.plan.extension;
         let path = path
             .as_ref()
             .filter(|_| understood.load(Ordering::Relaxed) && !request.has_output_path_extension());
         let Some(path) = path else {
-            return request.submit_through(Some(&gate));
+            return request.submit_through(Some(gate));
         };
         let request = request.output_path_extension(path.to_string());
-        let response = request.submit_through(Some(&gate))?;
+        let response = request.submit_through(Some(gate))?;
         if !response.output_path().key().contains(&**path) {
             understood.store(false, Ordering::Relaxed);
         }

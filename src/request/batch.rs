@@ -8,7 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::{AsyncRequest, RequestInput};
 use crate::aws::Service;
-use crate::error::{Error, MaybeSubmitted, TransportError, TransportErrorKind};
+use crate::batch::Identity;
+use crate::error::{
+    Error, MaybeSubmitted, Result, TransferError, TransferErrorKind, TransportError,
+    TransportErrorKind,
+};
 use crate::handle::InferenceHandle;
 use crate::request::placement;
 use crate::request::placement::Upload;
@@ -33,37 +37,53 @@ impl<'v, D> AsyncRequest<'v, D> {
             .into_owned()
     }
 
-    /// What tells it from other requests: a digest of endpoint and input.
-    pub(crate) fn fingerprint(&self) -> Option<String> {
-        let mut hash = Sha256::new();
-        hash.update(&self.target.endpoint_name);
+    /// What a journal knows it by: a digest of the endpoint and of the caller's key, or else of what the
+    /// input is. That is a value's bytes, an object's URI, a file's name and content. The folder of a file
+    /// is left out: it may be copied, or given by another spelling.
+    pub(crate) fn identity(&self) -> Result<Identity> {
+        let mut identity = Identity {
+            sha256: None,
+            sha256_of_0_1: None,
+            name: None,
+        };
+        let digest = |kind: &str, parts: &[&[u8]]| {
+            let mut hash = Sha256::new();
+            hash.update(&self.target.endpoint_name);
+            hash.update(format!("\0{kind}\0"));
+            for (number, part) in parts.iter().enumerate() {
+                if number > 0 {
+                    hash.update(b"\0");
+                }
+                hash.update(part);
+            }
+            Some(hex(&hash.finalize()))
+        };
         match &self.input {
-            RequestInput::Body(Ok(body)) => {
-                hash.update(b"\0body\0");
-                hash.update(body);
-            }
+            RequestInput::Body(Ok(body)) => identity.sha256 = digest("body", &[body]),
             RequestInput::At(uri) => {
-                hash.update(b"\0at\0");
-                hash.update(uri.to_string());
+                identity.name = Some(uri.to_string());
+                identity.sha256 = digest("at", &[uri.to_string().as_bytes()]);
             }
-            // Reading it takes as long as sending it: what the directory says of it will do.
             RequestInput::File(file) => {
-                hash.update(b"\0file\0");
-                hash.update(format!(
-                    "{}\0{}\0{:?}",
-                    file.path().display(),
-                    file.len(),
-                    file.modified()
-                ));
+                let path = file.path();
+                identity.name = Some(path.display().to_string());
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                if self.journal_key.is_none() {
+                    let content = file.sha256().map_err(|error| {
+                        TransferError::new(TransferErrorKind::Read, path.display())
+                            .with_source(error)
+                    })?;
+                    identity.sha256 = digest("content", &[name.as_encoded_bytes(), &content]);
+                }
+                let seen = format!("{}\0{}\0{:?}", path.display(), file.len(), file.modified());
+                identity.sha256_of_0_1 = digest("file", &[seen.as_bytes()]);
             }
-            RequestInput::Body(Err(_)) | RequestInput::Reader(_) => return None,
+            RequestInput::Body(Err(_)) | RequestInput::Reader(_) => {}
         }
-        let digest = hash.finalize();
-        Some(
-            digest
-                .iter()
-                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
-        )
+        if let Some(key) = &self.journal_key {
+            identity.sha256 = digest("key", &[key.as_bytes()]);
+        }
+        Ok(identity)
     }
 
     /// The response of this request, which was submitted before.
@@ -144,6 +164,13 @@ impl<'v, D> AsyncRequest<'v, D> {
             retry: self.retry,
             deadline: self.deadline,
             duplicates: self.duplicates,
+            journal_key: self.journal_key,
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

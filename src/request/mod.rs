@@ -66,6 +66,7 @@ pub struct AsyncRequest<'v, D> {
     retry: Option<RetryConfig>,
     deadline: Option<Duration>,
     duplicates: bool,
+    journal_key: Option<String>,
 }
 
 enum RequestInput<'v> {
@@ -134,6 +135,7 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
             retry: None,
             deadline: None,
             duplicates: false,
+            journal_key: None,
         }
     }
 }
@@ -222,6 +224,14 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// Default: never, there is no idempotency token.
     pub fn allow_duplicates(mut self) -> Self {
         self.duplicates = true;
+        self
+    }
+
+    /// What a [journal](crate::batch::SubmitAll::journal) knows this input by, instead of by its content:
+    /// the same in every run, another one for each input. An input that comes from a reader needs one.
+    /// Default: none.
+    pub fn journal_key(mut self, key: impl Into<String>) -> Self {
+        self.journal_key = Some(key.into());
         self
     }
 

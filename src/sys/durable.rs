@@ -9,7 +9,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = Temporary::beside(path)?;
     let mut file = private().write(true).create_new(true).open(&temporary.0)?;
     file.write_all(content)?;
-    file.sync_all()?;
+    tolerate_refusal(file.sync_all())?;
     fs::rename(&temporary.0, path)?;
     std::mem::forget(temporary);
     sync_directory(path)
@@ -42,13 +42,29 @@ fn private() -> OpenOptions {
     options
 }
 
-/// A new name in a directory lasts once the directory is on the disk. Where directories cannot be
-/// opened the system sees to that itself.
+/// Flushes the name of a file to the disk: a new name in a directory lasts once the directory is there.
+/// Where directories cannot be opened, or take no fsync, the system sees to that itself.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
-        File::open(directory(path))?.sync_all()?;
+        let synced = File::open(directory(path)).and_then(|directory| directory.sync_all());
+        tolerate_refusal(synced)?;
     }
     Ok(())
+}
+
+/// Takes "this file system does not do that" for success: network and user-space file systems have no
+/// fsync of directories (`EINVAL`, `EBADF`) or no chmod, and a directory that may be written to need not be
+/// readable. The content itself is written; an error of the disk stays an error.
+pub(crate) fn tolerate_refusal(outcome: io::Result<()>) -> io::Result<()> {
+    const EBADF: i32 = 9;
+    outcome.or_else(|error| match error.kind() {
+        io::ErrorKind::InvalidInput
+        | io::ErrorKind::Unsupported
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::IsADirectory => Ok(()),
+        _ if cfg!(unix) && error.raw_os_error() == Some(EBADF) => Ok(()),
+        _ => Err(error),
+    })
 }
 
 fn directory(path: &Path) -> &Path {
@@ -58,15 +74,23 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
+/// A name beside a file for what will take its place: hidden, so that nobody takes it for an input or a
+/// result, and no longer than any name may be.
+pub(super) fn temporary_name(path: &Path, extension: &str) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let name = name.to_string_lossy();
+    // What is kept of it tells a reader of the directory enough.
+    let name: String = name.chars().take(40).collect();
+    let random = fastrand::u64(..);
+    Ok(directory(path).join(format!(".{name}.{random:016x}.{extension}")))
+}
+
 /// Removed unless it got its final name.
 struct Temporary(PathBuf);
 
 impl Temporary {
     fn beside(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let mut temporary = name.to_owned();
-        temporary.push(format!(".{:016x}.tmp", fastrand::u64(..)));
-        Ok(Self(directory(path).join(temporary)))
+        temporary_name(path, "tmp").map(Self)
     }
 }
 

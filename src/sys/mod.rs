@@ -28,7 +28,7 @@ mod home;
 pub(crate) mod payload;
 pub(crate) mod processes;
 
-pub(crate) use durable::{open_to_append, read_bounded, write_whole};
+pub(crate) use durable::{open_to_append, read_bounded, tolerate_refusal, write_whole};
 pub use files::Files;
 pub(crate) use home::Platform;
 pub use processes::{ProcessOutput, Processes};

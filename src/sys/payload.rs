@@ -2,12 +2,16 @@
 //! moved there whole.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::durable::sync_directory;
+use sha2::{Digest, Sha256};
+
+use super::durable::{sync_directory, temporary_name, tolerate_refusal};
+
+const DIGEST_BLOCK: usize = 256 << 10;
 
 /// A file to be sent, as it was when it was opened.
 #[derive(Debug)]
@@ -54,6 +58,21 @@ impl InputFile {
         read_exact_at(&self.file, buffer, offset)
     }
 
+    /// The digest of the whole content.
+    pub(crate) fn sha256(&self) -> io::Result<[u8; 32]> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; DIGEST_BLOCK];
+        let mut offset = 0;
+        while offset < self.len {
+            let left = usize::try_from(self.len - offset).unwrap_or(DIGEST_BLOCK);
+            let block = &mut buffer[..left.min(DIGEST_BLOCK)];
+            self.read_exact_at(block, offset)?;
+            hash.update(&block);
+            offset += block.len() as u64;
+        }
+        Ok(hash.finalize().into())
+    }
+
     /// Whether length or time of modification are others than at the start.
     pub(crate) fn has_changed(&self) -> io::Result<bool> {
         let metadata = self.file.metadata()?;
@@ -72,42 +91,36 @@ pub(crate) struct OutputFile {
 
 impl OutputFile {
     /// Begins a file beside the target, so that it can be moved there in one step. A target that is
-    /// a symbolic link stays one.
+    /// a symbolic link stays one, also where the file that it names is not there yet.
     pub(crate) fn create(target: &Path) -> io::Result<Self> {
-        let target = match fs::canonicalize(target) {
-            Ok(existing) => existing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => target.to_owned(),
-            Err(error) => return Err(error),
-        };
-        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "there is something of this name that is not a regular file",
-            ));
-        }
-        let name = target
-            .file_name()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no file name"))?
-            .to_string_lossy()
-            .into_owned();
-        // A name may have 255 bytes; what is kept of it tells a reader of the directory enough.
-        let name: String = name.chars().take(40).collect();
-        loop {
-            let temporary =
-                target.with_file_name(format!(".{name}.{:016x}.part", fastrand::u64(..)));
-            let opened = beside(&target).open(&temporary);
-            match opened {
-                Ok(file) => {
-                    return Ok(Self {
-                        file,
-                        temporary,
-                        target,
-                        done: false,
-                    });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+        let target = behind_links(target)?;
+        match fs::metadata(&target) {
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "there is something of this name that is not a regular file",
+                ));
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return Err(error),
+            _ => {}
+        }
+        loop {
+            let temporary = temporary_name(&target, "part")?;
+            let file = match beside(&target).open(&temporary) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error),
+            };
+            // Held as long as it is written; where the file system has no locks nobody sweeps.
+            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || !temporary.exists() {
+                continue;
+            }
+            return Ok(Self {
+                file,
+                temporary,
+                target,
+                done: false,
+            });
         }
     }
 
@@ -116,16 +129,50 @@ impl OutputFile {
     }
 
     /// Puts the file under its name, once the disk has it. It keeps the permissions of the one that
-    /// it takes the place of.
+    /// it takes the place of, where the file system has permissions.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if let Ok(replaced) = fs::metadata(&self.target) {
-            self.file.set_permissions(replaced.permissions())?;
+            tolerate_refusal(self.file.set_permissions(replaced.permissions()))?;
         }
-        self.file.sync_all()?;
-        fs::rename(&self.temporary, &self.target)?;
-        self.done = true;
-        sync_directory(&self.target)
+        tolerate_refusal(self.file.sync_all())?;
+        match fs::rename(&self.temporary, &self.target) {
+            Ok(()) => {
+                self.done = true;
+                sync_directory(&self.target)
+            }
+            // A file that is mounted by itself, as containers have them, keeps its place.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => self.copy_into_place(),
+            Err(error) => Err(error),
+        }
     }
+
+    /// The target's content is replaced, and the target is not. The temporary file goes.
+    fn copy_into_place(&self) -> io::Result<()> {
+        let mut content = File::open(&self.temporary)?;
+        let mut target = OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&self.target)?;
+        io::copy(&mut content, &mut target)?;
+        tolerate_refusal(target.sync_all())
+    }
+}
+
+/// Where a chain of symbolic links ends, whether or not anything is there.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        let Ok(link) = fs::read_link(&path) else {
+            return Ok(path);
+        };
+        path = path.with_file_name("").join(link);
+    }
+    Err(io::Error::other("too many levels of symbolic links"))
 }
 
 /// Writes a file of this content as [`OutputFile`] does.

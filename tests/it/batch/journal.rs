@@ -1,9 +1,10 @@
 //! A job that is run again continues where it was.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json, submit_all};
 
 use super::{idle_endpoint, predictor, read};
 
@@ -138,21 +139,153 @@ fn what_is_uncertain_is_submitted_again_only_if_the_caller_says_so() {
     assert_eq!(endpoint.jobs().len(), 4);
 }
 
+fn ids(outcomes: &Outcomes) -> Vec<String> {
+    let responses = outcomes.iter().map(|o| o.as_ref().expect("submitted"));
+    responses
+        .map(|response| response.output_path().to_string())
+        .collect()
+}
+
 #[test]
-fn the_journal_of_another_job_is_refused() {
+fn inputs_may_be_added_left_out_and_reordered() {
     let endpoint = idle_endpoint(|b| b);
     let predictor = predictor(&endpoint);
     let folder = tempfile::tempdir().expect("a folder");
     let path = place(&folder);
-    run(&predictor, [1, 2, 3], &path);
-    let outcomes = run(&predictor, [1, 20, 3], &path);
-    assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    let error = outcomes[1].as_ref().expect_err("another input").to_string();
-    assert!(
-        error.contains("input number 1") && error.contains("journal.jsonl"),
-        "{error}"
+    let first = ids(&run(&predictor, [1, 2, 3, 3], &path));
+
+    // A new one in front, the order turned round, one of two equal ones and another one left out.
+    let mut second = predictor
+        .submit_all([10, 3, 1])
+        .journal(&path)
+        .expect("a journal");
+    let outcomes: Outcomes = second.by_ref().collect();
+    assert_eq!(endpoint.jobs().len(), 5);
+    assert_eq!(ids(&outcomes)[1..], [first[2].clone(), first[0].clone()]);
+    let left = second.journal_entries_left().expect("entries");
+    let left: Vec<_> = left
+        .iter()
+        .map(|entry| entry.handle.as_ref().expect("a handle").output_path())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(left, [first[1].clone(), first[3].clone()]);
+    drop(second);
+
+    let third = ids(&run(&predictor, [3, 3, 10, 2, 1, 3], &path));
+    assert_eq!(endpoint.jobs().len(), 6);
+    assert_eq!(third[..2], first[2..4]);
+    assert!(!first.contains(&third[5]));
+}
+
+/// Files: by name and content, wherever they lie and whenever they were written.
+#[test]
+fn a_copied_folder_is_the_same_job() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = place(&folder);
+    let submit = |sub: &str| {
+        let paths = ["a.txt", "b.txt"].map(|name| folder.path().join(sub).join(name));
+        let requests = paths.map(|path| predictor.request_file(&path).expect("a file"));
+        let outcomes = submit_all(requests).journal(&path).expect("a journal");
+        ids(&outcomes.collect())
+    };
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    };
+    write("one/a.txt", "\"a\"");
+    write("one/b.txt", "\"b\"");
+    let first = submit("one");
+    write("two/a.txt", "\"a\"");
+    write("two/b.txt", "\"b\"");
+    assert_eq!(submit("two"), first);
+    assert_eq!(submit("one/../two/."), first);
+    assert_eq!(endpoint.jobs().len(), 2);
+    // Another content under the same name is another input.
+    write("two/b.txt", "\"changed\"");
+    let changed = submit("two");
+    assert_eq!(changed[0], first[0]);
+    assert_ne!(changed[1], first[1]);
+    assert_eq!(endpoint.jobs().len(), 3);
+}
+
+#[test]
+fn a_reader_is_known_by_the_callers_key() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = place(&folder);
+    let submit = |keys: &[Option<&str>]| -> Outcomes {
+        let requests = keys.iter().map(|key| {
+            let request = predictor.request_reader(&b"1"[..]);
+            match key {
+                Some(key) => request.journal_key(*key),
+                None => request,
+            }
+        });
+        let requests: Vec<_> = requests.collect();
+        submit_all(requests)
+            .journal(&path)
+            .expect("a journal")
+            .collect()
+    };
+    let first = ids(&submit(&[Some("monday"), Some("tuesday")]));
+    let second = ids(&submit(&[
+        Some("tuesday"),
+        Some("wednesday"),
+        Some("monday"),
+    ]));
+    assert_eq!(
+        (&second[0], &second[2]),
+        (&first[1], &first[0]),
+        "{second:?}"
     );
     assert_eq!(endpoint.jobs().len(), 3);
+    let refused = submit(&[None]);
+    let error = refused[0].as_ref().expect_err("no key").to_string();
+    assert!(error.contains("journal_key"), "{error}");
+    assert_eq!(endpoint.jobs().len(), 3);
+}
+
+/// The lines of release 0.1: no names, inputs by their place.
+#[test]
+fn journals_of_release_0_1_are_read_and_continued() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = place(&folder);
+    let first = ids(&run(&predictor, [1, 2], &path));
+    let text = String::from_utf8(read(&path)).expect("a text");
+    std::fs::write(&path, text.replace("{\"version\":2,", "{\"version\":1,")).expect("a file");
+    let second = ids(&run(&predictor, [5, 2, 1], &path));
+    assert_eq!(second[1..], [first[1].clone(), first[0].clone()]);
+    let third = ids(&run(&predictor, [1, 5, 2], &path));
+    assert_eq!(
+        third,
+        [first[0].clone(), second[0].clone(), first[1].clone()]
+    );
+    assert_eq!(endpoint.jobs().len(), 3);
+}
+
+#[test]
+fn handles_are_told_before_their_turn() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    let outcomes: Outcomes = predictor
+        .submit_all(0..20)
+        .on_submitted(move |index, handle| {
+            let output = handle.output_path().to_string();
+            kept.lock().expect("a lock").push((index, output));
+        })
+        .collect();
+    let mut told = told.lock().expect("a lock").clone();
+    told.sort();
+    let expected: Vec<_> = (0..).zip(ids(&outcomes)).collect();
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -176,7 +309,7 @@ fn a_journal_that_is_in_use_or_is_none_is_refused() {
     assert!(open(&path).is_ok());
     for content in [
         "no json\n",
-        "{\"version\":2,\"input\":0,\"begun\":\"a\"}\n",
+        "{\"version\":3,\"input\":0,\"begun\":\"a\"}\n",
         "[]\n",
     ] {
         std::fs::write(&path, content).expect("a file");
@@ -184,7 +317,7 @@ fn a_journal_that_is_in_use_or_is_none_is_refused() {
         assert!(error.contains("journal.jsonl"), "{error}");
         assert_eq!(read(&path), content.as_bytes());
     }
-    std::fs::write(&path, "x".repeat(50_000)).expect("a file");
+    std::fs::write(&path, "x".repeat(100_000)).expect("a file");
     assert!(refused(&path).contains("too long"));
     assert!(refused(&folder.path().join("no/such/folder")).contains("check the path"));
     assert_eq!(endpoint.requests().len(), 0);
