@@ -6,3 +6,7 @@ pub mod configuration {}
 #[allow(clippy::doc_markdown)] // the tables are full of names
 #[doc = include_str!("faults.md")]
 pub mod faults {}
+
+#[allow(clippy::doc_markdown)] // the tables are full of names
+#[doc = include_str!("local_endpoint_operations.md")]
+pub mod local_endpoint_operations {}

@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::auth::signature::signing_service;
 use super::http::http1::Head;
+use super::s3::operations::{Asked, Of};
 use super::s3::store::Store;
 
 /// The operations that [`LocalEndpoint`](super::LocalEndpoint) answers, under AWS's names.
@@ -275,6 +276,8 @@ impl Operation {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) operation: Operation,
+    /// For an operation of S3's that is not offered: what it is, under S3's name.
+    pub(super) refused: Option<String>,
     /// Whose form an answer takes.
     pub(super) service: Service,
     /// The bucket; the endpoint's name for [`Operation::InvokeEndpointAsync`].
@@ -290,6 +293,7 @@ impl Target {
         let query = decoded_query(&head.query);
         let of_no_object = |operation, service, container: &str| Self {
             operation,
+            refused: None,
             service,
             container: decoded(container).unwrap_or_default(),
             key: Some(String::new()),
@@ -312,8 +316,10 @@ impl Target {
                 (decoded(bucket).unwrap_or_default(), key)
             }
         };
+        let operation = s3_operation(head, &container, raw_key, &query);
         Self {
-            operation: s3_operation(head, container.is_empty(), raw_key, &query),
+            operation: *operation.as_ref().unwrap_or(&Operation::Unsupported),
+            refused: operation.err(),
             service: Service::S3,
             container,
             key: decoded(raw_key),
@@ -366,88 +372,29 @@ fn virtual_bucket(head: &Head, store: &Store) -> Option<String> {
         .max_by_key(String::len)
 }
 
-/// Tags, ACLs, versions and the like are subresources, and neither the object nor the bucket.
-const SUBRESOURCES: [&str; 28] = [
-    "accelerate",
-    "acl",
-    "analytics",
-    "attributes",
-    "cors",
-    "encryption",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "logging",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "partNumber",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "tagging",
-    "versionId",
-    "versioning",
-    "versions",
-    "website",
-];
-
+/// The operation of S3 that a request is, or what of it is not offered.
 fn s3_operation(
     head: &Head,
-    no_bucket: bool,
+    bucket: &str,
     raw_key: &str,
     query: &[(String, String)],
-) -> Operation {
-    let has = |name| find(query, name).is_some();
-    let method = head.method.as_str();
-    if no_bucket {
-        return match method {
-            "GET" if raw_key.is_empty() => Operation::ListBuckets,
-            _ => Operation::Unsupported,
-        };
+) -> Result<Operation, String> {
+    // Of S3 Object Lambda, which has no buckets.
+    if head.headers.contains_key("x-amz-request-route") {
+        return Err("WriteGetObjectResponse".to_owned());
     }
-    let copies = head.headers.contains_key("x-amz-copy-source");
-    if !raw_key.is_empty() && has("uploadId") {
-        return match method {
-            "POST" => Operation::CompleteMultipartUpload,
-            "PUT" if copies => Operation::UploadPartCopy,
-            "PUT" => Operation::UploadPart,
-            "GET" => Operation::ListParts,
-            "DELETE" => Operation::AbortMultipartUpload,
-            _ => Operation::Unsupported,
-        };
-    }
-    if SUBRESOURCES.into_iter().any(has) {
-        return Operation::Unsupported;
-    }
-    if raw_key.is_empty() {
-        return match method {
-            "GET" if has("location") => Operation::GetBucketLocation,
-            "GET" if has("uploads") => Operation::ListMultipartUploads,
-            "GET" if find(query, "list-type") == Some("2") => Operation::ListObjectsV2,
-            "GET" => Operation::ListObjects,
-            "POST" if has("delete") => Operation::DeleteObjects,
-            "PUT" => Operation::CreateBucket,
-            "HEAD" => Operation::HeadBucket,
-            "DELETE" => Operation::DeleteBucket,
-            _ => Operation::Unsupported,
-        };
-    }
-    match method {
-        "POST" if has("uploads") => Operation::CreateMultipartUpload,
-        "GET" => Operation::GetObject,
-        "PUT" if copies => Operation::CopyObject,
-        "PUT" => Operation::PutObject,
-        "HEAD" => Operation::HeadObject,
-        "DELETE" => Operation::DeleteObject,
-        _ => Operation::Unsupported,
-    }
+    let asked = Asked {
+        method: head.method.as_str(),
+        of: match (bucket, raw_key) {
+            ("", "") => Of::Account,
+            ("", _) => return Err("an object without a bucket".to_owned()),
+            (_, "") => Of::Bucket,
+            _ => Of::Object,
+        },
+        query,
+        copies: head.headers.contains_key("x-amz-copy-source"),
+    };
+    asked.operation()
 }
 
 fn decoded(text: &str) -> Option<String> {

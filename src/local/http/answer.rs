@@ -106,6 +106,17 @@ impl Refusal {
         )
     }
 
+    /// What S3 says to a request for something that is not offered here, which it names.
+    pub(in crate::local) fn not_offered(what: &str) -> Self {
+        Self::new(
+            501,
+            "NotImplemented",
+            format!(
+                "A header or query you provided implies functionality that is not implemented: the local endpoint does not offer {what}."
+            ),
+        )
+    }
+
     /// Adds an element to an S3 error.
     pub(in crate::local) fn detail(
         mut self,

@@ -6,4 +6,6 @@ pub(super) mod index;
 pub(super) mod listing;
 pub(super) mod multipart;
 pub(super) mod objects;
+pub(super) mod operations;
+mod refused_operations;
 pub(super) mod store;

@@ -48,7 +48,9 @@ pub(in crate::local) fn answer(shared: &Shared, request: &mut Request) -> Result
         Operation::AbortMultipartUpload => multipart::abort(shared, request),
         Operation::ListParts => multipart::list_parts(shared, request),
         Operation::ListMultipartUploads => multipart::list_uploads(shared, request),
-        _ => Err(Refusal::not_implemented()),
+        _ => Err(Refusal::not_offered(
+            request.target.refused.as_deref().unwrap_or("this"),
+        )),
     }
 }
 

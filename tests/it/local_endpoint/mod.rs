@@ -8,6 +8,7 @@ mod faults;
 mod http1;
 mod invocations;
 mod objects;
+mod operations;
 mod signatures;
 mod storage;
 mod uploads;
