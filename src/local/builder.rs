@@ -18,6 +18,7 @@ use super::runtime::invoke::is_endpoint_name;
 use super::runtime::location::Location;
 use super::runtime::model::{Model, ModelRequest, ModelResponse};
 use super::s3::index::DataDirectory;
+use super::s3::scratch::Scratch;
 use super::s3::store::Store;
 use crate::NotificationConfig;
 use crate::sys::{Clock, SystemClock};
@@ -256,16 +257,22 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Keeps every object on disk and none in memory, in a directory of the system's for temporary files
-    /// that is removed when the endpoint stops.
+    /// Keeps every object on disk and none in memory, in a directory for this user alone below the system's
+    /// one for temporary files. It is removed when the endpoint stops; if the process is killed, the next
+    /// endpoint that makes such a directory removes it.
     pub fn objects_on_disk(mut self) -> Self {
         self.storage = Storage::Scratch;
         self
     }
 
-    /// Keeps every object in this directory, which is made if it is not there, for this user alone: an
-    /// endpoint that is started with it later has them again. One process uses it at a time. Uploads in
-    /// parts that were not completed, jobs, and what the control plane made are not kept.
+    /// Keeps every object in this directory: an endpoint that is started with it later has them again. What
+    /// was answered with success survives the end of the process by any signal. One process uses the
+    /// directory at a time. Uploads in parts that were not completed, jobs, and what the control plane made
+    /// are not kept.
+    ///
+    /// The directory is made, for this user alone, if it does not exist. One that exists must be empty or
+    /// must be of an earlier endpoint; any other is refused and left as it is. Objects that are damaged are
+    /// left out and reported by [`LocalEndpoint::damaged_objects`].
     pub fn data_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.storage = Storage::Data(directory.into());
         self
@@ -368,15 +375,15 @@ impl LocalEndpointBuilder {
         };
         let opened = directory.as_deref().map(DataDirectory::open).transpose();
         let opened = opened.map_err(failed)?;
-        let config = self.into_config()?;
+        let (config, scratch) = self.into_config()?;
         let store = Store::open(opened).map_err(failed)?;
         if let Model::Container(container) = &config.model {
             container.wait_ready(container_timeout)?;
         }
-        LocalEndpoint::start(config, store, address)
+        LocalEndpoint::start(config, store, scratch, address)
     }
 
-    pub(super) fn into_config(self) -> Result<Config, LocalError> {
+    pub(super) fn into_config(self) -> Result<(Config, Option<Scratch>), LocalError> {
         let bucket = self
             .bucket
             .unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account));
@@ -407,7 +414,7 @@ impl LocalEndpointBuilder {
             ));
         }
         let (disk, scratch) = self.storage.disk()?;
-        Ok(Config {
+        let config = Config {
             output: match self.output_path {
                 Some(path) => s3_path(&path)?,
                 None => in_bucket("async-output"),
@@ -435,7 +442,6 @@ impl LocalEndpointBuilder {
             list_allowed: self.list_allowed,
             clock: self.clock,
             disk,
-            _scratch: scratch,
             model_delay: self.model_delay,
             failure_rate: self.failure_rate,
             verify_signatures: self.verify_signatures,
@@ -443,7 +449,8 @@ impl LocalEndpointBuilder {
             observer: self.observer,
             watcher: self.watcher,
             patience: self.patience,
-        })
+        };
+        Ok((config, scratch))
     }
 }
 

@@ -13,6 +13,7 @@ use super::runtime::location::Location;
 use super::runtime::model::Model;
 use super::s3::content::Disk;
 use super::s3::index::DataDirectory;
+use super::s3::scratch::Scratch;
 use crate::NotificationConfig;
 use crate::sys::Clock;
 
@@ -45,8 +46,6 @@ pub(super) struct Config {
     /// Is told of what goes wrong with the server itself.
     pub(super) watcher: Option<Watcher>,
     pub(super) patience: Patience,
-    /// The directory that is removed when the endpoint stops.
-    pub(super) _scratch: Option<tempfile::TempDir>,
 }
 
 /// Is told of every request.
@@ -75,17 +74,14 @@ pub(super) enum Storage {
 }
 
 impl Storage {
-    pub(super) fn disk(&self) -> Result<(Disk, Option<tempfile::TempDir>), LocalError> {
+    pub(super) fn disk(&self) -> Result<(Disk, Option<Scratch>), LocalError> {
         Ok(match self {
             Self::Memory(directory) => {
                 let directory = directory.clone().unwrap_or_else(std::env::temp_dir);
                 (Disk::Unnamed(directory), None)
             }
             Self::Scratch => {
-                let made = tempfile::Builder::new()
-                    .prefix("sagemaker-async-")
-                    .tempdir();
-                let scratch = made.map_err(|source| LocalError::Storage {
+                let scratch = Scratch::make().map_err(|source| LocalError::Storage {
                     directory: std::env::temp_dir(),
                     source,
                 })?;

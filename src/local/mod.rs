@@ -93,7 +93,8 @@
 //! of a second. Model code that still runs then is left to itself; its result is lost.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 mod auth;
@@ -123,9 +124,11 @@ pub use operation::Operation;
 pub use record::RecordedRequest;
 pub use runtime::model::{ModelRequest, ModelResponse};
 pub use runtime::queue::{JobRecord, JobState};
+pub use s3::index::DamagedObject;
 pub use s3::store::StoredObject;
 
 use config::Config;
+use s3::scratch::Scratch;
 use s3::store::Store;
 use server::Shared;
 
@@ -143,6 +146,8 @@ pub struct LocalEndpoint {
     address: SocketAddr,
     url: String,
     shared: Arc<Shared>,
+    /// Removed at the end.
+    scratch: Mutex<Option<Scratch>>,
 }
 
 impl LocalEndpoint {
@@ -151,7 +156,12 @@ impl LocalEndpoint {
         LocalEndpointBuilder::new()
     }
 
-    fn start(config: Config, store: Store, address: SocketAddr) -> Result<Self, LocalError> {
+    fn start(
+        config: Config,
+        store: Store,
+        scratch: Option<Scratch>,
+        address: SocketAddr,
+    ) -> Result<Self, LocalError> {
         let listener = TcpListener::bind(address)?;
         let address = reachable(listener.local_addr()?);
         let shared = Arc::new(Shared::new(config, store)?);
@@ -160,6 +170,7 @@ impl LocalEndpoint {
             address,
             url: format!("http://{address}"),
             shared,
+            scratch: Mutex::new(scratch),
         })
     }
 
@@ -248,6 +259,39 @@ impl LocalEndpoint {
             .store
             .with_bucket(bucket, |bucket| bucket.objects().keys().cloned().collect())
             .unwrap_or_default()
+    }
+
+    /// The objects of the [data directory](LocalEndpointBuilder::data_directory) that were damaged when the
+    /// endpoint started; all others are served. Usually none.
+    pub fn damaged_objects(&self) -> &[DamagedObject] {
+        self.shared.store.damaged()
+    }
+
+    /// Writes a configuration file for the SageMaker Python SDK, with this endpoint's bucket as the default
+    /// one, and returns its path. The file is removed when the endpoint stops.
+    ///
+    /// The SDK derives its default bucket from the account's number, which it requests from STS at an
+    /// address of its own, whatever `AWS_ENDPOINT_URL` says. Set `SAGEMAKER_USER_CONFIG_OVERRIDE` to the path
+    /// to prevent that request.
+    pub fn sagemaker_sdk_config(&self) -> Result<PathBuf, LocalError> {
+        let session = serde_json::json!({"DefaultS3Bucket": self.bucket()});
+        // JSON, which is YAML too.
+        let config = serde_json::json!({
+            "SchemaVersion": "1.0",
+            "SageMaker": {"PythonSDK": {"Modules": {"Session": session}}},
+        });
+        let mut scratch = sync::lock(&self.scratch);
+        let written = match &mut *scratch {
+            Some(scratch) => Ok(scratch),
+            none => Scratch::make().map(|made| none.insert(made)),
+        }
+        .and_then(|scratch| {
+            scratch.write("sagemaker-sdk.yaml", format!("{config:#}\n").as_bytes())
+        });
+        written.map_err(|source| LocalError::Storage {
+            directory: std::env::temp_dir(),
+            source,
+        })
     }
 
     /// The keys of multipart uploads that were neither completed nor aborted.

@@ -191,6 +191,13 @@ fn respond(
     let outcome = effect
         .replacement(service)
         .unwrap_or_else(|| handle(shared, head, body, target, &id));
+    let outcome = outcome.and_then(|answer| {
+        // Found out here, a lost file gets an answer; found out while it is sent, it ends the connection.
+        let there = answer.body.check(answer.range.clone());
+        there
+            .map(|()| answer)
+            .map_err(|error| storage_failed(&error))
+    });
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(service, &id));
     let answer = complete(shared, answer, Some((service, &id)));
     if matches!(effect, Effect::DropAfterHandling) {

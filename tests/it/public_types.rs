@@ -141,6 +141,7 @@ fn everything_public_is_send_sync_and_static() {
 fn so_is_the_local_endpoint() {
     use sagemaker_async_inference::local;
 
+    goes_between_threads::<local::DamagedObject>();
     goes_between_threads::<local::LocalEndpoint>();
     goes_between_threads::<local::LocalEndpointBuilder>();
 }

@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use sagemaker_async_inference::local::{
-    Fault, LocalEndpoint, LocalEndpointBuilder, LocalError, Operation, RecordedRequest,
+    DamagedObject, Fault, LocalEndpoint, LocalEndpointBuilder, LocalError, Operation,
+    RecordedRequest,
 };
 use serde_json::{Map, Value, json};
 
-use super::sdk_config::{self, SdkConfig};
 use crate::cli::args::values::{duration, share};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome, printable};
@@ -140,13 +140,14 @@ impl Local {
         for fault in self.fault {
             endpoint.fault(fault);
         }
-        let sdk_config = SdkConfig::write(endpoint.bucket()).map_err(|error| {
-            Failure::io("the SageMaker Python SDK's configuration file", &error)
-        })?;
+        report_damaged(endpoint.damaged_objects());
+        let sdk_config = endpoint
+            .sagemaker_sdk_config()
+            .map_err(|error| not_started(&error))?;
         print(&ready(&endpoint, self.listen.ip(), &sdk_config).to_string())?;
         // An error means that nobody can interrupt any more, which does not happen.
         let _ = interrupted.recv();
-        drop((endpoint, sdk_config));
+        drop(endpoint);
         if show == Show::Auto {
             drop(writeln!(io::stderr(), "stopped"));
         }
@@ -214,6 +215,37 @@ fn allow_more_files() {
     }
 }
 
+/// The variable that names a user's configuration file to the SageMaker Python SDK ("Configuring and using
+/// defaults with the SageMaker Python SDK" in its guide).
+const SDK_CONFIG: &str = "SAGEMAKER_USER_CONFIG_OVERRIDE";
+
+/// How many damaged objects are reported by name.
+const DAMAGED_SHOWN: usize = 20;
+
+/// Lost data is reported whatever the verbosity.
+fn report_damaged(damaged: &[DamagedObject]) {
+    for object in damaged.iter().take(DAMAGED_SHOWN) {
+        let DamagedObject {
+            bucket, document, ..
+        } = object;
+        let key = object.key.as_deref().unwrap_or("(unknown key)");
+        let (key, reason) = (printable(key), printable(&object.reason));
+        drop(writeln!(
+            io::stderr(),
+            "sagemaker-async: object s3://{bucket}/{key} is damaged and left out: {reason}; its files stay \
+             until the key is written or deleted ({})",
+            document.display()
+        ));
+    }
+    if damaged.len() > DAMAGED_SHOWN {
+        let more = damaged.len() - DAMAGED_SHOWN;
+        drop(writeln!(
+            io::stderr(),
+            "sagemaker-async: {more} more objects are damaged and left out"
+        ));
+    }
+}
+
 /// What no client learns.
 fn trouble(error: &io::Error) {
     drop(writeln!(
@@ -232,10 +264,10 @@ fn not_started(error: &LocalError) -> Failure {
 }
 
 /// The line for whoever waits for the server.
-fn ready(endpoint: &LocalEndpoint, listens: IpAddr, sdk_config: &SdkConfig) -> Value {
-    let sdk_config = sdk_config.path().to_string_lossy().into_owned();
+fn ready(endpoint: &LocalEndpoint, listens: IpAddr, sdk_config: &Path) -> Value {
+    let sdk_config = sdk_config.to_string_lossy().into_owned();
     let environment = endpoint.environment().into_iter();
-    let environment = environment.chain([(sdk_config::VARIABLE.to_owned(), sdk_config)]);
+    let environment = environment.chain([(SDK_CONFIG.to_owned(), sdk_config)]);
     let environment: Map<String, Value> = environment
         .map(|(name, value)| (name, value.into()))
         .collect();

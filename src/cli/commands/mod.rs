@@ -9,7 +9,6 @@ pub(super) mod local;
 pub(super) mod predict;
 pub(super) mod quickstart;
 pub(super) mod scale;
-mod sdk_config;
 mod settling;
 pub(super) mod status;
 pub(super) mod submit;

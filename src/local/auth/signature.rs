@@ -450,7 +450,7 @@ Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3
         let (_, parsed) = reply.try_request(head.as_bytes()).expect("HTTP");
         let head = Head::of(parsed.expect("a whole head"));
         let sent = head.text("x-amz-date").and_then(dates::parse_amz);
-        let config = LocalEndpoint::builder()
+        let (config, _) = LocalEndpoint::builder()
             .clock(ManualClock::starting_at(sent.expect("a date")))
             .into_config()
             .expect("settings");

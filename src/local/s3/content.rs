@@ -1,5 +1,6 @@
 //! The bytes of objects: small ones in memory, large ones on disk, in as many pieces as they came.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::directory::{invalid, is_blob_name, new_file, regular_file};
 use crate::sys::payload::{read_exact_at, write_all_at};
 
 /// What is longer than this many bytes is not held in memory.
@@ -41,7 +43,7 @@ impl Disk {
             Self::Named(directory) => {
                 let name = format!("{:032x}", fastrand::u128(..));
                 let path = directory.join(&name);
-                let file = File::create_new(&path)?;
+                let file = new_file(&path)?;
                 let kept = AtomicUsize::new(0);
                 Ok(Stored::Named(Blob { name, path, kept }, Some(file)))
             }
@@ -57,18 +59,26 @@ impl Disk {
     }
 
     fn store(&self, bytes: &[u8]) -> io::Result<Content> {
+        Ok(Content::of(vec![self.piece(bytes)?]))
+    }
+
+    fn piece(&self, bytes: &[u8]) -> io::Result<Piece> {
         let mut file = self.file()?;
         file.write_all_at(bytes, 0)?;
         file.close();
-        Ok(Content::on_disk(file, bytes.len() as u64))
+        Ok(Piece::Disk(Arc::new(file), bytes.len() as u64))
     }
 
-    /// The same bytes, none of them in memory.
+    /// The same bytes, none of them in memory where objects are kept in a directory.
     pub(in crate::local) fn settle(&self, content: &Content) -> io::Result<Content> {
-        match (self, content.in_memory()) {
-            (Self::Named(_), Some(bytes)) if !bytes.is_empty() => self.store(bytes),
-            _ => Ok(content.clone()),
+        if let Self::Unnamed(_) = self {
+            return Ok(content.clone());
         }
+        let pieces = content.pieces.iter().map(|piece| match piece {
+            Piece::Memory(bytes) if !bytes.is_empty() => self.piece(bytes),
+            _ => Ok(piece.clone()),
+        });
+        Ok(Content::of(pieces.collect::<io::Result<_>>()?))
     }
 }
 
@@ -78,6 +88,22 @@ pub(in crate::local) struct Blob {
     path: PathBuf,
     /// How many objects are kept in it.
     kept: AtomicUsize,
+}
+
+impl Blob {
+    fn check(&self, len: u64) -> io::Result<()> {
+        match regular_file(&self.path) {
+            Ok(found) if found == len => Ok(()),
+            Ok(found) => Err(invalid(format!(
+                "piece {} has {found} bytes instead of {len}",
+                self.name
+            ))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(invalid(format!("piece {} is missing", self.name)))
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Drop for Blob {
@@ -221,6 +247,16 @@ impl Piece {
         }
     }
 
+    fn check(&self) -> io::Result<()> {
+        match self {
+            Self::Disk(stored, len) => match &**stored {
+                Stored::Named(blob, _) => blob.check(*len),
+                Stored::Unnamed(_) => Ok(()),
+            },
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
         match self {
             Self::Memory(bytes) => {
@@ -253,30 +289,30 @@ impl Content {
         Self::of(vec![Piece::Disk(Arc::new(file), len)])
     }
 
-    /// Files of a data directory that were found there, with their lengths.
-    pub(in crate::local) fn found(directory: &Path, files: &[(String, u64)]) -> io::Result<Self> {
-        let pieces = files.iter().map(|(name, len)| {
-            let path = directory.join(name);
-            if fs::metadata(&path)?.len() != *len {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "not as long as it was",
-                ));
-            }
-            let kept = AtomicUsize::new(0);
-            let name = name.clone();
-            Ok(Piece::Disk(
-                Arc::new(Stored::Named(Blob { name, path, kept }, None)),
-                *len,
-            ))
-        });
-        Ok(Self::of(pieces.collect::<io::Result<_>>()?))
+    /// The files of a data directory that it lies in, with their lengths. Fails if some of it is in memory.
+    pub(in crate::local) fn files(&self) -> io::Result<Vec<(String, u64)>> {
+        let files: Vec<_> = self
+            .blobs()
+            .map(|(blob, len)| (blob.name.clone(), len))
+            .collect();
+        if files.iter().map(|(_, len)| len).sum::<u64>() == self.len {
+            Ok(files)
+        } else {
+            Err(io::Error::other("a part of the object is not on disk"))
+        }
     }
 
-    /// The files of a data directory that it lies in, with their lengths.
-    pub(in crate::local) fn files(&self) -> Vec<(String, u64)> {
-        let files = self.blobs().map(|(blob, len)| (blob.name.clone(), len));
-        files.collect()
+    /// Whether the files that a range of it lies in are there, as long as they were.
+    pub(in crate::local) fn check(&self, range: Range<u64>) -> io::Result<()> {
+        let mut start = 0;
+        for piece in &*self.pieces {
+            let end = start + piece.len();
+            if start < range.end && range.start < end {
+                piece.check()?;
+            }
+            start = end;
+        }
+        Ok(())
     }
 
     /// Its files outlast the process: an object is kept in them.
@@ -383,6 +419,65 @@ impl fmt::Debug for Content {
         f.debug_struct("Content")
             .field("len", &self.len)
             .finish_non_exhaustive()
+    }
+}
+
+/// The pieces that were found in a data directory, each once: objects share them.
+pub(in crate::local) struct FoundPieces {
+    directory: PathBuf,
+    found: BTreeMap<String, Arc<Stored>>,
+}
+
+impl FoundPieces {
+    pub(in crate::local) fn of(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// The content of an object. A piece that is missing or not as long as it was is an error, and so is
+    /// the name of any other file.
+    pub(in crate::local) fn content(&mut self, files: &[(String, u64)]) -> io::Result<Content> {
+        let pieces = files.iter().map(|(name, len)| self.piece(name, *len));
+        let pieces = pieces.collect::<io::Result<Vec<_>>>()?;
+        let total = files
+            .iter()
+            .try_fold(0_u64, |sum, (_, len)| sum.checked_add(*len));
+        total.ok_or_else(|| invalid("the lengths of its pieces are out of range"))?;
+        Ok(Content::of(pieces))
+    }
+
+    /// Ends the loading: from now on a piece lasts as long as objects are kept in it. Those of damaged
+    /// objects stay.
+    pub(in crate::local) fn finish(self, of_damaged: &BTreeSet<String>) {
+        for (name, stored) in self.found {
+            if let Stored::Named(blob, _) = &*stored
+                && !of_damaged.contains(&name)
+            {
+                blob.kept.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn piece(&mut self, name: &str, len: u64) -> io::Result<Piece> {
+        if !is_blob_name(name) {
+            return Err(invalid(format!("{name:?} is not the name of a piece")));
+        }
+        if let Some(stored) = self.found.get(name) {
+            let piece = Piece::Disk(Arc::clone(stored), len);
+            return piece.check().map(|()| piece);
+        }
+        let blob = Blob {
+            name: name.to_owned(),
+            path: self.directory.join(name),
+            // It stays until the whole directory is read, for other documents may name it.
+            kept: AtomicUsize::new(1),
+        };
+        let checked = blob.check(len);
+        let stored = Arc::new(Stored::Named(blob, None));
+        self.found.insert(name.to_owned(), Arc::clone(&stored));
+        checked.map(|()| Piece::Disk(stored, len))
     }
 }
 

@@ -1,12 +1,15 @@
 //! The data directory: objects that are there again after a restart.
 //!
-//! `blobs/` has the bytes, a file a piece; `buckets/BUCKET/` a document an object, which names its pieces.
-//! A document is moved to its name when it is whole and its pieces are, so that a process that dies
-//! leaves the object as it was or as it is now. Pieces that no document names are removed at the start. Nothing is forced out to the disk: what a
-//! machine that loses its power had last is not promised.
+//! `blobs/` has the bytes, a file a piece; `buckets/BUCKET/` has a document for each object, which names its
+//! pieces. Objects may share pieces. A document is moved to its name when it and its pieces are written, so
+//! that a process that is killed leaves the object as it was or as it is now. Nothing is forced out to the
+//! disk: after a power cut the last writes may be missing.
+//!
+//! At the start, pieces that no document names are removed. An object whose document or piece is lost or
+//! damaged is reported and left out; its files stay until the key is written or deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -18,7 +21,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::content::{Content, Disk};
+use super::content::{Disk, FoundPieces};
+use super::directory::{
+    BLOBS, BUCKETS, claim, invalid, is_blob_name, is_hex, real_directory, regular_file, replace,
+};
 use super::store::{Bucket, ObjectChecksum, StoredObject};
 use crate::aws::s3::checksum::Algorithm;
 use crate::local::http::payload::name;
@@ -30,6 +36,29 @@ pub(in crate::local) struct DataDirectory {
     root: PathBuf,
     /// Locked as long as the directory is used.
     lock: File,
+}
+
+/// An object of a [data directory](crate::local::LocalEndpointBuilder::data_directory) that could not be
+/// loaded. Requests for its key are answered as if it did not exist; writing or deleting the key removes
+/// what is left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DamagedObject {
+    /// The file that describes the object.
+    pub document: PathBuf,
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key; `None` if the document cannot be read.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// What a data directory has.
+#[derive(Debug, Default)]
+pub(in crate::local) struct Loaded {
+    pub(in crate::local) buckets: BTreeMap<String, Bucket>,
+    pub(in crate::local) damaged: Vec<DamagedObject>,
 }
 
 /// An object's document.
@@ -48,34 +77,13 @@ struct Document {
     headers: Vec<(String, String)>,
 }
 
-/// Makes a directory and those above it that are not there: inputs and results are in it, so it is this
-/// user's alone. One that is there stays as it is.
-fn private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 impl DataDirectory {
-    /// Opens it, and makes what is not there yet.
+    /// Opens it if it is this endpoint's to use; see [`claim`].
     pub(in crate::local) fn open(root: &Path) -> io::Result<Self> {
-        for part in ["blobs", "buckets"] {
-            private_directory(&root.join(part))?;
-        }
-        let lock = File::create(root.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                root: root.to_owned(),
-                lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "another process keeps its objects there",
-            )),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        Ok(Self {
+            lock: claim(root)?,
+            root: root.to_owned(),
+        })
     }
 
     /// Lets others use it.
@@ -86,81 +94,176 @@ impl DataDirectory {
 
     /// Where the pieces of objects go.
     pub(in crate::local) fn disk(root: &Path) -> Disk {
-        Disk::Named(root.join("blobs"))
+        Disk::Named(root.join(BLOBS))
     }
 
     /// Where a bucket's documents are. A name is made one that every file system takes.
     pub(in crate::local) fn bucket(&self, name: &str) -> io::Result<Index> {
         let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
-        let directory = self.root.join("buckets").join(name);
-        private_directory(&directory)?;
+        let directory = self.root.join(BUCKETS).join(name);
+        real_directory(&directory)?;
         Ok(Index { directory })
     }
 
-    /// All buckets as they were left. A document that cannot be read is an error: it is somebody's
-    /// data.
-    pub(in crate::local) fn load(&self) -> io::Result<BTreeMap<String, Bucket>> {
-        let mut buckets = BTreeMap::new();
-        let mut named = BTreeSet::new();
-        for entry in fs::read_dir(self.root.join("buckets"))? {
-            let encoded = entry?.file_name().to_string_lossy().into_owned();
-            let bucket = percent_decode_str(&encoded)
+    /// All buckets as they were left.
+    pub(in crate::local) fn load(&self) -> io::Result<Loaded> {
+        let mut loading = Loading {
+            pieces: FoundPieces::of(&self.root.join(BLOBS)),
+            named: BTreeSet::new(),
+            of_damaged: BTreeSet::new(),
+            all_read: true,
+            loaded: Loaded::default(),
+        };
+        for entry in fs::read_dir(self.root.join(BUCKETS))? {
+            let entry = entry?;
+            let encoded = entry.file_name().to_string_lossy().into_owned();
+            let name = percent_decode_str(&encoded)
                 .decode_utf8_lossy()
                 .into_owned();
-            let index = self.bucket(&bucket)?;
-            let mut objects = BTreeMap::new();
-            for entry in fs::read_dir(&index.directory)? {
-                let path = entry?.path();
-                if path
-                    .extension()
-                    .is_some_and(|extension| extension == "json")
-                {
-                    let (key, object) = self.read(&path).map_err(|error| {
-                        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                    })?;
-                    named.extend(object.content.files().into_iter().map(|(name, _)| name));
-                    object.content.hold();
-                    objects.insert(key, object);
-                }
+            match self.bucket(&name) {
+                Ok(index) => loading.bucket(name, index)?,
+                Err(error) => loading.damaged(entry.path(), &name, None, &error),
             }
-            buckets.insert(bucket, Bucket::found(objects, index));
         }
-        for entry in fs::read_dir(self.root.join("blobs"))? {
+        if loading.all_read {
+            self.remove_unnamed(&loading.named)?;
+        }
+        loading.pieces.finish(&loading.of_damaged);
+        Ok(loading.loaded)
+    }
+
+    /// Removes the pieces that no document names: of objects that were on their way when a process died.
+    /// Files of other names stay.
+    fn remove_unnamed(&self, named: &BTreeSet<String>) -> io::Result<()> {
+        for entry in fs::read_dir(self.root.join(BLOBS))? {
             let entry = entry?;
-            if !named.contains(&*entry.file_name().to_string_lossy()) {
+            let name = entry.file_name();
+            let stray = name
+                .to_str()
+                .is_some_and(|name| is_blob_name(name) && !named.contains(name));
+            if stray && entry.file_type()?.is_file() {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(buckets)
+        Ok(())
+    }
+}
+
+/// A data directory as it is being read.
+struct Loading {
+    pieces: FoundPieces,
+    /// The pieces that some document names.
+    named: BTreeSet<String>,
+    /// Those of them that damaged objects have.
+    of_damaged: BTreeSet<String>,
+    /// False once a document could not be read: its pieces are unknown, and none may be removed.
+    all_read: bool,
+    loaded: Loaded,
+}
+
+impl Loading {
+    fn damaged(&mut self, document: PathBuf, bucket: &str, key: Option<String>, why: &io::Error) {
+        self.all_read &= key.is_some();
+        self.loaded.damaged.push(DamagedObject {
+            document,
+            bucket: bucket.to_owned(),
+            key,
+            reason: why.to_string(),
+        });
     }
 
-    fn read(&self, path: &Path) -> io::Result<(String, StoredObject)> {
-        let invalid =
-            |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem.to_owned());
-        let document: Document = serde_json::from_slice(&Files::disk().read(path)?)?;
+    fn bucket(&mut self, bucket: String, index: Index) -> io::Result<()> {
+        let mut objects = BTreeMap::new();
+        let entries = match fs::read_dir(&index.directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.damaged(index.directory, &bucket, None, &error);
+                return Ok(());
+            }
+        };
+        for entry in entries {
+            let path = entry?.path();
+            // One that ends in `.new` was not finished; the next write of its key replaces it.
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let document = match Document::read(&path) {
+                Ok(document) => document,
+                Err(error) => {
+                    self.damaged(path, &bucket, None, &error);
+                    continue;
+                }
+            };
+            let pieces: Vec<_> = document
+                .pieces
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect();
+            self.named.extend(pieces.iter().cloned());
+            let key = document.key.clone();
+            match document.into_object(&mut self.pieces) {
+                Ok(object) => {
+                    object.content.hold();
+                    objects.insert(key, object);
+                }
+                Err(error) => {
+                    self.of_damaged.extend(pieces);
+                    self.damaged(path, &bucket, Some(key), &error);
+                }
+            }
+        }
+        let found = Bucket::found(objects, index);
+        self.loaded.buckets.insert(bucket, found);
+        Ok(())
+    }
+}
+
+impl Document {
+    fn read(path: &Path) -> io::Result<Self> {
+        regular_file(path)?;
+        let document: Self = serde_json::from_slice(&Files::disk().read(path)?)?;
+        let named = path.file_name().and_then(|name| name.to_str());
+        if named != Some(&file_name(&document.key)) {
+            return Err(invalid("the document belongs to another key"));
+        }
+        Ok(document)
+    }
+
+    fn into_object(self, pieces: &mut FoundPieces) -> io::Result<StoredObject> {
         let algorithm = Algorithm::ALL
             .into_iter()
-            .find(|algorithm| name(*algorithm) == document.checksum_algorithm)
-            .ok_or_else(|| invalid("its checksum is unknown"))?;
-        let headers = document.headers.into_iter().map(|(name, value)| {
+            .find(|algorithm| name(*algorithm) == self.checksum_algorithm)
+            .ok_or_else(|| invalid("the checksum algorithm is unknown"))?;
+        let headers = self.headers.into_iter().map(|(name, value)| {
             let value = STANDARD.decode(value);
             let value = value.map_err(|_| invalid("a header is not Base64"))?;
             Ok((name, value))
         });
-        let object = StoredObject {
-            content: Content::found(&self.root.join("blobs"), &document.pieces)?,
+        let last_modified = UNIX_EPOCH.checked_add(self.last_modified);
+        Ok(StoredObject {
+            content: pieces.content(&self.pieces)?,
             read: OnceLock::new(),
-            etag: document.etag,
+            etag: self.etag,
             checksum: ObjectChecksum {
                 algorithm,
-                value: document.checksum,
-                composite: document.composite,
+                value: self.checksum,
+                composite: self.composite,
             },
-            last_modified: UNIX_EPOCH + document.last_modified,
+            last_modified: last_modified.ok_or_else(|| invalid("the date is out of range"))?,
             headers: headers.collect::<io::Result<_>>()?,
-        };
-        Ok((document.key, object))
+        })
     }
+}
+
+/// The name of a key's document. Keys are longer than file names may be, and hold slashes.
+fn file_name(key: &str) -> String {
+    format!("{}.json", hex::encode(Sha256::digest(key)))
+}
+
+/// Whether a file's name is one that documents get.
+pub(in crate::local) fn is_document(name: &str) -> bool {
+    name.strip_suffix(".json")
+        .is_some_and(|stem| stem.len() == 64 && is_hex(stem))
 }
 
 /// The documents of one bucket.
@@ -170,10 +273,8 @@ pub(in crate::local) struct Index {
 }
 
 impl Index {
-    /// Keys are longer than file names may be, and hold slashes.
     fn path(&self, key: &str) -> PathBuf {
-        let name = hex::encode(Sha256::digest(key));
-        self.directory.join(format!("{name}.json"))
+        self.directory.join(file_name(key))
     }
 
     pub(in crate::local) fn insert(&self, key: &str, object: &StoredObject) -> io::Result<()> {
@@ -181,7 +282,7 @@ impl Index {
         let headers = object.headers.iter();
         let document = Document {
             key: key.to_owned(),
-            pieces: object.content.files(),
+            pieces: object.content.files()?,
             etag: object.etag.clone(),
             checksum_algorithm: name(object.checksum.algorithm).to_owned(),
             checksum: object.checksum.value.clone(),
@@ -193,8 +294,7 @@ impl Index {
         };
         let path = self.path(key);
         let beside = path.with_extension("new");
-        fs::write(&beside, serde_json::to_vec(&document)?)?;
-        fs::rename(&beside, &path)?;
+        replace(&beside, &path, &serde_json::to_vec(&document)?)?;
         object.content.hold();
         Ok(())
     }
@@ -206,8 +306,20 @@ impl Index {
         }
     }
 
-    /// Of a bucket that is deleted, and empty.
-    pub(in crate::local) fn remove_all(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.directory)
+    /// Of a bucket that has no objects. False if documents are left, of objects that were damaged.
+    pub(in crate::local) fn remove_all(&self) -> io::Result<bool> {
+        let mut unfinished = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            if path.extension().is_none_or(|extension| extension != "new") {
+                return Ok(false);
+            }
+            unfinished.push(path);
+        }
+        for path in unfinished {
+            fs::remove_file(path)?;
+        }
+        fs::remove_dir(&self.directory)?;
+        Ok(true)
     }
 }

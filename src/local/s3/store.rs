@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use md5::{Digest, Md5};
 
 use super::content::Content;
-use super::index::{DataDirectory, Index};
+use super::index::{DamagedObject, DataDirectory, Index, Loaded};
 use super::multipart::Upload;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::payload::{Announced, Sums};
@@ -251,16 +251,24 @@ impl Bucket {
 pub(in crate::local) struct Store {
     buckets: Mutex<BTreeMap<String, Bucket>>,
     directory: Option<DataDirectory>,
+    damaged: Vec<DamagedObject>,
 }
 
 impl Store {
     /// With what the directory has.
     pub(in crate::local) fn open(directory: Option<DataDirectory>) -> io::Result<Self> {
-        let buckets = directory.as_ref().map(DataDirectory::load).transpose()?;
+        let loaded = directory.as_ref().map(DataDirectory::load).transpose()?;
+        let Loaded { buckets, damaged } = loaded.unwrap_or_default();
         Ok(Self {
-            buckets: Mutex::new(buckets.unwrap_or_default()),
+            buckets: Mutex::new(buckets),
             directory,
+            damaged,
         })
+    }
+
+    /// The objects of the directory that could not be loaded.
+    pub(in crate::local) fn damaged(&self) -> &[DamagedObject] {
+        &self.damaged
     }
 
     /// Leaves the directory as it is, for others to use. What a thread that still runs puts later is in
@@ -301,11 +309,12 @@ impl Store {
         let Some(bucket) = buckets.get(name) else {
             return Ok(None);
         };
-        let empty = bucket.objects.is_empty();
+        let empty = bucket.objects.is_empty()
+            && match &bucket.index {
+                Some(index) => index.remove_all()?,
+                None => true,
+            };
         if empty {
-            if let Some(index) = &bucket.index {
-                index.remove_all()?;
-            }
             buckets.remove(name);
         }
         Ok(Some(empty))

@@ -11,6 +11,7 @@ mod one;
 mod options;
 mod python;
 mod server;
+mod server_data;
 #[cfg(target_os = "linux")] // its way to open a pseudo-terminal
 mod terminal;
 mod troubles;

@@ -33,7 +33,7 @@ impl Server {
         Self::of(&mut command)
     }
 
-    fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command
             .env("PATH", "/usr/bin:/bin")
             .stdout(Stdio::piped())
@@ -95,6 +95,11 @@ impl Server {
     fn proc(&self, file: &str) -> String {
         let child = self.child.as_ref().expect("running");
         std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).expect("Linux")
+    }
+
+    /// Ends it without a chance to clean up.
+    pub(crate) fn kill(&self) {
+        signal(self.child.as_ref().expect("running"), "KILL");
     }
 
     pub(crate) fn stop(mut self, name: &str) -> Ran {

@@ -4,6 +4,7 @@ mod checksums;
 mod chunked;
 mod client;
 mod control;
+mod data_directory;
 mod faults;
 mod http1;
 mod invocations;
