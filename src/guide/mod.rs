@@ -7,6 +7,10 @@ pub mod configuration {}
 #[doc = include_str!("faults.md")]
 pub mod faults {}
 
+#[allow(clippy::doc_markdown)] // SIGKILL, aws-chunked and other names
+#[doc = include_str!("local_endpoint.md")]
+pub mod local_endpoint {}
+
 #[allow(clippy::doc_markdown)] // the tables are full of names
 #[doc = include_str!("local_endpoint_operations.md")]
 pub mod local_endpoint_operations {}

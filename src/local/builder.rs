@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LocalEndpoint;
+use super::auth::hosts::is_host_name;
 use super::config::{Config, Observer, Storage, Watcher};
 use super::error::LocalError;
 use super::http::http1::Patience;
@@ -75,6 +76,8 @@ pub struct LocalEndpointBuilder {
     model_delay: Duration,
     failure_rate: f64,
     verify_signatures: bool,
+    host_names: Vec<String>,
+    allow_insecure: bool,
     kept_requests: usize,
     observer: Option<Observer>,
     watcher: Option<Watcher>,
@@ -115,6 +118,8 @@ impl LocalEndpointBuilder {
             model_delay: Duration::ZERO,
             failure_rate: 0.0,
             verify_signatures: true,
+            host_names: Vec::new(),
+            allow_insecure: false,
             kept_requests: 10_000,
             observer: None,
             watcher: None,
@@ -278,8 +283,13 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Where to listen; a free port of `127.0.0.1` by default. On an address that others can reach, so
-    /// can they the endpoint: whoever has the keys reads and writes its objects and runs its model.
+    /// Where to listen; a free port of `127.0.0.1` by default.
+    ///
+    /// On an address that other machines can reach, whoever has the keys reads and writes the objects and
+    /// runs the model. [`start`](Self::start) therefore fails there with the default
+    /// [credentials](Self::credentials), which are published, with any other secret key of AWS's
+    /// documentation, and without [verification](Self::verify_signatures), unless
+    /// [`allow_insecure`](Self::allow_insecure) is set.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
@@ -290,7 +300,7 @@ impl LocalEndpointBuilder {
     /// what it wrote to its standard error (the last 16 KiB) as the message. It is killed when the
     /// invocation's time is up, which leaves its children running.
     ///
-    /// Its environment is this process's, with `INFERENCE_ID`, and, if the invocation has them,
+    /// Its environment is this process's without `SAGEMAKER_ASYNC_LOCAL_SECRET_KEY`, with `INFERENCE_ID`, and, if the invocation has them,
     /// `CONTENT_TYPE`, `ACCEPT` and `CUSTOM_ATTRIBUTES`. The output's content type is the one that was
     /// asked for with `Accept`, if that is a single one, and else `application/octet-stream`.
     pub fn command<A: Into<OsString>>(
@@ -319,6 +329,24 @@ impl LocalEndpointBuilder {
     /// Whether requests must be signed with the [credentials](Self::credentials); true by default.
     pub fn verify_signatures(mut self, verify: bool) -> Self {
         self.verify_signatures = verify;
+        self
+    }
+
+    /// Adds a host name under which the endpoint is addressed, such as a service's name in Docker Compose.
+    ///
+    /// A request must name one of these in its `Host` header, or `localhost`, or the address that is
+    /// listened on (any IP address if that is all addresses); others are refused, because web pages can make
+    /// a name of theirs resolve to this machine. Before each name and before `localhost` the name of a
+    /// bucket may stand: `BUCKET.localhost`. The port does not matter.
+    pub fn host_name(mut self, name: impl Into<String>) -> Self {
+        self.host_names.push(name.into());
+        self
+    }
+
+    /// Allows everyone who reaches the [address](Self::listen) to use the endpoint, also from other machines;
+    /// false by default.
+    pub fn allow_insecure(mut self, allow: bool) -> Self {
+        self.allow_insecure = allow;
         self
     }
 
@@ -384,6 +412,7 @@ impl LocalEndpointBuilder {
     }
 
     pub(super) fn into_config(self) -> Result<(Config, Option<Scratch>), LocalError> {
+        self.check_open_to_others()?;
         let bucket = self
             .bucket
             .unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account));
@@ -412,6 +441,11 @@ impl LocalEndpointBuilder {
             return Err(LocalError::Setting(
                 "a timeout of connections is more than 0".to_owned(),
             ));
+        }
+        if let Some(name) = self.host_names.iter().find(|name| !is_host_name(name)) {
+            return Err(LocalError::Setting(format!(
+                "{name:?} cannot be a host's name; write it without scheme and port"
+            )));
         }
         let (disk, scratch) = self.storage.disk()?;
         let config = Config {
@@ -445,12 +479,37 @@ impl LocalEndpointBuilder {
             model_delay: self.model_delay,
             failure_rate: self.failure_rate,
             verify_signatures: self.verify_signatures,
+            host_names: self.host_names,
             kept_requests: self.kept_requests,
             observer: self.observer,
             watcher: self.watcher,
             patience: self.patience,
         };
         Ok((config, scratch))
+    }
+}
+
+impl LocalEndpointBuilder {
+    /// Other machines must not be let in by keys that everyone has.
+    fn check_open_to_others(&self) -> Result<(), LocalError> {
+        let ip = self.address.ip();
+        let published = self.secret_key.contains("EXAMPLE");
+        if ip.to_canonical().is_loopback()
+            || self.allow_insecure
+            || (self.verify_signatures && !published)
+        {
+            return Ok(());
+        }
+        let open = if self.verify_signatures {
+            "with the published example keys"
+        } else {
+            "without verifying signatures"
+        };
+        Err(LocalError::Setting(format!(
+            "listening on {ip} {open} lets everyone in who can reach it. Set keys of your own \
+             (LocalEndpointBuilder::credentials; --access-key with SAGEMAKER_ASYNC_LOCAL_SECRET_KEY in the \
+             environment) and verify them, or allow it explicitly (allow_insecure; --allow-insecure)"
+        )))
     }
 }
 

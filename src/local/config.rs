@@ -41,6 +41,8 @@ pub(super) struct Config {
     /// The share of the invocations that fail, from 0 to 1.
     pub(super) failure_rate: f64,
     pub(super) verify_signatures: bool,
+    /// Names under which the endpoint is addressed, besides localhost.
+    pub(super) host_names: Vec<String>,
     pub(super) kept_requests: usize,
     pub(super) observer: Option<Observer>,
     /// Is told of what goes wrong with the server itself.

@@ -38,6 +38,10 @@
 //!
 //! # What it checks
 //!
+//! A request must be addressed to `localhost`, to the address that is listened on, or to a
+//! [name](LocalEndpointBuilder::host_name) that was given, and must not come from another site's web page.
+//! The [guide](crate::guide::local_endpoint) has the details, and what the data directory keeps.
+//!
 //! Every request must be signed (Signature Version 4, in the `Authorization` header) with the
 //! endpoint's [credentials](LocalEndpointBuilder::credentials) for its
 //! [region](LocalEndpointBuilder::region), by a clock not far from the endpoint's (15 minutes for
@@ -63,7 +67,7 @@
 //!   but [`list_allowed`](LocalEndpointBuilder::list_allowed).
 //! - Objects may have 5 GiB in one request, S3's limit. A closure has its input and its output in
 //!   memory; a container and a program are fed from disk, and so are results taken.
-//! - S3 buckets are addressed by path, or by a `Host` that begins with the bucket's name. Query
+//! - S3 buckets are addressed by path, or as `BUCKET.localhost` and `BUCKET.NAME`. Query
 //!   signatures (presigned URLs), versions, tags and ACLs are refused. `aws-chunked` bodies are taken apart,
 //!   and their chunks' signatures and trailers verified, but for elliptic curves.
 //! - 600 connections are served at a time; others wait, and the one that has been idle for the longest
@@ -163,8 +167,9 @@ impl LocalEndpoint {
         address: SocketAddr,
     ) -> Result<Self, LocalError> {
         let listener = TcpListener::bind(address)?;
-        let address = reachable(listener.local_addr()?);
-        let shared = Arc::new(Shared::new(config, store)?);
+        let bound = listener.local_addr()?;
+        let address = reachable(bound);
+        let shared = Arc::new(Shared::new(config, store, bound.ip())?);
         http::connections::listen(&shared, listener)?;
         Ok(Self {
             address,

@@ -2,10 +2,10 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::auth::hosts::Hosts;
 use super::auth::signature::signing_service;
-use super::http::http1::Head;
+use super::http::head::Head;
 use super::s3::operations::{Asked, Of};
-use super::s3::store::Store;
 
 /// The operations that [`LocalEndpoint`](super::LocalEndpoint) answers, under AWS's names.
 ///
@@ -289,7 +289,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn of(head: &Head, store: &Store) -> Self {
+    pub(super) fn of(head: &Head, hosts: &Hosts) -> Self {
         let query = decoded_query(&head.query);
         let of_no_object = |operation, service, container: &str| Self {
             operation,
@@ -303,7 +303,8 @@ impl Target {
             return of_no_object(operation, Service::SageMaker, endpoint);
         }
         let path = head.path.strip_prefix('/').unwrap_or(&head.path);
-        let (container, raw_key) = match virtual_bucket(head, store) {
+        let host = head.text("host").unwrap_or_default();
+        let (container, raw_key) = match hosts.bucket(host) {
             Some(bucket) => (bucket, path),
             None if head.method == http::Method::POST && path.is_empty() => {
                 let (operation, service) = head
@@ -357,19 +358,6 @@ fn form_operation(head: &Head) -> Operation {
         None | Some("sts") => Operation::GetCallerIdentity,
         Some(_) => Operation::Unsupported,
     }
-}
-
-/// The bucket that stands before the host, if there is one of that name.
-fn virtual_bucket(head: &Head, store: &Store) -> Option<String> {
-    let host = head.text("host")?;
-    store
-        .bucket_names()
-        .into_iter()
-        .filter(|bucket| {
-            host.strip_prefix(bucket.as_str())
-                .is_some_and(|rest| rest.starts_with('.'))
-        })
-        .max_by_key(String::len)
 }
 
 /// The operation of S3 that a request is, or what of it is not offered.

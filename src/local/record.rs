@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use http::HeaderMap;
 
 use super::config::Config;
-use super::http::http1::Head;
+use super::http::head::Head;
 use super::operation::Operation;
 use super::sync::lock;
 

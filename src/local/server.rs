@@ -1,20 +1,23 @@
 //! What an endpoint's threads share, and the way of each request to its service.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::auth::signature;
+use super::auth::hosts::Hosts;
+use super::auth::signature::{self, Unproven};
 use super::config::Config;
 use super::control::Control;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
 use super::http::answer::{Answer, Refusal, host_id};
+use super::http::budget::Budgets;
 use super::http::connections::Connections;
-use super::http::http1::{Allowed, Body, Connection, Head, Received};
-use super::http::payload::Sums;
+use super::http::head::Head;
+use super::http::http1::{Allowed, Body, Connection, Received};
+use super::http::payload::{Payload, Sums};
 use super::operation::{Operation, Service, Target};
 use super::record::{RecordedRequest, RequestLog};
 use super::runtime::invoke;
@@ -43,6 +46,8 @@ pub(super) struct Shared {
     /// All threads, to wait for when the endpoint stops.
     pub(super) threads: Gate,
     pub(super) connections: Connections,
+    pub(super) hosts: Hosts,
+    pub(super) budgets: Budgets,
     /// By the endpoint's clock.
     pub(super) started: SystemTime,
 }
@@ -61,7 +66,7 @@ pub(super) struct Request {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config, store: Store) -> io::Result<Self> {
+    pub(super) fn new(config: Config, store: Store, listens: IpAddr) -> io::Result<Self> {
         store.create_bucket(&config.bucket)?;
         store.create_bucket(&config.output.bucket)?;
         if let Some(failure) = &config.failure {
@@ -70,7 +75,6 @@ impl Shared {
         Ok(Self {
             control: Control::new(&config),
             started: config.clock.now(),
-            config,
             store,
             queue: Queue::default(),
             faults: Faults::default(),
@@ -78,6 +82,9 @@ impl Shared {
             stop: Stop::default(),
             threads: Gate::default(),
             connections: Connections::default(),
+            hosts: Hosts::new(listens, &config.host_names),
+            budgets: Budgets::default(),
+            config,
         })
     }
 
@@ -129,34 +136,89 @@ pub(super) fn exchange(
     connection: &mut Connection,
     number: u64,
 ) -> io::Result<bool> {
-    let allowed = |head: &Head| {
-        shared.connections.note_idle(number, false);
-        let Target {
-            operation, service, ..
-        } = Target::of(head, &shared.store);
-        Allowed {
-            length: body_limit(service),
-            must_be_told: matches!(operation, Operation::PutObject | Operation::UploadPart),
-        }
-    };
     shared.connections.note_idle(number, true);
-    let (head, body) = match connection.receive(&shared.config, allowed)? {
-        Received::Request(head, body) => (head, body),
+    let received = connection.receive_head();
+    shared.connections.note_idle(number, false);
+    let head = match received? {
+        Received::Head(head) => head,
         Received::Closed => return Ok(false),
-        Received::Malformed(status) => {
-            let answer = complete(shared, Answer::empty(status), None);
-            connection.send(&answer, false, Some(0))?;
-            return Ok(false);
+        Received::Malformed(refusal) => {
+            // Which service was asked is not known; S3's form says what is wrong in words.
+            let id = request_id(Service::S3);
+            let answer = refusal.into_answer(Service::S3, &id);
+            let answer = complete(shared, answer, Some((Service::S3, &id)));
+            return connection.send(&answer, false, None);
         }
     };
-    let target = Target::of(&head, &shared.store);
+    let target = Target::of(&head, &shared.hosts);
+    let (body, unproven) = match admit(shared, &head, &target) {
+        Ok(unproven) => (
+            receive_body(shared, connection, &head, &target, &unproven)?,
+            unproven,
+        ),
+        Err(refusal) => {
+            connection.skip_body(&head);
+            (Body::Refused(refusal), Unproven::Nothing)
+        }
+    };
     let length = match &body {
         Body::Whole(payload) => usize::try_from(payload.len()).ok(),
-        Body::TooLarge | Body::NoLength => None,
+        _ => None,
     };
     let record = RecordedRequest::new(target.operation, &head, length, number);
     let fault = shared.faults.take(&target);
-    respond(shared, connection, record, (head, body, target), fault)
+    let came = Came {
+        head: *head,
+        body,
+        target,
+        unproven,
+    };
+    respond(shared, connection, record, came, fault)
+}
+
+/// A request as it came.
+struct Came {
+    head: Head,
+    body: Body,
+    target: Target,
+    unproven: Unproven,
+}
+
+/// Refuses what its head shows to be foreign, not signed or not offered, before its body is taken.
+fn admit(shared: &Shared, head: &Head, target: &Target) -> Result<Unproven, Refusal> {
+    shared.hosts.check(head, target.service)?;
+    if let Some(refusal) = unserved::refusal(head, target) {
+        return Err(refusal);
+    }
+    if shared.config.verify_signatures {
+        signature::verify_head(&shared.config, target.service, head)
+    } else {
+        Ok(Unproven::Nothing)
+    }
+}
+
+fn receive_body(
+    shared: &Shared,
+    connection: &mut Connection,
+    head: &Head,
+    target: &Target,
+    unproven: &Unproven,
+) -> io::Result<Body> {
+    let budget = match unproven {
+        Unproven::Signature => &shared.budgets.unproven,
+        Unproven::Nothing | Unproven::Hash(_) => &shared.budgets.admitted,
+    };
+    let allowed = Allowed {
+        length: body_limit(target.service),
+        must_be_told: matches!(
+            target.operation,
+            Operation::PutObject | Operation::UploadPart
+        ),
+        budget,
+    };
+    let config = &shared.config;
+    let payload = Box::new(Payload::new(head, config));
+    connection.receive_body(head, &allowed, payload, &config.disk)
 }
 
 /// Lets the fault strike, answers, and takes down what happened before the client can know.
@@ -164,7 +226,7 @@ fn respond(
     shared: &Arc<Shared>,
     connection: &mut Connection,
     mut record: RecordedRequest,
-    (head, body, target): (Head, Body, Target),
+    came: Came,
     fault: Option<Fault>,
 ) -> io::Result<bool> {
     let (delay, effect) = fault.map_or((Duration::ZERO, Effect::None), |fault| {
@@ -185,12 +247,12 @@ fn respond(
         }
         _ => {}
     }
-    let to_head = head.method == http::Method::HEAD;
-    let id = request_id(target.service);
-    let service = target.service;
+    let to_head = came.head.method == http::Method::HEAD;
+    let service = came.target.service;
+    let id = request_id(service);
     let outcome = effect
         .replacement(service)
-        .unwrap_or_else(|| handle(shared, head, body, target, &id));
+        .unwrap_or_else(|| handle(shared, came, &id));
     let outcome = outcome.and_then(|answer| {
         // Found out here, a lost file gets an answer; found out while it is sent, it ends the connection.
         let there = answer.body.check(answer.range.clone());
@@ -213,21 +275,20 @@ fn respond(
     connection.send(&answer, to_head, cut)
 }
 
-/// Verifies the request and carries it out.
-fn handle(
-    shared: &Arc<Shared>,
-    head: Head,
-    body: Body,
-    target: Target,
-    id: &str,
-) -> Result<Answer, Refusal> {
+/// Verifies what came and carries it out.
+fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal> {
+    let Came {
+        head,
+        body,
+        target,
+        unproven,
+    } = came;
     let service = target.service;
-    if let Some(refusal) = unserved::refusal(&head, &target) {
-        return Err(refusal);
-    }
     let (content, sums) = match body {
         Body::Whole(payload) => payload.finish(),
         Body::TooLarge => return Err(too_large(service)),
+        Body::Busy => return Err(busy(service)),
+        Body::Refused(refusal) => return Err(refusal),
         Body::NoLength => {
             return Err(Refusal::new(
                 411,
@@ -236,9 +297,13 @@ fn handle(
             ));
         }
     };
-    if shared.config.verify_signatures {
-        signature::verify(&shared.config, service, &head, sums.sha256.as_deref())?;
-    }
+    signature::verify_body(
+        &shared.config,
+        service,
+        &head,
+        &unproven,
+        sums.sha256.as_deref(),
+    )?;
     if let Some(problem) = &sums.problem {
         return Err(problem.clone());
     }
@@ -280,6 +345,18 @@ fn body_limit(service: Service) -> u64 {
 pub(super) fn storage_failed(error: &io::Error) -> Refusal {
     let message = format!("We encountered an internal error. Please try again. ({error})");
     Refusal::new(500, "InternalError", message)
+}
+
+/// So many bytes are on their way already that no more can be taken.
+fn busy(service: Service) -> Refusal {
+    match service {
+        Service::S3 => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
+        Service::SageMaker | Service::Control(_) | Service::Sts => {
+            let message =
+                "The local endpoint receives as many bytes as it takes at a time; send it again.";
+            Refusal::new(503, "ServiceUnavailable", message)
+        }
+    }
 }
 
 fn too_large(service: Service) -> Refusal {

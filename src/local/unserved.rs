@@ -2,7 +2,7 @@
 
 use super::auth::signature::signing_service;
 use super::http::answer::Refusal;
-use super::http::http1::Head;
+use super::http::head::Head;
 use super::operation::{Operation, Service, Target, control_operations};
 
 /// The refusal of a request that is none of a service that is here; S3 has its own.

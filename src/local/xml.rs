@@ -59,6 +59,38 @@ impl Xml {
     }
 }
 
+/// The text of a body that is one whole document with this root element, and without a DTD.
+pub(super) fn document<'a>(body: &'a [u8], root: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut reader = Reader::from_str(text);
+    let (mut depth, mut roots) = (0_usize, 0);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) | Event::Empty(start)
+                if depth == 0 && start.local_name().as_ref() != root =>
+            {
+                return None;
+            }
+            Event::Start(_) => {
+                roots += usize::from(depth == 0);
+                depth += 1;
+            }
+            Event::Empty(_) => roots += usize::from(depth == 0),
+            Event::End(_) => depth = depth.checked_sub(1)?,
+            Event::Text(text) if depth == 0 => {
+                let text = text.xml10_content();
+                if !text.trim().trim_start_matches('\u{feff}').is_empty() {
+                    return None;
+                }
+            }
+            Event::CData(_) | Event::GeneralRef(_) if depth == 0 => return None,
+            Event::DocType(_) => return None,
+            Event::Eof => return (depth == 0 && roots == 1).then_some(text),
+            _ => {}
+        }
+    }
+}
+
 /// What a `CompleteMultipartUpload` body says of a part.
 #[derive(Debug)]
 pub(super) struct CompletedPart {
@@ -70,7 +102,7 @@ pub(super) struct CompletedPart {
 
 /// The parts of a `CompleteMultipartUpload` body; `None` if it is not one.
 pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
-    let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
+    let mut reader = Reader::from_str(document(body, "CompleteMultipartUpload")?);
     let mut parts = Vec::new();
     let (mut number, mut etag, mut checksum, mut text) = (None, None, None, String::new());
     loop {
@@ -97,7 +129,7 @@ pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
 
 /// The keys of a `DeleteObjects` body, and whether only what fails is to be told; `None` if it is not one.
 pub(super) fn keys_to_delete(body: &[u8]) -> Option<(Vec<String>, bool)> {
-    let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
+    let mut reader = Reader::from_str(document(body, "Delete")?);
     let (mut keys, mut quiet, mut text) = (Vec::new(), false, String::new());
     loop {
         match reader.read_event().ok()? {

@@ -121,7 +121,12 @@ fn shell(command: &str) -> Command {
     }
 }
 
-/// Starts a program with pipes on all three streams and more in its environment.
+/// Holds the secret key of `sagemaker-async local`, which is none of its model programs' business.
+#[cfg(feature = "local")]
+const LOCAL_SECRET_KEY: &str = "SAGEMAKER_ASYNC_LOCAL_SECRET_KEY";
+
+/// Starts a program with pipes on all three streams. Its environment is this process's without the local
+/// endpoint's secret key, and with more in it.
 #[cfg(feature = "local")]
 #[allow(clippy::disallowed_methods)] // this is the door itself
 pub(crate) fn spawn_piped(
@@ -133,6 +138,7 @@ pub(crate) fn spawn_piped(
     let set = set.filter_map(|(name, value)| Some((name, (*value)?)));
     Command::new(program)
         .args(arguments)
+        .env_remove(LOCAL_SECRET_KEY)
         .envs(set)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

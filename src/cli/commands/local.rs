@@ -83,9 +83,20 @@ pub(in crate::cli) struct Local {
     )]
     secret_key: Option<String>,
 
-    /// Take requests that are signed with anything or nothing
+    /// Accept requests that are signed with anything or nothing
     #[arg(long)]
     no_verify: bool,
+
+    /// Another host name under which clients address the endpoint, such as a service's name in Docker
+    /// Compose; BUCKET.NAME is then a bucket's host. Known anyway: localhost and the address that is listened
+    /// on. May be given again
+    #[arg(long, value_name = "NAME")]
+    host_name: Vec<String>,
+
+    /// Listen beyond this machine although requests are not verified, or only against the example keys of
+    /// AWS's documentation
+    #[arg(long)]
+    allow_insecure: bool,
 
     /// The share of the invocations that fail instead of reaching the model: 0.05 or 5%
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -129,14 +140,21 @@ impl Local {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         let interrupted = Interrupt::channel()?;
         allow_more_files();
-        if !self.listen.ip().is_loopback() && show != Show::None {
-            let warning = "listening beyond this machine: whoever reaches this port and has the keys reads and writes its objects and runs its model";
-            drop(writeln!(io::stderr(), "sagemaker-async: {warning}"));
-        }
         let endpoint = self
             .builder(show)?
             .start()
             .map_err(|error| not_started(&error))?;
+        if !self.listen.ip().to_canonical().is_loopback() {
+            let who = if self.no_verify || self.access_key.is_none() {
+                "everyone who reaches this port"
+            } else {
+                "whoever reaches this port and has the keys"
+            };
+            drop(writeln!(
+                io::stderr(),
+                "sagemaker-async: listening beyond this machine: {who} reads and writes its objects and runs its model"
+            ));
+        }
         for fault in self.fault {
             endpoint.fault(fault);
         }
@@ -162,6 +180,7 @@ impl Local {
             .account_id(&self.account)
             .max_concurrent_invocations_per_instance(self.concurrency)
             .verify_signatures(!self.no_verify)
+            .allow_insecure(self.allow_insecure)
             .failure_rate(self.failure_rate.unwrap_or(0.0))
             .model_delay(self.delay.unwrap_or_default())
             .idle_timeout(self.idle_timeout)
@@ -172,6 +191,9 @@ impl Local {
             Some(directory) => builder.data_directory(directory),
             None => builder.objects_on_disk(),
         };
+        for name in &self.host_name {
+            builder = builder.host_name(name);
+        }
         if let Some(bucket) = &self.bucket {
             builder = builder.bucket(bucket);
         }

@@ -1,4 +1,5 @@
 //! Who may send a request: signatures, and the refusals of those that are wrong.
 
+pub(super) mod hosts;
 mod refused;
 pub(super) mod signature;

@@ -11,7 +11,8 @@ use http::header::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::answer::Refusal;
-use super::http1::Head;
+use super::dechunk::chunk_size;
+use super::head::Head;
 use crate::local::auth::signature::ChunkSigner;
 
 /// What stands in `x-amz-content-sha256` before the variants.
@@ -107,7 +108,12 @@ impl Chunked {
                         self.verify_chunk();
                     }
                 }
-                State::End | State::Broken => return Ok(()),
+                State::Broken => return Ok(()),
+                // What follows the end is no payload and no part of the signature.
+                State::End => {
+                    self.fail(malformed());
+                    return Ok(());
+                }
                 State::Length | State::DataEnd | State::Trailer => {
                     let end = bytes.iter().position(|byte| *byte == b'\n');
                     let (part, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
@@ -117,12 +123,21 @@ impl Chunked {
                         self.fail(malformed());
                     } else if end.is_some() {
                         let line = std::mem::take(&mut self.line);
-                        self.take_line(line.trim_ascii_end());
+                        self.take_line_with_end(&line);
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// A line ends in CRLF; the trailer's may end in a line feed alone, as S3's reference shows it.
+    fn take_line_with_end(&mut self, line: &[u8]) {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => self.take_line(line),
+            None if self.state == State::Trailer => self.take_line(line.trim_ascii_end()),
+            None => self.fail(malformed()),
+        }
     }
 
     fn take_line(&mut self, line: &[u8]) {
@@ -231,9 +246,9 @@ pub(in crate::local) fn is_understood(hash: &str) -> bool {
 
 /// A chunk's length and its signature, which is empty if it has none.
 fn chunk_head(line: &[u8]) -> Option<(u64, String)> {
+    let length = chunk_size(line)?;
     let line = std::str::from_utf8(line).ok()?;
-    let (length, extensions) = line.split_once(';').unwrap_or((line, ""));
-    let length = u64::from_str_radix(length.trim(), 16).ok()?;
+    let (_, extensions) = line.split_once(';').unwrap_or((line, ""));
     let signature = extensions
         .split(';')
         .find_map(|extension| extension.trim().strip_prefix("chunk-signature="));
@@ -256,7 +271,7 @@ pub(in crate::local) fn malformed_trailer() -> Refusal {
     )
 }
 
-fn incomplete() -> Refusal {
+pub(in crate::local) fn incomplete() -> Refusal {
     Refusal::new(
         400,
         "IncompleteBody",

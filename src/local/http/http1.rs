@@ -1,22 +1,24 @@
 //! HTTP/1.1 on one connection: requests in, answers out.
 //!
-//! `ureq-proto` frames the requests. Answers are written here, because a scripted fault needs the
-//! wire to itself: a body cut short is no valid HTTP.
+//! Answers are written here, because a scripted fault needs the wire to itself: a body cut short is no valid
+//! HTTP.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
-use http::{Method, Request, StatusCode, Version};
-use ureq_proto::server::state::{RecvBody, RecvRequest};
-use ureq_proto::server::{RecvRequestResult, Reply};
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName};
 
-use super::answer::Answer;
+use super::answer::{Answer, Refusal};
+use super::budget::{Budget, Share};
+use super::chunked::incomplete;
+use super::dechunk::Dechunker;
+use super::head::{Framing, Head, Parsed, bad_request};
 use super::payload::Payload;
-use crate::local::config::Config;
 use crate::local::s3::content::Disk;
+use crate::local::server::storage_failed;
 use crate::sys::{Clock, SystemClock};
 
 /// How patient the server is with a connection, in real time.
@@ -41,7 +43,9 @@ impl Default for Patience {
 
 /// How long the rest of a refused body is read, so that the client gets to see the answer.
 const LINGER: Duration = Duration::from_secs(2);
-const MAX_HEAD: usize = 64 * 1024;
+/// A body of a refused request that is no longer than this is read and dropped, so that the connection can
+/// go on.
+const SHORT_BODY: u64 = 256 * 1024;
 const CHUNK: usize = 64 * 1024;
 /// Of a long body.
 const LONG_CHUNK: usize = 256 * 1024;
@@ -100,48 +104,6 @@ impl Write for Paced<'_> {
     }
 }
 
-/// The head of a request, the path and the query as they came over the wire.
-#[derive(Debug)]
-pub(in crate::local) struct Head {
-    pub(in crate::local) method: Method,
-    pub(in crate::local) path: String,
-    pub(in crate::local) query: String,
-    pub(in crate::local) headers: HeaderMap,
-    keep_alive: bool,
-}
-
-impl Head {
-    pub(in crate::local) fn of(request: Request<()>) -> Self {
-        let (parts, ()) = request.into_parts();
-        let says = |word: &str| {
-            parts.headers.get_all(CONNECTION).iter().any(|value| {
-                value.to_str().is_ok_and(|value| {
-                    value
-                        .split(',')
-                        .any(|option| option.trim().eq_ignore_ascii_case(word))
-                })
-            })
-        };
-        let keep_alive = if parts.version == Version::HTTP_11 {
-            !says("close")
-        } else {
-            says("keep-alive")
-        };
-        Self {
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            method: parts.method,
-            headers: parts.headers,
-            keep_alive,
-        }
-    }
-
-    /// The value of a header, if it is there and UTF-8.
-    pub(in crate::local) fn text(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
-    }
-}
-
 /// The body of a request, or why there is none.
 #[derive(Debug)]
 pub(in crate::local) enum Body {
@@ -150,25 +112,30 @@ pub(in crate::local) enum Body {
     TooLarge,
     /// Neither a length nor chunks announced where one of them must be.
     NoLength,
+    /// More than is taken at a time, over all connections.
+    Busy,
+    /// Not admitted, not as announced, or not to be stored.
+    Refused(Refusal),
 }
 
 /// What came next on a connection.
 #[derive(Debug)]
 pub(in crate::local) enum Received {
-    Request(Head, Body),
-    /// The client went away, or was idle or slow for too long.
+    Head(Box<Head>),
+    /// The client went away, or was idle for too long.
     Closed,
-    /// Not HTTP, or too long a head: answer with this status and close.
-    Malformed(u16),
+    /// Not HTTP, too long a head, or ambiguous: this is the answer, and the end.
+    Malformed(Refusal),
 }
 
 /// What the body of a request may be.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::local) struct Allowed {
+#[derive(Debug)]
+pub(in crate::local) struct Allowed<'a> {
     /// The most bytes.
     pub(in crate::local) length: u64,
     /// Whether a request that does not tell the length is refused, and not taken for one without a body.
     pub(in crate::local) must_be_told: bool,
+    pub(in crate::local) budget: &'a Arc<Budget>,
 }
 
 /// One connection.
@@ -195,106 +162,119 @@ impl Connection {
         })
     }
 
-    /// Reads the next request, whose body may be as its head says.
-    pub(in crate::local) fn receive(
-        &mut self,
-        config: &Config,
-        allowed: impl FnOnce(&Head) -> Allowed,
-    ) -> io::Result<Received> {
-        let mut reply = Reply::new().map_err(io::Error::other)?;
-        // GET and DELETE may carry a body too: the announced length alone decides.
-        reply.force_recv_body();
-        let request = match self.receive_head(&mut reply)? {
-            Ok(Some(request)) => request,
-            Ok(None) => return Ok(Received::Closed),
-            Err(status) => return Ok(Received::Malformed(status)),
-        };
-        let head = Head::of(request);
-        self.keep_alive = head.keep_alive;
-        let body = self.receive_body(reply, &head, allowed(&head), config)?;
-        self.unread_body = !matches!(body, Body::Whole(_));
-        Ok(Received::Request(head, body))
-    }
-
-    fn receive_head(
-        &mut self,
-        reply: &mut Reply<RecvRequest>,
-    ) -> io::Result<Result<Option<Request<()>>, u16>> {
+    /// Reads the head of the next request.
+    pub(in crate::local) fn receive_head(&mut self) -> io::Result<Received> {
         let mut begun = None;
         loop {
             if !self.input.is_empty() {
-                match reply.try_request(&self.input) {
-                    Ok((used, Some(request))) => {
+                match Head::parse(&self.input) {
+                    Parsed::Head(used, head) => {
                         self.input.drain(..used);
-                        return Ok(Ok(Some(request)));
+                        self.keep_alive = head.keep_alive;
+                        return Ok(Received::Head(head));
                     }
-                    Ok((_, None)) if self.input.len() > MAX_HEAD => return Ok(Err(431)),
-                    Ok((_, None)) => {}
-                    Err(_) => return Ok(Err(400)),
+                    Parsed::Partial => {}
+                    Parsed::Refused(refusal) => return Ok(self.malformed(refusal)),
                 }
                 let now = SystemClock.monotonic();
                 if now.saturating_sub(*begun.get_or_insert(now)) > self.patience.slow {
-                    return Ok(Ok(None));
+                    return Ok(self.malformed(too_slow(408)));
                 }
             }
             let Patience { idle, slow } = self.patience;
-            let timeout = if begun.is_some() { slow } else { idle };
-            if self.fill(timeout)? == 0 {
-                return Ok(Ok(None));
+            match self.fill(if begun.is_some() { slow } else { idle }) {
+                Ok(0) if begun.is_some() => {
+                    return Ok(self.malformed(bad_request("The request head is cut short.")));
+                }
+                Ok(0) => return Ok(Received::Closed),
+                Ok(_) => {}
+                Err(error) if begun.is_some() && is_timeout(&error) => {
+                    return Ok(self.malformed(too_slow(408)));
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn receive_body(
+    fn malformed(&mut self, refusal: Refusal) -> Received {
+        self.keep_alive = false;
+        self.unread_body = true;
+        Received::Malformed(refusal)
+    }
+
+    /// Leaves the body of a request that is refused by its head.
+    pub(in crate::local) fn skip_body(&mut self, head: &Head) {
+        match head.framing {
+            Framing::None | Framing::Length(0) => {}
+            // A client that waits for a word sends nothing now, or everything.
+            Framing::Length(length) if length <= SHORT_BODY && !head.expects_continue => {
+                // One that does not come whole ends with the answer.
+                let read: io::Result<()> = self.read_length(length, |_| Ok(()));
+                self.unread_body = read.is_err();
+            }
+            Framing::Length(_) | Framing::Chunks => self.unread_body = true,
+        }
+    }
+
+    /// Reads the body of a request, whose head is admitted.
+    pub(in crate::local) fn receive_body(
         &mut self,
-        reply: Reply<RecvRequest>,
         head: &Head,
-        allowed: Allowed,
-        config: &Config,
+        allowed: &Allowed<'_>,
+        mut payload: Box<Payload>,
+        disk: &Disk,
     ) -> io::Result<Body> {
-        let limit = allowed.length;
-        let disk = &config.disk;
-        let length = head.text(CONTENT_LENGTH.as_str());
-        let announced = length.and_then(|length| length.trim().parse::<u64>().ok());
-        let in_chunks = head.headers.contains_key(TRANSFER_ENCODING);
-        // Before a `100 Continue`: a refused body is then never sent.
-        if announced.is_some_and(|announced| announced > limit) {
-            return Ok(Body::TooLarge);
-        }
-        let mut payload = Box::new(Payload::new(head, config));
-        if length.is_none() && !in_chunks {
-            return Ok(if allowed.must_be_told {
-                Body::NoLength
-            } else {
-                Body::Whole(payload)
-            });
-        }
-        let reply = match reply.proceed() {
-            Some(RecvRequestResult::RecvBody(reply)) => reply,
-            Some(RecvRequestResult::Send100(reply)) => {
-                let mut line = [0; 64];
-                let (used, reply) = reply.accept(&mut line).map_err(io::Error::other)?;
-                (&*self.stream).write_all(&line[..used])?;
-                reply
+        let mut share = Share::of(allowed.budget);
+        let outcome = match head.framing {
+            Framing::None if allowed.must_be_told => {
+                self.unread_body = true;
+                return Ok(Body::NoLength);
             }
-            Some(RecvRequestResult::ProvideResponse(_)) | None => {
-                return Ok(Body::Whole(payload));
-            }
+            Framing::None => return Ok(Body::Whole(payload)),
+            // Before a `100 Continue`: a refused body is then never sent.
+            Framing::Length(length) if length > allowed.length => Err(Left::TooLarge),
+            Framing::Length(length) if !share.grow(length) => Err(Left::Busy),
+            Framing::Length(length) => self.go_on(head).and_then(|()| {
+                self.read_length(length, |bytes| payload.add(bytes, disk).map_err(Left::Disk))
+            }),
+            Framing::Chunks => self
+                .go_on(head)
+                .and_then(|()| self.read_chunks(allowed.length, &mut share, &mut payload, disk)),
         };
-        if let Some(length) = announced
-            && !in_chunks
-        {
-            self.read_length(length, &mut payload, disk)?;
+        let Err(left) = outcome else {
             return Ok(Body::Whole(payload));
+        };
+        self.unread_body = true;
+        Ok(match left {
+            Left::TooLarge => Body::TooLarge,
+            Left::Busy => Body::Busy,
+            Left::Disk(error) => Body::Refused(storage_failed(&error)),
+            Left::Malformed => Body::Refused(bad_request("A chunk of the body is malformed.")),
+            Left::Socket(error) if is_timeout(&error) => Body::Refused(too_slow(400)),
+            Left::Socket(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Body::Refused(incomplete())
+            }
+            Left::Socket(error) => return Err(error),
+        })
+    }
+
+    /// Lets a client that waits for it send the body.
+    fn go_on(&mut self, head: &Head) -> Result<(), Left> {
+        if head.expects_continue {
+            (&*self.stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        self.read_body(reply, payload, limit, disk)
+        Ok(())
     }
 
     /// A body of a known length: straight from the socket.
-    fn read_length(&mut self, length: u64, payload: &mut Payload, disk: &Disk) -> io::Result<()> {
+    fn read_length<E: From<io::Error>>(
+        &mut self,
+        length: u64,
+        mut add: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let most = |left: u64, room: usize| usize::try_from(left).map_or(room, |n| n.min(room));
         let ready = most(length, self.input.len());
-        payload.add(&self.input[..ready], disk)?;
+        add(&self.input[..ready])?;
         self.input.drain(..ready);
         let mut left = length - ready as u64;
         if left == 0 {
@@ -306,43 +286,51 @@ impl Connection {
         while left > 0 {
             let room = most(left, buffer.len());
             match (&*self.stream).read(&mut buffer[..room]) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 Ok(read) => {
-                    payload.add(&buffer[..read], disk)?;
+                    add(&buffer[..read])?;
                     left -= read as u64;
                     pace.check(length - left)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    fn read_body(
+    fn read_chunks(
         &mut self,
-        mut reply: Reply<RecvBody>,
-        mut payload: Box<Payload>,
         limit: u64,
+        share: &mut Share,
+        payload: &mut Payload,
         disk: &Disk,
-    ) -> io::Result<Body> {
+    ) -> Result<(), Left> {
         let pace = Pace::new(self.patience.slow);
-        let mut output = vec![0; CHUNK];
-        while !reply.is_ended() {
-            let (used, made) = reply
-                .read(&self.input, &mut output)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            self.input.drain(..used);
-            payload.add(&output[..made], disk)?;
-            pace.check(payload.len())?;
-            if payload.len() > limit {
-                return Ok(Body::TooLarge);
+        let mut dechunker = Dechunker::new();
+        let mut came = 0;
+        loop {
+            let before = came;
+            let taken = dechunker.take(&self.input, |bytes| {
+                came += bytes.len() as u64;
+                payload.add(bytes, disk)
+            });
+            let taken = taken.map_err(Left::Disk)?.map_err(|_| Left::Malformed)?;
+            self.input.drain(..taken);
+            if came > limit {
+                return Err(Left::TooLarge);
             }
-            if used == 0 && made == 0 && self.fill(self.patience.slow)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            if !share.grow(came - before) {
+                return Err(Left::Busy);
+            }
+            if dechunker.is_ended() {
+                return Ok(());
+            }
+            pace.check(came)?;
+            if self.fill(self.patience.slow)? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
-        Ok(Body::Whole(payload))
     }
 
     fn fill(&mut self, timeout: Duration) -> io::Result<usize> {
@@ -413,6 +401,36 @@ impl Connection {
             ),
         }
     }
+}
+
+/// Why a body was not read to its end.
+enum Left {
+    TooLarge,
+    Busy,
+    Malformed,
+    Disk(io::Error),
+    Socket(io::Error),
+}
+
+impl From<io::Error> for Left {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+fn too_slow(status: u16) -> Refusal {
+    Refusal::new(
+        status,
+        "RequestTimeout",
+        "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.",
+    )
 }
 
 fn head_of(answer: &Answer, length: u64, to_head: bool, close: bool) -> Vec<u8> {

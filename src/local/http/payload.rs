@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::answer::Refusal;
 use super::chunked::{Chunked, STREAMING, malformed_trailer};
-use super::http1::Head;
+use super::head::Head;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::auth::signature::{ChunkSigner, UNSIGNED};
 use crate::local::config::Config;

@@ -41,7 +41,7 @@ fn receive(stream: &mut TcpStream) -> String {
 
 fn put(bucket: &str, key: &str) -> String {
     format!(
-        "PUT /{bucket}/{key} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\
+        "PUT /{bucket}/{key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\
          x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n\r\nhello"
     )
 }
@@ -140,7 +140,7 @@ fn slow_and_idle_clients_are_dropped() {
     let bucket = server.text("bucket");
     let head = |key: &str, length: usize| {
         format!(
-            "PUT /{bucket}/{key} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\
+            "PUT /{bucket}/{key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\
              x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n\r\n"
         )
     };
@@ -165,7 +165,7 @@ fn slow_and_idle_clients_are_dropped() {
         }
         scope.spawn(move || {
             let mut stream = connect(server);
-            let get = format!("GET /{bucket}/large HTTP/1.1\r\nhost: x\r\n\r\n");
+            let get = format!("GET /{bucket}/large HTTP/1.1\r\nhost: localhost\r\n\r\n");
             stream.write_all(get.as_bytes()).expect("send");
             SystemClock.sleep(Duration::from_secs(2));
             assert!(read_to_end(&mut stream).len() < LARGE, "it is there whole");
@@ -181,7 +181,7 @@ fn slow_and_idle_clients_are_dropped() {
     let mut stream = connect(server);
     let answer = exchange(
         &mut stream,
-        &format!("HEAD /{bucket}/k HTTP/1.1\r\nhost: x\r\n\r\n"),
+        &format!("HEAD /{bucket}/k HTTP/1.1\r\nhost: localhost\r\n\r\n"),
     );
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
 }
@@ -192,7 +192,7 @@ fn a_server_without_files_left() {
     const CLIENTS: usize = 100;
     let server = Server::with_files(48, &["--no-verify"]);
     let request = format!(
-        "HEAD /{} HTTP/1.1\r\nhost: x\r\n\r\n",
+        "HEAD /{} HTTP/1.1\r\nhost: localhost\r\n\r\n",
         server.text("bucket")
     );
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect(&server)).collect();

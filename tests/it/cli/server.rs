@@ -217,7 +217,7 @@ fn keys_of_ones_own() {
         .expect("signed with them");
     let plain = |server: &Server| {
         let mut stream = TcpStream::connect(server.address()).expect("connect");
-        let request = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).expect("send");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
@@ -228,9 +228,74 @@ fn keys_of_ones_own() {
 }
 
 #[test]
-fn beyond_this_machine_only_when_told_and_then_it_says_so() {
-    let ran = Server::start(&["--listen", "0.0.0.0:0"]).stop("TERM");
-    ran.ends_with(0).says("listening beyond this machine");
+fn beyond_this_machine_only_with_own_keys_or_a_flag_and_then_it_says_so() {
+    let everywhere = ["--listen", "0.0.0.0:0"];
+    for more in [
+        &[][..],
+        &["--no-verify", "--access-key", "AKID", "--secret-key", "own"],
+    ] {
+        let arguments = [&["local"], &everywhere[..], more].concat();
+        let ran = Ran::of(bare(&arguments).output().expect("it runs"));
+        ran.ends_with(2).says("--allow-insecure").printed("");
+    }
+    for (more, says) in [
+        (
+            &["--allow-insecure", "--quiet"][..],
+            "everyone who reaches this port",
+        ),
+        (
+            &["--allow-insecure", "--no-verify"],
+            "everyone who reaches this port",
+        ),
+        (
+            &["--access-key", "AKID", "--secret-key", "own", "--quiet"],
+            "and has the keys",
+        ),
+    ] {
+        let ran = Server::start(&[&everywhere[..], more].concat()).stop("TERM");
+        ran.ends_with(0)
+            .says("listening beyond this machine")
+            .says(says);
+    }
+}
+
+#[test]
+fn the_secret_key_is_not_passed_to_the_model() {
+    let mut command = bare(&["local", "--command", "env", "--access-key", "AKID"]);
+    let server = Server::of(
+        command
+            .env("SAGEMAKER_ASYNC_LOCAL_SECRET_KEY", "hush-hush")
+            .env("OTHER", "kept"),
+    );
+    let seen: Vec<u8> = server
+        .predictor()
+        .with_deserializer(sagemaker_async_inference::Bytes::default())
+        .predict("x")
+        .expect("a result");
+    let seen = String::from_utf8_lossy(&seen);
+    assert!(
+        seen.contains("OTHER=kept") && !seen.contains("hush-hush"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn names_of_its_own() {
+    let server = Server::start(&["--no-verify", "--quiet", "--host-name", "sagemaker"]);
+    let ask = |host: &str| {
+        let mut stream = TcpStream::connect(server.address()).expect("connect");
+        let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("send");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    assert!(ask("sagemaker:4566").starts_with("HTTP/1.1 200 "));
+    assert!(ask("elsewhere:4566").starts_with("HTTP/1.1 403 "));
+}
+
+#[test]
+fn a_port_that_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let ran = Ran::of(

@@ -17,6 +17,7 @@ fn then() -> SystemTime {
 fn start() -> LocalEndpoint {
     LocalEndpoint::builder()
         .bucket("examplebucket")
+        .host_name("s3.amazonaws.com")
         .clock(ManualClock::starting_at(then()))
         .start()
         .expect("start")
@@ -147,7 +148,7 @@ fn a_change_of_any_chunk_is_seen() {
 fn unsigned(body: &str, decoded: usize) -> String {
     format!(
         "PUT /examplebucket/chunkObject.txt HTTP/1.1\r\n\
-         host: x\r\nconnection: close\r\n\
+         host: localhost\r\nconnection: close\r\n\
          x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n\
          content-encoding: aws-chunked\r\n\
          x-amz-decoded-content-length: {decoded}\r\n\

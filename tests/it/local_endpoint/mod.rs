@@ -6,6 +6,8 @@ mod client;
 mod control;
 mod data_directory;
 mod faults;
+mod hostile;
+mod hosts;
 mod http1;
 mod invocations;
 mod objects;

@@ -253,7 +253,8 @@ fn listing_in_pages() {
 
 #[test]
 fn buckets_in_the_host() {
-    let endpoint = start();
+    let builder = LocalEndpoint::builder().host_name("s3.amazonaws.com");
+    let endpoint = builder.start().expect("start");
     endpoint.put_object("b", "k", "of b");
     endpoint.put_object("b.c", "k", "of b.c");
     let client = client(&endpoint);

@@ -1,0 +1,216 @@
+//! Who gets in: hosts, web pages of other sites, and other machines.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use sagemaker_async_inference::local::{
+    LocalEndpoint, LocalEndpointBuilder, LocalError, ModelResponse,
+};
+
+use crate::local_endpoint::client::{PATIENCE, client};
+use crate::local_endpoint::http1::raw;
+
+fn builder() -> LocalEndpointBuilder {
+    LocalEndpoint::builder().bucket("b")
+}
+
+/// A request without a signature, whose connection ends with the answer.
+fn request(endpoint: &LocalEndpoint, start: &str, fields: &str, body: &str) -> String {
+    let length = body.len();
+    raw(
+        endpoint,
+        &format!(
+            "{start} HTTP/1.1\r\n{fields}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+#[test]
+fn a_name_that_was_rebound_to_this_machine_reaches_nothing() {
+    let endpoint = builder().start().expect("start");
+    let signed = client(&endpoint);
+    // A page that knows the keys, for they are published, signs for its own host.
+    for (method, target) in [("PUT", "/b/k"), ("GET", "/b"), ("DELETE", "/b/there")] {
+        endpoint.put_object("b", "there", "x");
+        let call = signed
+            .s3(method, target)
+            .with(|call| call.url = "http://evil.example:4566".to_owned());
+        let mut head = String::new();
+        for (name, value) in call.signed().headers() {
+            let value = value.to_str().expect("text");
+            head.extend([name.as_str(), ": ", value, "\r\n"]);
+        }
+        let head = format!("host: evil.example:4566\r\n{head}");
+        let answer = raw(
+            &endpoint,
+            &format!("{method} {target} HTTP/1.1\r\n{head}connection: close\r\n\r\n"),
+        );
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert!(
+            answer.contains("evil.example") && answer.contains("--host-name"),
+            "{answer}"
+        );
+        assert_eq!(endpoint.objects("b"), ["there"]);
+    }
+}
+
+#[test]
+fn pages_of_other_sites_reach_neither_objects_nor_the_model() {
+    let endpoint = builder()
+        .verify_signatures(false)
+        .model(|_| ModelResponse::ok("ran"))
+        .start()
+        .expect("start");
+    endpoint.put_object("b", "k", "x");
+    let host = endpoint.url().trim_start_matches("http://").to_owned();
+    let delete = "<Delete><Object><Key>k</Key></Object></Delete>";
+    let from = |fields: &str| format!("host: {host}\r\ncontent-type: text/plain\r\n{fields}");
+    for fields in [
+        from("origin: https://evil.example\r\n"),
+        from("origin: null\r\n"),
+        from("origin: http://localhost:3000\r\n"),
+        from("sec-fetch-site: cross-site\r\n"),
+        from("sec-fetch-site: same-site\r\n"),
+        from(&format!(
+            "origin: http://{host}\r\nsec-fetch-site: cross-site\r\n"
+        )),
+        "host: evil.example\r\n".to_owned(),
+    ] {
+        for (start, body) in [
+            ("POST /b?delete", delete),
+            ("POST /endpoints/local-endpoint/async-invocations", "input"),
+            ("GET /b/k", ""),
+            ("OPTIONS /b/k", ""),
+            ("POST /", "Action=GetCallerIdentity&Version=2011-06-15"),
+        ] {
+            let answer = request(&endpoint, start, &fields, body);
+            assert!(
+                answer.starts_with("HTTP/1.1 403 "),
+                "{start} {fields}: {answer}"
+            );
+        }
+    }
+    assert!(endpoint.wait_until_idle(PATIENCE));
+    assert!(endpoint.jobs().is_empty());
+    assert_eq!(endpoint.objects("b"), ["k"]);
+    // A page of the endpoint's own, a user's address bar, and no page at all.
+    for fields in [
+        from(&format!(
+            "origin: http://{host}\r\nsec-fetch-site: same-origin\r\n"
+        )),
+        from("sec-fetch-site: none\r\n"),
+        from(""),
+    ] {
+        let answer = request(&endpoint, "GET /b/k", &fields, "");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    // A link to a presigned URL shows an object to the user, not to the page.
+    let link = from(
+        "sec-fetch-site: cross-site\r\nsec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n",
+    );
+    let answer = request(&endpoint, "GET /b/k?X-Amz-Signature=00", &link, "");
+    assert!(!answer.contains("other sites"), "{answer}");
+    let answer = request(&endpoint, "GET /b/k", &link, "");
+    assert!(answer.contains("other sites"), "{answer}");
+}
+
+#[test]
+fn names_are_known_when_they_are_given() {
+    let endpoint = builder()
+        .verify_signatures(false)
+        .host_name("Sagemaker")
+        .host_name("s3.test")
+        .start()
+        .expect("start");
+    endpoint.put_object("b", "k", "of b");
+    endpoint.put_object("b.c", "k", "of b.c");
+    for (host, target, body) in [
+        ("127.0.0.1", "/b/k", "of b"),
+        ("[::1]:80", "/b/k", "of b"),
+        ("LocalHost:1", "/b/k", "of b"),
+        ("sagemaker:4566", "/b/k", "of b"),
+        ("s3.test.", "/b/k", "of b"),
+        ("b.s3.test", "/k", "of b"),
+        ("b.c.localhost:1", "/k", "of b.c"),
+    ] {
+        let answer = request(
+            &endpoint,
+            &format!("GET {target}"),
+            &format!("host: {host}\r\n"),
+            "",
+        );
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(body),
+            "{host}: {answer}"
+        );
+    }
+    let created = request(&endpoint, "PUT /", "host: new.s3.test\r\n", "");
+    assert!(created.starts_with("HTTP/1.1 200 "), "{created}");
+    endpoint.put_object("new", "k", "x");
+    for name in ["http://a", "a:80", "", "a b", "a..b", "a/b"] {
+        let refused = builder().host_name(name).start();
+        assert!(
+            matches!(refused, Err(LocalError::Setting(_))),
+            "{name:?}: {refused:?}"
+        );
+    }
+}
+
+/// A bucket may have the name that an address begins with.
+#[test]
+fn a_bucket_does_not_capture_the_endpoints_own_address() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let start = || {
+        builder()
+            .data_directory(directory.path())
+            .start()
+            .expect("start")
+    };
+    {
+        let endpoint = start();
+        let client = client(&endpoint);
+        for bucket in ["127", "127.0.0"] {
+            endpoint.put_object(bucket, "k", "captured");
+        }
+        assert_eq!(client.put("/b/k", "kept").send().status, 200);
+        assert_eq!(client.invoke(endpoint.name()).body("x").send().status, 202);
+        assert_eq!(client.sts().send().status, 200);
+        assert!(endpoint.wait_until_idle(PATIENCE));
+    }
+    let endpoint = start();
+    let client = client(&endpoint);
+    assert_eq!(client.get("/b/k").send().text(), "kept");
+    assert_eq!(client.get("/127/k").send().text(), "captured");
+    assert_eq!(endpoint.objects("127.0.0"), ["k"]);
+}
+
+#[test]
+fn other_machines_are_let_in_with_keys_of_its_own_or_on_demand() {
+    let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let open = || builder().listen(everywhere);
+    for builder in [
+        open(),
+        open().credentials("AKIDMINE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        open()
+            .credentials("AKIDMINE", "own")
+            .verify_signatures(false),
+    ] {
+        let Err(LocalError::Setting(problem)) = builder.start() else {
+            panic!("it started");
+        };
+        assert!(problem.contains("--allow-insecure"), "{problem}");
+    }
+    drop(
+        open()
+            .credentials("AKIDMINE", "own")
+            .start()
+            .expect("start"),
+    );
+    let endpoint = open().allow_insecure(true).start().expect("start");
+    let answer = request(&endpoint, "GET /", "host: 10.0.0.1:80\r\n", "");
+    assert!(
+        answer.contains("<Code>AccessDenied</Code>") && !answer.contains("host"),
+        "{answer}"
+    );
+    let answer = request(&endpoint, "GET /", "host: evil.example\r\n", "");
+    assert!(answer.contains("--host-name"), "{answer}");
+}
