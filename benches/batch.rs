@@ -164,7 +164,8 @@ fn round_of(handles: usize, others: usize) -> Outcome<()> {
     let responses = (0..handles).map(|_| {
         let name = format!("{:032x}", random());
         let at = |key: String| S3Uri::new(server.bucket.as_str(), key);
-        Ok(predictor.response(
+        Ok(AsyncInferenceResponse::new(
+            &predictor,
             at(format!("async-output/{BATCH}/{name}.out"))?,
             Some(at(format!("async-failures/{name}-error.out"))?),
         ))

@@ -193,7 +193,7 @@ impl Ours {
             .build()?;
         let predictor = AsyncPredictor::new("bench", &session).with_serializer(Bytes::default());
         let missing = format!("s3://{bucket}/missing.out").parse()?;
-        let response = predictor.response(missing, None);
+        let response = AsyncInferenceResponse::new(&predictor, missing, None);
         Ok(Self {
             predictor,
             response,

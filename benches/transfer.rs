@@ -22,6 +22,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sigv4::http_request::SignableBody;
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
 use sha2::{Digest, Sha256};
@@ -235,8 +236,7 @@ fn ours_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
 fn ours_down(url: &str, bucket: &str, output: &Path) -> Outcome<()> {
     let session = session(url)?;
     let uri = format!("s3://{bucket}/{KEY}").parse()?;
-    AsyncPredictor::new("bench", &session)
-        .response(uri, None)
+    AsyncInferenceResponse::new(&AsyncPredictor::new("bench", &session), uri, None)
         .download(output, &WaiterConfig::new(1, Duration::from_secs(1))?)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ use crate::uri::S3Uri;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct InferenceHandle {
-    pub(crate) endpoint_name: String,
+    pub(crate) endpoint_name: Arc<str>,
     pub(crate) output_path: S3Uri,
     pub(crate) failure_path: Option<S3Uri>,
     pub(crate) inference_id: Option<String>,
@@ -45,7 +46,7 @@ pub struct InferenceHandle {
     pub(crate) input_uploaded: bool,
     /// How long after the submit the service gives up, in whole seconds.
     pub(crate) service_limit: Option<u64>,
-    /// Whether a notification told that it failed, which tells no output path.
+    /// Whether a notification reported that it failed. Only release 0.1 made such handles.
     pub(crate) failed: bool,
 }
 
@@ -85,13 +86,26 @@ struct Wire {
 }
 
 impl InferenceHandle {
+    pub(crate) fn new(endpoint_name: Arc<str>, output_path: S3Uri) -> Self {
+        Self {
+            endpoint_name,
+            output_path,
+            failure_path: None,
+            inference_id: None,
+            input_location: None,
+            submitted_at: None,
+            input_uploaded: false,
+            service_limit: None,
+            failed: false,
+        }
+    }
+
     /// The endpoint that it was submitted to.
     pub fn endpoint_name(&self) -> &str {
         &self.endpoint_name
     }
 
-    /// Where the output is or will be; a placeholder in the bucket `not-told` if a notification told of
-    /// its failure ([`has_failed`](Self::has_failed)).
+    /// Where the output is or will be.
     pub fn output_path(&self) -> &S3Uri {
         &self.output_path
     }
@@ -129,9 +143,9 @@ impl InferenceHandle {
         self.service_limit.map(Duration::from_secs)
     }
 
-    /// Whether a [`Notification`](crate::queue::Notification) told that it failed: taken up again, it is finished,
-    /// and its result is [`Error::Model`](crate::Error::Model) without a request. The reason is not in the
-    /// handle, for it may repeat the input. False where nobody has told, whatever became of it.
+    /// Whether a notification reported that it failed. Only release 0.1 wrote such handles; their output
+    /// path is a placeholder. The result of a response that is resumed from one is
+    /// [`Error::Model`](crate::Error::Model), without a request.
     pub fn has_failed(&self) -> bool {
         self.failed
     }
@@ -211,7 +225,7 @@ impl From<InferenceHandle> for Wire {
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
         Self {
             version: VERSION,
-            endpoint_name: Some(handle.endpoint_name),
+            endpoint_name: Some(handle.endpoint_name.to_string()),
             output_path: Some(handle.output_path),
             failure_path: handle.failure_path,
             inference_id: handle.inference_id,
@@ -255,7 +269,7 @@ impl TryFrom<Wire> for InferenceHandle {
             }
         }
         Ok(Self {
-            endpoint_name,
+            endpoint_name: endpoint_name.into(),
             output_path,
             failure_path: wire.failure_path,
             inference_id: wire.inference_id,

@@ -49,7 +49,7 @@ pub struct AsyncPredictor<S = Json, D = Json> {
 /// What predictors, requests and responses of one endpoint share.
 #[derive(Debug)]
 pub(crate) struct Target {
-    pub(crate) endpoint_name: String,
+    pub(crate) endpoint_name: Arc<str>,
     pub(crate) session: Session,
 }
 
@@ -62,7 +62,7 @@ impl AsyncPredictor {
     pub fn new(endpoint_name: impl Into<String>, session: &Session) -> Self {
         Self {
             target: Arc::new(Target {
-                endpoint_name: endpoint_name.into(),
+                endpoint_name: endpoint_name.into().into(),
                 session: session.clone(),
             }),
             serializer: Json::default(),
@@ -214,19 +214,6 @@ impl<S, D> AsyncPredictor<S, D> {
         AsyncRequest::with_reader(self.target.clone(), self.deserializer.clone(), reader)
     }
 
-    /// The response of an inference that was submitted elsewhere, as
-    /// [`AsyncInferenceResponse::new`].
-    pub fn response(
-        &self,
-        output_path: S3Uri,
-        failure_path: Option<S3Uri>,
-    ) -> AsyncInferenceResponse<D>
-    where
-        D: Clone,
-    {
-        AsyncInferenceResponse::new(self, output_path, failure_path)
-    }
-
     /// Takes a submitted inference up again, as
     /// [`AsyncInferenceResponse::handle`] saved it, here or in another process. Asks nobody.
     ///
@@ -252,15 +239,7 @@ impl<S, D> AsyncPredictor<S, D> {
     where
         D: Clone,
     {
-        let target = if handle.endpoint_name == self.target.endpoint_name {
-            self.target.clone()
-        } else {
-            Arc::new(Target {
-                endpoint_name: handle.endpoint_name.clone(),
-                session: self.target.session.clone(),
-            })
-        };
-        AsyncInferenceResponse::resumed(target, self.deserializer.clone(), handle)
+        AsyncInferenceResponse::of_handle(self.session().clone(), self.deserializer.clone(), handle)
     }
 
     /// A request for a value, with every option of the call.
@@ -305,8 +284,8 @@ impl<S, D> AsyncPredictor<S, D> {
     /// Submits a value and waits for its result.
     ///
     /// The wait is 60 polls, 15 s apart, unless [`with_waiter_config`](Self::with_waiter_config)
-    /// says otherwise. A wait that ends with [`Error::PollingTimeout`](crate::Error::PollingTimeout)
-    /// loses nothing: its paths make the [`response`](Self::response) that can be waited for again.
+    /// says otherwise. A wait that ends early loses nothing: every error that follows the submit has the
+    /// inference's handle ([`Error::handle`](crate::Error::handle)), which [`resume`](Self::resume) takes.
     pub fn predict<T: ?Sized, R>(&self, value: &T) -> Result<R>
     where
         S: Serializer<T>,

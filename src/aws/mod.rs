@@ -237,7 +237,8 @@ pub(crate) fn not_understood(call: &Call<'_>, problem: impl Into<String>) -> Err
         never_sent: false,
         attempts: 1,
         elapsed: Duration::ZERO,
-        source: Some(problem.into().into()),
+        source: Some(std::sync::Arc::from(Box::from(problem.into()))),
+        handle: None,
     }
     .into()
 }

@@ -428,7 +428,7 @@ impl<T, D: Deserializer<T>> AsCompleted<T, D> {
             response,
             outcome,
         } = ended;
-        let result = outcome.and_then(|outcome| response.decode(&outcome));
+        let result = response.about(outcome.and_then(|outcome| response.decode(&outcome)));
         self.totals.count(result.is_ok());
         let completed = Completed {
             index: index as usize,

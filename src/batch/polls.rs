@@ -196,6 +196,7 @@ impl<D> Poller<D> {
         outcome: Result<std::sync::Arc<crate::response::look::Outcome>>,
     ) {
         if let Some(ended) = self.slots.take(slot) {
+            let outcome = ended.response.about(outcome);
             self.ended.push_back(Ended {
                 index: slot,
                 response: ended.response,

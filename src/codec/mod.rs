@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
+use crate::handle::InferenceHandle;
+
 mod bytes;
 mod csv;
 mod json;
@@ -160,13 +162,14 @@ pub enum CodecDirection {
 ///      valid JSON, but not of the type asked for, at line 1, column 12",
 /// );
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CodecError {
     direction: CodecDirection,
     format: Cow<'static, str>,
     content_type: Option<String>,
     message: Cow<'static, str>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl CodecError {
@@ -181,6 +184,7 @@ impl CodecError {
             content_type: None,
             message: message.into(),
             source: None,
+            handle: None,
         }
     }
 
@@ -203,7 +207,7 @@ impl CodecError {
 
     /// Adds the cause.
     pub fn with_source<E: Error + Send + Sync + 'static>(mut self, source: E) -> Self {
-        self.source = Some(Box::new(source));
+        self.source = Some(Arc::new(source));
         self
     }
 

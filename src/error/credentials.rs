@@ -2,6 +2,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::handle::InferenceHandle;
+
 /// Why a source gave no credentials.
 ///
 /// A source that is *not configured* lets a chain go on to the next one; one that is configured
@@ -20,6 +22,7 @@ pub struct CredentialsError {
     pub(crate) message: String,
     pub(crate) not_configured: bool,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl CredentialsError {
@@ -30,6 +33,7 @@ impl CredentialsError {
             message: message.into(),
             not_configured: true,
             source: None,
+            handle: None,
         }
     }
 

@@ -79,7 +79,7 @@ impl fmt::Display for Resource {
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeploymentError {
     pub(crate) endpoint_name: String,
     /// What was going on: "deploying".

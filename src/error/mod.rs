@@ -9,6 +9,7 @@ pub(crate) mod transfer;
 pub(crate) mod transport;
 pub(crate) mod wait;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::codec::CodecDirection;
@@ -24,6 +25,7 @@ pub(crate) use wait::{
 };
 
 use crate::codec::CodecError;
+use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
 
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
@@ -55,7 +57,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///     }
 /// }
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A value breaks a limit of the service's. Nothing was sent.
@@ -116,9 +118,60 @@ pub enum Error {
 }
 
 impl Error {
-    /// The SDK's catch-all question: did the service answer with this error code?
-    pub fn is_service_code(&self, code: &str) -> bool {
-        matches!(self, Self::Service(fault) if fault.code() == Some(code))
+    /// The handle of the inference that this error is about, if it was submitted: every error that a
+    /// response, [`predict`](crate::AsyncPredictor::predict) or a batch returns after the submit has it.
+    /// [`AsyncPredictor::resume`](crate::AsyncPredictor::resume) makes a response of it again, in any process.
+    ///
+    /// `None` for errors before the submit, for errors of deployments, and for
+    /// [`MaybeSubmitted`](Self::MaybeSubmitted): the service names the output in the response that was lost.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncPredictor, Error};
+    /// fn predict_or_save(predictor: &AsyncPredictor, text: &str) -> Result<String, Error> {
+    ///     predictor.predict(text).inspect_err(|error| {
+    ///         if let Some(handle) = error.handle() {
+    ///             eprintln!("{error}; the inference goes on: {handle}");
+    ///         }
+    ///     })
+    /// }
+    /// ```
+    pub fn handle(&self) -> Option<&InferenceHandle> {
+        match self {
+            Self::PollingTimeout(timeout) => Some(&timeout.handle),
+            Self::WaitStopped(stopped) => Some(&stopped.handle),
+            Self::Credentials(payload) => payload.handle.as_deref(),
+            Self::Codec(payload) => payload.handle.as_deref(),
+            Self::Transport(payload) => payload.handle.as_deref(),
+            Self::Transfer(payload) => payload.handle.as_deref(),
+            Self::Service(payload) => payload.handle.as_deref(),
+            Self::Model(payload) => payload.handle.as_deref(),
+            Self::InvalidInput(_)
+            | Self::Config(_)
+            | Self::MaybeSubmitted(_)
+            | Self::Deployment(_)
+            | Self::EndpointWait(_) => None,
+        }
+    }
+
+    /// The one place where an error learns which inference it is about.
+    pub(crate) fn of_inference(mut self, handle: &Arc<InferenceHandle>) -> Self {
+        let known = match &mut self {
+            Self::Credentials(payload) => &mut payload.handle,
+            Self::Codec(payload) => &mut payload.handle,
+            Self::Transport(payload) => &mut payload.handle,
+            Self::Transfer(payload) => &mut payload.handle,
+            Self::Service(payload) => &mut payload.handle,
+            Self::Model(payload) => &mut payload.handle,
+            Self::PollingTimeout(_)
+            | Self::WaitStopped(_)
+            | Self::InvalidInput(_)
+            | Self::Config(_)
+            | Self::MaybeSubmitted(_)
+            | Self::Deployment(_)
+            | Self::EndpointWait(_) => return self,
+        };
+        known.get_or_insert_with(|| Arc::clone(handle));
+        self
     }
 }
 
@@ -167,7 +220,7 @@ from_unboxed! {
 /// let error = Session::builder().sys(nothing_set).build().unwrap_err();
 /// assert!(error.to_string().contains("AWS_REGION"));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{setting}: {problem}; {remedy}")]
 pub struct ConfigError {
     setting: String,

@@ -1,7 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{control_plane, seconds};
+use crate::handle::InferenceHandle;
 
 /// An error that a service answered with.
 ///
@@ -29,6 +31,7 @@ pub struct ServiceError {
     pub(crate) elapsed: Duration,
     /// Whether an earlier attempt, which was not answered so, may have been carried out.
     pub(crate) perhaps_done: bool,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl ServiceError {

@@ -1,5 +1,8 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
+
+use crate::handle::InferenceHandle;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -67,11 +70,12 @@ impl TransferErrorKind {
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TransferError {
     pub(crate) kind: TransferErrorKind,
     pub(crate) resource: String,
-    pub(crate) source: Option<BoxError>,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl TransferError {
@@ -80,11 +84,12 @@ impl TransferError {
             kind,
             resource: resource.to_string(),
             source: None,
+            handle: None,
         }
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

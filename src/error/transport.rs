@@ -1,11 +1,11 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::seconds;
 use crate::Error;
-
-type BoxError = Box<dyn StdError + Send + Sync>;
+use crate::handle::InferenceHandle;
 
 /// Why there is no answer.
 ///
@@ -79,7 +79,7 @@ impl TransportErrorKind {
 ///     matches!(error, Error::Transport(t) if t.kind() == TransportErrorKind::Resolve)
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TransportError {
     pub(crate) service: &'static str,
     pub(crate) operation: &'static str,
@@ -88,7 +88,8 @@ pub struct TransportError {
     pub(crate) never_sent: bool,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    pub(crate) source: Option<BoxError>,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl TransportError {
@@ -168,7 +169,7 @@ pub(super) fn plural(count: u32, noun: &str) -> String {
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MaybeSubmitted {
     pub(crate) endpoint_name: String,
     pub(crate) inference_id: String,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::transport::plural;
 use super::{Result, TransferError, TransferErrorKind, seconds};
-use crate::S3Uri;
+use crate::handle::InferenceHandle;
 use crate::sys::payload::write_file;
+use crate::uri::S3Uri;
 
 /// The failure object that `SageMaker` wrote instead of an output, or the reason that a notification
 /// gives.
@@ -26,11 +27,12 @@ use crate::sys::payload::write_file;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ModelFailure {
-    pub(crate) endpoint_name: String,
+    pub(crate) endpoint_name: Arc<str>,
     pub(crate) output_path: Option<S3Uri>,
     pub(crate) failure_path: Option<S3Uri>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Arc<[u8]>,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl ModelFailure {
@@ -105,7 +107,7 @@ impl fmt::Debug for ModelFailure {
             .field("failure_path", &self.failure_path)
             .field("content_type", &self.content_type)
             .field("body_len", &self.body.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -145,15 +147,12 @@ pub struct Observed {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollingTimeout {
-    pub(crate) endpoint_name: String,
-    pub(crate) output_path: S3Uri,
-    pub(crate) failure_path: Option<S3Uri>,
+    pub(crate) handle: Arc<InferenceHandle>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) observed: Observed,
     pub(crate) last_answer: Option<String>,
     pub(crate) limit: WaitLimit,
-    pub(crate) service_limit: Option<Duration>,
     /// How long ago the submit was; where that is not known, as long as the wait.
     pub(crate) since_submit: Duration,
 }
@@ -189,12 +188,12 @@ impl fmt::Display for WaitLimit {
 impl PollingTimeout {
     /// Where the output will be.
     pub fn output_path(&self) -> &S3Uri {
-        &self.output_path
+        &self.handle.output_path
     }
 
     /// Where a failure would be, if the endpoint writes failures.
     pub fn failure_path(&self) -> Option<&S3Uri> {
-        self.failure_path.as_ref()
+        self.handle.failure_path()
     }
 
     /// How many polls were made.
@@ -226,14 +225,14 @@ impl PollingTimeout {
     /// and its invocation timeout together. A resumed inference has it from its
     /// [handle](crate::InferenceHandle::service_limit). Absent if that is not known.
     pub fn service_limit(&self) -> Option<Duration> {
-        self.service_limit
+        self.handle.service_limit()
     }
 
     /// What may be missing: a permission to grant, a failure path to configure, a longer wait.
     pub fn remedy(&self) -> String {
-        let bucket = self.output_path.bucket();
+        let bucket = self.handle.output_path.bucket();
         if self.observed.access_denied > 0 {
-            let failures = self.failure_path.as_ref().map(S3Uri::bucket);
+            let failures = self.handle.failure_path().map(S3Uri::bucket);
             let grants = [Some(bucket), failures.filter(|other| *other != bucket)]
                 .into_iter()
                 .flatten()
@@ -250,9 +249,9 @@ impl PollingTimeout {
         }
         let log = format!(
             "the log group /aws/sagemaker/Endpoints/{}",
-            self.endpoint_name
+            self.handle.endpoint_name
         );
-        let mut text = match self.service_limit {
+        let mut text = match self.service_limit() {
             Some(service) if service <= self.since_submit => format!(
                 "read {log}; the submit was {} ago, and the service gives up {} after it (request TTL \
                  and invocation timeout), so that a longer wait will hardly help",
@@ -264,7 +263,7 @@ impl PollingTimeout {
             ),
         };
         if let Some(service) = self
-            .service_limit
+            .service_limit()
             .filter(|limit| *limit > self.since_submit)
         {
             let _ = write!(
@@ -275,7 +274,7 @@ impl PollingTimeout {
                 self.limit,
             );
         }
-        if self.failure_path.is_none() {
+        if self.handle.failure_path.is_none() {
             text.push_str(
                 "; this endpoint has no S3FailurePath, so a failed inference leaves nothing to see",
             );
@@ -294,7 +293,7 @@ impl fmt::Display for PollingTimeout {
         write!(
             f,
             "no result at {} after {} in {} ({not_found} not found, {access_denied} denied, {failed} failed",
-            self.output_path,
+            self.handle.output_path,
             plural(self.attempts, "poll"),
             seconds(self.elapsed),
         )?;
@@ -337,7 +336,7 @@ pub enum WaitStopReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitStopped {
     pub(crate) reason: WaitStopReason,
-    pub(crate) output_path: S3Uri,
+    pub(crate) handle: Arc<InferenceHandle>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
 }
@@ -350,7 +349,7 @@ impl WaitStopped {
 
     /// Where the output will be.
     pub fn output_path(&self) -> &S3Uri {
-        &self.output_path
+        &self.handle.output_path
     }
 
     /// How many polls were made.
@@ -373,7 +372,7 @@ impl fmt::Display for WaitStopped {
         write!(
             f,
             "the wait for {} was stopped by {who} after {} in {}; the inference goes on and can be waited for again",
-            self.output_path,
+            self.handle.output_path,
             plural(self.attempts, "poll"),
             seconds(self.elapsed),
         )

@@ -1,7 +1,8 @@
 //! Results that are announced instead of polled for.
 
 mod notification;
-mod response_from;
+mod predictor;
 mod wrappers;
 
 pub use notification::{InvocationStatus, Notification};
+pub use predictor::Notified;

@@ -1,7 +1,7 @@
 //! A request as batches and journals see it: what it is known by, and how it outlives what it borrowed.
 
 use std::borrow::Cow;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         };
         let digest = |kind: &str, parts: &[&[u8]]| {
             let mut hash = Sha256::new();
-            hash.update(&self.target.endpoint_name);
+            hash.update(self.target.endpoint_name.as_bytes());
             hash.update(format!("\0{kind}\0"));
             for (number, part) in parts.iter().enumerate() {
                 if number > 0 {
@@ -88,7 +88,7 @@ impl<'v, D> AsyncRequest<'v, D> {
 
     /// The response of this request, which was submitted before.
     pub(crate) fn into_response(self, handle: InferenceHandle) -> AsyncInferenceResponse<D> {
-        AsyncInferenceResponse::resumed(self.target, self.deserializer, handle)
+        AsyncInferenceResponse::of_handle(self.target.session.clone(), self.deserializer, handle)
     }
 
     /// The error of a request that may have been submitted by a process that is gone.
@@ -101,10 +101,13 @@ impl<'v, D> AsyncRequest<'v, D> {
             never_sent: false,
             attempts: 1,
             elapsed: Duration::ZERO,
-            source: Some("the process ended before it wrote the answer down".into()),
+            source: Some(Arc::from(Box::from(
+                "the process ended before it wrote the answer down",
+            ))),
+            handle: None,
         };
         MaybeSubmitted {
-            endpoint_name: self.target.endpoint_name.clone(),
+            endpoint_name: self.target.endpoint_name.to_string(),
             inference_id,
             input_location: match &self.input {
                 RequestInput::At(uri) => Some(uri.to_string()),

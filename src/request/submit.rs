@@ -11,6 +11,7 @@ use crate::aws::sagemaker_runtime::{
 };
 use crate::aws::{Failed, Repeat};
 use crate::error::{Error, MaybeSubmitted, Result, is_ambiguous};
+use crate::handle::InferenceHandle;
 use crate::limits::shapes::check_name;
 use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::predictor::Target;
@@ -46,23 +47,29 @@ impl<'v, D> AsyncRequest<'v, D> {
         let span = trace::submit(&target.endpoint_name, &inference_id);
         // What is sent in the request's body has no place in S3.
         let uploads = !matches!(self.input, RequestInput::At(_));
+        let service_limit = self.request_ttl.unwrap_or(limits::DEFAULT_REQUEST_TTL)
+            + self
+                .invocation_timeout
+                .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT);
         let (body, location) = self.place(gate)?;
         match self.invoke(&body, location.as_ref(), &inference_id, gate) {
             Ok(submitted) => {
                 trace::submitted(&span, &submitted.output_location);
-                let mut response = AsyncInferenceResponse::submitted(
-                    target,
+                let handle = InferenceHandle {
+                    endpoint_name: target.endpoint_name.clone(),
+                    output_path: submitted.output_location,
+                    failure_path: submitted.failure_location,
+                    inference_id: submitted.inference_id.or(Some(inference_id)),
+                    input_uploaded: uploads && location.is_some(),
+                    input_location: location,
+                    submitted_at: Some(target.session.sys().clock().now()),
+                    service_limit: Some(service_limit.as_secs()),
+                    failed: false,
+                };
+                let response = AsyncInferenceResponse::of_handle(
+                    target.session.clone(),
                     self.deserializer,
-                    submitted,
-                    inference_id,
-                    location,
-                );
-                response.uploaded = uploads;
-                response.service_limit = Some(
-                    self.request_ttl.unwrap_or(limits::DEFAULT_REQUEST_TTL)
-                        + self
-                            .invocation_timeout
-                            .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT),
+                    handle,
                 );
                 Ok(match self.transfer {
                     Some(transfer) => response.with_transfer(transfer),
@@ -72,7 +79,7 @@ impl<'v, D> AsyncRequest<'v, D> {
             Err(cause) => {
                 let error = if is_ambiguous(&cause) {
                     Error::from(MaybeSubmitted {
-                        endpoint_name: target.endpoint_name.clone(),
+                        endpoint_name: target.endpoint_name.to_string(),
                         inference_id,
                         input_location: location.map(|uri| uri.to_string()),
                         cause,

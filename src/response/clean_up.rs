@@ -194,7 +194,8 @@ impl<D> AsyncInferenceResponse<D> {
             .into());
         }
         let objects = [
-            self.uploaded_input().filter(|_| what.input),
+            self.input_location()
+                .filter(|_| what.input && self.shared_handle().input_uploaded),
             Some(self.output_path()).filter(|_| what.output),
             self.failure_path().filter(|_| what.failure),
         ];
@@ -203,7 +204,8 @@ impl<D> AsyncInferenceResponse<D> {
             match s3::delete_object(self.session().s3(), uri) {
                 Ok(()) => report.removed.push(uri.clone()),
                 Err(failed) => {
-                    let (uri, error) = (uri.clone(), failed.into());
+                    let error = Error::from(failed).of_inference(self.shared_handle());
+                    let uri = uri.clone();
                     trace::not_removed(&uri, &error);
                     report.failures.push(CleanUpFailure { uri, error });
                 }

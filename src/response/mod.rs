@@ -9,15 +9,13 @@ pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use crate::aws::Patience;
 use crate::aws::s3;
-use crate::aws::sagemaker_runtime::Submitted;
 use crate::codec::Deserializer;
 use crate::error::{Error, ModelFailure, Result};
 use crate::handle::InferenceHandle;
-use crate::predictor::{AsyncPredictor, Target};
+use crate::predictor::AsyncPredictor;
 use crate::response::look::{Found, Look, Outcome};
 use crate::session::Session;
 use crate::transfer::TransferConfig;
@@ -46,19 +44,10 @@ use crate::waiter::WaiterConfig;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct AsyncInferenceResponse<D> {
-    target: Arc<Target>,
+    session: Session,
+    /// Shared with every error that this response returns.
+    handle: Arc<InferenceHandle>,
     deserializer: D,
-    output_path: S3Uri,
-    failure_path: Option<S3Uri>,
-    inference_id: Option<String>,
-    input_location: Option<S3Uri>,
-    /// Whether the submit put the input there.
-    pub(crate) uploaded: bool,
-    /// How long after the submit the service gives up, where that is known.
-    pub(crate) service_limit: Option<Duration>,
-    submitted_at: Option<SystemTime>,
-    /// Whether a notification told that it failed; its kept outcome is that.
-    told_failed: bool,
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
     outcome: Mutex<Option<Arc<Outcome>>>,
@@ -66,7 +55,16 @@ pub struct AsyncInferenceResponse<D> {
 
 impl<D> AsyncInferenceResponse<D> {
     /// The response of an inference that was submitted elsewhere, by its output path and, if the
-    /// endpoint writes failures, its failure path. Asks nobody.
+    /// endpoint writes failures, its failure path. Sends no request.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Session};
+    /// fn result_of_another_program(session: &Session) -> Result<Option<String>, Error> {
+    ///     let predictor = AsyncPredictor::new("my-endpoint", session);
+    ///     let output = "s3://my-bucket/outputs/1.out".parse()?;
+    ///     AsyncInferenceResponse::new(&predictor, output, None).try_get_result()
+    /// }
+    /// ```
     pub fn new<S>(
         predictor: &AsyncPredictor<S, D>,
         output_path: S3Uri,
@@ -75,91 +73,55 @@ impl<D> AsyncInferenceResponse<D> {
     where
         D: Clone,
     {
-        Self {
-            target: predictor.target.clone(),
-            deserializer: predictor.deserializer.clone(),
-            output_path,
-            failure_path,
-            inference_id: None,
-            input_location: None,
-            uploaded: false,
-            service_limit: None,
-            submitted_at: None,
-            told_failed: false,
-            transfer: None,
-            outcome: Mutex::new(None),
-        }
+        let mut handle = InferenceHandle::new(predictor.target.endpoint_name.clone(), output_path);
+        handle.failure_path = failure_path;
+        Self::of_handle(
+            predictor.session().clone(),
+            predictor.deserializer.clone(),
+            handle,
+        )
     }
 
-    pub(crate) fn submitted(
-        target: Arc<Target>,
-        deserializer: D,
-        submitted: Submitted,
-        inference_id: String,
-        input_location: Option<S3Uri>,
-    ) -> Self {
-        let submitted_at = Some(target.session.sys().clock().now());
-        Self {
-            target,
-            deserializer,
-            output_path: submitted.output_location,
-            failure_path: submitted.failure_location,
-            inference_id: submitted.inference_id.or(Some(inference_id)),
-            input_location,
-            uploaded: false,
-            service_limit: None,
-            submitted_at,
-            told_failed: false,
-            transfer: None,
-            outcome: Mutex::new(None),
-        }
-    }
-
-    pub(crate) fn resumed(target: Arc<Target>, deserializer: D, handle: InferenceHandle) -> Self {
+    pub(crate) fn of_handle(session: Session, deserializer: D, handle: InferenceHandle) -> Self {
+        // Release 0.1 made handles of failures that a notification reported.
         let outcome = handle.failed.then(|| {
-            Outcome::Failure(ModelFailure {
-                endpoint_name: target.endpoint_name.clone(),
+            Arc::new(Outcome::Failure(ModelFailure {
+                endpoint_name: handle.endpoint_name.clone(),
                 output_path: None,
                 failure_path: handle.failure_path.clone(),
                 content_type: None,
                 body: Arc::default(),
-            })
+                handle: None,
+            }))
         });
         Self {
-            target,
+            session,
+            handle: Arc::new(handle),
             deserializer,
-            output_path: handle.output_path,
-            failure_path: handle.failure_path,
-            inference_id: handle.inference_id,
-            input_location: handle.input_location,
-            uploaded: handle.input_uploaded,
-            service_limit: handle.service_limit.map(Duration::from_secs),
-            submitted_at: handle.submitted_at,
-            told_failed: handle.failed,
             transfer: None,
-            outcome: Mutex::new(outcome.map(Arc::new)),
+            outcome: Mutex::new(outcome),
         }
     }
 
     /// What is needed to take it up again, as plain data: for a file, a queue or a database. See
     /// [`AsyncPredictor::resume`].
     pub fn handle(&self) -> InferenceHandle {
-        InferenceHandle {
-            endpoint_name: self.target.endpoint_name.clone(),
-            output_path: self.output_path.clone(),
-            failure_path: self.failure_path.clone(),
-            inference_id: self.inference_id.clone(),
-            input_location: self.input_location.clone(),
-            submitted_at: self.submitted_at,
-            input_uploaded: self.uploaded_input().is_some(),
-            service_limit: self.service_limit.map(|limit| limit.as_secs()),
-            failed: self.told_failed,
-        }
+        (*self.handle).clone()
     }
 
-    /// The same inference, to be looked at from another thread.
+    pub(crate) fn shared_handle(&self) -> &Arc<InferenceHandle> {
+        &self.handle
+    }
+
+    /// The same inference without its deserializer, for another thread to poll.
     pub(crate) fn twin(&self) -> AsyncInferenceResponse<()> {
-        AsyncInferenceResponse::resumed(self.target.clone(), (), self.handle())
+        AsyncInferenceResponse {
+            session: self.session.clone(),
+            handle: self.handle.clone(),
+            deserializer: (),
+            transfer: self.transfer.clone(),
+            outcome: Mutex::new(self.kept()),
+        }
     }
 
     /// Reads the result in another format. What has been fetched is kept.
@@ -181,16 +143,9 @@ impl<D> AsyncInferenceResponse<D> {
     /// ```
     pub fn with_deserializer<D2>(self, deserializer: D2) -> AsyncInferenceResponse<D2> {
         AsyncInferenceResponse {
-            target: self.target,
+            session: self.session,
+            handle: self.handle,
             deserializer,
-            output_path: self.output_path,
-            failure_path: self.failure_path,
-            inference_id: self.inference_id,
-            input_location: self.input_location,
-            uploaded: self.uploaded,
-            service_limit: self.service_limit,
-            submitted_at: self.submitted_at,
-            told_failed: self.told_failed,
             transfer: self.transfer,
             outcome: self.outcome,
         }
@@ -219,39 +174,33 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     pub(crate) fn session(&self) -> &Session {
-        &self.target.session
+        &self.session
     }
 
-    /// Where the output is or will be; a placeholder in the bucket `not-told`, which is never asked for, if
-    /// a notification told of its failure ([`AsyncPredictor::response_from`]).
+    /// Where the output is or will be.
     pub fn output_path(&self) -> &S3Uri {
-        &self.output_path
+        &self.handle.output_path
     }
 
     /// Where a failure is or will be; absent if the endpoint has no `S3FailurePath`.
     pub fn failure_path(&self) -> Option<&S3Uri> {
-        self.failure_path.as_ref()
+        self.handle.failure_path()
     }
 
     /// The inference's id; absent if it was submitted elsewhere.
     pub fn inference_id(&self) -> Option<&str> {
-        self.inference_id.as_deref()
+        self.handle.inference_id()
     }
 
-    /// Where the input lies in S3; absent if it went in the request's body or was submitted
+    /// Where the input lies in S3; absent if it was sent in the request's body or was submitted
     /// elsewhere.
     pub fn input_location(&self) -> Option<&S3Uri> {
-        self.input_location.as_ref()
+        self.handle.input_location()
     }
 
     /// The endpoint's name.
     pub fn endpoint_name(&self) -> &str {
-        &self.target.endpoint_name
-    }
-
-    /// The input, if the submit put it into S3.
-    pub(crate) fn uploaded_input(&self) -> Option<&S3Uri> {
-        self.input_location.as_ref().filter(|_| self.uploaded)
+        self.handle.endpoint_name()
     }
 
     /// Whether the output has been taken.
@@ -289,10 +238,17 @@ impl<D> AsyncInferenceResponse<D> {
         D: Deserializer<T>,
     {
         let outcome = match self.kept() {
-            Some(outcome) => outcome,
-            None => self.keep(self.wait(waiter, &|uri, patience| self.get(uri, patience))?),
+            Some(outcome) => Ok(outcome),
+            None => self
+                .wait(waiter, &|uri, patience| self.get(uri, patience))
+                .map(|outcome| self.keep(outcome)),
         };
-        self.decode(&outcome)
+        self.about(outcome.and_then(|outcome| self.decode(&outcome)))
+    }
+
+    /// Tells an error which inference it is about.
+    pub(crate) fn about<T>(&self, outcome: Result<T>) -> Result<T> {
+        outcome.map_err(|error| error.of_inference(&self.handle))
     }
 
     /// Looks once and never waits: `None` if neither output nor failure is there.
@@ -303,6 +259,13 @@ impl<D> AsyncInferenceResponse<D> {
     where
         D: Deserializer<T>,
     {
+        self.about(self.result_by_one_poll())
+    }
+
+    fn result_by_one_poll<T>(&self) -> Result<Option<T>>
+    where
+        D: Deserializer<T>,
+    {
         if let Some(outcome) = self.kept() {
             return self.decode(&outcome).map(Some);
         }
@@ -310,11 +273,7 @@ impl<D> AsyncInferenceResponse<D> {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
             Look::NotFound | Look::FailureUnknown(_) => Ok(None),
             Look::AccessDenied(error) => {
-                if s3::may_list(
-                    self.target.session.s3(),
-                    &self.output_path,
-                    Patience::default(),
-                )? {
+                if s3::may_list(self.session.s3(), self.output_path(), Patience::default())? {
                     Err(Error::Service(error))
                 } else {
                     Ok(None)
@@ -349,13 +308,26 @@ impl<D> AsyncInferenceResponse<D> {
     }
 }
 
+/// A clone is another response of the same inference; it has the result if this one has it.
+impl<D: Clone> Clone for AsyncInferenceResponse<D> {
+    fn clone(&self) -> Self {
+        Self {
+            session: self.session.clone(),
+            handle: self.handle.clone(),
+            deserializer: self.deserializer.clone(),
+            transfer: self.transfer.clone(),
+            outcome: Mutex::new(self.kept()),
+        }
+    }
+}
+
 impl<D> fmt::Debug for AsyncInferenceResponse<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncInferenceResponse")
-            .field("endpoint_name", &self.target.endpoint_name)
-            .field("inference_id", &self.inference_id)
-            .field("output_path", &self.output_path)
-            .field("failure_path", &self.failure_path)
+            .field("endpoint_name", &self.endpoint_name())
+            .field("inference_id", &self.inference_id())
+            .field("output_path", self.output_path())
+            .field("failure_path", &self.failure_path())
             .field("done", &self.kept().is_some())
             .finish_non_exhaustive()
     }

@@ -11,7 +11,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// Into memory.
     pub(super) fn get(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Object, Failed> {
         let max = self.transfer_config().max_result_bytes();
-        s3::get_object(self.target.session.s3(), uri, patience, max)
+        s3::get_object(self.session.s3(), uri, patience, max)
     }
 
     /// The output, or the failure if there is no output.
@@ -24,11 +24,11 @@ impl<D> AsyncInferenceResponse<D> {
         patience: Patience<'_>,
         fetch: &Fetch<'_, T>,
     ) -> Result<Look<T>> {
-        let pending = match found(fetch(&self.output_path, patience))? {
+        let pending = match found(fetch(self.output_path(), patience))? {
             Ok(output) => return Ok(Look::Done(Found::Output(output))),
             Err(pending) => pending,
         };
-        let Some(failure_path) = &self.failure_path else {
+        let Some(failure_path) = self.failure_path() else {
             return Ok(pending);
         };
         let failure = match (found(self.get(failure_path, patience)), &pending) {
@@ -46,21 +46,22 @@ impl<D> AsyncInferenceResponse<D> {
             (Err(error), _) => return Err(error),
         };
         // Between the two looks both may have come: the output counts.
-        if let Ok(output) = found(fetch(&self.output_path, patience))? {
+        if let Ok(output) = found(fetch(self.output_path(), patience))? {
             return Ok(Look::Done(Found::Output(output)));
         }
         Ok(Look::Done(Found::Failure(ModelFailure {
-            endpoint_name: self.target.endpoint_name.clone(),
-            output_path: Some(self.output_path.clone()),
+            endpoint_name: self.handle.endpoint_name.clone(),
+            output_path: Some(self.output_path().clone()),
             failure_path: Some(failure_path.clone()),
             content_type: failure.content_type,
             body: failure.body.into(),
+            handle: Some(self.handle.clone()),
         })))
     }
 
     /// Whether the failure object is there, as far as one look can tell.
     pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
-        let failure = self.failure_path.as_ref();
+        let failure = self.failure_path();
         failure.is_some_and(|path| matches!(found(self.get(path, patience)), Ok(Ok(_))))
     }
 }

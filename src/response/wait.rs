@@ -14,8 +14,8 @@ use crate::waiter::{AccessDenied, Age, WaitProgress, WaiterConfig};
 impl<D> AsyncInferenceResponse<D> {
     pub(crate) fn wait<T>(&self, waiter: &WaiterConfig, fetch: &Fetch<'_, T>) -> Result<Found<T>> {
         let id = self.inference_id();
-        let _span = trace::wait(self.endpoint_name(), id, &self.output_path);
-        let started = self.target.session.sys().clock().monotonic();
+        let _span = trace::wait(self.endpoint_name(), id, self.output_path());
+        let started = self.session.sys().clock().monotonic();
         let mut wait = Wait::new(waiter, started);
         let outcome = self.poll_until(waiter, &mut wait, fetch);
         let elapsed = self.elapsed(&wait);
@@ -29,7 +29,7 @@ impl<D> AsyncInferenceResponse<D> {
         wait: &mut Wait,
         fetch: &Fetch<'_, T>,
     ) -> Result<Found<T>> {
-        let clock = self.target.session.sys().clock();
+        let clock = self.session.sys().clock();
         let mut wake = wait.clamp(wait.started + waiter.first_pause(&self.age(wait, waiter)));
         loop {
             waiter.sleep_until(clock, wake);
@@ -66,11 +66,11 @@ impl<D> AsyncInferenceResponse<D> {
         waiter: &WaiterConfig,
         next: Option<Duration>,
     ) -> ControlFlow<()> {
-        let now = self.target.session.sys().clock().monotonic();
+        let now = self.session.sys().clock().monotonic();
         let elapsed = now.saturating_sub(wait.started);
         trace::poll(wait.attempts, elapsed, wait.last_answer.as_deref());
         waiter.report(&WaitProgress {
-            output_path: &self.output_path,
+            output_path: self.output_path(),
             attempts: wait.attempts,
             max_attempts: waiter.max_attempts(),
             elapsed,
@@ -136,7 +136,7 @@ impl<D> AsyncInferenceResponse<D> {
             AccessDenied::Probe => {
                 if wait.may_list.is_none() {
                     wait.may_list =
-                        s3::may_list(self.target.session.s3(), &self.output_path, patience).ok();
+                        s3::may_list(self.session.s3(), self.output_path(), patience).ok();
                 }
                 wait.may_list == Some(true)
             }
@@ -146,7 +146,7 @@ impl<D> AsyncInferenceResponse<D> {
     pub(crate) fn stopped(&self, wait: &Wait, reason: WaitStopReason) -> WaitStopped {
         WaitStopped {
             reason,
-            output_path: self.output_path.clone(),
+            handle: self.handle.clone(),
             attempts: wait.attempts,
             elapsed: self.elapsed(wait),
         }
@@ -154,21 +154,18 @@ impl<D> AsyncInferenceResponse<D> {
 
     pub(crate) fn timed_out(&self, wait: &Wait) -> PollingTimeout {
         PollingTimeout {
-            endpoint_name: self.target.endpoint_name.clone(),
-            output_path: self.output_path.clone(),
-            failure_path: self.failure_path.clone(),
+            handle: self.handle.clone(),
             attempts: wait.attempts,
             elapsed: self.elapsed(wait),
             observed: wait.observed.clone(),
             last_answer: wait.last_answer.as_deref().map(str::to_owned),
             limit: wait.limit(),
-            service_limit: self.service_limit,
             since_submit: self.since_submit(wait),
         }
     }
 
     fn elapsed(&self, wait: &Wait) -> Duration {
-        let clock = self.target.session.sys().clock();
+        let clock = self.session.sys().clock();
         clock.monotonic().saturating_sub(wait.started)
     }
 
@@ -177,19 +174,19 @@ impl<D> AsyncInferenceResponse<D> {
         if !waiter.is_adaptive() {
             return Age::default();
         }
-        let history = self.target.session.history();
+        let history = self.session.history();
         Age {
             elapsed: self.since_submit(wait),
-            usual: history.usual(&self.target.endpoint_name),
+            usual: history.usual(self.endpoint_name()),
         }
     }
 
     /// Time since the submit, or where that is not known since the wait began.
     fn since_submit(&self, wait: &Wait) -> Duration {
-        match self.submitted_at {
+        match self.handle.submitted_at {
             // A wall clock that was set back makes it young.
             Some(submitted) => {
-                let now = self.target.session.sys().clock().now();
+                let now = self.session.sys().clock().now();
                 now.duration_since(submitted).unwrap_or_default()
             }
             None => self.elapsed(wait),
@@ -199,9 +196,9 @@ impl<D> AsyncInferenceResponse<D> {
     /// Remembers how long the inference took, if that is known: an outcome that the first look
     /// found may have been there for long.
     pub(crate) fn record(&self, wait: &Wait) {
-        if self.submitted_at.is_some() && wait.observed.not_found > 0 {
-            let history = self.target.session.history();
-            history.record(&self.target.endpoint_name, self.since_submit(wait));
+        if self.handle.submitted_at.is_some() && wait.observed.not_found > 0 {
+            let history = self.session.history();
+            history.record(self.endpoint_name(), self.since_submit(wait));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::stream::ObjectStream;
 use crate::aws::s3::checksum::{Checksum, Expected};
 use crate::error::Result;
+use crate::handle::InferenceHandle;
 use crate::response::look::Outcome;
 use crate::uri::S3Uri;
 
@@ -34,7 +35,7 @@ use crate::uri::S3Uri;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct ResultReader {
-    uri: S3Uri,
+    handle: Arc<InferenceHandle>,
     content_type: Option<String>,
     total: Option<u64>,
     source: Source,
@@ -55,7 +56,7 @@ struct Streamed {
 
 impl ResultReader {
     pub(super) fn of_stream(
-        uri: &S3Uri,
+        handle: &Arc<InferenceHandle>,
         content_type: Option<String>,
         total: Option<u64>,
         stream: ObjectStream,
@@ -66,16 +67,16 @@ impl ResultReader {
             (expected, checksum)
         });
         Self {
-            uri: uri.clone(),
+            handle: handle.clone(),
             content_type,
             total,
             source: Source::Stream(Box::new(Streamed { stream, checksum })),
         }
     }
 
-    pub(super) fn of_memory(uri: &S3Uri, outcome: Arc<Outcome>) -> Self {
+    pub(super) fn of_memory(handle: &Arc<InferenceHandle>, outcome: Arc<Outcome>) -> Self {
         Self {
-            uri: uri.clone(),
+            handle: handle.clone(),
             content_type: outcome.content_type().map(str::to_owned),
             total: Some(outcome.body().len() as u64),
             source: Source::Memory(outcome, 0),
@@ -84,7 +85,7 @@ impl ResultReader {
 
     /// The object in S3.
     pub fn uri(&self) -> &S3Uri {
-        &self.uri
+        &self.handle.output_path
     }
 
     /// The `Content-Type` that the object is stored with.
@@ -118,7 +119,7 @@ impl Read for ResultReader {
             return Ok(0);
         }
         let outcome = match &mut self.source {
-            Source::Stream(streamed) => streamed.read(buffer, &self.uri),
+            Source::Stream(streamed) => streamed.read(buffer, &self.handle.output_path),
             Source::Memory(outcome, at) => {
                 let rest = &outcome.body()[*at..];
                 let read = rest.len().min(buffer.len());
@@ -131,14 +132,14 @@ impl Read for ResultReader {
         if !matches!(outcome, Ok(1..)) {
             self.source = Source::Ended;
         }
-        outcome.map_err(io::Error::other)
+        outcome.map_err(|error| io::Error::other(error.of_inference(&self.handle)))
     }
 }
 
 impl fmt::Debug for ResultReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResultReader")
-            .field("uri", &self.uri)
+            .field("uri", &self.handle.output_path)
             .field("content_type", &self.content_type)
             .field("total", &self.total)
             .finish_non_exhaustive()

@@ -64,7 +64,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn download(&self, path: impl AsRef<Path>, waiter: &WaiterConfig) -> Result<u64> {
-        let path = path.as_ref();
+        self.about(self.download_to(path.as_ref(), waiter))
+    }
+
+    fn download_to(&self, path: &Path, waiter: &WaiterConfig) -> Result<u64> {
         // An hour's wait for nothing would be worse than one file made in vain.
         let unwritable =
             |error| TransferError::new(TransferErrorKind::Write, path.display()).with_source(error);
@@ -102,6 +105,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_result(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
+        self.about(self.write_to(writer, waiter))
+    }
+
+    fn write_to(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
         match self.wait_until_ready(waiter)? {
             Ready::Open(object) => self.origin(waiter).to_writer(*object, writer),
             Ready::Kept(outcome) => {
@@ -122,14 +129,14 @@ impl<D> AsyncInferenceResponse<D> {
     /// [`ResultReader`]. The progress callback is not told: whoever reads knows.
     pub fn read_result(&self, waiter: &WaiterConfig) -> Result<ResultReader> {
         let uri = self.output_path();
-        Ok(match self.wait_until_ready(waiter)? {
+        Ok(match self.about(self.wait_until_ready(waiter))? {
             Ready::Open(mut object) => {
                 let expected = object.checksum.take();
                 let (content_type, total) = (object.content_type.take(), object.total);
                 let stream = ObjectStream::new(self.session(), uri, *object);
-                ResultReader::of_stream(uri, content_type, total, stream, expected)
+                ResultReader::of_stream(self.shared_handle(), content_type, total, stream, expected)
             }
-            Ready::Kept(outcome) => ResultReader::of_memory(uri, outcome),
+            Ready::Kept(outcome) => ResultReader::of_memory(self.shared_handle(), outcome),
         })
     }
 

@@ -1,5 +1,6 @@
 //! An object, or a range of it, read from first to last byte over as many connections as it takes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -144,7 +145,8 @@ impl ObjectStream {
                 .clock()
                 .monotonic()
                 .saturating_sub(self.started),
-            source: broken.source,
+            source: broken.source.map(Arc::from),
+            handle: None,
         }
         .into()
     }

@@ -1,10 +1,12 @@
 //! What a 403 means while a result is waited for.
 
 use crate::support;
+use crate::support::service_code;
 
 use std::sync::Mutex;
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::sys::ManualClock;
 use sagemaker_async_inference::waiter::AccessDenied;
 use sagemaker_async_inference::{Error, WaiterConfig};
@@ -60,7 +62,7 @@ fn a_403_of_one_who_may_list_is_final() {
     let error = response(&session)
         .get_result::<Vec<u8>>(&WaiterConfig::default())
         .expect_err("a refusal");
-    assert!(error.is_service_code("AccessDenied"), "{error:?}");
+    assert!(service_code(&error) == Some("AccessDenied"), "{error:?}");
     assert!(error.to_string().contains("s3:GetObject"), "{error}");
     assert_eq!(clock.slept(), Duration::ZERO);
     let look = response(&session).try_get_result::<Vec<u8>>();
@@ -168,7 +170,11 @@ fn a_failure_object_that_may_not_be_read_is_told_and_the_wait_goes_on() {
 fn a_timeout_names_the_grants_for_both_buckets() {
     let server = Verifier::start(Rules::new(), |_| denied());
     let session = session_in(&server.url(), ManualClock::new());
-    let response = predictor(&session).response(uri(OUTPUT), Some(uri("s3://failures/1.error")));
+    let response = AsyncInferenceResponse::new(
+        &predictor(&session),
+        uri(OUTPUT),
+        Some(uri("s3://failures/1.error")),
+    );
     let timeout = timed_out(response.get_result(&waiter(|w| w.max_attempts(2))));
     for bucket in ["out-bucket", "failures"] {
         let grant = format!("s3:ListBucket on arn:aws:s3:::{bucket}");

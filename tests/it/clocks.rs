@@ -98,7 +98,11 @@ fn look(session: &Session, endpoint: &LocalEndpoint) -> usize {
 }
 
 fn response(session: &Session, endpoint: &LocalEndpoint) -> AsyncInferenceResponse<Bytes> {
-    predictor(session).response(uri(&format!("s3://{}/out", endpoint.bucket())), None)
+    AsyncInferenceResponse::new(
+        &predictor(session),
+        uri(&format!("s3://{}/out", endpoint.bucket())),
+        None,
+    )
 }
 
 #[test]

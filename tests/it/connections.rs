@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys, SystemClock};
@@ -26,7 +27,7 @@ fn polls_take_one_connection(clock: impl Clock, polls: u32, delay: Duration) {
     let predictor = AsyncPredictor::new(endpoint.name(), &session.expect("a session"));
     let output = uri(&format!("s3://{}/missing", endpoint.bucket()));
     let waiter = WaiterConfig::new(polls, delay).expect("a wait");
-    let response = predictor.response(output, None);
+    let response = AsyncInferenceResponse::new(&predictor, output, None);
     let outcome = response.get_result::<serde_json::Value>(&waiter);
     let Err(Error::PollingTimeout(timeout)) = outcome else {
         panic!("{outcome:?}");

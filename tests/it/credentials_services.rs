@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::credentials::{
     AssumeRoleProvider, CachedCredentials, Credentials, ProvideCredentials, ProviderConfig,
     SsoProvider,
@@ -103,7 +104,7 @@ fn a_role_is_assumed_anew_in_the_middle_of_a_long_wait() {
     });
     let session = session(sys(&clock, &[], role_files("")), &server);
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = predictor.response(uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
     let waiter = WaiterConfig::new(30, Duration::from_mins(10)).expect("a waiter");
     let result: Vec<i32> = response.get_result(&waiter).expect("a result");
     assert_eq!(result, [1]);
@@ -145,7 +146,7 @@ fn a_session_asks_its_user_for_the_code_of_an_mfa_device() {
         .build()
         .expect("a session");
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = predictor.response(uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
     for _ in 0..3 {
         let result: Option<Vec<i32>> = response.try_get_result().expect("a result");
         assert_eq!(result, Some(vec![1]));

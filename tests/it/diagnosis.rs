@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::response::CleanUp;
 use sagemaker_async_inference::{AsyncPredictor, CancelToken, Error, WaiterConfig};
@@ -165,9 +166,8 @@ fn what_goes_wrong_is_told_at_the_level_of_a_warning() {
         assert!(matches!(submit, Err(Error::MaybeSubmitted(_))));
         let nothing = uri(&format!("s3://{}/nothing", endpoint.bucket()));
         let wait = WaiterConfig::new(2, Duration::from_millis(1)).expect("a wait");
-        let outcome = predictor
-            .response(nothing, None)
-            .get_result::<String>(&wait);
+        let outcome =
+            AsyncInferenceResponse::new(&predictor, nothing, None).get_result::<String>(&wait);
         assert!(matches!(outcome, Err(Error::PollingTimeout(_))));
     });
     one(

@@ -5,6 +5,7 @@ use crate::support;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::{AsyncPredictor, InferenceHandle};
 use support::client::{accepted, session_at, session_in, uri};
 use support::raw::nobody;
@@ -139,7 +140,7 @@ fn files_of_handles_appear_whole_and_private_or_not_at_all() {
     let handles: Vec<InferenceHandle> = (0..1000)
         .map(|number| {
             let output = uri(&format!("s3://my-bucket/out/{number} \"ü\"\n.out"));
-            predictor.response(output, None).handle()
+            AsyncInferenceResponse::new(&predictor, output, None).handle()
         })
         .collect();
     InferenceHandle::save_all(&handles, &path).expect("a file");

@@ -1,6 +1,7 @@
 //! Changes of the control plane whose answer is lost: what became of them is looked up.
 
 use crate::support;
+use crate::support::service_code;
 
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
         .sagemaker()
         .create_model(&other)
         .expect_err("a lost answer");
-    assert!(error.is_service_code("InternalFailure"), "{error:?}");
+    assert!(service_code(&error) == Some("InternalFailure"), "{error:?}");
 
     // The same as asked for counts as made, but is never removed: it may be somebody else's.
     bench.local.clear_faults();
@@ -133,7 +134,7 @@ fn a_scaling_that_the_lost_request_took_away_counts_as_deleted() {
     // What never was there is told.
     let error = scaling.deregister().expect_err("nothing registered");
     assert!(
-        error.is_service_code("ObjectNotFoundException"),
+        service_code(&error) == Some("ObjectNotFoundException"),
         "{error:?}"
     );
 }
@@ -187,14 +188,17 @@ fn what_a_refused_request_left_alone_was_not_deleted_by_it() {
     bench.local.fault(throttled(Operation::DeleteModel));
     let error = bench.sagemaker().delete_model("nothing");
     let error = error.expect_err("no such model");
-    assert!(error.is_service_code("ValidationException"), "{error:?}");
+    assert!(
+        service_code(&error) == Some("ValidationException"),
+        "{error:?}"
+    );
 
     let scaling = bench.endpoint.scaling();
     let operation = Operation::DeregisterScalableTarget;
     bench.local.fault(throttled(operation));
     let error = scaling.deregister().expect_err("nothing registered");
     assert!(
-        error.is_service_code("ObjectNotFoundException"),
+        service_code(&error) == Some("ObjectNotFoundException"),
         "{error:?}"
     );
 }

@@ -31,6 +31,8 @@ mod endpoint_properties;
 #[cfg(feature = "local")]
 mod endpoint_wait;
 mod endpoints;
+#[cfg(feature = "local")]
+mod error_handles;
 mod fault_matrix;
 mod handle;
 mod inference_config;

@@ -1,9 +1,11 @@
 //! Uploads and results against an S3 server that others wrote, which checks signatures and clocks.
 
 use crate::support;
+use crate::support::service_code;
 
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
@@ -136,7 +138,8 @@ fn keys_with_empty_segments_and_dots_are_signed_as_they_are() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(200, "result"));
     let predictor = predictor(&session_at(&server.url()));
     for (key, path) in keys {
-        let response = predictor.response(uri(&format!("s3://my-bucket/{key}")), None);
+        let response =
+            AsyncInferenceResponse::new(&predictor, uri(&format!("s3://my-bucket/{key}")), None);
         let result: Vec<u8> = response
             .get_result(&few_polls())
             .unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -153,7 +156,8 @@ fn every_byte_that_is_not_unreserved_goes_percent_encoded() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(200, "x"));
     let predictor = predictor(&session_at(&server.url()));
     let key = "AZaz09-._~/ +:%20&?=#'\"\u{e9}!*()$,;@";
-    let response = predictor.response(uri(&format!("s3://my-bucket/{key}")), None);
+    let response =
+        AsyncInferenceResponse::new(&predictor, uri(&format!("s3://my-bucket/{key}")), None);
     response
         .get_result::<Vec<u8>>(&few_polls())
         .expect("a result");
@@ -201,7 +205,7 @@ fn an_output_that_somebody_else_stored_is_read() {
     let setup = setup();
     std::fs::write(setup.s3.dir().join("my-bucket/out.json"), b"[1, 2]").expect("an object");
     let predictor = AsyncPredictor::new("my-endpoint", &setup.session);
-    let response = predictor.response(uri("s3://my-bucket/out.json"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out.json"), None);
     let result: Vec<i32> = response.get_result(&few_polls()).expect("a result");
     assert_eq!(result, [1, 2]);
 }
@@ -210,7 +214,8 @@ fn an_output_that_somebody_else_stored_is_read() {
 fn a_missing_output_is_not_there_yet() {
     let setup = setup();
     let predictor = predictor(&setup.session);
-    let pending = predictor.response(
+    let pending = AsyncInferenceResponse::new(
+        &predictor,
         uri("s3://my-bucket/missing"),
         Some(uri("s3://my-bucket/missing-failure")),
     );
@@ -224,7 +229,7 @@ fn a_missing_bucket_is_an_error_and_no_wait() {
         s3_error(404, "NoSuchBucket", "The specified bucket does not exist")
     });
     let predictor = predictor(&session_at(&server.url()));
-    let lost = predictor.response(uri("s3://no-such-bucket/missing"), None);
+    let lost = AsyncInferenceResponse::new(&predictor, uri("s3://no-such-bucket/missing"), None);
     match lost.get_result::<Vec<u8>>(&few_polls()) {
         Err(Error::Service(fault)) => {
             assert_eq!(fault.code(), Some("NoSuchBucket"), "{fault}");
@@ -250,7 +255,10 @@ fn a_wrong_secret_is_named_and_nothing_is_tried_again() {
         .via_s3()
         .submit()
         .expect_err("a refusal");
-    assert!(error.is_service_code("SignatureDoesNotMatch"), "{error}");
+    assert!(
+        service_code(&error) == Some("SignatureDoesNotMatch"),
+        "{error}"
+    );
     let Error::Service(fault) = &error else {
         panic!("{error:?}")
     };
@@ -258,11 +266,15 @@ fn a_wrong_secret_is_named_and_nothing_is_tried_again() {
     assert!(error.to_string().contains("check the secret access key"));
     assert!(!error.to_string().contains(wrong));
 
-    let response = predictor(&session).response(uri("s3://my-bucket/out"), None);
+    let response =
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
     let error = response
         .get_result::<Vec<u8>>(&WaiterConfig::default())
         .expect_err("a refusal, at once");
-    assert!(error.is_service_code("SignatureDoesNotMatch"), "{error}");
+    assert!(
+        service_code(&error) == Some("SignatureDoesNotMatch"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -274,7 +286,8 @@ fn an_unknown_access_key_is_named() {
         .endpoint_url(server.url())
         .build()
         .expect("a session");
-    let response = predictor(&session).response(uri("s3://my-bucket/out"), None);
+    let response =
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
     match response.get_result::<Vec<u8>>(&WaiterConfig::default()) {
         Err(Error::Service(fault)) => {
             assert_eq!(fault.status(), 403);
@@ -322,11 +335,15 @@ fn a_wrong_clock_without_a_date_in_the_answer_is_a_clear_error() {
             }
         });
         let session = session_in(&server.url(), ManualClock::new());
-        let response = predictor(&session).response(uri("s3://my-bucket/out"), None);
+        let response =
+            AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
         let error = response
             .get_result::<Vec<u8>>(&WaiterConfig::default())
             .expect_err("a refusal");
-        assert!(error.is_service_code("RequestTimeTooSkewed"), "{error:?}");
+        assert!(
+            service_code(&error) == Some("RequestTimeTooSkewed"),
+            "{error:?}"
+        );
         assert!(error.to_string().contains("set this machine's clock"));
         assert_eq!(server.seen().len(), 1);
     }
@@ -346,7 +363,8 @@ fn a_clock_is_learned_once_and_not_in_a_circle() {
         },
     );
     let session = session_in(&server.url(), ManualClock::new());
-    let response = predictor(&session).response(uri("s3://my-bucket/out"), None);
+    let response =
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
     let error = response.try_get_result::<Vec<u8>>();
     assert!(matches!(error, Err(Error::Service(_))), "{error:?}");
     assert_eq!(server.seen().len(), 2);

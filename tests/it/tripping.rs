@@ -76,7 +76,7 @@ fn a_403_while_the_object_is_not_there_yet() {
     });
     let session = session_in(&server.url(), ManualClock::new());
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = predictor.response(uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
     let result: Vec<i32> = response.get_result(&ten_polls()).expect("a result");
     assert_eq!(result, [1]);
 }
@@ -92,7 +92,7 @@ fn a_timeout_that_hides_its_cause() {
         let server = Verifier::start(Rules::new(), move |_| reply.clone());
         let session = session_in(&server.url(), ManualClock::new());
         let predictor = AsyncPredictor::new("my-endpoint", &session);
-        let response = predictor.response(uri("s3://my-bucket/out"), None);
+        let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
         let polls = WaiterConfig::new(2, Duration::from_secs(15)).expect("a wait");
         match response.get_result::<Value>(&polls) {
             Err(Error::PollingTimeout(timeout)) => {
@@ -154,7 +154,11 @@ fn a_plain_text_failure_object_that_breaks_the_json_deserializer() {
         }
     });
     let predictor = AsyncPredictor::new("my-endpoint", &session_at(&server.url()));
-    let response = predictor.response(uri("s3://my-bucket/out"), Some(uri("s3://my-bucket/err")));
+    let response = AsyncInferenceResponse::new(
+        &predictor,
+        uri("s3://my-bucket/out"),
+        Some(uri("s3://my-bucket/err")),
+    );
     match response.get_result::<Value>(&ten_polls()) {
         Err(Error::Model(failure)) => {
             assert_eq!(failure.text(), "Model container failed to respond");
@@ -168,7 +172,7 @@ fn a_deserializer_that_has_no_effect() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(200, "1\n2\n"));
     let session = session_at(&server.url());
     let lines = AsyncPredictor::new("my-endpoint", &session).with_deserializer(JsonLines::new());
-    let response = lines.response(uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&lines, uri("s3://my-bucket/out"), None);
     let numbers: Vec<i32> = response.get_result(&ten_polls()).expect("a result");
     assert_eq!(numbers, [1, 2]);
 }
@@ -275,7 +279,11 @@ fn waiting_for_many_results_one_after_another() {
     let predictor = AsyncPredictor::new("my-endpoint", &session_at(&server.url()));
     let threads: Vec<_> = (0..8)
         .map(|number: u32| {
-            let response = predictor.response(uri(&format!("s3://my-bucket/{number}")), None);
+            let response = AsyncInferenceResponse::new(
+                &predictor,
+                uri(&format!("s3://my-bucket/{number}")),
+                None,
+            );
             std::thread::spawn(move || response.get_result::<u32>(&ten_polls()))
         })
         .collect();
@@ -363,7 +371,7 @@ fn credentials_that_expire_in_the_middle_of_a_long_wait() {
         .build()
         .expect("a session");
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = predictor.response(uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
     let result: Vec<i32> = response.get_result(&ten_polls()).expect("a result");
     assert_eq!(result, [1]);
     assert_eq!(provider.0.generation.load(Ordering::SeqCst), 1);

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 use sagemaker_async_inference::error::TransportErrorKind;
 use sagemaker_async_inference::session::Timeouts;
@@ -76,7 +77,8 @@ fn each_bucket_can_have_an_owner_of_its_own() {
         .expect("a session");
     let predictor = predictor(&session);
     for bucket in ["theirs", "my-bucket"] {
-        let response = predictor.response(uri(&format!("s3://{bucket}/out")), None);
+        let response =
+            AsyncInferenceResponse::new(&predictor, uri(&format!("s3://{bucket}/out")), None);
         response.try_get_result::<Vec<u8>>().expect("a look");
     }
     let owners: Vec<_> = server
@@ -282,7 +284,7 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
     let text = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2)))).to_string();
     assert!(text.contains("a longer wait will hardly help"), "{text}");
     assert!(!text.contains("wait longer"), "{text}");
-    let other = predictor(&session).response(uri("s3://my-bucket/out"), None);
+    let other = AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
     let timeout = timed_out(other.get_result(&waiter(|w| w.max_attempts(2))));
     assert_eq!(timeout.service_limit(), None);
 }
@@ -301,7 +303,7 @@ fn headers_are_bounded_on_a_kept_connection_too() {
     let session = session_at(&server.url());
     let predictor = predictor(&session);
     let look = || {
-        let response = predictor.response(uri("s3://my-bucket/out"), None);
+        let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
         response.try_get_result::<Vec<u8>>()
     };
     assert!(matches!(look(), Ok(Some(_))));

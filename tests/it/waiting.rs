@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{
@@ -47,7 +48,7 @@ impl Polls {
         }
     }
 
-    fn wait(&self, waiter: &WaiterConfig) -> Box<PollingTimeout> {
+    fn wait(&self, waiter: &WaiterConfig) -> PollingTimeout {
         let session = session_in(&self.server.url(), self.clock.clone());
         timed_out(response(&session).get_result(waiter))
     }
@@ -248,9 +249,11 @@ fn a_failure_in_plain_text_is_kept_as_it_came() {
     let server = failing(body, "text/plain; charset=utf-8");
     let session = session_at(&server.url());
     // Whatever the result would be read as.
-    let response = predictor(&session)
-        .with_deserializer(Json::default())
-        .response(uri(OUTPUT), Some(uri(FAILURE)));
+    let response = AsyncInferenceResponse::new(
+        &predictor(&session).with_deserializer(Json::default()),
+        uri(OUTPUT),
+        Some(uri(FAILURE)),
+    );
     for _ in 0..2 {
         match response.get_result::<Vec<i32>>(&WaiterConfig::default()) {
             Err(Error::Model(failure)) => {
@@ -284,7 +287,7 @@ fn a_failure_that_is_no_text_or_empty_is_a_failure_too() {
 fn without_a_failure_location_only_the_output_is_looked_at() {
     let server = Verifier::start(Rules::new(), |_| not_found());
     let session = session_in(&server.url(), ManualClock::new());
-    let response = predictor(&session).response(uri(OUTPUT), None);
+    let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None);
     let timeout = timed_out(response.get_result(&waiter(|w| w.max_attempts(3))));
     assert!(server.seen().iter().all(is_output));
     assert_eq!(server.seen().len(), 3);

@@ -1,6 +1,7 @@
 //! What goes wrong during a wait, on the wire and at the services, and what becomes of the wait.
 
 use crate::support;
+use crate::support::service_code;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -71,7 +72,7 @@ fn a_server_that_is_gone_is_waited_for_to_the_end() {
 }
 
 /// The wait's real time, under a deadline of 300 ms.
-fn wait_under_a_deadline(server: &Raw) -> (Box<PollingTimeout>, Duration) {
+fn wait_under_a_deadline(server: &Raw) -> (PollingTimeout, Duration) {
     let session = session_at(&server.url());
     let waiter = waiter(|w| w.deadline(Duration::from_millis(300)));
     let started = SystemClock.monotonic();
@@ -266,7 +267,7 @@ fn a_huge_error_is_cut() {
     let error = response(&session_at(&server.url()))
         .try_get_result::<Vec<u8>>()
         .expect_err("a refusal");
-    assert!(error.is_service_code("Odd"), "{error:?}");
+    assert!(service_code(&error) == Some("Odd"), "{error:?}");
     assert!(error.to_string().len() < 2000);
 }
 

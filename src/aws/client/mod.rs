@@ -257,7 +257,8 @@ impl Client {
                     never_sent: broken.never_sent && !progress.perhaps_done,
                     attempts: progress.attempts,
                     elapsed,
-                    source: broken.source,
+                    source: broken.source.map(Arc::from),
+                    handle: None,
                 }
                 .into(),
             ),

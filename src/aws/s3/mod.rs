@@ -213,7 +213,8 @@ fn read(answer: &Answer, bucket: &str, found: impl FnMut(&str, u64)) -> Result<P
             never_sent: false,
             attempts: 1,
             elapsed: std::time::Duration::ZERO,
-            source: Some(problem.into()),
+            source: Some(std::sync::Arc::from(Box::from(problem))),
+            handle: None,
         };
         Failed::Error(error.into())
     })

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::support::service_code;
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{
@@ -53,7 +55,7 @@ fn who_may_list_and_not_read_is_told_so() {
     for done in all {
         assert!(
             done.into_result()
-                .is_err_and(|e| e.is_service_code("AccessDenied"))
+                .is_err_and(|e| service_code(&e) == Some("AccessDenied"))
         );
     }
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
@@ -212,7 +214,7 @@ fn odd_keys_are_listed_and_found() {
     for copy in ["", "x", "é"] {
         for name in names {
             let output = uri(&format!("s3://{}/odd +ü/{name}{copy}", endpoint.bucket()));
-            responses.push(predictor.response(output, None));
+            responses.push(AsyncInferenceResponse::new(&predictor, output, None));
         }
     }
     for response in &responses {

@@ -60,7 +60,8 @@ fn in_folder(predictor: &AsyncPredictor, bucket: &str, folder: &str, count: usiz
     let at = |key: String| format!("s3://{bucket}/{key}").parse().expect("a URI");
     (0..count)
         .map(|number| {
-            predictor.response(
+            AsyncInferenceResponse::new(
+                predictor,
                 at(format!("{folder}/{number:05}.out")),
                 Some(at(format!("{folder}-failures/{number:05}.err"))),
             )

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::service_code;
 use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::session::Timeouts;
@@ -127,7 +128,7 @@ fn if_nothing_gets_through_for_ten_minutes_the_refusal_is_the_outcome() {
     );
     let mut outcomes = predictor.submit_all(0..3).concurrency(3).expect("a number");
     let outcome = outcomes.next().expect("an outcome");
-    assert!(outcome.is_err_and(|error| error.is_service_code("ThrottlingException")));
+    assert!(outcome.is_err_and(|error| service_code(&error) == Some("ThrottlingException")));
     assert!(
         clock.slept() >= Duration::from_mins(10),
         "{:?}",
@@ -227,7 +228,8 @@ fn cancelling_ends_the_wait_of_throttled_submits() {
     });
     let began = now();
     assert!(
-        outcomes.all(|outcome| outcome.is_err_and(|e| e.is_service_code("ThrottlingException")))
+        outcomes
+            .all(|outcome| outcome.is_err_and(|e| service_code(&e) == Some("ThrottlingException")))
     );
     assert!(since(began) < Duration::from_secs(5), "{:?}", since(began));
     soon.join().expect("a thread");

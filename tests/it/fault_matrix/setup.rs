@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::Session;
 use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
@@ -63,7 +64,7 @@ impl Setup {
     /// One whose credentials come from the default chain; sends a request that needs them.
     pub fn with_chain(&self, variables: &[(&str, &str)], files: Vec<(&str, String)>) -> Outcome {
         let session = self.other(variables, files, false);
-        let response = predictor(&session).response(uri(OUTPUT), None);
+        let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None);
         response.try_get_result::<Vec<u8>>()?;
         Ok(RESULT)
     }

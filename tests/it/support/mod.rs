@@ -17,3 +17,11 @@ pub mod wait;
 pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 /// Its secret; 40 characters, as the verifier's library asks for.
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// The code of a service's error.
+pub fn service_code(error: &sagemaker_async_inference::Error) -> Option<&str> {
+    match error {
+        sagemaker_async_inference::Error::Service(fault) => fault.code(),
+        _ => None,
+    }
+}

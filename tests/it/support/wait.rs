@@ -18,7 +18,7 @@ pub fn is_output(seen: &Seen) -> bool {
 }
 
 pub fn response(session: &Session) -> AsyncInferenceResponse<Bytes> {
-    predictor(session).response(uri(OUTPUT), Some(uri(FAILURE)))
+    AsyncInferenceResponse::new(&predictor(session), uri(OUTPUT), Some(uri(FAILURE)))
 }
 
 pub fn waiter(change: impl FnOnce(WaiterConfigBuilder) -> WaiterConfigBuilder) -> WaiterConfig {
@@ -29,9 +29,9 @@ pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub fn timed_out(outcome: Result<Vec<u8>, Error>) -> Box<PollingTimeout> {
+pub fn timed_out(outcome: Result<Vec<u8>, Error>) -> PollingTimeout {
     match outcome {
-        Err(Error::PollingTimeout(timeout)) => timeout,
+        Err(Error::PollingTimeout(timeout)) => *timeout,
         other => panic!("{other:?}"),
     }
 }

@@ -55,7 +55,7 @@ fn rest(start: usize, sent: usize) -> String {
 
 fn response(raw: &Raw, clock: &ManualClock) -> AsyncInferenceResponse<Bytes> {
     let session = session_in(&raw.url(), clock.clone());
-    predictor(&session).response(uri("s3://my-bucket/out"), None)
+    AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
 }
 
 fn fetched(raw: &Raw, clock: &ManualClock) -> Result<Vec<u8>, Error> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::error::{TransferErrorKind, TransportErrorKind};
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
 use sagemaker_async_inference::transfer::TransferDirection;
@@ -21,9 +22,9 @@ fn another_servers_s3_gives_what_it_has() {
     for len in [0, 1, 5 * MIB, 5 * MIB + 1, 23 * MIB + 5] {
         let content = bytes(len);
         std::fs::write(s3.dir().join("my-bucket/out"), &content).expect("an object");
-        let response = predictor(&session)
-            .response(uri("s3://my-bucket/out"), None)
-            .with_transfer(transfer(small_parts));
+        let response =
+            AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+                .with_transfer(transfer(small_parts));
         let path = dir.path().join("result");
         let got = response.download(&path, &once()).expect("a result");
         assert_eq!(got, len as u64);

@@ -90,7 +90,7 @@ impl Place {
 
     pub(crate) fn response(&self) -> AsyncInferenceResponse<Bytes> {
         let uri = format!("s3://{BUCKET}/out/1.out").parse().expect("a URI");
-        self.predictor().response(uri, None)
+        AsyncInferenceResponse::new(&self.predictor(), uri, None)
     }
 
     pub(crate) fn requests(&self, operation: Operation) -> Vec<RecordedRequest> {

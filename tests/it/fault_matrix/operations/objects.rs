@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::response::CleanUp;
 use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::waiter::AccessDenied;
@@ -33,7 +34,7 @@ fn is_get(head: &str) -> bool {
 fn get_object() -> Operation {
     let healthy = |_| Answer::new(200, "result");
     Operation::new("GetObject", Column::S3, is_get, healthy, |setup| {
-        let response = predictor(&setup.session).response(uri(OUTPUT), None);
+        let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
         match response.try_get_result::<Vec<u8>>()? {
             Some(_) => Ok(RESULT),
             None => Ok("not there yet"),
@@ -54,7 +55,8 @@ fn get_object_range() -> Operation {
                 .header("etag", ETAG)
         },
         |setup| {
-            let response = predictor(&setup.session).response(uri(OUTPUT), None);
+            let response =
+                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
             let mut written = Vec::new();
             response.write_result(&mut written, &WaiterConfig::default())?;
             assert_eq!(written, b"resultresult");
@@ -95,7 +97,8 @@ fn delete_object() -> Operation {
         |head| head.starts_with("DELETE "),
         |_| Answer::new(204, ""),
         |setup| {
-            let response = predictor(&setup.session).response(uri(OUTPUT), None);
+            let response =
+                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
             response.try_get_result::<Vec<u8>>()?;
             let report = response.clean_up(&CleanUp::nothing().output())?;
             assert_eq!(report.removed().len() + report.failures().len(), 1);
@@ -115,7 +118,8 @@ fn list_objects() -> Operation {
         |head| head.contains("list-type=2"),
         |_| empty_page(),
         |setup| {
-            let response = predictor(&setup.session).response(uri(OUTPUT), None);
+            let response =
+                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
             match response.try_get_result::<Vec<u8>>() {
                 // Who may list is denied for good.
                 Err(Error::Service(fault)) if fault.operation() == "GetObject" => Ok(RESULT),
@@ -157,7 +161,7 @@ fn wait() -> Operation {
             .access_denied(AccessDenied::Pending)
             .retry(RetryConfig::off())
             .build()?;
-        let response = predictor(&setup.session).response(uri(OUTPUT), None);
+        let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
         response.get_result::<Vec<u8>>(&waiter)?;
         Ok(RESULT)
     })
@@ -183,7 +187,7 @@ fn wait_for_many() -> Operation {
             let predictor = predictor(&setup.session);
             let responses = (0..12).map(|number| {
                 let output = format!("s3://my-bucket/many/{number:02}.out");
-                predictor.response(uri(&output), None)
+                AsyncInferenceResponse::new(&predictor, uri(&output), None)
             });
             let waiter = WaiterConfig::new(3, Duration::from_secs(15))?;
             let mut done = 0;
