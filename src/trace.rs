@@ -59,6 +59,10 @@ mod told {
         debug!(attempt, pause_ms = millis(pause), "will be tried again");
     }
 
+    pub(crate) fn address_forgotten(host: &str) {
+        debug!(host, "address evicted");
+    }
+
     pub(crate) fn clock(before: i64, after: i64) {
         warn!(
             before_ms = before,
@@ -192,6 +196,7 @@ mod told {
     }
     pub(crate) fn attempt(_: u32, _: &Result<Reply, Broken>, _: Duration) {}
     pub(crate) fn retry(_: u32, _: Duration) {}
+    pub(crate) fn address_forgotten(_: &str) {}
     pub(crate) fn clock(_: i64, _: i64) {}
     pub(crate) fn refused(_: &ServiceError) {}
     pub(crate) fn submit(_: &str, _: &str) -> NoSpan {

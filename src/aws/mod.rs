@@ -239,6 +239,8 @@ pub(crate) fn not_understood(call: &Call<'_>, problem: impl Into<String>) -> Err
         elapsed: Duration::ZERO,
         source: Some(std::sync::Arc::from(Box::from(problem.into()))),
         handle: None,
+        proxy: None,
+        advice: None,
     }
     .into()
 }

@@ -76,7 +76,7 @@ impl ContainerProvider {
         Self {
             sys: sys.clone(),
             base: "http://169.254.170.2".to_owned(),
-            transport: Transport::without_proxy(timeouts),
+            transport: Transport::without_proxy(sys, timeouts),
         }
     }
 

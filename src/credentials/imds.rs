@@ -228,7 +228,7 @@ impl<'a> Imds<'a> {
             version_1,
             attempts,
             timeout,
-            transport: Transport::without_proxy(timeouts),
+            transport: Transport::without_proxy(sys, timeouts),
         }))
     }
 
@@ -310,10 +310,9 @@ impl<'a> Imds<'a> {
         path: &str,
         header: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Reply, Broken> {
-        let uri = format!("{}{path}", self.base).parse().map_err(|_| Broken {
-            kind: TransportErrorKind::Protocol,
-            never_sent: true,
-            source: Some(format!("{path} makes no URL").into()),
+        let uri = format!("{}{path}", self.base).parse().map_err(|_| {
+            let problem = format!("{path} makes no URL");
+            Broken::new(TransportErrorKind::Protocol, true, problem)
         })?;
         let mut request = Request::new(&[][..]);
         *request.method_mut() = method.clone();

@@ -19,7 +19,7 @@ pub(crate) use service::{ServiceError, is_throttling};
 pub(crate) use transfer::TransferError;
 pub use transfer::TransferErrorKind;
 pub use transport::TransportErrorKind;
-pub(crate) use transport::{MaybeSubmitted, TransportError};
+pub(crate) use transport::{Advice, MaybeSubmitted, TransportError};
 pub(crate) use wait::{
     ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped,
 };

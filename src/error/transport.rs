@@ -23,6 +23,8 @@ pub enum TransportErrorKind {
     Resolve,
     /// No connection: refused, unreachable, or not made in time.
     Connect,
+    /// The proxy refused to connect, or could not be reached itself. Nothing reached the service.
+    Proxy,
     /// The TLS handshake failed: an untrusted or wrong certificate, or no common version.
     Tls,
     /// The connection broke.
@@ -40,6 +42,7 @@ impl TransportErrorKind {
         match self {
             Self::Resolve => "the host's name could not be resolved",
             Self::Connect => "no connection could be made",
+            Self::Proxy => "the proxy made no connection",
             Self::Tls => "the TLS handshake failed",
             Self::Broken => "the connection broke",
             Self::Timeout => "the server did not answer in time",
@@ -55,6 +58,7 @@ impl TransportErrorKind {
                  whether names of buckets must stand in the path (`force_path_style`)"
             }
             Self::Connect => "check the endpoint URL, the network, and whether a proxy is needed",
+            Self::Proxy => "check the proxy's URL, its user and password, and what it allows",
             Self::Tls => {
                 "check the endpoint URL and, behind an inspecting proxy, that AWS_CA_BUNDLE or the agent \
                  has its root certificate"
@@ -90,6 +94,16 @@ pub struct TransportError {
     pub(crate) elapsed: Duration,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
     pub(crate) handle: Option<Arc<InferenceHandle>>,
+    /// Scheme, host and port, and the variable that names it.
+    pub(crate) proxy: Option<String>,
+    pub(crate) advice: Option<Arc<Advice>>,
+}
+
+/// What is known of a failure beyond its kind, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Advice {
+    pub(crate) problem: String,
+    pub(crate) remedy: String,
 }
 
 impl TransportError {
@@ -113,6 +127,12 @@ impl TransportError {
         &self.host
     }
 
+    /// The proxy that the request was to go through: its URL without user and password, and the
+    /// environment variable that names it.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
     /// Whether it is certain that no byte of the request reached the service.
     pub fn never_sent(&self) -> bool {
         self.never_sent
@@ -131,16 +151,23 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (problem, remedy) = match &self.advice {
+            Some(advice) => (advice.problem.as_str(), advice.remedy.as_str()),
+            None => (self.kind.describe(), self.kind.remedy()),
+        };
         write!(
             f,
-            "{} {} got no answer from {}: {} ({} in {}); {}",
-            self.service,
-            self.operation,
-            self.host,
-            self.kind.describe(),
+            "{} {} got no answer from {}",
+            self.service, self.operation, self.host
+        )?;
+        if let Some(proxy) = &self.proxy {
+            write!(f, " through the proxy {proxy}")?;
+        }
+        write!(
+            f,
+            ": {problem} ({} in {}); {remedy}",
             plural(self.attempts, "attempt"),
             seconds(self.elapsed),
-            self.kind.remedy(),
         )
     }
 }

@@ -105,6 +105,8 @@ impl<'v, D> AsyncRequest<'v, D> {
                 "the process ended before it wrote the answer down",
             ))),
             handle: None,
+            proxy: None,
+            advice: None,
         };
         MaybeSubmitted {
             endpoint_name: self.target.endpoint_name.to_string(),

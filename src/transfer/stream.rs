@@ -1,16 +1,13 @@
 //! An object, or a range of it, read from first to last byte over as many connections as it takes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::aws::http::{BodyStream, Broken};
+use crate::aws::http::{Attempted, BodyStream, Broken};
 use crate::aws::s3::objects;
 use crate::aws::s3::objects::{OpenObject, Piece};
 use crate::aws::{Failed, Patience};
-use crate::error::{
-    Error, Result, TransferError, TransferErrorKind, TransportError, TransportErrorKind,
-};
+use crate::error::{Error, Result, TransferError, TransferErrorKind, TransportErrorKind};
 use crate::session::Session;
 use crate::uri::S3Uri;
 
@@ -132,12 +129,10 @@ impl ObjectStream {
     }
 
     fn transport_error(&self, broken: Broken) -> Error {
-        TransportError {
+        let attempted = Attempted {
             service: crate::aws::Service::S3.name(),
             operation: "GetObject",
-            kind: broken.kind,
-            host: self.host.clone(),
-            never_sent: false,
+            host: &self.host,
             attempts: self.failures,
             elapsed: self
                 .session
@@ -145,10 +140,8 @@ impl ObjectStream {
                 .clock()
                 .monotonic()
                 .saturating_sub(self.started),
-            source: broken.source.map(Arc::from),
-            handle: None,
-        }
-        .into()
+        };
+        broken.into_error(&attempted, false)
     }
 
     /// Asks for what is left.
@@ -202,17 +195,11 @@ impl ObjectStream {
 }
 
 fn early_end() -> Broken {
-    Broken {
-        kind: TransportErrorKind::Broken,
-        never_sent: false,
-        source: Some("the answer ended before its announced length".into()),
-    }
+    let problem = "the answer ended before its announced length";
+    Broken::new(TransportErrorKind::Broken, false, problem)
 }
 
 fn not_what_was_asked() -> Broken {
-    Broken {
-        kind: TransportErrorKind::Protocol,
-        never_sent: false,
-        source: Some("the answer is another range than was asked for".into()),
-    }
+    let problem = "the answer is another range than was asked for";
+    Broken::new(TransportErrorKind::Protocol, false, problem)
 }

@@ -36,6 +36,7 @@ mod error_handles;
 mod fault_matrix;
 mod handle;
 mod inference_config;
+mod interim;
 mod layers;
 mod limits;
 #[cfg(feature = "local")]

@@ -179,7 +179,7 @@ fn https_has_a_proxy_of_its_own() {
     ];
     match ask(&environment, "https://sts.invalid") {
         Err(Error::Transport(error)) => {
-            assert_eq!(error.kind(), TransportErrorKind::Connect);
+            assert_eq!(error.kind(), TransportErrorKind::Proxy);
             let whole = format!("{error:?} {error} {:?}", std::error::Error::source(&error));
             assert!(!whole.contains("hush"), "{whole}");
         }

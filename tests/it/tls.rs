@@ -2,9 +2,12 @@
 
 use crate::support;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::KeyPair;
+use rustls::ServerConfig;
 use sagemaker_async_inference::error::TransportErrorKind;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Error, Session, SessionBuilder};
@@ -112,40 +115,54 @@ fn nobody_else_is_trusted() {
     untrusted(by_other.build().unwrap().default_bucket());
 }
 
+/// What the first https connection says of a bundle, before anything is sent.
+fn refused(builder: SessionBuilder) -> String {
+    let session = builder.build().expect("nothing is read yet");
+    match session.default_bucket() {
+        Err(Error::Config(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn a_bundle_that_is_none_is_refused_by_its_name() {
+fn a_bundle_that_cannot_be_used_is_refused_by_its_name() {
     let key = KeyPair::generate().unwrap().serialize_pem();
+    let root = Authority::new().root();
     let not_der = "-----BEGIN CERTIFICATE-----\naHVzaA==\n-----END CERTIFICATE-----\n";
     let not_base64 = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
     let cut = "-----BEGIN CERTIFICATE-----\naHVzaA==\n";
+    let pkcs7 = "-----BEGIN PKCS7-----\naHVzaA==\n-----END PKCS7-----\n";
+    // One among others is named too: nobody would know why its servers are not trusted.
+    let second = format!("{root}{not_der}{root}");
+    let unended = format!("{cut}{root}");
     let cases = [
         ("", "has no certificate in it;"),
         ("some text", "has no certificate in it;"),
         (&key, "has no certificate in it;"),
-        (not_der, "has no certificate in it that can be a root"),
-        (not_base64, "is not PEM"),
-        (cut, "is not PEM"),
+        (not_der, "certificate 1 in it cannot be a root"),
+        (not_base64, "certificate 1 in it is not base64"),
+        (cut, "certificate 1 in it has no END line"),
+        (&second, "certificate 2 in it cannot be a root"),
+        (&unended, "certificate 1 in it has no END line"),
+        (pkcs7, "openssl pkcs7 -print_certs"),
     ];
     for (pem, words) in cases {
         let named = [("AWS_CA_BUNDLE", "/ca.pem")];
-        let error = builder("https://x", sys(&named, [("/ca.pem", pem)]))
-            .build()
-            .unwrap_err();
-        let shown = error.to_string();
+        let shown = refused(builder(
+            "https://x.invalid",
+            sys(&named, [("/ca.pem", pem)]),
+        ));
         assert!(shown.starts_with("AWS_CA_BUNDLE /ca.pem: "), "{shown}");
         assert!(shown.contains(words), "{shown}");
-        let given = builder("https://x", sys(&[], [])).ca_bundle_pem(pem);
-        assert!(given.build().unwrap_err().to_string().contains(words));
+        let given = builder("https://x.invalid", sys(&[], [])).ca_bundle_pem(pem);
+        assert!(refused(given).contains(words));
     }
 }
 
 #[test]
 fn a_bundle_that_cannot_be_read_is_refused_by_its_name() {
     let config = ("/h/.aws/config", "[default]\nca_bundle = /gone.pem\n");
-    let error = builder("https://x", sys(&[], [config]))
-        .build()
-        .unwrap_err();
-    let shown = error.to_string();
+    let shown = refused(builder("https://x.invalid", sys(&[], [config])));
     assert!(
         shown.starts_with("ca_bundle of profile \"default\" /gone.pem: cannot be read"),
         "{shown}"
@@ -155,16 +172,149 @@ fn a_bundle_that_cannot_be_read_is_refused_by_its_name() {
     let denied = Sys::real()
         .with_environment(Environment::empty())
         .with_files(files);
-    let error = builder("https://x", denied)
-        .ca_bundle("/ca.pem")
-        .build()
-        .unwrap_err();
+    let shown = refused(builder("https://x.invalid", denied).ca_bundle("/ca.pem"));
     assert!(
-        error
-            .to_string()
-            .starts_with("the CA bundle /ca.pem: cannot be read: "),
-        "{error}"
+        shown.starts_with("the CA bundle /ca.pem: cannot be read: "),
+        "{shown}"
     );
+}
+
+/// Neither read nor parsed: over plain HTTP nothing has to be trusted.
+#[test]
+fn a_bundle_is_not_read_before_the_first_https_connection() {
+    let plain = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let files = Files::none().with_error("/ca.pem", ErrorKind::PermissionDenied);
+    let sys = Sys::real()
+        .with_environment(Environment::from_pairs([("AWS_CA_BUNDLE", "/ca.pem")]))
+        .with_files(files);
+    let session = builder(&plain.url(), sys).build().unwrap();
+    session.default_bucket().unwrap();
+}
+
+/// All of it is what text editors, web forms, Windows and OpenSSL make of certificates.
+#[test]
+fn a_bundle_is_taken_as_people_make_it() {
+    let (tls, other) = (Tls::start(), Tls::start());
+    let root = tls.root.replace("\r\n", "\n");
+    let body: String = root
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    let der = STANDARD.decode(&body).expect("base64");
+    // The notes of OpenSSL that follow the certificate within the block.
+    let trusted = [
+        der.as_slice(),
+        &[0x30, 0x0c, 0x30, 0x0a, 6, 8, 43, 6, 1, 5, 5, 7, 3, 1],
+    ]
+    .concat();
+    let block = |label: &str, body: &str| {
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
+    let indented = format!("    {}", root.replace('\n', "  \n    "));
+    let utf16: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(root.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    let bundles: [Vec<u8>; 13] = [
+        root.replace('\n', "\r\n").into(),
+        root.replace('\n', "").into(),
+        root.replace('\n', " ").into(),
+        indented.into(),
+        format!("\u{feff}{root}").into(),
+        utf16,
+        block("CERTIFICATE", &body).into(),
+        block("X509 CERTIFICATE", &body).into(),
+        block("TRUSTED CERTIFICATE", &STANDARD.encode(&trusted)).into(),
+        format!("{}{root}", other.root.trim_end()).into(),
+        format!("# Corp root\nIssuer: CN=x\n{root}\n# the end -----\n").into(),
+        [b"caf\xe9 (Latin-1)\n", root.as_bytes()].concat(),
+        der.clone(),
+    ];
+    for bundle in bundles {
+        let shown = String::from_utf8_lossy(&bundle).into_owned();
+        let session = builder(&tls.url(), sys(&[], [])).ca_bundle_pem(bundle);
+        let outcome = session.build().unwrap().default_bucket();
+        assert!(outcome.is_ok(), "{outcome:?} with {shown}");
+    }
+}
+
+#[test]
+fn the_home_directory_may_be_short_in_a_bundles_path() {
+    let tls = Tls::start();
+    let profile = ("/h/.aws/config", "[default]\nca_bundle = ~/.aws/corp.pem\n");
+    let bundle = ("/h/.aws/corp.pem", &*tls.root);
+    let variable = [("AWS_CA_BUNDLE", "~/.aws/corp.pem")];
+    for sys in [sys(&[], [profile, bundle]), sys(&variable, [bundle])] {
+        builder(&tls.url(), sys)
+            .build()
+            .unwrap()
+            .default_bucket()
+            .unwrap();
+    }
+}
+
+/// Each with what helps in its case, and not with what does not.
+#[test]
+fn advice_fits_what_the_handshake_stopped_at() {
+    let advice = |server: &dyn Fn(&Authority) -> Arc<ServerConfig>, root: Option<String>| {
+        let authority = Authority::new();
+        let config = server(&authority);
+        let server = Raw::start(move |stream| {
+            let mut stream = accept(&config, stream)?;
+            answer(&mut stream, &caller_identity().body)?;
+            close(stream)
+        });
+        let url = server
+            .url()
+            .replace("http://127.0.0.1", "https://localhost");
+        let root = root.unwrap_or_else(|| authority.root());
+        let session = builder(&url, sys(&[], []))
+            .ca_bundle_pem(root)
+            .build()
+            .unwrap();
+        match session.default_bucket() {
+            Err(Error::Transport(error)) => {
+                assert_eq!(error.kind(), TransportErrorKind::Tls, "{error:?}");
+                assert!(error.never_sent(), "{error:?}");
+                error.to_string()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let elsewhere = Authority::new().root();
+    let shown = advice(&|a| a.server(&["localhost"]), Some(elsewhere));
+    assert!(
+        shown.contains("signed by none of the trusted roots"),
+        "{shown}"
+    );
+    assert!(shown.contains("AWS_CA_BUNDLE"), "{shown}");
+    let feature = if cfg!(feature = "platform-verifier") {
+        "install the root certificate"
+    } else {
+        "cargo feature platform-verifier"
+    };
+    assert!(shown.contains(feature), "{shown}");
+
+    let shown = advice(&|a| a.server(&["elsewhere.example"]), None);
+    assert!(shown.contains("is for another name"), "{shown}");
+
+    // What `openssl req -x509` makes is a CA's; it is in the bundle already.
+    let (own, config) = Authority::self_signed("localhost");
+    let shown = advice(&|_| config.clone(), Some(own));
+    assert!(shown.contains("CA:FALSE"), "{shown}");
+    assert!(!shown.contains("signed by none"), "{shown}");
+}
+
+#[test]
+fn what_does_not_speak_tls_is_said_not_to() {
+    let plain = Raw::start(|mut stream| {
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
+        stream.read(&mut [0]).map(drop)
+    });
+    let url = plain.url().replace("http://", "https://");
+    let session = builder(&url, sys(&[], [])).build().unwrap();
+    let shown = session.default_bucket().unwrap_err().to_string();
+    assert!(shown.contains("does not speak TLS"), "{shown}");
 }
 
 /// A bundle of the environment is not put into the user's agent, and one of the user's own beside

@@ -71,6 +71,23 @@ impl Client {
         if call.operation == "PutObject" && source.len() >= WORTH_ASKING {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
+        let outcome = self.feed(call, source, request.clone(), failed, progress);
+        let refused = matches!(&outcome, Err(Failure::Fault(fault)) if fault.error.status == 417);
+        // Whoever does not know what is expected wants it without that; the header is not signed.
+        if refused && request.headers_mut().remove(EXPECT).is_some() {
+            return Ok(self.feed(call, source, request, failed, progress));
+        }
+        Ok(outcome)
+    }
+
+    fn feed(
+        &self,
+        call: &Call<'_>,
+        source: &dyn Source,
+        request: Request<()>,
+        failed: &mut Option<io::Error>,
+        progress: &Progress,
+    ) -> Result<Answer, Failure> {
         let mut feed = Feed::new(source);
         let request = request.map(|()| &mut feed as &mut dyn Read);
         let outcome = self.timed(call, progress, |transport, bounds| {
@@ -79,8 +96,8 @@ impl Client {
         *failed = feed.into_failure();
         match failed {
             // Read once more, it would fail once more; the caller knows what the source is.
-            Some(_) => Ok(Err(Failure::Broken(Broken::source_failed()))),
-            None => Ok(outcome),
+            Some(_) => Err(Failure::Broken(Broken::source_failed())),
+            None => outcome,
         }
     }
 

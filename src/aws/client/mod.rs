@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::http::{BodyStream, Broken, Transport};
+use super::http::{Attempted, BodyStream, Broken, Transport, authority};
 use super::{Answer, Call, Repeat};
 use crate::aws::identity::{Credentials, ProvideCredentials};
-use crate::error::{Error, Result, TransportError, TransportErrorKind, is_throttling};
+use crate::error::{Error, Result, TransportErrorKind, is_throttling};
 use crate::invalid_input::InvalidInput;
 use crate::sys::Sys;
 use crate::trace;
@@ -245,23 +245,17 @@ impl Client {
                 trace::refused(&fault.error);
                 Failed::Fault(fault)
             }
-            Failure::Broken(broken) => Failed::Error(
-                TransportError {
+            Failure::Broken(broken) => {
+                let never_sent = broken.never_sent && !progress.perhaps_done;
+                let attempted = Attempted {
                     service: call.service.name(),
                     operation: call.operation,
-                    kind: broken.kind,
-                    host: call
-                        .uri
-                        .authority()
-                        .map_or_else(String::new, ToString::to_string),
-                    never_sent: broken.never_sent && !progress.perhaps_done,
+                    host: authority(&call.uri),
                     attempts: progress.attempts,
                     elapsed,
-                    source: broken.source.map(Arc::from),
-                    handle: None,
-                }
-                .into(),
-            ),
+                };
+                Failed::Error(broken.into_error(&attempted, never_sent))
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ impl Location {
 
 /// `~` alone is the home directory of this user, `~name` is nobody's. Without a known home the
 /// path stays as it is.
-fn expand(path: String, home: Option<&str>, platform: Platform) -> String {
+pub(super) fn expand(path: String, home: Option<&str>, platform: Platform) -> String {
     let Some(rest) = path.strip_prefix('~') else {
         return path;
     };

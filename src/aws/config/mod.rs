@@ -41,10 +41,16 @@ pub(crate) use settings::{Found, Settings};
 use zeroize::Zeroizing;
 
 use crate::error::ConfigError;
-use crate::sys::{Platform, Sys};
+use crate::sys::{Environment, Platform, Sys};
 use location::{Kind, Location};
 use parser::ParseError;
 use section::Sections;
+
+/// A leading `~` of a path is the home directory, as in the names of the files themselves.
+pub(crate) fn expand_home(path: String, environment: &Environment) -> String {
+    let home = environment.home_directory_on(Platform::HERE);
+    location::expand(path, home.as_deref(), Platform::HERE)
+}
 
 /// Both files, read once.
 #[derive(Debug, Clone, Default)]

@@ -2,17 +2,34 @@
 
 use std::io;
 
+use ureq::ProxyProtocol;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector};
 
+use super::dns::{Addresses, Unresolved};
+use super::failure::ProxyFault;
+
 /// ureq's own way to connect, TLS handshake and all, whose failures are told from those of a
-/// connection in use: until it is through, no byte of a request has gone out.
-#[derive(Debug, Default)]
-pub(super) struct Connecting(DefaultConnector);
+/// connection in use: until it is through, no byte of a request has gone out. A proxy's are told from
+/// the server's. After each failure the names that it may have come from are resolved again.
+#[derive(Debug)]
+pub(super) struct Connecting {
+    inner: DefaultConnector,
+    addresses: Addresses,
+}
 
 /// A connection that broke while it was made.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[error("{0}")]
 pub(super) struct Unconnected(pub(super) io::Error);
+
+impl Connecting {
+    pub(super) fn new(addresses: Addresses) -> Self {
+        Self {
+            inner: DefaultConnector::default(),
+            addresses,
+        }
+    }
+}
 
 impl Connector<()> for Connecting {
     type Out = <DefaultConnector as Connector<()>>::Out;
@@ -22,11 +39,34 @@ impl Connector<()> for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0
-            .connect(details, chained)
-            .map_err(|error| match error {
-                ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unconnected(error))),
-                error => error,
-            })
+        let error = match self.inner.connect(details, chained) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        self.addresses.forget(details.uri);
+        // ureq connects to an HTTP proxy by this connector too, then without a proxy in `details`.
+        let Some(proxy) = details.config.proxy() else {
+            return Err(unconnected(error));
+        };
+        self.addresses.forget(proxy.uri());
+        let is_socks = !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+        Err(match error {
+            ureq::Error::Other(other) if other.is::<Unconnected>() || other.is::<Unresolved>() => {
+                ProxyFault::Unreachable(other).into()
+            }
+            // Of a handshake through a SOCKS proxy, what is no matter of TLS is the proxy's.
+            ureq::Error::Io(error) if is_socks && error.kind() != io::ErrorKind::InvalidData => {
+                ProxyFault::Broke(error).into()
+            }
+            ureq::Error::HostNotFound => ProxyFault::Unreachable(Box::new(error)).into(),
+            error => unconnected(error),
+        })
+    }
+}
+
+fn unconnected(error: ureq::Error) -> ureq::Error {
+    match error {
+        ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unconnected(error))),
+        error => error,
     }
 }

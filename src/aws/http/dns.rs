@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
@@ -11,27 +11,58 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::sys::Clock;
+use crate::sys::{Clock, SystemClock};
+use crate::trace;
 
 /// The system's failure to resolve a name, which would else look like any other I/O error.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[error("{0}")]
 pub(super) struct Unresolved(io::Error);
 
-/// Remembers addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
-/// resolve the name for every request, even on a pooled connection.
-#[derive(Default)]
-pub(super) struct CachingResolver {
-    resolver: DefaultResolver,
-    known: Mutex<HashMap<String, (Duration, ResolvedSocketAddrs)>>,
-}
+/// Addresses of hosts, shared by whoever resolves names and whoever finds that an address no longer serves.
+#[derive(Clone, Default)]
+pub(super) struct Addresses(Arc<Mutex<HashMap<String, (Duration, ResolvedSocketAddrs)>>>);
 
 const ADDRESS_LIFETIME: Duration = Duration::from_mins(1);
 const MAX_KNOWN_HOSTS: usize = 1000;
 
-impl fmt::Debug for CachingResolver {
+impl Addresses {
+    /// The next connection to this host resolves its name again.
+    pub(super) fn forget(&self, uri: &Uri) {
+        if self.known().remove(host(uri)).is_some() {
+            trace::address_forgotten(uri.host().unwrap_or_default());
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, (Duration, ResolvedSocketAddrs)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachingResolver").finish_non_exhaustive()
+        f.debug_struct("Addresses").finish_non_exhaustive()
+    }
+}
+
+fn host(uri: &Uri) -> &str {
+    uri.authority().map_or("", |authority| authority.as_str())
+}
+
+/// Caches addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
+/// resolve the name for every request, even on a pooled connection.
+#[derive(Debug, Default)]
+pub(super) struct CachingResolver {
+    resolver: DefaultResolver,
+    addresses: Addresses,
+}
+
+impl CachingResolver {
+    pub(super) fn new(addresses: Addresses) -> Self {
+        Self {
+            resolver: DefaultResolver::default(),
+            addresses,
+        }
     }
 }
 
@@ -43,10 +74,8 @@ impl Resolver for CachingResolver {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         // Addresses age in the machine's time, whatever clock the session uses.
-        let now = crate::sys::SystemClock.monotonic();
-        let host = uri.authority().map_or("", |authority| authority.as_str());
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((expires, addresses)) = known().get(host)
+        let now = SystemClock.monotonic();
+        if let Some((expires, addresses)) = self.addresses.known().get(host(uri))
             && *expires > now
         {
             return Ok(addresses.clone());
@@ -58,11 +87,14 @@ impl Resolver for CachingResolver {
                     ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
                     error => error,
                 })?;
-        let mut known = known();
+        let mut known = self.addresses.known();
         if known.len() >= MAX_KNOWN_HOSTS {
             known.clear();
         }
-        known.insert(host.to_owned(), (now + ADDRESS_LIFETIME, addresses.clone()));
+        known.insert(
+            host(uri).to_owned(),
+            (now + ADDRESS_LIFETIME, addresses.clone()),
+        );
         Ok(addresses)
     }
 }

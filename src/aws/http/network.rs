@@ -1,12 +1,12 @@
-//! What environment and profile say about connections: proxies and roots of trust.
+//! What code, environment and profile say about connections: proxies and roots of trust.
 
 use std::path::PathBuf;
 
-use ureq::Proxy;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{RootCerts, TlsConfig};
 
-use super::proxy::ByScheme;
-use crate::aws::config::Settings;
+use super::bundle::certificates;
+use super::proxy::{ByScheme, NamedProxy};
+use crate::aws::config::{Found, Settings, expand_home};
 use crate::error::ConfigError;
 use crate::sys::Sys;
 
@@ -18,9 +18,10 @@ pub(crate) enum CaBundle {
 }
 
 /// How the agents of our own connect.
+#[derive(Clone)]
 pub(crate) struct Network {
-    pub(super) proxies: ByScheme<Proxy>,
-    roots: Option<RootCerts>,
+    pub(super) proxies: ByScheme<NamedProxy>,
+    pub(super) trust: Trust,
 }
 
 impl Network {
@@ -29,29 +30,91 @@ impl Network {
         given: Option<CaBundle>,
         settings: &Settings<'_>,
     ) -> Result<Self, ConfigError> {
-        let (name, bundle) = match given {
-            Some(bundle) => ("the CA bundle".to_owned(), Some(bundle)),
-            None => match settings.find("AWS_CA_BUNDLE", "ca_bundle")? {
-                Some(found) => (found.name, Some(CaBundle::Path(found.value.into()))),
-                None => (String::new(), None),
-            },
-        };
-        let roots = bundle.map(|bundle| roots(&name, &bundle, settings.sys()));
         Ok(Self {
             proxies: ByScheme::from_environment(settings.sys().environment())?,
-            roots: roots.transpose()?,
+            trust: Trust::from_settings(given, settings)?,
         })
     }
 
-    pub(super) fn tls(&self) -> TlsConfig {
-        let roots = self.roots.clone().unwrap_or(RootCerts::WebPki);
-        TlsConfig::builder().root_certs(roots).build()
+    /// For metadata of the machine or container: a proxy would answer for another machine, or learn this
+    /// one's credentials.
+    pub(crate) fn without_proxy(sys: &Sys) -> Self {
+        Self {
+            proxies: ByScheme::none(),
+            trust: Trust {
+                source: Source::Settings,
+                sys: sys.clone(),
+            },
+        }
+    }
+}
+
+/// Whose certificates are trusted. Nothing of it is read before the first connection that needs it.
+#[derive(Clone)]
+pub(super) struct Trust {
+    source: Source,
+    sys: Sys,
+}
+
+#[derive(Clone)]
+enum Source {
+    /// A bundle, and the name of the setting that names it.
+    Bundle(String, CaBundle),
+    /// What the settings say when it is needed.
+    Settings,
+    Default,
+}
+
+impl Trust {
+    fn from_settings(
+        given: Option<CaBundle>,
+        settings: &Settings<'_>,
+    ) -> Result<Self, ConfigError> {
+        let source = match given {
+            Some(bundle) => Source::Bundle("the CA bundle".into(), bundle),
+            None => Source::found(settings)?,
+        };
+        Ok(Self {
+            source,
+            sys: settings.sys().clone(),
+        })
+    }
+
+    pub(super) fn tls(&self) -> Result<TlsConfig, ConfigError> {
+        let found;
+        let source = match &self.source {
+            Source::Settings => {
+                found = Source::found(&Settings::new(&self.sys, None))?;
+                &found
+            }
+            source => source,
+        };
+        let roots = match source {
+            Source::Bundle(name, bundle) => roots(name, bundle, &self.sys)?,
+            Source::Settings | Source::Default if cfg!(feature = "platform-verifier") => {
+                RootCerts::PlatformVerifier
+            }
+            Source::Settings | Source::Default => RootCerts::WebPki,
+        };
+        Ok(TlsConfig::builder().root_certs(roots).build())
+    }
+}
+
+impl Source {
+    fn found(settings: &Settings<'_>) -> Result<Self, ConfigError> {
+        Ok(match settings.find("AWS_CA_BUNDLE", "ca_bundle")? {
+            Some(Found { name, value }) => {
+                let path = expand_home(value, settings.sys().environment());
+                Self::Bundle(name, CaBundle::Path(path.into()))
+            }
+            None => Self::Default,
+        })
     }
 }
 
 fn roots(name: &str, bundle: &CaBundle, sys: &Sys) -> Result<RootCerts, ConfigError> {
     let (place, read);
-    let pem = match bundle {
+    let bytes = match bundle {
         CaBundle::Pem(pem) => {
             place = String::new();
             pem
@@ -68,33 +131,13 @@ fn roots(name: &str, bundle: &CaBundle, sys: &Sys) -> Result<RootCerts, ConfigEr
             &read
         }
     };
-    let problem = |problem: &str| {
+    let certificates = certificates(bytes).map_err(|problem| {
         ConfigError::new(
             format!("{name}{place}"),
             problem,
-            "put certificates in PEM in it, each from BEGIN CERTIFICATE to END CERTIFICATE",
+            "put certificates in PEM in it, each from BEGIN CERTIFICATE to END CERTIFICATE, and \
+             remove those that cannot be used",
         )
-    };
-    let certificates = parse_pem(pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-            Ok(_) => None,
-            Err(_) => Some(Err(problem("is not PEM"))),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if certificates.is_empty() {
-        return Err(problem("has no certificate in it"));
-    }
-    if !certificates.iter().any(is_usable) {
-        return Err(problem("has no certificate in it that can be a root"));
-    }
+    })?;
     Ok(RootCerts::new_with_certs(&certificates))
-}
-
-/// Of a machine's bundle some old certificates can always not be read, and are passed over when a
-/// connection is made. If none can, nothing would be trusted.
-fn is_usable(certificate: &Certificate<'_>) -> bool {
-    rustls::RootCertStore::empty()
-        .add(certificate.der().to_vec().into())
-        .is_ok()
 }

@@ -1,17 +1,21 @@
-//! Connections as they are used: kept ones are probed once between two requests, and not twice, and a server
-//! that takes a request too slowly is waited for no longer.
+//! Connections as they are used: pooled ones are probed once between two requests, and not twice; a server
+//! that takes a request too slowly is waited for no longer; interim responses are removed.
 //!
-//! ureq looks whether a connection is still open when it comes back to the pool and again when it is
+//! ureq probes whether a connection is still open when it comes back to the pool and again when it is
 //! taken from there, three system calls each time; the socket of a small request sees two more. The second
-//! look finds all that the first could: a server that has closed, and bytes that nobody asked for.
+//! probe finds all that the first could: a server that has closed, and bytes that nobody asked for.
 
 use std::fmt;
 use std::time::Duration;
 
-use ureq::Error;
+use http::Uri;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use ureq::{Error, Timeout};
 
 use super::connect::Connecting;
+use super::dns::Addresses;
+use super::failure::ProxyFault;
+use super::interim::{Heads, no_response};
 use super::pace::Pace;
 use crate::sys::{Clock, SystemClock};
 
@@ -19,14 +23,16 @@ use crate::sys::{Clock, SystemClock};
 #[derive(Debug)]
 pub(super) struct ProbingConnector {
     connecting: Connecting,
+    addresses: Addresses,
     write: Duration,
 }
 
 impl ProbingConnector {
     /// With the limit on each write.
-    pub(super) fn new(write: Duration) -> Self {
+    pub(super) fn new(write: Duration, addresses: &Addresses) -> Self {
         Self {
-            connecting: Connecting::default(),
+            connecting: Connecting::new(addresses.clone()),
+            addresses: addresses.clone(),
             write,
         }
     }
@@ -41,26 +47,88 @@ impl Connector<()> for ProbingConnector {
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
         let connected = self.connecting.connect(details, chained)?;
-        Ok(connected.map(|inner| Probed::new(inner, self.write)))
+        Ok(connected.map(|inner| {
+            let origin = Origin {
+                uri: details.uri.clone(),
+                addresses: self.addresses.clone(),
+            };
+            Probed::new(inner, self.write, origin)
+        }))
     }
 }
 
-/// A connection that passes over the look that comes right after a request, and breaks off one that is
-/// taken too slowly.
+/// Whom a connection leads to.
+struct Origin {
+    uri: Uri,
+    addresses: Addresses,
+}
+
+impl Origin {
+    /// The connection broke: perhaps the host is somewhere else now.
+    fn lost(&self) {
+        self.addresses.forget(&self.uri);
+    }
+}
+
+/// A connection that passes over the probe that comes right after a request, breaks off a request that is
+/// taken too slowly, and hands on no interim response.
 pub(super) struct Probed {
     inner: Box<dyn Transport>,
-    /// Since the last look.
+    origin: Origin,
+    /// Since the last probe.
     used: bool,
     /// Of the request that is being sent.
     pace: Pace,
+    heads: Heads,
 }
 
 impl Probed {
-    fn new(inner: Box<dyn Transport>, write: Duration) -> Self {
+    fn new(inner: Box<dyn Transport>, write: Duration, origin: Origin) -> Self {
         Self {
             inner,
+            origin,
             used: false,
             pace: Pace::of(write),
+            heads: Heads::new(),
+        }
+    }
+
+    fn transmit(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let before = SystemClock.monotonic();
+        self.inner.transmit_output(amount, timeout)?;
+        let problem = "the request was taken too slowly";
+        Ok(self.pace.moved(amount as u64, before, problem)?)
+    }
+
+    fn receive(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if self.heads.passes(self.inner.buffers()) {
+            return self.inner.await_input(timeout);
+        }
+        let began = SystemClock.monotonic();
+        let mut left = timeout;
+        while !self.heads.settle(self.inner.buffers())? {
+            if left.after.is_zero() {
+                return Err(Error::Timeout(timeout.reason));
+            }
+            if !self.inner.await_input(left)? {
+                return Err(no_response());
+            }
+            // Only what one read did not bring takes another timeout, which costs a system call.
+            if !timeout.after.is_not_happening() {
+                let spent = SystemClock.monotonic().saturating_sub(began);
+                left.after = timeout.after.saturating_sub(spent).into();
+            }
+        }
+        Ok(true)
+    }
+
+    /// What breaks before a proxy has opened its tunnel is the proxy's.
+    fn lost(&self, error: Error) -> Error {
+        self.origin.lost();
+        match error {
+            Error::Io(error) if self.heads.is_connecting() => ProxyFault::Broke(error).into(),
+            Error::Timeout(_) if self.heads.is_connecting() => ProxyFault::Silent.into(),
+            error => error,
         }
     }
 }
@@ -72,19 +140,24 @@ impl Transport for Probed {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.used = true;
-        let before = SystemClock.monotonic();
-        self.inner.transmit_output(amount, timeout)?;
-        let problem = "the request was taken too slowly";
-        Ok(self.pace.moved(amount as u64, before, problem)?)
+        self.heads.sending(&self.inner.buffers().output()[..amount]);
+        self.transmit(amount, timeout)
+            .map_err(|error| self.lost(error))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.pace.begin();
-        self.inner.await_input(timeout)
+        match self.receive(timeout) {
+            // Only the wait for a `100` ends here, and the request goes on.
+            Err(Error::Timeout(Timeout::Await100)) => Err(Error::Timeout(Timeout::Await100)),
+            outcome => outcome.map_err(|error| self.lost(error)),
+        }
     }
 
     fn is_open(&mut self) -> bool {
-        std::mem::take(&mut self.used) || self.inner.is_open()
+        // What goes through a tunnel has passed over one probe already.
+        let passed_over = std::mem::take(&mut self.used) && !self.heads.is_tunnel();
+        passed_over || self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
@@ -106,7 +179,7 @@ mod tests {
     use ureq::Error;
     use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-    use super::Probed;
+    use super::{Addresses, Origin, Probed};
     use crate::sys::{Clock, SystemClock};
 
     /// Takes what it is given, each time in so long.
@@ -122,6 +195,9 @@ mod tests {
             Ok(())
         }
         fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            let response = b"HTTP/1.1 200 OK\r\n\r\n";
+            self.0.input_append_buf()[..response.len()].copy_from_slice(response);
+            self.0.input_appended(response.len());
             Ok(true)
         }
         fn is_open(&mut self) -> bool {
@@ -131,7 +207,11 @@ mod tests {
 
     fn send(bytes: usize, each: Duration, answered: bool) -> Option<Error> {
         let slow = Slow(LazyBuffers::new(1024, 1024), each);
-        let mut connection = Probed::new(Box::new(slow), Duration::from_millis(100));
+        let origin = Origin {
+            uri: "http://localhost".parse().expect("a URI"),
+            addresses: Addresses::default(),
+        };
+        let mut connection = Probed::new(Box::new(slow), Duration::from_millis(100), origin);
         for _ in 0..8 {
             if let Err(error) = connection.transmit_output(bytes, NextTimeout::default()) {
                 return Some(error);
@@ -139,7 +219,7 @@ mod tests {
             if answered {
                 connection
                     .await_input(NextTimeout::default())
-                    .expect("an answer");
+                    .expect("a response");
             }
         }
         None

@@ -215,6 +215,8 @@ fn read(answer: &Answer, bucket: &str, found: impl FnMut(&str, u64)) -> Result<P
             elapsed: std::time::Duration::ZERO,
             source: Some(std::sync::Arc::from(Box::from(problem))),
             handle: None,
+            proxy: None,
+            advice: None,
         };
         Failed::Error(error.into())
     })

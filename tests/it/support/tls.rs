@@ -2,7 +2,7 @@
 
 use std::{io, net::TcpStream, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -32,15 +32,28 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(names).expect("names");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config =
-            ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-                .with_safe_default_protocol_versions()
-                .expect("versions of TLS")
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.der().clone()], key);
-        config.expect("a server's certificate").into()
+        configured(&certificate, &key)
     }
+
+    /// A CA's certificate, in PEM, and a server that shows it as its own.
+    pub fn self_signed(name: &str) -> (String, Arc<ServerConfig>) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        (certificate.pem(), configured(&certificate, &key))
+    }
+}
+
+fn configured(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config =
+        ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key);
+    config.expect("a server's certificate").into()
 }
 
 pub type TlsStream = StreamOwned<ServerConnection, TcpStream>;

@@ -1,0 +1,74 @@
+//! The limits on the phases of a request.
+
+use std::time::Duration;
+
+/// How long each phase of a request may take. A wait's deadline shortens them further.
+///
+/// | phase | default |
+/// |---|---|
+/// | [`connect`](Self::with_connect): name resolution; then connection and TLS handshake | 5 s each |
+/// | [`read`](Self::with_read): each read of an answer; all its headers together get a 64th more | 60 s each |
+/// | [`write`](Self::with_write): each write of a request | 60 s |
+///
+/// An answer's body that comes at less than 1 KiB/s over a whole read timeout counts as timed out, and so
+/// does a request that the server takes at less than 1 KiB/s over a whole write timeout (but not with an
+/// [agent](crate::SessionBuilder::agent) of the caller's, whose connections are its own).
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::session::Timeouts;
+///
+/// let hasty = Timeouts::default().with_connect(Duration::from_secs(1));
+/// assert_eq!(hasty.read(), Duration::from_secs(60));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    connect: Duration,
+    read: Duration,
+    write: Duration,
+}
+
+impl Timeouts {
+    /// Default: 5 s.
+    pub fn with_connect(mut self, timeout: Duration) -> Self {
+        self.connect = timeout;
+        self
+    }
+
+    /// Default: 60 s.
+    pub fn with_read(mut self, timeout: Duration) -> Self {
+        self.read = timeout;
+        self
+    }
+
+    /// Default: 60 s.
+    pub fn with_write(mut self, timeout: Duration) -> Self {
+        self.write = timeout;
+        self
+    }
+
+    /// The limit on name resolution, and on making a connection.
+    pub fn connect(&self) -> Duration {
+        self.connect
+    }
+
+    /// The limit on each read of an answer; all its headers together get a 64th more.
+    pub fn read(&self) -> Duration {
+        self.read
+    }
+
+    /// The limit on each write of a request.
+    pub fn write(&self) -> Duration {
+        self.write
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_mins(1),
+            write: Duration::from_mins(1),
+        }
+    }
+}
