@@ -19,11 +19,13 @@ pub(crate) fn region(given: Option<String>, settings: &Settings<'_>) -> Result<S
         },
     };
     let region = region.ok_or_else(|| {
-        ConfigError::new(
-            "region",
-            "is not set",
-            "set AWS_REGION, region in the profile, or Session::builder().region(..)",
-        )
+        settings.lost_default().unwrap_or_else(|| {
+            ConfigError::new(
+                "region",
+                "is not set",
+                "set AWS_REGION, region in the profile, or Session::builder().region(..)",
+            )
+        })
     })?;
     check_region(&region)?;
     Ok(region)

@@ -52,6 +52,7 @@ mod privacy;
 #[cfg(feature = "local")]
 mod privacy_types;
 mod profile;
+mod profile_names;
 mod profile_session;
 mod proxies;
 mod public_types;

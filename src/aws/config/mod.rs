@@ -6,8 +6,9 @@
 //!   is as [`Environment::home_directory`](crate::sys::Environment::home_directory) says.
 //! - In the config file a profile is `[profile name]`; `[default]` needs no prefix and gives way to
 //!   `[profile default]` of the same file. In the credentials file it is `[name]`. Sections
-//!   `[sso-session name]` and `[services name]` are the config file's only. All other sections and
-//!   names with other characters than `A-Za-z0-9_-/.%@:+` are passed over without a word.
+//!   `[sso-session name]` and `[services name]` are the config file's only. Names may stand in single
+//!   or double quotes, which the AWS CLI writes around names with blanks. All other sections are passed
+//!   over; if one of them may be the section that is missing, the error says how to write it.
 //! - Sections of one name are merged; of properties of one name the last counts. Names of
 //!   properties are taken in lower case.
 //! - The profile: the one given in code, `AWS_PROFILE`, `AWS_DEFAULT_PROFILE` (which the Python SDK
@@ -15,23 +16,27 @@
 //!   was asked for by name and does not exist is an error; `default` need not exist.
 //! - A file that does not exist counts as empty. So does one at its default place that this process
 //!   may not read, as in a container that runs under another user than `HOME` belongs to. Any
-//!   other file that cannot be read, is not UTF-8 or breaks the grammar is an error at the first
-//!   look into it. (The SDKs differ here: the Python SDK fails on a malformed file as this crate
-//!   does, the Rust SDK takes it for empty and goes on under whatever identity comes next.)
+//!   other file that cannot be read is an error at the first access.
+//! - A line that breaks the grammar or is not UTF-8 is an error where the section that it stands in is
+//!   used, and harms no other one. A line above all sections counts for `[default]`. (The SDKs differ
+//!   here: the Python SDK fails on any malformed file, the Rust SDK takes it for empty and goes on
+//!   under whatever identity comes next.)
 //!
 //! The files look like INI and are not: nested properties, comments that need a space before them,
 //! prefixes of sections and the merging are AWS's own, so no INI library reads them right and the
 //! parser is this crate's. It follows the published test cases of the SDKs. It goes beyond them in
 //! that a byte order mark at the file's head and indented comments among sub-properties are passed
-//! over, where the Rust SDK fails.
+//! over, where the Rust SDK fails, and that any Unicode blank separates.
 //!
 //! Errors name file and line and show no part of the line, for it may be a secret.
 
 mod location;
+mod names;
 mod parser;
 mod section;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -43,8 +48,7 @@ use zeroize::Zeroizing;
 use crate::error::ConfigError;
 use crate::sys::{Environment, Platform, Sys};
 use location::{Kind, Location};
-use parser::ParseError;
-use section::Sections;
+use section::{PROFILE, Problem, SERVICES, SSO_SESSION, Sections, correct_header};
 
 /// A leading `~` of a path is the home directory, as in the names of the files themselves.
 pub(crate) fn expand_home(path: String, environment: &Environment) -> String {
@@ -70,6 +74,11 @@ impl ProfileFiles {
             }
         }
         files.looked_at.dedup();
+        if let Some(stray) = &files.sections.stray
+            && let Some(default) = files.sections.profiles.get_mut(section::DEFAULT)
+        {
+            default.problem.get_or_insert_with(|| stray.clone());
+        }
         Ok(files)
     }
 
@@ -78,15 +87,21 @@ impl ProfileFiles {
         let state = match sys.files().read(path) {
             Ok(bytes) => {
                 let bytes = Zeroizing::new(bytes);
-                let text = std::str::from_utf8(&bytes).map_err(|error| not_utf8(path, &error))?;
-                let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-                let sections = parser::parse(text).map_err(|error| malformed(path, &error))?;
-                self.sections.merge(sections, kind);
-                ""
+                if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+                    return Err(is_utf16(path));
+                }
+                let file = parser::parse(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
+                let state = file.first_problem().map_or_else(String::new, |error| {
+                    format!(" (malformed at line {}: {})", error.line, error.problem)
+                });
+                self.sections.merge(file, kind, &path.display().to_string());
+                state
             }
             Err(error) => match error.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => " (not found)",
-                ErrorKind::PermissionDenied if !location.is_named => " (not readable by this user)",
+                ErrorKind::NotFound | ErrorKind::NotADirectory => " (not found)".to_owned(),
+                ErrorKind::PermissionDenied if !location.is_named => {
+                    " (not readable by this user)".to_owned()
+                }
                 _ => return Err(unreadable(path, kind, location.is_named, &error)),
             },
         };
@@ -94,16 +109,58 @@ impl ProfileFiles {
         Ok(())
     }
 
-    pub(crate) fn profile(&self, name: &str) -> Option<&Section> {
-        self.sections.profiles.get(name)
+    /// The profile of this name, which may be in quotes. An error where it is malformed.
+    pub(crate) fn profile(&self, name: &str) -> Result<Option<&Section>, ConfigError> {
+        Ok(found(&self.sections.profiles, name)?.map(|(_, section)| section))
     }
 
-    pub(crate) fn sso_session(&self, name: &str) -> Option<&Section> {
-        self.sections.sso_sessions.get(name)
+    /// As [`profile`](Self::profile), with the session's name without quotes.
+    pub(crate) fn sso_session(&self, name: &str) -> Result<Option<(&str, &Section)>, ConfigError> {
+        found(&self.sections.sso_sessions, name)
     }
 
-    pub(crate) fn services(&self, name: &str) -> Option<&Section> {
-        self.sections.services.get(name)
+    /// As [`profile`](Self::profile).
+    pub(crate) fn services(&self, name: &str) -> Result<Option<&Section>, ConfigError> {
+        Ok(found(&self.sections.services, name)?.map(|(_, section)| section))
+    }
+
+    /// How to write the `services` section that is missing.
+    pub(crate) fn how_to_write_services(&self, name: &str) -> String {
+        self.how_to_write(SERVICES, name)
+    }
+
+    /// How to write the `sso-session` section that is missing.
+    pub(crate) fn how_to_write_sso_session(&self, name: &str) -> String {
+        self.how_to_write(SSO_SESSION, name)
+    }
+
+    /// How to write the profile that is missing.
+    pub(crate) fn how_to_write_profile(&self, name: &str) -> String {
+        self.how_to_write(PROFILE, name)
+    }
+
+    fn how_to_write(&self, prefix: &str, name: &str) -> String {
+        self.sections.respelling(prefix, name).unwrap_or_else(|| {
+            let header = correct_header(prefix, name, Kind::Config);
+            format!("add {header} to the config file")
+        })
+    }
+
+    /// What explains that `default` has less than its user wrote: lines above all sections, or a
+    /// section in another spelling.
+    pub(crate) fn lost_default(&self) -> Option<ConfigError> {
+        if let Some(stray) = &self.sections.stray {
+            return Some(malformed(stray));
+        }
+        if self.sections.profiles.contains_key(section::DEFAULT) {
+            return None;
+        }
+        let respelling = self.sections.respelling(PROFILE, section::DEFAULT)?;
+        Some(ConfigError::new(
+            "profile \"default\"",
+            format!("is not in the files {}", self.looked_at()),
+            respelling,
+        ))
     }
 
     /// Where the files were looked for, in words.
@@ -114,10 +171,12 @@ impl ProfileFiles {
     /// The profile that was chosen. `None` where none was asked for by name and `default` is not
     /// there.
     pub(crate) fn chosen(&self, choice: &Choice) -> Result<Option<&Section>, ConfigError> {
-        match self.profile(choice.name()) {
-            None if choice.is_explicit() && choice.name() != section::DEFAULT => {
-                Err(self.no_such_profile(choice))
-            }
+        match self.profile(choice.name())? {
+            None if choice.is_explicit() => match self.lost_default() {
+                Some(lost) if choice.name() == section::DEFAULT => Err(lost),
+                None if choice.name() == section::DEFAULT => Ok(None),
+                _ => Err(self.no_such_profile(choice)),
+            },
             found => Ok(found),
         }
     }
@@ -134,14 +193,24 @@ impl ProfileFiles {
         } else {
             format!("the profiles are: {}", known.join(", "))
         };
+        let how = self.how_to_write_profile(choice.name());
         ConfigError::new(
             choice.to_string(),
             format!("is not in the files {}", self.looked_at()),
-            format!(
-                "choose another, or write [profile {}]; {known}",
-                choice.name()
-            ),
+            format!("{how}, or choose another; {known}"),
         )
+    }
+}
+
+/// A section by its name, with the name as it is without quotes.
+fn found<'a>(
+    sections: &'a BTreeMap<String, Section>,
+    name: &str,
+) -> Result<Option<(&'a str, &'a Section)>, ConfigError> {
+    let found = section::find(sections, name);
+    match found.and_then(|(_, section)| section.problem.as_ref()) {
+        Some(problem) => Err(malformed(problem)),
+        None => Ok(found),
     }
 }
 
@@ -189,19 +258,19 @@ impl std::fmt::Display for Choice {
     }
 }
 
-fn malformed(path: &Path, error: &ParseError) -> ConfigError {
+fn malformed(Problem { path, error }: &Problem) -> ConfigError {
     ConfigError::new(
-        format!("{}, line {}", path.display(), error.line),
+        format!("{path}, line {}", error.line),
         error.problem,
-        error.remedy,
+        error.remedy.clone(),
     )
 }
 
-fn not_utf8(path: &Path, error: &std::str::Utf8Error) -> ConfigError {
+fn is_utf16(path: &Path) -> ConfigError {
     ConfigError::new(
         path.display().to_string(),
-        format!("is not UTF-8 text, at byte {}", error.valid_up_to()),
-        "save it as UTF-8",
+        "is UTF-16 text",
+        "save it as UTF-8 (PowerShell: Set-Content -Encoding utf8)",
     )
 }
 

@@ -1,36 +1,63 @@
-//! One file's text into its sections, literally: names of sections are not understood here, names
-//! of properties not checked.
+//! The text of one file as sections, literally: section headers are not interpreted here.
 //!
-//! The grammar, a line at a time:
-//! - A line of spaces and tabs only, and one that *begins* with `#` or `;`, says nothing.
-//! - A line that begins with `[` opens a section. A comment may follow at once.
-//! - A line that begins with a space or a tab continues the property above it, comments and all.
-//!   Under a property without a value it is a sub-property and must have a name and an `=`.
-//! - Any other line is `name = value`. A comment after it needs a space or a tab before its sign.
+//! The grammar, a line at a time. Blank characters are those of Unicode, so that a no-break space
+//! copied from a web page separates like a space.
+//! - A blank line, and one that *begins* with `#` or `;`, is ignored.
+//! - A line that begins with `[` opens a section, as does an indented one where no property is open.
+//!   Only a comment may follow the closing bracket. A bracket in quotes does not close.
+//! - A line that begins with a blank continues the property above it, comments and all.
+//!   Below a property without a value it is a sub-property and must have a name and an `=`.
+//! - Any other line is `name = value`. A comment after it needs a blank before its sign.
+//!
+//! A line that breaks the grammar makes the section it stands in malformed, which is an error where
+//! that section is used, and leaves all other sections intact.
 
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-/// What the grammar takes for space; other Unicode spaces are part of names and values.
-const SPACE: [char; 2] = [' ', '\t'];
+use super::names;
+
 const COMMENT: [char; 2] = ['#', ';'];
 
-/// A section as written: all between the brackets, and what is below.
+/// A section as written: everything between the brackets, and what is below.
 pub(super) struct RawSection<'a> {
     pub(super) header: &'a str,
+    /// The line of the header, from 1.
+    pub(super) line: usize,
     /// Names in lower case. Lines of a value are joined with `\n`.
     /// Wiped when they are dropped, for there are secret keys among them.
     pub(super) properties: BTreeMap<String, Zeroizing<String>>,
+    /// The first line that breaks the grammar.
+    pub(super) problem: Option<ParseError>,
 }
 
 /// What is wrong with a line. Holds nothing of the line, which may be a secret.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ParseError {
     /// From 1.
     pub(super) line: usize,
     pub(super) problem: &'static str,
-    pub(super) remedy: &'static str,
+    pub(super) remedy: String,
+}
+
+/// What a file says.
+#[derive(Default)]
+pub(super) struct ParsedFile<'a> {
+    /// In the order of the file; one name may come more than once.
+    pub(super) sections: Vec<RawSection<'a>>,
+    /// The first line above all sections that is no comment.
+    pub(super) stray: Option<ParseError>,
+    /// Indented lines that look like headers and continue a value, with their lines.
+    pub(super) indented_headers: Vec<(usize, &'a str)>,
+}
+
+impl ParsedFile<'_> {
+    /// The first line that breaks the grammar, wherever it stands.
+    pub(super) fn first_problem(&self) -> Option<&ParseError> {
+        let of_sections = self.sections.iter().filter_map(|s| s.problem.as_ref());
+        self.stray.iter().chain(of_sections).next()
+    }
 }
 
 type Problem = (&'static str, &'static str);
@@ -60,25 +87,47 @@ const SUB_NO_NAME: Problem = (
     "Sub-property did not have a name",
     "write it as name = value",
 );
+const NOT_UTF8: Problem = ("The line is not UTF-8 text", "save the file as UTF-8");
+/// For the name of a setting with a character that is not part of it.
+const MISSPELT: &str = "The name of a setting has a character that does not belong to it";
 
-/// The sections in the order of the file; one name may come more than once.
-pub(super) fn parse(text: &str) -> Result<Vec<RawSection<'_>>, ParseError> {
+pub(super) fn parse(text: &[u8]) -> ParsedFile<'_> {
     let mut parser = Parser::default();
-    for (index, line) in text.lines().enumerate() {
-        parser.line(line).map_err(|(problem, remedy)| ParseError {
-            line: index + 1,
-            problem,
-            remedy,
-        })?;
+    for (index, line) in text.split(|b| *b == b'\n').enumerate() {
+        parser.number = index + 1;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let outcome = match std::str::from_utf8(line) {
+            Ok(line) => parser.line(line),
+            Err(_) if line.starts_with(b"#") || line.starts_with(b";") => Ok(()),
+            Err(_) => {
+                parser.open = None;
+                Err(fault(NOT_UTF8))
+            }
+        };
+        if let Err((problem, remedy)) = outcome {
+            parser.note(ParseError {
+                line: index + 1,
+                problem,
+                remedy,
+            });
+        }
     }
-    Ok(parser.sections)
+    parser.file
+}
+
+type Fault = (&'static str, String);
+
+fn fault((problem, remedy): Problem) -> Fault {
+    (problem, remedy.to_owned())
 }
 
 #[derive(Default)]
 struct Parser<'a> {
-    sections: Vec<RawSection<'a>>,
+    file: ParsedFile<'a>,
     /// The property that a continuation line belongs to.
     open: Option<Open>,
+    /// Of the line, from 1.
+    number: usize,
 }
 
 struct Open {
@@ -87,83 +136,141 @@ struct Open {
 }
 
 impl<'a> Parser<'a> {
-    fn line(&mut self, line: &'a str) -> Result<(), Problem> {
-        if line.trim_matches(SPACE).is_empty() || line.starts_with(COMMENT) {
-            Ok(())
-        } else if line.starts_with('[') {
-            self.section(line)
-        } else if line.starts_with(SPACE) {
-            self.continuation(line)
+    fn note(&mut self, error: ParseError) {
+        let place = match self.file.sections.last_mut() {
+            Some(section) => &mut section.problem,
+            None => &mut self.file.stray,
+        };
+        place.get_or_insert(error);
+    }
+
+    fn line(&mut self, line: &'a str) -> Result<(), Fault> {
+        let text = line.trim();
+        if text.is_empty() || line.starts_with(COMMENT) {
+            return Ok(());
+        }
+        let is_indented = line.starts_with(char::is_whitespace);
+        if text.starts_with('[') && (!is_indented || self.open.is_none()) {
+            self.section(text)
+        } else if is_indented {
+            self.continuation(text)
         } else {
-            self.property(line)
+            self.property(text)
         }
     }
 
-    fn section(&mut self, line: &'a str) -> Result<(), Problem> {
-        let line = line.split(COMMENT).next().unwrap_or(line);
-        let header = line
-            .trim_matches(SPACE)
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-            .ok_or(NO_BRACKET)?;
-        self.sections.push(RawSection {
+    fn section(&mut self, line: &'a str) -> Result<(), Fault> {
+        let (header, is_closed) = header(line);
+        self.file.sections.push(RawSection {
             header,
+            line: self.number,
             properties: BTreeMap::new(),
+            problem: None,
         });
         self.open = None;
-        Ok(())
+        if is_closed {
+            Ok(())
+        } else {
+            Err(fault(NO_BRACKET))
+        }
     }
 
-    fn property(&mut self, line: &str) -> Result<(), Problem> {
-        let section = self.sections.last_mut().ok_or(NO_SECTION)?;
+    fn property(&mut self, line: &str) -> Result<(), Fault> {
+        self.open = None;
+        let section = self.file.sections.last_mut();
+        let section = section.ok_or_else(|| fault(NO_SECTION))?;
         let (name, value) = name_and_value(line, NO_EQUALS, NO_NAME)?;
         self.open = Some(Open {
             name: name.clone(),
             has_sub_properties: value.is_empty(),
         });
+        let misspelt = check_spelling(&name);
         let value = Zeroizing::new(value.to_owned());
         section.properties.insert(name, value);
-        Ok(())
+        misspelt
     }
 
-    fn continuation(&mut self, line: &str) -> Result<(), Problem> {
-        let section = self.sections.last_mut().ok_or(NO_SECTION)?;
-        let open = self.open.as_ref().ok_or(NO_PROPERTY)?;
-        let line = line.trim_matches(SPACE);
+    fn continuation(&mut self, line: &'a str) -> Result<(), Fault> {
+        let section = self.file.sections.last_mut();
+        let section = section.ok_or_else(|| fault(NO_SECTION))?;
+        let open = self.open.as_ref().ok_or_else(|| fault(NO_PROPERTY))?;
+        let mut misspelt = Ok(());
         if open.has_sub_properties {
             if line.starts_with(COMMENT) {
                 return Ok(());
             }
-            name_and_value(line, SUB_NO_EQUALS, SUB_NO_NAME)?;
+            let (name, _) = name_and_value(line, SUB_NO_EQUALS, SUB_NO_NAME)?;
+            misspelt = check_spelling(&name);
+        }
+        if line.starts_with('[') {
+            self.file
+                .indented_headers
+                .push((self.number, header(line).0));
         }
         if let Some(value) = section.properties.get_mut(&open.name) {
             value.push('\n');
             value.push_str(line);
         }
-        Ok(())
+        misspelt
     }
+}
+
+/// A name that is not one of AWS's grammar, and differs from a setting that is read here only in what
+/// a reader does not see or takes for the same.
+fn check_spelling(name: &str) -> Result<(), Fault> {
+    match names::misspelt_setting(name) {
+        Some(meant) => Err((MISSPELT, format!("write it as {meant}"))),
+        None => Ok(()),
+    }
+}
+
+/// What stands between the brackets of a line that begins with one, and whether it is well formed.
+fn header(line: &str) -> (&str, bool) {
+    let inside = &line[1..];
+    let Some(end) = closing_bracket(inside).or_else(|| inside.find(']')) else {
+        let end = inside.find(COMMENT).unwrap_or(inside.len());
+        return (&inside[..end], false);
+    };
+    let after = inside[end + 1..].trim_start();
+    let is_closed = after.is_empty() || after.starts_with(COMMENT);
+    (&inside[..end], is_closed)
+}
+
+/// The first one outside quotes; none where a quote stays open, as the apostrophe in `[o'neil]` does.
+fn closing_bracket(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (index, c) in text.char_indices() {
+        match (quote, c) {
+            (None, ']') => return Some(index),
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn name_and_value(
     line: &str,
     no_equals: Problem,
     no_name: Problem,
-) -> Result<(String, &str), Problem> {
-    let (name, value) = without_comment(line).split_once('=').ok_or(no_equals)?;
-    let name = name.trim_matches(SPACE);
+) -> Result<(String, &str), Fault> {
+    let line = without_comment(line);
+    let (name, value) = line.split_once('=').ok_or_else(|| fault(no_equals))?;
+    let name = name.trim();
     if name.is_empty() {
-        return Err(no_name);
+        return Err(fault(no_name));
     }
-    Ok((name.to_ascii_lowercase(), value.trim_matches(SPACE)))
+    Ok((name.to_ascii_lowercase(), value.trim()))
 }
 
-/// The line up to a comment's sign that has white space before it, trimmed.
+/// The line up to a comment's sign that has a blank before it, trimmed.
 fn without_comment(line: &str) -> &str {
-    let line = line.trim_matches(SPACE);
+    let line = line.trim();
     let mut after_space = false;
     for (index, c) in line.char_indices() {
         if after_space && COMMENT.contains(&c) {
-            return line[..index].trim_matches(SPACE);
+            return line[..index].trim();
         }
         after_space = c.is_whitespace();
     }
@@ -178,9 +285,4 @@ pub(super) fn sub_properties(value: &str) -> impl DoubleEndedIterator<Item = (St
         .unwrap_or_default()
         .split('\n')
         .filter_map(|line| name_and_value(line, SUB_NO_EQUALS, SUB_NO_NAME).ok())
-}
-
-/// Trims what the grammar takes for space.
-pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches(SPACE)
 }

@@ -6,14 +6,24 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::location::Kind;
-use super::parser::{RawSection, sub_properties, trim};
+use super::names::{is_identifier, quoted, squeezed, unquoted};
+use super::parser::{ParseError, ParsedFile, RawSection, sub_properties};
 
 /// The properties of a profile, an `sso-session` or a `services` section, merged from everywhere.
 ///
 /// Its `Debug` shows names and no values.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub(crate) struct Section {
     properties: BTreeMap<String, Zeroizing<String>>,
+    /// The first line of it that breaks the grammar.
+    pub(super) problem: Option<Problem>,
+}
+
+/// A line that breaks the grammar, and the file that it is in.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) path: String,
+    pub(super) error: ParseError,
 }
 
 impl Section {
@@ -40,9 +50,20 @@ impl Section {
     }
 
     /// What comes later goes before what came earlier.
-    fn merge(&mut self, properties: BTreeMap<String, Zeroizing<String>>) {
+    fn merge(
+        &mut self,
+        properties: BTreeMap<String, Zeroizing<String>>,
+        problem: Option<ParseError>,
+        path: &str,
+    ) {
         let named = properties.into_iter().filter(|(key, _)| is_identifier(key));
         self.properties.extend(named);
+        if self.problem.is_none() {
+            self.problem = problem.map(|error| Problem {
+                path: path.to_owned(),
+                error,
+            });
+        }
     }
 }
 
@@ -54,48 +75,86 @@ impl fmt::Debug for Section {
 
 /// What a section's header means in the file that it stands in.
 #[derive(Debug, PartialEq, Eq)]
-enum Header<'a> {
+enum Header {
     /// `[default]` in either file.
     BareDefault,
     /// `[profile default]`, which takes the place of `[default]` in its file.
     PrefixedDefault,
-    Profile(&'a str),
-    SsoSession(&'a str),
-    Services(&'a str),
+    Profile(String),
+    SsoSession(String),
+    Services(String),
     /// Not valid here, or a section of somebody else's: passed over, as the SDKs do.
     Ignored,
 }
 
-impl<'a> Header<'a> {
-    fn of(header: &'a str, kind: Kind) -> Self {
-        let header = trim(header);
+impl Header {
+    fn of(header: &str, kind: Kind) -> Self {
+        let header = header.trim();
         if header == DEFAULT {
             return Self::BareDefault;
         }
-        let Some((prefix, name)) = header.split_once([' ', '\t']) else {
-            return match kind {
-                Kind::Credentials if is_identifier(header) => Self::Profile(header),
+        let Some((prefix, name)) = split_prefix(header) else {
+            return match (kind, unquoted(header)) {
+                (Kind::Credentials, name) if !name.is_empty() => Self::Profile(name.into_owned()),
                 _ => Self::Ignored,
             };
         };
-        match (prefix, name.trim(), kind) {
-            ("profile", DEFAULT, _) => Self::PrefixedDefault,
-            ("profile", name, Kind::Config) if is_identifier(name) => Self::Profile(name),
-            ("sso-session", name, Kind::Config) => Self::SsoSession(name),
-            ("services", name, Kind::Config) => Self::Services(name),
-            _ => Self::Ignored,
+        let name = unquoted(name).into_owned();
+        match (prefix, &*name, kind) {
+            (PROFILE, DEFAULT, _) => Self::PrefixedDefault,
+            (_, "", _) | (_, _, Kind::Credentials) => Self::Ignored,
+            (PROFILE, _, Kind::Config) => Self::Profile(name),
+            (SSO_SESSION, _, Kind::Config) => Self::SsoSession(name),
+            (_, _, Kind::Config) => Self::Services(name),
         }
     }
 }
 
 pub(super) const DEFAULT: &str = "default";
+pub(super) const PROFILE: &str = "profile";
+pub(super) const SSO_SESSION: &str = "sso-session";
+pub(super) const SERVICES: &str = "services";
 
-/// Letters, digits and `_-/.%@:+` of ASCII.
-fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
+/// The prefix of a header, and the name after blanks or at an opening quote.
+fn split_prefix(header: &str) -> Option<(&'static str, &str)> {
+    [PROFILE, SSO_SESSION, SERVICES]
+        .into_iter()
+        .find_map(|prefix| {
+            let rest = header.strip_prefix(prefix)?;
+            let follows = rest.starts_with(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'));
+            follows.then(|| (prefix, rest.trim()))
+        })
+}
+
+/// A section that is nobody's, with the place where it stands.
+#[derive(Debug, Clone)]
+struct PassedOver {
+    header: String,
+    path: String,
+    line: usize,
+    kind: Kind,
+}
+
+impl PassedOver {
+    /// Whether somebody who wrote it may have meant the section of this prefix and name.
+    fn may_mean(&self, prefix: &str, name: &str) -> bool {
+        let (header, name, prefix) = (squeezed(&self.header), squeezed(name), squeezed(prefix));
+        let Some(before) = header.strip_suffix(&name).filter(|_| !name.is_empty()) else {
+            return false;
+        };
+        let is_typo = before.get(..3) == prefix.get(..3) && before.len().abs_diff(prefix.len()) < 3;
+        before.is_empty() || is_typo || (prefix == "ssosession" && prefix.contains(before))
+    }
+}
+
+/// The header to write for a section.
+pub(super) fn correct_header(prefix: &str, name: &str, kind: Kind) -> String {
+    match (prefix, kind) {
+        (PROFILE, _) if name == DEFAULT => format!("[{DEFAULT}]"),
+        (PROFILE, Kind::Credentials) if !name.contains([']', '\'', '"']) => format!("[{name}]"),
+        (PROFILE, Kind::Credentials) => format!("[{}]", quoted(name)),
+        _ => format!("[{prefix} {}]", quoted(name)),
+    }
 }
 
 /// All sections of both files.
@@ -104,31 +163,94 @@ pub(super) struct Sections {
     pub(super) profiles: BTreeMap<String, Section>,
     pub(super) sso_sessions: BTreeMap<String, Section>,
     pub(super) services: BTreeMap<String, Section>,
+    passed_over: Vec<PassedOver>,
+    /// The first line above all sections of a file that is no comment.
+    pub(super) stray: Option<Problem>,
 }
 
 impl Sections {
     /// Merges a file in, over what earlier files said.
-    pub(super) fn merge(&mut self, file: Vec<RawSection<'_>>, kind: Kind) {
-        let named: Vec<_> = file
+    pub(super) fn merge(&mut self, file: ParsedFile<'_>, kind: Kind, path: &str) {
+        let ParsedFile {
+            sections,
+            stray,
+            indented_headers,
+        } = file;
+        if let (None, Some(error)) = (&self.stray, stray) {
+            let path = path.to_owned();
+            self.stray = Some(Problem { path, error });
+        }
+        let pass_over = |header: &str, line| PassedOver {
+            header: header.trim().to_owned(),
+            path: path.to_owned(),
+            line,
+            kind,
+        };
+        let indented = indented_headers.into_iter();
+        self.passed_over
+            .extend(indented.map(|(line, header)| pass_over(header, line)));
+        let named: Vec<_> = sections
             .into_iter()
-            .map(|section| (Header::of(section.header, kind), section.properties))
+            .map(|section| (Header::of(section.header, kind), section))
             .collect();
         let prefixed_default = named
             .iter()
             .any(|(header, _)| *header == Header::PrefixedDefault);
-        for (header, properties) in named {
+        for (header, section) in named {
+            let RawSection {
+                header: text,
+                line,
+                properties,
+                problem,
+            } = section;
             let (sections, name) = match header {
-                Header::Ignored => continue,
+                Header::Ignored => {
+                    self.passed_over.push(pass_over(text, line));
+                    continue;
+                }
                 Header::BareDefault if prefixed_default => continue,
-                Header::BareDefault | Header::PrefixedDefault => (&mut self.profiles, DEFAULT),
+                Header::BareDefault | Header::PrefixedDefault => {
+                    (&mut self.profiles, DEFAULT.to_owned())
+                }
                 Header::Profile(name) => (&mut self.profiles, name),
                 Header::SsoSession(name) => (&mut self.sso_sessions, name),
                 Header::Services(name) => (&mut self.services, name),
             };
-            sections
-                .entry(name.to_owned())
-                .or_default()
-                .merge(properties);
+            let section = sections.entry(name).or_default();
+            section.merge(properties, problem, path);
         }
     }
+
+    /// What to write, where a section that was passed over may be the one that is looked for.
+    pub(super) fn respelling(&self, prefix: &str, name: &str) -> Option<String> {
+        let found = self.passed_over.iter();
+        let found = found
+            .filter(|section| section.may_mean(prefix, name))
+            .min_by_key(|section| section.kind != Kind::Config);
+        found.map(|PassedOver { header, path, line, kind }| {
+            let kind = match prefix {
+                PROFILE => *kind,
+                _ if *kind == Kind::Credentials => {
+                    let correct = correct_header(prefix, name, Kind::Config);
+                    return format!(
+                        "[{header}] in {path}, line {line}, is not read there: move it to the config \
+                         file, as {correct}"
+                    );
+                }
+                _ => Kind::Config,
+            };
+            let correct = correct_header(prefix, name, kind);
+            format!("write [{header}] in {path}, line {line}, as {correct} at the left edge of its line")
+        })
+    }
+}
+
+/// A section by its name, or by what the name is without quotes.
+pub(super) fn find<'a>(
+    sections: &'a BTreeMap<String, Section>,
+    name: &str,
+) -> Option<(&'a str, &'a Section)> {
+    let found = sections.get_key_value(name);
+    let found = found.or_else(|| sections.get_key_value(&*unquoted(name)));
+    found.map(|(name, section)| (name.as_str(), section))
 }

@@ -77,6 +77,12 @@ impl<'a> Settings<'a> {
         self.profile().map(drop)
     }
 
+    /// What explains that a setting which `default` should have was not found.
+    pub(crate) fn lost_default(&self) -> Option<ConfigError> {
+        let is_default = self.choice.name() == super::section::DEFAULT;
+        is_default.then(|| self.files().ok()?.lost_default())?
+    }
+
     /// The name of a setting in errors.
     pub(crate) fn describe(&self, key: &str) -> String {
         format!("{key} of {}", self.choice)
@@ -88,11 +94,15 @@ impl<'a> Settings<'a> {
         let Some(name) = self.get("services")? else {
             return Ok(None);
         };
-        let section = self.files()?.services(name).ok_or_else(|| {
+        let files = self.files()?;
+        let section = files.services(name)?.ok_or_else(|| {
             ConfigError::new(
                 self.describe("services"),
                 format!("there is no section [services {name}]"),
-                "add the section to the config file, or remove the setting",
+                format!(
+                    "{}, or remove the setting",
+                    files.how_to_write_services(name)
+                ),
             )
         })?;
         Ok(section

@@ -62,14 +62,16 @@ fn every_case_of_the_grammar() {
         let name = &case.about;
         let join = |lines: &Option<Vec<String>>| lines.as_ref().map(|lines| lines.join("\n"));
         let (config, credentials) = (join(&case.config), join(&case.credentials));
-        match (load(config.as_deref(), credentials.as_deref()), case.error) {
-            (Err(error), Some(fault)) => {
-                let place = format!(", line {}", fault.line);
-                assert!(error.setting().ends_with(&place), "{name}: {error}");
-                assert!(error.to_string().contains(&fault.says), "{name}: {error}");
+        let found = load(config.as_deref(), credentials.as_deref())
+            .unwrap()
+            .sections;
+        match (first_problem(&found), case.error) {
+            (Some(problem), Some(fault)) => {
+                assert_eq!(problem.error.line, fault.line, "{name}: {problem:?}");
+                let error = malformed(problem).to_string();
+                assert!(error.contains(&fault.says), "{name}: {error}");
             }
-            (Ok(files), None) => {
-                let found = files.sections;
+            (None, None) => {
                 assert_eq!(Some(plain(&found.profiles)), case.profiles, "{name}");
                 let expected = [
                     (case.sso_sessions, &found.sso_sessions),
@@ -79,17 +81,29 @@ fn every_case_of_the_grammar() {
                     assert_eq!(expected.unwrap_or_default(), plain(found), "{name}");
                 }
             }
-            (Ok(_), Some(_)) => panic!("{name}: accepted"),
-            (Err(error), None) => panic!("{name}: {error}"),
+            (None, Some(_)) => panic!("{name}: accepted"),
+            (Some(problem), None) => panic!("{name}: {problem:?}"),
         }
     }
+}
+
+/// In whatever section that is used.
+fn first_problem(sections: &Sections) -> Option<&Problem> {
+    let all = [
+        &sections.profiles,
+        &sections.sso_sessions,
+        &sections.services,
+    ];
+    let of_sections = all.into_iter().flat_map(BTreeMap::values);
+    let of_sections = of_sections.filter_map(|section| section.problem.as_ref());
+    sections.stray.iter().chain(of_sections).next()
 }
 
 #[test]
 fn sub_properties_are_found_by_name() {
     let config = "[services a]\ns3 =\n  Endpoint_URL = http://x/?a=b # here\n  endpoint_url=http://y/?a=b\nsts = v\n  endpoint_url = z\n";
     let files = load(Some(config), None).unwrap();
-    let section = files.services("a").unwrap();
+    let section = files.services("a").unwrap().unwrap();
     assert_eq!(
         section.sub_property("s3", "endpoint_url"),
         Some("http://y/?a=b")
@@ -110,7 +124,7 @@ fn debug_shows_names_and_no_values() {
 /// Lines made of the pieces that mean something reach far deeper than plain random bytes.
 #[test]
 fn no_text_makes_the_parser_panic() {
-    const PIECES: [&str; 20] = [
+    const PIECES: [&str; 23] = [
         "[",
         "]",
         "=",
@@ -130,6 +144,9 @@ fn no_text_makes_the_parser_panic() {
         "\0",
         "\u{feff}",
         "~",
+        "'",
+        "\"",
+        "\u{a0}",
         "[profile x]\na =\n b = c\n",
     ];
     let mut random = fastrand::Rng::with_seed(0x5a6e);

@@ -10,6 +10,7 @@ use super::{
     InstanceMetadataProvider, ProvideCredentials, ProviderConfig, process,
 };
 use crate::aws::config::{Choice, ProfileFiles};
+use crate::error::ConfigError;
 use plan::{Base, NamedSource, Plan};
 
 /// Credentials from a profile of the shared config and credentials files, in each way that they name:
@@ -115,14 +116,17 @@ impl ProfileProvider {
 
 impl ProvideCredentials for ProfileProvider {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
-        let broken = |error| misconfigured(NAME, &error);
+        let broken = |error: ConfigError| misconfigured(NAME, &error);
         let choice = Choice::of(self.config.profile(), self.config.sys());
         let files = ProfileFiles::load(self.config.sys()).map_err(broken)?;
         let Some(profile) = files.chosen(&choice).map_err(broken)? else {
-            return Err(CredentialsError::not_configured(
-                NAME,
-                format!("{choice} is not in the files {}", files.looked_at()),
-            ));
+            return Err(match files.lost_default() {
+                Some(lost) => broken(lost),
+                None => CredentialsError::not_configured(
+                    NAME,
+                    format!("{choice} is not in the files {}", files.looked_at()),
+                ),
+            });
         };
         let plan = Plan::of(choice.name(), profile, &files)?;
         let mut credentials = self.base(plan.base)?;

@@ -74,11 +74,14 @@ impl Plan {
                     if visited.contains(&source) {
                         return Err(loops(&visited, source));
                     }
-                    profile = files.profile(source).ok_or_else(|| {
+                    let found = files.profile(source);
+                    let found = found.map_err(|error| broken(error.to_string()))?;
+                    profile = found.ok_or_else(|| {
                         broken(format!(
                             "profile {source:?}, the source_profile of {name:?}, is not in the \
-                             files {}; add it, or name another",
-                            files.looked_at()
+                             files {}; {}, or name another",
+                            files.looked_at(),
+                            files.how_to_write_profile(source)
                         ))
                     })?;
                     visited.push(source);

@@ -61,10 +61,13 @@ fn of_session(
     start_url: Option<&str>,
     files: &ProfileFiles,
 ) -> Result<Login, CredentialsError> {
-    let section = files.sso_session(session).ok_or_else(|| {
+    let found = files.sso_session(session);
+    let found = found.map_err(|error| broken(error.to_string()))?;
+    let (session, section) = found.ok_or_else(|| {
+        let how = files.how_to_write_sso_session(session);
         broken(format!(
             "{SESSION} of profile {name:?} names a section [sso-session {session}] that is not there; \
-             add it to the config file, or name another"
+             {how}, or name another"
         ))
     })?;
     let place = format!("[sso-session {session}]");
