@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::config::misconfigured;
 use super::document::{self, METADATA};
 use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
-use crate::aws::config::{Found, Settings};
+use crate::aws::config::Settings;
 use crate::aws::endpoints::encode_segment;
 use crate::aws::http::{Bounds, Broken, Reply, Timeouts, Transport};
 use crate::error::{ConfigError, TransportErrorKind};
@@ -26,8 +26,8 @@ use crate::sys::Sys;
 /// | URL | `AWS_EC2_METADATA_SERVICE_ENDPOINT` | `ec2_metadata_service_endpoint` | `http://169.254.169.254` |
 /// | `IPv4` or `IPv6`, where there is no URL | `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` | `ec2_metadata_service_endpoint_mode` | `IPv4`; with `IPv6` the URL is `http://[fd00:ec2::254]` |
 /// | version 1 off | `AWS_EC2_METADATA_V1_DISABLED` | `ec2_metadata_v1_disabled` | `false` |
-/// | seconds to connect, and for each answer | `AWS_METADATA_SERVICE_TIMEOUT` | `metadata_service_timeout` | 1 |
-/// | tries to reach it | `AWS_METADATA_SERVICE_NUM_ATTEMPTS` | `metadata_service_num_attempts` | 1 |
+/// | seconds to connect, and for each answer, at most 60 | `AWS_METADATA_SERVICE_TIMEOUT` | `metadata_service_timeout` | 1 |
+/// | attempts to reach it, at most 10 | `AWS_METADATA_SERVICE_NUM_ATTEMPTS` | `metadata_service_num_attempts` | 1 |
 /// | role, instead of asking which | `AWS_EC2_INSTANCE_PROFILE_NAME` | `ec2_instance_profile_name` | |
 ///
 /// Source: "IMDS credential provider" in the AWS SDKs and Tools Reference Guide.
@@ -64,6 +64,10 @@ const TOKEN_LIFE: HeaderValue = HeaderValue::from_static("21600");
 const ATTEMPTS_AT_ANSWERS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_ANSWER: u64 = 64 << 10;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Settings beyond these are taken for these.
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
+const MOST_ATTEMPTS: u32 = 10;
 /// What expired credentials of an instance are good for.
 const EXTENSION: Duration = Duration::from_mins(10);
 
@@ -191,11 +195,9 @@ impl<'a> Imds<'a> {
                     matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
                 });
                 if !is_url {
-                    return Err(wrong(
-                        &setting,
-                        "is not a URL",
-                        "write it as http://169.254.169.254",
-                    ));
+                    return Err(
+                        setting.problem("is not a URL", "write it as http://169.254.169.254")
+                    );
                 }
                 setting.value.trim_end_matches('/').to_owned()
             }
@@ -204,19 +206,18 @@ impl<'a> Imds<'a> {
         let version_1 = settings
             .find("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled")?
             .is_none_or(|setting| !is_true(&setting.value));
-        let timeout = number(
-            settings,
+        let timeout = settings.find_seconds(
             "AWS_METADATA_SERVICE_TIMEOUT",
             "metadata_service_timeout",
-            60,
+            LONGEST_TIMEOUT,
         )?;
-        let timeout = Duration::from_secs(timeout.into());
-        let attempts = number(
-            settings,
+        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let attempts = settings.find_count(
             "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
             "metadata_service_num_attempts",
-            10,
+            MOST_ATTEMPTS,
         )?;
+        let attempts = attempts.unwrap_or(1);
         let timeouts = Timeouts::default()
             .with_connect(timeout)
             .with_read(timeout)
@@ -338,31 +339,7 @@ fn default_base(settings: &Settings<'_>) -> Result<&'static str, ConfigError> {
         None => Ok(IPV4),
         Some(mode) if mode.value.eq_ignore_ascii_case("ipv4") => Ok(IPV4),
         Some(mode) if mode.value.eq_ignore_ascii_case("ipv6") => Ok(IPV6),
-        Some(mode) => Err(wrong(
-            &mode,
-            "is neither IPv4 nor IPv6",
-            "set it to one of them",
-        )),
-    }
-}
-
-/// A setting from 1 to `most`; 1 where it is not set.
-fn number(
-    settings: &Settings<'_>,
-    variable: &'static str,
-    key: &'static str,
-    most: u32,
-) -> Result<u32, ConfigError> {
-    let Some(setting) = settings.find(variable, key)? else {
-        return Ok(1);
-    };
-    match setting.value.parse() {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(wrong(
-            &setting,
-            &format!("{:?} is not a whole number from 1 to {most}", setting.value),
-            "correct it, or remove it",
-        )),
+        Some(mode) => Err(mode.problem("is neither IPv4 nor IPv6", "set it to one of them")),
     }
 }
 
@@ -399,10 +376,6 @@ impl Session<'_> {
             status => Err(refused(status)),
         }
     }
-}
-
-fn wrong(found: &Found, problem: &str, remedy: &str) -> ConfigError {
-    ConfigError::new(found.name.clone(), problem, remedy)
 }
 
 fn not_configured(message: String) -> CredentialsError {

@@ -42,6 +42,11 @@ pub(crate) fn app_name(
     Ok(found.map(|found| found.value))
 }
 
+/// The longest app name, as the AWS SDKs and Tools Reference Guide limits it ("Application ID").
+const MAX_APP_NAME: usize = 50;
+
+/// An app name is a label for logs and stops no work: a character that does not fit becomes a hyphen,
+/// and what is too long is cut.
 pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
     let mut text = concat!(
         "sagemaker-async-inference/",
@@ -49,19 +54,11 @@ pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
         " ua/2.1 lang/rust"
     )
     .to_owned();
-    if let Some(name) = app_name {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!$%&*+-.^_|~".contains(&b);
-        if !(1..=50).contains(&name.len()) || !name.bytes().all(allowed) {
-            return Err(InvalidInput::new(
-                "app name",
-                name,
-                "1 to 50 letters, digits and !$%&*+-.^_|~",
-                "shorten it and leave out spaces",
-            )
-            .into());
-        }
+    if let Some(name) = app_name.map(str::trim).filter(|name| !name.is_empty()) {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let fitting = name.chars().map(|c| if fits(c) { c } else { '-' });
         text.push_str(" app/");
-        text.push_str(name);
+        text.extend(fitting.take(MAX_APP_NAME));
     }
     Ok(crate::limits::header_value("user agent", &text)?)
 }

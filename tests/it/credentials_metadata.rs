@@ -190,7 +190,7 @@ fn nobody_at_a_url_that_was_named() {
 fn malformed_settings_are_named() {
     let url = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "not a url");
     let mode = ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5");
-    let timeout = ("AWS_METADATA_SERVICE_TIMEOUT", "0");
+    let timeout = ("AWS_METADATA_SERVICE_TIMEOUT", "long");
     let attempts = ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "many");
     for (name, value) in [url, mode, timeout, attempts] {
         let error = InstanceMetadataProvider::new(sys(&[(name, value)]))
@@ -198,6 +198,21 @@ fn malformed_settings_are_named() {
             .unwrap_err();
         assert!(!error.is_not_configured());
         assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn numbers_beyond_the_limits_are_the_limits() {
+    let server = serve(imds);
+    for (name, value) in [
+        ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "50"),
+        ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "0"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "61"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "2.5"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "1e300"),
+    ] {
+        let found = at(&server.url(), &[(name, value)]);
+        assert!(found.is_ok(), "{name} {value} {found:?}");
     }
 }
 

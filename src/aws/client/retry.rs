@@ -16,7 +16,7 @@ use crate::invalid_input::InvalidInput;
 /// goes first. What is retried at all does not depend on it.
 ///
 /// Without a `RetryConfig` of its own, a session takes from the environment, then from the profile:
-/// - `AWS_MAX_ATTEMPTS`, `max_attempts`: attempts in all, 1 to 100;
+/// - `AWS_MAX_ATTEMPTS`, `max_attempts`: attempts in all, 1 to 100; a number beyond is the limit;
 /// - `AWS_RETRY_MODE`, `retry_mode`: `standard`, `adaptive` or `legacy`, which all mean the standard
 ///   mode here. `adaptive` is that mode with a limit on the client's rate after throttling, which
 ///   the SDKs call experimental; a session that is throttled slows down by its backoff and the
@@ -68,19 +68,12 @@ impl RetryConfig {
     /// What environment and profile say.
     pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, ConfigError> {
         check_mode(settings)?;
-        let Some(found) = settings.find("AWS_MAX_ATTEMPTS", "max_attempts")? else {
-            return Ok(Self::default());
-        };
-        let attempts = found.value.parse().ok();
-        attempts
-            .and_then(|attempts| Self::default().with_max_attempts(attempts).ok())
-            .ok_or_else(|| {
-                ConfigError::new(
-                    found.name,
-                    format!("{:?} is not a number from 1 to {MAX_ATTEMPTS}", found.value),
-                    "set it to 1 for no retries, or remove it",
-                )
-            })
+        let attempts = settings.find_count("AWS_MAX_ATTEMPTS", "max_attempts", MAX_ATTEMPTS)?;
+        let default = Self::default();
+        Ok(Self {
+            max_attempts: attempts.unwrap_or(default.max_attempts),
+            ..default
+        })
     }
 
     /// The longest pause between two attempts. Default: 20 s.

@@ -1,4 +1,5 @@
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use super::{Choice, ProfileFiles, Section};
 use crate::error::ConfigError;
@@ -16,6 +17,17 @@ pub(crate) struct Settings<'a> {
 pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) value: String,
+}
+
+impl Found {
+    /// What is wrong with it.
+    pub(crate) fn problem(
+        &self,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> ConfigError {
+        ConfigError::new(self.name.clone(), problem, remedy)
+    }
 }
 
 impl<'a> Settings<'a> {
@@ -64,6 +76,60 @@ impl<'a> Settings<'a> {
                 found.name,
                 "is neither true nor false",
                 "set it to one of them, or remove it",
+            )),
+        }
+    }
+
+    /// As [`find`](Self::find), for a number of attempts: a number beyond 1 to `most` is the limit, for it
+    /// tunes and must not stop work.
+    pub(crate) fn find_count(
+        &self,
+        variable: &str,
+        key: &str,
+        most: u32,
+    ) -> Result<Option<u32>, ConfigError> {
+        let Some(found) = self.find(variable, key)? else {
+            return Ok(None);
+        };
+        let (is_negative, digits) = match found.value.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, found.value.trim_start_matches('+')),
+        };
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(found.problem(
+                format!("{:?} is not a whole number from 1 to {most}", found.value),
+                "correct it, or remove it",
+            ));
+        }
+        // Only too many digits are left as a reason to fail.
+        let number = digits.parse().unwrap_or(u32::MAX);
+        Ok(Some(if is_negative {
+            1
+        } else {
+            number.clamp(1, most)
+        }))
+    }
+
+    /// As [`find_count`](Self::find_count), for a time in seconds, which may have a fraction: from 100 ms
+    /// to `most`.
+    pub(crate) fn find_seconds(
+        &self,
+        variable: &str,
+        key: &str,
+        most: Duration,
+    ) -> Result<Option<Duration>, ConfigError> {
+        const LEAST: Duration = Duration::from_millis(100);
+        let Some(found) = self.find(variable, key)? else {
+            return Ok(None);
+        };
+        match found.value.parse::<f64>() {
+            Ok(seconds) if !seconds.is_nan() => {
+                let seconds = seconds.clamp(0.0, most.as_secs_f64());
+                Ok(Some(Duration::from_secs_f64(seconds).max(LEAST)))
+            }
+            _ => Err(found.problem(
+                format!("{:?} is not a number of seconds", found.value),
+                "correct it, or remove it",
             )),
         }
     }
