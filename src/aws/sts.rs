@@ -150,7 +150,7 @@ fn role_credentials(body: &[u8], result: &str, label: &'static str) -> Result<Cr
     let secret_key = needed(secret_key, "SecretAccessKey")?;
     let token = needed(token, "SessionToken")?;
     let expiration = needed(expiration, "Expiration")?;
-    let expiry = timestamp::parse(&expiration)
+    let expiry = timestamp::parse_any_form(&expiration)
         .ok_or_else(|| malformed("its Expiration is not a time".into()))?;
     let mut builder = Credentials::builder()
         .access_key_id(access_key)

@@ -1,5 +1,7 @@
 //! Credentials in a JSON document, as container and instance metadata and processes hand them out.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
@@ -7,9 +9,9 @@ use super::{Credentials, CredentialsError};
 use crate::timestamp;
 
 /// How the documents differ.
-pub(super) struct Form {
+pub(super) struct Form<'a> {
     /// What to call it in errors.
-    pub(super) what: &'static str,
+    pub(super) what: &'a str,
     /// The field of the session token.
     pub(super) token: &'static str,
     /// Whether token and expiration must be there.
@@ -19,7 +21,7 @@ pub(super) struct Form {
 }
 
 /// What containers and instances hand out.
-pub(super) const METADATA: Form = Form {
+pub(super) const METADATA: Form<'static> = Form {
     what: "the answer",
     token: "Token",
     is_temporary: true,
@@ -31,7 +33,7 @@ pub(super) const METADATA: Form = Form {
 /// a secret.
 pub(super) fn parse(
     body: &[u8],
-    form: &Form,
+    form: &Form<'_>,
     account: Option<&str>,
     provider: &'static str,
     label: &'static str,
@@ -53,21 +55,27 @@ pub(super) fn parse(
     };
     let missing = |name: &str| broken(format!("{what} has no {name}"));
     let required = |name: &str| optional(name)?.ok_or_else(|| missing(name));
-    if form.has_version && fields.0.get("Version").and_then(Value::as_u64) != Some(1) {
-        return Err(broken(format!(
-            "{what} has no Version, or another one than 1"
-        )));
+    if form.has_version {
+        match fields.0.get("Version") {
+            Some(Value::Number(version)) if version.as_f64() == Some(1.0) => {}
+            Some(Value::String(version)) if version == "1" => {}
+            Some(_) => return Err(broken(format!("{what} has a Version other than 1"))),
+            None => return Err(broken(format!("{what} has no Version; it must be 1"))),
+        }
     }
     let access_key = required("AccessKeyId")?;
     let secret_key = required("SecretAccessKey")?;
     let token = optional(form.token)?;
-    let expiration = optional("Expiration")?;
+    let expiration = match fields.0.get("Expiration") {
+        Some(Value::Number(number)) => Some(Cow::Owned(number.to_string())),
+        _ => optional("Expiration")?.map(Cow::Borrowed),
+    };
     if form.is_temporary && (token.is_none() || expiration.is_none()) {
         return Err(missing(token.map_or(form.token, |_| "Expiration")));
     }
     let expiry = expiration
         .map(|text| {
-            timestamp::parse(text).ok_or_else(|| {
+            timestamp::parse_any_form(&text).ok_or_else(|| {
                 broken(format!(
                     "Expiration in {what} is not a time as in 2026-01-02T03:04:05Z"
                 ))
@@ -80,8 +88,12 @@ pub(super) fn parse(
         .provider_name(label);
     builder.set_session_token(token.map(str::to_owned));
     builder.set_expiry(expiry);
-    let account = optional("AccountId")?.or(account);
-    builder.set_account_id(account.map(|account| account.to_owned().into()));
+    let account = match fields.0.get("AccountId") {
+        // As a number it has lost the zeros that it may begin with.
+        Some(Value::Number(number)) => Some(format!("{:0>12}", number.to_string())),
+        _ => optional("AccountId")?.or(account).map(str::to_owned),
+    };
+    builder.set_account_id(account.map(Into::into));
     Ok(builder.build())
 }
 

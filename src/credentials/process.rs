@@ -13,9 +13,11 @@ use crate::sys::Sys;
 /// The command goes to the shell as it stands ([`Processes::shell`](crate::sys::Processes::shell)). It must
 /// end with exit code 0 and write a JSON object with `Version` 1, `AccessKeyId`, `SecretAccessKey` and, where
 /// they apply, `SessionToken`, `Expiration` (ISO 8601; without it the credentials are kept until they are
-/// refused) and `AccountId`. Source: "Process credential provider" in the AWS SDKs and Tools Reference
-/// Guide. What it writes to standard error goes to this process's; no error shows any of its output, nor
-/// the command, for both may hold secrets.
+/// refused) and `AccountId`. A path or an argument with spaces stands in double quotes; in a profile a
+/// comment begins with a blank and `#` or `;` outside quotes. Source: "Process credential provider" in the
+/// AWS SDKs and Tools Reference Guide. What it writes to standard error goes to this process's. Errors show
+/// the program and the names of its options, and neither its arguments nor its output, for they may be
+/// secrets.
 ///
 /// Limits: 5 minutes, for it may ask its user; 256 KiB of output.
 ///
@@ -90,12 +92,12 @@ fn run(
     account: Option<&str>,
     provider: &'static str,
 ) -> Result<Credentials, CredentialsError> {
-    let broken = |problem: String| {
-        CredentialsError::broken(
-            provider,
-            format!("the credential process {problem}; run it by hand to see what it says"),
-        )
+    let shown = shown(command);
+    let failed = |problem: String, remedy: &str| {
+        let message = format!("the credential process {shown} {problem}; {remedy}");
+        CredentialsError::broken(provider, message)
     };
+    let broken = |problem: String| failed(problem, "run it by hand to see what it says");
     let output = sys
         .processes()
         .run(command, timeout)
@@ -107,14 +109,95 @@ fn run(
     let (exit_code, stdout) = (output.exit_code, Zeroizing::new(output.stdout));
     match exit_code {
         Some(0) => {}
+        // Of a POSIX shell.
+        Some(code @ (126 | 127)) => {
+            let problem = match code {
+                126 => "is not executable",
+                _ => "was not found",
+            };
+            return Err(failed(
+                format!("{problem} (exit code {code})"),
+                "check its path; one with spaces must be in double quotes",
+            ));
+        }
         Some(code) => return Err(broken(format!("ended with exit code {code}"))),
         None => return Err(broken("was ended by a signal".into())),
     }
+    let what = format!("the output of the credential process {shown}");
     let form = Form {
-        what: "the output of the credential process",
+        what: &what,
         token: "SessionToken",
         is_temporary: false,
         has_version: true,
     };
     document::parse(&stdout, &form, account, provider, "CredentialProcess")
+}
+
+/// A command as errors show it: the program and the names of its options. All else may be a secret.
+fn shown(command: &str) -> String {
+    let mut shown = Vec::new();
+    for word in words(command) {
+        let name = word.split('=').next().unwrap_or_default();
+        let bare = name.trim_start_matches('-');
+        let is_name = bare.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
+        let is_option = match name.len() - bare.len() {
+            1 => bare.len() == 1,
+            2 => bare.len() > 1,
+            _ => false,
+        };
+        if shown.is_empty() && name == word {
+            shown.push(word);
+        } else if is_option && is_name {
+            shown.push(name.to_owned());
+        } else if shown.last().is_none_or(|last| last != "...") {
+            shown.push("...".to_owned());
+        }
+    }
+    format!("{:?}", shown.join(" "))
+}
+
+/// The words of a command, without their quotes.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in command.chars() {
+        match (quote, c) {
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_command_is_shown_without_what_may_be_a_secret() {
+        for (command, expected) in [
+            ("helper", "helper"),
+            (
+                "/opt/helper --user me --password=hush -v",
+                "/opt/helper --user ... --password -v",
+            ),
+            (
+                "\"/opt/my helper\" \"--token hush\" x",
+                "/opt/my helper ...",
+            ),
+            ("helper -phush hush hush", "helper ..."),
+            ("TOKEN=hush helper --json", "... --json"),
+            ("sh -c 'echo hush | x'", "sh -c ..."),
+            ("", ""),
+        ] {
+            let shown = shown(command);
+            assert!(!shown.contains("hush"), "{shown}");
+            assert_eq!(shown, format!("{expected:?}"), "{command}");
+        }
+    }
 }

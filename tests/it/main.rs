@@ -3,6 +3,7 @@
 mod support;
 
 mod access_denied;
+mod advice;
 #[cfg(feature = "local")]
 mod batch;
 #[cfg(feature = "local")]
@@ -21,12 +22,14 @@ mod credentials_cache;
 mod credentials_container;
 mod credentials_metadata;
 mod credentials_parsers;
+mod credentials_process;
 mod credentials_services;
 mod credentials_sources;
 #[cfg(feature = "local")]
 mod deploy;
 #[cfg(all(feature = "tracing", feature = "local"))]
 mod diagnosis;
+mod endpoint_conflicts;
 mod endpoint_properties;
 #[cfg(feature = "local")]
 mod endpoint_wait;

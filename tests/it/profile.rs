@@ -183,8 +183,8 @@ fn configured_and_broken() {
             "credential_source of profile \"default\" is \"gone\", and not one of Environment",
         ),
         (
-            "credential_process = hush",
-            "the credential process ended with exit code 1; run it by hand",
+            "credential_process = helper hush",
+            "the credential process \"helper ...\" ended with exit code 1; run it by hand",
         ),
         ("sso_session = gone", "[sso-session gone] that is not there"),
         (

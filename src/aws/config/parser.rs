@@ -255,13 +255,39 @@ fn name_and_value(
     no_equals: Problem,
     no_name: Problem,
 ) -> Result<(String, &str), Fault> {
-    let line = without_comment(line);
-    let (name, value) = line.split_once('=').ok_or_else(|| fault(no_equals))?;
-    let name = name.trim();
+    let (name, value) = without_comment(line)
+        .split_once('=')
+        .ok_or_else(|| fault(no_equals))?;
+    let name = name.trim().to_ascii_lowercase();
     if name.is_empty() {
         return Err(fault(no_name));
     }
-    Ok((name.to_ascii_lowercase(), value.trim()))
+    if name == COMMAND {
+        let whole = line.split_once('=').map_or("", |(_, value)| value);
+        return Ok((name, without_comment_outside_quotes(whole)));
+    }
+    Ok((name, value.trim()))
+}
+
+/// The setting whose value has quotes that mean something: a command.
+const COMMAND: &str = "credential_process";
+
+/// As [`without_comment`], where a sign in quotes begins none; if a quote stays open, all signs do.
+fn without_comment_outside_quotes(value: &str) -> &str {
+    let (mut quote, mut after_space) = (None, false);
+    for (index, c) in value.char_indices() {
+        match (quote, c) {
+            (None, c) if after_space && COMMENT.contains(&c) => return value[..index].trim(),
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            _ => {}
+        }
+        after_space = c.is_whitespace();
+    }
+    match quote {
+        Some(_) => without_comment(value),
+        None => value.trim(),
+    }
 }
 
 /// The line up to a comment's sign that has a blank before it, trimmed.

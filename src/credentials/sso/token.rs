@@ -46,9 +46,8 @@ impl CachedToken {
         &self.access_token
     }
 
-    /// Older versions of the AWS CLI write `UTC` in place of `Z`.
     fn expiry(&self) -> Option<SystemTime> {
-        timestamp::parse(&self.expires_at.replace("UTC", "Z"))
+        timestamp::parse_any_form(&self.expires_at)
     }
 
     fn is_valid(&self, at: SystemTime) -> bool {
@@ -57,7 +56,7 @@ impl CachedToken {
 
     /// What a refresh takes, if all of it is there and the client's registration has not expired.
     fn refresh(&self, now: SystemTime) -> Option<Renewal<'_>> {
-        let registered_until = timestamp::parse(self.registration_expires_at.as_ref()?)?;
+        let registered_until = timestamp::parse_any_form(self.registration_expires_at.as_ref()?)?;
         (now < registered_until).then_some(())?;
         Some(Renewal {
             client_id: self.client_id.as_ref()?,
