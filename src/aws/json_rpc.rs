@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
+use super::client::foreign::excerpt;
 use super::{
     Call, Caller, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service,
     not_understood,
@@ -142,8 +143,10 @@ impl Api {
         let document = if answer.body.iter().all(u8::is_ascii_whitespace) {
             Value::Object(Map::new())
         } else {
-            serde_json::from_slice(&answer.body)
-                .map_err(|error| not_understood(&request, error.to_string()))?
+            serde_json::from_slice(&answer.body).map_err(|error| {
+                let shown = excerpt(&answer.body, body.as_bytes()).unwrap_or_default();
+                not_understood(&request, format!("{error}; it says {shown:?}"))
+            })?
         };
         let lacks = call.told.filter(|told| text(&document, told).is_none());
         if !document.is_object() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::client::Failed;
 use super::client::fault::text;
+use super::client::foreign::excerpt;
 use super::endpoints::encode_segment;
 use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
 use crate::error::Result;
@@ -77,12 +78,14 @@ pub(crate) fn invoke_endpoint_async(
         deadline: request.deadline,
         max_answer: MAX_DOCUMENT,
     };
+    // Settings with which the result could not be polled are refused before there is a job.
+    caller.endpoints.uri(Service::S3, caller.region, "/")?;
     let answer = caller.client.send_or_fault(&call)?;
     let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
     // Submitted, but nobody can know where.
     let malformed = |problem: String| not_understood(&call, problem);
     let output = location("x-amzn-sagemaker-outputlocation")
-        .ok_or_else(|| malformed("it has no X-Amzn-SageMaker-OutputLocation".into()))?;
+        .ok_or_else(|| malformed(without_location(&answer.body, body)))?;
     let parse = |uri: String| {
         uri.parse::<S3Uri>()
             .map_err(|error| malformed(error.to_string()))
@@ -96,6 +99,16 @@ pub(crate) fn invoke_endpoint_async(
         failure_location: location("x-amzn-sagemaker-failurelocation")
             .and_then(|uri| uri.parse().ok()),
     })
+}
+
+/// What is wrong with an answer that has no location, with what is in it if it is not the service's.
+fn without_location(body: &[u8], sent: &[u8]) -> String {
+    let problem = "it has no X-Amzn-SageMaker-OutputLocation";
+    let is_json = serde_json::from_slice::<serde_json::Value>(body).is_ok();
+    match excerpt(body, sent).filter(|_| !is_json) {
+        Some(excerpt) => format!("{problem}, and says {excerpt:?}"),
+        None => problem.to_owned(),
+    }
 }
 
 /// `InvokeEndpointAsyncOutput`: its one member that is not in a header.

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use crate::codec::CodecDirection;
 pub(crate) use credentials::CredentialsError;
 pub use deployment::{DeploymentError, EndpointWaitError, EndpointWaitReason, Resource};
-pub(crate) use service::{ServiceError, is_throttling};
+pub(crate) use service::{ServiceError, is_skew, is_throttling};
 pub(crate) use transfer::TransferError;
 pub use transfer::TransferErrorKind;
 pub use transport::TransportErrorKind;

@@ -27,6 +27,10 @@ pub struct ServiceError {
     pub(crate) extended_request_id: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) expected_owner: Option<String>,
+    /// The beginning of a body that is not what the service speaks.
+    pub(crate) foreign_body: Option<String>,
+    /// How far this machine's clock is ahead of the service's, in seconds, if the refusal is about that.
+    pub(crate) clock_error: Option<i64>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     /// Whether an earlier attempt, which was not answered so, may have been carried out.
@@ -59,6 +63,12 @@ impl ServiceError {
     /// The service's own words.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+
+    /// The beginning of a body that is not what the service speaks, in one line: of HTML its text. A proxy,
+    /// a web filter or another server answered then, and [`code`](Self::code) is absent.
+    pub fn foreign_body(&self) -> Option<&str> {
+        self.foreign_body.as_deref()
     }
 
     /// The id that AWS support asks for (`x-amzn-requestid`, `x-amz-request-id`).
@@ -99,25 +109,31 @@ impl ServiceError {
         self.perhaps_done || (self.status >= 500 && !self.is_throttling())
     }
 
-    /// What to do about it, where that is known.
+    /// What to do about it, where the cause is known.
     pub fn remedy(&self) -> Option<String> {
         let resource = self.resource().unwrap_or("the resource");
-        if let Some(remedy) = self.code().and_then(of_credentials) {
+        let code = self.code().unwrap_or_default();
+        if is_skew(code, self.message()) {
+            return self.clock_error.map(set_the_clock);
+        }
+        if let Some(remedy) = of_credentials(code) {
             return Some(remedy.to_owned());
         }
-        let text = match (self.code().unwrap_or_default(), self.status) {
-            ("NoSuchBucket", _) => format!("create the bucket of {resource}, or name another one"),
-            ("OptInRequired" | "SubscriptionRequiredException", _) => {
+        let text = match code {
+            "NoSuchBucket" => format!("create the bucket of {resource}, or name another one"),
+            "InvalidObjectState" => format!(
+                "{resource} is archived: restore it (aws s3api restore-object), and read it when that \
+                 is done"
+            ),
+            "OptInRequired" | "SubscriptionRequiredException" | "NotSignedUp" => {
                 "this account may not use the service here: enable the service or the region for it"
                     .into()
             }
-            ("AccessDenied" | "AccessDeniedException" | "NotAuthorized", _) | (_, 403) => {
-                self.permission(resource)
-            }
-            ("ValidationError", _) if self.message().is_some_and(|m| m.contains("not found")) => {
+            _ if self.is_missing_permission() => self.permission(resource),
+            "ValidationError" if self.message().is_some_and(|m| m.contains("not found")) => {
                 "check the endpoint's name, region and account".into()
             }
-            ("ModelError" | "ModelNotReadyException", _) => format!(
+            "ModelError" | "ModelNotReadyException" => format!(
                 "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
             ),
             // Some of its codes are about numbers of things, too.
@@ -126,7 +142,7 @@ impl ServiceError {
                  or ask for a higher quota"
                     .into()
             }
-            ("InternalFailure" | "InternalDependencyException", _)
+            "InternalFailure" | "InternalDependencyException"
                 if self.operation == "InvokeEndpointAsync" =>
             {
                 format!(
@@ -134,21 +150,49 @@ impl ServiceError {
                      CloudWatch"
                 )
             }
-            ("UnknownOperationException" | "UnknownOperation" | "InvalidAction", _) => {
+            "UnknownOperationException" | "UnknownOperation" | "InvalidAction" => {
                 "what answers there is not this service: check the endpoint URL and any proxy"
                     .into()
             }
-            _ => match control_plane::remedy(self) {
-                Some(remedy) => remedy.into(),
-                None if self.status >= 500 || self.code() == Some("InternalServiceException") => {
-                    "the service failed: ask again later; if it persists, look at the AWS Health \
-                     Dashboard, or give AWS support the request id"
-                        .into()
-                }
-                None => return None,
-            },
+            _ => return self.general_remedy().map(str::to_owned),
         };
         Some(text)
+    }
+
+    fn general_remedy(&self) -> Option<&'static str> {
+        match control_plane::remedy(self) {
+            Some(remedy) => Some(remedy),
+            None if self.status >= 500 || self.code() == Some("InternalServiceException") => Some(
+                "the service failed: ask again later; if it persists, look at the AWS Health \
+                 Dashboard, or give AWS support the request id",
+            ),
+            None if self.foreign_body.is_some() => Some(
+                "this service does not answer so: check the endpoint URL, and proxies and web \
+                 filters on the way",
+            ),
+            None => None,
+        }
+    }
+
+    /// Whether the code says that the caller lacks a permission. Other refusals with 403 are about
+    /// something else: archived objects, a proxy, a web filter.
+    fn is_missing_permission(&self) -> bool {
+        match self.code().unwrap_or_default() {
+            // S3 says so of an object that is locked, too.
+            "AccessDenied" => {
+                let message = self.message().unwrap_or_default().to_ascii_lowercase();
+                !message.contains("object lock")
+            }
+            "AccessDeniedException"
+            | "NotAuthorized"
+            | "AuthorizationError"
+            | "AuthorizationErrorException"
+            | "UnauthorizedOperation"
+            | "UnauthorizedException" => true,
+            // The portal of IAM Identity Center; elsewhere it is a gateway's word.
+            "ForbiddenException" => self.service == "sso",
+            _ => false,
+        }
     }
 
     /// What to do about a refusal for want of a permission.
@@ -238,12 +282,38 @@ fn of_credentials(code: &str) -> Option<&'static str> {
             "check the secret access key; if it is right, a proxy may be changing requests on \
              their way"
         }
-        "RequestTimeTooSkewed" | "RequestExpired" => "set this machine's clock",
         "ExpiredToken" | "ExpiredTokenException" => {
             "the session token has expired: obtain new credentials"
         }
         _ => return None,
     })
+}
+
+/// Whether a refusal is about the time that a request was signed at.
+pub(crate) fn is_skew(code: &str, message: Option<&str>) -> bool {
+    let says = |words: &str| message.is_some_and(|message| message.contains(words));
+    match code {
+        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => true,
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure" => {
+            says("Signature expired") || says("Signature not yet current")
+        }
+        _ => false,
+    }
+}
+
+fn set_the_clock(seconds_ahead: i64) -> String {
+    let side = if seconds_ahead < 0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    let minutes = (seconds_ahead.unsigned_abs() + 30) / 60;
+    let off = if minutes < 120 {
+        format!("{minutes} minutes")
+    } else {
+        format!("{} hours", (minutes + 30) / 60)
+    };
+    format!("set this machine's clock, which is {off} {side} the service's")
 }
 
 impl fmt::Display for ServiceError {
@@ -254,6 +324,9 @@ impl fmt::Display for ServiceError {
         }
         write!(f, ": {}", self.code.as_deref().unwrap_or("no error code"))?;
         write!(f, " (HTTP {})", self.status)?;
+        if let Some(body) = &self.foreign_body {
+            write!(f, ": the body is not the service's: {body:?}")?;
+        }
         if let Some(message) = self.message().filter(|message| !message.is_empty()) {
             write!(f, ": {}", message.trim_end_matches('.'))?;
         }

@@ -187,7 +187,6 @@ fn what_every_service_may_answer_is_told_with_what_helps() {
         (403, "InvalidSignatureException", "secret access key"),
         (400, "IncompleteSignature", "secret access key"),
         (403, "ExpiredTokenException", "new credentials"),
-        (400, "RequestExpired", "clock"),
         (400, "ThrottlingException", "fewer at a time"),
         (429, "TooManyRequestsException", "fewer at a time"),
         (503, "ServiceUnavailable", "fewer at a time"),

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use super::fault::Fault;
 use super::{Client, Progress};
+use crate::error::is_skew;
 use crate::trace;
 
 /// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
@@ -27,6 +29,17 @@ impl Client {
             now.checked_add(distance)
         };
         shifted.unwrap_or(now)
+    }
+
+    /// How far this machine's clock is from the time of a refusal that may be about it: ahead (positive)
+    /// or behind, in seconds. `None` where the clock is right, or the refusal has no time.
+    pub(super) fn clock_error(&self, fault: &Fault) -> Option<i64> {
+        let code = fault.error.code()?;
+        let is_about_time = is_skew(code, fault.error.message());
+        let theirs = is_about_time.then(|| fault.date())??;
+        let (apart, sign) = apart(self.sys.clock().now(), theirs);
+        let seconds = i64::try_from(apart.as_secs()).ok()?;
+        (apart >= TOLERATED_SKEW).then_some(sign * seconds)
     }
 
     /// Takes over the service's time if ours, as last signed with, is far from it. Where the refusal

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
+use crate::aws::client::foreign::excerpt;
 use crate::aws::http::Reply;
 use crate::aws::xml::texts;
 use crate::aws::{Call, Service};
@@ -27,7 +28,9 @@ impl Fault {
         }
         let told = Told::from_body(call.service, &reply.body);
         let header = |name| text(&reply.headers, name);
+        let is_told = told.code.is_some() || told.message.is_some();
         let code = header("x-amzn-errortype").or(told.code);
+        let is_foreign = code.is_none() && !is_told;
         Self {
             error: ServiceError {
                 service: call.service.name(),
@@ -46,6 +49,10 @@ impl Fault {
                     .headers
                     .get("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
+                foreign_body: is_foreign
+                    .then(|| excerpt(&reply.body, call.body))
+                    .flatten(),
+                clock_error: None,
                 attempts: 0,
                 elapsed: Duration::ZERO,
                 perhaps_done: false,
@@ -70,6 +77,8 @@ impl Fault {
                 extended_request_id: None,
                 resource: Some(call.resource.to_string()),
                 expected_owner: None,
+                foreign_body: None,
+                clock_error: None,
                 attempts: 0,
                 elapsed: Duration::ZERO,
                 perhaps_done: false,

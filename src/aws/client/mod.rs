@@ -3,6 +3,7 @@
 mod attempt;
 mod clock;
 pub(crate) mod fault;
+pub(crate) mod foreign;
 pub(crate) mod gate;
 pub(crate) mod payload;
 pub(crate) mod retry;
@@ -242,6 +243,7 @@ impl Client {
                 fault.error.attempts = progress.attempts;
                 fault.error.elapsed = elapsed;
                 fault.error.perhaps_done = progress.perhaps_done;
+                fault.error.clock_error = self.clock_error(&fault);
                 trace::refused(&fault.error);
                 Failed::Fault(fault)
             }
