@@ -124,23 +124,79 @@ impl DefaultChain {
     }
 }
 
-impl ProvideCredentials for DefaultChain {
-    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
-        let mut reasons = Vec::new();
-        for (_, source) in &self.sources {
-            let error = match source.provide_credentials() {
-                Ok(credentials) => return Ok(credentials),
-                Err(error) => error,
-            };
-            reasons.push(format!("{}: {}", error.provider, error.message));
-            if !error.not_configured {
-                return Err(CredentialsError {
-                    source: error.source,
-                    ..CredentialsError::broken(NAME, reasons.join(" | "))
-                });
+/// What the sources of a [`DefaultChain`] returned, one by one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ChainReport {
+    /// What the chain returns.
+    pub outcome: Result<Credentials, CredentialsError>,
+    /// The slot whose source served; `None` where none did, or one added by [`DefaultChain::then`].
+    pub slot: Option<ChainSlot>,
+    /// The sources that were asked and gave no credentials, in order, with their errors.
+    pub tried: Vec<(Option<ChainSlot>, CredentialsError)>,
+}
+
+impl DefaultChain {
+    /// Asks as [`provide_credentials`](ProvideCredentials::provide_credentials) does, and reports what
+    /// each source returned.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::sys::{Environment, Sys};
+    /// use sagemaker_async_inference::credentials::{ChainSlot, DefaultChain};
+    ///
+    /// let sys = Sys::real().with_environment(Environment::from_pairs([
+    ///     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ///     ("AWS_SECRET_ACCESS_KEY", "secret"),
+    /// ]));
+    /// let report = DefaultChain::new(&sys).report();
+    /// assert_eq!(report.slot, Some(ChainSlot::Environment));
+    /// assert!(report.tried.is_empty());
+    /// ```
+    pub fn report(&self) -> ChainReport {
+        let mut tried = Vec::new();
+        for (slot, source) in &self.sources {
+            match source.provide_credentials() {
+                Ok(credentials) => {
+                    return ChainReport {
+                        outcome: Ok(credentials),
+                        slot: *slot,
+                        tried,
+                    };
+                }
+                Err(error) => {
+                    let is_final = !error.not_configured;
+                    tried.push((*slot, error));
+                    if is_final {
+                        break;
+                    }
+                }
             }
         }
-        Err(CredentialsError::not_configured(NAME, reasons.join(" | ")))
+        ChainReport {
+            outcome: Err(of_all(&tried)),
+            slot: None,
+            tried,
+        }
+    }
+}
+
+/// The chain's error, with the reason of each source.
+fn of_all(tried: &[(Option<ChainSlot>, CredentialsError)]) -> CredentialsError {
+    let reasons = tried.iter();
+    let reasons = reasons.map(|(_, error)| format!("{}: {}", error.provider, error.message));
+    let reasons = reasons.collect::<Vec<_>>().join(" | ");
+    match tried.last() {
+        Some((_, last)) if !last.not_configured => CredentialsError {
+            source: last.source.clone(),
+            ..CredentialsError::broken(NAME, reasons)
+        },
+        _ => CredentialsError::not_configured(NAME, reasons),
+    }
+}
+
+impl ProvideCredentials for DefaultChain {
+    fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+        self.report().outcome
     }
 
     fn invalidate(&self, refused: &Credentials) {

@@ -19,7 +19,7 @@ mod web_identity;
 pub use crate::aws::identity::{Credentials, ProvideCredentials};
 use crate::error::CredentialsError;
 pub use cache::CachedCredentials;
-pub use chain::{ChainSlot, DefaultChain};
+pub use chain::{ChainReport, ChainSlot, DefaultChain};
 pub use config::ProviderConfig;
 pub(crate) use config::{AskMfa, OfSession};
 pub use container::ContainerProvider;

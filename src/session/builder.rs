@@ -243,8 +243,9 @@ impl SessionBuilder {
         self
     }
 
-    /// A name in the user agent, at most 50 letters, digits and `!$%&*+-.^_|~`. Default:
-    /// `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
+    /// A name in the user agent, at most 50 letters, digits and ``!#$%&'*+-.^_`|~``. A longer one is cut,
+    /// other characters become hyphens. Default: `AWS_SDK_UA_APP_ID`, then the profile's
+    /// `sdk_ua_app_id`.
     pub fn app_name(mut self, name: impl Into<String>) -> Self {
         self.app_name = Some(name.into());
         self
@@ -275,11 +276,12 @@ impl SessionBuilder {
         }
         let region = settings::region(self.region.take(), &settings)?;
         let endpoints = Endpoints::new(std::mem::take(&mut self.endpoints), &settings)?;
-        let client = self.client(&region, &endpoints, &settings)?;
+        let (client, providers) = self.client(&region, &endpoints, &settings)?;
         Ok(Session {
             client: Arc::new(client),
             inner: Arc::new(Inner {
                 region,
+                providers,
                 endpoints,
                 default_bucket: self.default_bucket,
                 default_bucket_prefix: self
@@ -299,7 +301,7 @@ impl SessionBuilder {
         region: &str,
         endpoints: &Endpoints,
         settings: &Settings<'_>,
-    ) -> Result<Client> {
+    ) -> Result<(Client, ProviderConfig)> {
         let app_name = settings::app_name(self.app_name.take(), settings)?;
         let shared = OfSession {
             transport: self.transport(settings)?,
@@ -310,26 +312,18 @@ impl SessionBuilder {
             },
             user_agent: settings::user_agent(app_name.as_deref())?,
         };
-        let credentials = match self.credentials.take() {
-            Some(credentials) => credentials,
-            None => self.default_credentials(region, shared.clone()),
-        };
-        Ok(shared.client(credentials, &self.sys))
-    }
-
-    fn default_credentials(
-        &mut self,
-        region: &str,
-        shared: OfSession,
-    ) -> Arc<dyn ProvideCredentials> {
         let mut config = ProviderConfig::new(&self.sys)
             .with_region(region)
             .with_mfa_of(self.mfa.take())
-            .of_session(shared);
+            .of_session(shared.clone());
         if let Some(name) = &self.profile {
             config = config.with_profile(name);
         }
-        Arc::new(CachedCredentials::new(&self.sys, DefaultChain::new(config)))
+        let credentials = self.credentials.take().unwrap_or_else(|| {
+            let chain = DefaultChain::new(config.clone());
+            Arc::new(CachedCredentials::new(&self.sys, chain))
+        });
+        Ok((shared.client(credentials, &self.sys), config))
     }
 
     fn transport(&mut self, settings: &Settings<'_>) -> Result<Transport, ConfigError> {

@@ -19,6 +19,7 @@ pub use crate::aws::http::Timeouts;
 use crate::aws::s3::S3;
 use crate::aws::s3::buckets::{Buckets, Derived};
 use crate::aws::{Caller, Client, sts};
+use crate::credentials::ProviderConfig;
 use crate::error::Result;
 use crate::session::history::History;
 use crate::session::transfer_config::TransferConfig;
@@ -44,6 +45,7 @@ pub struct Session {
 
 struct Inner {
     region: String,
+    providers: ProviderConfig,
     endpoints: Endpoints,
     default_bucket: Option<String>,
     default_bucket_prefix: Option<String>,
@@ -145,6 +147,22 @@ impl Session {
     pub(crate) fn is_derived_default_bucket(&self, bucket: &str) -> bool {
         let derived = self.inner.buckets.derived();
         derived.is_some_and(|derived| derived.bucket == bucket)
+    }
+
+    /// The configuration of credential providers that this session's own chain has: its profile, region,
+    /// endpoints, HTTP agent, attempts and MFA function. For a provider that is to use the same.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    /// use sagemaker_async_inference::credentials::{DefaultChain, ProvideCredentials};
+    ///
+    /// let session = Session::from_env()?;
+    /// let chain = DefaultChain::new(session.provider_config());
+    /// println!("{}", chain.provide_credentials()?.access_key_id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn provider_config(&self) -> ProviderConfig {
+        self.inner.providers.clone()
     }
 
     /// Where requests to a service go, and what they are signed for. For S3 see also

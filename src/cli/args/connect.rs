@@ -43,10 +43,6 @@ impl Connection {
         builder.build()
     }
 
-    pub(in crate::cli) fn names_profile(&self) -> bool {
-        self.profile.is_some()
-    }
-
     /// For the sources of credentials by themselves.
     pub(in crate::cli) fn providers(&self) -> ProviderConfig {
         let mut config = ProviderConfig::new(&Sys::real()).with_mfa(ask_for_code);
@@ -64,7 +60,7 @@ impl Connection {
 fn ask_for_code(device: &str) -> std::result::Result<String, Box<dyn StdError + Send + Sync>> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
-        return Err("nobody is at a terminal to be asked for the code".into());
+        return Err("there is no terminal to ask for it; run the command in one, or use a profile without mfa_serial".into());
     }
     write!(stderr, "MFA code for {device}: ")?;
     stderr.flush()?;

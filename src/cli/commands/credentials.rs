@@ -1,17 +1,18 @@
 //! `credentials`: which source serves, and what was tried before it.
 
 use clap::Args;
-use sagemaker_async_inference::CredentialsError;
-use sagemaker_async_inference::credentials::{ChainSlot, DefaultChain, ProvideCredentials};
+use sagemaker_async_inference::credentials::{ChainReport, ChainSlot, DefaultChain};
+use sagemaker_async_inference::{CredentialsError, Error};
 use serde_json::{Value, json};
 
 use crate::cli::args::connect::Connection;
-use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::exit::{Outcome, in_option_words, with_sources};
 use crate::cli::output::lines::print;
 
 /// Say which source of credentials serves and what was tried, without a secret, as a JSON object
 ///
-/// Asks the sources as every other command would, and no service. Example:
+/// Asks the sources as every other command does, and ends with the exit code with which the others end
+/// if they cannot begin: a missing region or a wrong setting is reported too. Example:
 ///
 ///     sagemaker-async credentials --profile my-profile
 #[derive(Debug, Args)]
@@ -21,69 +22,57 @@ pub(in crate::cli) struct ShowCredentials {
     connection: Connection,
 }
 
-const SLOTS: [(ChainSlot, &str); 5] = [
-    (ChainSlot::Environment, "environment"),
-    (ChainSlot::Profile, "profile"),
-    (ChainSlot::WebIdentity, "web identity"),
-    (ChainSlot::Container, "container"),
-    (ChainSlot::InstanceMetadata, "instance metadata"),
-];
-
 impl ShowCredentials {
     pub(in crate::cli) fn run(self) -> Outcome {
-        let chain = DefaultChain::new(self.connection.providers());
-        let mut slots = SLOTS;
-        if self.connection.names_profile() {
-            // A profile that is named goes first.
-            slots.swap(0, 1);
-        }
-        let mut tried = Vec::new();
-        for (slot, name) in slots {
-            match only(&chain, slot).provide_credentials() {
-                Ok(credentials) => {
-                    let found = json!({
-                        "source": name,
-                        "access_key_id": shortened(credentials.access_key_id()),
-                        "has_session_token": credentials.session_token().is_some(),
-                        "expires": credentials.expiry().map(seconds),
-                        "tried": tried,
-                    });
-                    return print(&found.to_string());
-                }
-                Err(error) => {
-                    tried.push(json!({ "source": name, "result": reason(name, &error) }));
-                    if !error.is_not_configured() {
-                        return none(&tried, &error);
-                    }
-                }
-            }
-        }
-        let error = CredentialsError::not_configured("any source", "none is configured");
-        none(&tried, &error)
+        let session = self.connection.session(None);
+        let config = match &session {
+            Ok(session) => session.provider_config(),
+            Err(_) => self.connection.providers(),
+        };
+        let ChainReport {
+            outcome,
+            slot,
+            tried,
+            ..
+        } = DefaultChain::new(config).report();
+        let tried = tried
+            .iter()
+            .map(|(slot, error)| json!({ "source": name(*slot), "result": reason(error) }));
+        let tried: Vec<Value> = tried.collect();
+        let found = match &outcome {
+            Ok(credentials) => json!({
+                "source": name(slot),
+                "access_key_id": shortened(credentials.access_key_id()),
+                "has_session_token": credentials.session_token().is_some(),
+                "expires": credentials.expiry().map(seconds),
+                "tried": tried,
+            }),
+            Err(_) => json!({ "source": null, "tried": tried }),
+        };
+        print(&found.to_string())?;
+        // What stops a session stops all commands, whatever the sources say.
+        session?;
+        outcome.map_err(|error| Error::from(Box::new(error)))?;
+        Ok(())
     }
 }
 
-fn none(tried: &[Value], error: &CredentialsError) -> Outcome {
-    print(&json!({ "source": null, "tried": tried }).to_string())?;
-    Err(Failure::new(
-        Code::Credentials,
-        crate::cli::output::exit::with_sources(error),
-    ))
+fn name(slot: Option<ChainSlot>) -> &'static str {
+    match slot {
+        Some(ChainSlot::Environment) => "environment",
+        Some(ChainSlot::Profile) => "profile",
+        Some(ChainSlot::WebIdentity) => "web identity",
+        Some(ChainSlot::Container) => "container",
+        Some(ChainSlot::InstanceMetadata) => "instance metadata",
+        _ => "another source",
+    }
 }
 
-/// Why a source gave none, without the names of the chain and of the source, which stand beside it.
-fn reason(name: &str, error: &CredentialsError) -> String {
-    let text = error.to_string();
-    let beside = format!("no credentials from the default chain: {name}: ");
+/// Why a source gave none, with what lies beneath, without the name of the source, which stands beside it.
+fn reason(error: &CredentialsError) -> String {
+    let text = in_option_words(&with_sources(error));
+    let beside = format!("no credentials from {}: ", error.provider());
     text.strip_prefix(&beside).unwrap_or(&text).to_owned()
-}
-
-/// The chain with nothing but this slot.
-fn only(chain: &DefaultChain, kept: ChainSlot) -> DefaultChain {
-    SLOTS
-        .into_iter()
-        .filter(|(slot, _)| *slot != kept)
-        .fold(chain.clone(), |chain, (slot, _)| chain.without(slot))
 }
 
 /// Enough to know which key it is.

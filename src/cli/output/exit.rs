@@ -153,7 +153,7 @@ impl From<Box<dyn StdError>> for Failure {
     fn from(error: Box<dyn StdError>) -> Self {
         Self {
             reader_left: is_broken_pipe(&*error),
-            ..Self::new(Code::Other, with_sources(&*error))
+            ..Self::new(Code::Other, in_option_words(&with_sources(&*error)))
         }
     }
 }
@@ -171,15 +171,78 @@ fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
+/// An error with what lies beneath it, in a line. Of the HTTP client's own errors only what the error above
+/// does not say.
 pub(in crate::cli) fn with_sources(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        if let Some(inner) = inner_words(error) {
+            text.push_str(": ");
+            text.push_str(&inner);
+        }
         source = error.source();
     }
     text
+}
+
+/// What a source says, without the HTTP client's names for its kinds of errors: `other: ..`, `io: ..`. `None`
+/// for an elapsed timeout, for its phase is the client's own too, and for what is only a wrapper.
+fn inner_words(error: &(dyn StdError + 'static)) -> Option<String> {
+    match error.downcast_ref::<ureq::Error>() {
+        Some(ureq::Error::Timeout(_)) => None,
+        Some(ureq::Error::Other(_)) if error.source().is_some() => None,
+        Some(ureq::Error::Other(inner)) => Some(inner.to_string()),
+        Some(ureq::Error::Io(inner)) => Some(inner.to_string()),
+        _ => Some(error.to_string()),
+    }
+}
+
+/// What the library calls by its API, in the words of this command.
+const OPTION_WORDS: [(&str, &str); 12] = [
+    ("Session::builder().region(..)", "--region"),
+    (
+        "give the session a function that knows it, SessionBuilder::mfa or ProviderConfig::with_mfa",
+        "run the command in a terminal, or use a profile without mfa_serial",
+    ),
+    (
+        "fetch it into a file with download(), or raise TransferConfig::max_result_bytes",
+        "take the result into a file with --output",
+    ),
+    (
+        "(`force_path_style`)",
+        "(addressing_style = path below s3 = in the profile)",
+    ),
+    (
+        "if it persists, raise the session's timeouts or look at the network",
+        "if it persists, look at the network",
+    ),
+    ("AWS_CA_BUNDLE or the agent has", "AWS_CA_BUNDLE has"),
+    ("(wait_in_service)", "(sagemaker-async describe)"),
+    (" (see ModelFailure::text)", ""),
+    ("leave out inline()", "leave out --inline"),
+    (
+        "raise container_startup_health_check_timeout",
+        "raise --startup-timeout",
+    ),
+    (
+        "raise model_data_download_timeout",
+        "raise --download-timeout",
+    ),
+    (
+        "give all of them with variants(..)",
+        "update it with the AWS CLI or the library",
+    ),
+];
+
+/// A message with the options and variables of the command in place of the library's API.
+pub(in crate::cli) fn in_option_words(text: &str) -> String {
+    OPTION_WORDS
+        .iter()
+        .filter(|(api, _)| text.contains(api))
+        .fold(text.to_owned(), |text, (api, option)| {
+            text.replace(api, option)
+        })
 }
 
 /// Says what went wrong, and gives the exit code.

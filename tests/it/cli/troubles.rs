@@ -212,13 +212,14 @@ fn credentials_tell_their_source_and_no_secret() {
     );
     let ran = bare(&["credentials", "--profile", "work"])
         .env("AWS_SHARED_CREDENTIALS_FILE", &file)
+        .env("AWS_REGION", "us-east-1")
         .output();
     let ran = Ran::of(ran.expect("it runs"));
     let found = &ran.ends_with(0).json()[0];
     assert_eq!(found["source"], "profile");
     assert_eq!(found["has_session_token"], true);
     assert!(!ran.stdout.contains("hush"));
-    let none = bare(&["credentials"])
+    let none = bare(&["credentials", "--region", "us-east-1"])
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .output();
     let none = Ran::of(none.expect("it runs"));
@@ -229,6 +230,100 @@ fn credentials_tell_their_source_and_no_secret() {
         reason.starts_with("AWS_ACCESS_KEY_ID is not set"),
         "{reason}"
     );
+}
+
+/// What stops `predict` is what `credentials` reports: the same cause, and the same exit code.
+#[test]
+fn credentials_end_as_predict_does() {
+    let bench = bench();
+    let input = bench.file("q.txt", "x");
+    let config = bench.file(
+        "config",
+        "[profile bad-role]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = keys\n\
+         [profile keys]\naws_access_key_id = AKIDNOBODYKNOWS\naws_secret_access_key = hush\n\
+         [profile process]\ncredential_process = /no/such/helper --json\n\
+         [profile malformed]\nregion\n\
+         [profile mfa]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = keys\n\
+         mfa_serial = arn:aws:iam::123456789012:mfa/me\n",
+    );
+    let off = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    for (about, extra, code, words) in [
+        ("no keys", &[][..], 6, "AWS_ACCESS_KEY_ID is not set"),
+        (
+            "half a pair",
+            &[("AWS_ACCESS_KEY_ID", "AKID")],
+            6,
+            "set both",
+        ),
+        (
+            "no profile",
+            &[("AWS_PROFILE", "gone")],
+            1,
+            "add [profile gone]",
+        ),
+        (
+            "process",
+            &[("AWS_PROFILE", "process")],
+            6,
+            "/no/such/helper --json",
+        ),
+        ("malformed", &[("AWS_PROFILE", "malformed")], 1, "line 10"),
+        (
+            "refused",
+            &[("AWS_PROFILE", "bad-role")],
+            6,
+            "cannot assume the role",
+        ),
+        (
+            "mfa",
+            &[("AWS_PROFILE", "mfa")],
+            6,
+            "run the command in a terminal",
+        ),
+        ("region", &[("AWS_REGION", "")], 1, "--region"),
+        (
+            "attempts",
+            &[("AWS_MAX_ATTEMPTS", "many")],
+            1,
+            "AWS_MAX_ATTEMPTS",
+        ),
+    ] {
+        let run = |arguments: &[&str]| {
+            let ran = bare(arguments)
+                .env("AWS_ENDPOINT_URL", bench.endpoint.url())
+                .env("AWS_CONFIG_FILE", &config)
+                .envs(off)
+                .envs(extra.iter().copied())
+                .output();
+            Ran::of(ran.expect("it runs"))
+        };
+        let shown = run(&["credentials"]);
+        let predicted = run(&["predict", bench.name(), "--input", &input]);
+        for ran in [&shown, &predicted] {
+            ran.ends_with(code);
+            assert!(ran.stderr.contains(words), "{about}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("hush"), "{about}");
+            for library in ["::", "Builder", "(..)"] {
+                let own = ran.stderr.replace("arn:aws:iam::", "");
+                assert!(!own.contains(library), "{about}: {own}");
+            }
+        }
+        let tried = shown.json()[0]["tried"].as_array().map(Vec::len);
+        assert!(
+            tried.is_some_and(|tried| tried > 0),
+            "{about}: {}",
+            shown.stdout
+        );
+        let without_id = |text: &str| text.split(" [request id").next().map(str::to_owned);
+        assert_eq!(
+            without_id(&shown.stderr),
+            without_id(&predicted.stderr),
+            "{about}"
+        );
+    }
 }
 
 /// Results and failures are the user's files, as the umask says or as the file was that they take the
