@@ -7,7 +7,6 @@ use super::imds;
 use crate::aws::config::Settings;
 use crate::aws::endpoints::check_region;
 use crate::error::{ConfigError, Result};
-use crate::invalid_input::InvalidInput;
 
 pub(crate) fn region(given: Option<String>, settings: &Settings<'_>) -> Result<String> {
     let environment = settings.sys().environment();

@@ -281,7 +281,7 @@ fn credentials_end_as_predict_does() {
             "mfa",
             &[("AWS_PROFILE", "mfa")],
             6,
-            "run the command in a terminal",
+            "there is no terminal to ask for it",
         ),
         ("region", &[("AWS_REGION", "")], 1, "--region"),
         (
