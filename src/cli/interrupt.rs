@@ -1,43 +1,57 @@
-//! Ctrl-C and SIGTERM: the first ends the wait in good order, the second ends the process.
+//! Signals that end a process: the first ends the work in good order, the second ends the process.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use sagemaker_async_inference::CancelToken;
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 
 use super::output::exit::{Code, Failure, Outcome};
+use super::output::held;
+
+/// How long the second signal waits for handles to be written, where standard error is stuck.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What is told of an interruption.
 #[derive(Debug, Clone)]
 pub(super) struct Interrupt {
     token: CancelToken,
     struck: Arc<AtomicBool>,
+    /// When what is being done has to be over, on the system's monotonic clock.
+    deadline: Arc<Mutex<Option<Duration>>>,
 }
 
 impl Interrupt {
-    /// Takes both signals over. `notice` is called at the first.
-    fn install(notice: impl Fn() + Send + 'static) -> Outcome<Self> {
+    /// Takes the signals over. `notice` is called at the first, on a thread of its own.
+    fn install(notice: impl Fn() + Send + Sync + 'static) -> Outcome<Self> {
         let interrupt = Self {
             token: CancelToken::new(),
             struck: Arc::new(AtomicBool::new(false)),
+            deadline: Arc::default(),
         };
-        let inside = interrupt.clone();
-        ctrlc::set_handler(move || {
+        let (inside, notice) = (interrupt.clone(), Arc::new(notice));
+        signals::take_over(move || {
             if inside.struck.swap(true, Ordering::SeqCst) {
-                // Whoever is that impatient does not want to wait for a network.
-                std::process::exit(i32::from(Code::Interrupted.number()));
+                end_now();
             }
             inside.token.cancel();
-            notice();
+            // Standard error may be stuck, and the second signal has to come through.
+            let (words, loud) = (Arc::clone(&notice), Arc::clone(&notice));
+            if thread::Builder::new().spawn(move || words()).is_err() {
+                loud();
+            }
         })
         .map_err(|error| Failure::new(Code::Other, format!("signals cannot be taken: {error}")))?;
         Ok(interrupt)
     }
 
-    /// For what ends at the next look at the token.
+    /// For what ends at the next look at the token. The handles that only this process has are printed
+    /// at once, before anything that could take time.
     pub(super) fn watch() -> Outcome<Self> {
         Self::install(|| {
             // Standard error may be closed.
@@ -45,6 +59,7 @@ impl Interrupt {
                 io::stderr(),
                 "\ninterrupted; once more ends it at once"
             ));
+            held::alarm();
         })
     }
 
@@ -66,12 +81,103 @@ impl Interrupt {
         self.struck.load(Ordering::SeqCst)
     }
 
-    /// For callbacks.
+    /// Sets when uploads and streams stop as if interrupted, or that they do not.
+    pub(super) fn set_deadline(&self, at: Option<Duration>) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Until the deadline; nothing where there is none.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        deadline.map(|deadline| deadline.saturating_sub(SystemClock.monotonic()))
+    }
+
+    /// For callbacks and streams.
     pub(super) fn flow(&self) -> ControlFlow<()> {
-        if self.has_struck() {
+        let is_late = || self.time_left().is_some_and(|left| left.is_zero());
+        if self.has_struck() || is_late() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     }
+}
+
+/// Whoever is that impatient does not want to wait for a network.
+fn end_now() -> ! {
+    let (sender, written) = mpsc::channel();
+    let last_words = move || {
+        held::print_last();
+        let _ = sender.send(());
+    };
+    if thread::Builder::new().spawn(last_words).is_ok() {
+        let _ = written.recv_timeout(LAST_WORDS);
+    }
+    std::process::exit(i32::from(Code::Interrupted.number()));
+}
+
+pub(super) use signals::make_file_limits_an_error;
+
+#[cfg(unix)]
+mod signals {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use sagemaker_async_inference::sys::Files;
+    use signal_hook::consts::{
+        SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ,
+    };
+    use signal_hook::flag;
+    use signal_hook::iterator::Signals;
+
+    /// Whatever would end the process and can be taken: terminals send the first, batch systems and
+    /// limits the others, some of them as a warning before the kill.
+    const ENDING: [i32; 8] = [
+        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM,
+    ];
+
+    /// Calls this at each signal, on a thread. A signal that is ignored stays so: `nohup` and shells rely
+    /// on it.
+    pub(in crate::cli) fn take_over(mut act: impl FnMut() + Send + 'static) -> io::Result<()> {
+        let ignored = ignored();
+        let taken = ENDING.into_iter();
+        let mut signals = Signals::new(taken.filter(|signal| ignored >> (signal - 1) & 1 == 0))?;
+        let handle = move || {
+            for _ in signals.forever() {
+                act();
+            }
+        };
+        thread::Builder::new()
+            .name("signals".into())
+            .spawn(handle)?;
+        Ok(())
+    }
+
+    /// A write beyond the size limit for files (`ulimit -f`) fails, instead of ending the process.
+    pub(in crate::cli) fn make_file_limits_an_error() {
+        // Where it cannot be had the system does as ever.
+        drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
+    }
+
+    /// The signals that whoever started this process has it ignore, a bit each. Known on Linux alone.
+    fn ignored() -> u64 {
+        let status = Files::disk().read("/proc/self/status").unwrap_or_default();
+        let status = String::from_utf8_lossy(&status);
+        let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(0)
+    }
+}
+
+#[cfg(not(unix))]
+mod signals {
+    use std::io;
+
+    pub(in crate::cli) fn take_over(act: impl FnMut() + Send + 'static) -> io::Result<()> {
+        ctrlc::set_handler(act).map_err(io::Error::other)
+    }
+
+    pub(in crate::cli) fn make_file_limits_an_error() {}
 }

@@ -5,6 +5,7 @@ mod commands;
 mod interrupt;
 mod output;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,6 +15,7 @@ use commands::{
     submit, update, wait,
 };
 use output::exit::{self, Outcome};
+use output::held;
 use output::progress::Show;
 
 /// What `--help` of the whole command ends with.
@@ -81,9 +83,19 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run() -> ExitCode {
-    let Arguments { command, common } = Arguments::parse();
-    let outcome = dispatch(command, &common);
-    exit::report(outcome)
+    interrupt::make_file_limits_an_error();
+    let Arguments { command, common } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::report_arguments(&error),
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(command, &common)));
+    match outcome {
+        Ok(outcome) => exit::report(outcome),
+        Err(panic) => {
+            held::print();
+            resume_unwind(panic)
+        }
+    }
 }
 
 fn dispatch(command: Command, common: &Common) -> Outcome {

@@ -1,12 +1,16 @@
 //! Where inputs come from.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sagemaker_async_inference::S3Uri;
 
 use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::files::is_same_file;
+use crate::cli::output::lines::is_record;
+use crate::cli::output::progress::Progress;
+use crate::cli::output::standard::is_standard_output;
 
 /// One input.
 #[derive(Debug, Clone)]
@@ -17,6 +21,11 @@ pub(in crate::cli) enum Input {
     /// In S3 already.
     At(S3Uri),
 }
+
+/// An input of many, or why it is none. One that is none stops no other.
+pub(in crate::cli) type Listed = Outcome<Input>;
+
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Input {
     /// `-` or a file.
@@ -48,9 +57,14 @@ impl Input {
     }
 }
 
-/// All files in a directory but hidden ones, by name: the same in the same order at every run. What lies
-/// in directories below is left out.
-pub(in crate::cli) fn in_directory(directory: &Path) -> Outcome<Vec<Input>> {
+/// All files in a directory, by name: the same in the same order at every run. Left out are hidden ones,
+/// what lies in directories below, and what a job itself writes: its journal, and files of handles. A link
+/// that leads nowhere is an input that cannot be read.
+pub(in crate::cli) fn in_directory(
+    directory: &Path,
+    journal: Option<&Path>,
+    progress: &Progress,
+) -> Outcome<Vec<Listed>> {
     let failed = |error: io::Error| Failure::io(directory.display(), &error);
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
@@ -58,46 +72,65 @@ pub(in crate::cli) fn in_directory(directory: &Path) -> Outcome<Vec<Input>> {
         let hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let metadata = fs::metadata(&path);
-        let metadata = metadata.map_err(|error| Failure::io(path.display(), &error))?;
-        if !hidden && metadata.is_file() {
-            files.push(path);
+        if hidden || fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            continue;
         }
+        if journal.is_some_and(|journal| is_same_file(&path, journal)) || is_standard_output(&path)
+        {
+            continue;
+        }
+        files.push(path);
     }
     files.sort();
+    files.retain(|path| {
+        let record = is_record(path);
+        if record {
+            progress.error(&format!(
+                "{}: left out, for it holds handles or a journal and no input",
+                path.display()
+            ));
+        }
+        !record
+    });
     if files.is_empty() {
         return Err(Failure::usage(format!(
             "there is no file in {}",
             directory.display()
         )));
     }
-    Ok(files.into_iter().map(Input::File).collect())
+    Ok(files
+        .into_iter()
+        .map(|path| Ok(Input::File(path)))
+        .collect())
 }
 
-/// The lines of a file, or of standard input for `-`.
-pub(in crate::cli) fn lines_of(list: &Path) -> Outcome<Box<dyn BufRead>> {
+/// A path or `s3://bucket/key` each, which end with the line or, with `null`, with a NUL. Blank lines are
+/// passed over; blanks in a path are part of it, and so are bytes that are not UTF-8.
+pub(in crate::cli) fn in_list(list: &Path, null: bool) -> Outcome<Vec<Listed>> {
+    let failed = |error: io::Error| Failure::io(list.display(), &error);
+    let mut text = Vec::new();
     if list.as_os_str() == "-" {
-        return Ok(Box::new(BufReader::new(io::stdin())));
+        io::stdin().read_to_end(&mut text).map_err(failed)?;
+    } else {
+        let mut file = File::open(list).map_err(failed)?;
+        file.read_to_end(&mut text).map_err(failed)?;
     }
-    let file = File::open(list).map_err(|error| Failure::io(list.display(), &error))?;
-    Ok(Box::new(BufReader::new(file)))
-}
-
-/// One line each: a path, or `s3://bucket/key`. Empty lines are passed over.
-pub(in crate::cli) fn in_list(list: &Path) -> Outcome<Vec<Input>> {
-    let mut inputs = Vec::new();
-    for line in lines_of(list)?.lines() {
-        let line = line.map_err(|error| Failure::io(list.display(), &error))?;
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        inputs.push(if line.starts_with("s3://") {
-            Input::At(line.parse()?)
-        } else {
-            Input::File(line.into())
-        });
-    }
+    let text = text.strip_prefix(MARK).unwrap_or(&text);
+    let end = if null { b'\0' } else { b'\n' };
+    let items = text.split(|byte| *byte == end).zip(1..);
+    let inputs: Vec<Listed> = items
+        .map(|(item, number)| {
+            let item = match item.strip_suffix(b"\r") {
+                Some(item) if !null => item,
+                _ => item,
+            };
+            (item, number)
+        })
+        .filter(|(item, _)| !item.is_empty() && (null || !item.iter().all(u8::is_ascii_whitespace)))
+        .map(|(item, number)| {
+            parse(item).map_err(|failure| failure.within(format!("{} {number}", list.display())))
+        })
+        .collect();
     if inputs.is_empty() {
         return Err(Failure::usage(format!(
             "there is no input in {}",
@@ -105,4 +138,28 @@ pub(in crate::cli) fn in_list(list: &Path) -> Outcome<Vec<Input>> {
         )));
     }
     Ok(inputs)
+}
+
+fn parse(item: &[u8]) -> Listed {
+    if !item.starts_with(b"s3://") {
+        return path_of(item).map(Input::File);
+    }
+    let text = std::str::from_utf8(item);
+    let text = text.map_err(|_| Failure::usage("the S3 URI is not UTF-8"))?;
+    Ok(Input::At(text.parse()?))
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)] // elsewhere it can fail
+fn path_of(item: &[u8]) -> Outcome<PathBuf> {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    Ok(OsStr::from_bytes(item).into())
+}
+
+#[cfg(not(unix))]
+fn path_of(item: &[u8]) -> Outcome<PathBuf> {
+    let text = std::str::from_utf8(item);
+    let text = text.map_err(|_| Failure::usage("the path is not UTF-8"))?;
+    Ok(text.into())
 }

@@ -9,7 +9,9 @@ use clap::Args;
 use sagemaker_async_inference::{AsyncPredictor, AsyncRequest, Bytes, S3Uri, Session};
 
 use super::inputs::Input;
+use super::streams::Stream;
 use super::values::duration;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Failure, Outcome};
 
 /// What is submitted with an input.
@@ -72,14 +74,21 @@ impl RequestOptions {
         &self,
         predictor: &Predictor,
         input: &Input,
+        interrupt: &Interrupt,
     ) -> Outcome<AsyncRequest<'static, Bytes>> {
         let mut request = match input {
-            Input::Standard => predictor.request_reader(io::stdin()),
+            Input::Standard => {
+                let stream = Stream::new(|| Ok(io::stdin()), interrupt);
+                let failed = |error| Failure::io("standard input", &error);
+                predictor.request_reader(stream.map_err(failed)?)
+            }
             Input::File(path) if is_regular(path)? => predictor.request_file(path)?,
             // A pipe, say.
             Input::File(path) => {
-                let file = File::open(path).map_err(|error| Failure::io(path.display(), &error))?;
-                predictor.request_reader(file)
+                let pipe = path.clone();
+                let stream = Stream::new(move || File::open(pipe), interrupt);
+                let failed = |error| Failure::io(path.display(), &error);
+                predictor.request_reader(stream.map_err(failed)?)
             }
             Input::At(uri) => predictor.request_at(uri.clone()),
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{Result, WaiterConfig, WaiterConfigBuilder};
 
 use super::values::duration;
@@ -24,15 +25,33 @@ pub(in crate::cli) struct Waiting {
     #[arg(long)]
     adaptive: bool,
 
-    /// Give up the wait (not the inference) after so long, whatever the polls
+    /// Time limit for the result to appear, whatever the polls; of `predict` it begins with the upload and
+    /// the submit. The inference goes on. A download that has begun goes on too, while it makes progress
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
+
+const LEAST: Duration = Duration::from_millis(1);
 
 /// As many polls as the library lets a waiter have.
 const WITHOUT_END: u32 = 10_000_000;
 
 impl Waiting {
+    pub(in crate::cli) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// For a wait whose time began then, on the system's monotonic clock.
+    pub(in crate::cli) fn builder_since(&self, begun: Duration) -> WaiterConfigBuilder {
+        let Some(timeout) = self.timeout else {
+            return self.builder();
+        };
+        let spent = SystemClock.monotonic().saturating_sub(begun);
+        // One poll is made however late it is.
+        self.builder()
+            .deadline(timeout.saturating_sub(spent).max(LEAST))
+    }
+
     pub(in crate::cli) fn builder(&self) -> WaiterConfigBuilder {
         let mut builder = if self.adaptive {
             WaiterConfig::builder().adaptive()

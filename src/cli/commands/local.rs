@@ -14,9 +14,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::args::values::{duration, share};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome, printable};
+use crate::cli::output::exit::{Code, Failure, Outcome};
 use crate::cli::output::lines::print;
 use crate::cli::output::progress::Show;
+use crate::cli::output::words::printable;
 
 /// Run an asynchronous endpoint on this machine, for any language's AWS client
 ///

@@ -1,19 +1,24 @@
 //! `predict`: submit, wait, and the result's bytes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Error, S3Uri, WaiterConfigBuilder};
 
 use crate::cli::args::connect::Connection;
 use crate::cli::args::inputs::Input;
-use crate::cli::args::request::RequestOptions;
+use crate::cli::args::request::{Predictor, RequestOptions};
 use crate::cli::args::waiting::Waiting;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome};
-use crate::cli::output::files::Target;
+use crate::cli::output::files::{Target, is_same_file};
+use crate::cli::output::handle_file::HandleFile;
+use crate::cli::output::held::{self, Held};
 use crate::cli::output::lines::Submitted;
 use crate::cli::output::progress::{Progress, Show};
+use crate::cli::output::standard::check_standard_output;
 
 /// Submit an input, wait, and write the result's bytes to standard output or a file
 ///
@@ -50,6 +55,12 @@ pub(in crate::cli) struct Predict {
     #[arg(long, value_name = "FILE")]
     failure_output: Option<PathBuf>,
 
+    /// Write the handle to this file as soon as the input is submitted, so that nothing is lost however this
+    /// process ends: `wait FILE` fetches the result. A handle that is there is replaced only once its result
+    /// was fetched
+    #[arg(long, value_name = "FILE")]
+    handle: Option<PathBuf>,
+
     /// An id to find the inference again by [default: a UUID]
     #[arg(long, value_name = "ID")]
     inference_id: Option<String>,
@@ -66,37 +77,108 @@ pub(in crate::cli) struct Predict {
 
 impl Predict {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
+        let interrupt = Interrupt::watch()?;
+        let begun = SystemClock.monotonic();
+        interrupt.set_deadline(self.waiting.timeout().map(|timeout| begun + timeout));
         self.waiting.check()?;
         let mut target = Target::of(self.output.as_deref())?;
         let failure_target = Target::if_named(self.failure_output.as_deref())?;
-        let interrupt = Interrupt::watch()?;
+        let handle_file = self.handle.as_deref().map(HandleFile::new).transpose()?;
+        self.check_places(&target, failure_target.as_ref(), handle_file.as_ref())?;
         let progress = Progress::new(show);
         let session = self
             .connection
             .session(Some(progress.transfer(&interrupt, true)?))?;
         let predictor = self.request.predictor(&self.endpoint, &session);
-        let input = match (&self.input, self.input_location) {
-            (Some(path), _) => Input::of_argument(path),
-            (None, Some(uri)) => Input::At(uri),
-            (None, None) => Input::Standard,
-        };
-        let mut request = self.request.request(&predictor, &input)?;
-        if let Some(id) = self.inference_id {
-            request = request.inference_id(id);
-        }
-        progress.stage("submitting");
-        let submitted = request.submit();
-        let response = submitted.map_err(|error| unsubmitted(error, &interrupt, &progress))?;
+        let response = self.submit(&predictor, &interrupt, &progress)?;
+        interrupt.set_deadline(None);
+        let input = self.input().shown();
+        let submitted = Arc::new(Submitted::new(response.handle(), Some(input)));
+        let held = held::hold(Arc::clone(&submitted));
+        store(handle_file.as_ref(), &submitted, false, &progress);
         progress.stage("waiting");
         let watching = progress.watch_endpoint(&self.endpoint, &session);
         let one = One {
             response: &response,
-            input: Some(&input),
+            held,
             failure_target,
         };
-        let taken = one.take(&mut target, self.waiting.builder(), &progress, &interrupt);
+        let waiter = self.waiting.builder_since(begun);
+        let taken = one.take(&mut target, waiter, &progress, &interrupt);
         drop(watching);
+        let finished = match &taken {
+            Ok(()) => true,
+            Err(failure) => failure.code == Code::Model,
+        };
+        if finished {
+            store(handle_file.as_ref(), &submitted, true, &progress);
+        }
         taken
+    }
+
+    fn input(&self) -> Input {
+        match (&self.input, &self.input_location) {
+            (Some(path), _) => Input::of_argument(path),
+            (None, Some(uri)) => Input::At(uri.clone()),
+            (None, None) => Input::Standard,
+        }
+    }
+
+    /// No result replaces the input, and no handle replaces the result.
+    fn check_places(
+        &self,
+        target: &Target,
+        failure_target: Option<&Target>,
+        handle_file: Option<&HandleFile>,
+    ) -> Outcome {
+        if matches!(target, Target::Standard) {
+            check_standard_output()?;
+        }
+        let input = self.input.as_deref();
+        for place in [Some(target), failure_target].into_iter().flatten() {
+            if input.is_some_and(|input| place.is(input)) {
+                return Err(Failure::usage("the result would replace the input"));
+            }
+            if handle_file.is_some_and(|file| place.is(file.path())) {
+                return Err(Failure::usage("the result would replace the handle"));
+            }
+        }
+        if let (Some(input), Some(file)) = (input, handle_file)
+            && is_same_file(input, file.path())
+        {
+            return Err(Failure::usage("the handle would replace the input"));
+        }
+        Ok(())
+    }
+
+    fn submit(
+        &self,
+        predictor: &Predictor,
+        interrupt: &Interrupt,
+        progress: &Progress,
+    ) -> Outcome<AsyncInferenceResponse<Bytes>> {
+        let input = self.input();
+        let mut request = self.request.request(predictor, &input, interrupt)?;
+        if let Some(id) = &self.inference_id {
+            request = request.inference_id(id.clone());
+        }
+        if let Some(left) = interrupt.time_left() {
+            request = request.submit_deadline(left);
+        }
+        progress.stage("submitting");
+        let begun = held::begin(input.shown());
+        let submitted = request.submit();
+        begun.release();
+        submitted.map_err(|error| unsubmitted(error, interrupt, progress))
+    }
+}
+
+/// A handle that cannot be stored is printed at once, and the wait goes on.
+fn store(file: Option<&HandleFile>, submitted: &Submitted, finished: bool, progress: &Progress) {
+    let Some(file) = file else { return };
+    if let Err(failure) = file.store(submitted, finished) {
+        progress.error(&failure.message);
+        held::print();
     }
 }
 
@@ -107,16 +189,26 @@ pub(in crate::cli) fn unsubmitted(
     progress: &Progress,
 ) -> Failure {
     progress.clear();
-    if interrupt.has_struck() && !matches!(error, Error::MaybeSubmitted(_)) {
+    let is_sure = !matches!(error, Error::MaybeSubmitted(_));
+    if interrupt.has_struck() && is_sure {
         return Failure::new(Code::Interrupted, "interrupted; nothing was submitted");
     }
-    Failure::from(error)
+    let is_late = interrupt.time_left().is_some_and(|left| left.is_zero());
+    let failure = Failure::from(error);
+    if interrupt.has_struck() {
+        return failure.within("interrupted").with_code(Code::Interrupted);
+    }
+    if is_late && is_sure {
+        return failure.within("not submitted within the --timeout");
+    }
+    failure
 }
 
 /// One inference whose result is waited for.
 pub(in crate::cli) struct One<'a> {
     pub(in crate::cli) response: &'a AsyncInferenceResponse<Bytes>,
-    pub(in crate::cli) input: Option<&'a Input>,
+    /// Its handle, until the result is where it belongs.
+    pub(in crate::cli) held: Held,
     pub(in crate::cli) failure_target: Option<Target>,
 }
 
@@ -136,33 +228,39 @@ impl One<'_> {
         let taken = target.take(self.response, &waiter);
         progress.clear();
         match taken {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.held.release();
+                Ok(())
+            }
             Err(Error::Model(failure)) => {
                 if let Some(target) = &mut self.failure_target {
                     target.keep(&failure)?;
                 }
+                self.held.release();
                 let message = format!("the model failed: {}", failure.text());
-                Err(Failure::new(Code::Model, message))
+                Err(Failure::new(Code::Model, message).with_detail(self.places()))
             }
-            Err(error) => self.unfinished(error, interrupt),
+            Err(_) if interrupt.has_struck() => {
+                let message = "interrupted while waiting for the result";
+                Err(Failure::new(Code::Interrupted, message))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
-    fn unfinished(&self, error: Error, interrupt: &Interrupt) -> Outcome {
-        let line = Submitted::new(self.response.handle(), self.input).line()?;
-        let hint = "The inference goes on. To take it up again, give the line above to `sagemaker-async wait` (on standard input, in a file, or as its argument).";
-        if interrupt.has_struck() {
-            let message = "interrupted while waiting for the result";
-            return Err(Failure::new(Code::Interrupted, message)
-                .with_line(line)
-                .with_hint(hint));
-        }
-        let is_over = matches!(error, Error::PollingTimeout(_));
-        let failure = Failure::from(error).with_line(line);
-        Err(if is_over {
-            failure.with_hint(hint)
-        } else {
-            failure
+    /// The inference's id, and where its objects are.
+    fn places(&self) -> String {
+        let response = self.response;
+        let id = response.inference_id().unwrap_or("without an id");
+        let failure = response.failure_path();
+        let input = response.input_location();
+        let places = [("failure", failure), ("input", input)];
+        let places = places
+            .iter()
+            .filter_map(|(what, place)| Some((what, (*place)?)));
+        let text = format!("inference {id}; output {}", response.output_path());
+        places.fold(text, |text, (what, place)| {
+            format!("{text}; {what} {place}")
         })
     }
 }

@@ -7,8 +7,9 @@ use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, WaiterConfig};
 use serde_json::json;
 
 use crate::cli::args::connect::Connection;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome};
-use crate::cli::output::lines::{handles, print};
+use crate::cli::output::lines::{Taken, handles, print};
 
 /// Ask once whether an inference is done, and print the answer as a JSON line
 ///
@@ -29,18 +30,27 @@ pub(in crate::cli) struct Status {
 
 impl Status {
     pub(in crate::cli) fn run(self) -> Outcome {
-        let mut found = handles(&self.handle)?;
-        let (Some(submitted), true) = (found.pop(), found.is_empty()) else {
+        let interrupt = Interrupt::watch()?;
+        let found = handles(&self.handle, &interrupt)?;
+        let [Taken { submitted, held }] = found.handles.as_slice() else {
             return Err(Failure::usage(
                 "status asks about one inference; for many there is `wait`",
             ));
         };
+        if self.handle != "-" {
+            // Whoever gave it has it.
+            held.release();
+        }
         let session = self.connection.session(None)?;
         let predictor = AsyncPredictor::new(submitted.handle.endpoint_name(), &session)
             .with_deserializer(Bytes::new());
         let response = predictor.resume(submitted.handle.clone());
         // One poll, which leaves the result's body where it is.
-        let once = WaiterConfig::new(1, Duration::from_millis(1))?;
+        let once = WaiterConfig::builder()
+            .delay(Duration::from_millis(1))
+            .max_attempts(1)
+            .cancel(interrupt.token())
+            .build()?;
         let looked = response.read_result(&once);
         let mut line = json!({
             "endpoint_name": response.endpoint_name(),
@@ -67,6 +77,9 @@ impl Status {
         };
         line["status"] = status.into();
         print(&line.to_string())?;
+        if status != "pending" {
+            held.release();
+        }
         code.map_or(Ok(()), Err)
     }
 }

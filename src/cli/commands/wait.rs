@@ -1,7 +1,5 @@
 //! `wait`: takes handles up and fetches their results as they complete.
 
-use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,18 +13,21 @@ use super::predict::One;
 use crate::cli::args::connect::Connection;
 use crate::cli::args::waiting::Waiting;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
-use crate::cli::output::files::Target;
-use crate::cli::output::lines::{Submitted, handles, print};
+use crate::cli::output::exit::{Code, Failure, Outcome, how_to_go_on, with_sources};
+use crate::cli::output::files::{Target, remove_abandoned};
+use crate::cli::output::lines::{Found, Submitted, Taken, handles, print};
+use crate::cli::output::names::Results;
 use crate::cli::output::progress::{Progress, Show};
+use crate::cli::output::standard::check_standard_output;
 
 /// Wait for submitted inferences, and fetch each result as soon as it is there
 ///
 /// One handle's result goes to standard output or to --output, as with `predict`. Of many, each
-/// result becomes a file in --output-dir, named after its input or else after its output object, and a
-/// model's failure one with `.failure` at the end; a JSON line for each says how it ended, as they end.
-/// Handles that are not done when the wait ends are printed on standard error, to be given to `wait`
-/// again.
+/// result becomes a file in --output-dir: the name of its input (or else of its output object), a number
+/// that belongs to this inference, and `.out`, as in `scan.tiff.1f0c9ab2e4d7.out`; for a model's failure
+/// `.failure` follows. Names are the same in every run. A file that is there with another content is not
+/// replaced without --overwrite. A JSON line for each inference reports how it ended and the file's name.
+/// Handles whose result was not stored are printed on standard error, to be given to `wait` again.
 ///
 /// Example:
 ///
@@ -52,6 +53,10 @@ pub(in crate::cli) struct Wait {
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
 
+    /// With --output-dir: replace files that are there under a result's name with another content
+    #[arg(long, requires = "output_dir")]
+    overwrite: bool,
+
     /// With --output-dir: one JSON line at the end instead of one for each
     #[arg(long, requires = "output_dir")]
     summary: bool,
@@ -66,79 +71,111 @@ pub(in crate::cli) struct Wait {
 impl Wait {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         self.waiting.check()?;
-        let submitted = handles(&self.handles)?;
-        if let Some(directory) = &self.output_dir {
-            fs::create_dir_all(directory)
-                .map_err(|error| Failure::io(directory.display(), &error))?;
-            return self.many(&submitted, directory, show);
+        // From the first handle on: whatever comes of it, it is printed.
+        let interrupt = Interrupt::watch()?;
+        let found = handles(&self.handles, &interrupt)?;
+        if interrupt.has_struck() {
+            let message = format!(
+                "interrupted after {} handles were read",
+                found.handles.len()
+            );
+            return Err(Failure::new(Code::Interrupted, message).with_hint(self.how_to_go_on()));
         }
-        match submitted.as_slice() {
-            [one] => self.one(one, show),
-            many => Err(Failure::usage(format!(
+        let outcome = match (&self.output_dir, found.handles.as_slice()) {
+            (Some(directory), _) => self.many(&found, directory, show, &interrupt),
+            (None, [one]) if found.bad.is_empty() => self.one(one, show, &interrupt),
+            (None, many) => Err(Failure::usage(format!(
                 "there are {} handles; name a directory for their results with --output-dir",
-                many.len()
+                many.len() + found.bad.len()
             ))),
-        }
+        };
+        outcome.map_err(|failure| failure.with_default_hint(self.how_to_go_on()))
     }
 
-    fn one(&self, submitted: &Submitted, show: Show) -> Outcome {
+    fn how_to_go_on(&self) -> String {
+        let options = match &self.output_dir {
+            Some(directory) => format!(" --output-dir {}", directory.display()),
+            None => String::new(),
+        };
+        how_to_go_on(&options)
+    }
+
+    fn one(&self, taken: &Taken, show: Show, interrupt: &Interrupt) -> Outcome {
+        let submitted = &taken.submitted;
+        if self.output.is_none() {
+            check_standard_output()?;
+        }
         let mut target = Target::of(self.output.as_deref())?;
         let failure_target = Target::if_named(self.failure_output.as_deref())?;
-        let interrupt = Interrupt::watch()?;
+        for place in [Some(&target), failure_target.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            if self.handles != "-" && place.is(Path::new(&self.handles)) {
+                let message = "the result would replace the file of handles";
+                return Err(Failure::usage(message));
+            }
+            if submitted
+                .input
+                .as_ref()
+                .is_some_and(|input| place.is(Path::new(input)))
+            {
+                return Err(Failure::usage("the result would replace the input"));
+            }
+        }
         let progress = Progress::new(show);
         let session = self
             .connection
-            .session(Some(progress.transfer(&interrupt, true)?))?;
+            .session(Some(progress.transfer(interrupt, true)?))?;
         let response = predictor(submitted, &session).resume(submitted.handle.clone());
         progress.stage("waiting");
         let watching = progress.watch_endpoint(submitted.handle.endpoint_name(), &session);
         let one = One {
             response: &response,
-            input: None,
+            held: taken.held,
             failure_target,
         };
-        let taken = one.take(&mut target, self.waiting.builder(), &progress, &interrupt);
+        let taken = one.take(&mut target, self.waiting.builder(), &progress, interrupt);
         drop(watching);
         taken
     }
 
-    fn many(&self, submitted: &[Submitted], directory: &Path, show: Show) -> Outcome {
-        let interrupt = Interrupt::watch()?;
+    fn many(&self, found: &Found, directory: &Path, show: Show, interrupt: &Interrupt) -> Outcome {
+        let handles = found.handles.as_slice();
+        let submitted = handles.iter().map(|taken| &*taken.submitted);
+        let results = Results::new(directory, self.overwrite, submitted.clone())?;
+        remove_abandoned(directory);
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;
         let waiter = self.waiting.builder().cancel(interrupt.token()).build()?;
-        let responses = submitted
-            .iter()
-            .map(|one| predictor(one, &session).resume(one.handle.clone()));
+        let responses = submitted.map(|one| predictor(one, &session).resume(one.handle.clone()));
         let mut completed: AsCompleted<Vec<u8>, Bytes> = as_completed(responses, &waiter)
-            .progress(progress.batch_callback("wait_all", &interrupt));
+            .progress(progress.batch_callback("wait_all", interrupt));
         let mut run = Run {
-            submitted,
-            names: names(submitted, directory),
+            handles,
+            results,
             waiter: &waiter,
+            progress: &progress,
             ends: Ends::default(),
             quiet: self.summary,
+            unprintable: None,
         };
-        let mut stopped = None;
+        for bad in &found.bad {
+            progress.error(&bad.message);
+            run.ends.errors += 1;
+            run.ends.note(bad.code);
+        }
         for done in completed.by_ref() {
-            if let Err(failure) = run.take(&done, &progress) {
-                stopped = Some(failure);
-                break;
-            }
+            run.take(&done);
         }
         progress.clear();
-        let left = completed.unfinished();
-        run.ends.pending += left.len();
-        for handle in left {
-            run.ends.unfinished.push(handle.to_string());
-        }
-        if let Some(failure) = stopped {
-            return Err(run.ends.with_unfinished(failure));
-        }
+        run.ends.pending += completed.unfinished().len();
         if self.summary {
-            print(&run.ends.summary().to_string())?;
+            let summary = run.ends.summary().to_string();
+            run.print(&summary, &summary);
         }
-        run.ends.outcome(submitted.len(), &interrupt)
+        let all = handles.len() + found.bad.len();
+        run.ends.outcome(all, interrupt, run.unprintable)
     }
 }
 
@@ -148,41 +185,17 @@ fn predictor(submitted: &Submitted, session: &Session) -> AsyncPredictor<Bytes, 
         .with_deserializer(Bytes::new())
 }
 
-/// A file for each result. What would have the same name gets a number, by the handles' order: at every
-/// run with the same handles the same.
-fn names(submitted: &[Submitted], directory: &Path) -> Vec<PathBuf> {
-    let mut taken = HashSet::new();
-    submitted
-        .iter()
-        .map(|one| {
-            let input = one.input.as_deref().filter(|input| *input != "-");
-            let object = one.handle.output_path().key();
-            let name = input.unwrap_or(object).trim_end_matches('/');
-            let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-            let stem = match (name, input) {
-                ("" | "." | "..", _) => "result".to_owned(),
-                (name, Some(_)) => format!("{name}.out"),
-                (name, None) => name.to_owned(),
-            };
-            let mut unique = stem.clone();
-            let mut number = 1;
-            while !taken.insert(unique.clone()) {
-                number += 1;
-                unique = format!("{stem}.{number}");
-            }
-            directory.join(unique)
-        })
-        .collect()
-}
-
 /// A wait for many.
 struct Run<'a> {
-    submitted: &'a [Submitted],
-    names: Vec<PathBuf>,
+    handles: &'a [Taken],
+    results: Results,
     waiter: &'a WaiterConfig,
+    progress: &'a Progress,
     ends: Ends,
     /// No line for each.
     quiet: bool,
+    /// Why standard output takes no more lines. The files are the work, and go on.
+    unprintable: Option<Failure>,
 }
 
 /// How they ended.
@@ -194,64 +207,87 @@ struct Ends {
     errors: usize,
     bytes: u64,
     worst: Option<Code>,
-    unfinished: Vec<String>,
 }
 
 impl Run<'_> {
-    /// Keeps what came of one. An error is one of this machine's: the disk, standard output.
-    fn take(&mut self, done: &Completed<Vec<u8>, Bytes>, progress: &Progress) -> Outcome {
-        let (Some(submitted), Some(path)) = (
-            self.submitted.get(done.index()),
-            self.names.get(done.index()),
-        ) else {
-            return Ok(());
+    /// Keeps what came of one. One that cannot be kept does not stop the others.
+    fn take(&mut self, done: &Completed<Vec<u8>, Bytes>) {
+        let Some(taken) = self.handles.get(done.index()) else {
+            return;
         };
+        let submitted = &*taken.submitted;
         let mut line = json!({
             "index": done.index(),
             "input": submitted.input,
             "inference_id": submitted.handle.inference_id(),
             "output_path": submitted.handle.output_path().to_string(),
         });
-        match done.result() {
+        let kept = match done.result() {
             Ok(bytes) => {
                 // What was fetched is kept: this writes it, and asks nobody.
-                done.response().download(path, self.waiter)?;
-                self.ends.completed += 1;
-                self.ends.bytes += bytes.len() as u64;
-                line["status"] = "completed".into();
-                line["file"] = path.display().to_string().into();
-                line["bytes"] = bytes.len().into();
+                let save = |path: &Path| done.response().download(path, self.waiter).map(drop);
+                let stored = self.results.store(submitted, false, bytes, save);
+                stored.map(|path| {
+                    self.ends.completed += 1;
+                    self.ends.bytes += bytes.len() as u64;
+                    line["status"] = "completed".into();
+                    line["file"] = path.display().to_string().into();
+                    line["bytes"] = bytes.len().into();
+                })
             }
             Err(Error::Model(failure)) => {
-                let mut name = path.clone().into_os_string();
-                name.push(".failure");
-                failure.save(&name)?;
-                self.ends.failed += 1;
-                self.ends.note(Code::Model);
-                line["status"] = "failed".into();
-                line["file"] = PathBuf::from(name).display().to_string().into();
-                line["error"] = failure.text().into();
+                let save = |path: &Path| failure.save(path);
+                let stored = self.results.store(submitted, true, failure.bytes(), save);
+                stored.map(|path| {
+                    self.ends.failed += 1;
+                    self.ends.note(Code::Model);
+                    line["status"] = "failed".into();
+                    line["file"] = path.display().to_string().into();
+                    line["error"] = failure.text().into();
+                })
             }
             Err(error @ (Error::PollingTimeout(_) | Error::WaitStopped(_))) => {
                 self.ends.pending += 1;
                 self.ends.note(Code::of(error));
-                self.ends.unfinished.push(submitted.line()?);
                 line["status"] = "pending".into();
+                self.print_line(&line);
+                return;
             }
-            Err(error) => {
+            Err(error) => Err(Failure::new(Code::of(error), with_sources(error))),
+        };
+        match kept {
+            Ok(()) => taken.held.release(),
+            Err(failure) => {
                 self.ends.errors += 1;
-                self.ends.note(Code::of(error));
-                self.ends.unfinished.push(submitted.line()?);
-                let text = with_sources(error);
-                progress.error(&format!("{}: {text}", submitted.handle.output_path()));
+                self.ends.note(failure.code);
+                let place = submitted.handle.output_path();
+                self.progress
+                    .error(&format!("{place}: {}", failure.message));
                 line["status"] = "error".into();
-                line["error"] = text.into();
+                line["error"] = failure.message.into();
             }
         }
-        if self.quiet {
-            return Ok(());
+        self.print_line(&line);
+    }
+
+    fn print_line(&mut self, line: &Value) {
+        if !self.quiet {
+            let text = |member: &str| line[member].as_str().unwrap_or_default();
+            let place = text("output_path");
+            let words = format!("{place}: {} {}", text("status"), text("file"));
+            self.print(&line.to_string(), words.trim_end());
         }
-        print(&line.to_string())
+    }
+
+    /// A line on standard output, or else the same in words on standard error.
+    fn print(&mut self, line: &str, words: &str) {
+        if self.unprintable.is_none() {
+            match print(line) {
+                Ok(()) => return,
+                Err(failure) => self.unprintable = Some(failure),
+            }
+        }
+        self.progress.error(words);
     }
 }
 
@@ -270,16 +306,7 @@ impl Ends {
         })
     }
 
-    fn with_unfinished(&self, failure: Failure) -> Failure {
-        let lines = self.unfinished.iter();
-        let failure = lines.fold(failure, Failure::with_line);
-        if self.unfinished.is_empty() {
-            return failure;
-        }
-        failure.with_hint("The inferences go on. To take them up again, give the lines above to `sagemaker-async wait`.")
-    }
-
-    fn outcome(&self, all: usize, interrupt: &Interrupt) -> Outcome {
+    fn outcome(&self, all: usize, interrupt: &Interrupt, unprintable: Option<Failure>) -> Outcome {
         let Self {
             completed,
             failed,
@@ -287,15 +314,18 @@ impl Ends {
             errors,
             ..
         } = self;
-        let code = if interrupt.has_struck() && self.pending > 0 {
+        let mut code = if interrupt.has_struck() && self.pending > 0 {
             Some(Code::Interrupted)
         } else {
             self.worst
         };
-        let Some(code) = code else { return Ok(()) };
-        let message = format!(
-            "of {all} inferences {completed} are completed, {failed} failed, {pending} are not done, and {errors} could not be looked at"
+        let mut message = format!(
+            "of {all} inferences {completed} are completed, {failed} failed, {pending} are not done, and {errors} ended with errors"
         );
-        Err(self.with_unfinished(Failure::new(code, message)))
+        if let Some(failure) = unprintable {
+            code = code.max(Some(failure.code));
+            message = format!("{}; {message}", failure.message);
+        }
+        code.map_or(Ok(()), |code| Err(Failure::new(code, message)))
     }
 }

@@ -9,6 +9,9 @@ use sagemaker_async_inference::error::{DeploymentError, EndpointWaitReason};
 use sagemaker_async_inference::sys::Environment;
 use sagemaker_async_inference::{Error, InvalidInput};
 
+use super::held;
+use super::words::{printable, without_secrets};
+
 /// What a command comes to.
 pub(in crate::cli) type Outcome<T = ()> = Result<T, Failure>;
 
@@ -85,10 +88,12 @@ fn is_about_credentials(code: &str) -> bool {
 pub(in crate::cli) struct Failure {
     pub(in crate::cli) code: Code,
     pub(in crate::cli) message: String,
-    /// Lines that are printed as they are, for other programs to read.
-    lines: Vec<String>,
+    /// Facts, such as where objects are.
+    detail: Option<String>,
     /// What to do now.
     hint: Option<String>,
+    /// What to do with the handles that are printed, if any are.
+    about_handles: Option<String>,
     /// Whoever read the output is gone.
     reader_left: bool,
 }
@@ -98,8 +103,9 @@ impl Failure {
         Self {
             code,
             message: message.into(),
-            lines: Vec::new(),
+            detail: None,
             hint: None,
+            about_handles: None,
             reader_left: false,
         }
     }
@@ -117,8 +123,26 @@ impl Failure {
         }
     }
 
-    pub(in crate::cli) fn with_line(mut self, line: impl Into<String>) -> Self {
-        self.lines.push(line.into());
+    /// With a line of facts below the message.
+    pub(in crate::cli) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(in crate::cli) fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// What was not written is not there for anybody: that the reader left is no success.
+    pub(in crate::cli) fn that_loses_work(mut self) -> Self {
+        self.reader_left = false;
+        self
+    }
+
+    /// What to do about the handles that are printed below it, if nothing more is known.
+    pub(in crate::cli) fn with_default_hint(mut self, hint: impl Into<String>) -> Self {
+        self.about_handles.get_or_insert_with(|| hint.into());
         self
     }
 
@@ -259,6 +283,21 @@ pub(in crate::cli) fn report(outcome: Outcome) -> ExitCode {
     }
 }
 
+/// Arguments that cannot be taken, or the help that they ask for. An argument may be a presigned URL.
+pub(in crate::cli) fn report_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render();
+    let text = if wants_colour() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    drop(write!(io::stderr(), "{}", without_secrets(&text)));
+    ExitCode::from(Code::Usage.number())
+}
+
 fn say(failure: &Failure) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     let (red, plain) = if wants_colour() {
@@ -267,14 +306,30 @@ fn say(failure: &Failure) -> io::Result<()> {
         ("", "")
     };
     let message = printable(&failure.message);
-    writeln!(stderr, "{red}sagemaker-async:{plain} {message}")?;
-    for line in &failure.lines {
-        writeln!(stderr, "{line}")?;
+    let said = writeln!(stderr, "{red}sagemaker-async:{plain} {message}");
+    if let Some(detail) = &failure.detail {
+        drop(writeln!(stderr, "{}", printable(detail)));
     }
+    drop(stderr);
+    let handles = held::print();
+    let mut stderr = io::stderr().lock();
     if let Some(hint) = &failure.hint {
-        writeln!(stderr, "{}", printable(hint))?;
+        drop(writeln!(stderr, "{}", printable(hint)));
     }
-    Ok(())
+    if handles {
+        let hint = failure.about_handles.clone();
+        let hint = hint.unwrap_or_else(|| how_to_go_on(""));
+        drop(writeln!(stderr, "{}", printable(&hint)));
+    }
+    said
+}
+
+/// What to do with handles that were printed; with the options that the same wait had.
+pub(in crate::cli) fn how_to_go_on(options: &str) -> String {
+    format!(
+        "The inferences go on. To fetch their results, give the lines that begin with {{ to \
+         `sagemaker-async wait{options}` (on standard input, in a file, or one of them as its argument)."
+    )
 }
 
 /// On a terminal that has colours, unless `NO_COLOR` is set to anything.
@@ -286,23 +341,9 @@ fn wants_colour() -> bool {
         && set("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// What a model or a service says, without what would steer the terminal.
-pub(in crate::cli) fn printable(text: &str) -> String {
-    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
-    text.replace(steers, "\u{fffd}")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Code, printable};
-
-    #[test]
-    fn what_steers_a_terminal_is_not_printed() {
-        assert_eq!(
-            printable("a\x1b[31mb\r\n\tc"),
-            "a\u{fffd}[31mb\u{fffd}\n\tc"
-        );
-    }
+    use super::Code;
 
     #[test]
     fn of_several_ends_the_gravest_counts() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, ModelFailure, WaiterConfig};
 
 use super::exit::{Failure, Outcome};
+use super::standard::standard_output;
 
 /// Where a result's bytes go.
 #[derive(Debug)]
@@ -14,37 +15,58 @@ pub(in crate::cli) enum Target {
     Standard,
     /// A file that is there whole or not at all.
     File(PathBuf),
-    /// What has no content of its own: a pipe, a device.
+    /// What has no content of its own: a pipe, a device; or a file that another process has opened.
     Stream(File),
 }
 
 impl Target {
-    /// Looks at the place before anything is sent: an hour's wait for nothing would be worse.
+    /// Looks at the place before anything is sent: an hour's wait for nothing would be worse. A file that
+    /// was left half written there by a process that was killed is removed.
     pub(in crate::cli) fn of(path: Option<&Path>) -> Outcome<Self> {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Standard);
         };
-        let failed = |error: &io::Error| Failure::io(path.display(), error);
+        let failed = |error: io::Error| Failure::io(path.display(), &error);
+        if let Some(number) = descriptor(path) {
+            return open_descriptor(number, path).map_err(failed);
+        }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                Err(Failure::usage(format!("{} is a directory", path.display())))
+                return Err(Failure::usage(format!("{} is a directory", path.display())));
             }
-            Ok(metadata) if metadata.is_file() => Ok(Self::File(path.to_owned())),
-            Ok(_) => {
+            Ok(metadata) if !metadata.is_file() => {
                 let opened = OpenOptions::new().write(true).open(path);
-                opened.map(Self::Stream).map_err(|error| failed(&error))
+                return opened.map(Self::Stream).map_err(failed);
             }
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                check_parent(path).map_err(|error| failed(&error))?;
-                Ok(Self::File(path.to_owned()))
+                // The file that a link names is made where that is.
+                let target = fs::read_link(path).map(|link| parent(path).join(link));
+                return Self::new_file(target.as_deref().unwrap_or(path)).map_err(failed);
             }
-            Err(error) => Err(failed(&error)),
+            Err(error) => return Err(failed(error)),
         }
+        let existing = fs::canonicalize(path).map_err(failed)?;
+        Self::new_file(&existing).map_err(failed)
+    }
+
+    fn new_file(path: &Path) -> io::Result<Self> {
+        check_writable(path)?;
+        remove_abandoned(parent(path));
+        Ok(Self::File(path.to_owned()))
     }
 
     /// For what goes nowhere unless a place is named.
     pub(in crate::cli) fn if_named(path: Option<&Path>) -> Outcome<Option<Self>> {
         path.map(|path| Self::of(Some(path))).transpose()
+    }
+
+    /// Whether it is that very file, by whatever name.
+    pub(in crate::cli) fn is(&self, other: &Path) -> bool {
+        match self {
+            Self::File(path) => is_same_file(path, other),
+            Self::Standard | Self::Stream(_) => false,
+        }
     }
 
     /// Waits for a result and puts it there.
@@ -54,7 +76,6 @@ impl Target {
         waiter: &WaiterConfig,
     ) -> sagemaker_async_inference::Result<u64> {
         match self {
-            // Not line by line: these are bytes.
             Self::Standard => response.write_result(&mut StandardOutput, waiter),
             Self::File(path) => response.download(path, waiter),
             Self::Stream(file) => response.write_result(file, waiter),
@@ -72,15 +93,123 @@ impl Target {
     }
 }
 
+/// The number of a file that this process has open already, if that is what the path means: `/dev/stdout`,
+/// `/dev/fd/3`, `/proc/self/fd/3`, by whatever links. Opened by its name such a file would be written from its
+/// start on, over what is there.
+fn descriptor(path: &Path) -> Option<u32> {
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let own = format!("/proc/{}", std::process::id());
+        let directory = fs::canonicalize(parent(&path)).ok()?;
+        let open_files = directory == Path::new("/dev/fd")
+            || (directory.starts_with(&own) && directory.ends_with("fd"));
+        let name = path.file_name()?;
+        if open_files && let Some(number) = name.to_str().and_then(|name| name.parse().ok()) {
+            return Some(number);
+        }
+        path = directory.join(fs::read_link(directory.join(name)).ok()?);
+    }
+    None
+}
+
+fn open_descriptor(number: u32, path: &Path) -> io::Result<Target> {
+    match number {
+        1 => Ok(Target::Standard),
+        #[cfg(unix)]
+        2 => {
+            use std::os::fd::AsFd;
+            let own = io::stderr().as_fd().try_clone_to_owned()?;
+            Ok(Target::Stream(File::from(own)))
+        }
+        _ => inherited(number)
+            // The next best: at its end, over nothing that is there.
+            .or_else(|_| OpenOptions::new().append(true).open(path))
+            .map(Target::Stream),
+    }
+}
+
+/// A duplicate of a file that whoever started this process left open, with its place in it.
+#[cfg(target_os = "linux")]
+fn inherited(number: u32) -> io::Result<File> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+
+    let number = i32::try_from(number).map_err(io::Error::other)?;
+    let own = pidfd_open(getpid(), PidfdFlags::empty())?;
+    let file = pidfd_getfd(&own, number, PidfdGetfdFlags::empty())?;
+    Ok(File::from(file))
+}
+
+/// Elsewhere opening it by its name is a duplicate.
+#[cfg(not(target_os = "linux"))]
+fn inherited(_: u32) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether both names are one file's.
+pub(in crate::cli) fn is_same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
+        use std::os::unix::fs::MetadataExt;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Removes what processes that were killed left in a directory: files that had not got their names yet.
+/// Those that another process is writing to are locked, and stay.
+pub(in crate::cli) fn remove_abandoned(directory: &Path) {
+    // Where the directory cannot be read, as a drop box, they stay.
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && name.to_str().is_some_and(is_temporary) {
+            let path = entry.path();
+            // The lock is held until the name is gone: whoever begins a file sees to that.
+            if let Ok(file) = OpenOptions::new().write(true).open(&path)
+                && file.try_lock().is_ok()
+            {
+                drop(fs::remove_file(path));
+            }
+        }
+    }
+}
+
+/// `.NAME.0123456789abcdef.part`, as the library names what it downloads.
+fn is_temporary(name: &str) -> bool {
+    let random = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(".part"))
+        .and_then(|name| name.rsplit_once('.'));
+    random.is_some_and(|(_, random)| {
+        random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// Whether a file can be made beside this one, to take its place.
+pub(in crate::cli) fn check_writable(path: &Path) -> io::Result<()> {
+    check_parent(path)?;
+    tempfile::Builder::new()
+        .prefix(".sagemaker-async.")
+        .tempfile_in(parent(path))
+        .map(drop)
+}
+
 fn check_parent(path: &Path) -> io::Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if fs::metadata(parent)?.is_dir() {
+    if fs::metadata(parent(path))?.is_dir() {
         Ok(())
     } else {
         Err(io::ErrorKind::NotADirectory.into())
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -89,13 +218,10 @@ struct StandardOutput;
 
 impl Write for StandardOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes)?;
-        stdout.flush()?;
-        Ok(bytes.len())
+        standard_output()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        Ok(())
     }
 }

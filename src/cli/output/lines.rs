@@ -1,13 +1,20 @@
 //! Lines of JSON: handles out, handles in.
 
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use sagemaker_async_inference::InferenceHandle;
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::exit::{Failure, Outcome};
-use crate::cli::args::inputs::{Input, lines_of};
+use super::held::{self, Held};
+use super::standard::standard_output;
+use crate::cli::args::streams::Stream;
+use crate::cli::interrupt::Interrupt;
 
 /// A submitted inference, and the input that it was made of as the user named it.
 #[derive(Debug, Clone)]
@@ -16,25 +23,49 @@ pub(in crate::cli) struct Submitted {
     pub(in crate::cli) input: Option<String>,
 }
 
+/// A handle that was read, held until its result is where it belongs.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct Taken {
+    pub(in crate::cli) submitted: Arc<Submitted>,
+    pub(in crate::cli) held: Held,
+}
+
+/// What was found where handles should be.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Found {
+    pub(in crate::cli) handles: Vec<Taken>,
+    /// Lines that are none.
+    pub(in crate::cli) bad: Vec<Failure>,
+}
+
 /// The member that a line has besides those of the handle, which whoever reads handles passes over.
 const INPUT: &str = "input";
 
+/// A handle has at most 16 KiB, and a path 4 KiB.
+const MAX_LINE: usize = 64 << 10;
+
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// After an interruption, who writes to the pipe prints what it has submitted: that is still read, as long
+/// as something comes.
+const QUIET: Duration = Duration::from_secs(3);
+const DRAIN: Duration = Duration::from_secs(15);
+const CHECK: Duration = Duration::from_millis(50);
+
 impl Submitted {
-    pub(in crate::cli) fn new(handle: InferenceHandle, input: Option<&Input>) -> Self {
-        Self {
-            handle,
-            input: input.map(Input::shown),
-        }
+    pub(in crate::cli) fn new(handle: InferenceHandle, input: Option<String>) -> Self {
+        Self { handle, input }
     }
 
     /// The line that [`parse`](Self::parse) reads.
-    pub(in crate::cli) fn line(&self) -> Outcome<String> {
-        let failed = |error: serde_json::Error| Failure::io("handle", &error.into());
-        let mut value = serde_json::to_value(&self.handle).map_err(failed)?;
+    pub(in crate::cli) fn line(&self) -> String {
+        let Ok(mut value) = serde_json::to_value(&self.handle) else {
+            return self.handle.to_string();
+        };
         if let Some(input) = &self.input {
             value[INPUT] = input.as_str().into();
         }
-        Ok(value.to_string())
+        value.to_string()
     }
 
     pub(in crate::cli) fn parse(line: &str) -> Outcome<Self> {
@@ -45,30 +76,123 @@ impl Submitted {
     }
 }
 
-/// Handles of an argument: a handle itself, a file of them, or `-` for standard input.
-pub(in crate::cli) fn handles(argument: &str) -> Outcome<Vec<Submitted>> {
-    if argument.trim_start().starts_with('{') {
-        return Ok(vec![Submitted::parse(argument)?]);
-    }
-    let mut handles = Vec::new();
-    for (number, line) in lines_of(Path::new(argument))?.lines().enumerate() {
-        let line = line.map_err(|error| Failure::io(argument, &error))?;
-        if line.trim().is_empty() {
-            continue;
+impl Found {
+    fn take(&mut self, line: &[u8], place: &str) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return;
         }
-        let handle = Submitted::parse(&line);
-        handles.push(handle.map_err(|failure| failure.within(format!("line {}", number + 1)))?);
+        let parsed = match std::str::from_utf8(line) {
+            _ if line.len() > MAX_LINE => Err(Failure::usage("the line is too long for a handle")),
+            Ok(line) => Submitted::parse(line.trim()),
+            Err(_) => Err(Failure::usage("the line is not UTF-8")),
+        };
+        match parsed {
+            Ok(submitted) => {
+                let submitted = Arc::new(submitted);
+                let held = held::hold(Arc::clone(&submitted));
+                self.handles.push(Taken { submitted, held });
+            }
+            Err(failure) => self.bad.push(failure.within(place)),
+        }
     }
-    if handles.is_empty() {
-        return Err(Failure::usage(format!("there is no handle in {argument}")));
+
+    fn take_number(&mut self, line: &[u8], number: &mut usize) {
+        *number += 1;
+        let line = if *number == 1 {
+            line.strip_prefix(MARK).unwrap_or(line)
+        } else {
+            line
+        };
+        self.take(line, &format!("line {number}"));
     }
-    Ok(handles)
+}
+
+/// Handles of an argument: a handle itself, a file of them, or `-` for standard input. Each is held from
+/// the moment that it is read; a line that is no handle ends nothing.
+pub(in crate::cli) fn handles(argument: &str, interrupt: &Interrupt) -> Outcome<Found> {
+    let mut found = Found::default();
+    if argument.trim_start().starts_with('{') {
+        found.take(argument.as_bytes(), "the argument");
+    } else {
+        let failed = |error: io::Error| Failure::io(argument, &error);
+        let stream = if argument == "-" {
+            Stream::new(|| Ok(io::stdin()), interrupt)
+        } else {
+            let path = argument.to_owned();
+            Stream::new(move || File::open(path), interrupt)
+        };
+        let terminal = argument == "-" && io::stdin().is_terminal();
+        read_lines(stream.map_err(failed)?, &mut found, interrupt, terminal).map_err(failed)?;
+    }
+    if found.handles.is_empty() && !interrupt.has_struck() {
+        return Err(match found.bad.into_iter().next() {
+            Some(bad) => bad,
+            None => Failure::usage(format!("there is no handle in {argument}")),
+        });
+    }
+    Ok(found)
+}
+
+fn read_lines(
+    mut stream: Stream,
+    found: &mut Found,
+    interrupt: &Interrupt,
+    terminal: bool,
+) -> io::Result<()> {
+    let (mut line, mut number) = (Vec::new(), 0);
+    let mut struck_at = None;
+    let mut quiet_since = SystemClock.monotonic();
+    loop {
+        let now = SystemClock.monotonic();
+        if interrupt.has_struck() {
+            let since = *struck_at.get_or_insert(now);
+            let idle = now.saturating_sub(quiet_since.max(since));
+            if terminal || idle >= QUIET || now.saturating_sub(since) >= DRAIN {
+                return Ok(());
+            }
+        }
+        let Some(block) = stream.next_block(CHECK) else {
+            continue;
+        };
+        let block = block?;
+        quiet_since = now;
+        let mut parts = block.split(|byte| *byte == b'\n').peekable();
+        while let Some(part) = parts.next() {
+            // What is too long for a handle is kept as far as it shows that.
+            line.extend(&part[..part.len().min(2 * MAX_LINE - line.len().min(2 * MAX_LINE))]);
+            if parts.peek().is_some() || block.is_empty() {
+                found.take_number(&line, &mut number);
+                line.clear();
+            }
+        }
+        if block.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether a file begins with a handle or with a record of a journal.
+pub(in crate::cli) fn is_record(path: &Path) -> bool {
+    let begins = || -> io::Result<Vec<u8>> {
+        let mut file = BufReader::new(File::open(path)?.take(MAX_LINE as u64));
+        let mut line = Vec::new();
+        if file.fill_buf()?.starts_with(b"{") {
+            file.read_until(b'\n', &mut line)?;
+        }
+        Ok(line)
+    };
+    let Ok(line) = begins() else {
+        return false;
+    };
+    let value: Value = serde_json::from_slice(&line).unwrap_or_default();
+    let stage = ["begun", "submitted", "refused"];
+    let journal = value["input"].is_u64() && stage.iter().any(|stage| value.get(stage).is_some());
+    journal || std::str::from_utf8(&line).is_ok_and(|line| Submitted::parse(line.trim()).is_ok())
 }
 
 /// A line on standard output, there at once for whoever reads along.
 pub(in crate::cli) fn print(line: &str) -> Outcome {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")
-        .and_then(|()| stdout.flush())
+    standard_output()
+        .and_then(|mut stdout| stdout.write_all(format!("{line}\n").as_bytes()))
         .map_err(|error| Failure::io("standard output", &error))
 }

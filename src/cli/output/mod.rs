@@ -2,5 +2,10 @@
 
 pub(super) mod exit;
 pub(super) mod files;
+pub(super) mod handle_file;
+pub(super) mod held;
 pub(super) mod lines;
+pub(super) mod names;
 pub(super) mod progress;
+pub(super) mod standard;
+pub(super) mod words;

@@ -16,7 +16,7 @@ use sagemaker_async_inference::waiter::WaitProgress;
 use sagemaker_async_inference::{Session, TransferConfig};
 use serde_json::{Value, json};
 
-use super::exit::printable;
+use super::words::printable;
 use crate::cli::interrupt::Interrupt;
 
 /// How progress is shown.

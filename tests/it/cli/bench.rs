@@ -170,3 +170,27 @@ impl Ran {
             .collect()
     }
 }
+
+/// The files in a directory whose names begin so.
+pub(crate) fn named(directory: &Path, beginning: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<_> = paths
+        .filter(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            name.starts_with(beginning)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The one result that was made of this input.
+#[track_caller]
+pub(crate) fn result_of(directory: &Path, input: &str) -> String {
+    let found = named(directory, &format!("{input}."));
+    let [one] = found.as_slice() else {
+        panic!("of {input}: {found:?}");
+    };
+    std::fs::read_to_string(one).expect("a result")
+}

@@ -5,7 +5,7 @@ use std::fs;
 
 use sagemaker_async_inference::local::{Fault, Operation};
 
-use crate::cli::bench::{Bench, QUICK, bench};
+use crate::cli::bench::{Bench, QUICK, bench, named, result_of};
 
 fn scans(bench: &Bench, names: &[(&str, &str)]) -> String {
     for (name, content) in names {
@@ -33,8 +33,8 @@ fn a_directory_in_and_a_directory_out() {
         .iter()
         .map(|line| line["input"].as_str().expect("text"))
         .collect();
-    let named = |name: &str| format!("{directory}/{name}");
-    assert_eq!(inputs, [named("a.txt"), named("b.txt"), named("c.txt")]);
+    let below = |name: &str| format!("{directory}/{name}");
+    assert_eq!(inputs, [below("a.txt"), below("b.txt"), below("c.txt")]);
     let handles = bench.file("handles.jsonl", &ran.stdout);
     let results = bench.path("results");
     let shown = results.to_str().expect("UTF-8");
@@ -53,10 +53,11 @@ fn a_directory_in_and_a_directory_out() {
     let end = |index, status: &str| (Some(index), Some(status.to_owned()));
     let expected = [end(0, "completed"), end(1, "failed"), end(2, "completed")];
     assert_eq!(ends, BTreeSet::from(expected));
-    let read = |name: &str| fs::read_to_string(results.join(name)).expect("a result");
-    assert_eq!(read("a.txt.out"), "<1>");
-    assert_eq!(read("c.txt.out"), "<3>");
-    assert!(read("b.txt.out.failure").contains("ValueError"));
+    assert_eq!(result_of(&results, "a.txt"), "<1>");
+    assert_eq!(result_of(&results, "c.txt"), "<3>");
+    assert!(result_of(&results, "b.txt").contains("ValueError"));
+    let failure = named(&results, "b.txt.").pop().expect("a failure");
+    assert!(failure.to_string_lossy().ends_with(".out.failure"));
     assert_eq!(fs::read_dir(&results).expect("results").count(), 3);
 
     let ran = bench.quick(&["wait", &handles, "--output-dir", shown, "--summary"]);
@@ -91,10 +92,12 @@ fn a_list_of_files_and_objects_through_a_pipe() {
         handles.stdout.as_bytes(),
     );
     ran.ends_with(0);
-    let read = |name: &str| fs::read_to_string(results.join(name)).expect("a result");
-    assert_eq!(read("same.txt.out"), "<1>");
-    assert_eq!(read("same.txt.out.2"), "<2>");
-    assert_eq!(read("object.txt.out"), "<there>");
+    let same: BTreeSet<_> = named(&results, "same.txt.")
+        .into_iter()
+        .map(|path| fs::read_to_string(path).expect("a result"))
+        .collect();
+    assert_eq!(same, BTreeSet::from(["<1>".to_owned(), "<2>".to_owned()]));
+    assert_eq!(result_of(&results, "object.txt"), "<there>");
 }
 
 #[test]

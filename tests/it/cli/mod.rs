@@ -4,14 +4,20 @@
 mod bench;
 mod codes;
 mod endpoints;
+mod handles;
 #[cfg(target_os = "linux")] // what the server uses is read from /proc
 mod load;
 mod many;
 mod one;
 mod options;
+#[cfg(target_os = "linux")] // descriptors by their paths, file systems that refuse
+mod places;
 mod python;
+mod results;
 mod server;
 mod server_data;
+#[cfg(unix)]
+mod signals;
 #[cfg(target_os = "linux")] // its way to open a pseudo-terminal
 mod terminal;
 mod troubles;

@@ -1,0 +1,119 @@
+//! Handles of submitted inferences that nothing but this process has: not standard output, no file.
+//!
+//! Whatever ends the process, they are printed on standard error first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::lines::Submitted;
+
+static HELD: Mutex<State> = Mutex::new(State {
+    next: 0,
+    entries: BTreeMap::new(),
+    alarm: false,
+    announced: false,
+});
+
+/// Held while handles are written, so that whoever ends the process can wait for it.
+static WRITING: Mutex<()> = Mutex::new(());
+
+struct State {
+    next: u64,
+    entries: BTreeMap<u64, Entry>,
+    /// The process may end at any moment: what comes is printed at once.
+    alarm: bool,
+    /// Whether any handle was printed.
+    announced: bool,
+}
+
+enum Entry {
+    /// A handle; whether it is on standard error already.
+    Handle(Arc<Submitted>, bool),
+    /// An input that is being submitted.
+    Begun(String),
+}
+
+/// Something that is held until it is [released](Self::release); forgotten, it is printed at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct Held(u64);
+
+impl Held {
+    /// It is on standard output now, or its result is where it belongs.
+    pub(in crate::cli) fn release(self) {
+        state().entries.remove(&self.0);
+    }
+}
+
+/// Holds a handle.
+pub(in crate::cli) fn hold(submitted: Arc<Submitted>) -> Held {
+    let (held, alarm) = {
+        let mut state = state();
+        (state.add(Entry::Handle(submitted, false)), state.alarm)
+    };
+    if alarm {
+        print();
+    }
+    held
+}
+
+/// Holds an input whose submit begins, which may or may not happen if the process ends now.
+pub(in crate::cli) fn begin(input: String) -> Held {
+    state().add(Entry::Begun(input))
+}
+
+/// Prints what is held, and from now on whatever comes as soon as it comes.
+pub(in crate::cli) fn alarm() {
+    state().alarm = true;
+    print();
+}
+
+/// Prints the handles that are not printed yet, a line each. Returns whether any was printed in all.
+pub(in crate::cli) fn print() -> bool {
+    let writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut text = String::new();
+    let announced = {
+        let mut state = state();
+        for entry in state.entries.values_mut() {
+            if let Entry::Handle(submitted, printed @ false) = entry {
+                *printed = true;
+                // Writing to a string does not fail.
+                let _ = writeln!(text, "{}", submitted.line());
+            }
+        }
+        state.announced |= !text.is_empty();
+        state.announced
+    };
+    // Where standard error is closed there is nobody left to tell.
+    drop(io::stderr().write_all(text.as_bytes()));
+    drop(writing);
+    announced
+}
+
+/// Prints everything, also inputs whose submit is on its way: the process ends now.
+pub(in crate::cli) fn print_last() {
+    print();
+    let state = state();
+    for entry in state.entries.values() {
+        if let Entry::Begun(input) = entry {
+            drop(writeln!(
+                io::stderr(),
+                "sagemaker-async: {input}: may or may not have been submitted"
+            ));
+        }
+    }
+}
+
+impl State {
+    fn add(&mut self, entry: Entry) -> Held {
+        let key = self.next;
+        self.next += 1;
+        self.entries.insert(key, entry);
+        Held(key)
+    }
+}
+
+fn state() -> MutexGuard<'static, State> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}

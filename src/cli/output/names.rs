@@ -1,0 +1,214 @@
+//! Names of result files.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::exit::{Code, Failure, Outcome};
+use super::lines::Submitted;
+
+/// As many bytes as the usual file systems let a name have.
+const MAX_NAME: usize = 255;
+const DIGEST_BYTES: usize = 6;
+const FAILURE: &str = ".failure";
+
+/// A directory of results.
+#[derive(Debug)]
+pub(in crate::cli) struct Results {
+    directory: PathBuf,
+    overwrite: bool,
+    /// Files that inputs were made of, which no result replaces.
+    inputs: HashSet<PathBuf>,
+}
+
+impl Results {
+    /// Makes the directory if it is not there.
+    pub(in crate::cli) fn new<'s>(
+        directory: &Path,
+        overwrite: bool,
+        submitted: impl Iterator<Item = &'s Submitted>,
+    ) -> Outcome<Self> {
+        fs::create_dir_all(directory).map_err(|error| Failure::io(directory.display(), &error))?;
+        let inputs = submitted.filter_map(|one| one.input.as_ref());
+        Ok(Self {
+            directory: directory.to_owned(),
+            overwrite,
+            // Without --overwrite nothing that is there is replaced at all.
+            inputs: inputs
+                .filter(|_| overwrite)
+                .filter_map(|input| fs::canonicalize(input).ok())
+                .collect(),
+        })
+    }
+
+    /// Puts a result under its name: what `save` makes, if nothing else is there.
+    pub(in crate::cli) fn store(
+        &self,
+        submitted: &Submitted,
+        failed: bool,
+        content: &[u8],
+        save: impl FnOnce(&Path) -> sagemaker_async_inference::Result<()>,
+    ) -> Outcome<PathBuf> {
+        let mut name = result_name(submitted)?;
+        if failed {
+            name.push_str(FAILURE);
+        }
+        let path = self.directory.join(name);
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => save(&path)?,
+            Err(error) => return Err(Failure::io(path.display(), &error)),
+            Ok(_) if has_content(&path, content) => {}
+            Ok(_) => {
+                self.check_replaceable(&path)?;
+                save(&path)?;
+            }
+        }
+        Ok(path)
+    }
+
+    fn check_replaceable(&self, path: &Path) -> Outcome {
+        let shown = path.display();
+        let problem = if !path.is_file() {
+            format!("{shown} is there and is no regular file")
+        } else if fs::canonicalize(path).is_ok_and(|path| self.inputs.contains(&path)) {
+            format!("{shown} is an input, which no result replaces")
+        } else if self.overwrite {
+            return Ok(());
+        } else {
+            format!("{shown} is there with another content; --overwrite replaces it")
+        };
+        Err(Failure::new(Code::Other, problem))
+    }
+}
+
+/// By the handle alone, at every run the same: the input's name or else the output object's, and a digest
+/// of the output's location and the inference's id. So no two inferences have one name, on no file system
+/// and not in another run.
+fn result_name(submitted: &Submitted) -> Outcome<String> {
+    let input = submitted.input.as_deref().filter(|input| *input != "-");
+    let handle = &submitted.handle;
+    let whole = input.unwrap_or(handle.output_path().key());
+    let base = whole.trim_end_matches('/').rsplit(['/', '\\']).next();
+    let base = base.unwrap_or_default();
+    let stem = match input {
+        Some(_) => base,
+        None => base.strip_suffix(".out").unwrap_or(base),
+    };
+    let plain = format!("{}.out", portable(stem));
+    if plain.len() > MAX_NAME {
+        let problem = format!(
+            "the result's file would have a name of {} bytes, and {MAX_NAME} is the limit; fetch this one \
+             with `sagemaker-async wait HANDLE --output FILE`",
+            plain.len()
+        );
+        return Err(Failure::new(Code::Other, problem));
+    }
+    let suffix = format!(".{}.out", digest(submitted));
+    let room = MAX_NAME - suffix.len() - FAILURE.len();
+    let mut stem = portable(stem);
+    while stem.len() > room {
+        stem.pop();
+    }
+    Ok(stem + &suffix)
+}
+
+fn digest(submitted: &Submitted) -> String {
+    let mut hash = Sha256::new();
+    hash.update(submitted.handle.output_path().to_string());
+    hash.update(b"\0");
+    hash.update(submitted.handle.inference_id().unwrap_or_default());
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(DIGEST_BYTES)
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+/// What every file system takes, Windows's included: no characters that it refuses, no device's name.
+fn portable(stem: &str) -> String {
+    let refused = |c: char| c.is_control() || "<>:\"/\\|?*".contains(c);
+    let name = stem.replace(refused, "_");
+    let first = name.split('.').next().unwrap_or_default().trim_end();
+    let device = first.to_ascii_uppercase();
+    let numbered = device.strip_prefix("COM").or(device.strip_prefix("LPT"));
+    let is_device = matches!(device.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+        || numbered.is_some_and(|number| {
+            number.chars().count() == 1 && number.contains(|c: char| "123456789¹²³".contains(c))
+        });
+    match name.as_str() {
+        "" | "." | ".." => "result".to_owned(),
+        _ if is_device => format!("_{name}"),
+        _ => name,
+    }
+}
+
+fn has_content(path: &Path, content: &[u8]) -> bool {
+    let same = || -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() != content.len() as u64 {
+            return Ok(false);
+        }
+        let mut there = Vec::with_capacity(content.len());
+        file.read_to_end(&mut there)?;
+        Ok(there == content)
+    };
+    // What cannot be read is something else.
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) && same().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Submitted, portable, result_name};
+
+    fn submitted(input: Option<&str>, output: &str) -> Submitted {
+        let line = format!(r#"{{"version":1,"endpoint_name":"e","output_path":"{output}"}}"#);
+        Submitted::new(line.parse().expect("a handle"), input.map(str::to_owned))
+    }
+
+    fn name(input: Option<&str>, output: &str) -> String {
+        result_name(&submitted(input, output)).expect("a name")
+    }
+
+    #[test]
+    fn a_name_is_of_the_handle_alone() {
+        let one = name(Some("x/p.json"), "s3://bucket/out/1.out");
+        let digest = one
+            .strip_prefix("p.json.")
+            .and_then(|rest| rest.strip_suffix(".out"));
+        assert!(digest.is_some_and(|digest| digest.len() == 12), "{one}");
+        assert_eq!(one, name(Some("elsewhere/p.json"), "s3://bucket/out/1.out"));
+        assert_ne!(one, name(Some("x/p.json"), "s3://bucket/out/2.out"));
+        let plain = name(None, "s3://bucket/out/1.out");
+        assert!(plain.starts_with("1.") && plain.matches("out").count() == 1);
+        assert!(name(Some("-"), "s3://bucket/out/1.out").starts_with("1."));
+    }
+
+    #[test]
+    fn names_fit_every_file_system() {
+        for (given, expected) in [
+            ("a:b?.txt", "a_b_.txt"),
+            ("con.txt", "_con.txt"),
+            ("LPT1", "_LPT1"),
+            ("COM10", "COM10"),
+            ("console", "console"),
+            ("..", "result"),
+            ("tab\there", "tab_here"),
+        ] {
+            assert_eq!(portable(given), expected);
+        }
+        let output = "s3://bucket/out/1.out";
+        let long = "\u{e4}".repeat(120);
+        assert!(name(Some(&long), output).len() + ".failure".len() <= 255);
+        let too_long = submitted(Some(&"n".repeat(252)), output);
+        assert!(result_name(&too_long).is_err());
+    }
+}
