@@ -41,7 +41,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 pub(crate) use section::Section;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Found, Settings};
 
 use zeroize::Zeroizing;
 
