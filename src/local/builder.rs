@@ -513,7 +513,16 @@ impl LocalEndpointBuilder {
     }
 }
 
+/// The longest place of results that `CreateEndpointConfig` takes.
+const MAX_PATH: usize = 512;
+
 fn s3_path(path: &str) -> Result<Location, LocalError> {
+    if path.len() > MAX_PATH {
+        let length = path.len();
+        return Err(LocalError::Setting(format!(
+            "a path has {length} bytes; S3OutputPath and S3FailurePath have at most {MAX_PATH}"
+        )));
+    }
     path.starts_with("s3://")
         .then(|| Location::parse(path))
         .flatten()

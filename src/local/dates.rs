@@ -1,4 +1,4 @@
-//! The three forms in which these services write a time.
+//! The forms in which these services write a time.
 
 use std::time::SystemTime;
 
@@ -13,6 +13,9 @@ const AMZ: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 const ISO: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
+
+const ISO_MILLIS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 fn format(time: SystemTime, format: &[BorrowedFormatItem<'_>]) -> String {
     // These formats have no part that a date could lack.
@@ -36,6 +39,11 @@ pub(super) fn iso(time: SystemTime) -> String {
     format(time, ISO)
 }
 
+/// `2015-10-21T07:28:00.123Z`
+pub(super) fn iso_millis(time: SystemTime) -> String {
+    format(time, ISO_MILLIS)
+}
+
 /// Dates as [`iso`] writes them, each written once when many are of the same second.
 #[derive(Debug, Default)]
 pub(super) struct Dates {
@@ -53,6 +61,12 @@ impl Dates {
         }
         &self.written
     }
+}
+
+/// Reads `Wed, 21 Oct 2015 07:28:00 GMT`.
+pub(super) fn parse_http(text: &str) -> Option<SystemTime> {
+    let time = PrimitiveDateTime::parse(text.trim(), HTTP).ok()?;
+    Some(time.assume_utc().into())
 }
 
 /// Reads `20151021T072800Z`.

@@ -42,7 +42,8 @@
 //! [name](LocalEndpointBuilder::host_name) that was given, and must not come from another site's web page.
 //! The [guide](crate::guide::local_endpoint) has the details, and what the data directory keeps.
 //!
-//! Every request must be signed (Signature Version 4, in the `Authorization` header) with the
+//! Every request must be signed (Signature Version 4, in the `Authorization` header or, to S3, in the query
+//! of a URL that expires) with the
 //! endpoint's [credentials](LocalEndpointBuilder::credentials) for its
 //! [region](LocalEndpointBuilder::region), by a clock not far from the endpoint's (15 minutes for
 //! S3, 5 for the others), over the payload that arrived. What is wrong is refused with the status,
@@ -67,17 +68,18 @@
 //!   but [`list_allowed`](LocalEndpointBuilder::list_allowed).
 //! - Objects may have 5 GiB in one request, S3's limit. A closure has its input and its output in
 //!   memory; a container and a program are fed from disk, and so are results taken.
-//! - S3 buckets are addressed by path, or as `BUCKET.localhost` and `BUCKET.NAME`. Query
-//!   signatures (presigned URLs), versions, tags and ACLs are refused. `aws-chunked` bodies are taken apart,
-//!   and their chunks' signatures and trailers verified, but for elliptic curves.
+//! - S3 buckets are addressed by path, or as `BUCKET.localhost` and `BUCKET.NAME`. What is offered of
+//!   S3, what is refused and how is in [a table](crate::guide::local_endpoint_operations); versions, tags and
+//!   ACLs are refused. `aws-chunked` bodies are taken apart, and their chunks' signatures and trailers
+//!   verified, but for elliptic curves.
 //! - 600 connections are served at a time; others wait, and the one that has been idle for the longest
 //!   time, if that is 2 s, makes room for them. One is closed when it is idle
 //!   ([for a minute](LocalEndpointBuilder::idle_timeout)) or slow
 //!   ([for 30 s](LocalEndpointBuilder::slow_timeout)).
-//! - Checksums are verified, kept and given out (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`,
-//!   `-sha256`, `Content-MD5`), and an object that came without one gets its CRC-64/NVME, as in S3;
-//!   `-sha1` is passed over. Of uploads in parts the checksum is `COMPOSITE` if they were begun with
-//!   `x-amz-checksum-algorithm`, and else the CRC-64/NVME of the whole.
+//! - Checksums are verified, kept and given out (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`, `-sha1`,
+//!   `-sha256`, `Content-MD5`), and an object that came without one gets its CRC-64/NVME, as in S3. Of
+//!   uploads in parts the checksum is `COMPOSITE` or of the whole as they were begun with
+//!   `x-amz-checksum-algorithm` and `x-amz-checksum-type`, and else the CRC-64/NVME of the whole.
 //! - Where AWS does not document something, this is a choice: an output goes to
 //!   `{S3OutputPath}/{S3OutputPathExtension}/{Filename or a UUID.out}`, a failure to
 //!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.

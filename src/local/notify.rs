@@ -1,14 +1,15 @@
 //! Tells subscribers of finished jobs, as SNS does over HTTP.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::dates::iso;
+use super::dates::iso_millis;
 use super::error::LocalError;
 use super::runtime::model::Prediction;
 use super::runtime::queue::{Input, Job};
-use super::server::{Shared, random_hex, random_uuid};
+use super::server::{Shared, random_hex, random_uuid, spawn};
 use crate::NotificationConfig;
 use crate::endpoint::NotificationTopic;
 
@@ -26,6 +27,8 @@ pub(super) struct Receipt {
     inference_id: String,
     content_type: Option<String>,
     accept: Option<String>,
+    custom_attributes: Option<String>,
+    received: SystemTime,
     input_location: Option<String>,
     output_location: String,
     failure_location: Option<String>,
@@ -39,6 +42,8 @@ impl Receipt {
             inference_id: job.inference_id.clone(),
             content_type: job.content_type.clone(),
             accept: job.accept.clone(),
+            custom_attributes: job.custom_attributes.clone(),
+            received: job.received_at,
             input_location: match &job.input {
                 Input::Inline(_) => None,
                 Input::Location(location) => Some(location.clone()),
@@ -77,13 +82,42 @@ pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&Predicti
         Err(_) => notification.error_topic(),
     };
     let Some(topic) = topic else { return };
-    let subscribers = shared.control.subscribers(topic);
-    if subscribers.is_empty() {
+    if shared.control.subscribers(topic).is_empty() {
         return;
     }
     let message = message(shared, receipt, notification, outcome);
-    let now = iso(shared.config.clock.now());
-    for url in subscribers {
+    publish(shared, topic, &message);
+}
+
+/// Publishes what SageMaker does to the topics of an endpoint that is made or updated, to see whether it
+/// may. In a thread of its own: nobody waits for subscribers.
+pub(super) fn test(shared: &Arc<Shared>, notification: &NotificationConfig) {
+    let topics = [notification.success_topic(), notification.error_topic()];
+    let mut topics: Vec<_> = topics.into_iter().flatten().map(str::to_owned).collect();
+    topics.dedup();
+    topics.retain(|topic| !shared.control.subscribers(topic).is_empty());
+    if topics.is_empty() {
+        return;
+    }
+    let spawned = spawn(shared, "local-endpoint-notification", move |shared| {
+        let message = json!({
+            "eventVersion": "1.0",
+            "eventSource": "aws:sagemaker",
+            "eventName": "TestNotification",
+        });
+        for topic in &topics {
+            publish(shared, topic, &message);
+        }
+    });
+    if let (Err(error), Some(watcher)) = (spawned, &shared.config.watcher) {
+        watcher(&error);
+    }
+}
+
+/// Posts a message to all subscribers of a topic.
+fn publish(shared: &Shared, topic: &str, message: &Value) {
+    let now = iso_millis(shared.config.clock.now());
+    for url in shared.control.subscribers(topic) {
         let id = random_uuid();
         let envelope = json!({
             "Type": "Notification",
@@ -131,11 +165,12 @@ fn message(
     notification: &NotificationConfig,
     outcome: Result<&Prediction, &String>,
 ) -> Value {
-    let now = iso(shared.config.clock.now());
+    let now = iso_millis(shared.config.clock.now());
     let mut parameters = json!({ "endpointName": receipt.endpoint });
     let members = [
         ("contentType", &receipt.content_type),
         ("accept", &receipt.accept),
+        ("customAttributes", &receipt.custom_attributes),
         ("inputLocation", &receipt.input_location),
     ];
     for (member, value) in members {
@@ -146,7 +181,7 @@ fn message(
     let mut message = json!({
         "awsRegion": shared.config.region,
         "eventTime": now,
-        "receivedTime": now,
+        "receivedTime": iso_millis(receipt.received),
         "invocationStatus": "Completed",
         "requestParameters": parameters,
         "inferenceId": receipt.inference_id,
@@ -174,7 +209,7 @@ fn message(
         }
         Err(reason) => {
             message["invocationStatus"] = "Failed".into();
-            message["failureReason"] = reason.as_str().into();
+            message["failureReason"] = format!("ClientError: {reason}").into();
             if let Some(location) = &receipt.failure_location
                 && included.contains(&NotificationTopic::Error)
             {

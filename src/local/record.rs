@@ -31,7 +31,8 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path as it came over the wire, not decoded.
     pub path: String,
-    /// The query as it came over the wire, not decoded; empty if there was none.
+    /// The query as it came over the wire, not decoded; empty if there was none. The signature and the
+    /// token of a presigned URL are replaced.
     pub query: String,
     /// The headers, names in lower case; the values of those that hold secrets are replaced.
     pub headers: Vec<(String, String)>,
@@ -54,7 +55,7 @@ impl RecordedRequest {
             operation,
             method: head.method.to_string(),
             path: head.path.clone(),
-            query: head.query.clone(),
+            query: shown_query(&head.query),
             headers: shown(&head.headers),
             body_length,
             status: None,
@@ -69,6 +70,17 @@ impl RecordedRequest {
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
+}
+
+/// Without what a presigned URL lets others do.
+fn shown_query(query: &str) -> String {
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name @ ("X-Amz-Signature" | "X-Amz-Security-Token"), _)) => {
+            format!("{name}=(redacted)")
+        }
+        _ => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 fn shown(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -59,93 +59,144 @@ impl Xml {
     }
 }
 
-/// The text of a body that is one whole document with this root element, and without a DTD.
-pub(super) fn document<'a>(body: &'a [u8], root: &str) -> Option<&'a str> {
-    let text = std::str::from_utf8(body).ok()?;
-    let mut reader = Reader::from_str(text);
-    let (mut depth, mut roots) = (0_usize, 0);
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(start) | Event::Empty(start)
-                if depth == 0 && start.local_name().as_ref() != root =>
-            {
-                return None;
-            }
-            Event::Start(_) => {
-                roots += usize::from(depth == 0);
-                depth += 1;
-            }
-            Event::Empty(_) => roots += usize::from(depth == 0),
-            Event::End(_) => depth = depth.checked_sub(1)?,
-            Event::Text(text) if depth == 0 => {
-                let text = text.xml10_content();
-                if !text.trim().trim_start_matches('\u{feff}').is_empty() {
+/// An element of a document that came in.
+#[derive(Debug)]
+pub(super) struct Element {
+    name: String,
+    /// Its own text, without that of the elements inside.
+    text: String,
+    inside: Vec<Element>,
+}
+
+/// No document of S3's is deeper.
+const MAX_DEPTH: usize = 16;
+
+impl Element {
+    /// The root of a document; `None` if that is not well-formed and whole.
+    pub(super) fn root(document: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(document).ok()?;
+        let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
+        let (mut open, mut root) = (Vec::<Self>::new(), None);
+        loop {
+            let mut closed = None;
+            match reader.read_event().ok()? {
+                Event::Start(_) | Event::Empty(_) if root.is_some() || open.len() == MAX_DEPTH => {
                     return None;
                 }
+                Event::Start(start) => open.push(Self::empty(start.local_name().as_ref())),
+                Event::Empty(start) => closed = Some(Self::empty(start.local_name().as_ref())),
+                Event::End(_) => closed = Some(open.pop()?),
+                Event::Text(text) => add(&mut open, &text.xml10_content())?,
+                Event::CData(text) => add(&mut open, &text)?,
+                Event::GeneralRef(reference) => {
+                    add(&mut open, &crate::aws::xml::resolve(&reference)?)?;
+                }
+                Event::DocType(_) => return None,
+                Event::Eof => return if open.is_empty() { root } else { None },
+                _ => {}
             }
-            Event::CData(_) | Event::GeneralRef(_) if depth == 0 => return None,
-            Event::DocType(_) => return None,
-            Event::Eof => return (depth == 0 && roots == 1).then_some(text),
-            _ => {}
+            if let Some(closed) = closed {
+                match open.last_mut() {
+                    Some(around) => around.inside.push(closed),
+                    None => root = Some(closed),
+                }
+            }
         }
+    }
+
+    fn empty(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: String::new(),
+            inside: Vec::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn inside(&self) -> &[Self] {
+        &self.inside
+    }
+
+    /// The text of the first element of that name inside.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.inside.iter().find(|inside| inside.name == name);
+        found.map(|found| found.text.as_str())
     }
 }
 
+/// Outside of the root there is only white space.
+fn add(open: &mut [Element], text: &str) -> Option<()> {
+    match open.last_mut() {
+        Some(element) => element.text.push_str(text),
+        None if text.trim().is_empty() => {}
+        None => return None,
+    }
+    Some(())
+}
+
 /// What a `CompleteMultipartUpload` body says of a part.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct CompletedPart {
     pub(super) number: u32,
     /// Without quotes.
     pub(super) etag: String,
-    pub(super) checksum: Option<String>,
+    /// The algorithm, as the element's name spells it after `Checksum`, and the value.
+    pub(super) checksum: Option<(String, String)>,
 }
 
 /// The parts of a `CompleteMultipartUpload` body; `None` if it is not one.
 pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
-    let mut reader = Reader::from_str(document(body, "CompleteMultipartUpload")?);
-    let mut parts = Vec::new();
-    let (mut number, mut etag, mut checksum, mut text) = (None, None, None, String::new());
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(_) => text.clear(),
-            // References are passed over: the only one here is the quote around an ETag.
-            Event::Text(content) => text.push_str(&content.xml10_content()),
-            Event::End(end) => match end.local_name().as_ref() {
-                "PartNumber" => number = Some(text.trim().parse().ok()?),
-                "ETag" => etag = Some(text.trim().trim_matches('"').to_owned()),
-                "Part" => parts.push(CompletedPart {
-                    number: number.take()?,
-                    etag: etag.take()?,
-                    checksum: checksum.take(),
-                }),
-                name if name.starts_with("Checksum") => checksum = Some(text.trim().to_owned()),
-                _ => {}
-            },
-            Event::Eof => return (!parts.is_empty()).then_some(parts),
-            _ => {}
-        }
-    }
+    let root = Element::root(body).filter(|root| root.name == "CompleteMultipartUpload")?;
+    let parts = root.inside.iter().filter(|inside| inside.name == "Part");
+    let parts = parts.map(|part| {
+        let checksum = part.inside.iter().find_map(|inside| {
+            let algorithm = inside.name.strip_prefix("Checksum")?;
+            Some((algorithm.to_owned(), inside.text.trim().to_owned()))
+        });
+        Some(CompletedPart {
+            number: part.text("PartNumber")?.trim().parse().ok()?,
+            etag: part.text("ETag")?.trim().trim_matches('"').to_owned(),
+            checksum,
+        })
+    });
+    let parts = parts.collect::<Option<Vec<_>>>()?;
+    (1..=10_000).contains(&parts.len()).then_some(parts)
 }
 
-/// The keys of a `DeleteObjects` body, and whether only what fails is to be told; `None` if it is not one.
-pub(super) fn keys_to_delete(body: &[u8]) -> Option<(Vec<String>, bool)> {
-    let mut reader = Reader::from_str(document(body, "Delete")?);
-    let (mut keys, mut quiet, mut text) = (Vec::new(), false, String::new());
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(_) => text.clear(),
-            Event::Text(content) => text.push_str(&content.xml10_content()),
-            Event::CData(content) => text.push_str(&content),
-            Event::GeneralRef(reference) => text.push_str(&crate::aws::xml::resolve(&reference)?),
-            Event::End(end) => match end.local_name().as_ref() {
-                "Key" => keys.push(std::mem::take(&mut text)),
-                "Quiet" => quiet = text.trim() == "true",
-                _ => {}
-            },
-            Event::Eof => return (1..=1000).contains(&keys.len()).then_some((keys, quiet)),
-            _ => {}
-        }
-    }
+/// What a `DeleteObjects` body says of an object.
+#[derive(Debug)]
+pub(super) struct ToDelete {
+    pub(super) key: String,
+    pub(super) version: Option<String>,
+    pub(super) etag: Option<String>,
+    /// A condition that only directory buckets have.
+    pub(super) unknown: Option<&'static str>,
+}
+
+/// The objects of a `DeleteObjects` body, and whether only what fails is to be listed; `None` if it is
+/// not one.
+pub(super) fn objects_to_delete(body: &[u8]) -> Option<(Vec<ToDelete>, bool)> {
+    let root = Element::root(body).filter(|root| root.name == "Delete")?;
+    let objects = root.inside.iter().filter(|inside| inside.name == "Object");
+    let objects = objects.map(|object| {
+        let unknown = ["LastModifiedTime", "Size"];
+        Some(ToDelete {
+            key: object.text("Key").filter(|key| !key.is_empty())?.to_owned(),
+            version: object.text("VersionId").map(|id| id.trim().to_owned()),
+            etag: object.text("ETag").map(|etag| etag.trim().to_owned()),
+            unknown: unknown.into_iter().find(|name| object.text(name).is_some()),
+        })
+    });
+    let objects = objects.collect::<Option<Vec<_>>>()?;
+    let quiet = root
+        .text("Quiet")
+        .is_some_and(|quiet| quiet.trim() == "true");
+    (1..=1000)
+        .contains(&objects.len())
+        .then_some((objects, quiet))
 }
 
 /// What S3 says of a document that is none.

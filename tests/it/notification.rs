@@ -296,7 +296,7 @@ fn what_cannot_be_right_is_refused() {
 }
 
 #[cfg(feature = "local")]
-mod local {
+pub(crate) mod local {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
     use std::sync::mpsc;
@@ -312,7 +312,7 @@ mod local {
 
     /// An HTTP subscriber: answers the first post with `first` and the others with 200, and passes on
     /// what was posted.
-    fn subscriber(first: u16) -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
+    pub(crate) fn subscriber(first: u16) -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/push", listener.local_addr().expect("an address"));
         let (sender, receiver) = mpsc::channel();

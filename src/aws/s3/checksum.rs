@@ -4,29 +4,38 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
 use http::HeaderMap;
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, TransferError, TransferErrorKind};
 use crate::uri::S3Uri;
 
-/// An algorithm; those that S3 has besides (SHA-1, MD5 and such) are passed over.
+/// An algorithm; those that S3 has besides (SHA-512, MD5, `XXHash`) are passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Crc64Nvme,
     Crc32c,
     Crc32,
+    Sha1,
     Sha256,
 }
 
 impl Algorithm {
     /// From the fastest on; an object has one, seldom more.
-    pub(crate) const ALL: [Self; 4] = [Self::Crc64Nvme, Self::Crc32c, Self::Crc32, Self::Sha256];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Crc64Nvme,
+        Self::Crc32c,
+        Self::Crc32,
+        Self::Sha1,
+        Self::Sha256,
+    ];
 
     pub(crate) fn header(self) -> &'static str {
         match self {
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
             Self::Crc32c => "x-amz-checksum-crc32c",
             Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
         }
     }
@@ -36,12 +45,22 @@ impl Algorithm {
         self.crc().is_some()
     }
 
-    fn crc(self) -> Option<(CrcAlgorithm, usize)> {
+    /// Length of a checksum in bytes.
+    pub(crate) fn width(self) -> usize {
         match self {
-            Self::Crc64Nvme => Some((CrcAlgorithm::Crc64Nvme, 8)),
-            Self::Crc32c => Some((CrcAlgorithm::Crc32Iscsi, 4)),
-            Self::Crc32 => Some((CrcAlgorithm::Crc32IsoHdlc, 4)),
-            Self::Sha256 => None,
+            Self::Crc64Nvme => 8,
+            Self::Crc32c | Self::Crc32 => 4,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Sha1 | Self::Sha256 => None,
         }
     }
 }
@@ -53,20 +72,23 @@ pub(crate) struct Checksum(Inner);
 #[derive(Clone)]
 enum Inner {
     Crc(crc_fast::Digest, usize),
+    Sha1(Sha1),
     Sha256(Sha256),
 }
 
 impl Checksum {
     pub(crate) fn new(algorithm: Algorithm) -> Self {
-        Self(match algorithm.crc() {
-            Some((crc, width)) => Inner::Crc(crc_fast::Digest::new(crc), width),
-            None => Inner::Sha256(Sha256::new()),
+        Self(match (algorithm, algorithm.crc()) {
+            (_, Some(crc)) => Inner::Crc(crc_fast::Digest::new(crc), algorithm.width()),
+            (Algorithm::Sha1, None) => Inner::Sha1(Sha1::new()),
+            (_, None) => Inner::Sha256(Sha256::new()),
         })
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             Inner::Crc(digest, _) => digest.update(bytes),
+            Inner::Sha1(digest) => digest.update(bytes),
             Inner::Sha256(digest) => digest.update(bytes),
         }
     }
@@ -83,6 +105,7 @@ impl Checksum {
         match self.0 {
             // The lowest `width` bytes, the most significant first.
             Inner::Crc(digest, width) => digest.finalize().to_be_bytes()[8 - width..].to_vec(),
+            Inner::Sha1(digest) => digest.finalize().to_vec(),
             Inner::Sha256(digest) => digest.finalize().to_vec(),
         }
     }
@@ -119,10 +142,9 @@ impl Expected {
             .is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"COMPOSITE"));
         Algorithm::ALL.into_iter().find_map(|algorithm| {
             let base64 = headers.get(algorithm.header())?.to_str().ok()?.trim();
-            let width = algorithm.crc().map_or(32, |(_, width)| width);
             let whole = STANDARD
                 .decode(base64)
-                .is_ok_and(|bytes| bytes.len() == width);
+                .is_ok_and(|bytes| bytes.len() == algorithm.width());
             (whole && !composite).then(|| Self {
                 algorithm,
                 base64: base64.to_owned(),

@@ -1,5 +1,6 @@
 //! Who may send a request: signatures, and the refusals of those that are wrong.
 
 pub(super) mod hosts;
+pub(super) mod presigned;
 mod refused;
 pub(super) mod signature;

@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 
+use super::presigned;
 use super::refused::{Refused, wrong_payload};
 use crate::local::config::Config;
 use crate::local::dates;
@@ -19,7 +20,7 @@ use crate::local::http::chunked::STREAMING;
 use crate::local::http::head::Head;
 use crate::local::operation::{Service, decoded_query};
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(in crate::local) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// All but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -29,7 +30,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The parts of an `Authorization` header.
-struct Authorization<'a> {
+pub(super) struct Authorization<'a> {
     access_key: &'a str,
     date: &'a str,
     region: &'a str,
@@ -46,8 +47,21 @@ impl<'a> Authorization<'a> {
                 .split(',')
                 .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
         };
+        Self::of_parts(
+            field("Credential")?,
+            field("SignedHeaders")?,
+            field("Signature")?,
+        )
+    }
+
+    /// From the credential with its scope, the names of the signed headers, and the signature.
+    pub(super) fn of_parts(
+        credential: &'a str,
+        signed_headers: &'a str,
+        signature: &'a str,
+    ) -> Option<Self> {
         // An access key may hold slashes, the rest of the scope not.
-        let mut scope = field("Credential")?.rsplitn(5, '/');
+        let mut scope = credential.rsplitn(5, '/');
         if scope.next()? != "aws4_request" {
             return None;
         }
@@ -57,8 +71,8 @@ impl<'a> Authorization<'a> {
             date,
             region,
             service,
-            signed_headers: field("SignedHeaders")?.split(';').collect(),
-            signature: field("Signature")?,
+            signed_headers: signed_headers.split(';').collect(),
+            signature,
         })
     }
 }
@@ -136,6 +150,12 @@ pub(in crate::local) fn verify_head(
     head: &Head,
 ) -> Result<Unproven, Refusal> {
     let refused = Refused { service };
+    if service == Service::S3 {
+        presigned::check_version(head)?;
+        if let Some(query) = presigned::Query::of(head) {
+            return presigned::verify(config, head, &query);
+        }
+    }
     let header = head
         .text("authorization")
         .ok_or_else(|| refused.not_signed())?;
@@ -147,7 +167,7 @@ pub(in crate::local) fn verify_head(
         .ok_or_else(|| refused.no_date())?;
     check_scope(config, refused, &authorization, amz_date)?;
     check_clock(config.clock.now(), refused, amz_date, time)?;
-    check_token(config, refused, head)?;
+    check_token(config, refused, head.text("x-amz-security-token"))?;
     check_signed_headers(refused, &authorization, head)?;
 
     // Only S3's clients name the hash of the body.
@@ -155,8 +175,27 @@ pub(in crate::local) fn verify_head(
         return Ok(Unproven::Signature);
     }
     let payload_hash = announced_hash(head)?;
-    let canonical = canonical_request(service, head, &authorization, payload_hash);
-    if !signature_holds(config, &authorization, amz_date, &canonical) {
+    prove(
+        config,
+        refused,
+        head,
+        &authorization,
+        amz_date,
+        payload_hash,
+    )
+}
+
+/// Checks the signature of a request to S3, with the hash that it names for its body.
+pub(super) fn prove(
+    config: &Config,
+    refused: Refused,
+    head: &Head,
+    authorization: &Authorization<'_>,
+    amz_date: &str,
+    payload_hash: &str,
+) -> Result<Unproven, Refusal> {
+    let canonical = canonical_request(Service::S3, head, authorization, payload_hash);
+    if !signature_holds(config, authorization, amz_date, &canonical) {
         return Err(refused.wrong_signature(&canonical));
     }
     if payload_hash == UNSIGNED || payload_hash.starts_with(STREAMING) {
@@ -197,7 +236,7 @@ pub(in crate::local) fn verify_body(
     }
 }
 
-fn check_scope(
+pub(super) fn check_scope(
     config: &Config,
     refused: Refused,
     authorization: &Authorization<'_>,
@@ -240,11 +279,12 @@ fn check_clock(
     Ok(())
 }
 
-fn check_token(config: &Config, refused: Refused, head: &Head) -> Result<(), Refusal> {
-    match (
-        config.session_token.as_deref(),
-        head.text("x-amz-security-token"),
-    ) {
+pub(super) fn check_token(
+    config: &Config,
+    refused: Refused,
+    sent: Option<&str>,
+) -> Result<(), Refusal> {
+    match (config.session_token.as_deref(), sent) {
         (None, None) => Ok(()),
         (Some(wanted), Some(sent)) if wanted == sent => Ok(()),
         // Temporary keys mean nothing without their token.
@@ -253,7 +293,7 @@ fn check_token(config: &Config, refused: Refused, head: &Head) -> Result<(), Ref
     }
 }
 
-fn check_signed_headers(
+pub(super) fn check_signed_headers(
     refused: Refused,
     authorization: &Authorization<'_>,
     head: &Head,
@@ -352,6 +392,8 @@ fn canonical_path(service: Service, path: &str) -> String {
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<_> = decoded_query(query)
         .iter()
+        // A signature in the query is over the rest of it.
+        .filter(|(name, _)| name != "X-Amz-Signature")
         .map(|(name, value)| {
             (
                 encode(name.as_bytes()).into_owned(),

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use super::hosted::{Hosted, Next, Serving, Variant};
 use super::resources::{already_there, not_found};
 use super::{Input, Now, State, Stored, check};
-use crate::AsyncInferenceConfig;
 use crate::endpoint::EndpointStatus;
 use crate::limits::shapes;
 use crate::local::config::Config;
 use crate::local::http::answer::Refusal;
+use crate::{AsyncInferenceConfig, NotificationConfig};
 
 impl State {
     /// The endpoint that the builder describes, with a model and a configuration of its name.
@@ -135,6 +135,19 @@ impl State {
         Ok(json!({ "EndpointArn": arn }))
     }
 
+    /// Who is notified of what the endpoint does, once the work that has begun is done.
+    pub(super) fn notification(&self, name: &str) -> Option<NotificationConfig> {
+        let hosted = self.endpoints.get(name)?;
+        let config = hosted.pending.as_ref().unwrap_or(&hosted.config);
+        let config = self
+            .configs
+            .get(config)?
+            .members
+            .get("AsyncInferenceConfig")?;
+        let config = AsyncInferenceConfig::from_json(config).ok()?;
+        config.notification_config().cloned()
+    }
+
     pub(super) fn describe_endpoint(&mut self, input: &Input) -> Result<Value, Refusal> {
         Ok(self.hosted(input.needed("EndpointName")?)?.describe())
     }
@@ -175,26 +188,18 @@ impl State {
         let name = input.needed("EndpointName")?;
         let may_sleep = self.scaling.may_sleep(name);
         let hosted = self.settled(name)?;
-        for wanted in input.list("DesiredWeightsAndCapacities") {
-            let variant = wanted["VariantName"].as_str().unwrap_or_default();
-            let found = hosted
-                .variants
-                .iter_mut()
-                .find(|found| found.name == variant);
-            let Some(found) = found else {
-                return Err(not_found("variant", variant));
-            };
-            if let Some(weight) = wanted["DesiredWeight"].as_f64() {
-                found.weight = weight;
+        let wanted = input.list("DesiredWeightsAndCapacities");
+        check_variants(wanted, &hosted.variants, may_sleep)?;
+        for variant in &mut hosted.variants {
+            let wanted = wanted
+                .iter()
+                .find(|one| one["VariantName"] == *variant.name);
+            let number = |member: &str| Some(&wanted?[member]);
+            if let Some(weight) = number("DesiredWeight").and_then(Value::as_f64) {
+                variant.weight = weight;
             }
-            match wanted["DesiredInstanceCount"].as_u64() {
-                Some(0) if !may_sleep => {
-                    return Err(Refusal::invalid(
-                        "DesiredInstanceCount must be 1 or more unless the variant is registered with MinCapacity 0.",
-                    ));
-                }
-                Some(count) => found.desired = count,
-                None => {}
+            if let Some(count) = number("DesiredInstanceCount").and_then(Value::as_u64) {
+                variant.desired = count;
             }
         }
         hosted.begin(EndpointStatus::Updating, now, takes, Next::InService);
@@ -207,6 +212,30 @@ impl State {
         hosted.begin(EndpointStatus::Deleting, now, takes, Next::Gone);
         Ok(json!({}))
     }
+}
+
+/// Looks at all that is asked of variants, before any of it is done.
+fn check_variants(wanted: &[Value], variants: &[Variant], may_sleep: bool) -> Result<(), Refusal> {
+    for (position, one) in wanted.iter().enumerate() {
+        let name = one["VariantName"].as_str().unwrap_or_default();
+        if !variants.iter().any(|variant| variant.name == name) {
+            return Err(not_found("variant", name));
+        }
+        if wanted[..position]
+            .iter()
+            .any(|earlier| earlier["VariantName"] == name)
+        {
+            return Err(Refusal::invalid(format!(
+                "Variant \"{name}\" is in DesiredWeightsAndCapacities more than once."
+            )));
+        }
+        if one["DesiredInstanceCount"] == 0 && !may_sleep {
+            return Err(Refusal::invalid(
+                "DesiredInstanceCount must be 1 or more unless the variant is registered with MinCapacity 0.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps what the variants of the same name have now.

@@ -21,6 +21,7 @@ pub(super) use hosted::Serving;
 
 use super::config::Config;
 use super::http::answer::{Answer, Refusal};
+use super::notify;
 use super::operation::Operation;
 use super::runtime::queue::Backlog;
 use super::server::Shared;
@@ -193,6 +194,7 @@ pub(super) fn answer(
         }
     };
     let now = Now::of(&shared.config);
+    let tested = tested(operation, &input);
     let mut state = shared.control.at_present(shared);
     let answer = match operation {
         Operation::CreateModel => state.create_model(input, now),
@@ -224,7 +226,24 @@ pub(super) fn answer(
         Operation::GetMetricData => state.get_metric_data(&input, now),
         _ => return Err(Refusal::not_implemented()),
     }?;
+    let tested = tested.and_then(|name| state.notification(&name));
+    drop(state);
+    if let Some(notification) = tested {
+        notify::test(shared, &notification);
+    }
     Ok(Answer::json(&answer))
+}
+
+/// The endpoint whose topics get a test message with this operation.
+fn tested(operation: Operation, input: &Input) -> Option<String> {
+    let tests = matches!(
+        operation,
+        Operation::CreateEndpoint
+            | Operation::UpdateEndpoint
+            | Operation::UpdateEndpointWeightsAndCapacities
+    );
+    let name = input.text("EndpointName").filter(|_| tests)?;
+    Some(name.to_owned())
 }
 
 /// A request's document.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Input, Now, State, Stored, check, timestamp};
 use crate::limits::shapes;
 use crate::local::http::answer::Refusal;
+use crate::local::runtime::location::Location;
 
 impl Stored {
     fn new(arn: String, now: Now, mut members: Map<String, Value>) -> Self {
@@ -34,6 +35,21 @@ pub(super) fn not_found(what: &str, arn: &str) -> Refusal {
 
 pub(super) fn already_there(what: &str, arn: &str) -> Refusal {
     Refusal::invalid(format!("Cannot create already existing {what} \"{arn}\"."))
+}
+
+/// The places of results must be such as S3 can have.
+fn check_paths(input: &Input) -> Result<(), Refusal> {
+    let inference = input.0.get("AsyncInferenceConfig");
+    let output = inference.map(|inference| &inference["OutputConfig"]);
+    for member in ["S3OutputPath", "S3FailurePath"] {
+        let path = output.and_then(|output| output[member].as_str());
+        if path.is_some_and(|path| Location::parse(path).is_none()) {
+            return Err(Refusal::invalid(format!(
+                "1 validation error detected: Value at 'asyncInferenceConfig.outputConfig.{member}' failed to satisfy constraint: The bucket must have a name of at most 63 letters, digits, dots, hyphens and underscores"
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl State {
@@ -72,6 +88,7 @@ impl State {
         now: Now,
     ) -> Result<Value, Refusal> {
         check(&shapes::config::ENDPOINT_CONFIG, &input)?;
+        check_paths(&input)?;
         let name = input.needed("EndpointConfigName")?.to_owned();
         let arn = self.account.arn("endpoint-config", &name);
         if self.configs.contains_key(&name) {

@@ -201,6 +201,7 @@ pub(in crate::local) fn name(algorithm: Algorithm) -> &'static str {
         Algorithm::Crc64Nvme => "CRC64NVME",
         Algorithm::Crc32c => "CRC32C",
         Algorithm::Crc32 => "CRC32",
+        Algorithm::Sha1 => "SHA1",
         Algorithm::Sha256 => "SHA256",
     }
 }

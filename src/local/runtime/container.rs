@@ -14,6 +14,10 @@ use crate::sys::{Clock, SystemClock};
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_PAUSE: Duration = Duration::from_millis(50);
 
+/// SageMaker does not take a response of an asynchronous invocation that does not say how long it is.
+const NO_LENGTH: &str = "The model's response did not specify the required Content-Length header. SageMaker \
+    does not take a response in chunks.";
+
 /// A container with `/ping` and `/invocations`.
 pub(in crate::local) struct Container {
     pub(in crate::local) url: String,
@@ -101,12 +105,16 @@ impl Container {
         };
         let mut response = self.agent.run(call).map_err(lost)?;
         let status = response.status();
+        let has_length = response.headers().contains_key("content-length");
         let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
         if !status.is_success() {
             let mut message = Vec::new();
             // What can be had of the message says more than that it broke off.
             drop(body.take(MAX_MESSAGE).read_to_end(&mut message));
             return Err(failed(status.as_u16(), &String::from_utf8_lossy(&message)));
+        }
+        if !has_length {
+            return Err(NO_LENGTH.to_owned());
         }
         let mut spool = Spool::new();
         spool

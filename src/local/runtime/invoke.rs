@@ -11,6 +11,8 @@ use crate::local::server::{Request, Shared, random_uuid, storage_failed};
 /// The longest inline body. The published model has no limit for it; the service's guide has.
 pub(in crate::local) const MAX_BODY: usize = 128_000;
 const PREFIX: &str = "x-amzn-sagemaker-";
+/// The longest key that S3 takes, in bytes.
+const MAX_KEY: usize = 1024;
 
 pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
     let serving = serving(shared, &request.target.container)?;
@@ -24,6 +26,15 @@ pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Resul
         created.map_err(|error| storage_failed(&error))?;
     }
     let output = serving.output.join(&output);
+    if output.key.len() > MAX_KEY {
+        return Err(unsatisfied(
+            "s3OutputPathExtension",
+            &format!(
+                "The key of the output, {} bytes with the endpoint's S3OutputPath, must have at most {MAX_KEY}",
+                output.key.len()
+            ),
+        ));
+    }
     let failure = serving
         .failure
         .as_ref()
@@ -47,6 +58,7 @@ pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Resul
         ttl: fields.seconds("requestttlseconds", 60, 21_600, 21_600)?,
         invocation_timeout: fields.seconds("invocationtimeoutseconds", 1, 3600, 900)?,
         received: shared.config.clock.monotonic(),
+        received_at: shared.config.clock.now(),
         inference_id,
         input,
         output,

@@ -2,6 +2,15 @@
 
 use percent_encoding::percent_decode_str;
 
+/// Whether a bucket of this name can be there: buckets older than S3's present rules have upper-case
+/// letters and underscores.
+fn can_be_bucket(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
 /// A bucket and a key, or a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::local) struct Location {
@@ -14,7 +23,7 @@ impl Location {
     pub(in crate::local) fn parse(uri: &str) -> Option<Self> {
         if let Some(rest) = uri.strip_prefix("s3://") {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-            return (!bucket.is_empty()).then(|| Self {
+            return can_be_bucket(bucket).then(|| Self {
                 bucket: bucket.to_owned(),
                 key: key.to_owned(),
             });
@@ -25,7 +34,7 @@ impl Location {
             Some((bucket, _)) => (bucket, &*path),
             None => path.split_once('/')?,
         };
-        (!bucket.is_empty()).then(|| Self {
+        can_be_bucket(bucket).then(|| Self {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
         })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use percent_encoding::percent_decode_str;
 
@@ -38,6 +38,8 @@ pub(in crate::local) struct Job {
     pub(in crate::local) invocation_timeout: Duration,
     /// When it came, by the endpoint's monotonic clock.
     pub(in crate::local) received: Duration,
+    /// The same by its wall clock.
+    pub(in crate::local) received_at: SystemTime,
     pub(in crate::local) output: Location,
     /// `None`: a failure leaves no object.
     pub(in crate::local) failure: Option<Location>,

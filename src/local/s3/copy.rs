@@ -1,20 +1,27 @@
 //! S3: copies of objects, whole or as parts of an upload.
 
+use std::ops::Range;
 use std::time::SystemTime;
 
 use percent_encoding::percent_decode_str;
 
-use super::content::Spool;
+use super::checksums;
+use super::conditions::{check_source, check_write};
+use super::content::{Content, Spool};
 use super::objects::{
-    check_write_conditions, in_bucket, kept_headers, key, matches_etag, missing_key,
-    no_such_bucket, parse_range, precondition_failed,
+    check_readable, check_version, in_bucket, is_metadata, kept_headers, key, missing_key,
+    no_such_bucket, with_encryption,
 };
-use super::store::StoredObject;
+use super::store::{ObjectChecksum, StoredObject};
 use super::{listing, multipart};
 use crate::local::dates;
 use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::payload::name;
 use crate::local::server::{Request, Shared, storage_failed};
 use crate::local::xml::Xml;
+
+/// The largest source that one request copies, whole or as a part.
+const MAX_SOURCE: u64 = 5 << 30;
 
 /// The object that `x-amz-copy-source` names, as `/bucket/key` or `bucket/key`, percent-encoded.
 struct Source {
@@ -22,16 +29,19 @@ struct Source {
     key: String,
 }
 
+fn invalid(header: &str, problem: impl Into<String>) -> Refusal {
+    Refusal::new(400, "InvalidArgument", problem).detail("ArgumentName", header)
+}
+
 impl Source {
     fn of(request: &Request) -> Result<Self, Refusal> {
-        let invalid = |problem: &str| {
-            Refusal::new(400, "InvalidArgument", problem.to_owned())
-                .detail("ArgumentName", "x-amz-copy-source")
-        };
+        let invalid = |problem: &str| invalid("x-amz-copy-source", problem);
         let header = request.head.text("x-amz-copy-source").unwrap_or_default();
-        if header.contains("?versionId=") {
-            return Err(Refusal::not_implemented());
-        }
+        let (header, version) = match header.rsplit_once("?versionId=") {
+            Some((header, version)) => (header, Some(version)),
+            None => (header, None),
+        };
+        check_version(version)?;
         let decoded = percent_decode_str(header).decode_utf8();
         let decoded = decoded.map_err(|_| invalid("The copy source is not UTF-8"))?;
         let path = decoded.strip_prefix('/').unwrap_or(&decoded);
@@ -41,12 +51,16 @@ impl Source {
                 key: key.to_owned(),
             }),
             _ => Err(invalid(
-                "Copy Source must mention the source bucket and key",
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
             )),
         }
     }
 
     fn object(&self, shared: &Shared, request: &Request) -> Result<StoredObject, Refusal> {
+        let owner = request.head.text("x-amz-source-expected-bucket-owner");
+        if owner.is_some_and(|owner| owner != shared.config.account) {
+            return Err(Refusal::access_denied());
+        }
         let object = shared
             .store
             .with_bucket(&self.bucket, |bucket| {
@@ -54,42 +68,79 @@ impl Source {
             })
             .ok_or_else(|| no_such_bucket(&self.bucket))?
             .ok_or_else(|| missing_key(shared, &self.key))?;
-        let condition = |name: &str| request.head.text(name);
-        if condition("x-amz-copy-source-if-match")
-            .is_some_and(|wanted| !matches_etag(wanted, &object.etag))
-        {
-            return Err(precondition_failed("x-amz-copy-source-If-Match"));
-        }
-        if condition("x-amz-copy-source-if-none-match")
-            .is_some_and(|unwanted| matches_etag(unwanted, &object.etag))
-        {
-            return Err(precondition_failed("x-amz-copy-source-If-None-Match"));
-        }
+        check_source(&request.head, &object)?;
+        check_readable(&object)?;
         Ok(object)
     }
 }
 
-pub(in crate::local) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+/// Headers that, sent with a copy of an object to itself, make it another one.
+const CHANGES: [&str; 5] = [
+    "x-amz-checksum-algorithm",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+];
+
+pub(super) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let source = Source::of(request)?;
     let found = source.object(shared, request)?;
     let key = key(request)?;
     let replaces = request.head.text("x-amz-metadata-directive") == Some("REPLACE");
-    if !replaces && source.bucket == request.target.container && source.key == key {
+    let to_itself = source.bucket == request.target.container && source.key == key;
+    let changes = CHANGES
+        .iter()
+        .any(|name| request.head.headers.contains_key(*name));
+    if to_itself && !replaces && !changes {
         return Err(Refusal::new(
             400,
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
         ));
     }
-    let headers = if replaces {
-        kept_headers(request)
-    } else {
-        found.headers
-    };
-    let now = shared.config.clock.now();
-    let copy = if found.checksum.composite || found.etag.contains('-') {
-        // One object now, whatever it was made of.
-        StoredObject::new(found.content, headers, now)
+    if found.len() > MAX_SOURCE {
+        return Err(too_large());
+    }
+    let mut headers = kept_headers(request);
+    if !replaces {
+        // What is not metadata belongs to the request, not to the source.
+        headers.retain(|(name, _)| !is_metadata(name));
+        let metadata = found.headers.iter().filter(|(name, _)| is_metadata(name));
+        headers.extend(metadata.cloned());
+    }
+    let copy = copied(found, headers, request, shared.config.clock.now())?;
+    let xml = result(
+        "CopyObjectResult",
+        &copy.etag,
+        copy.last_modified,
+        Some(&copy.checksum),
+    );
+    let answer = with_encryption(Answer::xml(200, xml), &copy.headers);
+    in_bucket(shared, request, |bucket| {
+        check_write(&request.head, bucket, key)?;
+        bucket
+            .insert(key, copy)
+            .map_err(|error| storage_failed(&error))
+    })?;
+    Ok(answer)
+}
+
+/// The source under other headers; one object, whatever it was made of. Its checksum is of the whole, by
+/// the algorithm that is asked for or the source's.
+fn copied(
+    found: StoredObject,
+    headers: Vec<(String, Vec<u8>)>,
+    request: &Request,
+    now: SystemTime,
+) -> Result<StoredObject, Refusal> {
+    let algorithm = checksums::asked(&request.head)?.unwrap_or(found.checksum.algorithm);
+    let keeps = algorithm == found.checksum.algorithm && !found.checksum.composite;
+    let mut copy = if found.etag.contains('-') {
+        let checksum = found.checksum.clone();
+        let mut copy = StoredObject::new(found.content, headers, now);
+        copy.checksum = checksum;
+        copy
     } else {
         StoredObject {
             headers,
@@ -97,45 +148,93 @@ pub(in crate::local) fn object(shared: &Shared, request: &Request) -> Result<Ans
             ..found
         }
     };
-    let xml = result("CopyObjectResult", &copy.etag, copy.last_modified);
-    in_bucket(shared, request, |bucket| {
-        check_write_conditions(request, bucket, key)?;
-        bucket
-            .insert(key, copy)
-            .map_err(|error| storage_failed(&error))
-    })?;
-    Ok(Answer::xml(200, xml))
+    if !keeps {
+        copy.checksum = ObjectChecksum {
+            algorithm,
+            value: checksums::sum(&copy.content, algorithm)?.into_base64(),
+            composite: false,
+        };
+    }
+    Ok(copy)
 }
 
-fn result(name: &str, etag: &str, last_modified: SystemTime) -> Xml {
+fn result(
+    element_name: &str,
+    etag: &str,
+    last_modified: SystemTime,
+    checksum: Option<&ObjectChecksum>,
+) -> Xml {
     let mut xml = Xml::document();
-    xml.element(name, Some(listing::NAMESPACE), |xml| {
+    xml.element(element_name, Some(listing::NAMESPACE), |xml| {
         xml.text("LastModified", &dates::iso(last_modified))
             .text("ETag", etag);
+        if let Some(checksum) = checksum {
+            let element = format!("Checksum{}", name(checksum.algorithm));
+            xml.text(&element, &checksum.value);
+            // Of a part there is no type.
+            if element_name == "CopyObjectResult" {
+                xml.text("ChecksumType", checksum.kind());
+            }
+        }
     });
     xml
 }
 
 /// A range of an object, or all of it, as a part.
-pub(in crate::local) fn part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let found = Source::of(request)?.object(shared, request)?;
-    let range = match request.head.text("x-amz-copy-source-range") {
-        Some(range) => parse_range(range, found.len())?,
-        None => None,
-    };
-    let content = match range {
-        Some(range) => {
-            let disk = &shared.config.disk;
-            let mut spool = Spool::new();
-            let copied = found.content.copy(range, &mut spool.writer(disk));
-            let settled = copied.and_then(|()| disk.settle(&spool.finish()));
-            settled.map_err(|error| storage_failed(&error))?
-        }
+    let content = match request.head.text("x-amz-copy-source-range") {
+        Some(range) => piece(shared, &found, source_range(range, found.len())?)?,
+        None if found.len() > MAX_SOURCE => return Err(too_large()),
         None => found.content,
     };
-    let (etag, last_modified) = multipart::add_copied(shared, request, content)?;
+    let (etag, last_modified, checksum) = multipart::add_copied(shared, request, content)?;
     Ok(Answer::xml(
         200,
-        result("CopyPartResult", &etag, last_modified),
+        result("CopyPartResult", &etag, last_modified, checksum.as_ref()),
     ))
+}
+
+fn piece(shared: &Shared, found: &StoredObject, range: Range<u64>) -> Result<Content, Refusal> {
+    let disk = &shared.config.disk;
+    let mut spool = Spool::new();
+    let copied = found.content.copy(range, &mut spool.writer(disk));
+    let settled = copied.and_then(|()| disk.settle(&spool.finish()));
+    settled.map_err(|error| storage_failed(&error))
+}
+
+/// Unlike that of a read, the range of a copy is refused if it is not understood or goes past the end.
+fn source_range(header: &str, length: u64) -> Result<Range<u64>, Refusal> {
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse::<u64>().ok()).flatten()
+    };
+    let range = header
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'))
+        .and_then(|(first, last)| Some((number(first)?, number(last)?)))
+        .filter(|(first, last)| first <= last);
+    let header_name = "x-amz-copy-source-range";
+    match range {
+        None => Err(invalid(
+            header_name,
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+        )),
+        Some((_, last)) if last >= length => Err(invalid(
+            header_name,
+            format!("Range specified is not valid for source object of size: {length}"),
+        )),
+        Some((first, last)) if last - first >= MAX_SOURCE => Err(too_large()),
+        Some((first, last)) => Ok(first..last + 1),
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        400,
+        "InvalidRequest",
+        format!(
+            "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_SOURCE}"
+        ),
+    )
 }

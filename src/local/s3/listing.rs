@@ -1,15 +1,16 @@
-//! S3: `ListObjectsV2`, `ListObjects` as it was before, and `ListBuckets`.
+//! S3: `ListObjectsV2`, and `ListObjects` as it was before.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::buckets::owner_id;
 use super::objects::no_such_bucket;
 use super::store::{Bucket, StoredObject};
-use crate::local::dates;
 use crate::local::dates::Dates;
 use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::payload::name;
 use crate::local::operation::{Operation, Target};
 use crate::local::server::Shared;
 use crate::local::xml::Xml;
@@ -69,6 +70,8 @@ struct Listed {
     last_modified: SystemTime,
     etag: String,
     size: u64,
+    class: String,
+    checksum: (&'static str, &'static str),
 }
 
 impl Listed {
@@ -78,6 +81,11 @@ impl Listed {
             last_modified: object.last_modified,
             etag: object.etag.clone(),
             size: object.len(),
+            class: object
+                .header("x-amz-storage-class")
+                .unwrap_or("STANDARD")
+                .to_owned(),
+            checksum: (name(object.checksum.algorithm), object.checksum.kind()),
         }
     }
 }
@@ -93,49 +101,87 @@ pub(in crate::local) fn list(shared: &Shared, target: &Target) -> Result<Answer,
     if !shared.config.list_allowed {
         return Err(Refusal::access_denied());
     }
-    let max = match target.parameter("max-keys") {
-        Some(max) => max.parse().map_err(|_| invalid("max-keys"))?,
-        None => MAX_KEYS,
-    };
-    let from = match target.parameter("continuation-token") {
-        Some(token) if is_v2(target) => {
-            Some(Mark::of_token(token).ok_or_else(|| invalid("continuation-token"))?)
-        }
-        _ => target
-            .parameter(if is_v2(target) {
-                "start-after"
-            } else {
-                "marker"
-            })
-            .map(|key| match target.parameter("delimiter") {
-                // A marker may be a common prefix, as `NextMarker` says it.
-                Some(delimiter) if !is_v2(target) && key.ends_with(delimiter) => {
-                    Mark::Prefix(key.to_owned())
-                }
-                _ => Mark::Key(key.to_owned()),
-            }),
-    };
+    let max = number(target, "max-keys")?;
+    check_encoding(target)?;
     let bucket = &target.container;
+    let from = start(target)?;
     let page = shared
         .store
-        .with_bucket(bucket, |bucket| {
-            page_of(bucket, target, from.as_ref(), max.min(MAX_KEYS))
-        })
+        .with_bucket(bucket, |bucket| page_of(bucket, target, from.as_ref(), max))
         .ok_or_else(|| no_such_bucket(bucket))?;
-    Ok(Answer::xml(200, write(&page, target, max.min(MAX_KEYS))))
+    let owner = (!is_v2(target) || target.parameter("fetch-owner") == Some("true"))
+        .then(|| owner_id(&shared.config));
+    let listing = Listing {
+        page: &page,
+        target,
+        max,
+        owner: owner.as_deref(),
+    };
+    Ok(Answer::xml(200, listing.write()))
+}
+
+/// A parameter that says how much a page has at most: no more than 1,000, whatever is asked for.
+pub(super) fn number(target: &Target, name: &str) -> Result<usize, Refusal> {
+    let Some(text) = target.parameter(name) else {
+        return Ok(MAX_KEYS);
+    };
+    // As far as S3 counts.
+    if let Ok(Ok(number)) = text.parse::<i32>().map(usize::try_from) {
+        return Ok(number.min(MAX_KEYS));
+    }
+    let message = format!("Provided {name} not an integer or within integer range");
+    Err(Refusal::new(400, "InvalidArgument", message)
+        .detail("ArgumentName", name)
+        .detail("ArgumentValue", text))
+}
+
+/// There is one encoding of keys.
+pub(super) fn check_encoding(target: &Target) -> Result<(), Refusal> {
+    match target.parameter("encoding-type") {
+        None | Some("url") => Ok(()),
+        Some(_) => {
+            let message = "Invalid Encoding Method specified in Request";
+            let refusal = Refusal::new(400, "InvalidArgument", message);
+            Err(refusal.detail("ArgumentName", "encoding-type"))
+        }
+    }
+}
+
+/// Keys as the listing writes them: as they are, or encoded where that was asked for.
+pub(super) fn encoded<'a>(target: &Target, text: &'a str) -> Cow<'a, str> {
+    if target.parameter("encoding-type") == Some("url") {
+        utf8_percent_encode(text, PLAIN).into()
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Where the listing begins or goes on.
+fn start(target: &Target) -> Result<Option<Mark>, Refusal> {
+    if !is_v2(target) {
+        let marker = target.parameter("marker");
+        return Ok(marker.map(|key| match target.parameter("delimiter") {
+            // A marker may be a common prefix, as `NextMarker` says it.
+            Some(delimiter) if !delimiter.is_empty() && key.ends_with(delimiter) => {
+                Mark::Prefix(key.to_owned())
+            }
+            _ => Mark::Key(key.to_owned()),
+        }));
+    }
+    if let Some(token) = target.parameter("continuation-token") {
+        let mark = Mark::of_token(token);
+        return mark.map(Some).ok_or_else(|| {
+            let message = "The continuation token provided is incorrect";
+            let refusal = Refusal::new(400, "InvalidArgument", message);
+            refusal.detail("ArgumentName", "continuation-token")
+        });
+    }
+    let after = target.parameter("start-after");
+    Ok(after.map(|key| Mark::Key(key.to_owned())))
 }
 
 fn is_v2(target: &Target) -> bool {
     target.operation == Operation::ListObjectsV2
-}
-
-fn invalid(name: &str) -> Refusal {
-    Refusal::new(
-        400,
-        "InvalidArgument",
-        format!("The {name} provided is incorrect"),
-    )
-    .detail("ArgumentName", name)
 }
 
 fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) -> Page {
@@ -174,88 +220,92 @@ fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) ->
     page
 }
 
-fn write(page: &Page, target: &Target, max: usize) -> Xml {
-    let url = target.parameter("encoding-type") == Some("url");
-    let encode = |text| -> Cow<'_, str> {
-        if url {
-            utf8_percent_encode(text, PLAIN).into()
-        } else {
-            Cow::Borrowed(text)
-        }
-    };
-    let mut dates = Dates::default();
-    let truncated = page.next.is_some();
-    let count = page.objects.len() + page.prefixes.len();
-    let mut xml = Xml::document();
-    xml.element("ListBucketResult", Some(NAMESPACE), |xml| {
-        xml.text("Name", &target.container);
-        xml.text(
-            "Prefix",
-            &encode(target.parameter("prefix").unwrap_or_default()),
-        );
-        for (parameter, element) in [
-            ("delimiter", "Delimiter"),
-            ("start-after", "StartAfter"),
-            ("marker", "Marker"),
-        ] {
-            if let Some(value) = target.parameter(parameter) {
-                xml.text(element, &encode(value));
-            }
-        }
-        if let Some(token) = target.parameter("continuation-token") {
-            xml.text("ContinuationToken", token);
-        }
-        match &page.next {
-            Some(mark) if is_v2(target) => {
-                xml.text("NextContinuationToken", &mark.to_token());
-            }
-            Some(Mark::Key(mark) | Mark::Prefix(mark)) => {
-                xml.text("NextMarker", &encode(mark));
-            }
-            None => {}
-        }
-        if is_v2(target) {
-            xml.text("KeyCount", &count.to_string());
-        }
-        xml.text("MaxKeys", &max.to_string());
-        if url {
-            xml.text("EncodingType", "url");
-        }
-        xml.text("IsTruncated", if truncated { "true" } else { "false" });
-        for object in &page.objects {
-            xml.element("Contents", None, |xml| {
-                xml.text("Key", &encode(&object.key))
-                    .text("LastModified", dates.iso(object.last_modified))
-                    .text("ETag", &object.etag)
-                    .text("Size", &object.size.to_string())
-                    .text("StorageClass", "STANDARD");
-            });
-        }
-        for prefix in &page.prefixes {
-            xml.element("CommonPrefixes", None, |xml| {
-                xml.text("Prefix", &encode(prefix));
-            });
-        }
-    });
-    xml
+/// A page, and how it is to be written.
+struct Listing<'a> {
+    page: &'a Page,
+    target: &'a Target,
+    max: usize,
+    /// The owner's id, if it is to be there.
+    owner: Option<&'a str>,
 }
 
-pub(in crate::local) fn buckets(shared: &Shared) -> Answer {
-    let account = &shared.config.account;
-    let mut xml = Xml::document();
-    xml.element("ListAllMyBucketsResult", Some(NAMESPACE), |xml| {
-        xml.element("Owner", None, |xml| {
-            xml.text("ID", account);
-        })
-        .element("Buckets", None, |xml| {
-            for name in shared.store.bucket_names() {
-                xml.element("Bucket", None, |xml| {
-                    // When they were made is not kept: as old as the endpoint.
-                    xml.text("Name", &name)
-                        .text("CreationDate", &dates::iso(shared.started));
+impl Listing<'_> {
+    fn write(&self) -> Xml {
+        let mut dates = Dates::default();
+        let mut xml = Xml::document();
+        xml.element("ListBucketResult", Some(NAMESPACE), |xml| {
+            xml.text("Name", &self.target.container);
+            self.write_head(xml);
+            for object in &self.page.objects {
+                self.write_object(xml, object, &mut dates);
+            }
+            for prefix in &self.page.prefixes {
+                xml.element("CommonPrefixes", None, |xml| {
+                    xml.text("Prefix", &encoded(self.target, prefix));
                 });
             }
         });
-    });
-    Answer::xml(200, xml)
+        xml
+    }
+
+    /// What was asked for, and where to go on.
+    fn write_head(&self, xml: &mut Xml) {
+        let Self { page, target, .. } = self;
+        let parameter = |name| target.parameter(name);
+        let mut echo = |element, value: &str| {
+            xml.text(element, &encoded(target, value));
+        };
+        echo("Prefix", parameter("prefix").unwrap_or_default());
+        let delimiter = parameter("delimiter").filter(|delimiter| !delimiter.is_empty());
+        if let Some(delimiter) = delimiter {
+            echo("Delimiter", delimiter);
+        }
+        match (is_v2(target), &page.next) {
+            (false, next) => {
+                echo("Marker", parameter("marker").unwrap_or_default());
+                // Without a delimiter the last key is the marker.
+                if let (Some(next), Some(_)) = (next, delimiter) {
+                    echo("NextMarker", next.key());
+                }
+            }
+            (true, next) => {
+                match parameter("continuation-token") {
+                    Some(token) => drop(xml.text("ContinuationToken", token)),
+                    None => {
+                        if let Some(after) = parameter("start-after") {
+                            echo("StartAfter", after);
+                        }
+                    }
+                }
+                if let Some(next) = next {
+                    xml.text("NextContinuationToken", &next.to_token());
+                }
+                let count = page.objects.len() + page.prefixes.len();
+                xml.text("KeyCount", &count.to_string());
+            }
+        }
+        xml.text("MaxKeys", &self.max.to_string());
+        if parameter("encoding-type").is_some() {
+            xml.text("EncodingType", "url");
+        }
+        let truncated = page.next.is_some();
+        xml.text("IsTruncated", if truncated { "true" } else { "false" });
+    }
+
+    fn write_object(&self, xml: &mut Xml, object: &Listed, dates: &mut Dates) {
+        xml.element("Contents", None, |xml| {
+            xml.text("Key", &encoded(self.target, &object.key))
+                .text("LastModified", dates.iso(object.last_modified))
+                .text("ETag", &object.etag)
+                .text("ChecksumAlgorithm", object.checksum.0)
+                .text("ChecksumType", object.checksum.1)
+                .text("Size", &object.size.to_string())
+                .text("StorageClass", &object.class);
+            if let Some(owner) = self.owner {
+                xml.element("Owner", None, |xml| {
+                    xml.text("ID", owner);
+                });
+            }
+        });
+    }
 }

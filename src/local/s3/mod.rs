@@ -1,11 +1,15 @@
 //! S3: buckets, objects, copies, listings, multipart uploads, and how they are stored.
 
+pub(super) mod buckets;
+mod checksums;
+mod conditions;
 pub(super) mod content;
-pub(super) mod copy;
+mod copy;
 pub(super) mod directory;
+mod headers;
 pub(super) mod index;
-pub(super) mod listing;
-pub(super) mod multipart;
+mod listing;
+mod multipart;
 pub(super) mod objects;
 pub(super) mod operations;
 mod refused_operations;

@@ -1,28 +1,44 @@
-//! S3: buckets and single objects.
+//! S3: single objects, and the way of every request of S3's.
 
 use std::ops::Range;
 
+use http::{HeaderName, HeaderValue};
+
+use super::conditions::{check_match, check_read, check_write};
 use super::store::{Bucket, StoredObject};
-use super::{copy, listing, multipart};
+use super::{buckets, checksums, copy, headers, listing, multipart};
 use crate::local::dates::http_date;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::operation::Operation;
 use crate::local::server::{Request, Shared, storage_failed};
-use crate::local::xml::{Xml, keys_to_delete, malformed};
+use crate::local::xml::{ToDelete, Xml, malformed, objects_to_delete};
 
-/// The headers that S3 keeps with an object, besides `x-amz-meta-*`.
-const KEPT: [&str; 8] = [
+/// The headers of an object's metadata, besides `x-amz-meta-*`: what a copy takes along.
+const METADATA: [&str; 6] = [
     "content-type",
     "content-encoding",
     "content-language",
     "content-disposition",
     "cache-control",
     "expires",
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
 ];
 
+/// How an object is encrypted, as the answers to writes say it too.
+const ENCRYPTION: [&str; 3] = [
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+];
+
+/// Further headers that S3 keeps with an object.
+const KEPT: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
+
 pub(in crate::local) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
+    if let Some(refused) = &request.target.refused {
+        return Err(Refusal::not_offered(refused));
+    }
+    headers::take_from_query(&mut request.head, &request.target);
+    headers::check(request)?;
     let owner = request.head.text("x-amz-expected-bucket-owner");
     if owner.is_some_and(|owner| owner != shared.config.account) {
         return Err(Refusal::access_denied());
@@ -36,10 +52,10 @@ pub(in crate::local) fn answer(shared: &Shared, request: &mut Request) -> Result
         Operation::DeleteObjects => delete_objects(shared, request),
         Operation::DeleteObject => delete_object(shared, request),
         Operation::ListObjectsV2 | Operation::ListObjects => listing::list(shared, &request.target),
-        Operation::ListBuckets => Ok(listing::buckets(shared)),
-        Operation::GetBucketLocation => location(shared, request),
-        Operation::CreateBucket => create_bucket(shared, request),
-        Operation::DeleteBucket => delete_bucket(shared, request),
+        Operation::ListBuckets => buckets::list(shared, request),
+        Operation::GetBucketLocation => buckets::location(shared, request),
+        Operation::CreateBucket => buckets::create(shared, request),
+        Operation::DeleteBucket => buckets::delete(shared, request),
         Operation::HeadBucket => in_bucket(shared, request, |_| Ok(()))
             .map(|()| Answer::empty(200).header("x-amz-bucket-region", &shared.config.region)),
         Operation::CreateMultipartUpload => multipart::create(shared, request),
@@ -48,14 +64,12 @@ pub(in crate::local) fn answer(shared: &Shared, request: &mut Request) -> Result
         Operation::AbortMultipartUpload => multipart::abort(shared, request),
         Operation::ListParts => multipart::list_parts(shared, request),
         Operation::ListMultipartUploads => multipart::list_uploads(shared, request),
-        _ => Err(Refusal::not_offered(
-            request.target.refused.as_deref().unwrap_or("this"),
-        )),
+        other => Err(Refusal::not_offered(&format!("{other:?}"))),
     }
 }
 
 /// Does something with the bucket that the request names, or says that it is not there.
-pub(in crate::local) fn in_bucket<T>(
+pub(super) fn in_bucket<T>(
     shared: &Shared,
     request: &Request,
     act: impl FnOnce(&mut Bucket) -> Result<T, Refusal>,
@@ -67,13 +81,13 @@ pub(in crate::local) fn in_bucket<T>(
         .unwrap_or_else(|| Err(no_such_bucket(name)))
 }
 
-pub(in crate::local) fn no_such_bucket(name: &str) -> Refusal {
+pub(super) fn no_such_bucket(name: &str) -> Refusal {
     Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist")
         .detail("BucketName", name)
 }
 
 /// The key of the request.
-pub(in crate::local) fn key(request: &Request) -> Result<&str, Refusal> {
+pub(super) fn key(request: &Request) -> Result<&str, Refusal> {
     match request.target.key.as_deref() {
         // S3 counts bytes.
         Some(key) if key.len() > 1024 => {
@@ -91,7 +105,7 @@ pub(in crate::local) fn key(request: &Request) -> Result<&str, Refusal> {
 }
 
 /// Without `s3:ListBucket` a caller must not learn that a key is missing.
-pub(in crate::local) fn missing_key(shared: &Shared, key: &str) -> Refusal {
+pub(super) fn missing_key(shared: &Shared, key: &str) -> Refusal {
     if shared.config.list_allowed {
         Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key)
     } else {
@@ -99,28 +113,49 @@ pub(in crate::local) fn missing_key(shared: &Shared, key: &str) -> Refusal {
     }
 }
 
+/// There are no versions but `null`, the one that an object has in a bucket without versioning.
+pub(super) fn check_version(version: Option<&str>) -> Result<(), Refusal> {
+    match version {
+        None | Some("null") => Ok(()),
+        Some(version) => Err(
+            Refusal::new(400, "InvalidArgument", "Invalid version id specified")
+                .detail("ArgumentName", "versionId")
+                .detail("ArgumentValue", version),
+        ),
+    }
+}
+
+/// Archived objects would have to be restored first.
+pub(super) fn check_readable(object: &StoredObject) -> Result<(), Refusal> {
+    match object.header("x-amz-storage-class") {
+        Some(class @ ("GLACIER" | "DEEP_ARCHIVE")) => Err(Refusal::new(
+            403,
+            "InvalidObjectState",
+            "The operation is not valid for the object's storage class",
+        )
+        .detail("StorageClass", class)),
+        _ => Ok(()),
+    }
+}
+
 fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
     let key = key(request)?;
+    check_version(request.target.parameter("versionId"))?;
     let object = in_bucket(shared, request, |bucket| {
         let object = bucket.objects().get(key).cloned();
         object.ok_or_else(|| missing_key(shared, key))
     })?;
-    check_read_conditions(request, &object)?;
+    check_read(&request.head, &object)?;
+    if with_body {
+        check_readable(&object)?;
+    }
     let length = object.len();
     let range = match request.head.text("range") {
         Some(range) => parse_range(range, length)?,
         None => None,
     };
-    let mut answer = Answer::new(200, object.content.clone())
-        .header("accept-ranges", "bytes")
-        .header("etag", &object.etag)
-        .header("last-modified", http_date(object.last_modified));
-    if object.content_type().is_none() {
-        answer = answer.header("content-type", "binary/octet-stream");
-    }
-    for (name, value) in &object.headers {
-        answer = answer.header(name, value);
-    }
+    let mut answer = described(&object);
+    replace_headers(&mut answer, request)?;
     if range.is_none() && request.head.text("x-amz-checksum-mode") == Some("ENABLED") {
         answer = with_checksum(answer, &object);
     }
@@ -138,43 +173,44 @@ fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Ans
     Ok(answer)
 }
 
-/// `If-Match` and `If-None-Match` of a read.
-fn check_read_conditions(request: &Request, object: &StoredObject) -> Result<(), Refusal> {
-    if let Some(wanted) = request.head.text("if-match")
-        && !matches_etag(wanted, &object.etag)
-    {
-        return Err(precondition_failed("If-Match"));
+/// The object with the headers that every read of it has.
+fn described(object: &StoredObject) -> Answer {
+    let mut answer = Answer::new(200, object.content.clone())
+        .header("accept-ranges", "bytes")
+        .header("etag", &object.etag)
+        .header("last-modified", http_date(object.last_modified));
+    if object.content_type().is_none() {
+        answer = answer.header("content-type", "binary/octet-stream");
     }
-    if let Some(unwanted) = request.head.text("if-none-match")
-        && matches_etag(unwanted, &object.etag)
-    {
-        return Err(Refusal::new(304, "NotModified", "").header("etag", &object.etag));
+    for (name, value) in &object.headers {
+        answer = answer.header(name, value);
+    }
+    answer
+}
+
+/// Puts the values of `response-content-type` and such into the answer.
+fn replace_headers(answer: &mut Answer, request: &Request) -> Result<(), Refusal> {
+    for (parameter, value) in &request.target.query {
+        let Some(name) = parameter.strip_prefix("response-") else {
+            continue;
+        };
+        let header = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value.as_bytes()),
+        );
+        let (Ok(name), Ok(value)) = header else {
+            let message = "The header value is not valid";
+            let refusal = Refusal::new(400, "InvalidArgument", message);
+            return Err(refusal.detail("ArgumentName", parameter));
+        };
+        answer.headers.insert(name, value);
     }
     Ok(())
 }
 
-pub(in crate::local) fn matches_etag(list: &str, etag: &str) -> bool {
-    list.split(',').any(|wanted| {
-        let wanted = wanted.trim();
-        wanted == "*" || wanted.trim_matches('"') == etag.trim_matches('"')
-    })
-}
-
-pub(in crate::local) fn precondition_failed(condition: &str) -> Refusal {
-    Refusal::new(
-        412,
-        "PreconditionFailed",
-        "At least one of the pre-conditions you specified did not hold",
-    )
-    .detail("Condition", condition)
-}
-
 /// The single range that a `Range` header asks for. S3 passes over what it does not understand,
 /// several ranges too.
-pub(in crate::local) fn parse_range(
-    header: &str,
-    length: u64,
-) -> Result<Option<Range<u64>>, Refusal> {
+fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header
         .strip_prefix("bytes=")
         .and_then(|range| range.split_once('-'))
@@ -201,34 +237,25 @@ pub(in crate::local) fn parse_range(
 }
 
 fn put_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let object = received(shared, request, kept_headers(request))?;
+    let announced = checksums::verified(request)?.map(|(announced, _)| announced);
+    let content = shared.config.disk.settle(&request.content);
+    let object = StoredObject::received(
+        content.map_err(|error| storage_failed(&error))?,
+        &request.sums,
+        announced.as_ref(),
+        kept_headers(request),
+        shared.config.clock.now(),
+    );
     let answer = Answer::empty(200).header("etag", &object.etag);
-    let answer = with_checksum(answer, &object);
+    let answer = with_encryption(with_checksum(answer, &object), &object.headers);
     let key = key(request)?;
     in_bucket(shared, request, |bucket| {
-        check_write_conditions(request, bucket, key)?;
+        check_write(&request.head, bucket, key)?;
         bucket
             .insert(key, object)
             .map_err(|error| storage_failed(&error))
     })?;
     Ok(answer)
-}
-
-/// What came, once its checksum is known to be right.
-pub(in crate::local) fn received(
-    shared: &Shared,
-    request: &Request,
-    headers: Vec<(String, Vec<u8>)>,
-) -> Result<StoredObject, Refusal> {
-    let announced = request.sums.verified(&request.head)?;
-    let content = shared.config.disk.settle(&request.content);
-    Ok(StoredObject::received(
-        content.map_err(|error| storage_failed(&error))?,
-        &request.sums,
-        announced,
-        headers,
-        shared.config.clock.now(),
-    ))
 }
 
 fn with_checksum(answer: Answer, object: &StoredObject) -> Answer {
@@ -238,14 +265,31 @@ fn with_checksum(answer: Answer, object: &StoredObject) -> Answer {
         .header("x-amz-checksum-type", checksum.kind())
 }
 
-pub(in crate::local) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
+pub(super) fn with_encryption(mut answer: Answer, headers: &[(String, Vec<u8>)]) -> Answer {
+    for (name, value) in headers {
+        if ENCRYPTION.contains(&name.as_str()) {
+            answer = answer.header(name, value);
+        }
+    }
+    answer
+}
+
+/// Whether a header is of an object's metadata.
+pub(super) fn is_metadata(name: &str) -> bool {
+    METADATA.contains(&name) || name.starts_with("x-amz-meta-")
+}
+
+pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
     request
         .head
         .headers
         .iter()
         .filter(|(name, _)| {
-            KEPT.contains(&name.as_str()) || name.as_str().starts_with("x-amz-meta-")
+            let name = name.as_str();
+            is_metadata(name) || ENCRYPTION.contains(&name) || KEPT.contains(&name)
         })
+        // That is what an object is in without it.
+        .filter(|(name, value)| *name != "x-amz-storage-class" || *value != "STANDARD")
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .filter_map(without_aws_chunked)
         .collect()
@@ -265,117 +309,59 @@ fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<
     (!kept.is_empty()).then(|| (name, kept.join(",").into_bytes()))
 }
 
-/// `If-None-Match: *` and `If-Match` of a write.
-pub(in crate::local) fn check_write_conditions(
-    request: &Request,
-    bucket: &Bucket,
-    key: &str,
-) -> Result<(), Refusal> {
-    let present = bucket.objects().get(key);
-    if request.head.text("if-none-match") == Some("*") && present.is_some() {
-        return Err(precondition_failed("If-None-Match"));
-    }
-    match (request.head.text("if-match"), present) {
-        (Some(wanted), Some(object)) if !matches_etag(wanted, &object.etag) => {
-            Err(precondition_failed("If-Match"))
-        }
-        (Some(_), None) => Err(
-            Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key),
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// Deleting what is not there is no error.
+/// Deleting what is not there is no error, unless a condition says that it has to be there.
 fn delete_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
+    check_version(request.target.parameter("versionId"))?;
     in_bucket(shared, request, |bucket| {
+        check_match(request.head.text("if-match"), bucket, key)?;
         bucket.remove(key).map_err(|error| storage_failed(&error))
     })?;
     Ok(Answer::empty(204))
 }
 
-fn create_bucket(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let name = &request.target.container;
-    if !is_bucket_name(name) {
-        let message = "The specified bucket is not valid.";
-        return Err(Refusal::new(400, "InvalidBucketName", message).detail("BucketName", name));
-    }
-    let created = shared.store.create_bucket(name);
-    let created = created.map_err(|error| storage_failed(&error))?;
-    // us-east-1 alone answers 200 to the owner of a bucket that is there already.
-    if !created && shared.config.region != "us-east-1" {
-        return Err(Refusal::new(
-            409,
-            "BucketAlreadyOwnedByYou",
-            "Your previous request to create the named bucket succeeded and you already own it.",
-        )
-        .detail("BucketName", name));
-    }
-    Ok(Answer::empty(200).header("location", format!("/{name}")))
-}
-
-/// S3's rules for new buckets, but for reserved beginnings and ends.
-fn is_bucket_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (3..=63).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| plain(byte) || b"-.".contains(&byte))
-        && name.bytes().next().is_some_and(plain)
-        && name.bytes().last().is_some_and(plain)
-        && !name.contains("..")
-}
-
-fn delete_bucket(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let name = &request.target.container;
-    let deleted = shared.store.delete_bucket(name);
-    match deleted.map_err(|error| storage_failed(&error))? {
-        Some(true) => Ok(Answer::empty(204)),
-        Some(false) => {
-            let message = "The bucket you tried to delete is not empty";
-            Err(Refusal::new(409, "BucketNotEmpty", message).detail("BucketName", name))
-        }
-        None => Err(no_such_bucket(name)),
-    }
-}
-
-/// Of us-east-1 the element is empty.
-fn location(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    in_bucket(shared, request, |_| Ok(()))?;
-    let region = match shared.config.region.as_str() {
-        "us-east-1" => "",
-        region => region,
-    };
-    let mut xml = Xml::document();
-    xml.element("LocationConstraint", Some(listing::NAMESPACE), |xml| {
-        xml.plain(region);
-    });
-    Ok(Answer::xml(200, xml))
-}
-
 fn delete_objects(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    request.sums.verified(&request.head)?;
-    let (keys, quiet) = keys_to_delete(&request.body).ok_or_else(malformed)?;
-    let failed = in_bucket(shared, request, |bucket| {
-        let mut remove = |key: &String| bucket.remove(key).err().map(|error| (key.clone(), error));
-        Ok(keys.iter().filter_map(&mut remove).collect::<Vec<_>>())
+    checksums::verified(request)?;
+    let (objects, quiet) = objects_to_delete(&request.body).ok_or_else(malformed)?;
+    let outcomes = in_bucket(shared, request, |bucket| {
+        let outcomes = objects.iter().map(|object| delete_one(bucket, object));
+        Ok(outcomes.collect::<Vec<_>>())
     })?;
     let mut xml = Xml::document();
     xml.element("DeleteResult", Some(listing::NAMESPACE), |xml| {
-        let is_failed = |key: &String| failed.iter().any(|(found, _)| found == key);
-        for key in keys.iter().filter(|key| !quiet && !is_failed(key)) {
-            xml.element("Deleted", None, |xml| {
-                xml.text("Key", key);
-            });
-        }
-        for (key, error) in &failed {
-            xml.element("Error", None, |xml| {
-                xml.text("Key", key)
-                    .text("Code", "InternalError")
-                    .text("Message", &error.to_string());
+        for (object, outcome) in objects.iter().zip(&outcomes) {
+            let element = match outcome {
+                Ok(()) if quiet => continue,
+                Ok(()) => "Deleted",
+                Err(_) => "Error",
+            };
+            xml.element(element, None, |xml| {
+                xml.text("Key", &object.key);
+                if let Some(version) = &object.version {
+                    xml.text("VersionId", version);
+                }
+                if let Err(refusal) = outcome {
+                    xml.text("Code", &refusal.code)
+                        .text("Message", &refusal.message);
+                }
             });
         }
     });
     Ok(Answer::xml(200, xml))
+}
+
+fn delete_one(bucket: &mut Bucket, object: &ToDelete) -> Result<(), Refusal> {
+    if let Some(unknown) = object.unknown {
+        return Err(Refusal::not_offered(&format!("{unknown} of DeleteObjects")));
+    }
+    match object.version.as_deref() {
+        None | Some("null") => {}
+        Some(_) => {
+            let message = "The specified version does not exist.";
+            return Err(Refusal::new(404, "NoSuchVersion", message));
+        }
+    }
+    check_match(object.etag.as_deref(), bucket, &object.key)?;
+    let removed = bucket.remove(&object.key);
+    removed.map_err(|error| storage_failed(&error))
 }

@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 
 use super::content::Content;
 use super::index::{DamagedObject, DataDirectory, Index, Loaded};
-use super::multipart::Upload;
+use super::multipart::{Completed, Upload};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::payload::{Announced, Sums};
 use crate::local::sync::lock;
@@ -202,6 +202,7 @@ impl Write for Summing<'_> {
 pub(in crate::local) struct Bucket {
     objects: BTreeMap<String, StoredObject>,
     pub(in crate::local) uploads: BTreeMap<String, Upload>,
+    pub(in crate::local) completed: Completed,
     /// Where the objects outlast the process.
     index: Option<Index>,
 }
@@ -212,6 +213,7 @@ impl Bucket {
         Self {
             objects,
             uploads: BTreeMap::new(),
+            completed: Completed::default(),
             index: Some(index),
         }
     }

@@ -8,6 +8,7 @@ use crate::local_endpoint::client::client;
 const CRC64: &str = "M3eFcAZSQlc=";
 const CRC32: &str = "NhCmhg==";
 const SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+const SHA1: &str = "qvTGHdzF6KLavt4PO0gs2a6pQ00=";
 const MD5: &str = "XUFAKrxLKna5cZ2REBfFkg==";
 
 fn start() -> LocalEndpoint {
@@ -29,6 +30,11 @@ fn right_ones_are_kept_and_an_object_without_one_gets_one() {
             Some(("x-amz-checksum-sha256", SHA256)),
             "x-amz-checksum-sha256",
             SHA256,
+        ),
+        (
+            Some(("x-amz-checksum-sha1", SHA1)),
+            "x-amz-checksum-sha1",
+            SHA1,
         ),
         (
             Some(("content-md5", MD5)),
@@ -56,16 +62,52 @@ fn right_ones_are_kept_and_an_object_without_one_gets_one() {
 fn wrong_ones_are_refused() {
     let endpoint = start();
     let client = client(&endpoint);
-    for (name, value) in [
-        ("x-amz-checksum-crc32", "AAAAAA=="),
-        ("x-amz-checksum-crc64nvme", CRC32),
-        ("x-amz-checksum-sha256", "not base64"),
-        ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    for (name, value, code) in [
+        ("x-amz-checksum-crc32", "AAAAAA==", "BadDigest"),
+        (
+            "x-amz-checksum-sha1",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "BadDigest",
+        ),
+        ("x-amz-checksum-crc64nvme", CRC32, "InvalidRequest"),
+        ("x-amz-checksum-sha256", "not base64", "InvalidRequest"),
+        ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==", "BadDigest"),
+        ("content-md5", "AAAA", "InvalidDigest"),
+        ("content-md5", "not base64", "InvalidDigest"),
+        ("content-md5", "", "InvalidDigest"),
     ] {
         let put = client.put("/b/k", "hello").header(name, value).send();
-        assert_eq!((put.status, put.xml("Code")), (400, "BadDigest"), "{name}");
+        assert_eq!((put.status, put.xml("Code")), (400, code), "{name}");
     }
     assert!(endpoint.objects("b").is_empty());
+}
+
+#[test]
+fn the_algorithm_that_is_announced_is_the_one_that_comes() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let put = |headers: &[(&str, &str)]| {
+        let call = client.put("/b/k", "hello");
+        let headers = headers.iter();
+        headers
+            .fold(call, |call, (name, value)| call.header(name, value))
+            .send()
+    };
+    let announced = |algorithm| ("x-amz-sdk-checksum-algorithm", algorithm);
+    let (crc32, sha256) = (
+        ("x-amz-checksum-crc32", CRC32),
+        ("x-amz-checksum-sha256", SHA256),
+    );
+    for headers in [
+        vec![announced("CRC32")],
+        vec![announced("SHA256"), crc32],
+        vec![announced("CRC7"), crc32],
+        vec![crc32, sha256],
+    ] {
+        put(&headers).is_error(400, "InvalidRequest");
+    }
+    assert!(endpoint.objects("b").is_empty());
+    assert_eq!(put(&[announced("CRC32"), crc32]).status, 200);
 }
 
 #[test]

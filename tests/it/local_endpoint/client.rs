@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use http::Request;
@@ -65,6 +65,27 @@ impl Client {
         self.call("sts", "POST", "/")
             .header("content-type", "application/x-www-form-urlencoded")
             .body("Action=GetCallerIdentity&Version=2011-06-15")
+    }
+
+    /// Sends a request to a URL as it is.
+    pub(crate) fn plain(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sent = if body.is_empty() {
+            self.agent.run(request.body(()).expect("a request"))
+        } else {
+            self.agent
+                .run(request.body(body.to_owned()).expect("a request"))
+        };
+        Reply::of(sent.expect("an answer")).expect("a body")
     }
 
     pub(crate) fn call(&self, service: &'static str, method: &str, target: &str) -> Call<'_> {
@@ -135,33 +156,38 @@ impl Call<'_> {
     pub(crate) fn try_send(self) -> Result<Reply, ureq::Error> {
         let (client, method) = (self.client, self.method.clone());
         let request = self.signed();
-        let mut response = if matches!(method.as_str(), "GET" | "HEAD" | "DELETE") {
+        let response = if matches!(method.as_str(), "GET" | "HEAD" | "DELETE") {
             client.agent.run(request.map(|_| ()))?
         } else {
             client.agent.run(request)?
         };
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(1 << 30)
-            .read_to_vec()?;
-        Ok(Reply {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body,
-        })
+        Reply::of(response)
+    }
+
+    /// A URL that is the request, for so long.
+    pub(crate) fn presigned(self, expires: Duration) -> String {
+        let request = self.signed_in(SignatureLocation::QueryParams, Some(expires));
+        request.uri().to_string()
     }
 
     /// The request as it would be sent.
     pub(crate) fn signed(self) -> Request<Vec<u8>> {
+        self.signed_in(SignatureLocation::Headers, None)
+    }
+
+    fn signed_in(self, location: SignatureLocation, expires: Option<Duration>) -> Request<Vec<u8>> {
         let uri = format!("{}{}", self.url, self.target);
         let identity = Credentials::new(self.access_key, self.secret_key, self.token, None, "test");
         let identity = identity.into();
         let mut settings = SigningSettings::default();
+        settings.signature_location = location;
+        settings.expires_in = expires;
         if self.service == "s3" {
             settings.percent_encoding_mode = PercentEncodingMode::Single;
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+            if expires.is_none() {
+                settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+            }
         }
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -203,6 +229,19 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    fn of(mut response: http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_vec()?;
+        Ok(Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+        })
+    }
+
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }

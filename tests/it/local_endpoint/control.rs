@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+use sagemaker_async_inference::sys::ManualClock;
 use serde_json::{Value, json};
 
 use crate::local_endpoint::client::{Call, Client, Reply, client};
@@ -358,4 +359,109 @@ fn metrics_are_of_the_present_minute() {
         json!([]),
         "outside of the window"
     );
+}
+
+pub(crate) fn sagemaker(client: &Client, operation: &str, body: &Value) -> Reply {
+    let target = format!("SageMaker.{operation}");
+    call(client, "sagemaker", &target, &body.to_string()).send()
+}
+
+pub(crate) fn variant(name: &str) -> Value {
+    json!({
+        "VariantName": name, "ModelName": "local-endpoint", "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1, "InitialVariantWeight": 1,
+    })
+}
+
+#[test]
+fn serverless_variants_are_refused_by_name() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let serverless = json!({
+        "VariantName": "v", "ModelName": "local-endpoint",
+        "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+    });
+    let output = json!({"OutputConfig": {"S3OutputPath": "s3://b/out"}});
+    let body = json!({
+        "EndpointConfigName": "c", "ProductionVariants": [serverless],
+        "AsyncInferenceConfig": output,
+    });
+    let reply = sagemaker(&client, "CreateEndpointConfig", &body);
+    let message = reply.is_json_error(400, "ValidationException");
+    assert!(message.contains("ServerlessConfig"), "{message}");
+}
+
+#[test]
+fn a_place_of_results_is_a_bucket_that_can_be() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let create = |output: &str, failure: &str| {
+        let places = json!({"S3OutputPath": output, "S3FailurePath": failure});
+        let body = json!({
+            "EndpointConfigName": "c", "ProductionVariants": [variant("v")],
+            "AsyncInferenceConfig": {"OutputConfig": places},
+        });
+        sagemaker(&client, "CreateEndpointConfig", &body)
+    };
+    let long = format!("s3://{}/out", "b".repeat(400));
+    for (output, failure, named) in [
+        (long.as_str(), "s3://b/f", "S3OutputPath"),
+        ("s3://b/out", &long, "S3FailurePath"),
+        ("s3://b b/out", "s3://b/f", "S3OutputPath"),
+    ] {
+        let reply = create(output, failure);
+        let message = reply.is_json_error(400, "ValidationException");
+        assert!(message.contains(named), "{message}");
+    }
+    assert_eq!(create("s3://Old_Bucket/out", "s3://b/f").status, 200);
+}
+
+#[test]
+fn weights_name_each_variant_once_and_change_all_or_none() {
+    let clock = ManualClock::new();
+    let endpoint = LocalEndpoint::builder()
+        .clock(clock.clone())
+        .start()
+        .expect("start");
+    let client = client(&endpoint);
+    let output = json!({"OutputConfig": {"S3OutputPath": "s3://b/out"}});
+    let body = json!({
+        "EndpointConfigName": "two", "ProductionVariants": [variant("a"), variant("b")],
+        "AsyncInferenceConfig": output,
+    });
+    assert_eq!(
+        sagemaker(&client, "CreateEndpointConfig", &body).status,
+        200
+    );
+    let update = json!({"EndpointName": "local-endpoint", "EndpointConfigName": "two"});
+    assert_eq!(sagemaker(&client, "UpdateEndpoint", &update).status, 200);
+    let described = || {
+        let body = json!({"EndpointName": "local-endpoint"});
+        json_of(&sagemaker(&client, "DescribeEndpoint", &body))
+    };
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(described()["EndpointStatus"], "InService");
+    let weigh = |weights: Value| {
+        let body =
+            json!({"EndpointName": "local-endpoint", "DesiredWeightsAndCapacities": weights});
+        sagemaker(&client, "UpdateEndpointWeightsAndCapacities", &body)
+    };
+    let weight = |name: &str, weight: u32| json!({"VariantName": name, "DesiredWeight": weight});
+    for (weights, named) in [
+        (json!([weight("a", 5), weight("a", 6)]), "more than once"),
+        (json!([weight("a", 5), weight("c", 6)]), "\"c\""),
+        (
+            json!([weight("a", 5), {"VariantName": "b", "DesiredInstanceCount": 0}]),
+            "DesiredInstanceCount",
+        ),
+    ] {
+        let message = weigh(weights).is_json_error(400, "ValidationException");
+        assert!(message.contains(named), "{message}");
+        let left = described()["ProductionVariants"][0]["DesiredWeight"].as_f64();
+        assert_eq!(left, Some(1.0));
+    }
+    assert_eq!(weigh(json!([weight("a", 5), weight("b", 6)])).status, 200);
+    let variants = described()["ProductionVariants"].clone();
+    assert_eq!(variants[0]["DesiredWeight"].as_f64(), Some(5.0));
+    assert_eq!(variants[1]["DesiredWeight"].as_f64(), Some(6.0));
 }

@@ -440,6 +440,50 @@ fn a_container_is_the_model() {
     }
 }
 
+/// SageMaker takes no response without a length, so it must not pass here.
+#[test]
+fn a_containers_response_says_how_long_it_is() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    let until_closed = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}";
+    let (url, _asked) = container(vec![
+        http("200 OK", ""),
+        chunked.to_owned(),
+        until_closed.to_owned(),
+        http("200 OK", "{}"),
+    ]);
+    let endpoint = LocalEndpoint::builder().bucket("b").container(url).start();
+    let endpoint = endpoint.expect("start");
+    let client = client(&endpoint);
+    for _ in ["in chunks", "until the connection ends"] {
+        let reply = client.invoke("local-endpoint").body("in.").send();
+        let text = object(&endpoint, &reply, FAILURE).expect("a failure");
+        assert!(text.contains("required Content-Length header"), "{text}");
+        assert_eq!(object(&endpoint, &reply, OUTPUT), None);
+    }
+    let reply = client.invoke("local-endpoint").body("in.").send();
+    assert_eq!(object(&endpoint, &reply, OUTPUT).as_deref(), Some("{}"));
+}
+
+#[test]
+fn an_output_whose_key_would_be_too_long_is_refused() {
+    let endpoint = LocalEndpoint::builder()
+        .output_path(format!("s3://b/{}", "p".repeat(500)))
+        .start()
+        .expect("start");
+    let invoke = |extension: usize| {
+        let client = client(&endpoint);
+        let call = client.invoke("local-endpoint").body("x");
+        call.header(
+            "x-amzn-sagemaker-s3outputpathextension",
+            &"e".repeat(extension),
+        )
+        .send()
+    };
+    let message = invoke(512).is_json_error(400, "ValidationError");
+    assert!(message.contains("1024"), "{message}");
+    assert_eq!(invoke(40).status, 202);
+}
+
 #[test]
 fn a_container_that_is_not_there() {
     let free = TcpListener::bind("127.0.0.1:0").expect("bind");
@@ -457,6 +501,9 @@ fn a_container_that_is_not_there() {
 fn settings_that_cannot_be() {
     let paths = LocalEndpoint::builder().output_path("/tmp").start();
     assert!(matches!(paths, Err(LocalError::Setting(_))));
+    let long = format!("s3://b/{}", "p".repeat(506));
+    let long = LocalEndpoint::builder().output_path(long).start();
+    assert!(matches!(long, Err(LocalError::Setting(_))));
     let name = LocalEndpoint::builder().endpoint_name("a_b").start();
     assert!(matches!(name, Err(LocalError::Setting(_))));
     let none = LocalEndpoint::builder()

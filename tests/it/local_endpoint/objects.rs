@@ -1,4 +1,4 @@
-//! Buckets, objects and listings.
+//! Objects: put, read, deleted.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sagemaker_async_inference::local::{LocalEndpoint, Operation};
@@ -172,86 +172,6 @@ fn what_is_missing() {
 }
 
 #[test]
-fn buckets() {
-    let endpoint = start();
-    let client = client(&endpoint);
-    assert_eq!(client.s3("HEAD", "/b").send().status, 200);
-    assert_eq!(client.s3("HEAD", "/new").send().status, 404);
-    assert_eq!(client.put("/new", "").send().status, 200);
-    assert_eq!(client.put("/new", "").send().status, 200, "as in us-east-1");
-    assert_eq!(client.s3("HEAD", "/new").send().status, 200);
-    let owned = |owner| {
-        let put = client.put("/b/k", "x");
-        put.header("x-amz-expected-bucket-owner", owner).send()
-    };
-    assert_eq!(owned("123456789012").status, 200);
-    owned("210987654321").is_error(403, "AccessDenied");
-}
-
-#[test]
-fn listing() {
-    let endpoint = start();
-    for key in ["a/1", "a/2", "b", "c d/é", "e"] {
-        endpoint.put_object("b", key, key);
-    }
-    let client = client(&endpoint);
-    let all = client.get("/b?list-type=2").send();
-    assert_eq!(all.all_xml("Key"), ["a/1", "a/2", "b", "c d/é", "e"]);
-    assert_eq!(
-        (all.xml("IsTruncated"), all.xml("KeyCount")),
-        ("false", "5")
-    );
-    let prefix = client.get("/b?list-type=2&prefix=a%2F").send();
-    assert_eq!(prefix.all_xml("Key"), ["a/1", "a/2"]);
-    let after = client.get("/b?list-type=2&start-after=b").send();
-    assert_eq!(after.all_xml("Key"), ["c d/é", "e"]);
-    let encoded = client
-        .get("/b?encoding-type=url&list-type=2&prefix=c+d")
-        .send();
-    assert_eq!(encoded.all_xml("Key"), ["c%20d/%C3%A9"]);
-    let none = client.get("/b?list-type=2&max-keys=0").send();
-    assert_eq!(
-        (none.xml("KeyCount"), none.xml("IsTruncated")),
-        ("0", "false")
-    );
-    let bad = client.get("/b?list-type=2&continuation-token=x").send();
-    bad.is_error(400, "InvalidArgument");
-}
-
-#[test]
-fn listing_in_pages() {
-    let endpoint = start();
-    for key in ["a/1", "a/2", "b", "c d/é", "e"] {
-        endpoint.put_object("b", key, key);
-    }
-    let client = client(&endpoint);
-    let (mut entries, mut token, mut pages) = (Vec::new(), String::new(), 0);
-    loop {
-        let page = client
-            .get(&format!("/b?delimiter=%2F&list-type=2&max-keys=1{token}"))
-            .send();
-        pages += 1;
-        let prefixes = page.all_xml("CommonPrefixes").into_iter();
-        entries.extend(
-            page.all_xml("Key")
-                .into_iter()
-                .chain(prefixes)
-                .map(str::to_owned),
-        );
-        if page.xml("IsTruncated") == "false" {
-            break;
-        }
-        token = format!("&continuation-token={}", page.xml("NextContinuationToken"));
-    }
-    let prefix = |prefix: &str| format!("<Prefix>{prefix}</Prefix>");
-    assert_eq!(
-        entries,
-        [prefix("a/"), "b".into(), prefix("c d/"), "e".into()]
-    );
-    assert_eq!(pages, 4);
-}
-
-#[test]
 fn buckets_in_the_host() {
     let builder = LocalEndpoint::builder().host_name("s3.amazonaws.com");
     let endpoint = builder.start().expect("start");
@@ -294,7 +214,4 @@ fn what_is_not_there_says_so() {
             .send()
             .is_error(501, "NotImplemented");
     }
-    let version = client.put("/b/k", "");
-    let version = version.header("x-amz-copy-source", "/b/o?versionId=1");
-    version.send().is_error(501, "NotImplemented");
 }

@@ -1,5 +1,6 @@
 //! `CompleteMultipartUpload`.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -7,74 +8,170 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
+use super::conditions::check_write;
 use super::{Part, Upload, find};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::http1::Head;
 use crate::local::http::payload::name;
+use crate::local::s3::checksums;
 use crate::local::s3::content::Content;
 use crate::local::s3::listing;
-use crate::local::s3::objects::{check_write_conditions, in_bucket, key};
-use crate::local::s3::store::{ObjectChecksum, StoredObject};
+use crate::local::s3::objects::{in_bucket, key, with_encryption};
+use crate::local::s3::store::{ObjectChecksum, StoredObject, checksum_kind};
 use crate::local::server::{Request, Shared, storage_failed};
 use crate::local::xml::{CompletedPart, Xml, completed_parts, malformed};
 
 /// Every part but the last is at least this long.
 const MIN_PART: u64 = 5 * 1024 * 1024;
+/// As many completed uploads of a bucket are remembered.
+const MAX_COMPLETED: usize = 1000;
 
-pub(in crate::local) fn complete(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+/// Uploads that were completed: a client whose answer was lost asks again, and is answered as before.
+#[derive(Debug, Default)]
+pub(in crate::local) struct Completed(VecDeque<Done>);
+
+#[derive(Debug)]
+struct Done {
+    id: String,
+    key: String,
+    parts: Vec<CompletedPart>,
+    result: Outcome,
+}
+
+/// What a completed upload became.
+#[derive(Debug, Clone)]
+struct Outcome {
+    etag: String,
+    /// `None` if it was begun without an algorithm: the client knows of no checksum then.
+    checksum: Option<ObjectChecksum>,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Completed {
+    fn again(&self, id: &str, key: &str, parts: &[CompletedPart]) -> Option<Outcome> {
+        let mut all = self.0.iter();
+        let done = all.find(|done| done.id == id && done.key == key && done.parts == parts)?;
+        Some(done.result.clone())
+    }
+
+    fn add(&mut self, done: Done) {
+        if self.0.len() == MAX_COMPLETED {
+            self.0.pop_front();
+        }
+        self.0.push_back(done);
+    }
+}
+
+pub(in crate::local::s3) fn complete(
+    shared: &Shared,
+    request: &Request,
+) -> Result<Answer, Refusal> {
     let wanted = completed_parts(&request.body).ok_or_else(malformed)?;
     let key = key(request)?;
     let now = shared.config.clock.now();
-    let (etag, checksum) = in_bucket(shared, request, |bucket| {
+    let id = request.target.parameter("uploadId").unwrap_or_default();
+    let outcome = in_bucket(shared, request, |bucket| {
+        if let Some(outcome) = bucket.completed.again(id, key, &wanted) {
+            return Ok(outcome);
+        }
         let upload = find(bucket, request)?;
+        check_kind(&request.head, upload)?;
         let object = assembled(upload, &wanted, now)?;
-        // Without an algorithm the client knows of no checksum.
-        let checksum = upload.algorithm.map(|_| object.checksum.clone());
-        check_whole(request, checksum.as_ref())?;
-        let etag = object.etag.clone();
-        check_write_conditions(request, bucket, key)?;
+        check_whole(&request.head, &object, upload.algorithm)?;
+        let outcome = Outcome {
+            etag: object.etag.clone(),
+            checksum: upload.algorithm.map(|_| object.checksum.clone()),
+            headers: upload.headers.clone(),
+        };
+        check_write(&request.head, bucket, key)?;
         bucket
             .insert(key, object)
             .map_err(|error| storage_failed(&error))?;
-        bucket
-            .uploads
-            .remove(request.target.parameter("uploadId").unwrap_or_default());
-        Ok((etag, checksum))
+        bucket.uploads.remove(id);
+        bucket.completed.add(Done {
+            id: id.to_owned(),
+            key: key.to_owned(),
+            parts: wanted,
+            result: outcome.clone(),
+        });
+        Ok(outcome)
     })?;
+    let answer = Answer::xml(200, result(request, key, &outcome));
+    Ok(with_encryption(answer, &outcome.headers))
+}
+
+fn result(request: &Request, key: &str, outcome: &Outcome) -> Xml {
+    let host = request.head.text("host").unwrap_or_default();
     let mut xml = Xml::document();
     xml.element(
         "CompleteMultipartUploadResult",
         Some(listing::NAMESPACE),
         |xml| {
-            xml.text("Bucket", &request.target.container)
+            xml.text("Location", &format!("http://{host}{}", request.head.path))
+                .text("Bucket", &request.target.container)
                 .text("Key", key)
-                .text("ETag", &etag);
-            if let Some(checksum) = &checksum {
-                xml.text(
-                    &format!("Checksum{}", name(checksum.algorithm)),
-                    &checksum.value,
-                )
-                .text("ChecksumType", checksum.kind());
+                .text("ETag", &outcome.etag);
+            if let Some(checksum) = &outcome.checksum {
+                let element = format!("Checksum{}", name(checksum.algorithm));
+                xml.text(&element, &checksum.value)
+                    .text("ChecksumType", checksum.kind());
             }
         },
     );
-    Ok(Answer::xml(200, xml))
+    xml
 }
 
-/// The checksum of the whole object that the client may send along.
-fn check_whole(request: &Request, found: Option<&ObjectChecksum>) -> Result<(), Refusal> {
-    let Some(found) = found else { return Ok(()) };
-    match request.head.text(found.algorithm.header()) {
-        Some(sent) if sent.trim() != found.value => Err(Refusal::new(
-            400,
-            "BadDigest",
-            format!(
-                "The {} you specified did not match the calculated checksum.",
-                name(found.algorithm)
-            ),
-        )),
+fn invalid(message: String) -> Refusal {
+    Refusal::new(400, "InvalidRequest", message)
+}
+
+/// `x-amz-checksum-type` must be as it was when the upload began.
+fn check_kind(head: &Head, upload: &Upload) -> Result<(), Refusal> {
+    let composite = upload.algorithm.is_some() && !upload.of_the_whole;
+    let kind = checksum_kind(composite);
+    match head.text("x-amz-checksum-type") {
+        Some(sent) if sent != kind => Err(invalid(format!(
+            "The upload was created using the {kind} checksum mode. The complete request must use the same checksum mode."
+        ))),
         _ => Ok(()),
     }
+}
+
+/// What the client may say of the whole object: its length, and its checksum.
+fn check_whole(
+    head: &Head,
+    object: &StoredObject,
+    algorithm: Option<Algorithm>,
+) -> Result<(), Refusal> {
+    if let Some(sent) = head.text("x-amz-mp-object-size") {
+        let length = object.len();
+        if sent.trim().parse() != Ok(length) {
+            return Err(invalid(format!(
+                "The provided 'x-amz-mp-object-size' header value {sent} does not match what was computed: {length}"
+            )));
+        }
+    }
+    let found = &object.checksum;
+    for sent in Algorithm::ALL {
+        let Some(value) = head.text(sent.header()).map(str::trim) else {
+            continue;
+        };
+        let (value, found_value) = (value, found.value.as_str());
+        let plain = found_value.split('-').next();
+        let holds = value == found_value || (found.composite && Some(value) == plain);
+        if sent == found.algorithm && !holds {
+            return Err(checksums::bad_digest(sent));
+        }
+        if sent != found.algorithm {
+            let wanted = algorithm.map_or("null", name).to_lowercase();
+            let sent = name(sent).to_lowercase();
+            return Err(invalid(format!(
+                "Checksum Type mismatch occurred, expected checksum Type: {wanted}, actual checksum Type: {sent}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The object that the parts make. Its `ETag` is the MD5 of the parts' MD5s.
@@ -125,19 +222,17 @@ fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part
     if let (Some(algorithm), None, false) =
         (upload.algorithm, &wanted.checksum, upload.of_the_whole)
     {
-        return Err(Refusal::new(
-            400,
-            "InvalidRequest",
-            format!(
-                "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request.",
-                name(algorithm).to_lowercase()
-            ),
-        ));
+        return Err(invalid(format!(
+            "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request.",
+            name(algorithm).to_lowercase()
+        )));
     }
     let fits = |part: &&Part| {
-        let announced = part.announced.as_ref().map(|announced| &announced.base64);
         part.etag().trim_matches('"') == wanted.etag
-            && (wanted.checksum.is_none() || wanted.checksum.as_ref() == announced)
+            && wanted
+                .checksum
+                .as_ref()
+                .is_none_or(|(algorithm, value)| part.has_checksum(algorithm, value))
     };
     upload.parts.get(&wanted.number).filter(fits).ok_or_else(|| {
         Refusal::new(
@@ -149,40 +244,47 @@ fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part
     })
 }
 
-/// Of the parts' checksums, if there are such; else of the whole.
+impl Part {
+    fn has_checksum(&self, algorithm: &str, value: &str) -> bool {
+        let named = checksums::named(algorithm);
+        let known = match &self.sum {
+            Some((known, sum)) if named == Some(*known) => sum,
+            _ if named == Some(Algorithm::Crc64Nvme) => &self.crc64,
+            _ => return false,
+        };
+        known.clone().into_base64() == value
+    }
+}
+
+/// Of the parts' checksums, or of the whole, as the upload was begun.
 fn whole_checksum(upload: &Upload, parts: &[&Part]) -> ObjectChecksum {
     let Some(algorithm) = upload.algorithm else {
-        let mut whole = Checksum::new(Algorithm::Crc64Nvme);
-        for part in parts {
-            whole.append(&part.crc64);
-        }
-        return ObjectChecksum::crc64(whole);
+        return whole(Algorithm::Crc64Nvme, parts.iter().map(|part| &part.crc64));
     };
-    let sums: Option<Vec<_>> = parts
-        .iter()
-        .map(|part| part.announced_sum.as_ref())
-        .collect();
-    if upload.of_the_whole
-        && let Some(sums) = sums
-    {
-        let mut whole = Checksum::new(algorithm);
-        for sum in sums {
-            whole.append(sum);
-        }
-        return ObjectChecksum {
-            algorithm,
-            value: whole.into_base64(),
-            composite: false,
-        };
+    let sums = parts.iter().filter_map(|part| part.sum.as_ref());
+    let sums = sums.map(|(_, sum)| sum);
+    if upload.of_the_whole {
+        return whole(algorithm, sums);
     }
     let mut checksum = Checksum::new(algorithm);
-    for announced in parts.iter().filter_map(|part| part.announced.as_ref()) {
-        // They were found to be right, so they are Base64.
-        checksum.update(&STANDARD.decode(&announced.base64).unwrap_or_default());
+    for sum in sums {
+        // It was made here, so it is Base64.
+        let bytes = STANDARD.decode(sum.clone().into_base64());
+        checksum.update(&bytes.unwrap_or_default());
     }
     ObjectChecksum {
         algorithm,
         value: format!("{}-{}", checksum.into_base64(), parts.len()),
         composite: true,
+    }
+}
+
+fn whole<'a>(algorithm: Algorithm, sums: impl Iterator<Item = &'a Checksum>) -> ObjectChecksum {
+    let mut whole = Checksum::new(algorithm);
+    sums.for_each(|sum| whole.append(sum));
+    ObjectChecksum {
+        algorithm,
+        value: whole.into_base64(),
+        composite: false,
     }
 }

@@ -1,46 +1,59 @@
 //! `ListParts` and `ListMultipartUploads`.
 
-use super::in_upload;
+use super::{Upload, in_upload};
 use crate::local::dates;
 use crate::local::http::answer::{Answer, Refusal};
-use crate::local::s3::listing;
+use crate::local::http::payload::name;
+use crate::local::operation::Target;
+use crate::local::s3::buckets::owner_id;
+use crate::local::s3::listing::{NAMESPACE, check_encoding, encoded, number};
 use crate::local::s3::objects::in_bucket;
+use crate::local::s3::store::checksum_kind;
 use crate::local::server::{Request, Shared};
 use crate::local::xml::Xml;
 
-pub(in crate::local) fn list_parts(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let number = |name| {
-        request
-            .target
-            .parameter(name)
-            .and_then(|number| number.parse::<u32>().ok())
+pub(in crate::local::s3) fn list_parts(
+    shared: &Shared,
+    request: &Request,
+) -> Result<Answer, Refusal> {
+    let max = number(&request.target, "max-parts")?;
+    let marker = match request.target.parameter("part-number-marker") {
+        Some(_) => marker(&request.target)?,
+        None => 0,
     };
-    let marker = number("part-number-marker").unwrap_or(0);
-    let max = number("max-parts").unwrap_or(1000).min(1000) as usize;
+    let owner = owner_id(&shared.config);
     let xml = in_upload(shared, request, |upload| {
         let mut rest = upload.parts.range(marker.saturating_add(1)..);
         let page: Vec<_> = rest.by_ref().take(max).collect();
         let truncated = rest.next().is_some();
         let mut xml = Xml::document();
-        xml.element("ListPartsResult", Some(listing::NAMESPACE), |xml| {
+        xml.element("ListPartsResult", Some(NAMESPACE), |xml| {
             xml.text("Bucket", &request.target.container)
                 .text("Key", &upload.key)
                 .text(
                     "UploadId",
                     request.target.parameter("uploadId").unwrap_or_default(),
-                )
-                .text("PartNumberMarker", &marker.to_string());
-            if let Some((last, _)) = page.last() {
-                xml.text("NextPartNumberMarker", &last.to_string());
+                );
+            for element in ["Initiator", "Owner"] {
+                write_owner(xml, element, &owner);
             }
-            xml.text("MaxParts", &max.to_string())
+            let last = page.last().map_or(marker, |(number, _)| **number);
+            xml.text("StorageClass", class(upload))
+                .text("PartNumberMarker", &marker.to_string())
+                .text("NextPartNumberMarker", &last.to_string())
+                .text("MaxParts", &max.to_string())
                 .text("IsTruncated", if truncated { "true" } else { "false" });
+            write_algorithm(xml, upload);
             for (number, part) in &page {
                 xml.element("Part", None, |xml| {
                     xml.text("PartNumber", &number.to_string())
                         .text("LastModified", &dates::iso(part.last_modified))
                         .text("ETag", &part.etag())
                         .text("Size", &part.content.len().to_string());
+                    if let Some(checksum) = part.checksum() {
+                        let element = format!("Checksum{}", name(checksum.algorithm));
+                        xml.text(&element, &checksum.value);
+                    }
                 });
             }
         });
@@ -49,36 +62,146 @@ pub(in crate::local) fn list_parts(shared: &Shared, request: &Request) -> Result
     Ok(Answer::xml(200, xml))
 }
 
-/// All that were begun and neither completed nor aborted, in one page.
-pub(in crate::local) fn list_uploads(
+fn marker(target: &Target) -> Result<u32, Refusal> {
+    let text = target.parameter("part-number-marker").unwrap_or_default();
+    text.parse().map_err(|_| {
+        let message = "Argument part-number-marker must be an integer between 0 and 2147483647";
+        Refusal::new(400, "InvalidArgument", message).detail("ArgumentName", "part-number-marker")
+    })
+}
+
+fn write_owner(xml: &mut Xml, element: &str, owner: &str) {
+    xml.element(element, None, |xml| {
+        xml.text("ID", owner);
+    });
+}
+
+fn write_algorithm(xml: &mut Xml, upload: &Upload) {
+    if let Some(algorithm) = upload.algorithm {
+        xml.text("ChecksumAlgorithm", name(algorithm))
+            .text("ChecksumType", checksum_kind(!upload.of_the_whole));
+    }
+}
+
+fn class(upload: &Upload) -> &str {
+    let mut headers = upload.headers.iter();
+    let found = headers.find(|(name, _)| name == "x-amz-storage-class");
+    found
+        .and_then(|(_, value)| std::str::from_utf8(value).ok())
+        .unwrap_or("STANDARD")
+}
+
+/// A page of what was begun and neither completed nor aborted.
+#[derive(Default)]
+struct Page<'a> {
+    uploads: Vec<(&'a str, &'a Upload)>,
+    prefixes: Vec<String>,
+    /// The key, and the id if it is an upload's, of the last entry if more follow.
+    next: Option<(String, &'a str)>,
+}
+
+impl<'a> Page<'a> {
+    /// By key, and of one key by age, from behind the markers on.
+    fn of(mut uploads: Vec<(&'a str, &'a Upload)>, target: &Target, max: usize) -> Self {
+        let parameter = |name| target.parameter(name).unwrap_or_default();
+        let (prefix, delimiter) = (parameter("prefix"), parameter("delimiter"));
+        let (key_marker, id_marker) = (parameter("key-marker"), parameter("upload-id-marker"));
+        uploads.retain(|(_, upload)| upload.key.starts_with(prefix));
+        uploads.sort_by_key(|(id, upload)| (&upload.key, upload.begun, *id));
+        // The marker may be gone; then those of its key are listed by their ids.
+        let at_marker = uploads
+            .iter()
+            .position(|(id, upload)| upload.key == key_marker && *id == id_marker);
+        let mut page = Self::default();
+        let mut last = None;
+        for (position, (id, upload)) in uploads.into_iter().enumerate() {
+            let key = upload.key.as_str();
+            let is_before = match at_marker {
+                Some(marker) if !id_marker.is_empty() => position <= marker,
+                _ if id_marker.is_empty() => key <= key_marker && !key_marker.is_empty(),
+                _ => key < key_marker || (key == key_marker && id <= id_marker),
+            };
+            let common = (!delimiter.is_empty())
+                .then(|| key[prefix.len()..].find(delimiter))
+                .flatten()
+                .map(|end| &key[..prefix.len() + end + delimiter.len()]);
+            let is_listed = common.is_some()
+                && (common == page.prefixes.last().map(String::as_str)
+                    || common == Some(key_marker));
+            if is_before || is_listed {
+                continue;
+            }
+            if page.uploads.len() + page.prefixes.len() == max {
+                page.next = last;
+                break;
+            }
+            if let Some(common) = common {
+                page.prefixes.push(common.to_owned());
+                last = Some((common.to_owned(), ""));
+            } else {
+                page.uploads.push((id, upload));
+                last = Some((key.to_owned(), id));
+            }
+        }
+        page
+    }
+}
+
+pub(in crate::local::s3) fn list_uploads(
     shared: &Shared,
     request: &Request,
 ) -> Result<Answer, Refusal> {
-    let prefix = request.target.parameter("prefix").unwrap_or_default();
+    let target = &request.target;
+    let max = number(target, "max-uploads")?;
+    check_encoding(target)?;
+    let owner = owner_id(&shared.config);
     let xml = in_bucket(shared, request, |bucket| {
-        let mut uploads: Vec<_> = bucket.uploads.iter().collect();
-        uploads.retain(|(_, upload)| upload.key.starts_with(prefix));
-        uploads
-            .sort_by(|(_, one), (_, other)| (&one.key, one.begun).cmp(&(&other.key, other.begun)));
+        let uploads = bucket.uploads.iter();
+        let uploads = uploads.map(|(id, upload)| (id.as_str(), upload)).collect();
+        let page = Page::of(uploads, target, max);
         let mut xml = Xml::document();
-        xml.element(
-            "ListMultipartUploadsResult",
-            Some(listing::NAMESPACE),
-            |xml| {
-                xml.text("Bucket", &request.target.container)
-                    .text("Prefix", prefix)
-                    .text("IsTruncated", "false");
-                for (id, upload) in uploads {
-                    xml.element("Upload", None, |xml| {
-                        xml.text("Key", &upload.key)
-                            .text("UploadId", id)
-                            .text("StorageClass", "STANDARD")
-                            .text("Initiated", &dates::iso(upload.begun));
-                    });
-                }
-            },
-        );
+        xml.element("ListMultipartUploadsResult", Some(NAMESPACE), |xml| {
+            xml.text("Bucket", &target.container);
+            write_head(xml, &page, target, max);
+            for (id, upload) in &page.uploads {
+                xml.element("Upload", None, |xml| {
+                    xml.text("Key", &encoded(target, &upload.key))
+                        .text("UploadId", id);
+                    for element in ["Initiator", "Owner"] {
+                        write_owner(xml, element, &owner);
+                    }
+                    xml.text("StorageClass", class(upload))
+                        .text("Initiated", &dates::iso(upload.begun));
+                    write_algorithm(xml, upload);
+                });
+            }
+            for prefix in &page.prefixes {
+                xml.element("CommonPrefixes", None, |xml| {
+                    xml.text("Prefix", &encoded(target, prefix));
+                });
+            }
+        });
         Ok(xml)
     })?;
     Ok(Answer::xml(200, xml))
+}
+
+fn write_head(xml: &mut Xml, page: &Page<'_>, target: &Target, max: usize) {
+    let parameter = |name| target.parameter(name).unwrap_or_default();
+    xml.text("KeyMarker", &encoded(target, parameter("key-marker")))
+        .text("UploadIdMarker", parameter("upload-id-marker"));
+    if let Some((key, id)) = &page.next {
+        xml.text("NextKeyMarker", &encoded(target, key))
+            .text("NextUploadIdMarker", id);
+    }
+    xml.text("Prefix", &encoded(target, parameter("prefix")));
+    if !parameter("delimiter").is_empty() {
+        xml.text("Delimiter", &encoded(target, parameter("delimiter")));
+    }
+    if !parameter("encoding-type").is_empty() {
+        xml.text("EncodingType", "url");
+    }
+    let truncated = page.next.is_some();
+    xml.text("MaxUploads", &max.to_string())
+        .text("IsTruncated", if truncated { "true" } else { "false" });
 }

@@ -5,25 +5,24 @@ mod list;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::time::SystemTime;
-
-use md5::{Digest, Md5};
 
 use super::content::Content;
 use super::listing;
-use super::objects::{in_bucket, kept_headers, key};
-use super::store::{Bucket, checksum_kind, quoted};
+use super::objects::{in_bucket, kept_headers, key, with_encryption};
+use super::store::{Bucket, ObjectChecksum, checksum_kind, quoted};
+use super::{checksums, conditions};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::answer::{Answer, Refusal};
-use crate::local::http::payload::{Announced, name};
+use crate::local::http::payload::name;
 use crate::local::server::{Request, Shared, random_hex, storage_failed};
 use crate::local::xml::Xml;
 
 const MAX_PARTS: u32 = 10_000;
 
-pub(in crate::local) use complete::complete;
-pub(in crate::local) use list::{list_parts, list_uploads};
+pub(in crate::local) use complete::Completed;
+pub(super) use complete::complete;
+pub(super) use list::{list_parts, list_uploads};
 
 /// A multipart upload that is not complete.
 pub(in crate::local) struct Upload {
@@ -42,15 +41,23 @@ struct Part {
     content: Content,
     md5: [u8; 16],
     crc64: Checksum,
-    /// What came along, verified, and its sum to go on from.
-    announced: Option<Announced>,
-    announced_sum: Option<Checksum>,
+    /// By the upload's algorithm; where it has none, by that of the checksum that came along.
+    sum: Option<(Algorithm, Checksum)>,
     last_modified: SystemTime,
 }
 
 impl Part {
     fn etag(&self) -> String {
         quoted(&self.md5)
+    }
+
+    /// Its checksum, as a client learns of it.
+    fn checksum(&self) -> Option<ObjectChecksum> {
+        self.sum.as_ref().map(|(algorithm, sum)| ObjectChecksum {
+            algorithm: *algorithm,
+            value: sum.clone().into_base64(),
+            composite: false,
+        })
     }
 }
 
@@ -63,18 +70,11 @@ impl fmt::Debug for Upload {
     }
 }
 
-pub(in crate::local) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     let id = random_hex(32);
-    let algorithm = Algorithm::ALL
-        .into_iter()
-        .find(|algorithm| request.head.text("x-amz-checksum-algorithm") == Some(name(*algorithm)));
-    let kind = request.head.text("x-amz-checksum-type");
-    let of_the_whole = match algorithm {
-        Some(Algorithm::Crc64Nvme) => true,
-        Some(algorithm) => algorithm.combines() && kind == Some("FULL_OBJECT"),
-        None => false,
-    };
+    let algorithm = checksums::asked(&request.head)?;
+    let of_the_whole = is_of_the_whole(algorithm, request.head.text("x-amz-checksum-type"))?;
     let upload = Upload {
         key: key.to_owned(),
         headers: kept_headers(request),
@@ -83,6 +83,7 @@ pub(in crate::local) fn create(shared: &Shared, request: &Request) -> Result<Ans
         begun: shared.config.clock.now(),
         parts: BTreeMap::new(),
     };
+    let headers = upload.headers.clone();
     in_bucket(shared, request, |bucket| {
         bucket.uploads.insert(id.clone(), upload);
         Ok(())
@@ -97,7 +98,7 @@ pub(in crate::local) fn create(shared: &Shared, request: &Request) -> Result<Ans
                 .text("UploadId", &id);
         },
     );
-    let mut answer = Answer::xml(200, xml);
+    let mut answer = with_encryption(Answer::xml(200, xml), &headers);
     if let Some(algorithm) = algorithm {
         answer = answer
             .header("x-amz-checksum-algorithm", name(algorithm))
@@ -106,29 +107,62 @@ pub(in crate::local) fn create(shared: &Shared, request: &Request) -> Result<Ans
     Ok(answer)
 }
 
-pub(in crate::local) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+/// Whether the object's checksum is to be that of the whole: as `x-amz-checksum-type` says, if the
+/// algorithm can do it.
+fn is_of_the_whole(algorithm: Option<Algorithm>, kind: Option<&str>) -> Result<bool, Refusal> {
+    let invalid = |message: String| Err(Refusal::new(400, "InvalidRequest", message));
+    let Some(algorithm) = algorithm else {
+        return match kind {
+            None => Ok(false),
+            Some(_) => invalid(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+                    .to_owned(),
+            ),
+        };
+    };
+    match kind {
+        None => Ok(algorithm == Algorithm::Crc64Nvme),
+        Some("FULL_OBJECT") if algorithm.combines() => Ok(true),
+        Some("COMPOSITE") if algorithm != Algorithm::Crc64Nvme => Ok(false),
+        Some(kind @ ("FULL_OBJECT" | "COMPOSITE")) => invalid(format!(
+            "The {kind} checksum type cannot be used with the {} checksum algorithm.",
+            name(algorithm).to_lowercase()
+        )),
+        Some(_) => invalid("Value for x-amz-checksum-type header is invalid.".to_owned()),
+    }
+}
+
+pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     let number = part_number(request)?;
+    let announced = checksums::verified(request)?;
+    let sent = announced.as_ref().map(|(announced, _)| announced.algorithm);
+    let (algorithm, headers) = in_upload(shared, request, |upload| {
+        check_algorithm(upload, sent)?;
+        Ok((upload.algorithm, upload.headers.clone()))
+    })?;
     let content = shared.config.disk.settle(&request.content);
     let content = content.map_err(|error| storage_failed(&error))?;
-    let announced = request.sums.verified(&request.head)?.cloned();
+    let sum = match (announced, algorithm) {
+        (Some((announced, sum)), _) => Some((announced.algorithm, sum)),
+        (None, Some(algorithm)) => Some((algorithm, checksums::sum(&content, algorithm)?)),
+        (None, None) => None,
+    };
     let part = Part {
         content,
         md5: request.sums.md5,
         crc64: request.sums.crc64.clone(),
-        announced,
-        announced_sum: request.sums.announced_sum(),
+        sum,
         last_modified: shared.config.clock.now(),
     };
     let mut answer = Answer::empty(200).header("etag", part.etag());
-    if let Some(Announced { algorithm, base64 }) = &part.announced {
-        answer = answer.header(algorithm.header(), base64);
+    if let Some(checksum) = part.checksum() {
+        answer = answer.header(checksum.algorithm.header(), checksum.value);
     }
     in_upload(shared, request, |upload| {
-        check_algorithm(upload, part.announced.as_ref())?;
         upload.parts.insert(number, part);
         Ok(())
     })?;
-    Ok(answer)
+    Ok(with_encryption(answer, &headers))
 }
 
 fn part_number(request: &Request) -> Result<u32, Refusal> {
@@ -147,66 +181,43 @@ fn part_number(request: &Request) -> Result<u32, Refusal> {
         })
 }
 
-/// Adds a part that was copied from an object. Gives its `ETag` and its time.
-pub(in crate::local) fn add_copied(
+/// Adds a part that was copied from an object. Gives its `ETag`, its time, and its checksum if the
+/// upload has an algorithm.
+pub(super) fn add_copied(
     shared: &Shared,
     request: &Request,
     content: Content,
-) -> Result<(String, SystemTime), Refusal> {
+) -> Result<(String, SystemTime, Option<ObjectChecksum>), Refusal> {
     let number = part_number(request)?;
     let algorithm = in_upload(shared, request, |upload| Ok(upload.algorithm))?;
-    let mut sums = Copied {
-        md5: Md5::new(),
-        crc64: Checksum::new(Algorithm::Crc64Nvme),
-        other: algorithm.map(Checksum::new),
-    };
-    let summed = content.copy(0..content.len(), &mut sums);
-    summed.map_err(|error| storage_failed(&error))?;
-    let announced = algorithm.zip(sums.other.clone());
+    let wanted: Vec<_> = [Algorithm::Crc64Nvme]
+        .into_iter()
+        .chain(algorithm)
+        .collect();
+    let (md5, mut sums) = checksums::sums(&content, &wanted)?;
     let part = Part {
+        sum: algorithm.zip(sums.get(1).cloned()),
+        crc64: sums.swap_remove(0),
         content,
-        md5: sums.md5.finalize().into(),
-        crc64: sums.crc64,
-        announced: announced.map(|(algorithm, sum)| Announced {
-            algorithm,
-            base64: sum.into_base64(),
-        }),
-        announced_sum: sums.other,
+        md5,
         last_modified: shared.config.clock.now(),
     };
-    let told = (part.etag(), part.last_modified);
+    let known = (part.etag(), part.last_modified, part.checksum());
     in_upload(shared, request, |upload| {
         upload.parts.insert(number, part);
-        Ok(told)
+        Ok(known)
     })
 }
 
-/// The sums of what is copied.
-struct Copied {
-    md5: Md5,
-    crc64: Checksum,
-    other: Option<Checksum>,
-}
-
-impl io::Write for Copied {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.md5.update(bytes);
-        self.crc64.update(bytes);
-        if let Some(other) = &mut self.other {
-            other.update(bytes);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Parts carry the checksum that the upload was begun for, and no other.
-fn check_algorithm(upload: &Upload, announced: Option<&Announced>) -> Result<(), Refusal> {
-    let actual = announced.map(|announced| announced.algorithm);
-    if actual.is_none() || actual == upload.algorithm {
+/// A part carries the checksum that the upload was begun for, and no other; it must, if the object's
+/// checksum is made of the parts'. In an upload that was begun without one it may carry any.
+fn check_algorithm(upload: &Upload, sent: Option<Algorithm>) -> Result<(), Refusal> {
+    let fits = match (upload.algorithm, sent) {
+        (None, _) => true,
+        (Some(_), None) => upload.of_the_whole,
+        (wanted, sent) => wanted == sent,
+    };
+    if fits {
         return Ok(());
     }
     let named = |algorithm: Option<Algorithm>| {
@@ -218,12 +229,12 @@ fn check_algorithm(upload: &Upload, announced: Option<&Announced>) -> Result<(),
         format!(
             "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
             named(upload.algorithm),
-            named(actual)
+            named(sent)
         ),
     ))
 }
 
-pub(in crate::local) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
     in_bucket(shared, request, |bucket| {
         find(bucket, request)?;
         let id = request.target.parameter("uploadId").unwrap_or_default();
@@ -262,7 +273,7 @@ fn no_such_upload(id: &str) -> Refusal {
     Refusal::new(
         404,
         "NoSuchUpload",
-        "The specified multipart upload does not exist. The upload ID might be invalid, or the multipart upload might have been aborted or completed.",
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
     )
     .detail("UploadId", id)
 }

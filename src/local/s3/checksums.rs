@@ -1,0 +1,158 @@
+//! Checksums of objects and parts, as requests bring them along.
+
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+
+use super::content::Content;
+use crate::aws::s3::checksum::{Algorithm, Checksum};
+use crate::local::http::answer::Refusal;
+use crate::local::http::http1::Head;
+use crate::local::http::payload::{Announced, name};
+use crate::local::server::{Request, storage_failed};
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(400, "InvalidRequest", message)
+}
+
+/// The algorithm that has this name, in whichever case.
+pub(super) fn named(text: &str) -> Option<Algorithm> {
+    let mut all = Algorithm::ALL.into_iter();
+    all.find(|algorithm| name(*algorithm).eq_ignore_ascii_case(text.trim()))
+}
+
+/// The algorithm that `x-amz-checksum-algorithm` asks for.
+pub(super) fn asked(head: &Head) -> Result<Option<Algorithm>, Refusal> {
+    let Some(text) = head.text("x-amz-checksum-algorithm") else {
+        return Ok(None);
+    };
+    match named(text) {
+        Some(algorithm) => Ok(Some(algorithm)),
+        None => Err(invalid(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+        )),
+    }
+}
+
+/// The checksum that came along and its sum to go on from, once it is known to be right; and
+/// `Content-MD5`.
+pub(super) fn verified(request: &Request) -> Result<Option<(Announced, Checksum)>, Refusal> {
+    let head = &request.head;
+    let announced = check_headers(head)?;
+    if let Some(known) = request.sums.verified(head)?
+        && let Some(sum) = request.sums.announced_sum()
+    {
+        return Ok(Some((known.clone(), sum)));
+    }
+    // It stood in the query, and nobody knew of it when the body came.
+    let Some(algorithm) = announced else {
+        return Ok(None);
+    };
+    let sum = sum(&request.content, algorithm)?;
+    let base64 = sum.clone().into_base64();
+    if head.text(algorithm.header()).map(str::trim) != Some(base64.as_str()) {
+        return Err(bad_digest(algorithm));
+    }
+    Ok(Some((Announced { algorithm, base64 }, sum)))
+}
+
+pub(super) fn bad_digest(algorithm: Algorithm) -> Refusal {
+    let message = format!(
+        "The {} you specified did not match the calculated checksum.",
+        name(algorithm)
+    );
+    Refusal::new(400, "BadDigest", message)
+}
+
+/// Whether the headers about checksums go together. Gives the algorithm of the one that comes along.
+fn check_headers(head: &Head) -> Result<Option<Algorithm>, Refusal> {
+    let decoded = |text: &str| STANDARD.decode(text.trim()).map(|bytes| bytes.len());
+    if let Some(digest) = head.text("content-md5")
+        && decoded(digest) != Ok(16)
+    {
+        let message = "The Content-MD5 you specified was invalid.";
+        return Err(Refusal::new(400, "InvalidDigest", message).detail("Content-MD5", digest));
+    }
+    let trailer = head.text("x-amz-trailer").unwrap_or_default();
+    let follows = |algorithm: Algorithm| {
+        let mut names = trailer.split(',');
+        names.any(|name| name.trim().eq_ignore_ascii_case(algorithm.header()))
+    };
+    let mut announced = Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| head.headers.contains_key(algorithm.header()) || follows(*algorithm));
+    let first = announced.next();
+    if announced.next().is_some() {
+        return Err(invalid(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+        ));
+    }
+    if let Some(algorithm) = first
+        && let Some(value) = head.headers.get(algorithm.header())
+        && value.to_str().ok().and_then(|text| decoded(text).ok()) != Some(algorithm.width())
+    {
+        let header = algorithm.header();
+        return Err(invalid(format!("Value for {header} header is invalid.")));
+    }
+    match (head.text("x-amz-sdk-checksum-algorithm"), first) {
+        (Some(text), _) if named(text).is_none() => Err(invalid(
+            "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+        )),
+        (Some(_), None) => Err(invalid(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+        )),
+        (Some(text), _) if named(text) != first => Err(invalid(
+            "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+        )),
+        _ => Ok(first),
+    }
+}
+
+/// What goes by is summed up.
+struct Summing {
+    md5: Option<Md5>,
+    sums: Vec<Checksum>,
+}
+
+impl io::Write for Summing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+        self.sums.iter_mut().for_each(|sum| sum.update(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Summing {
+    fn of(content: &Content, md5: Option<Md5>, algorithms: &[Algorithm]) -> Result<Self, Refusal> {
+        let sums = algorithms.iter().copied().map(Checksum::new).collect();
+        let mut summing = Self { md5, sums };
+        let read = content.copy(0..content.len(), &mut summing);
+        read.map_err(|error| storage_failed(&error))?;
+        Ok(summing)
+    }
+}
+
+/// The MD5 and the checksums of content that is stored, in the order asked for.
+pub(super) fn sums(
+    content: &Content,
+    algorithms: &[Algorithm],
+) -> Result<([u8; 16], Vec<Checksum>), Refusal> {
+    let summed = Summing::of(content, Some(Md5::new()), algorithms)?;
+    let md5 = summed.md5.unwrap_or_default().finalize().into();
+    Ok((md5, summed.sums))
+}
+
+/// The checksum of content that is stored.
+pub(super) fn sum(content: &Content, algorithm: Algorithm) -> Result<Checksum, Refusal> {
+    let summed = Summing::of(content, None, &[algorithm])?;
+    let sum = summed.sums.into_iter().next();
+    Ok(sum.unwrap_or_else(|| Checksum::new(algorithm)))
+}

@@ -1,0 +1,137 @@
+//! Headers that ask for something: honoured elsewhere, or refused here under their names.
+
+use http::HeaderValue;
+
+use crate::local::auth::presigned;
+use crate::local::http::answer::Refusal;
+use crate::local::http::http1::Head;
+use crate::local::operation::{Operation, Target};
+use crate::local::server::Request;
+
+const STORAGE_CLASSES: [&str; 8] = [
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+];
+
+/// Signers may move headers into the query of a URL; they mean the same there.
+pub(super) fn take_from_query(head: &mut Head, target: &Target) {
+    for (name, value) in &target.query {
+        let name = name.to_ascii_lowercase();
+        if !name.starts_with("x-amz-") || presigned::is_of_signature(&name) {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (
+            http::HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value.as_bytes()),
+        ) {
+            head.headers.entry(name).or_insert(value);
+        }
+    }
+}
+
+/// Refuses what a header asks for and this endpoint does not have.
+pub(super) fn check(request: &Request) -> Result<(), Refusal> {
+    let operation = request.target.operation;
+    request.head.headers.iter().try_for_each(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        check_one(operation, name.as_str(), value.trim())
+    })
+}
+
+fn check_one(operation: Operation, name: &str, value: &str) -> Result<(), Refusal> {
+    let reads = matches!(operation, Operation::GetObject | Operation::HeadObject);
+    let writes = matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CompleteMultipartUpload
+    );
+    let offered = match name {
+        "if-match" => reads || writes || operation == Operation::DeleteObject,
+        "if-none-match" => reads || (writes && value == "*"),
+        "if-modified-since" | "if-unmodified-since" => reads,
+        "x-amz-tagging" => value.is_empty(),
+        "x-amz-bucket-object-lock-enabled" => value.eq_ignore_ascii_case("false"),
+        "x-amz-bucket-namespace" => value == "global",
+        "x-amz-object-ownership" => value == "BucketOwnerEnforced",
+        "x-amz-write-offset-bytes"
+        | "x-amz-object-annotation-directive"
+        | "x-amz-if-match-last-modified-time"
+        | "x-amz-if-match-size"
+        | "x-amz-if-match-initiated-time"
+        | "x-amz-checksum-md5"
+        | "x-amz-checksum-sha512"
+        | "x-amz-checksum-xxhash3"
+        | "x-amz-checksum-xxhash64"
+        | "x-amz-checksum-xxhash128" => false,
+        _ => {
+            !name.starts_with("x-amz-server-side-encryption-customer-")
+                && !name.starts_with("x-amz-copy-source-server-side-encryption-customer-")
+        }
+    };
+    if !offered {
+        let what = format!("{name} of {operation:?}");
+        return Err(Refusal::not_offered(&what).detail("Header", name));
+    }
+    let grants = name == "x-amz-acl" || name.starts_with("x-amz-grant-");
+    if grants {
+        return check_acl(operation, name, value);
+    }
+    if name.starts_with("x-amz-object-lock-") {
+        let message = "Bucket is missing Object Lock Configuration";
+        return Err(Refusal::new(400, "InvalidRequest", message));
+    }
+    check_value(name, value)
+}
+
+/// ACLs are disabled, as in every new bucket.
+fn check_acl(operation: Operation, name: &str, value: &str) -> Result<(), Refusal> {
+    if operation == Operation::CreateBucket {
+        if name == "x-amz-acl" && value == "private" {
+            return Ok(());
+        }
+        return Err(Refusal::new(
+            400,
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ));
+    }
+    if name == "x-amz-acl" && value == "bucket-owner-full-control" {
+        return Ok(());
+    }
+    let message = "The bucket does not allow ACLs";
+    Err(Refusal::new(400, "AccessControlListNotSupported", message))
+}
+
+/// A header that takes one of a few values.
+fn check_value(name: &str, value: &str) -> Result<(), Refusal> {
+    let invalid = |code: &str, message: &str| {
+        Err(Refusal::new(400, code, message)
+            .detail("ArgumentName", name)
+            .detail("ArgumentValue", value))
+    };
+    match name {
+        "x-amz-storage-class" if !STORAGE_CLASSES.contains(&value) => invalid(
+            "InvalidStorageClass",
+            "The storage class you specified is not valid",
+        ),
+        "x-amz-server-side-encryption"
+            if !["AES256", "aws:kms", "aws:kms:dsse"].contains(&value) =>
+        {
+            invalid(
+                "InvalidEncryptionAlgorithmError",
+                "The encryption request you specified is not valid. The valid value is AES256.",
+            )
+        }
+        "x-amz-metadata-directive" | "x-amz-tagging-directive"
+            if !["COPY", "REPLACE"].contains(&value) =>
+        {
+            invalid("InvalidArgument", "Unknown metadata directive.")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,213 @@
+//! URLs that hold their signature.
+
+use std::time::Duration;
+
+use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::sys::ManualClock;
+
+use crate::local_endpoint::client::{Call, client};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn start() -> LocalEndpoint {
+    let endpoint = LocalEndpoint::builder().bucket("b").start().expect("start");
+    endpoint.put_object("b", "a b+ü", "content");
+    endpoint
+}
+
+const KEY: &str = "/b/a%20b%2B%C3%BC";
+
+#[test]
+fn objects_are_read_and_written_by_url() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let url = |method: &str| client.s3(method, KEY).with(plain).presigned(MINUTE);
+    let get = client.plain("GET", &url("GET"), &[], "");
+    assert_eq!((get.status, get.text()), (200, "content"), "{}", get.text());
+    let range = client.plain("GET", &url("GET"), &[("range", "bytes=1-2")], "");
+    assert_eq!((range.status, range.text()), (206, "on"));
+    let head = client.plain("HEAD", &url("HEAD"), &[], "");
+    assert_eq!((head.status, head.header("content-length")), (200, "7"));
+    let put = client.plain("PUT", &url("PUT"), &[], "another");
+    assert_eq!(put.status, 200, "{}", put.text());
+    assert_eq!(
+        endpoint.get_object("b", "a b+ü").expect("an object").body(),
+        b"another"
+    );
+    let delete = client.plain("DELETE", &url("DELETE"), &[], "");
+    assert_eq!(delete.status, 204);
+    assert!(endpoint.objects("b").is_empty());
+}
+
+/// A presigned URL does not cover the body.
+fn plain(call: &mut Call<'_>) {
+    call.unsigned_payload = true;
+}
+
+#[test]
+fn a_url_is_for_one_request() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let url = client.s3("GET", KEY).with(plain).presigned(MINUTE);
+    client
+        .plain("DELETE", &url, &[], "")
+        .is_error(403, "SignatureDoesNotMatch");
+    let other = url.replace("/b/a%20b", "/b/a%20c");
+    client
+        .plain("GET", &other, &[], "")
+        .is_error(403, "SignatureDoesNotMatch");
+    let longer = url.replace("X-Amz-Expires=60", "X-Amz-Expires=61");
+    assert_ne!(longer, url);
+    client
+        .plain("GET", &longer, &[], "")
+        .is_error(403, "SignatureDoesNotMatch");
+    let added = format!("{url}&versionId=null");
+    client
+        .plain("GET", &added, &[], "")
+        .is_error(403, "SignatureDoesNotMatch");
+    let unsigned = client.plain("GET", &url, &[("x-amz-checksum-mode", "ENABLED")], "");
+    unsigned.is_error(403, "AccessDenied");
+    let both = client.plain("GET", &url, &[("authorization", "AWS4-HMAC-SHA256 x")], "");
+    both.is_error(400, "InvalidArgument");
+    assert_eq!(endpoint.objects("b").len(), 1);
+}
+
+#[test]
+fn a_url_expires_by_the_endpoints_clock() {
+    let clock = ManualClock::new();
+    let endpoint = LocalEndpoint::builder()
+        .bucket("b")
+        .clock(clock.clone())
+        .start()
+        .expect("start");
+    endpoint.put_object("b", "a b+ü", "content");
+    let client = client(&endpoint);
+    let now = sagemaker_async_inference::sys::Clock::now(&clock);
+    let at = |call: &mut Call<'_>| {
+        call.time = now;
+        plain(call);
+    };
+    let url = client.s3("GET", KEY).with(at).presigned(MINUTE);
+    let get = || client.plain("GET", &url, &[], "");
+    assert_eq!(get().status, 200);
+    clock.advance(Duration::from_secs(58));
+    assert_eq!(get().status, 200);
+    clock.advance(Duration::from_secs(4));
+    let late = get();
+    late.is_error(403, "AccessDenied");
+    assert_eq!(
+        (late.xml("Message"), late.xml("X-Amz-Expires")),
+        ("Request has expired", "60")
+    );
+    let early = client
+        .s3("GET", KEY)
+        .with(|call| {
+            plain(call);
+            call.time = now + Duration::from_mins(20);
+        })
+        .presigned(MINUTE);
+    let early = client.plain("GET", &early, &[], "");
+    assert_eq!(
+        (early.status, early.xml("Message")),
+        (403, "Request is not yet valid")
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_url_is_said() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let url = client.s3("GET", KEY).with(plain).presigned(MINUTE);
+    let wrong = "AuthorizationQueryParametersError";
+    for (from, to, status, code) in [
+        ("X-Amz-Expires=60", "X-Amz-Expires=604801", 400, wrong),
+        ("X-Amz-Expires=60", "X-Amz-Expires=-1", 400, wrong),
+        ("X-Amz-Expires=60", "X-Amz-Expires=soon", 400, wrong),
+        ("X-Amz-Expires=60", "x-note=60", 400, wrong),
+        ("X-Amz-Date=2", "X-Amz-Date=Z", 400, wrong),
+        ("HMAC-SHA256", "HMAC-SHA1", 400, wrong),
+        ("aws4_request", "aws3_request", 400, wrong),
+        (
+            "X-Amz-SignedHeaders=host",
+            "X-Amz-SignedHeaders=date",
+            403,
+            "AccessDenied",
+        ),
+    ] {
+        let changed = url.replacen(from, to, 1);
+        assert_ne!(changed, url, "{from}");
+        client
+            .plain("GET", &changed, &[], "")
+            .is_error(status, code);
+    }
+    let of_another = client
+        .s3("GET", KEY)
+        .with(plain)
+        .with(|call| call.access_key = "AKIDOTHER".into())
+        .presigned(MINUTE);
+    client
+        .plain("GET", &of_another, &[], "")
+        .is_error(403, "InvalidAccessKeyId");
+    let old = format!(
+        "{}{KEY}?AWSAccessKeyId=a&Expires=1&Signature=b",
+        endpoint.url()
+    );
+    client
+        .plain("GET", &old, &[], "")
+        .is_error(400, "InvalidRequest");
+}
+
+#[test]
+fn a_session_token_is_in_the_url() {
+    let endpoint = LocalEndpoint::builder()
+        .bucket("b")
+        .session_token("token/+=")
+        .start()
+        .expect("start");
+    endpoint.put_object("b", "a b+ü", "content");
+    let client = client(&endpoint);
+    let url = client.s3("GET", KEY).with(plain).presigned(MINUTE);
+    assert_eq!(client.plain("GET", &url, &[], "").text(), "content");
+    let recorded = endpoint.requests().pop().expect("a request");
+    for secret in ["token", "Signature=0", "Signature=1"] {
+        let shown = format!("{recorded:?} {}", recorded.query);
+        assert!(!shown.contains(&format!("{secret}%2F")), "{shown}");
+    }
+    assert!(
+        recorded.query.contains("X-Amz-Signature=(redacted)"),
+        "{}",
+        recorded.query
+    );
+    assert!(recorded.query.contains("X-Amz-Security-Token=(redacted)"));
+    let without = client
+        .s3("GET", KEY)
+        .with(plain)
+        .with(|call| call.token = None)
+        .presigned(MINUTE);
+    client
+        .plain("GET", &without, &[], "")
+        .is_error(403, "InvalidAccessKeyId");
+}
+
+/// Some signers move the headers of a request into its URL.
+#[test]
+fn headers_in_the_url_mean_the_same() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let put = |query: &str| {
+        let target = format!("/b/new?{query}");
+        let url = client.s3("PUT", &target).with(plain).presigned(MINUTE);
+        client.plain("PUT", &url, &[], "hello")
+    };
+    put("x-amz-checksum-crc32=AAAAAA%3D%3D").is_error(400, "BadDigest");
+    put("x-amz-acl=public-read").is_error(400, "AccessControlListNotSupported");
+    assert_eq!(endpoint.objects("b").len(), 1);
+    let kept = put("x-amz-checksum-crc32=NhCmhg%3D%3D&x-amz-meta-a=1");
+    assert_eq!(kept.status, 200, "{}", kept.text());
+    let head = client
+        .s3("HEAD", "/b/new")
+        .header("x-amz-checksum-mode", "ENABLED")
+        .send();
+    assert_eq!(head.header("x-amz-meta-a"), "1");
+    assert_eq!(head.header("x-amz-checksum-crc32"), "NhCmhg==");
+}
