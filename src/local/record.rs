@@ -72,10 +72,17 @@ impl RecordedRequest {
     }
 }
 
+/// Parameters of presigned URLs that let others send them.
+const SECRET: [&str; 3] = ["Signature", "X-Amz-Signature", "X-Amz-Security-Token"];
+
 /// Without what a presigned URL lets others do.
 fn shown_query(query: &str) -> String {
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name @ ("X-Amz-Signature" | "X-Amz-Security-Token"), _)) => {
+        Some((name, _))
+            if SECRET
+                .iter()
+                .any(|secret| secret.eq_ignore_ascii_case(name)) =>
+        {
             format!("{name}=(redacted)")
         }
         _ => pair.to_owned(),

@@ -2,5 +2,6 @@
 
 pub(super) mod hosts;
 pub(super) mod presigned;
+pub(super) mod presigned_v2;
 mod refused;
 pub(super) mod signature;

@@ -7,7 +7,7 @@ use super::signature::{self, ALGORITHM, Authorization, UNSIGNED, Unproven};
 use crate::local::config::Config;
 use crate::local::dates::{self, iso};
 use crate::local::http::answer::Refusal;
-use crate::local::http::http1::Head;
+use crate::local::http::head::Head;
 use crate::local::operation::{Service, decoded_query};
 
 /// S3's longest validity: a week.
@@ -48,20 +48,6 @@ impl Query {
         let found = self.0.iter().find(|(found, _)| found == name)?;
         Some(&found.1)
     }
-}
-
-/// Refuses signatures as S3 had them before Version 4.
-pub(super) fn check_version(head: &Head) -> Result<(), Refusal> {
-    let query = Query(decoded_query(&head.query));
-    let old = ["AWSAccessKeyId", "Signature"];
-    let in_header = head
-        .text("authorization")
-        .is_some_and(|header| header.starts_with("AWS "));
-    if in_header || old.iter().all(|name| query.value(name).is_some()) {
-        let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
-        return Err(Refusal::new(400, "InvalidRequest", message));
-    }
-    Ok(())
 }
 
 fn wrong(message: impl Into<String>) -> Refusal {

@@ -10,8 +10,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::presigned;
 use super::refused::{Refused, wrong_payload};
+use super::{presigned, presigned_v2};
 use crate::local::config::Config;
 use crate::local::dates;
 use crate::local::http::answer::Refusal;
@@ -151,7 +151,9 @@ pub(in crate::local) fn verify_head(
 ) -> Result<Unproven, Refusal> {
     let refused = Refused { service };
     if service == Service::S3 {
-        presigned::check_version(head)?;
+        if presigned_v2::verify(config, head)? {
+            return Ok(Unproven::Nothing);
+        }
         if let Some(query) = presigned::Query::of(head) {
             return presigned::verify(config, head, &query);
         }

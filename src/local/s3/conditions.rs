@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::store::{Bucket, StoredObject};
 use crate::local::dates::{http_date, parse_http};
 use crate::local::http::answer::Refusal;
-use crate::local::http::http1::Head;
+use crate::local::http::head::Head;
 
 /// Headers, and what S3 calls them when they do not hold.
 struct Names {

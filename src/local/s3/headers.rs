@@ -2,9 +2,9 @@
 
 use http::HeaderValue;
 
-use crate::local::auth::presigned;
+use crate::local::auth::{presigned, presigned_v2};
 use crate::local::http::answer::Refusal;
-use crate::local::http::http1::Head;
+use crate::local::http::head::Head;
 use crate::local::operation::{Operation, Target};
 use crate::local::server::Request;
 
@@ -22,8 +22,11 @@ const STORAGE_CLASSES: [&str; 8] = [
 /// Signers may move headers into the query of a URL; they mean the same there.
 pub(super) fn take_from_query(head: &mut Head, target: &Target) {
     for (name, value) in &target.query {
+        let of_old_signature =
+            name.starts_with("content-") && presigned_v2::is_of_signature(name, &target.query);
         let name = name.to_ascii_lowercase();
-        if !name.starts_with("x-amz-") || presigned::is_of_signature(&name) {
+        let of_request = name.starts_with("x-amz-") && !presigned::is_of_signature(&name);
+        if !of_request && !of_old_signature {
             continue;
         }
         if let (Ok(name), Ok(value)) = (

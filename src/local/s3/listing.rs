@@ -125,14 +125,27 @@ pub(super) fn number(target: &Target, name: &str) -> Result<usize, Refusal> {
     let Some(text) = target.parameter(name) else {
         return Ok(MAX_KEYS);
     };
-    // As far as S3 counts.
-    if let Ok(Ok(number)) = text.parse::<i32>().map(usize::try_from) {
-        return Ok(number.min(MAX_KEYS));
-    }
-    let message = format!("Provided {name} not an integer or within integer range");
-    Err(Refusal::new(400, "InvalidArgument", message)
-        .detail("ArgumentName", name)
-        .detail("ArgumentValue", text))
+    Ok(count(name, text)?.min(MAX_KEYS))
+}
+
+/// A number from 0 on, as far as S3 counts.
+pub(super) fn count(name: &str, text: &str) -> Result<usize, Refusal> {
+    let refused = |message: String| {
+        Refusal::new(400, "InvalidArgument", message)
+            .detail("ArgumentName", name)
+            .detail("ArgumentValue", text)
+    };
+    let number: i32 = text.parse().map_err(|_| {
+        refused(format!(
+            "Provided {name} not an integer or within integer range"
+        ))
+    })?;
+    usize::try_from(number).map_err(|_| {
+        let most = i32::MAX;
+        refused(format!(
+            "Argument {name} must be an integer between 0 and {most}"
+        ))
+    })
 }
 
 /// There is one encoding of keys.

@@ -4,6 +4,7 @@
 //! the operation does not take, is refused and never passes for another operation.
 
 use super::refused_operations::REFUSED;
+use crate::local::auth::presigned_v2;
 use crate::local::operation::Operation;
 
 /// What a request is about.
@@ -205,6 +206,7 @@ impl Asked<'_> {
                 || name
                     .get(..2)
                     .is_some_and(|start| start.eq_ignore_ascii_case("x-"))
+                || presigned_v2::is_of_signature(name, self.query)
         };
         let mut query = self.query.iter();
         query

@@ -64,6 +64,158 @@ def objects(boto3, TransferConfig, ClientError):
         assert error.response["Error"]["Code"] == "SignatureDoesNotMatch"
 
 
+def fails(code, call, **arguments):
+    """The call is refused with this code."""
+    try:
+        call(**arguments)
+    except Exception as error:
+        found = getattr(error, "response", {}).get("Error", {}).get("Code")
+        assert found == code, (found, error)
+        return error.response["Error"]
+    raise AssertionError(f"{call.__name__} is not refused: {arguments}")
+
+
+def uploads_in_parts(boto3):
+    """With boto3's defaults: each part has a checksum, the upload may have none."""
+    s3 = boto3.client("s3")
+    content = os.urandom(6 << 20)
+    for kind in ({}, {"ChecksumAlgorithm": "SHA1"}, {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}):
+        of = {"Bucket": bucket, "Key": "parts/one"}
+        upload = s3.create_multipart_upload(**of, **kind)
+        of["UploadId"] = upload["UploadId"]
+        algorithm = {name: value for name, value in kind.items() if name == "ChecksumAlgorithm"}
+        parts = []
+        for number, piece in ((1, content[: 5 << 20]), (2, content[5 << 20 :])):
+            part = s3.upload_part(**of, PartNumber=number, Body=piece, **algorithm)
+            checksums = {name: value for name, value in part.items() if name.startswith("Checksum")}
+            parts.append({"PartNumber": number, "ETag": part["ETag"], **checksums})
+        listed = s3.list_parts(**of, MaxParts=1)
+        assert listed["IsTruncated"] and listed["NextPartNumberMarker"] == 1, listed
+        done = s3.complete_multipart_upload(**of, MultipartUpload={"Parts": parts})
+        assert done["Location"].endswith(f"/{bucket}/parts/one"), done
+        again = s3.complete_multipart_upload(**of, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+        assert again["ETag"] == done["ETag"]
+        # The client verifies the checksum that comes along, if it is of the whole.
+        assert s3.get_object(Bucket=bucket, Key="parts/one")["Body"].read() == content
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts/copied", ChecksumAlgorithm="SHA256")
+    of = {"Bucket": bucket, "Key": "parts/copied", "UploadId": upload["UploadId"]}
+    source = {"Bucket": bucket, "Key": "parts/one"}
+    fails("InvalidArgument", s3.upload_part_copy, **of, PartNumber=1, CopySource=source, CopySourceRange="0-2")
+    copied = s3.upload_part_copy(**of, PartNumber=1, CopySource=source, CopySourceRange="bytes=0-9")["CopyPartResult"]
+    part = {"PartNumber": 1, "ETag": copied["ETag"], "ChecksumSHA256": copied["ChecksumSHA256"]}
+    s3.complete_multipart_upload(**of, MultipartUpload={"Parts": [part]})
+    assert s3.get_object(Bucket=bucket, Key="parts/copied")["Body"].read() == content[:10]
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+
+
+def copies_and_conditions(boto3):
+    from datetime import datetime, timedelta, timezone
+
+    s3 = boto3.client("s3")
+    of = {"Bucket": bucket, "Key": "held"}
+    etag = s3.put_object(**of, Body=b"1", IfNoneMatch="*", Metadata={"a": "1"})["ETag"]
+    fails("PreconditionFailed", s3.put_object, **of, Body=b"2", IfNoneMatch="*")
+    fails("PreconditionFailed", s3.put_object, **of, Body=b"2", IfMatch='"other"')
+    now = datetime.now(timezone.utc)
+    hour = timedelta(hours=1)
+    for method in (s3.get_object, s3.head_object):
+        method(**of, IfModifiedSince=now - hour)
+        fails("304", method, **of, IfModifiedSince=now + hour)
+        fails("304", method, **of, IfNoneMatch=etag)
+        method(**of, IfUnmodifiedSince=now + hour, IfMatch=etag)
+    fails("PreconditionFailed", s3.get_object, **of, IfUnmodifiedSince=now - hour)
+    to = {"Bucket": bucket, "Key": "copy of held", "CopySource": of}
+    fails("PreconditionFailed", s3.copy_object, **to, CopySourceIfModifiedSince=now + hour)
+    fails("PreconditionFailed", s3.copy_object, **to, CopySourceIfNoneMatch=etag)
+    copied = s3.copy_object(**to, CopySourceIfMatch=etag, ChecksumAlgorithm="SHA256")["CopyObjectResult"]
+    assert copied["ETag"] == etag and "ChecksumSHA256" in copied, copied
+    assert s3.head_object(Bucket=bucket, Key="copy of held")["Metadata"] == {"a": "1"}
+    fails("InvalidRequest", s3.copy_object, Bucket=bucket, Key="held", CopySource=of)
+    fails("PreconditionFailed", s3.delete_object, **of, IfMatch='"other"')
+    deleted = s3.delete_objects(
+        Bucket=bucket,
+        Delete={"Objects": [{"Key": "held", "ETag": '"other"'}, {"Key": "copy of held", "ETag": etag}]},
+    )
+    assert [found["Key"] for found in deleted["Deleted"]] == ["copy of held"], deleted
+    assert deleted["Errors"][0]["Code"] == "PreconditionFailed", deleted
+    s3.delete_object(**of, IfMatch=etag)
+    error = fails("NotImplemented", s3.put_object_acl, **of, ACL="private")
+    assert "PutObjectAcl" in error["Message"], error
+
+
+def listings(boto3):
+    s3 = boto3.client("s3")
+    name = "listed-by-boto3"
+    s3.create_bucket(Bucket=name)
+    keys = ["a/1", "a/2", "b c+d", "e/1", "ü"]
+    for key in keys:
+        s3.put_object(Bucket=name, Key=key, Body=b"x")
+    for operation in ("list_objects", "list_objects_v2"):
+        for size in (1, 2, 1000):
+            pages = s3.get_paginator(operation).paginate(Bucket=name, PaginationConfig={"PageSize": size})
+            assert [found["Key"] for page in pages for found in page.get("Contents", [])] == keys, operation
+            found = []
+            for page in s3.get_paginator(operation).paginate(
+                Bucket=name, Delimiter="/", PaginationConfig={"PageSize": size}
+            ):
+                found += [prefix["Prefix"] for prefix in page.get("CommonPrefixes", [])]
+                found += [one["Key"] for one in page.get("Contents", [])]
+            assert sorted(found) == ["a/", "b c+d", "e/", "ü"], (operation, size, found)
+    assert "Owner" in s3.list_objects(Bucket=name)["Contents"][0]
+    assert "Owner" in s3.list_objects_v2(Bucket=name, FetchOwner=True)["Contents"][0]
+    assert "Owner" not in s3.list_objects_v2(Bucket=name)["Contents"][0]
+    buckets = s3.get_paginator("list_buckets").paginate(Prefix="listed-", PaginationConfig={"PageSize": 1})
+    assert [found["Name"] for page in buckets for found in page["Buckets"]] == [name]
+    boto3.resource("s3").Bucket(name).objects.delete()
+    s3.delete_bucket(Bucket=name)
+    fails("InvalidBucketName", s3.create_bucket, Bucket="192.168.5.4")
+    elsewhere = {"LocationConstraint": "eu-west-1"}
+    fails("IllegalLocationConstraintException", s3.create_bucket, Bucket=name, CreateBucketConfiguration=elsewhere)
+
+
+def presigned_urls(boto3):
+    from http.client import HTTPConnection
+    from urllib.parse import urlsplit
+
+    from botocore.config import Config
+
+    def answer(url, method="GET", data=None, headers={}):
+        """Unlike urllib, it adds no header that the old signature would have to cover."""
+        parts = urlsplit(url)
+        connection = HTTPConnection(parts.netloc)
+        connection.request(method, f"{parts.path}?{parts.query}", data, headers)
+        got = connection.getresponse()
+        return got.status, got.read(), got.headers
+
+    def status(url, **options):
+        return answer(url, **options)[:2]
+
+    of = {"Bucket": bucket, "Key": "by url/ü+1"}
+    # As boto3 signs by default, and as it does when it is told.
+    for s3 in (boto3.client("s3"), boto3.client("s3", config=Config(signature_version="s3v4"))):
+        put, get, head = (
+            s3.generate_presigned_url(name, of, ExpiresIn=60) for name in ("put_object", "get_object", "head_object")
+        )
+        assert status(put, data=b"hello", method="PUT")[0] == 200
+        assert status(get) == (200, b"hello")
+        assert status(head, method="HEAD") == (200, b"")
+        assert status(get, headers={"Range": "bytes=1-2"}) == (206, b"el")
+        assert status(get, method="DELETE")[0] == 403
+        assert status(get.replace("by%20url", "by%20other"))[0] == 403
+        expired = s3.generate_presigned_url("get_object", of, ExpiresIn=-5 if "AWSAccessKeyId" in get else 0)
+        real_sleep(1.1)
+        code, body = status(expired)
+        assert code == 403 and b"Request has expired" in body, (code, body)
+        attachment = {**of, "ResponseContentDisposition": "attachment"}
+        headers = answer(s3.generate_presigned_url("get_object", attachment))[2]
+        assert headers["Content-Disposition"] == "attachment", headers
+        upload = s3.create_multipart_upload(**of)
+        part = {**of, "UploadId": upload["UploadId"], "PartNumber": 1}
+        assert status(s3.generate_presigned_url("upload_part", part), data=b"x", method="PUT")[0] == 200
+        s3.abort_multipart_upload(**of, UploadId=upload["UploadId"])
+    s3.delete_object(**of)
+
+
 def inferences(boto3):
     runtime, s3 = boto3.client("sagemaker-runtime"), boto3.client("s3")
     answer = runtime.invoke_endpoint_async(
@@ -180,6 +332,10 @@ try:
     from botocore.exceptions import ClientError
 
     objects(boto3, TransferConfig, ClientError)
+    uploads_in_parts(boto3)
+    copies_and_conditions(boto3)
+    listings(boto3)
+    presigned_urls(boto3)
     inferences(boto3)
     # Each of its commands is a process that mostly loads Python: beside the SDK, which does as much.
     with ThreadPoolExecutor() as threads:

@@ -148,13 +148,13 @@ fn what_is_wrong_with_a_url_is_said() {
     client
         .plain("GET", &of_another, &[], "")
         .is_error(403, "InvalidAccessKeyId");
-    let old = format!(
-        "{}{KEY}?AWSAccessKeyId=a&Expires=1&Signature=b",
-        endpoint.url()
+    let old = client.plain(
+        "GET",
+        &format!("{}{KEY}", endpoint.url()),
+        &[("authorization", "AWS a:b")],
+        "",
     );
-    client
-        .plain("GET", &old, &[], "")
-        .is_error(400, "InvalidRequest");
+    old.is_error(400, "InvalidRequest");
 }
 
 #[test]
@@ -210,4 +210,61 @@ fn headers_in_the_url_mean_the_same() {
         .send();
     assert_eq!(head.header("x-amz-meta-a"), "1");
     assert_eq!(head.header("x-amz-checksum-crc32"), "NhCmhg==");
+}
+
+const BOTO3_EXPIRES: u64 = 1_800_000_000;
+const BOTO3_GET: &str = "response-content-type=text%2Fx&versionId=null&AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=GAZXZEv%2FyJ1QZnQaCAhyo%2Fi2NIo%3D&Expires=1800000000";
+const BOTO3_PUT: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=vGm%2BljOUVNgS%2Fgjw84itrRnN8H4%3D&content-type=text%2Fx&x-amz-meta-a=1&Expires=1800000000";
+
+/// As boto3 1.40 signed it with the default keys: `generate_presigned_url`, without a signature version.
+#[test]
+fn urls_of_the_signature_before_are_verified_too() {
+    let clock =
+        ManualClock::starting_at(std::time::UNIX_EPOCH + Duration::from_secs(BOTO3_EXPIRES - 60));
+    let endpoint = LocalEndpoint::builder()
+        .bucket("bbb")
+        .clock(clock.clone())
+        .start()
+        .expect("start");
+    endpoint.put_object("bbb", "a b+ü", "content");
+    let client = client(&endpoint);
+    let url = |query: &str| format!("{}/bbb/a%20b%2B%C3%BC?{query}", endpoint.url());
+    let get = |query: &str| client.plain("GET", &url(query), &[], "");
+    let plain = get(BOTO3_GET);
+    assert_eq!(
+        (plain.status, plain.text()),
+        (200, "content"),
+        "{}",
+        plain.text()
+    );
+    let put = client.plain("PUT", &url(BOTO3_PUT), &[], "another");
+    assert_eq!(put.status, 200, "{}", put.text());
+    let stored = endpoint.get_object("bbb", "a b+ü").expect("an object");
+    assert_eq!(stored.body(), b"another");
+    assert_eq!(stored.content_type(), Some("text/x"));
+    assert_eq!(stored.header("x-amz-meta-a"), Some("1"));
+
+    let changed = BOTO3_GET.replace("text%2Fx", "text%2Fy");
+    get(&changed).is_error(403, "SignatureDoesNotMatch");
+    let longer = BOTO3_GET.replace("Expires=18", "Expires=19");
+    get(&longer).is_error(403, "SignatureDoesNotMatch");
+    let other = BOTO3_GET.replace("AWSAccessKeyId=AKIAIOSF", "AWSAccessKeyId=AKIBIOSF");
+    get(&other).is_error(403, "InvalidAccessKeyId");
+    let none = BOTO3_GET.replace("Expires=18", "Expires=x18");
+    get(&none).is_error(403, "AccessDenied");
+    client
+        .plain("DELETE", &url(BOTO3_GET), &[], "")
+        .is_error(403, "SignatureDoesNotMatch");
+    clock.advance(Duration::from_secs(61));
+    let late = get(BOTO3_GET);
+    assert_eq!(
+        (late.status, late.xml("Message")),
+        (403, "Request has expired")
+    );
+    let recorded = endpoint.requests().pop().expect("a request");
+    assert!(
+        recorded.query.contains("Signature=(redacted)"),
+        "{}",
+        recorded.query
+    );
 }

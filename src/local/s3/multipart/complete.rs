@@ -12,7 +12,7 @@ use super::conditions::check_write;
 use super::{Part, Upload, find};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::answer::{Answer, Refusal};
-use crate::local::http::http1::Head;
+use crate::local::http::head::Head;
 use crate::local::http::payload::name;
 use crate::local::s3::checksums;
 use crate::local::s3::content::Content;

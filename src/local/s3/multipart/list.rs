@@ -6,7 +6,7 @@ use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
 use crate::local::operation::Target;
 use crate::local::s3::buckets::owner_id;
-use crate::local::s3::listing::{NAMESPACE, check_encoding, encoded, number};
+use crate::local::s3::listing::{NAMESPACE, check_encoding, count, encoded, number};
 use crate::local::s3::objects::in_bucket;
 use crate::local::s3::store::checksum_kind;
 use crate::local::server::{Request, Shared};
@@ -18,7 +18,7 @@ pub(in crate::local::s3) fn list_parts(
 ) -> Result<Answer, Refusal> {
     let max = number(&request.target, "max-parts")?;
     let marker = match request.target.parameter("part-number-marker") {
-        Some(_) => marker(&request.target)?,
+        Some(text) => u32::try_from(count("part-number-marker", text)?).unwrap_or(u32::MAX),
         None => 0,
     };
     let owner = owner_id(&shared.config);
@@ -60,14 +60,6 @@ pub(in crate::local::s3) fn list_parts(
         Ok(xml)
     })?;
     Ok(Answer::xml(200, xml))
-}
-
-fn marker(target: &Target) -> Result<u32, Refusal> {
-    let text = target.parameter("part-number-marker").unwrap_or_default();
-    text.parse().map_err(|_| {
-        let message = "Argument part-number-marker must be an integer between 0 and 2147483647";
-        Refusal::new(400, "InvalidArgument", message).detail("ArgumentName", "part-number-marker")
-    })
 }
 
 fn write_owner(xml: &mut Xml, element: &str, owner: &str) {

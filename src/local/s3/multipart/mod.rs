@@ -166,10 +166,9 @@ pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, 
 }
 
 fn part_number(request: &Request) -> Result<u32, Refusal> {
-    request
-        .target
-        .parameter("partNumber")
-        .and_then(|number| number.parse().ok())
+    let sent = request.target.parameter("partNumber").unwrap_or_default();
+    sent.parse()
+        .ok()
         .filter(|number| (1..=MAX_PARTS).contains(number))
         .ok_or_else(|| {
             Refusal::new(
@@ -178,6 +177,7 @@ fn part_number(request: &Request) -> Result<u32, Refusal> {
                 "Part number must be an integer between 1 and 10000, inclusive",
             )
             .detail("ArgumentName", "partNumber")
+            .detail("ArgumentValue", sent)
         })
 }
 

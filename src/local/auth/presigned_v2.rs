@@ -1,0 +1,195 @@
+//! Verifies Signature Version 2 in the query of a URL, which boto3 makes unless it is told otherwise.
+//!
+//! It covers the method, the bucket and the key, some parameters, and all `x-amz-*` headers. Requests
+//! that have it in the `Authorization` header are refused, as in regions younger than 2014.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::percent_decode_str;
+use sha1::Sha1;
+
+use super::refused::Refused;
+use super::signature;
+use crate::local::config::Config;
+use crate::local::dates::iso;
+use crate::local::http::answer::Refusal;
+use crate::local::http::head::Head;
+use crate::local::operation::{Service, decoded_query};
+
+/// The parameters that are the signature, or headers that it covers.
+const PARAMETERS: [&str; 5] = [
+    "AWSAccessKeyId",
+    "Expires",
+    "Signature",
+    "content-md5",
+    "content-type",
+];
+
+/// The parameters that the signature covers, besides those that begin with `response-`.
+const COVERED: [&str; 29] = [
+    "accelerate",
+    "acl",
+    "analytics",
+    "cors",
+    "defaultObjectAcl",
+    "delete",
+    "inventory",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "partNumber",
+    "policy",
+    "replication",
+    "requestPayment",
+    "restore",
+    "select",
+    "select-type",
+    "storageClass",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+];
+
+/// Whether a parameter is part of the signature of this query.
+pub(in crate::local) fn is_of_signature(name: &str, query: &[(String, String)]) -> bool {
+    PARAMETERS.contains(&name) && is_signed(query)
+}
+
+fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = query.iter().find(|(found, _)| found == name)?;
+    Some(&found.1)
+}
+
+fn is_signed(query: &[(String, String)]) -> bool {
+    ["AWSAccessKeyId", "Signature"]
+        .iter()
+        .all(|name| value(query, name).is_some())
+}
+
+/// Checks who signed the URL and whether its time is over; false if it is not signed like this.
+pub(super) fn verify(config: &Config, head: &Head) -> Result<bool, Refusal> {
+    let unsupported = || {
+        let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+        Refusal::new(400, "InvalidRequest", message)
+    };
+    if head
+        .text("authorization")
+        .is_some_and(|header| header.starts_with("AWS "))
+    {
+        return Err(unsupported());
+    }
+    let query = decoded_query(&head.query);
+    if !is_signed(&query) {
+        return Ok(false);
+    }
+    if head.headers.contains_key("authorization") {
+        return Err(unsupported());
+    }
+    let refused = Refused {
+        service: Service::S3,
+    };
+    let parameter = |name| value(&query, name).unwrap_or_default();
+    let access_key = parameter("AWSAccessKeyId");
+    if access_key != config.access_key {
+        return Err(refused.unknown_key(access_key));
+    }
+    let token = value(&query, "x-amz-security-token");
+    signature::check_token(config, refused, token)?;
+    check_time(config, parameter("Expires"))?;
+    let to_sign = string_to_sign(head, &query);
+    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(config.secret_key.as_bytes())
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    mac.update(to_sign.as_bytes());
+    let holds = STANDARD
+        .decode(parameter("Signature"))
+        .is_ok_and(|signature| mac.verify_slice(&signature).is_ok());
+    if holds {
+        Ok(true)
+    } else {
+        Err(refused.wrong_signature(to_sign.as_bytes()))
+    }
+}
+
+fn check_time(config: &Config, expires: &str) -> Result<(), Refusal> {
+    let denied = |message: String| Refusal::new(403, "AccessDenied", message);
+    let until = expires
+        .parse()
+        .ok()
+        .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
+        .ok_or_else(|| {
+            denied(format!(
+                "Invalid date (should be seconds since epoch): {expires}"
+            ))
+        })?;
+    let now = config.clock.now();
+    if now > until {
+        return Err(denied("Request has expired".to_owned())
+            .detail("Expires", expires)
+            .detail("ServerTime", iso(now)));
+    }
+    Ok(())
+}
+
+/// What the signature is made over. A header may stand in the query.
+fn string_to_sign(head: &Head, query: &[(String, String)]) -> String {
+    let header = |name: &str| {
+        let sent = value(query, name).or_else(|| head.text(name));
+        sent.unwrap_or_default().trim().to_owned()
+    };
+    let mut amz: Vec<_> = query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .chain(head.headers.iter().map(|(name, value)| {
+            let value = value.to_str().unwrap_or_default();
+            (name.as_str(), value)
+        }))
+        .filter(|(name, _)| name.starts_with("x-amz-"))
+        .collect();
+    amz.sort_unstable();
+    let amz = amz
+        .iter()
+        .map(|(name, value)| format!("{name}:{}\n", value.trim()));
+    format!(
+        "{}\n{}\n{}\n{}\n{}{}",
+        head.method,
+        header("content-md5"),
+        header("content-type"),
+        value(query, "Expires").unwrap_or_default(),
+        amz.collect::<String>(),
+        resource(head)
+    )
+}
+
+/// The path as it was sent, with the parameters that are covered.
+fn resource(head: &Head) -> String {
+    let mut covered: Vec<_> = head
+        .query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (pair, None),
+        })
+        .filter(|(name, _)| COVERED.contains(name) || name.starts_with("response-"))
+        .collect();
+    covered.sort_by_key(|(name, _)| *name);
+    let covered: Vec<_> = covered
+        .into_iter()
+        .map(|(name, value)| match value {
+            Some(value) => format!("{name}={}", percent_decode_str(value).decode_utf8_lossy()),
+            None => name.to_owned(),
+        })
+        .collect();
+    let separator = if covered.is_empty() { "" } else { "?" };
+    format!("{}{separator}{}", head.path, covered.join("&"))
+}
