@@ -207,6 +207,8 @@ impl FromStr for InferenceHandle {
     type Err = InvalidInput;
 
     fn from_str(line: &str) -> Result<Self, InvalidInput> {
+        // Editors on Windows put a byte order mark first.
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         if line.len() > MAX_LINE {
             let limit = format!("at most {MAX_LINE} bytes");
             return Err(invalid(line, limit, "give one line, as it was written"));

@@ -31,6 +31,7 @@
 //! - [`guide::configuration`]: credentials, region and endpoints: what is read, and what wins.
 //! - [`guide::faults`]: what is tried again, what is told and what is never done twice, with a table of every
 //!   operation under every fault.
+//! - [`guide::formats`]: numbers, byte order marks and errors of the codecs.
 //! - [`sys`]: the clock, the environment and configuration files, for tests in virtual time.
 //!
 //! # Where an input goes, and where its result comes from

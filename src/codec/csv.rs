@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use csv::{ErrorKind, ReaderBuilder, WriterBuilder};
+use csv::{DeserializeErrorKind, ErrorKind, ReaderBuilder, WriterBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
@@ -13,7 +13,9 @@ use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 /// body, as the Python SDK's `CSVSerializer` has it: models that split the body at line ends see no empty
 /// record.
 ///
-/// Deserializes to a vector; all records must have as many fields as the first, blank lines are skipped, an
+/// NaN and the infinities are written as `NaN`, `inf` and `-inf`, which Python's `float` and pandas read.
+///
+/// Deserializes to a vector; a byte order mark is ignored, all records must have as many fields as the first, blank lines are skipped, an
 /// error gives the number of the record, counted from 1 with the header, if there is one.
 ///
 /// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s models take none.
@@ -171,14 +173,32 @@ fn problem(kind: &ErrorKind) -> Cow<'static, str> {
     }
 }
 
-/// The problem and its record. Not the line: the library counts from before the blank lines it skips.
-fn located(error: &csv::Error) -> String {
-    let problem = problem(error.kind());
-    match error.position() {
-        Some(position) => format!(
-            "{problem}, in record {}",
-            position.record().saturating_add(1)
-        ),
-        None => problem.into_owned(),
+/// Why a field was refused, in words that quote nothing of it; `None` where there are no such.
+fn reason(kind: &ErrorKind) -> Option<String> {
+    let ErrorKind::Deserialize { err, .. } = kind else {
+        return None;
+    };
+    match err.kind() {
+        DeserializeErrorKind::ParseBool(error) => Some(error.to_string()),
+        DeserializeErrorKind::ParseInt(error) => Some(error.to_string()),
+        DeserializeErrorKind::ParseFloat(error) => Some(error.to_string()),
+        DeserializeErrorKind::UnexpectedEndOfRow => {
+            Some("the record has too few fields".to_owned())
+        }
+        DeserializeErrorKind::InvalidUtf8(_) => Some("it is not UTF-8".to_owned()),
+        // serde's own, and the name is the type's.
+        DeserializeErrorKind::Message(text) if text.starts_with("missing field `") => {
+            Some(text.clone())
+        }
+        DeserializeErrorKind::Message(_) | DeserializeErrorKind::Unsupported(_) => None,
     }
+}
+
+/// The problem, its record and its reason. Not the line: the library counts from before the blank lines it skips.
+fn located(error: &csv::Error) -> String {
+    let place = error.position().map_or_else(String::new, |position| {
+        format!(", in record {}", position.record().saturating_add(1))
+    });
+    let reason = reason(error.kind()).map_or_else(String::new, |reason| format!(": {reason}"));
+    format!("{}{place}{reason}", problem(error.kind()))
 }

@@ -4,15 +4,17 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Accept, CodecError, Deserializer, Serializer,
-    json::{UNWRITABLE, problem},
-    mime_types,
+    json::{read, write},
+    mime_types, without_mark,
 };
 
 /// JSON Lines: one JSON value a line, from and to a sequence.
 ///
 /// Serializes slices, vectors and arrays, each line compact and ended with `\n`, the last one too.
-/// Deserializes to a vector; blank lines are skipped, so an empty body is an empty vector, and an error
-/// gives the number of the line, counted from 1. Content type and accept are `application/jsonlines` by
+/// Deserializes to a vector; a byte order mark is ignored and blank lines are skipped, so an empty body is an
+/// empty vector, and an error gives the number of the line, counted from 1. Numbers are as in [`Json`](crate::Json).
+///
+/// Content type and accept are `application/jsonlines` by
 /// default, as with the Python SDK's `JSONLinesSerializer`.
 ///
 /// ```
@@ -27,6 +29,7 @@ use super::{
 pub struct JsonLines {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,
+    allow_nan: bool,
 }
 
 impl JsonLines {
@@ -35,10 +38,12 @@ impl JsonLines {
         Self {
             content_type: Cow::Borrowed("application/jsonlines"),
             accept: Cow::Borrowed("application/jsonlines"),
+            allow_nan: false,
         }
     }
 
     mime_types!();
+    super::allow_nan!();
 }
 
 impl Default for JsonLines {
@@ -55,8 +60,8 @@ impl<U: Serialize> Serializer<[U]> for JsonLines {
     fn serialize<'v>(&self, values: &'v [U]) -> Result<Cow<'v, [u8]>, CodecError> {
         let mut body = Vec::new();
         for (index, value) in values.iter().enumerate() {
-            serde_json::to_writer(&mut body, value).map_err(|_| {
-                CodecError::serialize("JSON Lines", format!("{UNWRITABLE}, at line {}", index + 1))
+            write(&mut body, value, self.allow_nan).map_err(|problem| {
+                CodecError::serialize("JSON Lines", format!("{problem}, at line {}", index + 1))
             })?;
             body.push(b'\n');
         }
@@ -92,14 +97,14 @@ impl Accept for JsonLines {
 
 impl<U: DeserializeOwned> Deserializer<Vec<U>> for JsonLines {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {
-        body.split(|byte| *byte == b'\n')
+        without_mark(body)
+            .split(|byte| *byte == b'\n')
             .enumerate()
             .filter(|(_, line)| !line.trim_ascii().is_empty())
             .map(|(index, line)| {
-                serde_json::from_slice(line).map_err(|error| {
-                    let (line, column) = (index + 1, error.column());
-                    let message = format!("{}, at line {line}, column {column}", problem(&error));
-                    CodecError::deserialize("JSON Lines", message).with_content_type(content_type)
+                read(line).map_err(|refused| {
+                    CodecError::deserialize("JSON Lines", refused.message(index + 1))
+                        .with_content_type(content_type)
                 })
             })
             .collect()

@@ -149,8 +149,9 @@ pub enum CodecDirection {
 
 /// A value that could not be written as a body, or a body that could not be read as a value.
 ///
-/// The formats of this crate tell the position and the kind of the problem, never any content; serde's
-/// messages, which quote values, are left out for that reason.
+/// The formats of this crate give the position and the reason of the problem, such as the name of a missing
+/// field or the sort of value that came instead, never any content: values, unknown names and what a type's own
+/// `Deserialize` says are left out.
 ///
 /// ```
 /// use sagemaker_async_inference::{Deserializer, Json};
@@ -159,7 +160,8 @@ pub enum CodecDirection {
 /// assert_eq!(
 ///     refused.unwrap_err().to_string(),
 ///     "can't deserialize JSON (came as \"text/plain\"): \
-///      valid JSON, but not of the type asked for, at line 1, column 12",
+///      valid JSON, but not of the type asked for, at line 1, column 12: \
+///      a string where u8 is expected",
 /// );
 /// ```
 #[derive(Debug, Clone)]
@@ -283,3 +285,16 @@ macro_rules! mime_types {
     };
 }
 use mime_types;
+
+/// The method that lets numbers that are not finite out.
+macro_rules! allow_nan {
+    () => {
+        /// Whether to send NaN and the infinities as Python's `json` does: `NaN`, `Infinity`, `-Infinity`;
+        /// default false: an error. They are no JSON, and a model that is not written in Python may refuse them.
+        pub const fn allow_nan(mut self, allow_nan: bool) -> Self {
+            self.allow_nan = allow_nan;
+            self
+        }
+    };
+}
+use allow_nan;

@@ -14,3 +14,6 @@ pub mod local_endpoint {}
 #[allow(clippy::doc_markdown)] // the tables are full of names
 #[doc = include_str!("local_endpoint_operations.md")]
 pub mod local_endpoint_operations {}
+
+#[doc = include_str!("formats.md")]
+pub mod formats {}

@@ -157,19 +157,19 @@ fn json_says_where_but_not_what() {
     assert_eq!(refused::<Value>(&json, b" \n"), "the body is empty");
     assert_eq!(
         refused::<Value>(&json, b"{}\n secret"),
-        "not valid JSON, at line 2, column 2"
+        "not valid JSON, at line 2, column 2: trailing characters"
     );
     assert_eq!(
         refused::<Value>(&json, b"secret"),
-        "not valid JSON, at line 1, column 1"
+        "not valid JSON, at line 1, column 1: expected value"
     );
     assert_eq!(
         refused::<Value>(&json, b"[\"secret\""),
-        "the JSON ends too early, at line 1, column 9"
+        "the JSON ends too early, at line 1, column 9: EOF while parsing a list"
     );
     assert_eq!(
         refused::<u64>(&json, b"\"secret\""),
-        "valid JSON, but not of the type asked for, at line 1, column 8"
+        "valid JSON, but not of the type asked for, at line 1, column 8: a string where u64 is expected"
     );
 }
 
@@ -210,11 +210,11 @@ fn json_lines_end_with_a_newline_and_count_blank_ones() -> Result<(), CodecError
     assert_eq!(two, [1, 2]);
     assert_eq!(
         refused::<Vec<u8>>(&lines, b"1\n\n  \"secret\"\n2"),
-        "valid JSON, but not of the type asked for, at line 3, column 10"
+        "valid JSON, but not of the type asked for, at line 3, column 10: a string where u8 is expected"
     );
     assert_eq!(
         refused::<Vec<u8>>(&lines, b"1\n2 3"),
-        "not valid JSON, at line 2, column 3"
+        "not valid JSON, at line 2, column 3: trailing characters"
     );
     Ok(())
 }
@@ -248,7 +248,7 @@ fn csv_gives_the_record_and_the_field() {
     let csv = Csv::new();
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv, b"1,2\n3,secret\n"),
-        "field 2 is not of the type asked for, in record 2"
+        "field 2 is not of the type asked for, in record 2: invalid digit found in string"
     );
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv, b"1,2\n\n3,4,secret\n"),
@@ -260,7 +260,7 @@ fn csv_gives_the_record_and_the_field() {
     );
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv.clone().with_header(true), b"a,b\n1,secret\n"),
-        "field 2 is not of the type asked for, in record 2"
+        "field 2 is not of the type asked for, in record 2: invalid digit found in string"
     );
     let error = csv
         .serialize(&[BTreeMap::from([("secret", 1)])])

@@ -13,6 +13,7 @@ mod cli;
 #[cfg(feature = "local")]
 mod clocks;
 mod codec;
+mod codec_numbers;
 #[cfg(feature = "local")]
 mod connections;
 mod control_plane;

@@ -171,7 +171,7 @@ fn one_bad_record_does_not_hide_the_others() {
         assert!(error.message().starts_with(says), "{says}: {error}");
         assert!(!format!("{error} {error:?}").contains("hush"));
     }
-    assert!(found[0].is_ok() & found[8].is_ok());
+    assert!(found[0].is_ok() && found[8].is_ok());
 }
 
 #[test]
