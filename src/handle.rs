@@ -66,9 +66,15 @@ const MAX_FILE: u64 = 1 << 30;
 struct Wire {
     version: u32,
     endpoint_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     output_path: Option<S3Uri>,
+    /// In place of the path, as the service gave it: [`S3Uri::unread`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output_location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure_path: Option<S3Uri>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure_location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     inference_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +111,12 @@ impl InferenceHandle {
         &self.endpoint_name
     }
 
+    /// The output location as the service gave it, if this crate could not read it at the submit. Then
+    /// [`output_path`](Self::output_path) is that text, without a bucket.
+    pub fn unread_output_location(&self) -> Option<&str> {
+        self.output_path.as_unread()
+    }
+
     /// Where the output is or will be.
     pub fn output_path(&self) -> &S3Uri {
         &self.output_path
@@ -112,7 +124,9 @@ impl InferenceHandle {
 
     /// Where a failure is or will be; absent if the endpoint has no `S3FailurePath`.
     pub fn failure_path(&self) -> Option<&S3Uri> {
-        self.failure_path.as_ref()
+        self.failure_path
+            .as_ref()
+            .filter(|uri| uri.as_unread().is_none())
     }
 
     /// The inference's id, if it is known.
@@ -222,14 +236,40 @@ fn invalid(line: &str, limit: impl Into<String>, remedy: &str) -> InvalidInput {
     InvalidInput::new("saved handle", line, limit, remedy)
 }
 
+/// A path, or the location that could not be read as one.
+fn apart(uri: Option<S3Uri>) -> (Option<S3Uri>, Option<String>) {
+    match uri {
+        Some(uri) => match uri.as_unread().map(str::to_owned) {
+            Some(location) => (None, Some(location)),
+            None => (Some(uri), None),
+        },
+        None => (None, None),
+    }
+}
+
+/// The reverse; a later version than the one that wrote the location may read it.
+fn together(path: Option<S3Uri>, location: Option<String>) -> Option<S3Uri> {
+    path.or_else(|| {
+        let location = location?;
+        match location.parse::<S3Uri>() {
+            Ok(uri) if uri.has_key() => Some(uri),
+            _ => S3Uri::unread(&location),
+        }
+    })
+}
+
 impl From<InferenceHandle> for Wire {
     fn from(handle: InferenceHandle) -> Self {
+        let (output_path, output_location) = apart(Some(handle.output_path));
+        let (failure_path, failure_location) = apart(handle.failure_path);
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
         Self {
             version: VERSION,
             endpoint_name: Some(handle.endpoint_name.to_string()),
-            output_path: Some(handle.output_path),
-            failure_path: handle.failure_path,
+            output_path,
+            output_location,
+            failure_path,
+            failure_location,
             inference_id: handle.inference_id,
             input_location: handle.input_location,
             submitted_at: handle
@@ -258,10 +298,12 @@ impl TryFrom<Wire> for InferenceHandle {
         let endpoint_name = wire.endpoint_name.ok_or_else(|| lacks("endpoint_name"))?;
         check_name("endpoint name", &endpoint_name)?;
         if let Some(id) = &wire.inference_id {
-            limits::inference_id(id)?;
+            limits::known_inference_id(id)?;
         }
-        let output_path = wire.output_path.ok_or_else(|| lacks("output_path"))?;
-        for uri in [Some(&output_path), wire.failure_path.as_ref()] {
+        let output_path =
+            together(wire.output_path, wire.output_location).ok_or_else(|| lacks("output_path"))?;
+        let failure_path = together(wire.failure_path, wire.failure_location);
+        for uri in [Some(&output_path), failure_path.as_ref()] {
             if let Some(uri) = uri.filter(|uri| !uri.has_key()) {
                 return Err(invalid(
                     &uri.to_string(),
@@ -273,7 +315,7 @@ impl TryFrom<Wire> for InferenceHandle {
         Ok(Self {
             endpoint_name: endpoint_name.into(),
             output_path,
-            failure_path: wire.failure_path,
+            failure_path,
             inference_id: wire.inference_id,
             input_location: wire.input_location,
             submitted_at: wire

@@ -94,8 +94,16 @@ mod told {
     }
 
     pub(crate) fn submitted(span: &EnteredSpan, output_path: &S3Uri) {
-        span.record("output_path", display(output_path));
+        if output_path.as_unread().is_none() {
+            span.record("output_path", display(output_path));
+        }
         info!("submitted");
+    }
+
+    /// `of` is "output" or "failure". What follows a question mark may be a signature.
+    pub(crate) fn location_unread(of: &str, location: &str) {
+        let location = location.split('?').next().unwrap_or_default();
+        warn!(of, location, "the service's location cannot be read");
     }
 
     pub(crate) fn not_submitted(error: &Error) {
@@ -203,6 +211,7 @@ mod told {
         NoSpan
     }
     pub(crate) fn submitted(_: &NoSpan, _: &S3Uri) {}
+    pub(crate) fn location_unread(_: &str, _: &str) {}
     pub(crate) fn not_submitted(_: &Error) {}
     /// A batch of which nobody is told.
     #[derive(Clone)]

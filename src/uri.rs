@@ -13,10 +13,12 @@ const MAX_KEY: usize = 1024;
 /// The key is kept byte for byte: nothing is decoded, normalised or trimmed, so `%20` stays three
 /// characters, and `//`, `+`, `?`, spaces and non-ASCII letters are part of the name.
 ///
-/// Limits, from the S3 user guide (naming rules for general purpose buckets; naming objects):
+/// Limits:
 ///
-/// - bucket: 3 to 63 of `a-z`, `0-9`, `.` and `-`, first and last a letter or digit, no `..`, not formed
-///   like an IP address. An access point's alias is such a name; its ARN is not and is refused.
+/// - bucket: 3 to 255 of `a-z`, `A-Z`, `0-9`, `.`, `-`, `_` and `:`. S3 creates none with upper case letters,
+///   underscores or more than 63 characters any more, but those from before 2018 in us-east-1 exist, and other
+///   implementations of S3 have such and names with a tenant (`tenant:bucket`). A name that cannot be part of a
+///   host goes in the path. An access point's alias is a bucket's name; its ARN is not and is refused.
 /// - key: at most 1024 bytes of UTF-8. An empty key is accepted, since output locations are given as
 ///   prefixes; see [`S3Uri::has_key`].
 ///
@@ -37,7 +39,25 @@ pub struct S3Uri {
     key: String,
 }
 
+/// Longer ones are from no service.
+const MAX_UNREAD: usize = 4096;
+
 impl S3Uri {
+    /// A location of the service's that this crate cannot read, as it came: it is shown and stored, and every
+    /// request to it is refused before it is sent. It has no bucket, which no other one lacks.
+    pub(crate) fn unread(location: &str) -> Option<Self> {
+        let fits = !location.is_empty() && location.len() <= MAX_UNREAD;
+        fits.then(|| Self {
+            bucket: String::new(),
+            key: location.to_owned(),
+        })
+    }
+
+    /// The location as it came, if this crate cannot read it.
+    pub(crate) fn as_unread(&self) -> Option<&str> {
+        self.bucket.is_empty().then_some(self.key.as_str())
+    }
+
     /// The place `key` in `bucket`. The key may be empty and may begin with `/`.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Result<Self, InvalidInput> {
         let (bucket, key) = (bucket.into(), key.into());
@@ -84,6 +104,9 @@ impl S3Uri {
 /// `s3://bucket/key`; for an empty key `s3://bucket/`.
 impl fmt::Display for S3Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = self.as_unread() {
+            return f.write_str(location);
+        }
         write!(f, "s3://{}/{}", self.bucket, self.key)
     }
 }
@@ -145,27 +168,18 @@ impl From<S3Uri> for String {
 }
 
 fn check_bucket(name: &str) -> Result<(), InvalidInput> {
-    let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
     let remedy = if name.starts_with("arn:") {
         "name the bucket, or the access point's alias, instead of the ARN"
     } else if name.is_empty() {
         "put the bucket's name after `s3://`"
-    } else if bytes.iter().any(u8::is_ascii_uppercase) {
-        "a bucket's name has no upper case letters"
-    } else if name.contains('_') {
-        "a bucket's name has no underscores"
     } else if !bytes
         .iter()
-        .all(|b| alphanumeric(b) || matches!(b, b'.' | b'-'))
+        .all(|b| b.is_ascii_alphanumeric() || b".-_:".contains(b))
     {
         "remove the other characters"
-    } else if !(3..=63).contains(&bytes.len()) {
+    } else if !(3..=255).contains(&bytes.len()) {
         "check its length"
-    } else if !(bytes.first().is_some_and(alphanumeric) && bytes.last().is_some_and(alphanumeric)) {
-        "begin and end it with a letter or a digit"
-    } else if name.contains("..") {
-        "remove one of the adjacent dots"
     } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
         "it is formed like an IP address"
     } else {
@@ -174,7 +188,7 @@ fn check_bucket(name: &str) -> Result<(), InvalidInput> {
     Err(InvalidInput::new(
         "S3 bucket name",
         name,
-        "3 to 63 lower case letters, digits, dots and hyphens, the first and last a letter or digit",
+        "3 to 255 letters, digits, dots, hyphens and underscores",
         remedy,
     ))
 }

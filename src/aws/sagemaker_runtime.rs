@@ -13,6 +13,7 @@ use super::endpoints::encode_segment;
 use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
 use crate::error::Result;
 use crate::limits::header_value;
+use crate::trace;
 use crate::uri::S3Uri;
 
 /// The input, one way or the other.
@@ -40,7 +41,8 @@ pub(crate) struct Member<'a> {
     pub(crate) value: Cow<'a, str>,
 }
 
-/// Where the outcome will be.
+/// Where the outcome will be. A location that cannot be read is [`S3Uri::unread`]: it is not the loss of a
+/// submitted job.
 #[derive(Debug)]
 pub(crate) struct Submitted {
     pub(crate) inference_id: Option<String>,
@@ -86,18 +88,14 @@ pub(crate) fn invoke_endpoint_async(
     let malformed = |problem: String| not_understood(&call, problem);
     let output = location("x-amzn-sagemaker-outputlocation")
         .ok_or_else(|| malformed(without_location(&answer.body, body)))?;
-    let parse = |uri: String| {
-        uri.parse::<S3Uri>()
-            .map_err(|error| malformed(error.to_string()))
-    };
     Ok(Submitted {
         inference_id: serde_json::from_slice::<Body>(&answer.body)
             .ok()
             .and_then(|body| body.inference_id),
-        output_location: parse(output)?,
-        // One that cannot be read hides failures; it must not hide the output.
+        output_location: read_location("output", &output)
+            .ok_or_else(|| malformed("its X-Amzn-SageMaker-OutputLocation is too long".into()))?,
         failure_location: location("x-amzn-sagemaker-failurelocation")
-            .and_then(|uri| uri.parse().ok()),
+            .and_then(|uri| read_location("failure", &uri)),
     })
 }
 
@@ -108,6 +106,18 @@ fn without_location(body: &[u8], sent: &[u8]) -> String {
     match excerpt(body, sent).filter(|_| !is_json) {
         Some(excerpt) => format!("{problem}, and says {excerpt:?}"),
         None => problem.to_owned(),
+    }
+}
+
+/// The location, or the same unread with a warning; `None` if it is too long for either.
+fn read_location(of: &'static str, location: &str) -> Option<S3Uri> {
+    match location.parse::<S3Uri>() {
+        Ok(uri) if uri.has_key() => Some(uri),
+        _ => {
+            let unread = S3Uri::unread(location)?;
+            trace::location_unread(of, location);
+            Some(unread)
+        }
     }
 }
 

@@ -37,29 +37,42 @@ pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {
     })
 }
 
-/// `InferenceId`: 1 to 64, `\A\S[\p{Print}]*\z`.
+/// `InferenceId`: 1 to 64, `\A\S[\p{Print}]*\z`, and no blank at the end, which a header does not carry.
 pub(crate) fn inference_id(id: &str) -> Checked {
-    let fits = (1..=64).contains(&id.len())
-        && id.bytes().all(|b| (b' '..=b'~').contains(&b))
-        && !id.starts_with(' ');
-    check(fits, || {
+    check(is_inference_id(id) && !id.ends_with(' '), || {
         InvalidInput::new(
             "inference id",
             id,
-            "1 to 64 printable ASCII characters, the first not blank",
+            "1 to 64 printable ASCII characters, the first and the last not blank",
             "shorten it, or leave it out for a random one",
         )
     })
 }
 
+/// An id of the service's or of an earlier version's, which may end with a blank.
+pub(crate) fn known_inference_id(id: &str) -> Checked {
+    inference_id(id.trim_end_matches(' '))
+}
+
+fn is_inference_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|b| (b' '..=b'~').contains(&b))
+        && !id.starts_with(' ')
+}
+
+/// Whether a header does not carry it unchanged: HTTP removes blanks at both ends (RFC 9110, 5.5).
+fn has_outer_blanks(value: &str) -> bool {
+    value.starts_with([' ', '\t']) || value.ends_with([' ', '\t'])
+}
+
 /// `CustomAttributes`: at most 1024, `\p{ASCII}*`, of which a header carries the visible ones.
 pub(crate) fn custom_attributes(attributes: &str) -> Checked {
     let fits = attributes.len() <= 1024 && attributes.bytes().all(|b| (b' '..=b'~').contains(&b));
-    check(fits, || {
+    check(fits && !has_outer_blanks(attributes), || {
         InvalidInput::redacted(
             "custom attributes",
-            "at most 1024 visible ASCII characters",
-            "shorten or encode them",
+            "at most 1024 visible ASCII characters, and no blank at an end, which HTTP removes",
+            "shorten, trim or encode them",
         )
     })
 }
@@ -68,11 +81,11 @@ pub(crate) fn custom_attributes(attributes: &str) -> Checked {
 pub(crate) fn mime_type(what: &'static str, mime_type: &str) -> Checked {
     let fits = (1..=1024).contains(&mime_type.len())
         && mime_type.bytes().all(|b| (b' '..=b'~').contains(&b));
-    check(fits, || {
+    check(fits && !has_outer_blanks(mime_type), || {
         InvalidInput::new(
             what,
             mime_type,
-            "1 to 1024 visible ASCII characters",
+            "1 to 1024 visible ASCII characters, and no blank at an end, which HTTP removes",
             "write it as in application/json",
         )
     })
@@ -113,7 +126,8 @@ pub(crate) fn output_path_extension(extension: &str) -> Checked {
     })
 }
 
-/// `InputLocation`: at most 1024 characters, `^(https|s3)://([^/]+)/?(.*)$`.
+/// `InputLocation`: at most 1024 characters, `^(https|s3)://([^/]+)/?(.*)$`. It goes in a header, where a blank at
+/// the end of the key would be lost, and with it the name of the object; another one may have the rest as its name.
 pub(crate) fn input_location(uri: &S3Uri) -> Checked {
     check(uri.has_key(), || {
         InvalidInput::new(
@@ -129,6 +143,16 @@ pub(crate) fn input_location(uri: &S3Uri) -> Checked {
             uri.to_string(),
             "at most 1024 characters in all",
             "copy the input to a shorter key",
+        )
+    })?;
+    let is_carried = !uri.key().chars().any(char::is_control) && !has_outer_blanks(uri.key());
+    check(is_carried, || {
+        InvalidInput::new(
+            "input location",
+            uri.to_string(),
+            "no control character in the key, and no blank at its beginning or end: it goes in an HTTP header, which \
+             does not carry them",
+            "copy the input to another key",
         )
     })
 }
@@ -152,11 +176,13 @@ fn check(fits: bool, error: impl FnOnce() -> InvalidInput) -> Checked {
 
 /// A header of this value. The value is not shown in the error: it may be the custom attributes.
 pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue, InvalidInput> {
-    HeaderValue::from_str(value).map_err(|_| {
+    let is_carried = !value.contains('\t') && !has_outer_blanks(value);
+    let carried = HeaderValue::from_str(value).ok().filter(|_| is_carried);
+    carried.ok_or_else(|| {
         InvalidInput::redacted(
             what,
-            "text without control characters",
-            "remove line breaks and other control characters",
+            "text without control characters, and without blanks at its ends, which HTTP removes",
+            "remove line breaks, tabs and outer blanks",
         )
     })
 }

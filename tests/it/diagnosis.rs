@@ -11,7 +11,8 @@ use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::response::CleanUp;
 use sagemaker_async_inference::{AsyncPredictor, CancelToken, Error, WaiterConfig};
-use support::client::uri;
+use support::client::{accepted, predictor, session_at, uri};
+use support::verifier::{Rules, Verifier};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -248,4 +249,26 @@ fn a_batch_is_told_as_one_with_all_that_its_threads_do() {
         while outcomes.next().is_some() {}
     });
     one(&stopped, &["INFO", "no further inputs are taken"]);
+}
+
+#[test]
+fn an_output_location_that_cannot_be_read_is_a_warning_without_its_query() {
+    let server = Verifier::start(Rules::new(), |_| {
+        accepted("https://my-bucket.s3.amazonaws.com/out?X-Amz-Signature=hush")
+    });
+    let predictor = predictor(&session_at(&server.url()));
+    let lines = Listener::default().heard(|| {
+        let response = predictor.predict_async("x").expect("it is submitted");
+        assert!(response.unread_output_location().is_some());
+    });
+    let warning = one(&lines, &["WARN", "location cannot be read"]);
+    assert!(warning.contains("of=\"output\""), "{warning}");
+    assert!(
+        warning.contains("location=\"https://my-bucket.s3.amazonaws.com/out\""),
+        "{warning}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.contains("hush")),
+        "{lines:#?}"
+    );
 }

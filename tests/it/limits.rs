@@ -48,7 +48,7 @@ fn inference_ids_of_1_to_64_characters_are_sent() {
         "inference id",
         |request, value| request.inference_id(value.to_owned()),
         &["i", "a b~", &most],
-        &["", &over, " a", "\u{e9}", "a\tb", "a\nb"],
+        &["", &over, " a", "a ", "\u{e9}", "a\tb", "a\nb"],
     );
 }
 
@@ -58,8 +58,8 @@ fn custom_attributes_of_up_to_1024_visible_characters_are_sent() {
     assert_limits(
         "custom attributes",
         |request, value| request.custom_attributes(value.to_owned()),
-        &["", "a=b", &most],
-        &[&over, "\u{e9}", "a\r\nx-injected: b"],
+        &["", "a=b", "a b", &most],
+        &[" a", "a ", "a\tb", &over, "\u{e9}", "a\r\nx-injected: b"],
     );
 }
 
@@ -70,13 +70,13 @@ fn content_types_of_up_to_1024_ascii_characters_are_sent() {
         "content type",
         |request, value| request.content_type(value.to_owned()),
         &["a/b", &most],
-        &["", &over, "text/\u{e9}", "a\nb"],
+        &["", &over, "text/\u{e9}", "a\nb", " a/b", "a/b "],
     );
     assert_limits(
         "accept",
         |request, value| request.accept(value.to_owned()),
         &["a/b", &most],
-        &["", &over, "text/\u{e9}", "a\nb"],
+        &["", &over, "text/\u{e9}", "a\nb", " a/b", "a/b "],
     );
 }
 

@@ -3,6 +3,7 @@
 mod support;
 
 mod access_denied;
+mod addresses;
 mod advice;
 #[cfg(feature = "local")]
 mod batch;

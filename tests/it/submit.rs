@@ -267,7 +267,7 @@ fn an_answer_that_is_not_http_may_be_to_a_submitted_request() {
 fn an_accepted_submit_without_a_usable_output_location_says_what_is_wrong() {
     for (reply, problem) in [
         (Reply::new(202, "{}"), "OutputLocation"),
-        (accepted("https://my-bucket/out"), "S3 URI"),
+        (accepted(&"x".repeat(5000)), "OutputLocation is too long"),
         (
             Reply::new(200, "<html>a proxy's page</html>"),
             "OutputLocation",

@@ -45,7 +45,7 @@ fn is_virtual_hostable(bucket: &str) -> bool {
 }
 
 fn is_virtual_hostable_with_dots(bucket: &str) -> bool {
-    bucket.len() >= 3
+    (3..=63).contains(&bucket.len())
         && !bucket.bytes().any(|b| b.is_ascii_uppercase())
         && !is_formed_like_ipv4(bucket)
         && bucket.split('.').all(is_host_label)

@@ -17,7 +17,8 @@ use buckets::Buckets;
 use checksum::Expected;
 pub(crate) use list::Page;
 
-use crate::error::{Result, TransportError, TransportErrorKind};
+use crate::error::{Error, Result, TransportError, TransportErrorKind};
+use crate::invalid_input::InvalidInput;
 use crate::limits::header_value;
 use crate::uri::S3Uri;
 
@@ -361,6 +362,13 @@ fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Cal
             HeaderName::from_static("x-amz-expected-bucket-owner"),
             header_value("expected bucket owner", owner)?,
         );
+    }
+    if request.bucket.is_empty() {
+        let (location, _query) = request.key.split_once('?').unwrap_or((request.key, ""));
+        let limit = "s3://bucket/key, as far as this version reads it";
+        let remedy = "fetch it by other means, or resume from a handle with the right output_path";
+        let refused = InvalidInput::new("location of the service's", location, limit, remedy);
+        return Err(Error::from(refused).into());
     }
     let uri = s3
         .caller

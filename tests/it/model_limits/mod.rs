@@ -258,11 +258,12 @@ fn is_stricter(operation: &str, member: &str, text: &str) -> bool {
     if made.contains(&member) || narrower.contains(&(operation, member)) {
         return true;
     }
-    // A header carries visible characters only, and without any it says nothing.
+    // A header carries visible characters only, no blanks at its ends, and without any it says nothing.
+    let is_changed = text.contains(char::is_control) || text.trim() != text;
     match member {
-        "ContentType" | "Accept" => text.is_empty() || text.contains(char::is_control),
-        "CustomAttributes" => text.contains(char::is_control),
-        "InferenceId" => !text.is_ascii(),
+        "ContentType" | "Accept" => text.is_empty() || is_changed,
+        "CustomAttributes" => is_changed,
+        "InferenceId" => !text.is_ascii() || is_changed,
         _ => false,
     }
 }
