@@ -42,7 +42,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// - [`Error::Transfer`]: the file could not be written, the object was replaced while it was
     ///   fetched, it does not fit its checksum, or the transfer was stopped.
     /// - [`Error::Transport`]: the connection broke as often as
-    ///   [`RetryConfig`](crate::session::RetryConfig) has attempts, with no byte in between.
+    ///   [`RetryConfig`](crate::session::RetryConfig) has attempts, with no byte in between; or less than 1 KiB/s
+    ///   came over a read timeout ([`Timeouts`](crate::session::Timeouts)), all connections together.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {

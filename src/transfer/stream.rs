@@ -3,16 +3,22 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::aws::http::pace::Pace;
 use crate::aws::http::{Attempted, BodyStream, Broken};
 use crate::aws::s3::objects;
 use crate::aws::s3::objects::{OpenObject, Piece};
 use crate::aws::{Failed, Patience};
 use crate::error::{Error, Result, TransferError, TransferErrorKind, TransportErrorKind};
 use crate::session::Session;
+use crate::sys::{Clock, SystemClock};
 use crate::uri::S3Uri;
 
 /// Reads a range of an object. After a broken connection it goes on from the byte it had got to, with
 /// `If-Match`, so that two versions never are mixed.
+///
+/// It goes on as long as it makes progress: 1 KiB a second over every read timeout, connections, pauses and new
+/// requests together. A connection's own pace alone would let a server that sends a little on each of
+/// many connections hold a caller for ever.
 pub(super) struct ObjectStream {
     session: Session,
     uri: S3Uri,
@@ -23,6 +29,9 @@ pub(super) struct ObjectStream {
     end: Option<u64>,
     /// Broken connections since the last byte that came.
     failures: u32,
+    pace: Pace,
+    /// Whether a response came: from then on the pace counts.
+    begun: bool,
     /// Host and port that answered last.
     host: String,
     /// When it began, on the monotonic clock.
@@ -40,6 +49,8 @@ impl ObjectStream {
             at: object.start,
             end: object.total,
             failures: 0,
+            pace: pace(session),
+            begun: true,
             host: object.host,
             started: session.sys().clock().monotonic(),
         }
@@ -55,6 +66,8 @@ impl ObjectStream {
             at: start,
             end: Some(end),
             failures: 0,
+            pace: pace(session),
+            begun: false,
             host: String::new(),
             started: session.sys().clock().monotonic(),
         }
@@ -83,16 +96,23 @@ impl ObjectStream {
             let most = left
                 .and_then(|left| usize::try_from(left).ok())
                 .map_or(buffer.len(), |left| left.min(buffer.len()));
-            match body.read(&mut buffer[..most]) {
+            let before = SystemClock.monotonic();
+            let outcome = body.read(&mut buffer[..most]);
+            let spent = SystemClock.monotonic().saturating_sub(before);
+            match outcome {
                 // Of an answer without a length, its end is the object's.
                 Ok(0) if self.end.is_none() => return Ok(0),
-                Ok(0) => self.broken(early_end(), stop)?,
+                Ok(0) => self.broken(early_end(), spent, stop)?,
                 Ok(read) => {
                     self.at += read as u64;
                     self.failures = 0;
+                    let is_last = self.end == Some(self.at);
+                    if !self.pace.keeps_up(read as u64, spent) && !is_last {
+                        return Err(self.transport_error(too_slow(None)));
+                    }
                     return Ok(read);
                 }
-                Err(broken) => self.broken(broken, stop)?,
+                Err(broken) => self.broken(broken, spent, stop)?,
             }
         }
     }
@@ -105,10 +125,14 @@ impl ObjectStream {
         }
     }
 
-    /// Waits, to go on with another connection; an error if that is not to be.
-    fn broken(&mut self, broken: Broken, stop: Option<&AtomicBool>) -> Result<()> {
+    /// Waits, to go on with another connection; an error if that is not to be. `spent` is how long the read took
+    /// that found it broken.
+    fn broken(&mut self, broken: Broken, spent: Duration, stop: Option<&AtomicBool>) -> Result<()> {
         self.body = None;
         self.failures += 1;
+        if !self.pace.keeps_up(0, spent) {
+            return Err(self.transport_error(too_slow(Some(broken))));
+        }
         let client = self.session.client();
         let may_pass = !matches!(
             broken.kind,
@@ -119,8 +143,17 @@ impl ObjectStream {
             && self.etag.is_some()
             && self.end.is_some()
             && self.failures < client.retry.max_attempts();
-        if goes_on && client.pause(client.retry.backoff(self.failures, None), stop) {
-            return Ok(());
+        if goes_on {
+            let clock = client.sys.clock();
+            let before = clock.monotonic();
+            let is_over = client.pause(client.retry.backoff(self.failures, None), stop);
+            let spent = clock.monotonic().saturating_sub(before);
+            if is_over && self.pace.keeps_up(0, spent) {
+                return Ok(());
+            }
+            if is_over {
+                return Err(self.transport_error(too_slow(Some(broken))));
+            }
         }
         if stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
             return Err(TransferError::new(TransferErrorKind::Stopped, &self.uri).into());
@@ -133,7 +166,7 @@ impl ObjectStream {
             service: crate::aws::Service::S3.name(),
             operation: "GetObject",
             host: &self.host,
-            attempts: self.failures,
+            attempts: self.failures.max(1),
             elapsed: self
                 .session
                 .sys()
@@ -151,10 +184,13 @@ impl ObjectStream {
             end: self.end,
             etag: self.etag.as_deref(),
         };
+        let now = self.session.sys().clock().monotonic();
         let patience = Patience {
             stop,
+            deadline: self.begun.then(|| now + self.pace.left()),
             ..Patience::default()
         };
+        let before = SystemClock.monotonic();
         let object = match objects::open_object(self.session.s3(), &self.uri, piece, patience) {
             Ok(object) => object,
             Err(Failed::Fault(fault)) if fault.error.status == 412 => {
@@ -169,6 +205,11 @@ impl ObjectStream {
         }
         self.body = Some(object.body);
         self.host = object.host;
+        let spent = SystemClock.monotonic().saturating_sub(before);
+        let is_first = !std::mem::replace(&mut self.begun, true);
+        if !is_first && !self.pace.keeps_up(0, spent) {
+            return Err(self.transport_error(too_slow(None)));
+        }
         if object.start == self.at {
             return Ok(());
         }
@@ -184,15 +225,36 @@ impl ObjectStream {
         while unwanted > 0 {
             let Some(body) = &mut self.body else { break };
             let most = usize::try_from(unwanted).map_or(scratch.len(), |n| n.min(scratch.len()));
-            match body.read(&mut scratch[..most]) {
-                Ok(0) => return self.broken(early_end(), stop),
-                Ok(read) => unwanted -= read as u64,
-                Err(broken) => return self.broken(broken, stop),
+            let before = SystemClock.monotonic();
+            let outcome = body.read(&mut scratch[..most]);
+            // What is known already is no progress.
+            let spent = SystemClock.monotonic().saturating_sub(before);
+            match outcome {
+                Ok(0) => return self.broken(early_end(), spent, stop),
+                Ok(read) if self.pace.keeps_up(0, spent) => unwanted -= read as u64,
+                Ok(_) => return Err(self.transport_error(too_slow(None))),
+                Err(broken) => return self.broken(broken, spent, stop),
             }
         }
         Ok(())
     }
 }
+
+fn pace(session: &Session) -> Pace {
+    Pace::of(session.client().transport.timeouts().read())
+}
+
+/// The last connection may have ended otherwise than by a timeout: its problem is the cause.
+fn too_slow(last: Option<Broken>) -> Broken {
+    let cause = last.and_then(|broken| broken.source);
+    let problem = cause.map_or_else(
+        || TOO_SLOW.to_owned(),
+        |cause| format!("{TOO_SLOW}; at last {cause}"),
+    );
+    Broken::new(TransportErrorKind::Timeout, false, problem)
+}
+
+const TOO_SLOW: &str = "less than 1 KiB/s came over a read timeout";
 
 fn early_end() -> Broken {
     let problem = "the answer ended before its announced length";

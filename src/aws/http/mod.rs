@@ -8,7 +8,7 @@ mod failure;
 mod interim;
 mod network;
 mod no_proxy;
-mod pace;
+pub(crate) mod pace;
 mod probe;
 mod proxy;
 mod route;
@@ -163,6 +163,11 @@ impl Transport {
             agents: Agents::Foreign(agent),
             timeouts,
         }
+    }
+
+    /// How long each phase of a request may take.
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     /// For metadata of the machine or container, which is seldom requested.

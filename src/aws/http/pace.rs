@@ -13,7 +13,7 @@ const BYTES_A_SECOND: u64 = 1024;
 /// that whoever takes or gives slowly himself is not told that the other did. Time is the machine's, whatever
 /// clock the session has: so is the network's.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     window: Duration,
     /// In each window so much has to move; `None` if all has to in the first.
     enough: Option<u64>,
@@ -22,7 +22,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn of(window: Duration) -> Self {
+    pub(crate) fn of(window: Duration) -> Self {
         let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         Self {
             enough: Some(millis.saturating_mul(BYTES_A_SECOND) / 1000),
@@ -51,15 +51,30 @@ impl Pace {
         since: Duration,
         problem: &'static str,
     ) -> io::Result<()> {
+        let spent = SystemClock.monotonic().saturating_sub(since);
+        if self.keeps_up(bytes, spent) {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::TimedOut, problem))
+        }
+    }
+
+    /// Whether so many more bytes in so much more time are fast enough.
+    pub(crate) fn keeps_up(&mut self, bytes: u64, spent: Duration) -> bool {
         self.moved += bytes;
-        self.spent += SystemClock.monotonic().saturating_sub(since);
+        self.spent += spent;
         if self.spent > self.window {
             if self.enough.is_none_or(|enough| self.moved < enough) {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
+                return false;
             }
             self.begin();
         }
-        Ok(())
+        true
+    }
+
+    /// Until the window ends.
+    pub(crate) fn left(&self) -> Duration {
+        self.window.saturating_sub(self.spent)
     }
 }
 

@@ -8,5 +8,6 @@ mod broken;
 mod download;
 mod files;
 mod shared;
+mod stalls;
 mod upload;
 mod upload_failures;
