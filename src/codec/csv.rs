@@ -186,8 +186,10 @@ fn reason(kind: &ErrorKind) -> Option<String> {
             Some("the record has too few fields".to_owned())
         }
         DeserializeErrorKind::InvalidUtf8(_) => Some("it is not UTF-8".to_owned()),
-        // serde's own, and the name is the type's.
-        DeserializeErrorKind::Message(text) if text.starts_with("missing field `") => {
+        // serde's own: the name and what is expected are the type's.
+        DeserializeErrorKind::Message(text)
+            if text.starts_with("missing field `") || text.starts_with("invalid length ") =>
+        {
             Some(text.clone())
         }
         DeserializeErrorKind::Message(_) | DeserializeErrorKind::Unsupported(_) => None,
