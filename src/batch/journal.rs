@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, Error, Result};
 use crate::handle::InferenceHandle;
+use crate::request::Identity;
 use crate::sys;
 
 /// A record is one line: a handle, a path, a digest, an id.
@@ -29,17 +30,6 @@ pub(super) struct Journal {
     /// False where the file system has no locks.
     pub(super) locked: bool,
     state: Mutex<State>,
-}
-
-/// What an input is known by, in every run.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    /// A digest of the endpoint and of what the input is; none where that cannot be known.
-    pub(crate) sha256: Option<String>,
-    /// The digest that release 0.1 would have written of a file: of its path, length and time.
-    pub(crate) sha256_of_0_1: Option<String>,
-    /// As the caller named it.
-    pub(crate) name: Option<String>,
 }
 
 /// An input's own records.

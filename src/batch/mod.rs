@@ -84,7 +84,6 @@ mod slots;
 pub(crate) mod submit_all;
 mod workers;
 
-pub(crate) use journal::Identity;
 pub use journal::JournalEntry;
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::check_line;

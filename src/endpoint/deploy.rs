@@ -16,6 +16,7 @@ use crate::error::{
     DeploymentError, EndpointWaitError, EndpointWaitReason, Error, Resource, Result,
 };
 use crate::session::Session;
+use crate::waiter::CancelToken;
 use crate::{AsyncInferenceConfig, InvalidInput};
 
 /// What becomes of the things that a deployment made before it failed.
@@ -96,6 +97,8 @@ pub struct Deployment {
     update: Option<DeploymentConfig>,
     tags: Vec<(String, String)>,
     on_failure: OnFailure,
+    cancel: Option<CancelToken>,
+    continues: bool,
 }
 
 /// All requests of a deployment, checked.
@@ -103,6 +106,9 @@ struct Plan {
     model: Option<Model>,
     config: EndpointConfig,
     endpoint: CreateEndpoint,
+    cancel: Option<CancelToken>,
+    /// Members whose values were made up here and are others in every run, if what is there is taken up.
+    taken_up: Option<Vec<&'static str>>,
 }
 
 /// What a deployment has made so far.
@@ -128,6 +134,8 @@ impl Deployment {
             update: None,
             tags: Vec::new(),
             on_failure: OnFailure::default(),
+            cancel: None,
+            continues: false,
         }
     }
 
@@ -205,6 +213,22 @@ impl Deployment {
         self
     }
 
+    /// Once the token is cancelled, no further step is begun; the error has an
+    /// [`EndpointWaitReason::Cancelled`] as its cause. Default: the token of the waiter, if there is one.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// Takes up what an earlier run of the same deployment left when it was ended: a model, a configuration
+    /// or an endpoint that is there under the name and is as it is asked for (but for paths that nobody gave)
+    /// counts as made. It is never removed on failure, for it may be somebody else's. Default: a name
+    /// that is taken is an error.
+    pub fn take_up(mut self) -> Self {
+        self.continues = true;
+        self
+    }
+
     /// Makes model, configuration and endpoint, and does not wait: the endpoint is in service some
     /// minutes later, see [`Endpoint::wait_in_service`].
     ///
@@ -219,16 +243,18 @@ impl Deployment {
     /// As [`start`](Self::start), and waits until the endpoint is in service.
     ///
     /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted
-    /// with the rest. One that a wait only did not see the end of is left alone, for the service
+    /// with the rest, and so is one whose wait was cancelled. One that a wait only did not see the end of is left alone, for the service
     /// does not delete what it is still making.
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<Endpoint> {
         let on_failure = self.on_failure;
-        let (endpoint, progress) = self.run()?;
+        let mut deployment = self;
+        deployment.cancel = deployment.cancel.or_else(|| waiter.cancel_token());
+        let (endpoint, progress) = deployment.run()?;
         match wait::in_service(endpoint.session(), endpoint.name(), None, waiter) {
             Ok(_) => Ok(endpoint),
             Err(cause) => {
-                let failed = matches!(&cause, Error::EndpointWait(wait) if has_failed(wait));
-                let on_failure = if failed { on_failure } else { OnFailure::Keep };
+                let over = matches!(&cause, Error::EndpointWait(wait) if is_over(wait));
+                let on_failure = if over { on_failure } else { OnFailure::Keep };
                 Err(progress.failed(endpoint.session(), endpoint.name(), on_failure, cause))
             }
         }
@@ -280,6 +306,8 @@ impl Deployment {
             model,
             config,
             endpoint,
+            cancel: self.cancel.clone(),
+            taken_up: self.continues.then(|| self.made_up()),
         })
     }
 
@@ -328,6 +356,17 @@ impl Deployment {
         Ok(variants)
     }
 
+    /// The members whose values have the time of the deployment in them.
+    fn made_up(&self) -> Vec<&'static str> {
+        let given = &self.async_inference;
+        let paths = [
+            ("S3OutputPath", given.output_path().is_none()),
+            ("S3FailurePath", given.failure_path().is_none()),
+        ];
+        let made_up = paths.into_iter().filter(|(_, made_up)| *made_up);
+        made_up.map(|(member, _)| member).collect()
+    }
+
     /// With a path of each kind where there is none.
     fn with_paths(&self, path: impl Fn(&str) -> Result<String>) -> Result<AsyncInferenceConfig> {
         let given = &self.async_inference;
@@ -342,34 +381,52 @@ impl Deployment {
     }
 }
 
-fn has_failed(wait: &EndpointWaitError) -> bool {
-    wait.reason() == EndpointWaitReason::Failed
+/// Whether the endpoint failed, or the caller does not want it any more.
+fn is_over(wait: &EndpointWaitError) -> bool {
+    let reason = wait.reason();
+    matches!(
+        reason,
+        EndpointWaitReason::Failed | EndpointWaitReason::Cancelled
+    )
 }
 
 impl Plan {
     fn carry_out(&self, session: &Session, progress: &mut Progress) -> Result<()> {
         if let Some(model) = &self.model {
             let resource = Resource::Model(model.name().to_owned());
-            progress.make(session, resource, &model.to_json())?;
+            self.make(session, progress, resource, &model.to_json())?;
         }
         let resource = Resource::EndpointConfig(self.config.name().to_owned());
-        progress.make(session, resource, &self.config.to_json())?;
+        self.make(session, progress, resource, &self.config.to_json())?;
         let resource = Resource::Endpoint(self.endpoint.endpoint_name().to_owned());
-        progress.make(session, resource, &self.endpoint.to_json())
+        self.make(session, progress, resource, &self.endpoint.to_json())
+    }
+
+    fn make(
+        &self,
+        session: &Session,
+        progress: &mut Progress,
+        resource: Resource,
+        input: &Value,
+    ) -> Result<()> {
+        if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(wait::cancelled(self.endpoint.endpoint_name(), "in service"));
+        }
+        let creation = Creation {
+            resource,
+            input,
+            taken_up: self.taken_up.as_deref(),
+        };
+        let (_, made) = creation.make(session)?;
+        match made {
+            Made::Surely => progress.made.push(creation.resource),
+            Made::Presumably => progress.unsure.push(creation.resource),
+        }
+        Ok(())
     }
 }
 
 impl Progress {
-    fn make(&mut self, session: &Session, resource: Resource, input: &Value) -> Result<()> {
-        let creation = Creation { resource, input };
-        let (_, made) = creation.make(session)?;
-        match made {
-            Made::Surely => self.made.push(creation.resource),
-            Made::Presumably => self.unsure.push(creation.resource),
-        }
-        Ok(())
-    }
-
     /// The error, after what was made has been removed, if so chosen: the last first.
     fn failed(
         self,
@@ -382,10 +439,13 @@ impl Progress {
             return cause;
         }
         let (mut left, mut removed) = (Vec::new(), Vec::new());
+        let mut remove = on_failure == OnFailure::Remove;
         for resource in self.made.into_iter().rev() {
             // What cannot be removed is named in the error, beside the cause of all this.
-            let remove = on_failure == OnFailure::Remove;
-            if remove && settle::delete(session, &resource).is_ok() {
+            let removable = remove && settle::delete(session, &resource).is_ok();
+            // An endpoint that stays (one that is being made cannot be deleted) needs the rest.
+            remove &= removable || !matches!(resource, Resource::Endpoint(_));
+            if removable {
                 removed.push(resource);
             } else {
                 left.push(resource);

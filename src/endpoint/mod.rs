@@ -44,6 +44,7 @@ pub use wait::{EndpointProgress, EndpointWaiter};
 use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::predictor::AsyncPredictor;
 use crate::session::Session;
+use crate::waiter::CancelToken;
 
 /// The SDK's name for an only variant.
 const VARIANT: &str = "AllTraffic";
@@ -87,6 +88,7 @@ const VARIANT: &str = "AllTraffic";
 pub struct Endpoint {
     name: String,
     session: Session,
+    cancel: Option<CancelToken>,
 }
 
 impl Endpoint {
@@ -95,7 +97,17 @@ impl Endpoint {
         Self {
             name: name.into(),
             session: session.clone(),
+            cancel: None,
         }
+    }
+
+    /// Once the token is cancelled, [`delete`](Self::delete), [`remove`](Self::remove) and
+    /// [`update`](Self::update) begin no further step; the error has an
+    /// [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its cause. Default:
+    /// none, and for a removal the token of its waiter.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
     }
 
     /// Begins a deployment of an endpoint of this name.
@@ -179,7 +191,25 @@ impl Endpoint {
                 outcome => outcome?,
             }
         }
+        self.check_not_cancelled("deleted")?;
         sagemaker.delete_endpoint(&self.name)
+    }
+
+    /// To be called between two steps.
+    fn check_not_cancelled(&self, awaited: &'static str) -> Result<()> {
+        match &self.cancel {
+            Some(token) if token.is_cancelled() => Err(wait::cancelled(&self.name, awaited)),
+            _ => Ok(()),
+        }
+    }
+
+    fn removal(&self, waiter: Option<&EndpointWaiter>) -> Removal {
+        let token = self.cancel.clone();
+        Removal {
+            name: self.name.clone(),
+            cancel: token.or_else(|| waiter.and_then(EndpointWaiter::cancel_token)),
+            ..Removal::default()
+        }
     }
 
     /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. All are
@@ -187,29 +217,38 @@ impl Endpoint {
     pub fn delete_models(&self) -> Result<()> {
         let described = self.description()?;
         let models = self.models_of(&self.config_name_of(&described)?)?;
-        let mut removal = Removal::default();
+        let mut removal = self.removal(None);
         removal.delete_all(&self.session, models);
-        removal.end(&self.name)
+        removal.end()
     }
 
     /// Back to nothing: the scaling of its variants, the endpoint, then, when it is gone, its
     /// configuration and its models. Blocks until then.
     ///
-    /// Everything is tried, whatever fails before it, but that configuration and models stay while
-    /// the endpoint is not gone. What is not there counts as removed. The error,
+    /// An endpoint that is being made or updated is waited for first, for the service does not delete it
+    /// before. Everything is tried, whatever fails before it, but that configuration and models stay while
+    /// the endpoint is not gone. What is not there counts as removed: of a deployment that was ended before it
+    /// made the endpoint, the configuration and the model that have its name go. The error,
     /// [`Error::Deployment`], names what is left. Configurations of earlier updates stay, and so do
     /// results in S3.
     pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
-        let described = self.description()?;
+        let described = match self.description() {
+            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {
+                return self.remove_parts(waiter, Error::Service(fault));
+            }
+            described => described?,
+        };
         let variants = described.variants().into_iter();
         let scaling = variants
             .map(|variant| Resource::Scaling(self.scaling_of(variant.name()).resource_id()));
-        let mut removal = Removal::default();
+        let mut removal = self.removal(Some(waiter));
         removal.delete_all(&self.session, scaling.collect());
 
         let parts = self.parts(&described)?;
         let endpoint = Resource::Endpoint(self.name.clone());
-        if described.status() != EndpointStatus::Deleting {
+        if let Err(error) = self.wait_deletable(&described, waiter) {
+            removal.note(endpoint.clone(), error);
+        } else if described.status() != EndpointStatus::Deleting {
             removal.delete_all(&self.session, vec![endpoint.clone()]);
         }
         if removal.left.contains(&endpoint) {
@@ -220,7 +259,49 @@ impl Endpoint {
         } else {
             removal.delete_all(&self.session, parts);
         }
-        removal.end(&self.name)
+        removal.end()
+    }
+
+    /// The service deletes no endpoint that is being made or changed.
+    fn wait_deletable(
+        &self,
+        described: &EndpointDescription,
+        waiter: &EndpointWaiter,
+    ) -> Result<()> {
+        let in_progress = matches!(
+            described.status(),
+            EndpointStatus::Creating | EndpointStatus::Updating | EndpointStatus::RollingBack
+        );
+        if !in_progress {
+            return Ok(());
+        }
+        match wait::in_service(&self.session, &self.name, None, waiter) {
+            Err(Error::EndpointWait(ended)) if ended.reason().is_final() => Ok(()),
+            settled => settled.map(drop),
+        }
+    }
+
+    /// What a deployment left that was ended before it made the endpoint: the configuration and the model of
+    /// the endpoint's name, which is their default, and the models that the configuration names. Fails with
+    /// `missing` if nothing is there.
+    fn remove_parts(&self, waiter: &EndpointWaiter, missing: Error) -> Result<()> {
+        let config = Resource::EndpointConfig(self.name.clone());
+        let model = Resource::Model(self.name.clone());
+        let mut parts = vec![config];
+        match self.models_of(&self.name) {
+            Ok(models) => parts.extend(models),
+            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+            Err(error) => return Err(error),
+        }
+        if !parts.contains(&model) {
+            parts.push(model);
+        }
+        let mut removal = self.removal(Some(waiter));
+        removal.delete_all(&self.session, parts);
+        if removal.removed.is_empty() && removal.left.is_empty() {
+            return Err(missing);
+        }
+        removal.end()
     }
 
     /// Its configuration and its models, as far as they are there.
@@ -261,6 +342,8 @@ impl Endpoint {
 /// A removal in progress, in which one failure does not keep the rest from being tried.
 #[derive(Default)]
 struct Removal {
+    name: String,
+    cancel: Option<CancelToken>,
     left: Vec<Resource>,
     removed: Vec<Resource>,
     first: Option<Error>,
@@ -269,6 +352,11 @@ struct Removal {
 impl Removal {
     fn delete_all(&mut self, session: &Session, resources: Vec<Resource>) {
         for resource in resources {
+            if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+                let cancelled = wait::cancelled(&self.name, "deleted");
+                self.note(resource, cancelled);
+                continue;
+            }
             match settle::delete(session, &resource) {
                 Ok(()) => self.removed.push(resource),
                 Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
@@ -284,12 +372,12 @@ impl Removal {
         self.first.get_or_insert(error);
     }
 
-    fn end(self, endpoint_name: &str) -> Result<()> {
+    fn end(self) -> Result<()> {
         let Some(cause) = self.first else {
             return Ok(());
         };
         Err(DeploymentError {
-            endpoint_name: endpoint_name.to_owned(),
+            endpoint_name: self.name,
             doing: "removing",
             left: self.left,
             unsure: Vec::new(),

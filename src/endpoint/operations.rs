@@ -92,7 +92,12 @@ impl SageMaker {
     }
 
     fn create(&self, resource: Resource, input: &Value) -> Result<String> {
-        let (arn, _) = Creation { resource, input }.make(&self.session)?;
+        let (arn, _) = Creation {
+            resource,
+            input,
+            taken_up: None,
+        }
+        .make(&self.session)?;
         Ok(arn)
     }
 

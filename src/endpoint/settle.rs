@@ -29,6 +29,8 @@ pub(crate) enum Made {
 pub(crate) struct Creation<'a> {
     pub(crate) resource: Resource,
     pub(crate) input: &'a Value,
+    /// If what is there already counts as made when it is as asked for: the members that may differ.
+    pub(crate) taken_up: Option<&'a [&'static str]>,
 }
 
 impl Creation<'_> {
@@ -41,6 +43,14 @@ impl Creation<'_> {
             }
             _ => sagemaker::create_endpoint(session.caller(), name, input),
         }
+    }
+
+    /// Whether what is there has every member that was asked for. Tags and the way of updates are not
+    /// among what is described.
+    fn is_as_asked(&self, found: &Value) -> bool {
+        let mut ignored = vec!["Tags", "DeploymentConfig"];
+        ignored.extend(self.taken_up.unwrap_or_default());
+        is_as_asked(self.input, found, &ignored)
     }
 
     /// Makes it, and gives back its ARN.
@@ -56,13 +66,19 @@ impl Creation<'_> {
                 Ok(answer) => return Ok((arn(&answer), Made::Surely)),
                 Err(failed) => Error::from(failed),
             };
+            if self.taken_up.is_some() && lost.is_none() && is_already_there(&error) {
+                return match look(session, &self.resource) {
+                    Ok(found) if self.is_as_asked(&found) => Ok((arn(&found), Made::Presumably)),
+                    _ => Err(error),
+                };
+            }
             // The look came before the thing could be seen, and so did the second request.
             let came_late = lost.is_some() && is_already_there(&error);
             if !is_ambiguous(&error) && !came_late {
                 return Err(error);
             }
             match look(session, &self.resource) {
-                Ok(found) if is_as_asked(self.input, &found) => {
+                Ok(found) if self.is_as_asked(&found) => {
                     return Ok((arn(&found), Made::Presumably));
                 }
                 Err(Failed::Fault(fault)) if is_not_found(&fault.error) => {}
@@ -185,16 +201,18 @@ fn is_already_there(error: &Error) -> bool {
         if fault.message().is_some_and(|message| message.contains("already existing")))
 }
 
-/// Whether what is there has every member that was asked for. Tags and the way of updates are not
-/// among what is described.
-fn is_as_asked(asked: &Value, found: &Value) -> bool {
+fn is_as_asked(asked: &Value, found: &Value, ignored: &[&str]) -> bool {
     match (asked, found) {
         (Value::Object(asked), Value::Object(found)) => asked
             .iter()
-            .filter(|(member, _)| !matches!(member.as_str(), "Tags" | "DeploymentConfig"))
-            .all(|(member, value)| found.get(member).is_some_and(|v| is_as_asked(value, v))),
+            .filter(|(member, _)| !ignored.contains(&member.as_str()))
+            .all(|(member, value)| {
+                let found = found.get(member);
+                found.is_some_and(|found| is_as_asked(value, found, ignored))
+            }),
         (Value::Array(asked), Value::Array(found)) => {
-            asked.len() == found.len() && asked.iter().zip(found).all(|(a, f)| is_as_asked(a, f))
+            let mut both = asked.iter().zip(found);
+            asked.len() == found.len() && both.all(|(a, f)| is_as_asked(a, f, ignored))
         }
         (Value::Number(asked), Value::Number(found)) => asked.as_f64() == found.as_f64(),
         (asked, found) => asked == found,

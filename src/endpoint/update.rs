@@ -195,10 +195,15 @@ impl EndpointUpdate {
         let creation = Creation {
             resource,
             input: &input,
+            taken_up: None,
         };
         let (_, made) = creation.make(session)?;
         let input = request.to_json();
-        match super::settle::update(session, self.endpoint.name(), &name, &input) {
+        let updated = self
+            .endpoint
+            .check_not_cancelled("in service")
+            .and_then(|()| super::settle::update(session, self.endpoint.name(), &name, &input));
+        match updated {
             Ok(()) => Ok(name),
             Err(cause) => {
                 let resource = vec![creation.resource];

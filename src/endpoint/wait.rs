@@ -148,6 +148,10 @@ impl EndpointWaiter {
         self
     }
 
+    pub(crate) fn cancel_token(&self) -> Option<CancelToken> {
+        self.cancel.clone()
+    }
+
     /// The same as the schedule that waits for results go by.
     fn schedule(&self) -> Result<WaiterConfig> {
         let mut builder = WaiterConfig::builder()
@@ -204,6 +208,21 @@ pub(crate) fn in_service(
 ) -> Result<EndpointDescription> {
     let awaited = Awaited::InService(config);
     Wait::new(session, name, awaited, waiter)?.run(waiter)
+}
+
+/// The error of what was cancelled before its next step.
+pub(crate) fn cancelled(name: &str, awaited: &'static str) -> Error {
+    EndpointWaitError {
+        endpoint_name: name.to_owned(),
+        awaited,
+        reason: EndpointWaitReason::Cancelled,
+        status: None,
+        failure_reason: None,
+        attempts: 0,
+        elapsed: Duration::ZERO,
+        last_error: None,
+    }
+    .into()
 }
 
 /// Waits until the endpoint is gone.

@@ -171,6 +171,13 @@ pub enum EndpointWaitReason {
     Progress,
 }
 
+impl EndpointWaitReason {
+    /// Whether the endpoint does not change any more.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Failed | Self::RolledBack | Self::NotFound)
+    }
+}
+
 /// A wait for an endpoint that ended without what it waited for.
 ///
 /// ```

@@ -17,3 +17,7 @@ pub mod local_endpoint_operations {}
 
 #[doc = include_str!("formats.md")]
 pub mod formats {}
+
+#[allow(clippy::doc_markdown)] // names of products and files
+#[doc = include_str!("command_line.md")]
+pub mod command_line {}

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 
 use super::{AsyncRequest, RequestInput};
 use crate::aws::Service;
-use crate::batch::Identity;
 use crate::error::{
     Error, MaybeSubmitted, Result, TransferError, TransferErrorKind, TransportError,
     TransportErrorKind,
@@ -19,6 +18,17 @@ use crate::request::placement::Upload;
 use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
 use crate::transfer;
+
+/// What an input is known by, in every run.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// A digest of the endpoint and of what the input is; none where that cannot be known.
+    pub(crate) sha256: Option<String>,
+    /// The digest that release 0.1 would have written of a file: of its path, length and time.
+    pub(crate) sha256_of_0_1: Option<String>,
+    /// As the caller named it.
+    pub(crate) name: Option<String>,
+}
 
 impl<'v, D> AsyncRequest<'v, D> {
     pub(crate) fn session(&self) -> &Session {

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub(crate) use batch::Identity;
+
 use crate::aws::client::retry::RetryConfig;
 use crate::codec::{Accept, CodecError};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};

@@ -23,7 +23,8 @@ pub(in crate::cli) struct Delete {
     /// The endpoint's name
     endpoint: String,
 
-    /// Its models and its scaling too; always waits
+    /// Its models and its scaling too, and what a deployment left that was ended before it made the endpoint:
+    /// the configuration and the model of this name; always waits
     #[arg(long, conflicts_with_all = ["keep_config", "no_wait"])]
     all: bool,
 
@@ -46,7 +47,7 @@ impl Delete {
         let waiter = self
             .settling
             .waiter(EndpointWaiter::deleted(), 60, &progress, &interrupt)?;
-        let endpoint = Endpoint::new(&self.endpoint, &session);
+        let endpoint = Endpoint::new(&self.endpoint, &session).cancel(interrupt.token());
         progress.stage("deleting");
         let deleted = match &waiter {
             Some(waiter) if self.all => endpoint.remove(waiter),

@@ -1,5 +1,6 @@
 //! The wait for an endpoint to settle.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::Args;
@@ -26,7 +27,7 @@ pub(in crate::cli) struct Settling {
     #[arg(long, value_name = "COUNT")]
     max_attempts: Option<u32>,
 
-    /// Give up the wait (not what is waited for) after so long
+    /// Time limit of the wait for the endpoint; the service goes on
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -51,12 +52,12 @@ impl Settling {
         if let Some(timeout) = self.timeout {
             waiter = waiter.deadline(timeout)?;
         }
-        let (shown, stop) = (progress.clone(), interrupt.clone());
+        let shown = progress.clone();
         Ok(Some(
             waiter
                 .progress(move |endpoint| {
                     shown.on_endpoint(endpoint);
-                    stop.flow()
+                    ControlFlow::Continue(())
                 })
                 .cancel(interrupt.token()),
         ))

@@ -66,7 +66,9 @@ impl Update {
         let waiter =
             self.settling
                 .waiter(EndpointWaiter::in_service(), 120, &progress, &interrupt)?;
-        let mut update = Endpoint::new(&self.endpoint, &session).update();
+        let mut update = Endpoint::new(&self.endpoint, &session)
+            .cancel(interrupt.token())
+            .update();
         if let Some(instance_type) = &self.changes.instance_type {
             update = update.instance_type(instance_type);
         }

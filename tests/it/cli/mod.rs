@@ -3,6 +3,8 @@
 
 mod bench;
 mod codes;
+#[cfg(unix)]
+mod deploys;
 mod endpoints;
 mod handles;
 #[cfg(target_os = "linux")] // what the server uses is read from /proc

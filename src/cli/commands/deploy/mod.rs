@@ -15,14 +15,15 @@ use super::settling::Settling;
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::pair;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::Outcome;
+use crate::cli::output::exit::{Code, Failure, Outcome};
 use crate::cli::output::lines::print;
 use crate::cli::output::progress::{Progress, Show};
 
 /// Deploy an asynchronous endpoint, and wait until it is in service
 ///
 /// Makes a model (unless --model-name names one that is there), an endpoint configuration and the
-/// endpoint, and prints their names as a JSON line. Example:
+/// endpoint, and prints their names as a JSON line. A deployment that was ended early is taken up by the
+/// same command: what is there under a name and is as asked for counts as made. Example:
 ///
 ///     sagemaker-async deploy my-endpoint --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/my:1 \
 ///         --model-data s3://my-bucket/model.tar.gz --role arn:aws:iam::123456789012:role/my-role \
@@ -37,7 +38,7 @@ pub(in crate::cli) struct Deploy {
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     tag: Vec<(String, String)>,
 
-    /// Delete what was made if it does not come into service
+    /// Delete what this command made if the endpoint does not come into service, or at an interruption
     #[arg(long)]
     remove_on_failure: bool,
 
@@ -65,14 +66,30 @@ impl Deploy {
         let waiter =
             self.settling
                 .waiter(EndpointWaiter::in_service(), 120, &progress, &interrupt)?;
-        let deployment = self.deployment(Endpoint::deploy(&self.endpoint, &session))?;
+        let deployment = Endpoint::deploy(&self.endpoint, &session)
+            .cancel(interrupt.token())
+            .take_up();
+        let deployment = self.deployment(deployment)?;
         progress.stage("deploying");
         let deployed = match &waiter {
             Some(waiter) => deployment.start_and_wait(waiter),
             None => deployment.start(),
         };
         progress.clear();
-        let endpoint = deployed?;
+        let endpoint = deployed.map_err(|error| {
+            let hint = format!(
+                "What was made and not removed stays: the same command takes it up, and `sagemaker-async \
+                 delete {} --all` removes it.",
+                self.endpoint
+            );
+            let interrupted = interrupt.has_struck();
+            let failure = Failure::from(error);
+            if interrupted {
+                failure.with_code(Code::Interrupted).with_hint(hint)
+            } else {
+                failure
+            }
+        })?;
         let status = if waiter.is_some() {
             "InService"
         } else {
