@@ -62,6 +62,14 @@
 //! [`ManualClock`](crate::sys::ManualClock) a quarter of an hour passes at once. Notifications are
 //! posted to [subscribers](LocalEndpoint::subscribe) on this machine.
 //!
+//! # Queues
+//!
+//! SQS's queues are made with `CreateQueue` or [`create_queue`](LocalEndpoint::create_queue). A queue that is
+//! [subscribed](LocalEndpoint::subscribe_queue) to a topic gets the notifications of finished inferences, and
+//! one that is [named for a bucket](LocalEndpoint::send_object_events) gets S3's events, so that a consumer
+//! runs here from end to end. Visibility timeouts, delays, retention and long polls go by the endpoint's
+//! clock; a [`ManualClock`](crate::sys::ManualClock) is moved on by a long poll that waits.
+//!
 //! # What differs from the service
 //!
 //! - Plain HTTP on the loopback interface, for one caller with one key pair. There are no policies
@@ -90,6 +98,10 @@
 //!   start whenever they are asked for.
 //! - Scaling looks at the queue as it is and not at minutes of metrics; of a target tracking policy
 //!   it knows the target, the cooldowns, and the 15 minutes that a backlog has to be gone.
+//! - Queues are in memory alone, have no access policies (`Policy` is stored and not enforced), no encryption
+//!   and no limit on messages in flight. Counts are exact, a purge is immediate, nothing is delivered twice
+//!   without a reason, and `MD5OfMessageAttributes` is left out. Messages of 1 MiB are the limit. Events of
+//!   S3 come at once, for objects made and not for those removed.
 //! - SNS's envelope is not signed, and an included response is `{"responseBody": {"content": ..}}`,
 //!   for the service's form is not documented.
 //!
@@ -118,6 +130,7 @@ mod runtime;
 mod s3;
 mod server;
 mod session;
+mod sqs;
 mod sts;
 mod sync;
 mod unserved;
@@ -253,6 +266,7 @@ impl LocalEndpoint {
         if let Err(error) = put {
             panic!("the object cannot be kept on disk: {error}");
         }
+        sqs::object_created(&self.shared, bucket, key, "Put");
     }
 
     /// An object, past the wire.
@@ -357,6 +371,94 @@ impl LocalEndpoint {
         notify::check_url(&url)?;
         self.shared.control.subscribe(topic_arn.into(), url);
         Ok(())
+    }
+
+    /// Creates a queue, unless it is there, and returns its URL. A FIFO queue is made with `CreateQueue`.
+    ///
+    /// `attributes` are those of `CreateQueue`: `VisibilityTimeout`, `RedrivePolicy` and so on.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let url = endpoint.create_queue("done", &[("VisibilityTimeout", "60")])?;
+    /// assert_eq!(url, format!("{}/123456789012/done", endpoint.url()));
+    /// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+    /// ```
+    pub fn create_queue(
+        &self,
+        name: &str,
+        attributes: &[(&str, &str)],
+    ) -> Result<String, LocalError> {
+        let created = self.shared.queues.create(name, attributes);
+        created.map_err(|refusal| LocalError::Setting(refusal.message))?;
+        Ok(format!("{}/{}/{name}", self.url, self.account_id()))
+    }
+
+    /// Sends a message to a queue, given by name, ARN or URL, past the wire. One that is not there gets none.
+    pub fn send_message(&self, queue: &str, body: impl AsRef<str>) {
+        let queue = sqs::name_of(queue);
+        self.shared.queues.send(&self.shared, queue, body.as_ref());
+    }
+
+    /// Sends a message with the members of `SendMessage`, such as `MessageBody`, `MessageGroupId` and
+    /// `MessageDeduplicationId`, past the wire.
+    pub fn send_message_with(
+        &self,
+        queue: &str,
+        members: &[(&str, &str)],
+    ) -> Result<(), LocalError> {
+        let queue = self.queue_name(queue)?;
+        let sent = self.shared.queues.send_with(&self.shared, &queue, members);
+        sent.map_err(|refusal| LocalError::Setting(refusal.message))
+    }
+
+    /// How many messages a queue has, those in flight and delayed ones included; 0 if it is not there.
+    pub fn messages_in(&self, queue: &str) -> usize {
+        self.shared.queues.count(sqs::name_of(queue))
+    }
+
+    /// Sends what goes to an SNS topic to a queue, given by name, ARN or URL: in SNS's envelope, which is
+    /// not signed, or as it is with `raw` (raw message delivery).
+    pub fn subscribe_queue(
+        &self,
+        topic_arn: impl Into<String>,
+        queue: &str,
+        raw: bool,
+    ) -> Result<(), LocalError> {
+        self.shared.queues.subscribe(sqs::Subscription {
+            topic: topic_arn.into(),
+            queue: self.queue_name(queue)?,
+            raw,
+        });
+        Ok(())
+    }
+
+    /// Sends an event to a queue for each object that is made in the bucket with a key that begins with
+    /// `prefix`: a put, a copy, a completed multipart upload, or a result. S3's test event goes first.
+    pub fn send_object_events(
+        &self,
+        bucket: impl Into<String>,
+        prefix: impl Into<String>,
+        queue: &str,
+    ) -> Result<(), LocalError> {
+        let rule = sqs::ObjectRule {
+            bucket: bucket.into(),
+            prefix: prefix.into(),
+            queue: self.queue_name(queue)?,
+        };
+        self.shared.queues.add_object_rule(&self.shared, rule);
+        Ok(())
+    }
+
+    fn queue_name(&self, queue: &str) -> Result<String, LocalError> {
+        let name = sqs::name_of(queue);
+        if self.shared.queues.has(name) {
+            return Ok(name.to_owned());
+        }
+        Err(LocalError::Setting(format!(
+            "there is no queue {name:?}: create it first"
+        )))
     }
 
     /// Scripts a fault.

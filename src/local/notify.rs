@@ -10,6 +10,7 @@ use super::error::LocalError;
 use super::runtime::model::Prediction;
 use super::runtime::queue::{Input, Job};
 use super::server::{Shared, random_hex, random_uuid, spawn};
+use super::sqs;
 use crate::NotificationConfig;
 use crate::endpoint::NotificationTopic;
 
@@ -82,7 +83,7 @@ pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&Predicti
         Err(_) => notification.error_topic(),
     };
     let Some(topic) = topic else { return };
-    if shared.control.subscribers(topic).is_empty() {
+    if !has_subscribers(shared, topic) {
         return;
     }
     let message = message(shared, receipt, notification, outcome);
@@ -95,7 +96,7 @@ pub(super) fn test(shared: &Arc<Shared>, notification: &NotificationConfig) {
     let topics = [notification.success_topic(), notification.error_topic()];
     let mut topics: Vec<_> = topics.into_iter().flatten().map(str::to_owned).collect();
     topics.dedup();
-    topics.retain(|topic| !shared.control.subscribers(topic).is_empty());
+    topics.retain(|topic| has_subscribers(shared, topic));
     if topics.is_empty() {
         return;
     }
@@ -114,8 +115,13 @@ pub(super) fn test(shared: &Arc<Shared>, notification: &NotificationConfig) {
     }
 }
 
-/// Posts a message to all subscribers of a topic.
+fn has_subscribers(shared: &Shared, topic: &str) -> bool {
+    shared.queues.is_subscribed(topic) || !shared.control.subscribers(topic).is_empty()
+}
+
+/// Sends a message to all subscribers of a topic: to queues, and by HTTP.
 fn publish(shared: &Shared, topic: &str, message: &Value) {
+    sqs::publish(shared, topic, &message.to_string());
     let now = iso_millis(shared.config.clock.now());
     for url in shared.control.subscribers(topic) {
         let id = random_uuid();

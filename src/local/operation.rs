@@ -117,6 +117,28 @@ pub enum Operation {
     DeleteAlarms,
     /// CloudWatch.
     GetMetricData,
+    /// SQS.
+    CreateQueue,
+    /// SQS.
+    GetQueueUrl,
+    /// SQS.
+    GetQueueAttributes,
+    /// SQS.
+    PurgeQueue,
+    /// SQS.
+    SendMessage,
+    /// SQS.
+    SendMessageBatch,
+    /// SQS.
+    ReceiveMessage,
+    /// SQS.
+    DeleteMessage,
+    /// SQS.
+    DeleteMessageBatch,
+    /// SQS.
+    ChangeMessageVisibility,
+    /// SQS.
+    ChangeMessageVisibilityBatch,
     /// A request that is none of these; refused in the form of its service.
     Unsupported,
     /// In a [`Fault`](super::Fault): whatever the request is.
@@ -130,7 +152,7 @@ pub(super) enum Service {
     SageMaker,
     Sts,
     /// The control plane, by the name in signatures' scopes: `SageMaker`'s, Application Auto Scaling,
-    /// CloudWatch.
+    /// CloudWatch; and SQS.
     Control(&'static str),
 }
 
@@ -189,7 +211,27 @@ const CONTROL: &[ControlService] = &[
             Operation::GetMetricData,
         ],
     },
+    ControlService {
+        prefix: "AmazonSQS",
+        signing_name: SQS,
+        operations: &[
+            Operation::CreateQueue,
+            Operation::GetQueueUrl,
+            Operation::GetQueueAttributes,
+            Operation::PurgeQueue,
+            Operation::SendMessage,
+            Operation::SendMessageBatch,
+            Operation::ReceiveMessage,
+            Operation::DeleteMessage,
+            Operation::DeleteMessageBatch,
+            Operation::ChangeMessageVisibility,
+            Operation::ChangeMessageVisibilityBatch,
+        ],
+    },
 ];
+
+/// SQS speaks the control plane's protocol.
+pub(super) const SQS: &str = "sqs";
 
 /// The operation that `X-Amz-Target` names, and its service.
 fn control_operation(target: &str) -> (Operation, Service) {
@@ -217,7 +259,7 @@ pub(super) fn control_operations() -> impl Iterator<Item = Operation> {
 
 impl Operation {
     /// Every one of them.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 62] = [
         Self::InvokeEndpointAsync,
         Self::GetCallerIdentity,
         Self::GetObject,
@@ -267,6 +309,17 @@ impl Operation {
         Self::DescribeAlarms,
         Self::DeleteAlarms,
         Self::GetMetricData,
+        Self::CreateQueue,
+        Self::GetQueueUrl,
+        Self::GetQueueAttributes,
+        Self::PurgeQueue,
+        Self::SendMessage,
+        Self::SendMessageBatch,
+        Self::ReceiveMessage,
+        Self::DeleteMessage,
+        Self::DeleteMessageBatch,
+        Self::ChangeMessageVisibility,
+        Self::ChangeMessageVisibilityBatch,
         Self::Unsupported,
         Self::Any,
     ];

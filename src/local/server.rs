@@ -18,13 +18,14 @@ use super::http::connections::Connections;
 use super::http::head::Head;
 use super::http::http1::{Allowed, Body, Connection, Received};
 use super::http::payload::{Payload, Sums};
-use super::operation::{Operation, Service, Target};
+use super::operation::{Operation, SQS, Service, Target};
 use super::record::{RecordedRequest, RequestLog};
 use super::runtime::invoke;
 use super::runtime::queue::Queue;
 use super::s3::content::Content;
 use super::s3::objects;
 use super::s3::store::{Store, StoredObject};
+use super::sqs::{self, Queues};
 use super::sync::{Gate, Leave, Stop};
 use super::{control, sts, unserved};
 
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) queue: Queue,
     pub(super) control: Control,
+    pub(super) queues: Queues,
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
     pub(super) stop: Stop,
@@ -77,6 +79,7 @@ impl Shared {
             started: config.clock.now(),
             store,
             queue: Queue::default(),
+            queues: Queues::default(),
             faults: Faults::default(),
             log: RequestLog::default(),
             stop: Stop::default(),
@@ -324,10 +327,15 @@ fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal>
     match request.target.operation {
         Operation::InvokeEndpointAsync => invoke::answer(shared, &request),
         Operation::GetCallerIdentity => sts::answer(shared, &request),
+        operation if service == Service::Control(SQS) => sqs::answer(shared, operation, &request),
         operation if matches!(service, Service::Control(_)) => {
             control::answer(shared, operation, &request.body)
         }
-        _ => objects::answer(shared, &mut request),
+        _ => {
+            let answer = objects::answer(shared, &mut request)?;
+            sqs::object_written(shared, &request.target);
+            Ok(answer)
+        }
     }
 }
 

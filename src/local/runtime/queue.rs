@@ -16,6 +16,7 @@ use crate::local::notify::Receipt;
 use crate::local::s3::content::Content;
 use crate::local::s3::store::StoredObject;
 use crate::local::server::{Shared, spawn};
+use crate::local::sqs;
 use crate::local::sync::{lock, wait_while};
 
 /// How many records of jobs are kept.
@@ -415,7 +416,9 @@ fn leave(shared: &Shared, to: &Location, content: &Content, content_type: &str) 
     let now = shared.config.clock.now();
     shared.store_object(&to.bucket, &to.key, content, |content| {
         StoredObject::new(content, headers, now)
-    })
+    })?;
+    sqs::object_created(shared, &to.bucket, &to.key, "Put");
+    Ok(())
 }
 
 fn predict(shared: &Shared, job: Job) -> Result<Prediction, String> {

@@ -17,6 +17,7 @@ mod notifications;
 mod objects;
 mod operations;
 mod presigned;
+mod queues;
 mod signatures;
 mod storage;
 mod uploads;

@@ -1,0 +1,144 @@
+//! What the endpoint itself sends to queues: notifications through a topic, and events of S3.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::Queues;
+use crate::local::dates::iso;
+use crate::local::operation::{Operation, Target};
+use crate::local::server::{Shared, random_hex, random_uuid};
+
+/// A queue that gets what goes to a topic.
+#[derive(Debug, Clone)]
+pub(in crate::local) struct Subscription {
+    pub(in crate::local) topic: String,
+    /// Its name.
+    pub(in crate::local) queue: String,
+    /// Raw message delivery: without SNS's envelope.
+    pub(in crate::local) raw: bool,
+}
+
+/// A queue that gets an event for each object that is made below a prefix.
+#[derive(Debug, Clone)]
+pub(in crate::local) struct ObjectRule {
+    pub(in crate::local) bucket: String,
+    pub(in crate::local) prefix: String,
+    /// Its name.
+    pub(in crate::local) queue: String,
+}
+
+/// What stays as it is in an event's key; a space becomes a plus.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'*')
+    .remove(b'/')
+    .remove(b' ');
+
+impl Queues {
+    /// Whether some queue gets what goes to the topic.
+    pub(in crate::local) fn is_subscribed(&self, topic: &str) -> bool {
+        let state = self.state();
+        let mut subscriptions = state.subscriptions.iter();
+        subscriptions.any(|subscription| subscription.topic == topic)
+    }
+}
+
+/// Sends a message of a topic to the queues that are subscribed.
+pub(in crate::local) fn publish(shared: &Shared, topic: &str, message: &str) {
+    let subscriptions = shared.queues.state().subscriptions.clone();
+    for subscription in subscriptions {
+        if subscription.topic != topic {
+            continue;
+        }
+        let body = if subscription.raw {
+            message.to_owned()
+        } else {
+            envelope(shared, topic, message).to_string()
+        };
+        shared.queues.send(shared, &subscription.queue, &body);
+    }
+}
+
+fn envelope(shared: &Shared, topic: &str, message: &str) -> Value {
+    json!({
+        "Type": "Notification",
+        "MessageId": random_uuid(),
+        "TopicArn": topic,
+        "Message": message,
+        "Timestamp": iso(shared.config.clock.now()),
+        "SignatureVersion": "1",
+        "Signature": "",
+        "SigningCertURL": "",
+        "UnsubscribeURL": "",
+        "MessageAttributes": {},
+    })
+}
+
+/// Tells the queues of the object that a request wrote, if it is one that writes.
+pub(in crate::local) fn object_written(shared: &Shared, target: &Target) {
+    let how = match target.operation {
+        Operation::PutObject => "Put",
+        Operation::CopyObject => "Copy",
+        Operation::CompleteMultipartUpload => "CompleteMultipartUpload",
+        _ => return,
+    };
+    if let Some(key) = &target.key {
+        object_created(shared, &target.container, key, how);
+    }
+}
+
+/// Tells the queues of an object that was made by this operation of S3: `Put`, `Copy`,
+/// `CompleteMultipartUpload`.
+pub(in crate::local) fn object_created(shared: &Shared, bucket: &str, key: &str, how: &str) {
+    let rules = shared.queues.state().object_rules.clone();
+    let mut rules = rules
+        .iter()
+        .filter(|rule| rule.bucket == bucket && key.starts_with(&rule.prefix))
+        .peekable();
+    if rules.peek().is_none() {
+        return;
+    }
+    let Some(object) = shared.store.get(bucket, key) else {
+        return;
+    };
+    let encoded = utf8_percent_encode(key, KEY).to_string().replace(' ', "+");
+    let event = json!({ "Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": shared.config.region,
+        "eventTime": iso(shared.config.clock.now()),
+        "eventName": format!("ObjectCreated:{how}"),
+        "userIdentity": { "principalId": "local" },
+        "requestParameters": { "sourceIPAddress": "127.0.0.1" },
+        "responseElements": {},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "local",
+            "bucket": { "name": bucket, "arn": format!("arn:aws:s3:::{bucket}") },
+            "object": {
+                "key": encoded,
+                "size": object.len(),
+                "eTag": object.etag().trim_matches('"'),
+                "sequencer": random_hex(16).to_uppercase(),
+            },
+        },
+    }]});
+    for rule in rules {
+        shared.queues.send(shared, &rule.queue, &event.to_string());
+    }
+}
+
+/// What S3 sends when a bucket's notifications are configured.
+pub(super) fn test_event(shared: &Shared, rule: &ObjectRule) {
+    let event = json!({
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": iso(shared.config.clock.now()),
+        "Bucket": rule.bucket,
+        "RequestId": random_hex(16).to_uppercase(),
+        "HostId": "local",
+    });
+    shared.queues.send(shared, &rule.queue, &event.to_string());
+}

@@ -1,0 +1,317 @@
+//! SQS: the queues of the local endpoint, and what puts messages into them.
+//!
+//! Everything goes by the endpoint's clock. Queues are in memory and are gone when the endpoint stops.
+
+mod attributes;
+mod events;
+mod input;
+mod queue;
+mod receive;
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+pub(super) use events::{ObjectRule, Subscription, object_created, object_written, publish};
+use input::Input;
+use queue::{Change, Queue, Received};
+
+use super::http::answer::{Answer, Refusal};
+use super::operation::Operation;
+use super::server::{Request, Shared, random_uuid};
+use super::sync::lock;
+
+/// All queues, and what is sent to them by the endpoint itself.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    state: Mutex<State>,
+    /// A message was sent, or became visible by a request.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queues: BTreeMap<String, Queue>,
+    subscriptions: Vec<Subscription>,
+    object_rules: Vec<ObjectRule>,
+}
+
+/// The present, as the endpoint's clock tells it.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    /// Milliseconds since 1970.
+    millis: u64,
+    monotonic: Duration,
+}
+
+impl Now {
+    fn of(shared: &Shared) -> Self {
+        let wall = shared.config.clock.now();
+        let since = wall
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            millis: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            monotonic: shared.config.clock.monotonic(),
+        }
+    }
+}
+
+impl Queues {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Creates a queue with the defaults of the service, unless it is there; its name is not checked.
+    pub(super) fn create(&self, name: &str, attributes: &[(&str, &str)]) -> Result<(), Refusal> {
+        let attributes = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+            .collect();
+        create(&mut self.state(), name, &attributes)
+    }
+
+    /// Whether there is a queue of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.state().queues.contains_key(name)
+    }
+
+    /// How many messages a queue has, in flight and delayed ones included.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.state().queues.get(name).map_or(0, Queue::len)
+    }
+
+    pub(super) fn subscribe(&self, subscription: Subscription) {
+        self.state().subscriptions.push(subscription);
+    }
+
+    pub(super) fn add_object_rule(&self, shared: &Shared, rule: ObjectRule) {
+        events::test_event(shared, &rule);
+        self.state().object_rules.push(rule);
+    }
+
+    /// Puts a message in a queue, if it is there. A FIFO queue takes none without a group, as of SNS's
+    /// standard topics and of S3.
+    pub(super) fn send(&self, shared: &Shared, queue: &str, body: &str) {
+        drop(self.send_with(shared, queue, &[("MessageBody", body)]));
+    }
+
+    /// Puts a message with these members in a queue.
+    pub(super) fn send_with(
+        &self,
+        shared: &Shared,
+        queue: &str,
+        members: &[(&str, &str)],
+    ) -> Result<(), Refusal> {
+        let now = Now::of(shared);
+        let members = members.iter();
+        let members = members.map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        let input = Input(members.collect());
+        let mut state = self.state();
+        let queue = state.queues.get_mut(queue).ok_or_else(does_not_exist)?;
+        queue.send(&input, now)?;
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+}
+
+/// Carries out an operation.
+pub(super) fn answer(
+    shared: &Shared,
+    operation: Operation,
+    request: &Request,
+) -> Result<Answer, Refusal> {
+    let input = match serde_json::from_slice(&request.body) {
+        Ok(Value::Object(input)) => Input(input),
+        _ => return Err(Refusal::new(400, "SerializationException", "not an object")),
+    };
+    let document = match operation {
+        Operation::CreateQueue => {
+            let name = input.needed("QueueName")?;
+            let none = Map::new();
+            create(
+                &mut shared.queues.state(),
+                name,
+                input.object("Attributes").unwrap_or(&none),
+            )?;
+            json!({ "QueueUrl": url(shared, request, name) })
+        }
+        Operation::GetQueueUrl => {
+            let name = input.needed("QueueName")?;
+            let owner = input.text("QueueOwnerAWSAccountId");
+            let foreign = owner.is_some_and(|owner| owner != shared.config.account);
+            if foreign || !shared.queues.has(name) {
+                return Err(does_not_exist());
+            }
+            json!({ "QueueUrl": url(shared, request, name) })
+        }
+        Operation::ReceiveMessage => receive::answer(shared, &input)?,
+        _ => of_queue(shared, operation, &input)?,
+    };
+    Ok(Answer::new(200, document.to_string().into_bytes())
+        .header("content-type", "application/x-amz-json-1.0"))
+}
+
+/// The operations on one queue that do not wait.
+fn of_queue(shared: &Shared, operation: Operation, input: &Input) -> Result<Value, Refusal> {
+    let now = Now::of(shared);
+    let name = queue_name(shared, input)?;
+    let mut state = shared.queues.state();
+    let queue = state.queues.get_mut(&name).ok_or_else(does_not_exist)?;
+    queue.expire(now);
+    let document = match operation {
+        Operation::GetQueueAttributes => attributes::of(shared, queue, &name, input, now),
+        Operation::SendMessage => queue.send(input, now)?,
+        Operation::SendMessageBatch => batch(input, |entry| queue.send(entry, now), "MessageBody")?,
+        Operation::DeleteMessage => {
+            queue.delete(input.needed("ReceiptHandle")?, now)?;
+            json!({})
+        }
+        Operation::DeleteMessageBatch => batch(
+            input,
+            |entry| {
+                queue.delete(entry.needed("ReceiptHandle")?, now)?;
+                Ok(json!({}))
+            },
+            "ReceiptHandle",
+        )?,
+        Operation::ChangeMessageVisibility => {
+            queue.change_visibility(&Change::of(input)?, now)?;
+            json!({})
+        }
+        Operation::ChangeMessageVisibilityBatch => batch(
+            input,
+            |entry| {
+                queue.change_visibility(&Change::of(entry)?, now)?;
+                Ok(json!({}))
+            },
+            "ReceiptHandle",
+        )?,
+        Operation::PurgeQueue => {
+            queue.purge(now)?;
+            json!({})
+        }
+        _ => return Err(Refusal::not_implemented()),
+    };
+    drop(state);
+    shared.queues.changed.notify_all();
+    Ok(document)
+}
+
+/// Carries out each entry; one that fails does not hold back the others.
+fn batch(
+    input: &Input,
+    mut act: impl FnMut(&Input) -> Result<Value, Refusal>,
+    needed: &str,
+) -> Result<Value, Refusal> {
+    let entries = input.entries(needed)?;
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for (id, entry) in &entries {
+        match act(entry) {
+            Ok(mut done) => {
+                done["Id"] = id.as_str().into();
+                successful.push(done);
+            }
+            Err(refusal) => failed.push(json!({
+                "Id": id,
+                "SenderFault": refusal.status < 500,
+                "Code": refusal.code.rsplit('#').next(),
+                "Message": refusal.message,
+            })),
+        }
+    }
+    Ok(json!({ "Successful": successful, "Failed": failed }))
+}
+
+fn create(state: &mut State, name: &str, attributes: &Map<String, Value>) -> Result<(), Refusal> {
+    let queue = Queue::new(name, attributes)?;
+    if let Some(target) = queue.dead_letters()
+        && !state.queues.contains_key(target)
+    {
+        return Err(invalid(format!(
+            "Value for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist: {target}."
+        )));
+    }
+    match state.queues.get(name) {
+        Some(there) if there.differs_from(&queue, attributes) => Err(refusal(
+            "QueueNameExists",
+            "QueueAlreadyExists",
+            "A queue already exists with the same name and a different value for an attribute",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            state.queues.insert(name.to_owned(), queue);
+            Ok(())
+        }
+    }
+}
+
+fn url(shared: &Shared, request: &Request, name: &str) -> String {
+    let host = request.head.text("host").unwrap_or("localhost");
+    format!("http://{host}/{}/{name}", shared.config.account)
+}
+
+/// The queue that a request names: by the last segment of its URL, whatever its host is, unless that is one
+/// of another region.
+fn queue_name(shared: &Shared, input: &Input) -> Result<String, Refusal> {
+    let url = input.needed("QueueUrl")?;
+    let place = url.split_once("://").map_or(url, |(_, place)| place);
+    let mut segments = place.rsplit('/');
+    let name = segments.next().unwrap_or_default();
+    let account = segments.next().unwrap_or_default();
+    let host = place.split('/').next().unwrap_or_default();
+    let elsewhere = host.contains(".amazonaws.") && !host.contains(&shared.config.region);
+    if name.is_empty() || !place.contains('/') {
+        return Err(refusal(
+            "InvalidAddress",
+            "InvalidAddress",
+            format!("The address {url} is not valid for this endpoint."),
+        ));
+    }
+    if elsewhere || account != shared.config.account {
+        return Err(does_not_exist());
+    }
+    Ok(name.to_owned())
+}
+
+/// The name of a queue that is given by name, ARN or URL.
+pub(super) fn name_of(queue: &str) -> &str {
+    queue.rsplit(['/', ':']).next().unwrap_or(queue)
+}
+
+fn does_not_exist() -> Refusal {
+    refusal(
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "The specified queue does not exist.",
+    )
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    refusal("InvalidParameterValue", "InvalidParameterValue", message)
+}
+
+/// An error under both of its names.
+fn refusal(code: &str, query_code: &str, message: impl Into<String>) -> Refusal {
+    Refusal::new(400, format!("com.amazonaws.sqs#{code}"), message)
+        .header("x-amzn-query-error", format!("{query_code};Sender"))
+}
+
+/// A receipt handle: opaque to clients.
+fn new_receipt(message: &str) -> String {
+    format!("{message}.{}", random_uuid())
+}
+
+fn received_document(received: &[Received], input: &Input) -> Value {
+    if received.is_empty() {
+        return json!({});
+    }
+    let messages: Vec<_> = received
+        .iter()
+        .map(|message| message.document(input))
+        .collect();
+    json!({ "Messages": messages })
+}
