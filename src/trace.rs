@@ -82,6 +82,10 @@ mod told {
         );
     }
 
+    pub(crate) fn handler_failed(error: &dyn std::fmt::Display) {
+        warn!(%error, "a handler failed; its message is given back");
+    }
+
     pub(crate) fn submit(endpoint_name: &str, inference_id: &str) -> EnteredSpan {
         info_span!(
             "submit",
@@ -207,6 +211,7 @@ mod told {
     pub(crate) fn address_forgotten(_: &str) {}
     pub(crate) fn clock(_: i64, _: i64) {}
     pub(crate) fn refused(_: &ServiceError) {}
+    pub(crate) fn handler_failed(_: &dyn std::fmt::Display) {}
     pub(crate) fn submit(_: &str, _: &str) -> NoSpan {
         NoSpan
     }

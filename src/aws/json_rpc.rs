@@ -30,6 +30,14 @@ struct JsonCall<'a> {
     told: Option<&'static str>,
 }
 
+/// How a request is repeated, for services whose operations differ in that.
+pub(crate) struct How<'a> {
+    pub(crate) repeat: Repeat,
+    pub(crate) patience: Patience<'a>,
+    /// A text without which a success is of no use.
+    pub(crate) told: Option<&'static str>,
+}
+
 impl<'a> JsonCall<'a> {
     /// One that is the same when it is sent twice, and of whose answer nothing is demanded.
     fn new(operation: &'static str, resource: &'a str) -> Self {
@@ -87,6 +95,24 @@ impl Api {
         self.call(caller, &call, input)
     }
 
+    /// A request for any caller, whose region need not be a session's.
+    pub(crate) fn send(
+        &self,
+        caller: Caller<'_>,
+        how: &How<'_>,
+        operation: &'static str,
+        resource: &str,
+        input: &Value,
+    ) -> Result<Value, Failed> {
+        let call = JsonCall {
+            repeat: how.repeat,
+            patience: how.patience,
+            told: how.told,
+            ..JsonCall::new(operation, resource)
+        };
+        self.call(caller, &call, input)
+    }
+
     /// A request that changes something: repeated only if it provably did not happen. A success without
     /// the member `told` may be somebody else's answer, and leaves it open.
     pub(crate) fn change(
@@ -123,6 +149,13 @@ impl Api {
             HeaderName::from_static("x-amz-target"),
             crate::limits::header_value("operation", &target).map_err(Error::from)?,
         );
+        if self.service == Service::Sqs {
+            // Of a service that once spoke the query protocol: error responses then carry its codes too.
+            headers.insert(
+                HeaderName::from_static("x-amzn-query-mode"),
+                HeaderValue::from_static("true"),
+            );
+        }
         let region = caller.region;
         let uri = caller.endpoints.uri(self.service, region, "/");
         let request = Call {

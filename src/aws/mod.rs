@@ -12,6 +12,7 @@ pub(crate) mod json_rpc;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod sagemaker_runtime;
+pub(crate) mod sqs;
 pub(crate) mod sso;
 pub(crate) mod sts;
 pub(crate) mod xml;
@@ -58,6 +59,8 @@ pub enum Service {
     ApplicationAutoScaling,
     /// Amazon CloudWatch, which has the endpoints' metrics and the alarms that scale them.
     CloudWatch,
+    /// Amazon SQS, whose queues hand out the results.
+    Sqs,
 }
 
 /// What this crate needs to know of a service, from its API's model.
@@ -73,7 +76,7 @@ struct Facts {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::S3,
         Self::SageMakerRuntime,
         Self::SageMaker,
@@ -82,6 +85,7 @@ impl Service {
         Self::SsoOidc,
         Self::ApplicationAutoScaling,
         Self::CloudWatch,
+        Self::Sqs,
     ];
 
     fn facts(self) -> Facts {
@@ -104,6 +108,7 @@ impl Service {
                 "application-autoscaling",
             ],
             Self::CloudWatch => ["cloudwatch", "monitoring", "CLOUDWATCH", "monitoring"],
+            Self::Sqs => ["sqs", "sqs", "SQS", "sqs"],
         };
         Facts {
             name,

@@ -89,6 +89,11 @@ pub(super) fn iam_actions(operation: &str) -> Option<&'static str> {
         "PutMetricAlarm" => "cloudwatch:PutMetricAlarm",
         "DeleteAlarms" => "cloudwatch:DeleteAlarms",
         "GetMetricData" => "cloudwatch:GetMetricData",
+        "ReceiveMessage" => "sqs:ReceiveMessage (and, with a KMS key, kms:Decrypt)",
+        "DeleteMessageBatch" => "sqs:DeleteMessage",
+        "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch" => "sqs:ChangeMessageVisibility",
+        "GetQueueUrl" => "sqs:GetQueueUrl",
+        "GetQueueAttributes" => "sqs:GetQueueAttributes",
         _ => return None,
     })
 }

@@ -125,6 +125,11 @@ impl ServiceError {
                 "{resource} is archived: restore it (aws s3api restore-object), and read it when that \
                  is done"
             ),
+            "QueueDoesNotExist" => {
+                "check the queue's name, account and region: a queue is unknown in every other region, and \
+                 for a minute after it was deleted"
+                    .into()
+            }
             "OptInRequired" | "SubscriptionRequiredException" | "NotSignedUp" => {
                 "this account may not use the service here: enable the service or the region for it"
                     .into()
@@ -256,6 +261,7 @@ pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
                 | "ThrottledException"
                 | "RequestThrottledException"
                 | "RequestThrottled"
+                | "KmsThrottled"
                 | "TooManyRequestsException"
                 | "ProvisionedThroughputExceededException"
                 | "TransactionInProgressException"

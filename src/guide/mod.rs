@@ -3,6 +3,10 @@
 #[doc = include_str!("configuration.md")]
 pub mod configuration {}
 
+#[allow(clippy::doc_markdown)] // names of AWS
+#[doc = include_str!("queue.md")]
+pub mod queue {}
+
 #[allow(clippy::doc_markdown)] // the tables are full of names
 #[doc = include_str!("faults.md")]
 pub mod faults {}

@@ -33,7 +33,7 @@ impl CancelToken {
         self.cancelled.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn flag(&self) -> &AtomicBool {
+    pub(crate) fn flag(&self) -> &AtomicBool {
         &self.cancelled
     }
 

@@ -6,7 +6,7 @@ use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Session, SessionBuilder};
 
-const SERVICES: [Service; 8] = [
+const SERVICES: [Service; 9] = [
     Service::S3,
     Service::SageMakerRuntime,
     Service::SageMaker,
@@ -15,6 +15,7 @@ const SERVICES: [Service; 8] = [
     Service::SsoOidc,
     Service::ApplicationAutoScaling,
     Service::CloudWatch,
+    Service::Sqs,
 ];
 
 /// What ends the hosts of AWS.

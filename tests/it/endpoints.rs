@@ -172,6 +172,7 @@ fn hosts_of_all_services_in_all_partitions() {
             "sso-oidc" => Service::SsoOidc,
             "application-autoscaling" => Service::ApplicationAutoScaling,
             "cloudwatch" => Service::CloudWatch,
+            "sqs" => Service::Sqs,
             other => panic!("{other}"),
         };
         let variants = [(false, false), (true, false), (false, true), (true, true)];
@@ -194,7 +195,7 @@ fn hosts_of_all_services_in_all_partitions() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 8 * 12 * 4);
+    assert_eq!(checked, 9 * 12 * 4);
 }
 
 /// The URL of `my-bucket` and of `my.bucket`.

@@ -61,6 +61,8 @@ mod profile_names;
 mod profile_session;
 mod proxies;
 mod public_types;
+#[cfg(feature = "local")]
+mod queue;
 #[cfg(feature = "cli")]
 mod quickstart;
 mod remedies;

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc2822;
 use crate::aws::client::foreign::excerpt;
 use crate::aws::http::Reply;
 use crate::aws::xml::texts;
-use crate::aws::{Call, Service};
+use crate::aws::{Call, Service, sqs};
 use crate::error::ServiceError;
 
 /// What the retry logic and the caller need to know of an error answer.
@@ -30,6 +30,12 @@ impl Fault {
         let header = |name| text(&reply.headers, name);
         let is_told = told.code.is_some() || told.message.is_some();
         let code = header("x-amzn-errortype").or(told.code);
+        let code = match call.service {
+            Service::Sqs => {
+                sqs::error_code(code.as_deref(), header("x-amzn-query-error").as_deref())
+            }
+            _ => code,
+        };
         let is_foreign = code.is_none() && !is_told;
         Self {
             error: ServiceError {
@@ -161,7 +167,7 @@ fn without_request(mut message: String) -> String {
     message
 }
 
-fn bare_code(code: &str) -> &str {
+pub(crate) fn bare_code(code: &str) -> &str {
     let code = code.split(':').next().unwrap_or_default();
     code.rsplit('#').next().unwrap_or_default().trim()
 }

@@ -9,7 +9,7 @@
 //!
 //! The rules for the hosts are those that AWS publishes for its SDKs (`partitions.json` and each
 //! service's `endpoint-rule-set-1.json`, botocore 1.44.8). They are written out here and not
-//! evaluated, for eight services need few of them.
+//! evaluated, for nine services need few of them.
 
 mod base;
 mod bucket;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-pub(crate) use partition::{check_region, is_host_label, signing_region};
+pub(crate) use partition::{Partition, check_region, is_host_label, signing_region};
 pub(crate) use settings::EndpointSettings;
 
 use super::Service;
@@ -79,6 +79,11 @@ impl Endpoints {
             self.check_variant_of(url)?;
         }
         Ok(custom)
+    }
+
+    /// Whether the service is at a URL that the user gave.
+    pub(crate) fn is_custom(&self, service: Service) -> bool {
+        self.of_all.is_some() || self.of_service.contains_key(&service)
     }
 
     /// Whether requests to S3 go over TLS.

@@ -6,9 +6,9 @@ use crate::invalid_input::InvalidInput;
 /// A partition, as in `partitions.json` of the published endpoint rules. FIPS and dual-stack are
 /// there in all of them by that file; a service's own rules may say otherwise.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Partition {
-    pub(super) name: &'static str,
-    pub(super) dns_suffix: &'static str,
+pub(crate) struct Partition {
+    pub(crate) name: &'static str,
+    pub(crate) dns_suffix: &'static str,
     pub(super) dual_stack_dns_suffix: &'static str,
     /// What stands before `-WORD-NUMBER` in the names of its regions.
     prefixes: &'static [&'static str],
@@ -84,7 +84,7 @@ const GLOBAL_SIGNING_REGION: &str = "us-east-1";
 
 impl Partition {
     /// The partition of a region, known or new: by its name, and if none claims it, `aws`.
-    pub(super) fn of(region: &str) -> &'static Self {
+    pub(crate) fn of(region: &str) -> &'static Self {
         let prefix = prefix(region);
         PARTITIONS
             .iter()

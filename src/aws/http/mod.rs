@@ -179,6 +179,11 @@ impl Transport {
         }
     }
 
+    /// The longest time between two reads of an answer.
+    pub(crate) fn read_timeout(&self) -> Duration {
+        self.timeouts.read()
+    }
+
     /// Sends a request and reads its answer whole. A body that is longer than `max_success` (or
     /// than the bound on error bodies, which are then cut) is an error.
     pub(crate) fn exchange(

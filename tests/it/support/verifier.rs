@@ -49,6 +49,7 @@ impl Rules {
             "application-autoscaling",
             "monitoring",
             "sns",
+            "sqs",
         ];
         Self {
             access_key: super::ACCESS_KEY.to_owned(),

@@ -1,0 +1,317 @@
+//! Amazon SQS (2012-11-05): receiving messages, deleting them, changing their visibility.
+//!
+//! Requests go to the endpoint of the queue's region, with the queue's URL in the body, as the AWS SDK for
+//! Python sends them: the host in a URL may be an old one, or one that only a container can resolve.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::json_rpc::{Api, How, list, text};
+use super::{Caller, Failed, Patience, Repeat, Service};
+use crate::error::{Error, Result, ServiceError, is_throttling};
+
+const API: Api = Api {
+    service: Service::Sqs,
+    target_prefix: "AmazonSQS",
+    content_type: "application/x-amz-json-1.0",
+};
+
+/// Most messages of one receive, and most entries of one batch.
+pub(crate) const MAX_BATCH: usize = 10;
+/// The longest time that a receive waits for a message.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(20);
+/// The longest visibility timeout, counted from the receive.
+pub(crate) const MAX_VISIBILITY: Duration = Duration::from_hours(12);
+
+/// A queue that requests can be sent to.
+#[derive(Clone, Copy)]
+pub(crate) struct Queue<'a> {
+    /// In the queue's region.
+    pub(crate) caller: Caller<'a>,
+    pub(crate) url: &'a str,
+}
+
+/// One receive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Receive<'a> {
+    pub(crate) max: usize,
+    pub(crate) wait: Duration,
+    /// `None`: the queue's own.
+    pub(crate) visibility: Option<Duration>,
+    /// Makes a receive from a FIFO queue repeatable.
+    pub(crate) attempt_id: Option<&'a str>,
+}
+
+/// A message as it was received.
+#[derive(Clone)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) receipt: String,
+    pub(crate) body: String,
+    /// The system attributes.
+    pub(crate) attributes: Vec<(String, String)>,
+}
+
+/// Why one entry of a batch was not carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// Whether sending the same again is of no use.
+    pub(crate) sender_fault: bool,
+}
+
+/// What became of each entry of a batch, in its order. `None`: the response does not say.
+pub(crate) type Outcomes = Vec<Option<Result<(), Refused>>>;
+
+impl Queue<'_> {
+    fn send(
+        &self,
+        operation: &'static str,
+        mut input: Value,
+        repeat: Repeat,
+        patience: Patience<'_>,
+    ) -> Result<Value, Failed> {
+        input["QueueUrl"] = self.url.into();
+        let how = How {
+            repeat,
+            patience,
+            told: None,
+        };
+        API.send(self.caller, &how, operation, self.url, &input)
+    }
+
+    /// Receives messages. A receive whose answer is lost hides messages for their visibility timeout, so
+    /// that it is repeated only where the attempt id makes the service return the same ones.
+    pub(crate) fn receive(
+        &self,
+        receive: &Receive<'_>,
+        patience: Patience<'_>,
+    ) -> Result<Vec<Message>, Failed> {
+        let mut input = json!({
+            "MaxNumberOfMessages": receive.max,
+            "WaitTimeSeconds": receive.wait.as_secs(),
+            "MessageSystemAttributeNames": [
+                "ApproximateReceiveCount",
+                "ApproximateFirstReceiveTimestamp",
+                "SentTimestamp",
+                "MessageGroupId",
+            ],
+        });
+        if let Some(visibility) = receive.visibility {
+            input["VisibilityTimeout"] = visibility.as_secs().into();
+        }
+        if let Some(id) = receive.attempt_id {
+            input["ReceiveRequestAttemptId"] = id.into();
+        }
+        let repeat = match receive.attempt_id {
+            Some(_) => Repeat::Idempotent,
+            None => Repeat::OnlyIfNotDone,
+        };
+        let answer = self.send("ReceiveMessage", input, repeat, patience)?;
+        Ok(list(&answer, "Messages")
+            .iter()
+            .filter_map(message)
+            .collect())
+    }
+
+    /// Deletes messages, at most ten.
+    pub(crate) fn delete(
+        &self,
+        receipts: &[&str],
+        patience: Patience<'_>,
+    ) -> Result<Outcomes, Failed> {
+        let entry = |(index, receipt): (usize, &&str)| json!({ "Id": index.to_string(), "ReceiptHandle": receipt });
+        let entries: Vec<_> = receipts.iter().enumerate().map(entry).collect();
+        let input = json!({ "Entries": entries });
+        let answer = self.send("DeleteMessageBatch", input, Repeat::Idempotent, patience)?;
+        Ok(outcomes(&answer, receipts.len()))
+    }
+
+    /// Makes messages invisible for so long from now, at most ten of them.
+    pub(crate) fn change_visibility(
+        &self,
+        changes: &[(&str, Duration)],
+        patience: Patience<'_>,
+    ) -> Result<Outcomes, Failed> {
+        let entry = |(index, (receipt, visibility)): (usize, &(&str, Duration))| {
+            json!({
+                "Id": index.to_string(),
+                "ReceiptHandle": receipt,
+                "VisibilityTimeout": visibility.as_secs(),
+            })
+        };
+        let entries: Vec<_> = changes.iter().enumerate().map(entry).collect();
+        let operation = "ChangeMessageVisibilityBatch";
+        let input = json!({ "Entries": entries });
+        let answer = self.send(operation, input, Repeat::Idempotent, patience)?;
+        Ok(outcomes(&answer, changes.len()))
+    }
+
+    /// Makes one message invisible for so long from now.
+    pub(crate) fn change_visibility_of(
+        &self,
+        receipt: &str,
+        visibility: Duration,
+        patience: Patience<'_>,
+    ) -> Result<(), Failed> {
+        let input = json!({
+            "ReceiptHandle": receipt,
+            "VisibilityTimeout": visibility.as_secs(),
+        });
+        let operation = "ChangeMessageVisibility";
+        self.send(operation, input, Repeat::Idempotent, patience)
+            .map(drop)
+    }
+
+    /// Attributes of the queue. Those that it does not have are missing in the answer.
+    pub(crate) fn attributes(&self, names: &[&str]) -> Result<Vec<(String, String)>, Failed> {
+        let input = json!({ "AttributeNames": names });
+        let patience = Patience::default();
+        let answer = self.send("GetQueueAttributes", input, Repeat::Idempotent, patience)?;
+        Ok(texts(answer.get("Attributes")))
+    }
+}
+
+/// The URL of a queue, by its name and, if that is not the caller's, the account that owns it.
+pub(crate) fn get_queue_url(
+    caller: Caller<'_>,
+    name: &str,
+    owner: Option<&str>,
+) -> Result<String, Failed> {
+    let mut input = json!({ "QueueName": name });
+    if let Some(owner) = owner {
+        input["QueueOwnerAWSAccountId"] = owner.into();
+    }
+    let how = How {
+        repeat: Repeat::Idempotent,
+        patience: Patience::default(),
+        told: Some("QueueUrl"),
+    };
+    let answer = API.send(caller, &how, "GetQueueUrl", name, &input)?;
+    Ok(text(&answer, "QueueUrl").unwrap_or_default().to_owned())
+}
+
+fn message(message: &Value) -> Option<Message> {
+    Some(Message {
+        id: text(message, "MessageId").unwrap_or_default().to_owned(),
+        // Without it nothing can be done with the message.
+        receipt: text(message, "ReceiptHandle")?.to_owned(),
+        body: text(message, "Body").unwrap_or_default().to_owned(),
+        attributes: texts(message.get("Attributes")),
+    })
+}
+
+fn texts(map: Option<&Value>) -> Vec<(String, String)> {
+    let pairs = map.and_then(Value::as_object).into_iter().flatten();
+    pairs
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// Both lists of a batch's answer may be missing.
+fn outcomes(answer: &Value, length: usize) -> Outcomes {
+    let mut outcomes: Outcomes = vec![None; length];
+    let mut set = |entry: &Value, outcome| {
+        let index = text(entry, "Id").and_then(|id| id.parse::<usize>().ok());
+        if let Some(place) = index.and_then(|index| outcomes.get_mut(index)) {
+            *place = Some(outcome);
+        }
+    };
+    for entry in list(answer, "Successful") {
+        set(entry, Ok(()));
+    }
+    for entry in list(answer, "Failed") {
+        let refused = Refused {
+            code: canonical(text(entry, "Code").unwrap_or_default()).to_owned(),
+            message: text(entry, "Message").unwrap_or_default().to_owned(),
+            sender_fault: entry.get("SenderFault").and_then(Value::as_bool) == Some(true),
+        };
+        set(entry, Err(refused));
+    }
+    outcomes
+}
+
+impl Refused {
+    /// Whether the receipt handle is one that the service does not take any more: the message was deleted,
+    /// or its visibility timeout is over.
+    pub(crate) fn is_stale(&self) -> bool {
+        is_stale(&self.code)
+    }
+
+    /// Whether the caller lacks the permission.
+    pub(crate) fn is_denied(&self) -> bool {
+        is_denied(&self.code)
+    }
+
+    /// As the error of the whole request would be.
+    pub(crate) fn into_error(self, operation: &'static str, url: &str) -> Error {
+        ServiceError {
+            service: Service::Sqs.name(),
+            operation,
+            status: if self.sender_fault { 400 } else { 500 },
+            code: Some(self.code),
+            message: Some(self.message),
+            request_id: None,
+            extended_request_id: None,
+            resource: Some(url.to_owned()),
+            expected_owner: None,
+            foreign_body: None,
+            clock_error: None,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            perhaps_done: false,
+            handle: None,
+        }
+        .into()
+    }
+
+    /// Whether the same may succeed a moment later.
+    pub(crate) fn is_passing(&self) -> bool {
+        !self.sender_fault || is_throttling(0, Some(&self.code))
+    }
+}
+
+/// Whether the code says that a receipt handle is not valid any more.
+pub(crate) fn is_stale(code: &str) -> bool {
+    matches!(
+        code,
+        "MessageNotInflight" | "ReceiptHandleIsInvalid" | "InvalidParameterValue"
+    )
+}
+
+fn is_denied(code: &str) -> bool {
+    matches!(code, "AccessDenied" | "AccessDeniedException")
+}
+
+/// Whether the service refused for want of a permission.
+pub(crate) fn is_access_denied(error: &Error) -> bool {
+    matches!(error, Error::Service(fault) if fault.code().is_some_and(is_denied))
+}
+
+/// The error code of a response: the body's or the header's, by its present name.
+pub(super) fn error_code(code: Option<&str>, query_error: Option<&str>) -> Option<String> {
+    let bare = |code: &str| canonical(super::client::fault::bare_code(code)).to_owned();
+    let of_query = || {
+        let header = query_error?;
+        Some(bare(header.split(';').next().unwrap_or_default()))
+    };
+    code.map(bare).or_else(of_query)
+}
+
+/// The present name of an error, which the query protocol called otherwise.
+fn canonical(code: &str) -> &str {
+    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
+    match code {
+        "NonExistentQueue" => "QueueDoesNotExist",
+        "KMS.ThrottlingException" => "KmsThrottled",
+        "KMS.AccessDeniedException" => "KmsAccessDenied",
+        "KMS.DisabledException" => "KmsDisabled",
+        "KMS.InvalidKeyUsageException" => "KmsInvalidKeyUsage",
+        "KMS.InvalidStateException" | "KMS.KMSInvalidStateException" => "KmsInvalidState",
+        "KMS.NotFoundException" => "KmsNotFound",
+        "KMS.OptInRequired" => "KmsOptInRequired",
+        code => code,
+    }
+}

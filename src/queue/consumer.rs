@@ -1,0 +1,202 @@
+//! A queue of results.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::address::Address;
+use super::core::{Core, Guard};
+use super::deliveries::Deliveries;
+use super::delivery::Delivery;
+use super::stats::{Counters, QueueStats};
+use crate::aws::sqs::{self, MAX_VISIBILITY, Queue};
+use crate::error::{Error, Result};
+use crate::invalid_input::InvalidInput;
+use crate::session::Session;
+
+/// The shortest visibility timeout that leaves time to extend it.
+const MIN_VISIBILITY: Duration = Duration::from_secs(5);
+/// The service's default, where the caller may not ask for the queue's.
+const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
+
+/// A queue of Amazon SQS that says which inferences are done, see the [module](self).
+///
+/// A clone is cheap; clones share their counts and their connection to the queue. `Send` and `Sync`.
+///
+/// # Permissions
+///
+/// `sqs:ReceiveMessage`, `sqs:DeleteMessage`, `sqs:ChangeMessageVisibility`; `sqs:GetQueueAttributes`
+/// unless [`visibility`](Self::visibility) is set; `sqs:GetQueueUrl` for a queue that is given by name or ARN;
+/// `kms:Decrypt` on the key of an encrypted queue. Without `sqs:ChangeMessageVisibility` nothing is extended
+/// and nothing is given back before its time.
+#[derive(Clone)]
+pub struct ResultQueue {
+    session: Session,
+    address: Address,
+    visibility: Option<Duration>,
+    counters: Arc<Counters>,
+    shared: Arc<Mutex<Connected>>,
+}
+
+/// What was found out about the queue, and who consumes it now.
+#[derive(Default)]
+struct Connected {
+    url: Option<String>,
+    /// The queue's own visibility timeout.
+    queue_visibility: Option<Duration>,
+    guard: Weak<Guard>,
+}
+
+impl ResultQueue {
+    /// The queue at a URL, with an ARN, or of a name. Sends no request.
+    ///
+    /// Requests go to the queue's region: the one that the URL's host or the ARN names, which need not be the
+    /// session's; for a name, the session's. An endpoint that is set for SQS (`AWS_ENDPOINT_URL_SQS`,
+    /// [`Service::Sqs`](crate::session::Service::Sqs)) is used for all of them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`]: it is none of these, or a URL whose host names no region while no endpoint is
+    /// set.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{Session, sys::{Environment, Sys}};
+    /// use sagemaker_async_inference::queue::ResultQueue;
+    ///
+    /// # let sys = Sys::real().with_environment(Environment::from_pairs([("AWS_REGION", "us-east-1")]));
+    /// # let session = Session::builder().sys(sys).build()?;
+    /// let queue = ResultQueue::new("arn:aws:sqs:eu-west-1:123456789012:done", &session)?;
+    /// assert_eq!(queue.region(), "eu-west-1");
+    /// assert_eq!(queue.name(), "done");
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn new(queue: impl AsRef<str>, session: &Session) -> Result<Self> {
+        Ok(Self {
+            address: Address::parse(queue.as_ref(), session)?,
+            session: session.clone(),
+            visibility: None,
+            counters: Arc::default(),
+            shared: Arc::default(),
+        })
+    }
+
+    /// How long a received message is invisible to others before it is extended, and how long it takes to
+    /// come again after a crash. Default: the queue's own visibility timeout. Range: 5 s to 12 h, checked by
+    /// the first receive.
+    ///
+    /// Extensions go out when half of it has passed, for as long as a [`Delivery`] is held, up to 12 hours
+    /// after the receive, which is the service's limit. Long polls last a quarter of it, and 20 s at most: from
+    /// 80 s on, an idle consumer costs the fewest requests.
+    pub fn visibility(mut self, visibility: Duration) -> Self {
+        self.visibility = Some(visibility);
+        self.shared = Arc::default();
+        self
+    }
+
+    /// The queue's region.
+    pub fn region(&self) -> &str {
+        &self.address.region
+    }
+
+    /// The queue's name.
+    pub fn name(&self) -> &str {
+        &self.address.name
+    }
+
+    /// What consumers of this queue in this process have done.
+    pub fn stats(&self) -> QueueStats {
+        self.counters.snapshot()
+    }
+
+    /// Receives messages one after another, as an iterator. Nothing is sent until it is asked for the first.
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.clone())
+    }
+
+    /// Handles messages on `workers` threads until the queue fails for good or a handler panics. For an end
+    /// see [`Deliveries::run`].
+    pub fn run<E>(
+        &self,
+        workers: usize,
+        handler: impl Fn(Delivery) -> Result<(), E> + Sync,
+    ) -> Result<QueueStats>
+    where
+        E: fmt::Display,
+    {
+        self.deliveries().run(workers, handler)
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The consumer that runs, or a new one.
+    pub(super) fn connect(&self) -> Result<Arc<Guard>> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guard) = shared.guard.upgrade() {
+            return Ok(guard);
+        }
+        let url = match &shared.url {
+            Some(url) => url.clone(),
+            None => shared.url.insert(self.address.url(&self.session)?).clone(),
+        };
+        let visibility = match self.visibility {
+            Some(visibility) => visibility,
+            None => match shared.queue_visibility {
+                Some(visibility) => visibility,
+                None => *shared.queue_visibility.insert(self.ask_visibility(&url)?),
+            },
+        };
+        let whole = Duration::from_secs(visibility.as_secs());
+        if !(MIN_VISIBILITY..=MAX_VISIBILITY).contains(&whole) {
+            return Err(InvalidInput::new(
+                "visibility timeout",
+                format!("{} s", visibility.as_secs()),
+                "5 s to 12 h",
+                "set one with ResultQueue::visibility",
+            )
+            .into());
+        }
+        let guard = Guard::start(Core {
+            session: self.session.clone(),
+            address: self.address.clone(),
+            url,
+            visibility: whole,
+            fifo: self.address.is_fifo(),
+            counters: Arc::clone(&self.counters),
+            state: Mutex::default(),
+            changed: std::sync::Condvar::new(),
+        })?;
+        shared.guard = Arc::downgrade(&guard);
+        Ok(guard)
+    }
+
+    fn ask_visibility(&self, url: &str) -> Result<Duration> {
+        const NAME: &str = "VisibilityTimeout";
+        let queue = Queue {
+            caller: self.address.caller(&self.session),
+            url,
+        };
+        let attributes = match queue.attributes(&[NAME]).map_err(Error::from) {
+            Ok(attributes) => attributes,
+            Err(error) if sqs::is_access_denied(&error) => return Ok(DEFAULT_VISIBILITY),
+            Err(error) => return Err(error),
+        };
+        let found = attributes.iter().find(|(name, _)| name == NAME);
+        let seconds = found.and_then(|(_, value)| value.parse().ok());
+        Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
+    }
+}
+
+impl fmt::Debug for ResultQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultQueue")
+            .field("region", &self.address.region)
+            .field("name", &self.address.name)
+            .field("visibility", &self.visibility)
+            .finish_non_exhaustive()
+    }
+}

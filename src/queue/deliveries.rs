@@ -1,0 +1,313 @@
+//! Messages of a queue, one after another.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::consumer::ResultQueue;
+use super::core::{Guard, is_passing};
+use super::delivery::Delivery;
+use super::stats::add;
+use crate::aws::Patience;
+use crate::aws::sqs::{MAX_BATCH, MAX_WAIT, Message, Receive};
+use crate::error::{Error, Result};
+use crate::sys::Clock;
+use crate::waiter::cancel::CancelToken;
+
+/// Errors that pass, such as lost connections and throttling, are reported after so long without a success.
+const OUTAGE: Duration = Duration::from_mins(5);
+/// An empty response that comes sooner than this is followed by a pause.
+const MIN_ROUND: Duration = Duration::from_secs(1);
+/// The longest of these pauses.
+const MAX_ROUND: Duration = Duration::from_secs(5);
+/// The longest pause after an error.
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
+/// What a receive may take beyond its wait.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long the service knows an attempt id; less some time for the way.
+const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
+
+/// Messages of a [`ResultQueue`] as they come: an iterator that blocks, made by
+/// [`ResultQueue::deliveries`].
+///
+/// It goes on for ever unless [`until_idle`](Self::until_idle), [`cancel`](Self::cancel) or
+/// [`max_messages`](Self::max_messages) ends it; at the end deletions are sent, and what was received and not
+/// handed out is given back. After an `Err` it can be asked for more. Lost connections, throttling, server
+/// errors and credentials that expire are retried with growing pauses (up to 20 s) and are an `Err` when
+/// they last for 5 minutes; a missing queue or permission is one at once.
+///
+/// A long poll ends by itself after at most 20 s, and a cancel takes effect then.
+#[must_use = "an iterator does nothing until it is asked"]
+pub struct Deliveries {
+    queue: ResultQueue,
+    guard: Option<Arc<Guard>>,
+    buffer: VecDeque<Delivery>,
+    at_once: usize,
+    until_idle: Option<Duration>,
+    max_messages: Option<u64>,
+    cancel: CancelToken,
+    received: u64,
+    ended: bool,
+    /// On the monotonic clock: the last message, or the start.
+    last_message: Option<Duration>,
+    /// Since when nothing but errors came, and how many.
+    failing: Option<(Duration, u32)>,
+    /// Empty responses in a row that came too soon.
+    hasty: u32,
+    /// The id of a receive from a FIFO queue whose answer was lost, and when it was sent.
+    attempt: Option<(String, Duration)>,
+}
+
+impl Deliveries {
+    pub(super) fn new(queue: ResultQueue) -> Self {
+        Self {
+            queue,
+            guard: None,
+            buffer: VecDeque::new(),
+            at_once: 1,
+            until_idle: None,
+            max_messages: None,
+            cancel: CancelToken::new(),
+            received: 0,
+            ended: false,
+            last_message: None,
+            failing: None,
+            hasty: 0,
+            attempt: None,
+        }
+    }
+
+    /// Ends when no message came for this long. Default: never.
+    pub fn until_idle(mut self, idle: Duration) -> Self {
+        self.until_idle = Some(idle);
+        self
+    }
+
+    /// Ends when the token is cancelled, with the long poll that is on its way. What that still receives is
+    /// given back.
+    pub fn cancel(mut self, token: &CancelToken) -> Self {
+        self.cancel = token.clone();
+        self
+    }
+
+    /// Ends after this many messages. Default: no limit.
+    pub fn max_messages(mut self, count: u64) -> Self {
+        self.max_messages = Some(count);
+        self
+    }
+
+    /// How many messages one receive takes, 1 to 10. Default: 1, for whatever waits here is held back from
+    /// other consumers. With more, what is not handed out yet is kept invisible meanwhile.
+    pub fn at_once(mut self, count: usize) -> Self {
+        self.at_once = count.clamp(1, MAX_BATCH);
+        self
+    }
+
+    pub(super) fn queue(&self) -> &ResultQueue {
+        &self.queue
+    }
+
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.cancel.clone()
+    }
+
+    /// Ends it, if it has not ended, and sends what waits.
+    pub(super) fn finish(mut self) -> Option<Error> {
+        self.end()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.queue.session().sys().clock()
+    }
+
+    /// The next messages, at most so many; none at the end.
+    pub(super) fn next_batch(&mut self, max: usize) -> Option<Result<Vec<Delivery>>> {
+        if self.ended {
+            return None;
+        }
+        loop {
+            if self.is_over() {
+                return self.end().map(Err);
+            }
+            if let Some(failure) = self.guard.as_ref().and_then(|g| g.core.take_failure()) {
+                return Some(Err(failure));
+            }
+            let left = self
+                .max_messages
+                .map_or(u64::MAX, |most| most - self.received);
+            let max = max
+                .min(usize::try_from(left).unwrap_or(MAX_BATCH))
+                .min(MAX_BATCH);
+            match self.receive(max) {
+                Ok(received) if received.is_empty() => {}
+                Ok(received) if self.is_cancelled() => drop(received),
+                Ok(received) => return Some(Ok(received)),
+                Err(error) => {
+                    if let Some(error) = self.failed(error) {
+                        return Some(Err(error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        let now = self.clock().monotonic();
+        let since = *self.last_message.get_or_insert(now);
+        self.is_cancelled()
+            || self.max_messages.is_some_and(|most| self.received >= most)
+            || self.until_idle.is_some_and(|idle| now >= since + idle)
+    }
+
+    /// Gives back what was not handed out and sends what waits.
+    fn end(&mut self) -> Option<Error> {
+        self.ended = true;
+        self.buffer.clear();
+        let guard = self.guard.take()?;
+        guard.core.flush();
+        guard.core.take_failure()
+    }
+
+    fn receive(&mut self, max: usize) -> Result<Vec<Delivery>> {
+        let guard = match &self.guard {
+            Some(guard) => Arc::clone(guard),
+            None => Arc::clone(self.guard.insert(self.queue.connect()?)),
+        };
+        let sent = self.clock().monotonic();
+        let wait = self.wait(guard.core.visibility, sent);
+        let attempt = guard.core.fifo.then(|| self.attempt_id(sent));
+        let receive = Receive {
+            max,
+            wait,
+            visibility: Some(guard.core.visibility),
+            attempt_id: attempt.as_deref(),
+        };
+        let patience = Patience {
+            deadline: Some(sent + wait + GRACE),
+            stop: Some(self.cancel.flag()),
+            ..Patience::default()
+        };
+        let messages = guard.core.queue().receive(&receive, patience)?;
+        self.attempt = None;
+        self.failing = None;
+        add(&guard.core.counters.receives, 1);
+        add(&guard.core.counters.received, messages.len());
+        if messages.is_empty() {
+            self.pace(sent, wait);
+            return Ok(Vec::new());
+        }
+        self.hasty = 0;
+        self.received += messages.len() as u64;
+        self.last_message = Some(self.clock().monotonic());
+        Ok(deliver(&guard, messages, sent))
+    }
+
+    /// How long the service may wait for a message: a quarter of the visibility timeout, which is counted
+    /// from before, and well within the read timeout.
+    fn wait(&self, visibility: Duration, now: Duration) -> Duration {
+        let read_timeout = self.queue.session().client().transport.read_timeout();
+        let mut wait = MAX_WAIT
+            .min(visibility / 4)
+            .min(read_timeout.saturating_sub(Duration::from_secs(2)));
+        if let (Some(idle), Some(last)) = (self.until_idle, self.last_message) {
+            let left = (last + idle).saturating_sub(now);
+            // Without a wait the service asks only some of its servers.
+            wait = wait.min(left.max(Duration::from_secs(1)));
+        }
+        Duration::from_secs(wait.as_secs())
+    }
+
+    /// The id of the receive before, if its answer was lost; a new one otherwise.
+    fn attempt_id(&mut self, now: Duration) -> String {
+        let fresh = self
+            .attempt
+            .take()
+            .filter(|(_, sent)| now < *sent + ATTEMPT_LIFE);
+        let (id, sent) = fresh.unwrap_or_else(|| {
+            let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+            (id, now)
+        });
+        self.attempt = Some((id.clone(), sent));
+        id
+    }
+
+    /// A server that does not wait is not asked without end.
+    fn pace(&mut self, sent: Duration, wait: Duration) {
+        let took = self.clock().monotonic().saturating_sub(sent);
+        if took >= MIN_ROUND.min(wait.max(Duration::from_millis(1))) {
+            self.hasty = 0;
+            return;
+        }
+        self.hasty += 1;
+        let round = (MIN_ROUND * self.hasty).min(MAX_ROUND);
+        self.pause(round.saturating_sub(took));
+    }
+
+    fn pause(&self, pause: Duration) {
+        let client = self.queue.session().client();
+        client.pause(pause, Some(self.cancel.flag()));
+    }
+
+    /// The error, if the caller has to hear of it; else a pause.
+    fn failed(&mut self, error: Error) -> Option<Error> {
+        let now = self.clock().monotonic();
+        let (since, count) = self.failing.unwrap_or((now, 0));
+        self.failing = Some((since, count.saturating_add(1)));
+        if !is_passing(&error) {
+            // Whoever asks on in spite of it does so at a bearable rate.
+            if count > 0 {
+                self.pause(MIN_ROUND);
+            }
+            return Some(error);
+        }
+        if now.saturating_sub(since) >= OUTAGE {
+            self.failing = None;
+            return Some(error);
+        }
+        let ceiling = (MIN_ROUND * (1 << count.min(5))).min(MAX_BACKOFF);
+        self.pause(ceiling.mul_f64(0.5 + fastrand::f64() / 2.0));
+        None
+    }
+}
+
+fn deliver(guard: &Arc<Guard>, messages: Vec<Message>, sent: Duration) -> Vec<Delivery> {
+    let keys = guard.add_all(&messages, sent);
+    keys.into_iter()
+        .zip(messages)
+        .map(|(key, message)| Delivery::new(Arc::clone(guard), key, message))
+        .collect()
+}
+
+impl Iterator for Deliveries {
+    type Item = Result<Delivery>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            // What waited here was kept all the time; if that failed, others have it.
+            match self.buffer.pop_front() {
+                Some(_) if self.is_cancelled() => self.buffer.clear(),
+                Some(delivery) if delivery.is_ours() => return Some(Ok(delivery)),
+                Some(_) => continue,
+                None => {}
+            }
+            match self.next_batch(self.at_once)? {
+                Ok(received) => self.buffer.extend(received),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliveries")
+            .field("queue", &self.queue)
+            .field("until_idle", &self.until_idle)
+            .finish_non_exhaustive()
+    }
+}

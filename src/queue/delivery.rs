@@ -1,0 +1,218 @@
+//! One received message.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::core::{Core, Guard, Wish, is_stale};
+use super::event::QueueEvent;
+use super::stats::add;
+use crate::aws::Patience;
+use crate::aws::sqs::{self, MAX_VISIBILITY, Message};
+use crate::error::{Error, Result};
+use crate::invalid_input::InvalidInput;
+
+/// A message that was received and is invisible to other consumers for as long as this value is held (at
+/// most 12 hours).
+///
+/// It ends with [`delete`](Self::delete) when the work is done, with [`release`](Self::release) when it is
+/// not; dropping it releases it, in a panic too. `Send`: a delivery may go to another thread.
+pub struct Delivery {
+    guard: Arc<Guard>,
+    key: u64,
+    event: QueueEvent,
+    id: String,
+    body: String,
+    attributes: Vec<(String, String)>,
+    finished: bool,
+}
+
+/// From the second receive on, a message that is given back stays invisible: 1 s, then twice that each time.
+const MAX_RELEASE: Duration = Duration::from_mins(15);
+
+impl Delivery {
+    pub(super) fn new(guard: Arc<Guard>, key: u64, message: Message) -> Self {
+        let event = QueueEvent::parse(&message.body);
+        let counters = &guard.core.counters;
+        match event {
+            QueueEvent::Test => add(&counters.tests, 1),
+            QueueEvent::Unknown(_) => add(&counters.unknown, 1),
+            _ => {}
+        }
+        Self {
+            guard,
+            key,
+            event,
+            id: message.id,
+            body: message.body,
+            attributes: message.attributes,
+            finished: false,
+        }
+    }
+
+    fn core(&self) -> &Core {
+        &self.guard.core
+    }
+
+    /// What the message says.
+    pub fn event(&self) -> &QueueEvent {
+        &self.event
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The message's id in SQS: the same each time it is delivered. Two messages about one inference have two
+    /// ids.
+    pub fn message_id(&self) -> &str {
+        &self.id
+    }
+
+    /// How often the message was received, this time included; approximate. 1 where the service does not say.
+    pub fn receive_count(&self) -> u32 {
+        let count = self.attribute("ApproximateReceiveCount");
+        count.and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
+
+    /// When the message was sent to the queue.
+    pub fn sent_at(&self) -> Option<SystemTime> {
+        let millis = self.attribute("SentTimestamp")?.parse().ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+    }
+
+    /// The group of a message in a FIFO queue.
+    pub fn group(&self) -> Option<&str> {
+        self.attribute("MessageGroupId")
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// How long the message stays invisible to others, unless it is extended. Counted from before the receive
+    /// or the extension was sent, so that it is never too long.
+    pub fn time_left(&self) -> Duration {
+        let deadline = self.core().deadline_of(self.key);
+        deadline.map_or(Duration::ZERO, |deadline| {
+            deadline.saturating_sub(self.core().now())
+        })
+    }
+
+    /// Whether the message is still invisible to others. If it is not, somebody else may be handling it.
+    /// Extensions happen by themselves; this is false once they failed for too long, or after 12 hours.
+    pub fn is_ours(&self) -> bool {
+        !self.time_left().is_zero()
+    }
+
+    /// Keeps the message invisible for this long from now, at most to 12 hours after it was received.
+    /// Extensions go on by themselves; this is for a handler that knows that it is about to be suspended.
+    ///
+    /// # Errors
+    /// [`Error::Service`]: the message is not ours any more, or the permission is missing.
+    pub fn extend(&self, by: Duration) -> Result<()> {
+        check_visibility(by)?;
+        let core = self.core();
+        let mut state = core.lock();
+        let (receipt, received) = loop {
+            match state.entries.get_mut(&self.key) {
+                Some(entry) if entry.busy => {
+                    state = core.wait(state, super::core::TICK_WHILE_BUSY);
+                }
+                Some(entry) => {
+                    entry.busy = true;
+                    break (entry.receipt.clone(), entry.received);
+                }
+                None => return Ok(()),
+            }
+        };
+        drop(state);
+        let sent = core.now();
+        let visibility = by.min(Core::longest(received, sent));
+        let queue = core.queue();
+        let outcome = queue.change_visibility_of(&receipt, visibility, Patience::default());
+        let outcome = outcome.map_err(Error::from);
+        let mut state = core.lock();
+        if let Some(entry) = state.entries.get_mut(&self.key) {
+            entry.busy = false;
+            match &outcome {
+                Ok(()) => entry.deadline = sent + visibility,
+                Err(error) if is_stale(error) => entry.deadline = entry.deadline.min(sent),
+                Err(_) => {}
+            }
+        }
+        state.may_not_change |= outcome.as_ref().is_err_and(sqs::is_access_denied);
+        drop(state);
+        core.changed.notify_all();
+        outcome
+    }
+
+    /// Deletes the message: the work is done. It is sent in the background, with others, ten at a time and
+    /// within half a second; at the end of the iterator, and when the last delivery is dropped, at once.
+    ///
+    /// # Errors
+    /// The failure of an *earlier* deletion that could not be carried out, once: without the permission, for
+    /// example, all messages come again. One that is not ours any more is deleted all the same if the service
+    /// lets it be, and counted in [`QueueStats::lost`](super::QueueStats::lost).
+    pub fn delete(mut self) -> Result<()> {
+        self.finish(Wish::Delete);
+        self.core().take_failure().map_or(Ok(()), Err)
+    }
+
+    /// Gives the message back, for this or another consumer: at once the first time it is received, and after
+    /// 1, 2, 4 .. seconds and at most 15 minutes when it was received before, so that a message that nobody
+    /// can handle does not go round without end. The queue's redrive policy moves it to the dead letters
+    /// when it was received often enough.
+    pub fn release(mut self) -> Result<()> {
+        self.finish(Wish::Release(self.backoff()));
+        Ok(())
+    }
+
+    /// Gives the message back so that it becomes visible after this time: 0 to 12 h.
+    pub fn release_after(mut self, delay: Duration) -> Result<()> {
+        check_visibility(delay)?;
+        self.finish(Wish::Release(delay));
+        Ok(())
+    }
+
+    fn backoff(&self) -> Duration {
+        match self.receive_count() {
+            0 | 1 => Duration::ZERO,
+            count => Duration::from_secs(1 << (count - 2).min(16)).min(MAX_RELEASE),
+        }
+    }
+
+    fn finish(&mut self, wish: Wish) {
+        self.finished = true;
+        self.core().finish(self.key, wish);
+    }
+}
+
+fn check_visibility(duration: Duration) -> Result<()> {
+    if duration <= MAX_VISIBILITY {
+        return Ok(());
+    }
+    let value = format!("{} s", duration.as_secs());
+    Err(InvalidInput::new("visibility timeout", value, "at most 12 h", "").into())
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.finish(Wish::Release(self.backoff()));
+        }
+    }
+}
+
+/// Without the body.
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("message_id", &self.id)
+            .field("event", &self.event)
+            .field("receive_count", &self.receive_count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! Messages handled by several threads.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::deliveries::Deliveries;
+use super::delivery::Delivery;
+use super::stats::{QueueStats, add};
+use crate::error::{Error, Result};
+use crate::invalid_input::InvalidInput;
+
+/// Most threads of one consumer.
+const MAX_WORKERS: usize = 256;
+/// While all workers are busy, a look this often whether it was cancelled.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Delivery>,
+    /// Workers that wait for a message.
+    free: usize,
+    over: bool,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+#[derive(Default)]
+struct Desk {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next message for a worker; none at the end.
+    fn take(&self) -> Option<Delivery> {
+        let mut state = self.lock();
+        state.free += 1;
+        self.changed.notify_all();
+        loop {
+            if state.panic.is_some() {
+                return None;
+            }
+            if let Some(delivery) = state.waiting.pop_front() {
+                state.free -= 1;
+                return Some(delivery);
+            }
+            if state.over {
+                return None;
+            }
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits for free workers and returns how many there are; none when a handler panicked or it was
+    /// cancelled.
+    fn free(&self, cancelled: impl Fn() -> bool) -> Option<usize> {
+        let mut state = self.lock();
+        loop {
+            if state.panic.is_some() || cancelled() {
+                return None;
+            }
+            match state.free.saturating_sub(state.waiting.len()) {
+                0 => {
+                    let woken = self.changed.wait_timeout(state, LOOK);
+                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                free => return Some(free),
+            }
+        }
+    }
+}
+
+impl Deliveries {
+    /// Handles messages on `workers` threads, 1 to 256, until it ends as the iterator does, fails for good,
+    /// or a handler panics. Never receives more messages than there are workers without one.
+    ///
+    /// A handler that returns an error, or panics, gives its message back unless it deleted it before. After a
+    /// panic the other workers finish what they have, deletions are sent, and the panic goes on here.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::queue::ResultQueue;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let url = endpoint.create_queue("done", &[])?;
+    /// endpoint.send_message(&url, "{}");
+    /// let queue = ResultQueue::new(&url, &endpoint.session()?)?;
+    /// let stats = queue.deliveries().max_messages(1).run(2, |delivery| delivery.delete())?;
+    /// assert_eq!((stats.received, stats.deleted), (1, 1));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn run<E>(
+        mut self,
+        workers: usize,
+        handler: impl Fn(Delivery) -> Result<(), E> + Sync,
+    ) -> Result<QueueStats>
+    where
+        E: fmt::Display,
+    {
+        if !(1..=MAX_WORKERS).contains(&workers) {
+            let limit = format!("1 to {MAX_WORKERS}");
+            return Err(InvalidInput::new("workers", workers.to_string(), limit, "").into());
+        }
+        let queue = self.queue().clone();
+        let desk = Desk::default();
+        let outcome = thread::scope(|scope| {
+            let mut failure = None;
+            for number in 0..workers {
+                let work = || work(&desk, &handler, &queue);
+                let name = format!("queue-worker-{number}");
+                if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, work) {
+                    failure = Some(no_thread(&error));
+                    break;
+                }
+            }
+            let failure = failure.or_else(|| self.hand_out(&desk));
+            desk.lock().over = true;
+            desk.changed.notify_all();
+            failure
+        });
+        // The workers are done: what they wished for is sent now.
+        let mut state = desk.lock();
+        let panic = state.panic.take();
+        state.waiting.clear();
+        drop(state);
+        let late = self.finish();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        match outcome.or(late) {
+            Some(error) => Err(error),
+            None => Ok(queue.stats()),
+        }
+    }
+
+    /// Receives for the workers; returns why it stopped, if that is an error.
+    fn hand_out(&mut self, desk: &Desk) -> Option<Error> {
+        let cancel = self.cancel_token();
+        while let Some(free) = desk.free(|| cancel.is_cancelled()) {
+            match self.next_batch(free) {
+                Some(Ok(received)) => {
+                    desk.lock().waiting.extend(received);
+                    desk.changed.notify_all();
+                }
+                Some(Err(error)) => return Some(error),
+                None => return None,
+            }
+        }
+        None
+    }
+}
+
+fn no_thread(error: &std::io::Error) -> Error {
+    crate::error::ConfigError::new(
+        "threads",
+        format!("a worker could not be started: {error}"),
+        "take fewer workers, or raise the limit on threads",
+    )
+    .into()
+}
+
+fn work<E: fmt::Display>(
+    desk: &Desk,
+    handler: &(impl Fn(Delivery) -> Result<(), E> + Sync),
+    queue: &super::ResultQueue,
+) {
+    while let Some(delivery) = desk.take() {
+        // What a handler leaves half done when it panics is its own.
+        match catch_unwind(AssertUnwindSafe(|| handler(delivery))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                add(&queue.counters().handler_errors, 1);
+                crate::trace::handler_failed(&error);
+            }
+            Err(panic) => {
+                add(&queue.counters().handler_errors, 1);
+                desk.lock().panic.get_or_insert(panic);
+                desk.changed.notify_all();
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What is received, how often, and when it ends.
+
+use std::sync::{Arc, Mutex};
+
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::queue::{Delivery, QueueEvent, ResultQueue};
+use sagemaker_async_inference::session::Timeouts;
+use sagemaker_async_inference::sys::ManualClock;
+use sagemaker_async_inference::{CancelToken, Error};
+use serde_json::Value;
+
+use super::{bench, first, named, seconds};
+use crate::support::client::{builder, invalid, session_in, sys};
+use crate::support::verifier::{Reply, Rules, Verifier};
+
+#[test]
+fn an_idle_consumer_sends_a_long_poll_every_twenty_seconds() {
+    let bench = bench(&[("VisibilityTimeout", "120")]);
+    let queue = bench.queue();
+    let mut deliveries = queue.deliveries().until_idle(seconds(400));
+    assert!(deliveries.next().is_none());
+    assert!(deliveries.next().is_none(), "an iterator that has ended");
+    let receives = bench.count(Operation::ReceiveMessage);
+    assert!((19..=21).contains(&receives), "{receives}");
+}
+
+#[test]
+fn a_server_that_does_not_wait_is_not_asked_without_end() {
+    let clock = ManualClock::new();
+    let rules = Rules {
+        clock: Some(clock.clone()),
+        ..Rules::new()
+    };
+    let server = Verifier::start(rules, |_| Reply::new(200, "{}"));
+    let session = session_in(&server.url(), clock);
+    let url = format!("{}/123456789012/done", server.url());
+    let queue = ResultQueue::new(url, &session)
+        .unwrap()
+        .visibility(seconds(120));
+    assert!(queue.deliveries().until_idle(seconds(100)).next().is_none());
+    let receives = server.seen().len();
+    assert!((20..=30).contains(&receives), "{receives}");
+}
+
+#[test]
+fn a_server_that_outlasts_the_wait_is_left_at_the_read_timeout() {
+    let bench = bench(&[]);
+    bench
+        .local
+        .fault(Fault::on(Operation::ReceiveMessage).hang());
+    bench.send(&["a"]);
+    let timeouts = Timeouts::default().with_read(seconds(3));
+    let session = bench.local.session_builder();
+    let session = session
+        .sys(sys().with_clock(bench.clock.clone()))
+        .timeouts(timeouts);
+    let queue = ResultQueue::new(&bench.url, &session.build().unwrap()).unwrap();
+    let delivery = queue.deliveries().next().unwrap().unwrap();
+    assert_eq!(delivery.receive_count(), 1);
+}
+
+#[test]
+fn the_long_poll_stays_within_the_read_timeout() {
+    let server = Verifier::start(Rules::new(), |_| Reply::new(200, "{}"));
+    let session = builder().endpoint_url(server.url());
+    let session = session.timeouts(Timeouts::default().with_read(seconds(7)));
+    let url = format!("{}/123456789012/done", server.url());
+    let queue = ResultQueue::new(url, &session.build().unwrap()).unwrap();
+    let token = CancelToken::new();
+    token.cancel();
+    // Cancelled before it begins, it sends nothing at all.
+    let queue = queue.visibility(seconds(120));
+    assert!(queue.deliveries().cancel(&token).next().is_none());
+    assert!(server.seen().is_empty());
+    assert!(queue.deliveries().until_idle(seconds(1)).next().is_none());
+    let body: Value = serde_json::from_slice(&server.seen()[0].body).unwrap();
+    assert!(body["WaitTimeSeconds"].as_u64().unwrap() <= 5, "{body}");
+}
+
+#[test]
+fn takes_one_message_at_a_time_unless_told_otherwise() {
+    let bench = bench(&[]);
+    bench.send(&["a", "b", "c"]);
+    let queue = bench.queue();
+    let mut deliveries = queue.deliveries();
+    let _first = deliveries.next().unwrap().unwrap();
+    assert_eq!(queue.stats().received, 1);
+
+    let queue = bench.queue();
+    let mut deliveries = queue.deliveries().at_once(10);
+    let _second = deliveries.next().unwrap().unwrap();
+    assert_eq!(queue.stats().received, 2);
+}
+
+#[test]
+fn a_message_that_nobody_finished_comes_again_after_a_pause_that_grows() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let queue = bench.queue();
+    let mut deliveries = queue.deliveries();
+    let mut id = None;
+    for count in 1..=4 {
+        let delivery = deliveries.next().unwrap().unwrap();
+        assert_eq!(delivery.receive_count(), count);
+        assert_eq!(
+            delivery.message_id(),
+            id.get_or_insert(delivery.message_id().to_owned())
+        );
+        assert!(delivery.sent_at().is_some());
+        drop(delivery);
+    }
+    assert_eq!(bench.left(), 1);
+}
+
+#[test]
+fn ends_after_so_many_messages_and_when_cancelled_and_gives_the_rest_back() {
+    let bench = bench(&[]);
+    bench.send(&["a", "b", "c", "d", "e"]);
+    let queue = bench.queue();
+    let token = CancelToken::new();
+    let mut deliveries = queue.deliveries().at_once(10).cancel(&token);
+    deliveries.next().unwrap().unwrap().delete().unwrap();
+    token.cancel();
+    assert!(deliveries.next().is_none());
+    let stats = queue.stats();
+    assert_eq!((stats.received, stats.deleted, stats.released), (5, 1, 4));
+    // Visible at once: nobody has to wait for a visibility timeout.
+    let again: Vec<_> = queue.deliveries().max_messages(4).collect();
+    assert_eq!(again.len(), 4);
+    assert!(bench.clock.slept() < seconds(30));
+}
+
+#[test]
+fn an_answer_lost_after_the_receive_costs_the_visibility_timeout() {
+    let bench = bench(&[("VisibilityTimeout", "40")]);
+    bench.send(&["a"]);
+    bench
+        .local
+        .fault(Fault::on(Operation::ReceiveMessage).drop_after_handling());
+    let delivery = first(&bench.queue());
+    assert_eq!(delivery.receive_count(), 2);
+    assert!(
+        bench.clock.slept() >= seconds(39),
+        "{:?}",
+        bench.clock.slept()
+    );
+}
+
+#[test]
+fn an_answer_lost_from_a_fifo_queue_is_asked_for_again_with_its_id() {
+    let fifo = [("FifoQueue", "true"), ("ContentBasedDeduplication", "true")];
+    let bench = named("done.fifo", &fifo);
+    send_to_group(&bench, "g", "a");
+    bench
+        .local
+        .fault(Fault::on(Operation::ReceiveMessage).drop_after_handling());
+    let delivery = first(&bench.queue());
+    assert_eq!((delivery.receive_count(), delivery.group()), (1, Some("g")));
+    assert!(
+        bench.clock.slept() < seconds(20),
+        "{:?}",
+        bench.clock.slept()
+    );
+}
+
+pub(super) fn send_to_group(bench: &super::Bench, group: &str, id: &str) {
+    let message = [
+        ("MessageGroupId", group),
+        ("MessageBody", &super::notification(id)),
+    ];
+    let sent = bench.local.send_message_with(&bench.url, &message);
+    sent.expect("a message");
+}
+
+#[test]
+fn requests_go_to_the_region_of_the_queue_and_carry_what_sqs_asks_for() {
+    let rules = Rules {
+        regions: vec!["eu-west-1".to_owned()],
+        ..Rules::new()
+    };
+    let server = Verifier::start(rules, |seen| {
+        let target = seen.header("x-amz-target").unwrap_or_default();
+        match target {
+            "AmazonSQS.GetQueueUrl" => Reply::new(
+                200,
+                r#"{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/999/done"}"#,
+            ),
+            _ => Reply::new(200, r#"{"Attributes": {"VisibilityTimeout": "100"}}"#),
+        }
+    });
+    // The session is of us-east-1.
+    let session = builder().endpoint_url(server.url()).build().unwrap();
+    let queue = ResultQueue::new("arn:aws:sqs:eu-west-1:999:done", &session).unwrap();
+    assert_eq!((queue.region(), queue.name()), ("eu-west-1", "done"));
+    let token = CancelToken::new();
+    let cancel = token.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            super::eventually("a receive", || server.seen().len() >= 3);
+            cancel.cancel();
+        });
+        assert!(queue.deliveries().cancel(&token).next().is_none());
+    });
+    for seen in server.seen() {
+        assert_eq!(
+            seen.verified,
+            Ok(()),
+            "{}",
+            String::from_utf8_lossy(&seen.body)
+        );
+        assert_eq!(seen.header("x-amzn-query-mode"), Some("true"));
+        assert_eq!(
+            seen.header("content-type"),
+            Some("application/x-amz-json-1.0")
+        );
+    }
+    let bodies: Vec<Value> = server
+        .seen()
+        .iter()
+        .map(|s| serde_json::from_slice(&s.body).unwrap())
+        .collect();
+    assert_eq!(bodies[0]["QueueOwnerAWSAccountId"], "999");
+    assert_eq!(
+        bodies[2]["QueueUrl"],
+        "https://sqs.eu-west-1.amazonaws.com/999/done"
+    );
+    assert_eq!(bodies[2]["VisibilityTimeout"], 100);
+    assert_eq!(bodies[2]["WaitTimeSeconds"], 20);
+}
+
+#[test]
+fn what_is_no_queue_is_refused_before_anything_is_sent() {
+    let session = builder().build().unwrap();
+    let long = "a".repeat(81);
+    for queue in [
+        "",
+        "a b",
+        &long,
+        ".fifo",
+        "arn:aws:sns:eu-west-1:123456789012:done",
+        "arn:aws:sqs:eu-west-1:done",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/",
+        "https://user:secret@sqs.eu-west-1.amazonaws.com/123456789012/done",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/done?Action=x",
+        "ftp://sqs.eu-west-1.amazonaws.com/123456789012/done",
+        "http://localhost:4566/000000000000/done",
+    ] {
+        let error = invalid(ResultQueue::new(queue, &session).unwrap_err());
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert!(!error.limit().is_empty());
+    }
+    let queue = ResultQueue::new("done", &session).unwrap();
+    for visibility in [seconds(4), seconds(43_201)] {
+        let queue = ResultQueue::new(
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/done",
+            &session,
+        );
+        let queue = queue.unwrap().visibility(visibility);
+        match queue.deliveries().next() {
+            Some(Err(Error::InvalidInput(error))) => {
+                assert!(error.to_string().contains("5 s to 12 h"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let refused = queue.run(0, Delivery::delete).unwrap_err();
+    assert!(invalid(refused).to_string().contains("1 to 256"));
+}
+
+#[test]
+fn the_same_result_twice_is_two_messages_of_one_inference() {
+    let bench = bench(&[]);
+    bench.send(&["a", "a"]);
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    for delivery in bench.queue().deliveries().max_messages(2) {
+        let delivery = delivery.unwrap();
+        let QueueEvent::Inference(notification) = delivery.event() else {
+            panic!()
+        };
+        let id = notification.inference_id().unwrap().to_owned();
+        ids.lock()
+            .unwrap()
+            .push((id, delivery.message_id().to_owned()));
+        delivery.delete().unwrap();
+    }
+    let ids = ids.lock().unwrap();
+    assert_eq!(ids[0].0, ids[1].0);
+    assert_ne!(ids[0].1, ids[1].1);
+}

@@ -1,0 +1,146 @@
+//! What the service refuses, and what of it passes.
+
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::local::{Fault, Operation};
+use sagemaker_async_inference::queue::ResultQueue;
+use sagemaker_async_inference::sys::ManualClock;
+
+use super::{bench, first, seconds};
+use crate::support::client::{session_at, session_in};
+use crate::support::raw::nobody;
+use crate::support::verifier::{Reply, Rules, Verifier};
+
+const RECEIVE: Operation = Operation::ReceiveMessage;
+
+fn refusal(queue: &ResultQueue) -> Box<sagemaker_async_inference::ServiceError> {
+    match queue.deliveries().next() {
+        Some(Err(Error::Service(fault))) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_queue_that_is_not_there_is_known_under_both_names() {
+    let plain = Reply::new(
+        400,
+        r#"{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "The specified queue does not exist."}"#,
+    );
+    let both = plain.clone().header(
+        "x-amzn-query-error",
+        "AWS.SimpleQueueService.NonExistentQueue;Sender",
+    );
+    let old = Reply::new(
+        400,
+        r#"{"__type": "AWS.SimpleQueueService.NonExistentQueue", "Message": "gone"}"#,
+    );
+    let header_only = Reply::new(400, "{}").header(
+        "x-amzn-query-error",
+        "AWS.SimpleQueueService.NonExistentQueue;Sender",
+    );
+    for reply in [plain, both, old, header_only] {
+        let server = Verifier::start(Rules::new(), move |_| reply.clone());
+        let url = format!("{}/123456789012/done", server.url());
+        let queue = ResultQueue::new(url, &session_at(&server.url())).unwrap();
+        let fault = refusal(&queue.visibility(seconds(120)));
+        assert_eq!(fault.code(), Some("QueueDoesNotExist"));
+        assert!(fault.to_string().contains("region"), "{fault}");
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[test]
+fn throttling_lost_connections_and_server_errors_pass() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    for fault in [
+        Fault::on(RECEIVE).times(4).error(400, "RequestThrottled"),
+        Fault::on(RECEIVE).times(4).error(400, "KmsThrottled"),
+        Fault::on(RECEIVE)
+            .times(4)
+            .error(400, "KMS.ThrottlingException"),
+        Fault::on(RECEIVE).times(2).status(500),
+        Fault::on(RECEIVE).times(2).drop_connection(),
+        Fault::on(RECEIVE).error(403, "OverLimit"),
+        Fault::on(RECEIVE).error(400, "ExpiredTokenException"),
+    ] {
+        bench.local.fault(fault);
+    }
+    let delivery = first(&bench.queue().visibility(seconds(120)));
+    assert_eq!(delivery.receive_count(), 1);
+    delivery.delete().unwrap();
+}
+
+#[test]
+fn an_outage_is_reported_after_five_minutes_and_can_be_waited_for_on() {
+    let clock = ManualClock::new();
+    let nobody = nobody();
+    let url = format!("{nobody}/123456789012/done");
+    let session = session_in(&nobody, clock.clone());
+    let queue = ResultQueue::new(url, &session)
+        .unwrap()
+        .visibility(seconds(120));
+    let mut deliveries = queue.deliveries();
+    for outage in 1..=2 {
+        assert!(matches!(deliveries.next(), Some(Err(Error::Transport(_)))));
+        assert!(
+            clock.slept() >= seconds(300 * outage),
+            "{:?}",
+            clock.slept()
+        );
+    }
+}
+
+#[test]
+fn a_missing_permission_to_receive_names_the_action() {
+    let bench = bench(&[]);
+    bench
+        .local
+        .fault(Fault::on(RECEIVE).always().access_denied());
+    let fault = refusal(&bench.queue().visibility(seconds(120)));
+    assert!(fault.to_string().contains("sqs:ReceiveMessage"), "{fault}");
+    assert_eq!(bench.count(RECEIVE), 1);
+}
+
+#[test]
+fn without_permission_to_read_attributes_the_default_visibility_is_asked_for() {
+    let bench = bench(&[("VisibilityTimeout", "3000")]);
+    bench.send(&["a"]);
+    bench
+        .local
+        .fault(Fault::on(Operation::GetQueueAttributes).access_denied());
+    let delivery = first(&bench.queue());
+    assert!(delivery.time_left() <= seconds(30));
+    drop(delivery);
+
+    // With it, the queue's own is taken.
+    let delivery = first(&bench.queue());
+    assert!(delivery.time_left() > seconds(2900));
+}
+
+#[test]
+fn an_arn_is_enough_where_the_url_may_not_be_asked_for() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    bench
+        .local
+        .fault(Fault::on(Operation::GetQueueUrl).always().access_denied());
+    let queue = ResultQueue::new("arn:aws:sqs:us-east-1:123456789012:done", &bench.session);
+    first(&queue.unwrap()).delete().unwrap();
+
+    let by_name = ResultQueue::new("done", &bench.session).unwrap();
+    assert!(refusal(&by_name).to_string().contains("sqs:GetQueueUrl"));
+}
+
+#[test]
+fn a_queue_of_another_region_does_not_exist_here() {
+    let bench = bench(&[]);
+    let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/done";
+    let session = bench.local.session_builder().build().unwrap();
+    let queue = ResultQueue::new(url, &session).unwrap();
+    // The local endpoint takes signatures for its own region alone.
+    let fault = refusal(&queue.visibility(seconds(60)));
+    assert!(
+        fault.status() == 403 || fault.code() == Some("QueueDoesNotExist"),
+        "{fault}"
+    );
+}
