@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use crate::aws::client::fault::Fault;
+use crate::aws::client::error_response::ErrorResponse;
 use crate::aws::http::Reply;
 use crate::aws::s3::list::read_page;
 use crate::aws::xml::texts;
-use crate::aws::{Call, Identity, Repeat, Resource, Service};
+use crate::aws::{Call, Identity, RequestPolicy, Resource, Service};
 use crate::queue::Notification;
 use crate::sys::{Environment, Files, Sys};
 use crate::{InferenceHandle, S3Uri, Session, timestamp};
@@ -80,9 +80,9 @@ pub fn error_answer(data: &[u8]) {
             headers: headers.clone(),
             body: body.to_vec(),
         };
-        let fault = Fault::from_reply(&call(service), &reply);
-        let _ = (fault.date(), fault.retry_after);
-        let error = &fault.error;
+        let response = ErrorResponse::new(&call(service), b"", &reply);
+        let _ = (response.time(), response.retry_after);
+        let error = &response.error;
         assert!(error.message().is_none_or(|message| message.len() <= 1003));
         assert!(error.code().is_none_or(|code| !code.contains(['#', ':'])));
         let _ = (error.to_string(), error.remedy(), error.leaves_open());
@@ -98,11 +98,9 @@ fn call(service: Service) -> Call<'static> {
         uri: Uri::from_static("http://127.0.0.1/"),
         region: Cow::Borrowed("us-east-1"),
         headers: Cow::Owned(HeaderMap::new()),
-        body: &[],
         resource: Resource::Named("s3://my-bucket/key".into()),
-        repeat: Repeat::Idempotent,
-        deadline: None,
-        max_answer: 0,
+        policy: RequestPolicy::default(),
+        max_response: 0,
     }
 }
 

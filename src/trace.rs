@@ -5,54 +5,29 @@
 
 #[cfg(feature = "tracing")]
 mod told {
+    use std::fmt::{Debug, Display};
     use std::time::Duration;
 
     use tracing::field::{Empty, display};
     use tracing::span::EnteredSpan;
     use tracing::{Dispatch, Span, debug, debug_span, dispatcher, info, info_span, warn};
 
-    use crate::aws::Call;
-    use crate::aws::http::{Broken, Reply};
-    use crate::error::{Error, ServiceError};
-    use crate::uri::S3Uri;
-
     fn millis(duration: Duration) -> u64 {
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
     }
 
-    pub(crate) fn request(call: &Call<'_>) -> EnteredSpan {
-        debug_span!(
-            "request",
-            service = call.service.name(),
-            operation = call.operation,
-            resource = %call.resource,
-        )
-        .entered()
+    pub(crate) fn request(service: &str, operation: &str, resource: &dyn Display) -> EnteredSpan {
+        debug_span!("request", service, operation, %resource).entered()
     }
 
-    pub(crate) fn attempt(attempt: u32, reply: &Result<Reply, Broken>, took: Duration) {
+    pub(crate) fn response(attempt: u32, status: u16, request_id: Option<&str>, took: Duration) {
         let elapsed_ms = millis(took);
-        match reply {
-            Ok(reply) => {
-                let id = ["x-amzn-requestid", "x-amz-request-id"]
-                    .into_iter()
-                    .find_map(|name| reply.headers.get(name)?.to_str().ok());
-                debug!(
-                    attempt,
-                    status = reply.status,
-                    request_id = id,
-                    elapsed_ms,
-                    "answered"
-                );
-            }
-            Err(broken) => debug!(
-                attempt,
-                kind = ?broken.kind,
-                never_sent = broken.never_sent,
-                elapsed_ms,
-                "no answer"
-            ),
-        }
+        debug!(attempt, status, request_id, elapsed_ms, "answered");
+    }
+
+    pub(crate) fn no_response(attempt: u32, kind: &dyn Debug, never_sent: bool, took: Duration) {
+        let elapsed_ms = millis(took);
+        debug!(attempt, ?kind, never_sent, elapsed_ms, "no answer");
     }
 
     pub(crate) fn retry(attempt: u32, pause: Duration) {
@@ -71,15 +46,15 @@ mod told {
         );
     }
 
-    pub(crate) fn refused(fault: &ServiceError) {
-        debug!(
-            status = fault.status(),
-            code = fault.code(),
-            request_id = fault.request_id(),
-            attempts = fault.attempts(),
-            elapsed_ms = millis(fault.elapsed()),
-            "refused"
-        );
+    /// `all` are the number of attempts and the time that they took.
+    pub(crate) fn refused(
+        status: u16,
+        code: Option<&str>,
+        request_id: Option<&str>,
+        all: (u32, Duration),
+    ) {
+        let (attempts, elapsed_ms) = (all.0, millis(all.1));
+        debug!(status, code, request_id, attempts, elapsed_ms, "refused");
     }
 
     pub(crate) fn handler_failed(error: &dyn std::fmt::Display) {
@@ -97,8 +72,9 @@ mod told {
         .entered()
     }
 
-    pub(crate) fn submitted(span: &EnteredSpan, output_path: &S3Uri) {
-        if output_path.as_unread().is_none() {
+    /// The output path, unless it is one that could not be read.
+    pub(crate) fn submitted(span: &EnteredSpan, output_path: Option<&dyn Display>) {
+        if let Some(output_path) = output_path {
             span.record("output_path", display(output_path));
         }
         info!("submitted");
@@ -110,8 +86,8 @@ mod told {
         warn!(of, location, "the service's location cannot be read");
     }
 
-    pub(crate) fn not_submitted(error: &Error) {
-        if matches!(error, Error::MaybeSubmitted(_)) {
+    pub(crate) fn not_submitted(error: &dyn Display, maybe: bool) {
+        if maybe {
             warn!(%error, "may have been submitted");
         } else {
             warn!(%error, "not submitted");
@@ -141,7 +117,7 @@ mod told {
             })
         }
 
-        pub(crate) fn known(&self, input: u64, error: Option<&Error>) {
+        pub(crate) fn known(&self, input: u64, error: Option<&impl Display>) {
             self.span.in_scope(|| match error {
                 None => debug!(input, "submitted by an earlier run"),
                 Some(error) => warn!(input, %error, "not submitted"),
@@ -165,7 +141,11 @@ mod told {
         }
     }
 
-    pub(crate) fn wait(endpoint_name: &str, inference_id: Option<&str>, at: &S3Uri) -> EnteredSpan {
+    pub(crate) fn wait(
+        endpoint_name: &str,
+        inference_id: Option<&str>,
+        at: &dyn Display,
+    ) -> EnteredSpan {
         info_span!("wait", endpoint_name, inference_id, output_path = %at).entered()
     }
 
@@ -178,7 +158,7 @@ mod told {
         );
     }
 
-    pub(crate) fn waited(attempts: u32, elapsed: Duration, error: Option<&Error>) {
+    pub(crate) fn waited(attempts: u32, elapsed: Duration, error: Option<&impl Display>) {
         let elapsed_ms = millis(elapsed);
         match error {
             None => info!(attempts, elapsed_ms, "the wait is over"),
@@ -186,38 +166,35 @@ mod told {
         }
     }
 
-    pub(crate) fn not_removed(uri: &S3Uri, error: &Error) {
+    pub(crate) fn not_removed(uri: &dyn Display, error: &dyn Display) {
         warn!(%uri, %error, "not removed");
     }
 }
 
 #[cfg(not(feature = "tracing"))]
 mod told {
+    use std::fmt::{Debug, Display};
     use std::time::Duration;
-
-    use crate::aws::Call;
-    use crate::aws::http::{Broken, Reply};
-    use crate::error::{Error, ServiceError};
-    use crate::uri::S3Uri;
 
     /// A span that is none.
     pub(crate) struct NoSpan;
 
-    pub(crate) fn request(_: &Call<'_>) -> NoSpan {
+    pub(crate) fn request(_: &str, _: &str, _: &dyn Display) -> NoSpan {
         NoSpan
     }
-    pub(crate) fn attempt(_: u32, _: &Result<Reply, Broken>, _: Duration) {}
+    pub(crate) fn response(_: u32, _: u16, _: Option<&str>, _: Duration) {}
+    pub(crate) fn no_response(_: u32, _: &dyn Debug, _: bool, _: Duration) {}
     pub(crate) fn retry(_: u32, _: Duration) {}
     pub(crate) fn address_forgotten(_: &str) {}
     pub(crate) fn clock(_: i64, _: i64) {}
-    pub(crate) fn refused(_: &ServiceError) {}
-    pub(crate) fn handler_failed(_: &dyn std::fmt::Display) {}
+    pub(crate) fn handler_failed(_: &dyn Display) {}
+    pub(crate) fn refused(_: u16, _: Option<&str>, _: Option<&str>, _: (u32, Duration)) {}
     pub(crate) fn submit(_: &str, _: &str) -> NoSpan {
         NoSpan
     }
-    pub(crate) fn submitted(_: &NoSpan, _: &S3Uri) {}
+    pub(crate) fn submitted(_: &NoSpan, _: Option<&dyn Display>) {}
     pub(crate) fn location_unread(_: &str, _: &str) {}
-    pub(crate) fn not_submitted(_: &Error) {}
+    pub(crate) fn not_submitted(_: &dyn Display, _: bool) {}
     /// A batch of which nobody is told.
     #[derive(Clone)]
     pub(crate) struct Batch;
@@ -231,17 +208,17 @@ mod told {
         pub(crate) fn input<T>(&self, _: u64, act: impl FnOnce() -> T) -> T {
             act()
         }
-        pub(crate) fn known(&self, _: u64, _: Option<&Error>) {}
+        pub(crate) fn known(&self, _: u64, _: Option<&impl Display>) {}
         pub(crate) fn stopped(&self, _: u64) {}
         pub(crate) fn over(&self, _: u64, _: u64, _: Duration) {}
     }
 
-    pub(crate) fn wait(_: &str, _: Option<&str>, _: &S3Uri) -> NoSpan {
+    pub(crate) fn wait(_: &str, _: Option<&str>, _: &dyn Display) -> NoSpan {
         NoSpan
     }
     pub(crate) fn poll(_: u32, _: Duration, _: Option<&str>) {}
-    pub(crate) fn waited(_: u32, _: Duration, _: Option<&Error>) {}
-    pub(crate) fn not_removed(_: &S3Uri, _: &Error) {}
+    pub(crate) fn waited(_: u32, _: Duration, _: Option<&impl Display>) {}
+    pub(crate) fn not_removed(_: &dyn Display, _: &dyn Display) {}
 }
 
 pub(crate) use told::*;

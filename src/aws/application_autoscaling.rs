@@ -4,8 +4,7 @@
 use serde_json::Value;
 
 use super::json_rpc::Api;
-use super::{Caller, Failed, Service};
-use crate::error::Result;
+use super::{CallError, Caller, Service};
 
 const API: Api = Api {
     service: Service::ApplicationAutoScaling,
@@ -17,7 +16,7 @@ pub(crate) fn register_scalable_target(
     caller: Caller<'_>,
     resource: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "RegisterScalableTarget", resource, input)
 }
 
@@ -25,7 +24,7 @@ pub(crate) fn describe_scalable_targets(
     caller: Caller<'_>,
     resource: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "DescribeScalableTargets", resource, input)
 }
 
@@ -33,7 +32,7 @@ pub(crate) fn deregister_scalable_target(
     caller: Caller<'_>,
     resource: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "DeregisterScalableTarget", resource, input)
 }
 
@@ -41,7 +40,7 @@ pub(crate) fn put_scaling_policy(
     caller: Caller<'_>,
     resource: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask_for(caller, "PutScalingPolicy", resource, input, "PolicyARN")
 }
 
@@ -49,7 +48,7 @@ pub(crate) fn describe_scaling_policies(
     caller: Caller<'_>,
     resource: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "DescribeScalingPolicies", resource, input)
 }
 
@@ -57,6 +56,6 @@ pub(crate) fn delete_scaling_policy(
     caller: Caller<'_>,
     resource: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "DeleteScalingPolicy", resource, input)
 }

@@ -5,8 +5,7 @@
 use serde_json::Value;
 
 use super::json_rpc::Api;
-use super::{Caller, Failed, Service};
-use crate::error::Result;
+use super::{CallError, Caller, Service};
 
 const API: Api = Api {
     service: Service::CloudWatch,
@@ -18,7 +17,7 @@ pub(crate) fn put_metric_alarm(
     caller: Caller<'_>,
     alarm: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "PutMetricAlarm", alarm, input)
 }
 
@@ -26,7 +25,7 @@ pub(crate) fn delete_alarms(
     caller: Caller<'_>,
     alarm: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "DeleteAlarms", alarm, input)
 }
 
@@ -34,6 +33,6 @@ pub(crate) fn get_metric_data(
     caller: Caller<'_>,
     endpoint: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.ask(caller, "GetMetricData", endpoint, input)
 }

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::client::foreign::excerpt;
 use super::{
-    Call, Caller, Failed, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service,
-    not_understood,
+    Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, Replay, RequestPolicy, Resource,
+    Response, Service,
 };
-use crate::error::{Error, Result};
+use crate::limits::header_value;
 
 /// One service's dialect: `targetPrefix` and `jsonVersion` of its API's model.
 pub(crate) struct Api {
@@ -20,135 +20,83 @@ pub(crate) struct Api {
     pub(crate) content_type: &'static str,
 }
 
-/// One request in that protocol. `resource` is what it is about, for errors.
-struct JsonCall<'a> {
-    operation: &'static str,
-    repeat: Repeat,
-    resource: &'a str,
-    patience: Patience<'a>,
-    /// What a success has to tell, a text.
-    told: Option<&'static str>,
-}
-
-/// How a request is repeated, for services whose operations differ in that.
-pub(crate) struct How<'a> {
-    pub(crate) repeat: Repeat,
-    pub(crate) patience: Patience<'a>,
-    /// A text without which a success is of no use.
-    pub(crate) told: Option<&'static str>,
-}
-
-impl<'a> JsonCall<'a> {
-    /// One that is the same when it is sent twice, and of whose answer nothing is demanded.
-    fn new(operation: &'static str, resource: &'a str) -> Self {
-        Self {
-            operation,
-            repeat: Repeat::Idempotent,
-            resource,
-            patience: Patience::default(),
-            told: None,
-        }
-    }
-}
-
 impl Api {
-    /// A request that is the same when it is sent twice.
+    /// A request that is the same when it is sent twice. `resource` is what it is about, for errors.
     pub(crate) fn ask(
         &self,
         caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
-    ) -> Result<Value, Failed> {
-        self.ask_within(caller, operation, resource, input, Patience::default())
+    ) -> Result<Value, CallError> {
+        let policy = RequestPolicy::default();
+        self.send(caller, operation, resource, input, policy, None)
     }
 
-    /// As [`ask`](Self::ask), for a caller whose patience ends.
+    /// As [`ask`](Self::ask), with a policy of the caller's.
     pub(crate) fn ask_within(
         &self,
         caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
-        patience: Patience<'_>,
-    ) -> Result<Value, Failed> {
-        let call = JsonCall {
-            patience,
-            ..JsonCall::new(operation, resource)
-        };
-        self.call(caller, &call, input)
+        policy: RequestPolicy<'_>,
+    ) -> Result<Value, CallError> {
+        self.send(caller, operation, resource, input, policy, None)
     }
 
-    /// As [`ask`](Self::ask); a success without the member `told` is of no use.
+    /// As [`ask`](Self::ask); a success without the text `needed` is of no use.
     pub(crate) fn ask_for(
         &self,
         caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
-        told: &'static str,
-    ) -> Result<Value, Failed> {
-        let call = JsonCall {
-            told: Some(told),
-            ..JsonCall::new(operation, resource)
-        };
-        self.call(caller, &call, input)
+        needed: &'static str,
+    ) -> Result<Value, CallError> {
+        let policy = RequestPolicy::default();
+        self.send(caller, operation, resource, input, policy, Some(needed))
     }
 
-    /// A request for any caller, whose region need not be a session's.
-    pub(crate) fn send(
-        &self,
-        caller: Caller<'_>,
-        how: &How<'_>,
-        operation: &'static str,
-        resource: &str,
-        input: &Value,
-    ) -> Result<Value, Failed> {
-        let call = JsonCall {
-            repeat: how.repeat,
-            patience: how.patience,
-            told: how.told,
-            ..JsonCall::new(operation, resource)
-        };
-        self.call(caller, &call, input)
-    }
-
-    /// A request that changes something: repeated only if it provably did not happen. A success without
-    /// the member `told` may be somebody else's answer, and leaves it open.
+    /// A request that changes something: repeated only if it provably was not carried out. A success without
+    /// the text `needed` may be another service's response, and leaves it open.
     pub(crate) fn change(
         &self,
         caller: Caller<'_>,
         operation: &'static str,
         resource: &str,
         input: &Value,
-        told: &'static str,
-    ) -> Result<Value, Failed> {
-        let call = JsonCall {
-            repeat: Repeat::OnlyIfNotDone,
-            told: Some(told),
-            ..JsonCall::new(operation, resource)
+        needed: &'static str,
+    ) -> Result<Value, CallError> {
+        let policy = RequestPolicy {
+            replay: Replay::IfNotProcessed,
+            ..RequestPolicy::default()
         };
-        self.call(caller, &call, input)
+        self.send(caller, operation, resource, input, policy, Some(needed))
     }
 
-    /// Sends a document and gives back the one that is answered, `{}` for none.
-    fn call(
+    /// Sends a document and returns the one in the response, `{}` for none. A success without the text `needed`
+    /// is of no use.
+    pub(crate) fn send(
         &self,
         caller: Caller<'_>,
-        call: &JsonCall<'_>,
+        operation: &'static str,
+        resource: &str,
         input: &Value,
-    ) -> Result<Value, Failed> {
-        let body = input.to_string();
-        let target = format!("{}.{}", self.target_prefix, call.operation);
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            http::header::CONTENT_TYPE,
-            HeaderValue::from_static(self.content_type),
-        );
-        headers.insert(
-            HeaderName::from_static("x-amz-target"),
-            crate::limits::header_value("operation", &target).map_err(Error::from)?,
-        );
+        policy: RequestPolicy<'_>,
+        needed: Option<&'static str>,
+    ) -> Result<Value, CallError> {
+        let target = format!("{}.{operation}", self.target_prefix);
+        let mut headers = HeaderMap::from_iter([
+            (
+                http::header::CONTENT_TYPE,
+                HeaderValue::from_static(self.content_type),
+            ),
+            (
+                HeaderName::from_static("x-amz-target"),
+                header_value("operation", &target)?,
+            ),
+        ]);
         if self.service == Service::Sqs {
             // Of a service that once spoke the query protocol: error responses then carry its codes too.
             headers.insert(
@@ -156,39 +104,44 @@ impl Api {
                 HeaderValue::from_static("true"),
             );
         }
-        let region = caller.region;
-        let uri = caller.endpoints.uri(self.service, region, "/");
-        let request = Call {
+        let call = Call {
             service: self.service,
             identity: Identity::Client,
-            operation: call.operation,
+            operation,
             method: Method::POST,
-            uri: uri?,
-            region: Cow::Borrowed(region),
+            uri: caller.endpoints.uri(self.service, caller.region, "/")?,
+            region: Cow::Borrowed(caller.region),
             headers: Cow::Owned(headers),
-            body: body.as_bytes(),
-            resource: Resource::Named(call.resource.into()),
-            repeat: call.repeat,
-            deadline: call.patience.deadline,
-            max_answer: MAX_DOCUMENT,
+            resource: Resource::Named(resource.into()),
+            policy,
+            max_response: MAX_DOCUMENT,
         };
-        let answer = caller.client.send_until(&request, call.patience.stop)?;
-        let document = if answer.body.iter().all(u8::is_ascii_whitespace) {
-            Value::Object(Map::new())
-        } else {
-            serde_json::from_slice(&answer.body).map_err(|error| {
-                let shown = excerpt(&answer.body, body.as_bytes()).unwrap_or_default();
-                not_understood(&request, format!("{error}; it says {shown:?}"))
-            })?
-        };
-        let lacks = call.told.filter(|told| text(&document, told).is_none());
-        if !document.is_object() {
-            Err(not_understood(&request, "it is JSON, but no object").into())
-        } else if let Some(member) = lacks {
-            Err(not_understood(&request, format!("it has no {member}")).into())
-        } else {
-            Ok(document)
-        }
+        let body = input.to_string();
+        let response = caller.client.send(&call, Payload::Bytes(body.as_bytes()))?;
+        read(&call, &body, &response, needed)
+    }
+}
+
+fn read(
+    call: &Call<'_>,
+    sent: &str,
+    response: &Response,
+    needed: Option<&'static str>,
+) -> Result<Value, CallError> {
+    let document = if response.body.iter().all(u8::is_ascii_whitespace) {
+        Value::Object(Map::new())
+    } else {
+        serde_json::from_slice(&response.body).map_err(|error| {
+            let shown = excerpt(&response.body, sent.as_bytes()).unwrap_or_default();
+            call.unreadable(format!("{error}; it says {shown:?}"))
+        })?
+    };
+    if !document.is_object() {
+        return Err(call.unreadable("it is JSON, but no object"));
+    }
+    match needed.filter(|member| text(&document, member).is_none()) {
+        Some(member) => Err(call.unreadable(format!("it has no {member}"))),
+        None => Ok(document),
     }
 }
 

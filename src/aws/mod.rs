@@ -17,19 +17,9 @@ pub(crate) mod sso;
 pub(crate) mod sts;
 pub(crate) mod xml;
 
-use std::borrow::Cow;
-use std::fmt;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
-
-use ::http::{HeaderMap, Method, Uri};
-
-use aws_credential_types::Credentials;
-
-pub(crate) use client::{Client, Failed, UploadFailed};
+pub(crate) use client::call::{Call, Identity, Payload, Replay, RequestPolicy, Resource, Response};
+pub(crate) use client::{CallError, Client};
 use endpoints::Endpoints;
-
-use crate::error::{Error, TransportError, TransportErrorKind};
 
 /// A service that this crate speaks to.
 ///
@@ -139,115 +129,12 @@ impl Service {
     }
 }
 
-/// May a request be sent again when it is not known what became of it?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// Sending it twice is the same as sending it once.
-    Idempotent,
-    /// Only when it provably did not happen.
-    OnlyIfNotDone,
-    /// Only when no byte of it reached the service; what it refuses, the caller repeats in its own time.
-    OnlyIfNotSent,
-    /// The caller asks again by itself anyway.
-    Never,
-}
-
-/// Who sends a request.
-#[derive(Clone, Copy)]
-pub(crate) enum Identity<'a> {
-    /// The client's own credentials, asked for at each attempt.
-    Client,
-    /// These, as when one role's credentials fetch another's.
-    Given(&'a Credentials),
-    /// Nobody: what proves the caller is in the request, and it is not signed.
-    Anonymous,
-}
-
 /// What an operation needs of whoever calls it: a session, or a source of credentials.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) client: &'a Client,
     pub(crate) endpoints: &'a Endpoints,
     pub(crate) region: &'a str,
-}
-
-/// One request to a service, before it is signed. It has no `Debug`, for it holds the payload.
-pub(crate) struct Call<'a> {
-    pub(crate) service: Service,
-    pub(crate) identity: Identity<'a>,
-    pub(crate) operation: &'static str,
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) region: Cow<'a, str>,
-    pub(crate) headers: Cow<'a, HeaderMap>,
-    pub(crate) body: &'a [u8],
-    /// What the request is about, for errors.
-    pub(crate) resource: Resource<'a>,
-    pub(crate) repeat: Repeat,
-    /// When, on the monotonic clock, the caller needs an end.
-    pub(crate) deadline: Option<Duration>,
-    /// The largest body of a successful answer that is taken into memory.
-    pub(crate) max_answer: u64,
-}
-
-/// What a request is about. It is written out only where somebody wants to read it.
-pub(crate) enum Resource<'a> {
-    Named(Cow<'a, str>),
-    /// A bucket, or an object in it.
-    S3 {
-        bucket: &'a str,
-        key: &'a str,
-    },
-}
-
-impl fmt::Display for Resource<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Named(name) => f.write_str(name),
-            Self::S3 { bucket, key: "" } => write!(f, "s3://{bucket}"),
-            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
-        }
-    }
-}
-
-/// How long a caller has patience with an idempotent request.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Patience<'a> {
-    /// When, on the monotonic clock, it needs an end.
-    pub(crate) deadline: Option<Duration>,
-    /// Once this is set, nothing is tried again.
-    pub(crate) stop: Option<&'a AtomicBool>,
-    /// Attempts, if they are other ones than the session's.
-    pub(crate) retry: Option<client::retry::RetryConfig>,
-    /// Nothing is tried again at all (but for credentials and clock): the caller asks anew soon.
-    pub(crate) once: bool,
-}
-
-/// A successful answer, read whole.
-pub(crate) struct Answer {
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
-/// The service said yes, in words that cannot be read.
-pub(crate) fn not_understood(call: &Call<'_>, problem: impl Into<String>) -> Error {
-    TransportError {
-        service: call.service.name(),
-        operation: call.operation,
-        kind: TransportErrorKind::Protocol,
-        host: call
-            .uri
-            .authority()
-            .map_or_else(String::new, ToString::to_string),
-        never_sent: false,
-        attempts: 1,
-        elapsed: Duration::ZERO,
-        source: Some(std::sync::Arc::from(Box::from(problem.into()))),
-        handle: None,
-        proxy: None,
-        advice: None,
-    }
-    .into()
 }
 
 /// Bound on answers that are documents and not somebody's payload.

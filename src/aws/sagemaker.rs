@@ -6,8 +6,7 @@
 use serde_json::{Value, json};
 
 use super::json_rpc::Api;
-use super::{Caller, Failed, Patience, Service};
-use crate::error::Result;
+use super::{CallError, Caller, RequestPolicy, Service};
 
 const API: Api = Api {
     service: Service::SageMaker,
@@ -15,7 +14,11 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.1",
 };
 
-pub(crate) fn create_model(caller: Caller<'_>, name: &str, input: &Value) -> Result<Value, Failed> {
+pub(crate) fn create_model(
+    caller: Caller<'_>,
+    name: &str,
+    input: &Value,
+) -> Result<Value, CallError> {
     API.change(caller, "CreateModel", name, input, "ModelArn")
 }
 
@@ -23,7 +26,7 @@ pub(crate) fn create_endpoint_config(
     caller: Caller<'_>,
     name: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.change(
         caller,
         "CreateEndpointConfig",
@@ -37,7 +40,7 @@ pub(crate) fn create_endpoint(
     caller: Caller<'_>,
     name: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.change(caller, "CreateEndpoint", name, input, "EndpointArn")
 }
 
@@ -45,7 +48,7 @@ pub(crate) fn update_endpoint(
     caller: Caller<'_>,
     name: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     API.change(caller, "UpdateEndpoint", name, input, "EndpointArn")
 }
 
@@ -54,17 +57,17 @@ pub(crate) fn update_endpoint_weights_and_capacities(
     caller: Caller<'_>,
     name: &str,
     input: &Value,
-) -> Result<Value, Failed> {
+) -> Result<Value, CallError> {
     let operation = "UpdateEndpointWeightsAndCapacities";
     API.ask(caller, operation, name, input)
 }
 
-pub(crate) fn describe_model(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
+pub(crate) fn describe_model(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
     let input = json!({ "ModelName": name });
     API.ask(caller, "DescribeModel", name, &input)
 }
 
-pub(crate) fn describe_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
+pub(crate) fn describe_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
     let input = json!({ "EndpointConfigName": name });
     let operation = "DescribeEndpointConfig";
     API.ask(caller, operation, name, &input)
@@ -73,35 +76,35 @@ pub(crate) fn describe_endpoint_config(caller: Caller<'_>, name: &str) -> Result
 pub(crate) fn describe_endpoint(
     caller: Caller<'_>,
     name: &str,
-    patience: Patience<'_>,
-) -> Result<Value, Failed> {
+    policy: RequestPolicy<'_>,
+) -> Result<Value, CallError> {
     let input = json!({ "EndpointName": name });
-    API.ask_within(caller, "DescribeEndpoint", name, &input, patience)
+    API.ask_within(caller, "DescribeEndpoint", name, &input, policy)
 }
 
-pub(crate) fn delete_model(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
+pub(crate) fn delete_model(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
     let input = json!({ "ModelName": name });
     API.ask(caller, "DeleteModel", name, &input)
 }
 
-pub(crate) fn delete_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
+pub(crate) fn delete_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
     let input = json!({ "EndpointConfigName": name });
     let operation = "DeleteEndpointConfig";
     API.ask(caller, operation, name, &input)
 }
 
-pub(crate) fn delete_endpoint(caller: Caller<'_>, name: &str) -> Result<Value, Failed> {
+pub(crate) fn delete_endpoint(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
     let input = json!({ "EndpointName": name });
     API.ask(caller, "DeleteEndpoint", name, &input)
 }
 
-pub(crate) fn list_endpoints(caller: Caller<'_>, input: &Value) -> Result<Value, Failed> {
+pub(crate) fn list_endpoints(caller: Caller<'_>, input: &Value) -> Result<Value, CallError> {
     let operation = "ListEndpoints";
     API.ask(caller, operation, "endpoints", input)
 }
 
 /// All tags, page after page.
-pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, Failed> {
+pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, CallError> {
     let mut tags = Vec::new();
     let mut input = json!({ "ResourceArn": arn, "MaxResults": 50 });
     loop {

@@ -1,16 +1,16 @@
 //! The `SageMaker` runtime: `InvokeEndpointAsync`.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
 use serde::Deserialize;
 
-use super::client::Failed;
-use super::client::fault::text;
+use super::client::error_response::text;
 use super::client::foreign::excerpt;
 use super::endpoints::encode_segment;
-use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service, not_understood};
+use super::{
+    Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Service,
+};
 use crate::error::Result;
 use crate::limits::header_value;
 use crate::trace;
@@ -29,8 +29,6 @@ pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
     pub(crate) members: Vec<Member<'a>>,
-    /// On the monotonic clock.
-    pub(crate) deadline: Option<Duration>,
 }
 
 /// A member of the call that travels in a header.
@@ -53,8 +51,8 @@ pub(crate) struct Submitted {
 pub(crate) fn invoke_endpoint_async(
     caller: Caller<'_>,
     request: &InvokeEndpointAsync<'_>,
-    repeat: Repeat,
-) -> Result<Submitted, Failed> {
+    policy: RequestPolicy<'_>,
+) -> Result<Submitted, CallError> {
     let path = format!(
         "/endpoints/{}/async-invocations",
         encode_segment(request.endpoint_name)
@@ -74,22 +72,20 @@ pub(crate) fn invoke_endpoint_async(
             .uri(Service::SageMakerRuntime, region, &path)?,
         region: Cow::Borrowed(region),
         headers: Cow::Owned(headers(request)?),
-        body,
         resource: Resource::Named(request.endpoint_name.into()),
-        repeat,
-        deadline: request.deadline,
-        max_answer: MAX_DOCUMENT,
+        policy,
+        max_response: MAX_DOCUMENT,
     };
     // Settings with which the result could not be polled are refused before there is a job.
     caller.endpoints.uri(Service::S3, caller.region, "/")?;
-    let answer = caller.client.send_or_fault(&call)?;
-    let location = |name: &str| text(&answer.headers, name).filter(|uri| !uri.is_empty());
+    let response = caller.client.send(&call, Payload::Bytes(body))?;
+    let location = |name: &str| text(&response.headers, name).filter(|uri| !uri.is_empty());
     // Submitted, but nobody can know where.
-    let malformed = |problem: String| not_understood(&call, problem);
+    let malformed = |problem: String| call.unreadable(problem);
     let output = location("x-amzn-sagemaker-outputlocation")
-        .ok_or_else(|| malformed(without_location(&answer.body, body)))?;
+        .ok_or_else(|| malformed(without_location(&response.body, body)))?;
     Ok(Submitted {
-        inference_id: serde_json::from_slice::<Body>(&answer.body)
+        inference_id: serde_json::from_slice::<Body>(&response.body)
             .ok()
             .and_then(|body| body.inference_id),
         output_location: read_location("output", &output)

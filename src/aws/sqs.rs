@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::json_rpc::{Api, How, list, text};
-use super::{Caller, Failed, Patience, Repeat, Service};
+use super::json_rpc::{Api, list, text};
+use super::{CallError, Caller, Replay, RequestPolicy, Service};
 use crate::error::{Error, Result, ServiceError, is_throttling};
 
 const API: Api = Api {
@@ -70,16 +70,12 @@ impl Queue<'_> {
         &self,
         operation: &'static str,
         mut input: Value,
-        repeat: Repeat,
-        patience: Patience<'_>,
-    ) -> Result<Value, Failed> {
+        replay: Replay,
+        policy: RequestPolicy<'_>,
+    ) -> Result<Value, CallError> {
         input["QueueUrl"] = self.url.into();
-        let how = How {
-            repeat,
-            patience,
-            told: None,
-        };
-        API.send(self.caller, &how, operation, self.url, &input)
+        let policy = RequestPolicy { replay, ..policy };
+        API.send(self.caller, operation, self.url, &input, policy, None)
     }
 
     /// Receives messages. A receive whose answer is lost hides messages for their visibility timeout, so
@@ -87,8 +83,8 @@ impl Queue<'_> {
     pub(crate) fn receive(
         &self,
         receive: &Receive<'_>,
-        patience: Patience<'_>,
-    ) -> Result<Vec<Message>, Failed> {
+        policy: RequestPolicy<'_>,
+    ) -> Result<Vec<Message>, CallError> {
         let mut input = json!({
             "MaxNumberOfMessages": receive.max,
             "WaitTimeSeconds": receive.wait.as_secs(),
@@ -105,11 +101,11 @@ impl Queue<'_> {
         if let Some(id) = receive.attempt_id {
             input["ReceiveRequestAttemptId"] = id.into();
         }
-        let repeat = match receive.attempt_id {
-            Some(_) => Repeat::Idempotent,
-            None => Repeat::OnlyIfNotDone,
+        let replay = match receive.attempt_id {
+            Some(_) => Replay::Safe,
+            None => Replay::IfNotProcessed,
         };
-        let answer = self.send("ReceiveMessage", input, repeat, patience)?;
+        let answer = self.send("ReceiveMessage", input, replay, policy)?;
         Ok(list(&answer, "Messages")
             .iter()
             .filter_map(message)
@@ -120,12 +116,12 @@ impl Queue<'_> {
     pub(crate) fn delete(
         &self,
         receipts: &[&str],
-        patience: Patience<'_>,
-    ) -> Result<Outcomes, Failed> {
+        policy: RequestPolicy<'_>,
+    ) -> Result<Outcomes, CallError> {
         let entry = |(index, receipt): (usize, &&str)| json!({ "Id": index.to_string(), "ReceiptHandle": receipt });
         let entries: Vec<_> = receipts.iter().enumerate().map(entry).collect();
         let input = json!({ "Entries": entries });
-        let answer = self.send("DeleteMessageBatch", input, Repeat::Idempotent, patience)?;
+        let answer = self.send("DeleteMessageBatch", input, Replay::Safe, policy)?;
         Ok(outcomes(&answer, receipts.len()))
     }
 
@@ -133,8 +129,8 @@ impl Queue<'_> {
     pub(crate) fn change_visibility(
         &self,
         changes: &[(&str, Duration)],
-        patience: Patience<'_>,
-    ) -> Result<Outcomes, Failed> {
+        policy: RequestPolicy<'_>,
+    ) -> Result<Outcomes, CallError> {
         let entry = |(index, (receipt, visibility)): (usize, &(&str, Duration))| {
             json!({
                 "Id": index.to_string(),
@@ -145,7 +141,7 @@ impl Queue<'_> {
         let entries: Vec<_> = changes.iter().enumerate().map(entry).collect();
         let operation = "ChangeMessageVisibilityBatch";
         let input = json!({ "Entries": entries });
-        let answer = self.send(operation, input, Repeat::Idempotent, patience)?;
+        let answer = self.send(operation, input, Replay::Safe, policy)?;
         Ok(outcomes(&answer, changes.len()))
     }
 
@@ -154,22 +150,21 @@ impl Queue<'_> {
         &self,
         receipt: &str,
         visibility: Duration,
-        patience: Patience<'_>,
-    ) -> Result<(), Failed> {
+        policy: RequestPolicy<'_>,
+    ) -> Result<(), CallError> {
         let input = json!({
             "ReceiptHandle": receipt,
             "VisibilityTimeout": visibility.as_secs(),
         });
         let operation = "ChangeMessageVisibility";
-        self.send(operation, input, Repeat::Idempotent, patience)
-            .map(drop)
+        self.send(operation, input, Replay::Safe, policy).map(drop)
     }
 
     /// Attributes of the queue. Those that it does not have are missing in the answer.
-    pub(crate) fn attributes(&self, names: &[&str]) -> Result<Vec<(String, String)>, Failed> {
+    pub(crate) fn attributes(&self, names: &[&str]) -> Result<Vec<(String, String)>, CallError> {
         let input = json!({ "AttributeNames": names });
-        let patience = Patience::default();
-        let answer = self.send("GetQueueAttributes", input, Repeat::Idempotent, patience)?;
+        let policy = RequestPolicy::default();
+        let answer = self.send("GetQueueAttributes", input, Replay::Safe, policy)?;
         Ok(texts(answer.get("Attributes")))
     }
 }
@@ -179,17 +174,13 @@ pub(crate) fn get_queue_url(
     caller: Caller<'_>,
     name: &str,
     owner: Option<&str>,
-) -> Result<String, Failed> {
+) -> Result<String, CallError> {
     let mut input = json!({ "QueueName": name });
     if let Some(owner) = owner {
         input["QueueOwnerAWSAccountId"] = owner.into();
     }
-    let how = How {
-        repeat: Repeat::Idempotent,
-        patience: Patience::default(),
-        told: Some("QueueUrl"),
-    };
-    let answer = API.send(caller, &how, "GetQueueUrl", name, &input)?;
+    let (operation, policy) = ("GetQueueUrl", RequestPolicy::default());
+    let answer = API.send(caller, operation, name, &input, policy, Some("QueueUrl"))?;
     Ok(text(&answer, "QueueUrl").unwrap_or_default().to_owned())
 }
 
@@ -292,7 +283,7 @@ pub(crate) fn is_access_denied(error: &Error) -> bool {
 
 /// The error code of a response: the body's or the header's, by its present name.
 pub(super) fn error_code(code: Option<&str>, query_error: Option<&str>) -> Option<String> {
-    let bare = |code: &str| canonical(super::client::fault::bare_code(code)).to_owned();
+    let bare = |code: &str| canonical(super::client::error_response::bare_code(code)).to_owned();
     let of_query = || {
         let header = query_error?;
         Some(bare(header.split(';').next().unwrap_or_default()))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::endpoints::encode_segment;
-use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Service};
 use crate::aws::identity::Credentials;
 use crate::error::{ConfigError, Result};
 
@@ -34,21 +34,22 @@ pub(crate) fn get_role_credentials(
     token.set_sensitive(true);
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static("x-amz-sso_bearer_token"), token);
-    let answer = caller.client.send(&Call {
-        service: Service::Sso,
-        identity: Identity::Anonymous,
-        operation: "GetRoleCredentials",
-        method: Method::GET,
-        uri: caller.endpoints.uri(Service::Sso, caller.region, &path)?,
-        region: Cow::Borrowed(caller.region),
-        headers: Cow::Owned(headers),
-        body: &[],
-        resource: Resource::Named(format!("role {role} of account {account}").into()),
-        repeat: Repeat::Idempotent,
-        deadline: None,
-        max_answer: MAX_DOCUMENT,
-    })?;
-    let body = Zeroizing::new(answer.body);
+    let response = caller.client.send(
+        &Call {
+            service: Service::Sso,
+            identity: Identity::Anonymous,
+            operation: "GetRoleCredentials",
+            method: Method::GET,
+            uri: caller.endpoints.uri(Service::Sso, caller.region, &path)?,
+            region: Cow::Borrowed(caller.region),
+            headers: Cow::Owned(headers),
+            resource: Resource::Named(format!("role {role} of account {account}").into()),
+            policy: RequestPolicy::default(),
+            max_response: MAX_DOCUMENT,
+        },
+        Payload::EMPTY,
+    )?;
+    let body = Zeroizing::new(response.body);
     let Answer { role_credentials } = read(&body, "SSO GetRoleCredentials")?;
     let expiry = u64::try_from(role_credentials.expiration)
         .ok()
@@ -118,24 +119,25 @@ pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<
         http::header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
-    let answer = caller.client.send(&Call {
-        service: Service::SsoOidc,
-        identity: Identity::Anonymous,
-        operation: "CreateToken",
-        method: Method::POST,
-        uri: caller
-            .endpoints
-            .uri(Service::SsoOidc, caller.region, "/token")?,
-        region: Cow::Borrowed(caller.region),
-        headers: Cow::Owned(headers),
-        body: &body,
-        resource: Resource::Named("the cached SSO token".into()),
-        // A refresh token may be good for one use only: a second one is refused, and loses nothing.
-        repeat: Repeat::Idempotent,
-        deadline: None,
-        max_answer: MAX_DOCUMENT,
-    })?;
-    read(&Zeroizing::new(answer.body), "SSO OIDC CreateToken")
+    let response = caller.client.send(
+        &Call {
+            service: Service::SsoOidc,
+            identity: Identity::Anonymous,
+            operation: "CreateToken",
+            method: Method::POST,
+            uri: caller
+                .endpoints
+                .uri(Service::SsoOidc, caller.region, "/token")?,
+            region: Cow::Borrowed(caller.region),
+            headers: Cow::Owned(headers),
+            resource: Resource::Named("the cached SSO token".into()),
+            // A refresh token may be good for one use only: a second one is refused, and loses nothing.
+            policy: RequestPolicy::default(),
+            max_response: MAX_DOCUMENT,
+        },
+        Payload::Bytes(&body),
+    )?;
+    read(&Zeroizing::new(response.body), "SSO OIDC CreateToken")
 }
 
 /// The parser's own errors may quote what they could not read.

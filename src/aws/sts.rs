@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::endpoints::encoded_segment;
 use super::xml::texts;
-use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Service};
 use crate::aws::identity::Credentials;
 use crate::error::{ConfigError, Result};
 use crate::timestamp;
@@ -114,21 +114,22 @@ fn send(
         http::header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"),
     );
-    let answer = caller.client.send(&Call {
-        service: Service::Sts,
-        identity,
-        operation,
-        method: Method::POST,
-        uri: caller.endpoints.uri(Service::Sts, caller.region, "/")?,
-        region: Cow::Borrowed(caller.region),
-        headers: Cow::Owned(headers),
-        body: form.as_bytes(),
-        resource: Resource::Named(resource.into()),
-        repeat: Repeat::Idempotent,
-        deadline: None,
-        max_answer: MAX_DOCUMENT,
-    })?;
-    Ok(Zeroizing::new(answer.body))
+    let response = caller.client.send(
+        &Call {
+            service: Service::Sts,
+            identity,
+            operation,
+            method: Method::POST,
+            uri: caller.endpoints.uri(Service::Sts, caller.region, "/")?,
+            region: Cow::Borrowed(caller.region),
+            headers: Cow::Owned(headers),
+            resource: Resource::Named(resource.into()),
+            policy: RequestPolicy::default(),
+            max_response: MAX_DOCUMENT,
+        },
+        Payload::Bytes(form.as_bytes()),
+    )?;
+    Ok(Zeroizing::new(response.body))
 }
 
 /// `Credentials` of an answer, and the account out of the ARN of the role's session.

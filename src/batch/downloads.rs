@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::caught::Caught;
-use crate::aws::Patience;
+use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::response::AsyncInferenceResponse;
 use crate::response::look::Look;
@@ -95,13 +95,13 @@ fn work(jobs: &Mutex<Receiver<Job>>, finished: &Sender<Looked>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let patience = Patience {
+        let policy = RequestPolicy {
             deadline: job.deadline,
-            stop: None,
-            once: true,
+            cancel: None,
+            replay: Replay::Never,
             retry: None,
         };
-        let look = Caught::catch(|| job.response.look(patience));
+        let look = Caught::catch(|| job.response.look(policy));
         if finished.send((job.slot, look)).is_err() {
             return;
         }

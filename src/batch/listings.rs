@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::poller::{PATIENCE, Poller};
 use super::prefix::{BREAK_EVEN, Covered, Scan, Which};
 use super::slots::State;
-use crate::aws::Patience;
+use crate::aws::{Replay, RequestPolicy};
 use crate::error::Error;
 use crate::error::is_throttling;
 
@@ -25,12 +25,12 @@ impl<D> Poller<D> {
         let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
             return true;
         };
-        let patience = Patience {
-            once: true,
-            ..self.waiter.patience(Some(now + PATIENCE))
+        let policy = RequestPolicy {
+            replay: Replay::Never,
+            ..self.waiter.policy(Some(now + PATIENCE))
         };
         let which = prefix.which;
-        match prefix.list_page(&mut scan, patience, now) {
+        match prefix.list_page(&mut scan, policy, now) {
             Ok(page) => self.take_page(scan, which, &page, now),
             Err(error) => {
                 if let Error::Service(fault) = &error

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::caught::Caught;
 use super::poller::{Ended, PATIENCE, Poller};
 use super::slots::State;
-use crate::aws::Patience;
+use crate::aws::{Replay, RequestPolicy};
 use crate::error::{Error, Result, TransportErrorKind, WaitStopReason, is_throttling};
 use crate::response::look::Look;
 
@@ -49,14 +49,14 @@ impl<D> Poller<D> {
 
     /// Looks on this thread.
     pub(super) fn look(&mut self, slot: u32, deadline: Option<Duration>, now: Duration) {
-        let patience = Patience {
-            once: true,
-            ..self.waiter.patience(deadline)
+        let policy = RequestPolicy {
+            replay: Replay::Never,
+            ..self.waiter.policy(deadline)
         };
         let Some(looked_at) = self.slots.get(slot) else {
             return;
         };
-        let look = looked_at.response.look(patience);
+        let look = looked_at.response.look(policy);
         if is_too_slow(&look) {
             let then = self.now();
             self.no_slow_before = then + then.saturating_sub(now) * SLOW_SHARE;
@@ -72,8 +72,8 @@ impl<D> Poller<D> {
             Some(whole) => PATIENCE.min(whole / SHARE_OF_WAIT),
             None => PATIENCE,
         };
-        let patience = first * (1 << looked_at.slow) + PATIENCE_PER_MEGABYTE * megabytes;
-        let end = self.now() + patience;
+        let policy = first * (1 << looked_at.slow) + PATIENCE_PER_MEGABYTE * megabytes;
+        let end = self.now() + policy;
         let deadline = looked_at.wait.deadline;
         Some(deadline.map_or(end, |deadline| end.min(deadline)))
     }
@@ -98,12 +98,12 @@ impl<D> Poller<D> {
         let prefix = self.prefixes.get_mut(judged.output as usize);
         let known = prefix.as_ref().and_then(|prefix| prefix.may_list);
         judged.wait.may_list = judged.wait.may_list.or(known);
-        let patience = Patience {
-            once: true,
-            ..self.waiter.patience(Some(now + PATIENCE))
+        let policy = RequestPolicy {
+            replay: Replay::Never,
+            ..self.waiter.policy(Some(now + PATIENCE))
         };
         let wait = &mut judged.wait;
-        let outcome = judged.response.judge(look, wait, &self.waiter, patience);
+        let outcome = judged.response.judge(look, wait, &self.waiter, policy);
         if let Some(prefix) = prefix {
             prefix.may_list = prefix.may_list.or(judged.wait.may_list);
         }
@@ -133,11 +133,11 @@ impl<D> Poller<D> {
         if open.state == State::Found {
             return;
         }
-        let patience = Patience {
-            once: true,
-            ..self.waiter.patience(deadline)
+        let policy = RequestPolicy {
+            replay: Replay::Never,
+            ..self.waiter.policy(deadline)
         };
-        if open.response.has_failed(patience) {
+        if open.response.has_failed(policy) {
             open.state = State::Found;
             self.found.push_back((slot, 0));
         }

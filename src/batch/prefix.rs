@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::aws::s3::{self, ListObjects, Start};
-use crate::aws::{Failed, Patience};
+use crate::aws::{CallError, RequestPolicy};
 use crate::session::Session;
 use crate::waiter::drive::is_passing;
 use crate::{Error, S3Uri};
@@ -156,7 +156,7 @@ impl Prefix {
     pub(super) fn list_page(
         &mut self,
         scan: &mut Scan,
-        patience: Patience<'_>,
+        policy: RequestPolicy<'_>,
         now: Duration,
     ) -> Result<Covered, Error> {
         let entries = self.entries.get(scan.at..).unwrap_or_default();
@@ -176,7 +176,7 @@ impl Prefix {
         let mut found = Vec::new();
         // The page is in the order of the entries, so that each search begins where the last one ended.
         let mut rest = entries;
-        let listed = s3::list_objects(self.session.s3(), &objects, patience, |key, size| {
+        let listed = s3::list_objects(self.session.s3(), &objects, policy, |key, size| {
             let Some(name) = key.strip_prefix(&*self.folder) else {
                 return;
             };
@@ -222,8 +222,9 @@ impl Prefix {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    fn not_listed(&mut self, failed: Failed, now: Duration) -> Error {
-        let denied = matches!(&failed, Failed::Fault(fault) if fault.error.status() == 403);
+    fn not_listed(&mut self, failed: CallError, now: Duration) -> Error {
+        let denied =
+            matches!(&failed, CallError::Response(response) if response.error.status() == 403);
         let error = Error::from(failed);
         if denied {
             self.may_list = Some(false);

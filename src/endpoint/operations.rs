@@ -12,7 +12,7 @@ use super::document::number;
 use super::model::Model;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
-use crate::aws::{Patience, sagemaker};
+use crate::aws::{RequestPolicy, sagemaker};
 use crate::error::{Resource, Result};
 use crate::limits::shapes::check_name;
 use crate::limits::shapes::texts::RESOURCE_ARN;
@@ -186,7 +186,7 @@ impl SageMaker {
     pub fn describe_endpoint(&self, name: &str) -> Result<EndpointDescription> {
         check_name("endpoint name", name)?;
         let answer =
-            sagemaker::describe_endpoint(self.session.caller(), name, Patience::default())?;
+            sagemaker::describe_endpoint(self.session.caller(), name, RequestPolicy::default())?;
         Ok(EndpointDescription::new(answer))
     }
 

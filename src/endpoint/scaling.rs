@@ -11,7 +11,7 @@ use super::settle;
 use crate::InvalidInput;
 use crate::aws::application_autoscaling as autoscaling;
 use crate::aws::json_rpc::{list, text};
-use crate::aws::{Caller, Failed};
+use crate::aws::{CallError, Caller};
 use crate::error::Result;
 use crate::limits::shapes::texts::POLICY_NAME;
 use crate::limits::shapes::{check_name, scaling as shapes};
@@ -228,7 +228,7 @@ impl VariantScaling {
     }
 }
 
-type Operation = fn(Caller<'_>, &str, &Value) -> Result<Value, Failed>;
+type Operation = fn(Caller<'_>, &str, &Value) -> Result<Value, CallError>;
 
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
 

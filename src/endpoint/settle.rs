@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use crate::aws::{Failed, Patience, sagemaker};
+use crate::aws::{CallError, RequestPolicy, sagemaker};
 use crate::error::{Error, Resource, Result, ServiceError, is_ambiguous};
 use crate::session::Session;
 
@@ -34,7 +34,7 @@ pub(crate) struct Creation<'a> {
 }
 
 impl Creation<'_> {
-    fn send(&self, session: &Session) -> Result<Value, Failed> {
+    fn send(&self, session: &Session) -> Result<Value, CallError> {
         let (name, input) = (self.resource.name(), self.input);
         match self.resource {
             Resource::Model(_) => sagemaker::create_model(session.caller(), name, input),
@@ -81,7 +81,7 @@ impl Creation<'_> {
                 Ok(found) if self.is_as_asked(&found) => {
                     return Ok((arn(&found), Made::Presumably));
                 }
-                Err(Failed::Fault(fault)) if is_not_found(&fault.error) => {}
+                Err(CallError::Response(response)) if is_not_found(&response.error) => {}
                 _ => return Err(lost.unwrap_or(error)),
             }
             if !pause(session, attempt) {
@@ -104,7 +104,8 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
         if !is_ambiguous(&error) {
             return Err(error);
         }
-        let Ok(found) = sagemaker::describe_endpoint(session.caller(), name, Patience::default())
+        let Ok(found) =
+            sagemaker::describe_endpoint(session.caller(), name, RequestPolicy::default())
         else {
             return Err(error);
         };
@@ -152,12 +153,12 @@ pub(crate) fn was_deleted_before(error: &Error) -> bool {
 }
 
 /// Asks for a thing by its name.
-fn look(session: &Session, resource: &Resource) -> Result<Value, Failed> {
+fn look(session: &Session, resource: &Resource) -> Result<Value, CallError> {
     let name = resource.name();
     match resource {
         Resource::Model(_) => sagemaker::describe_model(session.caller(), name),
         Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session.caller(), name),
-        _ => sagemaker::describe_endpoint(session.caller(), name, Patience::default()),
+        _ => sagemaker::describe_endpoint(session.caller(), name, RequestPolicy::default()),
     }
 }
 
@@ -167,7 +168,7 @@ fn is_gone(session: &Session, resource: &Resource) -> bool {
         (Ok(found), Resource::Endpoint(_)) => {
             EndpointDescription::new(found).status() == EndpointStatus::Deleting
         }
-        (Err(Failed::Fault(fault)), _) => is_not_found(&fault.error),
+        (Err(CallError::Response(response)), _) => is_not_found(&response.error),
         _ => false,
     }
 }

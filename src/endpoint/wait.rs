@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::EndpointStatus;
 use super::describe::EndpointDescription;
-use crate::aws::{Failed, sagemaker};
+use crate::aws::{CallError, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
 use crate::session::Session;
 use crate::waiter::drive::is_passing;
@@ -301,8 +301,8 @@ impl<'a> Wait<'a> {
 
     /// One look. `Some`: the wait ends well; of an endpoint that is gone there is nothing to tell.
     fn look(&mut self) -> Result<Option<EndpointDescription>> {
-        let patience = self.schedule.patience(self.deadline());
-        match sagemaker::describe_endpoint(self.session.caller(), self.name, patience) {
+        let policy = self.schedule.policy(self.deadline());
+        match sagemaker::describe_endpoint(self.session.caller(), self.name, policy) {
             Ok(answer) => {
                 self.last_error = None;
                 let description = EndpointDescription::new(answer);
@@ -313,7 +313,9 @@ impl<'a> Wait<'a> {
                     Some(Err(reason)) => Err(self.ended(reason)),
                 }
             }
-            Err(Failed::Fault(fault)) if fault.error.code() == Some("ValidationException") => {
+            Err(CallError::Response(response))
+                if response.error.code() == Some("ValidationException") =>
+            {
                 match self.awaited {
                     Awaited::Deleted => Ok(Some(EndpointDescription::new(Value::Null))),
                     Awaited::InService(_) => Err(self.ended(EndpointWaitReason::NotFound)),

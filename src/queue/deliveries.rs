@@ -9,7 +9,7 @@ use super::consumer::ResultQueue;
 use super::core::{Guard, is_passing};
 use super::delivery::Delivery;
 use super::stats::add;
-use crate::aws::Patience;
+use crate::aws::RequestPolicy;
 use crate::aws::sqs::{MAX_BATCH, MAX_WAIT, Message, Receive};
 use crate::error::{Error, Result};
 use crate::sys::Clock;
@@ -187,12 +187,12 @@ impl Deliveries {
             visibility: Some(guard.core.visibility),
             attempt_id: attempt.as_deref(),
         };
-        let patience = Patience {
+        let policy = RequestPolicy {
             deadline: Some(sent + wait + GRACE),
-            stop: Some(self.cancel.flag()),
-            ..Patience::default()
+            cancel: Some(self.cancel.flag()),
+            ..RequestPolicy::default()
         };
-        let messages = guard.core.queue().receive(&receive, patience)?;
+        let messages = guard.core.queue().receive(&receive, policy)?;
         self.attempt = None;
         self.failing = None;
         add(&guard.core.counters.receives, 1);

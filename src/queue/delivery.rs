@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::core::{Core, Guard, Wish, is_stale};
 use super::event::QueueEvent;
 use super::stats::add;
-use crate::aws::Patience;
+use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, MAX_VISIBILITY, Message};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
@@ -132,7 +132,7 @@ impl Delivery {
         let sent = core.now();
         let visibility = by.min(Core::longest(received, sent));
         let queue = core.queue();
-        let outcome = queue.change_visibility_of(&receipt, visibility, Patience::default());
+        let outcome = queue.change_visibility_of(&receipt, visibility, RequestPolicy::default());
         let outcome = outcome.map_err(Error::from);
         let mut state = core.lock();
         if let Some(entry) = state.entries.get_mut(&self.key) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::core::{Core, State, TICK_WHILE_BUSY, Wish, take_due};
 use super::stats::add;
-use crate::aws::Patience;
+use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, Outcomes};
 use crate::error::Error;
 
@@ -64,11 +64,11 @@ fn send(core: &Core, batch: &[(u64, String, Duration)], sent: Duration) {
         .map(|(_, receipt, visibility)| (receipt.as_str(), *visibility))
         .collect();
     // A deletion waits for its end, and so this ends while there is time for that and for another attempt.
-    let patience = Patience {
+    let policy = RequestPolicy {
         deadline: Some(sent + core.visibility / 4),
-        ..Patience::default()
+        ..RequestPolicy::default()
     };
-    let outcomes = core.queue().change_visibility(&changes, patience);
+    let outcomes = core.queue().change_visibility(&changes, policy);
     let outcomes = outcomes.map_err(Error::from);
     let mut state = core.lock();
     settle(core, &mut state, batch, outcomes, sent);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::core::{Core, State, TICK_WHILE_BUSY, Wish, is_passing, is_stale, linger, take_due};
 use super::stats::add;
-use crate::aws::Patience;
+use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, MAX_BATCH, Outcomes, Refused};
 use crate::error::Error;
 
@@ -62,22 +62,22 @@ fn due(core: &Core, state: &mut State) -> Batch {
 
 fn send(core: &Core, batch: &Batch) {
     let deletes = matches!(batch.first(), Some((_, _, Wish::Delete)));
-    let patience = Patience {
+    let policy = RequestPolicy {
         deadline: Some(core.now() + PATIENCE),
-        ..Patience::default()
+        ..RequestPolicy::default()
     };
     if deletes {
         let receipts: Vec<_> = batch.iter().map(|(_, receipt, _)| &**receipt).collect();
-        let outcomes = core.queue().delete(&receipts, patience);
+        let outcomes = core.queue().delete(&receipts, policy);
         settle_deletions(core, batch, outcomes.map_err(Error::from));
     } else {
-        release(core, batch, patience);
+        release(core, batch, policy);
     }
     core.changed.notify_all();
 }
 
 /// Gives messages back. A failure costs time alone: they come back by themselves.
-fn release(core: &Core, batch: &Batch, patience: Patience<'_>) {
+fn release(core: &Core, batch: &Batch, policy: RequestPolicy<'_>) {
     let now = core.now();
     let changes: Vec<_> = batch
         .iter()
@@ -94,7 +94,7 @@ fn release(core: &Core, batch: &Batch, patience: Patience<'_>) {
     let outcomes = if may_not || changes.is_empty() {
         Ok(Vec::new())
     } else {
-        let outcomes = core.queue().change_visibility(&changes, patience);
+        let outcomes = core.queue().change_visibility(&changes, policy);
         outcomes.map_err(Error::from)
     };
     let denied = outcomes.as_ref().is_err_and(sqs::is_access_denied);

@@ -4,14 +4,14 @@ mod batch;
 pub(crate) mod placement;
 mod submit;
 
+pub(crate) use batch::Identity;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-pub(crate) use batch::Identity;
 
 use crate::aws::client::retry::RetryConfig;
 use crate::codec::{Accept, CodecError};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::aws::Failed;
+use crate::aws::CallError;
 use crate::aws::s3::{self, PutOptions};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
@@ -74,7 +74,7 @@ pub(crate) fn upload(
     target: &Target,
     upload: &Upload<'_>,
     content_type: Option<&str>,
-    mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
+    mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), CallError>,
 ) -> Result<S3Uri> {
     let session = &target.session;
     let uri = destination(target, upload.destination.as_ref())?;
@@ -84,8 +84,8 @@ pub(crate) fn upload(
         kms_key_id: upload.kms_key_id.as_deref(),
     };
     match send(&uri, &options) {
-        Err(Failed::Fault(fault))
-            if fault.error.code() == Some("NoSuchBucket")
+        Err(CallError::Response(response))
+            if response.error.code() == Some("NoSuchBucket")
                 && session.is_derived_default_bucket(uri.bucket()) =>
         {
             s3::create_bucket(session.s3(), uri.bucket()).and_then(|()| send(&uri, &options))

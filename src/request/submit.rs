@@ -9,7 +9,7 @@ use crate::aws::s3::{self, PutOptions};
 use crate::aws::sagemaker_runtime::{
     Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
 };
-use crate::aws::{Failed, Repeat};
+use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::{Error, MaybeSubmitted, Result, is_ambiguous};
 use crate::handle::InferenceHandle;
 use crate::limits::shapes::check_name;
@@ -54,7 +54,10 @@ impl<'v, D> AsyncRequest<'v, D> {
         let (body, location) = self.place(gate)?;
         match self.invoke(&body, location.as_ref(), &inference_id, gate) {
             Ok(submitted) => {
-                trace::submitted(&span, &submitted.output_location);
+                let output = &submitted.output_location;
+                let readable = output.as_unread().is_none();
+                let shown = readable.then_some(output as &dyn std::fmt::Display);
+                trace::submitted(&span, shown);
                 let handle = InferenceHandle {
                     endpoint_name: target.endpoint_name.clone(),
                     output_path: submitted.output_location,
@@ -87,7 +90,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 } else {
                     cause
                 };
-                trace::not_submitted(&error);
+                trace::not_submitted(&error, matches!(error, Error::MaybeSubmitted(_)));
                 Err(error)
             }
         }
@@ -110,13 +113,21 @@ impl<'v, D> AsyncRequest<'v, D> {
             },
             inference_id,
             members: self.members(),
-            deadline: self.deadline.map(|deadline| now + deadline),
         };
-        let submit = |repeat| invoke_endpoint_async(session.caller(), &request, repeat);
+        let deadline = self.deadline.map(|deadline| now + deadline);
+        let submit = |replay| {
+            let policy = RequestPolicy {
+                deadline,
+                cancel: gate.map(|gate| gate.stop),
+                replay,
+                ..RequestPolicy::default()
+            };
+            invoke_endpoint_async(session.caller(), &request, policy)
+        };
         let submitted = match gate {
-            _ if self.duplicates => submit(Repeat::Idempotent),
-            None => submit(Repeat::OnlyIfNotDone),
-            Some(gate) => gate.run(|| submit(Repeat::OnlyIfNotSent)),
+            _ if self.duplicates => submit(Replay::Safe),
+            None => submit(Replay::IfNotProcessed),
+            Some(gate) => gate.run(|| submit(Replay::IfNotSent)),
         };
         submitted.map_err(Error::from)
     }
@@ -193,7 +204,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     fn upload(
         &self,
         gate: Option<&Gate<'_>>,
-        mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), Failed>,
+        mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), CallError>,
     ) -> Result<Placed<'v>> {
         let content_type = self.content_type.as_deref();
         let mut upload = || placement::upload(&self.target, &self.upload, content_type, &mut send);

@@ -1,7 +1,7 @@
 //! What one look for an inference's outcome finds.
 
 use crate::aws::s3::Object;
-use crate::aws::{Failed, Patience};
+use crate::aws::{CallError, RequestPolicy};
 use crate::error::{ModelFailure, Result, ServiceError};
 use crate::uri::S3Uri;
 
@@ -31,7 +31,7 @@ impl Outcome {
 }
 
 /// How an output is fetched once it is there.
-pub(crate) type Fetch<'a, T> = dyn Fn(&S3Uri, Patience<'_>) -> Result<T, Failed> + 'a;
+pub(crate) type Fetch<'a, T> = dyn Fn(&S3Uri, RequestPolicy<'_>) -> Result<T, CallError> + 'a;
 
 /// What one look at the objects found.
 pub(crate) enum Look<T = Object> {
@@ -44,16 +44,18 @@ pub(crate) enum Look<T = Object> {
 }
 
 /// The object, or what its absence looks like.
-pub(crate) fn found<T>(fetched: Result<T, Failed>) -> Result<Result<T, Look<T>>> {
+pub(crate) fn found<T>(fetched: Result<T, CallError>) -> Result<Result<T, Look<T>>> {
     match fetched {
         Ok(object) => Ok(Ok(object)),
-        Err(Failed::Fault(fault)) => match (fault.error.status, fault.error.code()) {
-            (404, None | Some("NoSuchKey")) => Ok(Err(Look::NotFound)),
-            (403, None | Some("AccessDenied")) => {
-                Ok(Err(Look::AccessDenied(Box::new(fault.error))))
+        Err(CallError::Response(response)) => {
+            match (response.error.status, response.error.code()) {
+                (404, None | Some("NoSuchKey")) => Ok(Err(Look::NotFound)),
+                (403, None | Some("AccessDenied")) => {
+                    Ok(Err(Look::AccessDenied(Box::new(response.error))))
+                }
+                _ => Err(response.error.into()),
             }
-            _ => Err(fault.error.into()),
-        },
-        Err(Failed::Error(error)) => Err(error),
+        }
+        Err(error) => Err(error.into()),
     }
 }

@@ -10,7 +10,7 @@ pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::aws::Patience;
+use crate::aws::RequestPolicy;
 use crate::aws::s3;
 use crate::codec::Deserializer;
 use crate::error::{Error, ModelFailure, Result};
@@ -247,7 +247,7 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = match self.kept() {
             Some(outcome) => Ok(outcome),
             None => self
-                .wait(waiter, &|uri, patience| self.get(uri, patience))
+                .wait(waiter, &|uri, policy| self.get(uri, policy))
                 .map(|outcome| self.keep(outcome)),
         };
         self.about(outcome.and_then(|outcome| self.decode(&outcome)))
@@ -276,11 +276,15 @@ impl<D> AsyncInferenceResponse<D> {
         if let Some(outcome) = self.kept() {
             return self.decode(&outcome).map(Some);
         }
-        match self.look(Patience::default())? {
+        match self.look(RequestPolicy::default())? {
             Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
             Look::NotFound | Look::FailureUnknown(_) => Ok(None),
             Look::AccessDenied(error) => {
-                if s3::may_list(self.session.s3(), self.output_path(), Patience::default())? {
+                if s3::may_list(
+                    self.session.s3(),
+                    self.output_path(),
+                    RequestPolicy::default(),
+                )? {
                     Err(Error::Service(error))
                 } else {
                     Ok(None)

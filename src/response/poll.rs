@@ -2,36 +2,36 @@
 
 use super::AsyncInferenceResponse;
 use crate::aws::s3::{self, Object};
-use crate::aws::{Failed, Patience};
+use crate::aws::{CallError, RequestPolicy};
 use crate::error::{Error, ModelFailure, Result};
 use crate::response::look::{Fetch, Found, Look, found};
 use crate::uri::S3Uri;
 
 impl<D> AsyncInferenceResponse<D> {
     /// Into memory.
-    pub(super) fn get(&self, uri: &S3Uri, patience: Patience<'_>) -> Result<Object, Failed> {
+    pub(super) fn get(&self, uri: &S3Uri, policy: RequestPolicy<'_>) -> Result<Object, CallError> {
         let max = self.transfer_config().max_result_bytes();
-        s3::get_object(self.session.s3(), uri, patience, max)
+        s3::get_object(self.session.s3(), uri, policy, max)
     }
 
     /// The output, or the failure if there is no output.
-    pub(crate) fn look(&self, patience: Patience<'_>) -> Result<Look> {
-        self.look_by(patience, &|uri, patience| self.get(uri, patience))
+    pub(crate) fn look(&self, policy: RequestPolicy<'_>) -> Result<Look> {
+        self.look_by(policy, &|uri, policy| self.get(uri, policy))
     }
 
     pub(super) fn look_by<T>(
         &self,
-        patience: Patience<'_>,
+        policy: RequestPolicy<'_>,
         fetch: &Fetch<'_, T>,
     ) -> Result<Look<T>> {
-        let pending = match found(fetch(self.output_path(), patience))? {
+        let pending = match found(fetch(self.output_path(), policy))? {
             Ok(output) => return Ok(Look::Done(Found::Output(output))),
             Err(pending) => pending,
         };
         let Some(failure_path) = self.failure_path() else {
             return Ok(pending);
         };
-        let failure = match (found(self.get(failure_path, patience)), &pending) {
+        let failure = match (found(self.get(failure_path, policy)), &pending) {
             (Ok(Ok(failure)), _) => failure,
             (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
                 return Ok(Look::FailureUnknown(error));
@@ -46,7 +46,7 @@ impl<D> AsyncInferenceResponse<D> {
             (Err(error), _) => return Err(error),
         };
         // Between the two looks both may have come: the output counts.
-        if let Ok(output) = found(fetch(self.output_path(), patience))? {
+        if let Ok(output) = found(fetch(self.output_path(), policy))? {
             return Ok(Look::Done(Found::Output(output)));
         }
         Ok(Look::Done(Found::Failure(ModelFailure {
@@ -60,8 +60,8 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// Whether the failure object is there, as far as one look can tell.
-    pub(crate) fn has_failed(&self, patience: Patience<'_>) -> bool {
+    pub(crate) fn has_failed(&self, policy: RequestPolicy<'_>) -> bool {
         let failure = self.failure_path();
-        failure.is_some_and(|path| matches!(found(self.get(path, patience)), Ok(Ok(_))))
+        failure.is_some_and(|path| matches!(found(self.get(path, policy)), Ok(Ok(_))))
     }
 }

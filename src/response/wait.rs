@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::AsyncInferenceResponse;
-use crate::aws::{Patience, s3};
+use crate::aws::{RequestPolicy, s3};
 use crate::error::{Error, PollingTimeout, Result, WaitStopReason, WaitStopped};
 use crate::response::look::{Fetch, Found, Look};
 use crate::trace;
@@ -38,9 +38,9 @@ impl<D> AsyncInferenceResponse<D> {
             }
             let overslept = wait.grant_last_poll(clock.monotonic());
             wait.attempts += 1;
-            let patience = waiter.patience(wait.deadline);
-            let look = self.look_by(patience, fetch);
-            if let Some(outcome) = self.judge(look, wait, waiter, patience)? {
+            let policy = waiter.policy(wait.deadline);
+            let look = self.look_by(policy, fetch);
+            if let Some(outcome) = self.judge(look, wait, waiter, policy)? {
                 return Ok(outcome);
             }
             let now = clock.monotonic();
@@ -85,7 +85,7 @@ impl<D> AsyncInferenceResponse<D> {
         look: Result<Look<T>>,
         wait: &mut Wait,
         waiter: &WaiterConfig,
-        patience: Patience<'_>,
+        policy: RequestPolicy<'_>,
     ) -> Result<Option<Found<T>>> {
         match look {
             Ok(Look::Done(outcome)) => {
@@ -97,7 +97,7 @@ impl<D> AsyncInferenceResponse<D> {
                 wait.last_answer = Some("not found".into());
             }
             Ok(Look::AccessDenied(error)) => {
-                if self.denied_for_good(wait, waiter, patience) {
+                if self.denied_for_good(wait, waiter, policy) {
                     return Err(Error::Service(error));
                 }
                 wait.observed.access_denied += 1;
@@ -128,7 +128,7 @@ impl<D> AsyncInferenceResponse<D> {
         &self,
         wait: &mut Wait,
         waiter: &WaiterConfig,
-        patience: Patience<'_>,
+        policy: RequestPolicy<'_>,
     ) -> bool {
         match waiter.access_denied() {
             AccessDenied::Pending => false,
@@ -136,7 +136,7 @@ impl<D> AsyncInferenceResponse<D> {
             AccessDenied::Probe => {
                 if wait.may_list.is_none() {
                     wait.may_list =
-                        s3::may_list(self.session.s3(), self.output_path(), patience).ok();
+                        s3::may_list(self.session.s3(), self.output_path(), policy).ok();
                 }
                 wait.may_list == Some(true)
             }

@@ -146,7 +146,7 @@ impl<D> AsyncInferenceResponse<D> {
             session: self.session(),
             uri: self.output_path(),
             config: self.transfer_config(),
-            cancel: waiter.patience(None).stop,
+            cancel: waiter.policy(None).cancel,
         }
     }
 
@@ -155,8 +155,8 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = if let Some(outcome) = self.kept() {
             outcome
         } else {
-            let found = self.wait(waiter, &|uri, patience| {
-                objects::open_object(self.session().s3(), uri, Piece::WHOLE, patience)
+            let found = self.wait(waiter, &|uri, policy| {
+                objects::open_object(self.session().s3(), uri, Piece::WHOLE, policy)
             })?;
             match found {
                 Found::Output(object) => return Ok(Ready::Open(Box::new(object))),

@@ -7,7 +7,7 @@ use crate::aws::http::pace::Pace;
 use crate::aws::http::{Attempted, BodyStream, Broken};
 use crate::aws::s3::objects;
 use crate::aws::s3::objects::{OpenObject, Piece};
-use crate::aws::{Failed, Patience};
+use crate::aws::{CallError, RequestPolicy};
 use crate::error::{Error, Result, TransferError, TransferErrorKind, TransportErrorKind};
 use crate::session::Session;
 use crate::sys::{Clock, SystemClock};
@@ -185,17 +185,17 @@ impl ObjectStream {
             etag: self.etag.as_deref(),
         };
         let now = self.session.sys().clock().monotonic();
-        let patience = Patience {
-            stop,
+        let policy = RequestPolicy {
+            cancel: stop,
             deadline: self.begun.then(|| now + self.pace.left()),
-            ..Patience::default()
+            ..RequestPolicy::default()
         };
         let before = SystemClock.monotonic();
-        let object = match objects::open_object(self.session.s3(), &self.uri, piece, patience) {
+        let object = match objects::open_object(self.session.s3(), &self.uri, piece, policy) {
             Ok(object) => object,
-            Err(Failed::Fault(fault)) if fault.error.status == 412 => {
+            Err(CallError::Response(response)) if response.error.status == 412 => {
                 return Err(TransferError::new(TransferErrorKind::Replaced, &self.uri)
-                    .with_source(fault.error)
+                    .with_source(response.error)
                     .into());
             }
             Err(failed) => return Err(failed.into()),

@@ -14,7 +14,7 @@ use crate::aws::s3::checksum::Algorithm;
 use crate::aws::s3::objects;
 use crate::aws::s3::objects::{Part, Piece, Upload};
 use crate::aws::s3::{self, PutOptions};
-use crate::aws::{Failed, Patience, UploadFailed};
+use crate::aws::{CallError, RequestPolicy};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::session::Session;
@@ -37,7 +37,7 @@ pub(crate) struct Destination<'a> {
 }
 
 /// How an upload ended that did not succeed: what S3 says may be mended by the caller.
-pub(crate) type Outcome<T> = Result<T, Failed>;
+pub(crate) type Outcome<T> = Result<T, CallError>;
 
 /// Sends a file.
 pub(crate) fn upload_file(to: Destination<'_>, file: &InputFile) -> Outcome<()> {
@@ -144,10 +144,10 @@ impl<'a> Sending<'a> {
         }
     }
 
-    fn patience(&self) -> Patience<'a> {
-        Patience {
-            stop: Some(&self.meter.stop),
-            ..Patience::default()
+    fn policy(&self) -> RequestPolicy<'a> {
+        RequestPolicy {
+            cancel: Some(&self.meter.stop),
+            ..RequestPolicy::default()
         }
     }
 
@@ -161,7 +161,7 @@ impl<'a> Sending<'a> {
         } = self.to;
         self.verified_alone(content, |share| {
             let verified = share.verified.as_ref();
-            objects::put_object(session.s3(), uri, share, verified, options, self.patience())
+            objects::put_object(session.s3(), uri, share, verified, options, self.policy())
         })
     }
 
@@ -169,7 +169,7 @@ impl<'a> Sending<'a> {
     fn verified_alone<T>(
         &self,
         content: Content<'_>,
-        send: impl Fn(&Share<'_>) -> Result<T, UploadFailed>,
+        send: impl Fn(&Share<'_>) -> Result<T, CallError>,
     ) -> Outcome<T> {
         let mut attempts = 0;
         loop {
@@ -180,16 +180,16 @@ impl<'a> Sending<'a> {
             self.check_unchanged()?;
             match send(&share) {
                 Ok(done) => return Ok(done),
-                Err(UploadFailed::Source(error)) => return Err(self.unreadable(error).into()),
-                Err(UploadFailed::Request(Failed::Fault(fault)))
+                Err(CallError::Payload(error)) => return Err(self.unreadable(error).into()),
+                Err(CallError::Response(response))
                     if matches!(
-                        fault.error.code(),
+                        response.error.code(),
                         Some("BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest")
                     ) && attempts < self.to.session.client().retry.max_attempts() =>
                 {
                     self.check_unchanged()?;
                 }
-                Err(UploadFailed::Request(failed)) => return Err(failed),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -226,9 +226,9 @@ impl<'a> Sending<'a> {
             ..
         } = self.to;
         let algorithm = (self.checksum == UploadChecksum::Crc32c).then_some(Algorithm::Crc32c);
-        let patience = self.patience();
+        let policy = self.policy();
         let upload =
-            objects::create_multipart_upload(session.s3(), uri, algorithm, options, patience)?;
+            objects::create_multipart_upload(session.s3(), uri, algorithm, options, policy)?;
         let mut begun = Begun {
             session,
             upload,
@@ -237,7 +237,7 @@ impl<'a> Sending<'a> {
         let mut parts = self.send_all(&begun.upload, parallelism, next)?;
         parts.sort_unstable_by_key(|part| part.number);
         self.check_unchanged()?;
-        match objects::complete_multipart_upload(session.s3(), &begun.upload, &parts, patience) {
+        match objects::complete_multipart_upload(session.s3(), &begun.upload, &parts, policy) {
             Err(failed) if !self.is_there(&failed, &parts) => return Err(failed),
             _ => begun.completed = true,
         }
@@ -246,21 +246,15 @@ impl<'a> Sending<'a> {
 
     /// An upload that was made an object is no upload any more: a repeated request does not find it
     /// where the answer to the one before was lost. So the object is looked for.
-    fn is_there(&self, failed: &Failed, parts: &[Part]) -> bool {
-        let lost = matches!(failed, Failed::Fault(fault)
-            if fault.error.perhaps_done && fault.error.code() == Some("NoSuchUpload"));
+    fn is_there(&self, failed: &CallError, parts: &[Part]) -> bool {
+        let lost = matches!(failed, CallError::Response(response)
+            if response.error.perhaps_done && response.error.code() == Some("NoSuchUpload"));
         let first_byte = Piece {
             end: Some(1),
             ..Piece::WHOLE
         };
-        let look = || {
-            objects::open_object(
-                self.to.session.s3(),
-                self.to.uri,
-                first_byte,
-                self.patience(),
-            )
-        };
+        let look =
+            || objects::open_object(self.to.session.s3(), self.to.uri, first_byte, self.policy());
         let total = parts.iter().map(|part| part.len).sum();
         lost && look().is_ok_and(|object| object.total == Some(total))
     }
@@ -325,10 +319,10 @@ impl<'a> Sending<'a> {
         };
         // Plans have at most 10,000 parts.
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        let (session, patience) = (self.to.session, self.patience());
+        let (session, policy) = (self.to.session, self.policy());
         self.verified_alone(content, |share| {
             let verified = share.verified.clone();
-            objects::upload_part(session.s3(), upload, number, share, verified, patience)
+            objects::upload_part(session.s3(), upload, number, share, verified, policy)
         })
         .map(Some)
         .map_err(Error::from)
@@ -367,16 +361,16 @@ impl Drop for Begun<'_> {
             return;
         }
         let now = self.session.sys().clock().monotonic();
-        let patience = Patience {
+        let policy = RequestPolicy {
             deadline: Some(now + ABORT_PATIENCE),
-            ..Patience::default()
+            ..RequestPolicy::default()
         };
         // The caller learns what went wrong first; what stays there is for the bucket's lifecycle
         // rule.
         drop(objects::abort_multipart_upload(
             self.session.s3(),
             &self.upload,
-            patience,
+            policy,
         ));
     }
 }

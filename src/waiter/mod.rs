@@ -16,8 +16,8 @@ pub use progress::WaitProgress;
 
 pub use crate::error::wait::{Observed, WaitLimit, WaitStopReason};
 
-use crate::aws::Patience;
 use crate::aws::client::retry::RetryConfig;
+use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::session::history::Usual;
 use crate::sys::Clock;
@@ -207,12 +207,12 @@ impl WaiterConfig {
     }
 
     /// What a poll of a wait with this end may take.
-    pub(crate) fn patience(&self, deadline: Option<Duration>) -> Patience<'_> {
-        Patience {
+    pub(crate) fn policy(&self, deadline: Option<Duration>) -> RequestPolicy<'_> {
+        RequestPolicy {
             deadline,
-            stop: self.cancel.as_ref().map(CancelToken::flag),
+            cancel: self.cancel.as_ref().map(CancelToken::flag),
             retry: self.retry,
-            once: false,
+            replay: Replay::Safe,
         }
     }
 

@@ -7,10 +7,12 @@ mod addresses;
 mod advice;
 #[cfg(feature = "local")]
 mod batch;
+mod bucket_regions;
 #[cfg(feature = "local")]
 mod clean_up;
 #[cfg(feature = "cli")]
 mod cli;
+mod clock_skew;
 #[cfg(feature = "local")]
 mod clocks;
 mod codec;

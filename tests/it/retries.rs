@@ -196,7 +196,11 @@ fn a_service_has_codes_of_its_own() {
         assert!(response(&session).try_get_result::<Vec<u8>>().is_err());
         assert_eq!(server.seen().len(), tries, "{code}");
     }
-    for (code, tries) in [("BadDigest", 1), ("IDPCommunicationError", 3)] {
+    for (code, tries) in [
+        ("BadDigest", 1),
+        ("IDPCommunicationError", 3),
+        ("InvalidIdentityToken", 3),
+    ] {
         let server = Verifier::start(Rules::new(), move |_| {
             Reply::new(
                 400,

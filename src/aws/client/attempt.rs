@@ -1,20 +1,22 @@
-//! One attempt: signed, sent, and its answer judged.
+//! One attempt: signed, sent, and its response judged.
 
-use std::io::{self, Read};
+use std::io::Read;
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue, Request};
 
-use super::{Client, Failure, Progress};
-use crate::aws::client::fault::Fault;
-use crate::aws::client::payload::{Feed, Source};
-use crate::aws::client::sign::{Body, ToSign, sign_request};
+use super::call::{Call, Identity, Payload, Response};
+use super::error::AttemptError;
+use super::error_response::ErrorResponse;
+use super::payload::{Feed, Source};
+use super::sign::{Body, ToSign, sign_request};
+use super::{Attempts, Client};
 use crate::aws::endpoints::signing_region;
-use crate::aws::http::{BodyStream, Bounds, Broken, Opened, Reply, Transport};
+use crate::aws::http::{BodyStream, Bounds, Broken, Opened, Reply};
 use crate::aws::identity::Credentials;
 use crate::aws::xml::texts;
-use crate::aws::{Answer, Call, Identity};
-use crate::error::{CredentialsError, Result};
+use crate::error::CredentialsError;
 use crate::trace;
 
 /// A payload of at least so many bytes is sent once the service has agreed to take it
@@ -29,55 +31,65 @@ impl Client {
     pub(super) fn attempt(
         &self,
         call: &Call<'_>,
-        progress: &mut Progress,
-    ) -> Result<Result<Answer, Failure>> {
-        let request = self
-            .signed(call, Body::Bytes(call.body), progress)?
-            .map(|()| call.body);
-        Ok(self.timed(call, progress, |transport, bounds| {
-            transport.exchange(request, bounds)
-        }))
+        payload: Payload<'_>,
+        attempts: &mut Attempts,
+    ) -> Result<Response, AttemptError> {
+        let reply = match payload {
+            Payload::Bytes(bytes) => {
+                let request = self.signed(call, Body::Bytes(bytes), attempts)?;
+                self.timed(call, attempts, |bounds| {
+                    Ok(self.transport.exchange(request.map(|()| bytes), bounds)?)
+                })?
+            }
+            Payload::Reader(source) => self.upload(call, source, attempts)?,
+        };
+        if (200..300).contains(&reply.status) && !hides_error(call, &reply) {
+            return Ok(Response {
+                headers: reply.headers,
+                body: reply.body,
+            });
+        }
+        let sent = match payload {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Reader(_) => &[],
+        };
+        Err(refused(call, sent, &reply))
     }
 
-    /// Sends, if there is time left for that, and tells how it went.
-    fn timed(
+    pub(super) fn attempt_open(
         &self,
         call: &Call<'_>,
-        progress: &Progress,
-        send: impl FnOnce(&Transport, &Bounds<'_>) -> Result<Reply, Broken>,
-    ) -> Result<Answer, Failure> {
-        let clock = self.sys.clock();
-        let began = clock.monotonic();
-        // Whoever gave the credentials may have taken all the time there was.
-        if call.deadline.is_some_and(|deadline| began >= deadline) {
-            return Err(Failure::Broken(Broken::out_of_time()));
+        payload: &[u8],
+        attempts: &mut Attempts,
+    ) -> Result<Response<BodyStream>, AttemptError> {
+        let request = self.signed(call, Body::Bytes(payload), attempts)?;
+        let request = request.map(|()| payload);
+        match self.timed(call, attempts, |bounds| {
+            Ok(self.transport.open(request, bounds)?)
+        })? {
+            Opened::Success(headers, body) => Ok(Response { headers, body }),
+            Opened::Refused(reply) => Err(refused(call, payload, &reply)),
         }
-        let reply = send(&self.transport, &self.bounds(call));
-        let took = clock.monotonic().saturating_sub(began);
-        trace::attempt(progress.attempts, &reply, took);
-        judge(call, reply)
     }
 
-    pub(super) fn attempt_upload(
+    fn upload(
         &self,
         call: &Call<'_>,
         source: &dyn Source,
-        failed: &mut Option<io::Error>,
-        progress: &mut Progress,
-    ) -> Result<Result<Answer, Failure>> {
-        let mut request = self.signed(call, Body::Hashed(&source.hash()), progress)?;
+        attempts: &mut Attempts,
+    ) -> Result<Reply, AttemptError> {
+        let mut request = self.signed(call, Body::Hashed(&source.hash()), attempts)?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_LENGTH, source.len().into());
         if call.operation == "PutObject" && source.len() >= WORTH_ASKING {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        let outcome = self.feed(call, source, request.clone(), failed, progress);
-        let refused = matches!(&outcome, Err(Failure::Fault(fault)) if fault.error.status == 417);
+        let mut reply = self.feed(call, source, request.clone(), attempts)?;
         // Whoever does not know what is expected wants it without that; the header is not signed.
-        if refused && request.headers_mut().remove(EXPECT).is_some() {
-            return Ok(self.feed(call, source, request, failed, progress));
+        if reply.status == 417 && request.headers_mut().remove(EXPECT).is_some() {
+            reply = self.feed(call, source, request, attempts)?;
         }
-        Ok(outcome)
+        Ok(reply)
     }
 
     fn feed(
@@ -85,45 +97,47 @@ impl Client {
         call: &Call<'_>,
         source: &dyn Source,
         request: Request<()>,
-        failed: &mut Option<io::Error>,
-        progress: &Progress,
-    ) -> Result<Answer, Failure> {
-        let mut feed = Feed::new(source);
-        let request = request.map(|()| &mut feed as &mut dyn Read);
-        let outcome = self.timed(call, progress, |transport, bounds| {
-            transport.upload(request, bounds)
-        });
-        *failed = feed.into_failure();
-        match failed {
-            // Read once more, it would fail once more; the caller knows what the source is.
-            Some(_) => Err(Failure::Broken(Broken::source_failed())),
-            None => outcome,
-        }
-    }
-
-    pub(super) fn attempt_open(
-        &self,
-        call: &Call<'_>,
-        progress: &mut Progress,
-    ) -> Result<Result<(HeaderMap, BodyStream), Failure>> {
-        let request = self
-            .signed(call, Body::Bytes(call.body), progress)?
-            .map(|()| call.body);
-        Ok(match self.transport.open(request, &self.bounds(call)) {
-            Ok(Opened::Success(headers, body)) => Ok((headers, body)),
-            Ok(Opened::Refused(reply)) => {
-                Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply))))
+        attempts: &Attempts,
+    ) -> Result<Reply, AttemptError> {
+        self.timed(call, attempts, |bounds| {
+            let mut feed = Feed::new(source);
+            let request = request.map(|()| &mut feed as &mut dyn Read);
+            let outcome = self.transport.upload(request, bounds);
+            match feed.into_failure() {
+                Some(error) => Err(AttemptError::Payload(error)),
+                None => Ok(outcome?),
             }
-            Err(broken) => Err(Failure::Broken(broken)),
         })
     }
 
-    fn bounds(&self, call: &Call<'_>) -> Bounds<'_> {
-        Bounds {
-            max_success: call.max_answer,
-            clock: self.sys.clock(),
-            deadline: call.deadline,
+    /// Sends, if there is time left for that, and reports the attempt.
+    fn timed<T: Head>(
+        &self,
+        call: &Call<'_>,
+        attempts: &Attempts,
+        send: impl FnOnce(&Bounds<'_>) -> Result<T, AttemptError>,
+    ) -> Result<T, AttemptError> {
+        let clock = self.sys.clock();
+        let began = clock.monotonic();
+        // Whoever provided the credentials may have taken all the time there was.
+        if call
+            .policy
+            .deadline
+            .is_some_and(|deadline| began >= deadline)
+        {
+            return Err(Broken::out_of_time().into());
         }
+        let outcome = send(&Bounds {
+            max_success: call.max_response,
+            clock,
+            deadline: call.policy.deadline,
+        });
+        report(
+            attempts.count,
+            &outcome,
+            clock.monotonic().saturating_sub(began),
+        );
+        outcome
     }
 
     /// Signed last, with the credentials and the time of this moment.
@@ -131,8 +145,8 @@ impl Client {
         &self,
         call: &Call<'_>,
         body: Body<'_>,
-        progress: &mut Progress,
-    ) -> Result<Request<()>> {
+        attempts: &mut Attempts,
+    ) -> Result<Request<()>, AttemptError> {
         let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
         headers.extend(
             call.headers
@@ -144,7 +158,7 @@ impl Client {
             Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,
             Identity::Client => {
                 let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
-                let credentials = progress.signed_with.insert(credentials);
+                let credentials = attempts.signed_with.insert(credentials);
                 self.sign(call, body, credentials, &mut headers)?;
             }
         }
@@ -162,7 +176,7 @@ impl Client {
         body: Body<'_>,
         credentials: &Credentials,
         headers: &mut HeaderMap,
-    ) -> Result<()> {
+    ) -> Result<(), AttemptError> {
         let to_sign = ToSign {
             service: call.service,
             region: signing_region(&call.region),
@@ -172,29 +186,55 @@ impl Client {
             body,
             time: self.service_time(),
         };
-        Ok(
-            sign_request(&to_sign, credentials, headers).map_err(|source| {
-                CredentialsError::broken("signing", "these credentials cannot sign the request")
-                    .with_source(source)
-            })?,
-        )
+        sign_request(&to_sign, credentials, headers).map_err(|source| {
+            let problem = "these credentials cannot sign the request";
+            let error = CredentialsError::broken("signing", problem).with_source(source);
+            AttemptError::from(Box::new(error))
+        })
     }
 }
 
-fn judge(call: &Call<'_>, reply: Result<Reply, Broken>) -> Result<Answer, Failure> {
-    match reply {
-        Ok(reply) if (200..300).contains(&reply.status) && !hides_error(call, &reply) => {
-            Ok(Answer {
-                headers: reply.headers,
-                body: reply.body,
-            })
+/// A response whose head has come.
+trait Head {
+    fn head(&self) -> (u16, &HeaderMap);
+}
+
+impl Head for Reply {
+    fn head(&self) -> (u16, &HeaderMap) {
+        (self.status, &self.headers)
+    }
+}
+
+impl Head for Opened {
+    fn head(&self) -> (u16, &HeaderMap) {
+        match self {
+            Self::Success(headers, _) => (200, headers),
+            Self::Refused(reply) => reply.head(),
         }
-        Ok(reply) => Err(Failure::Fault(Box::new(Fault::from_reply(call, &reply)))),
-        Err(broken) => Err(Failure::Broken(broken)),
     }
 }
 
-/// S3 may begin its answer with 200 while it still works, and only then find out that it fails.
+fn report<T: Head>(attempt: u32, outcome: &Result<T, AttemptError>, took: Duration) {
+    match outcome {
+        Ok(response) => {
+            let (status, headers) = response.head();
+            let id = ["x-amzn-requestid", "x-amz-request-id"]
+                .into_iter()
+                .find_map(|name| headers.get(name)?.to_str().ok());
+            trace::response(attempt, status, id, took);
+        }
+        Err(AttemptError::Connection(error)) => {
+            trace::no_response(attempt, &error.kind, error.never_sent, took);
+        }
+        Err(_) => {}
+    }
+}
+
+fn refused(call: &Call<'_>, sent: &[u8], reply: &Reply) -> AttemptError {
+    AttemptError::Response(Box::new(ErrorResponse::new(call, sent, reply)))
+}
+
+/// S3 may begin its response with 200 while it still works, and only then find out that it fails.
 fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
     let [code] = match call.operation {
         "CompleteMultipartUpload" => texts(&reply.body, &[], ["Code"]),

@@ -1,19 +1,19 @@
-//! Clocks: the services' time as their refusals tell it, and what is learned from that.
+//! Clocks: the services' time in their error responses, and what is learned from that.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use super::fault::Fault;
-use super::{Client, Progress};
-use crate::error::is_skew;
+use super::error_response::ErrorResponse;
+use super::{Attempts, Client};
+use crate::error::{ServiceError, is_skew};
 use crate::trace;
 
 /// Clocks further apart than this make services refuse (their limit is 5 or 15 minutes).
 const TOLERATED_SKEW: Duration = Duration::from_mins(4);
 
-/// The clock's offset as a refusal found it, and as it was changed for the next attempt.
+/// The clock's offset before and after it was changed for the next attempt.
 #[derive(Clone, Copy)]
-pub(super) struct ClockMended {
+pub(super) struct Correction {
     before: i64,
     after: i64,
 }
@@ -33,28 +33,31 @@ impl Client {
 
     /// How far this machine's clock is from the time of a refusal that may be about it: ahead (positive)
     /// or behind, in seconds. `None` where the clock is right, or the refusal has no time.
-    pub(super) fn clock_error(&self, fault: &Fault) -> Option<i64> {
-        let code = fault.error.code()?;
-        let is_about_time = is_skew(code, fault.error.message());
-        let theirs = is_about_time.then(|| fault.date())??;
+    pub(super) fn clock_error(&self, response: &ErrorResponse) -> Option<i64> {
+        let theirs = is_about_time(&response.error).then(|| response.time())??;
         let (apart, sign) = apart(self.sys.clock().now(), theirs);
         let seconds = i64::try_from(apart.as_secs()).ok()?;
         (apart >= TOLERATED_SKEW).then_some(sign * seconds)
     }
 
-    /// Takes over the service's time if ours, as last signed with, is far from it. Where the refusal
-    /// tells none, what was learned earlier is suspected. What does not help is taken back.
-    pub(super) fn mend_clock(&self, date: Option<SystemTime>, progress: &mut Progress) -> bool {
+    /// Whether the request is to be signed again. Takes over the service's time if ours, as last signed with,
+    /// is far from it. If the clock is right and the refusal is about time, the request was on its way for
+    /// too long, and a new signature will do. Where the response has no time, what was learned earlier is
+    /// suspected. What does not help is taken back.
+    pub(super) fn correct_clock(&self, response: &ErrorResponse, attempts: &mut Attempts) -> bool {
         let offset = &self.clock_offset;
-        if let Some(ClockMended { before, after }) = progress.clock_mended {
+        if let Some(Correction { before, after }) = attempts.clock_corrected {
             // If another thread has learned something else meanwhile, that stays.
             let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
             let _ = offset.compare_exchange(after, before, set, failed);
             return false;
         }
         let before = offset.load(Ordering::Relaxed);
-        let after = match date {
-            Some(theirs) if apart(theirs, self.service_time()).0 < TOLERATED_SKEW => return false,
+        let after = match response.time() {
+            Some(theirs) if apart(theirs, self.service_time()).0 < TOLERATED_SKEW => {
+                let first = !std::mem::replace(&mut attempts.signed_again, true);
+                return first && is_about_time(&response.error);
+            }
             Some(theirs) => {
                 let (apart, sign) = apart(theirs, self.sys.clock().now());
                 sign * i64::try_from(apart.as_millis()).unwrap_or(i64::MAX)
@@ -63,10 +66,16 @@ impl Client {
             None => return false,
         };
         offset.store(after, Ordering::Relaxed);
-        progress.clock_mended = Some(ClockMended { before, after });
+        attempts.clock_corrected = Some(Correction { before, after });
         trace::clock(before, after);
         true
     }
+}
+
+/// Whether the signature was refused for its time, and for nothing else.
+fn is_about_time(error: &ServiceError) -> bool {
+    let code = error.code();
+    code.is_some_and(|code| is_skew(code, error.message()))
 }
 
 /// How far apart two times are, and whether the first is after (1) or before (-1) the second.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Failed;
-use crate::error::{Error, is_throttling};
+use super::CallError;
+use crate::error::is_throttling;
 use crate::sys::Sys;
 
 /// One refusal halves the rate; those of requests that were on their way then tell nothing new.
@@ -129,20 +129,21 @@ impl Gate<'_> {
     /// much.
     pub(crate) fn run<T>(
         &self,
-        mut attempt: impl FnMut() -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
+        mut attempt: impl FnMut() -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         let clock = self.sys.clock();
         loop {
             self.wait();
             let outcome = attempt();
             let now = clock.monotonic();
-            let Some(refusal) = outcome.as_ref().err().filter(|failed| is_refusal(failed)) else {
+            let refusal = outcome.as_ref().err().filter(|error| is_refusal(error));
+            let Some(refusal) = refusal else {
                 self.pace.succeeded(now);
                 return outcome;
             };
             let asked_for = match refusal {
-                Failed::Fault(fault) => fault.retry_after,
-                Failed::Error(_) => None,
+                CallError::Response(response) => response.retry_after,
+                _ => None,
             };
             let stop = self.stop.load(Ordering::SeqCst);
             if !self.pace.throttled(now, asked_for) || stop {
@@ -166,12 +167,9 @@ impl Gate<'_> {
 }
 
 /// Whether the service refused it for being too much.
-fn is_refusal(failed: &Failed) -> bool {
-    match failed {
-        Failed::Fault(fault) => is_throttling(fault.error.status(), fault.error.code()),
-        Failed::Error(Error::Service(error)) => is_throttling(error.status(), error.code()),
-        Failed::Error(_) => false,
-    }
+fn is_refusal(error: &CallError) -> bool {
+    let error = error.service();
+    error.is_some_and(|error| is_throttling(error.status(), error.code()))
 }
 
 #[cfg(test)]

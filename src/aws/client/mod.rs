@@ -1,35 +1,37 @@
-//! A request's whole life: attempts, and what to try again.
+//! One call: attempts, each signed and judged, and the decision on another one.
 
 mod attempt;
+pub(crate) mod call;
 mod clock;
-pub(crate) mod fault;
+mod date;
+mod error;
+pub(crate) mod error_response;
 pub(crate) mod foreign;
 pub(crate) mod gate;
 pub(crate) mod payload;
 pub(crate) mod retry;
 mod sign;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
-use super::http::{Attempted, BodyStream, Broken, Transport, authority};
-use super::{Answer, Call, Repeat};
+use super::http::{BodyStream, Transport};
 use crate::aws::identity::{Credentials, ProvideCredentials};
-use crate::error::{Error, Result, TransportErrorKind, is_throttling};
-use crate::invalid_input::InvalidInput;
+use crate::error::{TransportErrorKind, is_throttling};
 use crate::sys::Sys;
 use crate::trace;
-use clock::ClockMended;
-use fault::Fault;
-use payload::Source;
+use call::{Call, Payload, Replay, Response};
+use clock::Correction;
+use error::AttemptError;
+pub(crate) use error::CallError;
+use error_response::ErrorResponse;
 use retry::{RetryConfig, RetryQuota, is_expired_token, is_transient, may_be_clock_skew};
 
-/// A pause looks this often whether it is to stop.
-const STOP_CHECK: Duration = Duration::from_millis(50);
+/// How often a pause looks whether it is cancelled.
+const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 /// What all requests of a session share.
 #[derive(Debug, Clone)]
@@ -40,122 +42,88 @@ pub(crate) struct Client {
     pub(crate) quota: Arc<RetryQuota>,
     pub(crate) sys: Sys,
     pub(crate) user_agent: HeaderValue,
-    /// The services' time less ours, in milliseconds; learned from their refusals.
+    /// The services' time less ours, in milliseconds; learned from their error responses.
     pub(crate) clock_offset: Arc<AtomicI64>,
 }
 
-/// Why an attempt brought no success.
-enum Failure {
-    Fault(Box<Fault>),
-    Broken(Broken),
-}
-
-/// What has been tried so far.
-struct Progress {
+/// The attempts of one call so far.
+struct Attempts {
     started: Duration,
-    attempts: u32,
+    count: u32,
     quota_taken: Option<u32>,
     /// The client's own credentials that the last attempt was signed with.
     signed_with: Option<Credentials>,
-    credentials_renewed: bool,
-    clock_mended: Option<ClockMended>,
+    credentials_refreshed: bool,
+    clock_corrected: Option<Correction>,
+    /// Whether it was signed again because the last signature was too old, though the clock is right.
+    signed_again: bool,
     /// Whether an attempt that was followed by another may have been carried out.
     perhaps_done: bool,
 }
 
 impl Client {
-    /// Sends until it succeeds, fails for good, or runs out of attempts, quota or time.
-    pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer> {
-        self.send_or_fault(call).map_err(Error::from)
-    }
-
-    /// As [`send`](Self::send), but with all that an error answer told.
-    pub(crate) fn send_or_fault(&self, call: &Call<'_>) -> Result<Answer, Failed> {
-        self.send_until(call, None)
-    }
-
-    /// As [`send_or_fault`](Self::send_or_fault), but once `stop` is set nothing is tried again, and
-    /// a pause before that ends soon.
-    pub(crate) fn send_until(
+    /// Sends until it succeeds, fails for good, or runs out of attempts, quota or time. The response is read
+    /// whole within each attempt, so that a body that breaks off is retried like the rest.
+    pub(crate) fn send(
         &self,
         call: &Call<'_>,
-        stop: Option<&AtomicBool>,
-    ) -> Result<Answer, Failed> {
-        self.repeat(call, stop, |progress| self.attempt(call, progress))
+        payload: Payload<'_>,
+    ) -> Result<Response, CallError> {
+        self.run(call, |attempts| self.attempt(call, payload, attempts))
     }
 
-    /// As [`send_until`](Self::send_until), with a payload that is read from its source for each
-    /// attempt. A source that fails ends it.
-    pub(crate) fn upload_until(
+    /// As [`send`](Self::send), but the body of a success is left to be read, by whoever knows how to go on
+    /// when it breaks off.
+    pub(crate) fn open(
         &self,
         call: &Call<'_>,
-        source: &dyn Source,
-        stop: Option<&AtomicBool>,
-    ) -> Result<Answer, UploadFailed> {
-        let mut failed = None;
-        let outcome = self.repeat(call, stop, |progress| {
-            self.attempt_upload(call, source, &mut failed, progress)
-        });
-        match (outcome, failed) {
-            (Ok(answer), _) => Ok(answer),
-            (Err(_), Some(error)) => Err(UploadFailed::Source(error)),
-            (Err(failed), None) => Err(UploadFailed::Request(failed)),
-        }
+        payload: &[u8],
+    ) -> Result<Response<BodyStream>, CallError> {
+        self.run(call, |attempts| self.attempt_open(call, payload, attempts))
     }
 
-    /// As [`send_until`](Self::send_until), but the answer's body is left to be read.
-    pub(crate) fn open_until(
+    fn run<T>(
         &self,
         call: &Call<'_>,
-        stop: Option<&AtomicBool>,
-    ) -> Result<(HeaderMap, BodyStream), Failed> {
-        self.repeat(call, stop, |progress| self.attempt_open(call, progress))
-    }
-
-    /// Tries until it succeeds, fails for good, or runs out of attempts, quota or time.
-    fn repeat<T>(
-        &self,
-        call: &Call<'_>,
-        stop: Option<&AtomicBool>,
-        mut attempt: impl FnMut(&mut Progress) -> Result<Result<T, Failure>>,
-    ) -> Result<T, Failed> {
-        let mut progress = Progress {
+        mut attempt: impl FnMut(&mut Attempts) -> Result<T, AttemptError>,
+    ) -> Result<T, CallError> {
+        let mut attempts = Attempts {
             started: self.sys.clock().monotonic(),
-            attempts: 0,
+            count: 0,
             quota_taken: None,
             signed_with: None,
-            credentials_renewed: false,
-            clock_mended: None,
+            credentials_refreshed: false,
+            clock_corrected: None,
+            signed_again: false,
             perhaps_done: false,
         };
-        let _span = trace::request(call);
+        let _span = trace::request(call.service.name(), call.operation, &call.resource);
         let mut last = None;
         loop {
-            progress.attempts += 1;
-            let failure = match (attempt(&mut progress), last) {
-                (Ok(Ok(answer)), _) => {
-                    self.quota.release(progress.quota_taken);
-                    return Ok(answer);
+            attempts.count += 1;
+            let error = match (attempt(&mut attempts), last) {
+                (Ok(response), _) => {
+                    self.quota.release(attempts.quota_taken);
+                    return Ok(response);
                 }
-                (Ok(Err(failure)), _) => failure,
                 // It could not be sent again; what became of it before is what counts.
-                (Err(_), Some(before)) if progress.perhaps_done => {
-                    progress.attempts -= 1;
-                    return Err(self.failed(call, before, &progress));
+                (Err(AttemptError::Request(_)), Some(before)) if attempts.perhaps_done => {
+                    attempts.count -= 1;
+                    return Err(self.failed(call, before, &attempts));
                 }
-                (Err(error), _) => return Err(error.into()),
+                (Err(error), _) => error,
             };
-            match self.pause_before_retry(call, &failure, &mut progress) {
-                Some(pause) if self.pause(pause, stop) => {
-                    progress.perhaps_done |= may_be_done(&failure);
-                    last = Some(failure);
+            match self.pause_before_retry(call, &error, &mut attempts) {
+                Some(pause) if self.pause(pause, call.policy.cancel) => {
+                    attempts.perhaps_done |= error.leaves_open();
+                    last = Some(error);
                 }
-                _ => return Err(self.failed(call, failure, &progress)),
+                _ => return Err(self.failed(call, error, &attempts)),
             }
         }
     }
 
-    /// The same client, with the same quota and clock, that tries as often as `retry` says.
+    /// The same client, with the same quota and clock, whose calls have another number of attempts.
     pub(crate) fn with_retry(&self, retry: RetryConfig) -> Self {
         Self {
             retry,
@@ -164,167 +132,127 @@ impl Client {
     }
 
     /// Whether it paused to the end.
-    pub(crate) fn pause(&self, pause: Duration, stop: Option<&AtomicBool>) -> bool {
+    pub(crate) fn pause(&self, pause: Duration, cancel: Option<&AtomicBool>) -> bool {
         let clock = self.sys.clock();
-        let Some(stop) = stop else {
+        let Some(cancel) = cancel else {
             clock.sleep(pause);
             return true;
         };
         let wake = clock.monotonic() + pause;
         loop {
-            if stop.load(Ordering::SeqCst) {
+            if cancel.load(Ordering::SeqCst) {
                 return false;
             }
             let left = wake.saturating_sub(clock.monotonic());
             if left.is_zero() {
                 return true;
             }
-            clock.sleep(left.min(STOP_CHECK));
+            clock.sleep(left.min(CANCEL_CHECK));
         }
     }
 
-    /// How long to wait before trying again; `None` if that is not to be done.
+    /// How long to wait before the next attempt; `None` if there is to be none.
     fn pause_before_retry(
         &self,
         call: &Call<'_>,
-        failure: &Failure,
-        progress: &mut Progress,
+        error: &AttemptError,
+        attempts: &mut Attempts,
     ) -> Option<Duration> {
-        if let Failure::Fault(fault) = failure
-            && self.mend(fault, progress)
-        {
-            return self.in_time(call, Duration::ZERO);
-        }
-        if progress.attempts >= self.retry.max_attempts() || !may_repeat(call, failure) {
+        let retry_after = match error {
+            AttemptError::Response(response) if self.correct(response, attempts) => {
+                return self.in_time(call, Duration::ZERO);
+            }
+            AttemptError::Response(response) => response.retry_after,
+            _ => None,
+        };
+        let retry = call.policy.retry.unwrap_or(self.retry);
+        if attempts.count >= retry.max_attempts() || !may_retry(call, error) {
             return None;
         }
-        let (timed_out, asked_for) = match failure {
-            Failure::Broken(broken) => (broken.kind == TransportErrorKind::Timeout, None),
-            Failure::Fault(fault) => (false, fault.retry_after),
-        };
-        let pause = self.retry.backoff(progress.attempts, asked_for);
+        let pause = retry.backoff(attempts.count, retry_after);
         let pause = self.in_time(call, pause)?;
-        progress.quota_taken = Some(self.quota.acquire(timed_out)?);
-        trace::retry(progress.attempts, pause);
+        attempts.quota_taken = Some(self.quota.acquire(error.is_timeout())?);
+        trace::retry(attempts.count, pause);
         Some(pause)
     }
 
-    /// A retry that could not be answered before the caller's deadline is not begun.
+    /// A retry whose response could not come before the caller's deadline is not begun.
     fn in_time(&self, call: &Call<'_>, pause: Duration) -> Option<Duration> {
         let then = self.sys.clock().monotonic() + pause;
-        call.deadline
+        let deadline = call.policy.deadline;
+        deadline
             .is_none_or(|deadline| then < deadline)
             .then_some(pause)
     }
 
-    /// A refusal for expired credentials or a wrong clock is mended once each, outside the count of
+    /// Expired credentials are refreshed and a wrong clock is corrected once each, outside the count of
     /// attempts: the service has looked at nothing but the signature.
-    fn mend(&self, fault: &Fault, progress: &mut Progress) -> bool {
-        let code = fault.error.code.as_deref();
+    fn correct(&self, response: &ErrorResponse, attempts: &mut Attempts) -> bool {
+        let code = response.error.code();
         if is_expired_token(code)
-            && !progress.credentials_renewed
-            && let Some(refused) = &progress.signed_with
+            && !attempts.credentials_refreshed
+            && let Some(refused) = &attempts.signed_with
         {
             self.credentials.invalidate(refused);
-            progress.credentials_renewed = true;
+            attempts.credentials_refreshed = true;
             return true;
         }
-        may_be_clock_skew(fault.error.status, code) && self.mend_clock(fault.date(), progress)
+        may_be_clock_skew(response.error.status(), code) && self.correct_clock(response, attempts)
     }
 
-    fn failed(&self, call: &Call<'_>, failure: Failure, progress: &Progress) -> Failed {
-        let elapsed = self
-            .sys
-            .clock()
-            .monotonic()
-            .saturating_sub(progress.started);
-        match failure {
-            Failure::Fault(mut fault) => {
-                fault.error.attempts = progress.attempts;
-                fault.error.elapsed = elapsed;
-                fault.error.perhaps_done = progress.perhaps_done;
-                fault.error.clock_error = self.clock_error(&fault);
-                trace::refused(&fault.error);
-                Failed::Fault(fault)
+    /// The error of the last attempt, with what is to be said of all of them.
+    fn failed(&self, call: &Call<'_>, error: AttemptError, attempts: &Attempts) -> CallError {
+        let now = self.sys.clock().monotonic();
+        let elapsed = now.saturating_sub(attempts.started);
+        match error {
+            AttemptError::Request(error) => CallError::Other(error),
+            AttemptError::Payload(error) => CallError::Payload(error),
+            AttemptError::Response(mut response) => {
+                response.error.clock_error = self.clock_error(&response);
+                let error = &mut response.error;
+                error.attempts = attempts.count;
+                error.elapsed = elapsed;
+                error.perhaps_done = attempts.perhaps_done;
+                trace::refused(
+                    error.status(),
+                    error.code(),
+                    error.request_id(),
+                    (attempts.count, elapsed),
+                );
+                CallError::Response(response)
             }
-            Failure::Broken(broken) => {
-                let never_sent = broken.never_sent && !progress.perhaps_done;
-                let attempted = Attempted {
-                    service: call.service.name(),
-                    operation: call.operation,
-                    host: authority(&call.uri),
-                    attempts: progress.attempts,
-                    elapsed,
-                };
-                Failed::Error(broken.into_error(&attempted, never_sent))
-            }
-        }
-    }
-}
-
-/// How an upload ended that did not succeed.
-pub(crate) enum UploadFailed {
-    /// The payload could not be read.
-    Source(io::Error),
-    Request(Failed),
-}
-
-/// How a request ended that did not succeed.
-pub(crate) enum Failed {
-    Fault(Box<Fault>),
-    Error(Error),
-}
-
-impl From<Failed> for Error {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Fault(fault) => fault.error.into(),
-            Failed::Error(error) => error,
-        }
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<InvalidInput> for Failed {
-    fn from(error: InvalidInput) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-/// Could the service have carried it out all the same?
-fn may_be_done(failure: &Failure) -> bool {
-    match failure {
-        Failure::Fault(fault) => fault.error.leaves_open(),
-        Failure::Broken(broken) => !broken.never_sent,
-    }
-}
-
-fn may_repeat(call: &Call<'_>, failure: &Failure) -> bool {
-    match failure {
-        Failure::Fault(fault) => {
-            let (status, code) = (fault.error.status, fault.error.code.as_deref());
-            match call.repeat {
-                Repeat::Idempotent => {
-                    is_throttling(status, code) || is_transient(call.service, status, code)
-                }
-                Repeat::OnlyIfNotDone => is_throttling(status, code),
-                Repeat::OnlyIfNotSent | Repeat::Never => false,
+            AttemptError::Connection(broken) => {
+                let never_sent = broken.never_sent && !attempts.perhaps_done;
+                let attempted = call.attempted(attempts.count, elapsed);
+                CallError::Other(broken.into_error(&attempted, never_sent))
             }
         }
-        Failure::Broken(broken) => match broken.kind {
-            // Sent again, it would be the same; an answer that is too long even costs its length.
+    }
+}
+
+fn may_retry(call: &Call<'_>, error: &AttemptError) -> bool {
+    let replay = call.policy.replay;
+    match error {
+        // Made or read once more, it would fail once more; the caller knows what the source is.
+        AttemptError::Request(_) | AttemptError::Payload(_) => false,
+        AttemptError::Response(response) => {
+            let error = &response.error;
+            let (status, code) = (error.status(), error.code());
+            match replay {
+                Replay::Safe => is_throttling(status, code) || is_transient(call.service, error),
+                Replay::IfNotProcessed => is_throttling(status, code),
+                Replay::IfNotSent | Replay::Never => false,
+            }
+        }
+        AttemptError::Connection(broken) => match broken.kind {
+            // Sent again, it would be the same; a response that is too long even costs its length.
             TransportErrorKind::Tls
             | TransportErrorKind::Protocol
             | TransportErrorKind::TooLong => false,
-            _ => match call.repeat {
-                Repeat::Idempotent => true,
-                Repeat::OnlyIfNotDone | Repeat::OnlyIfNotSent => broken.never_sent,
-                Repeat::Never => false,
+            _ => match replay {
+                Replay::Safe => true,
+                Replay::IfNotProcessed | Replay::IfNotSent => broken.never_sent,
+                Replay::Never => false,
             },
         },
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::aws::Service;
 use crate::aws::config::Settings;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ServiceError};
 use crate::invalid_input::InvalidInput;
 
 /// How often and how patiently a request is tried again.
@@ -162,13 +162,15 @@ impl RetryQuota {
 
 /// May the same request succeed a moment later? (The SDKs' statuses and codes, and what the services'
 /// own tables add: `_retry.json` of the Python SDK.)
-pub(crate) fn is_transient(service: Service, status: u16, code: Option<&str>) -> bool {
-    let code = code.unwrap_or_default();
+pub(crate) fn is_transient(service: Service, error: &ServiceError) -> bool {
+    let status = error.status();
+    let code = error.code().unwrap_or_default();
     let of_service = match service {
         // What arrived is not what was hashed: it was changed on its way.
         Service::S3 => matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch"),
-        // The other identity provider could not be reached from STS.
-        Service::Sts => matches!(code, "IDPCommunicationError"),
+        // STS could not reach the other identity provider, or not fetch its key: in AWS's words, and by its
+        // SDKs for PHP, Ruby and Go, to be tried again.
+        Service::Sts => matches!(code, "IDPCommunicationError" | "InvalidIdentityToken"),
         _ => false,
     };
     of_service

@@ -49,14 +49,6 @@ impl Broken {
         }
     }
 
-    /// The payload could not be read, so that the request was broken off.
-    pub(crate) fn source_failed() -> Self {
-        Self {
-            source: None,
-            ..Self::new(TransportErrorKind::Protocol, false, "")
-        }
-    }
-
     /// The caller's deadline passed before anything was sent.
     pub(crate) fn out_of_time() -> Self {
         let problem = "the caller's deadline passed before the request was sent";

@@ -4,20 +4,23 @@ pub(crate) mod buckets;
 pub(crate) mod checksum;
 pub(crate) mod list;
 pub(crate) mod objects;
+mod region;
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::client::Failed;
-use super::client::fault::Fault;
+use super::client::error_response::text;
 use super::endpoints::{encode_segment, is_host_label, signing_region};
-use super::{Answer, Call, Caller, Identity, MAX_DOCUMENT, Patience, Repeat, Resource, Service};
+use super::{
+    Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Response,
+    Service,
+};
 use buckets::Buckets;
 use checksum::Expected;
 pub(crate) use list::Page;
 
-use crate::error::{Error, Result, TransportError, TransportErrorKind};
+use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 use crate::limits::header_value;
 use crate::uri::S3Uri;
@@ -76,9 +79,9 @@ impl PutOptions<'_> {
 pub(crate) fn get_object(
     s3: S3<'_>,
     uri: &S3Uri,
-    patience: Patience<'_>,
+    policy: RequestPolicy<'_>,
     max_bytes: u64,
-) -> Result<Object, Failed> {
+) -> Result<Object, CallError> {
     let mut headers = HeaderMap::new();
     headers.insert(
         HeaderName::from_static("x-amz-checksum-mode"),
@@ -91,19 +94,18 @@ pub(crate) fn get_object(
         key: uri.key(),
         query: "",
         headers,
-        body: &[],
-        patience,
-        max_answer: max_bytes,
+        policy,
+        max_response: max_bytes,
     };
-    let answer = send(s3, &request)?;
-    if let Some(expected) = Expected::of_object(&answer.headers) {
+    let response = send(s3, &request, Payload::EMPTY)?;
+    if let Some(expected) = Expected::of_object(&response.headers) {
         let mut checksum = expected.start();
-        checksum.update(&answer.body);
+        checksum.update(&response.body);
         expected.check(checksum, uri)?;
     }
     Ok(Object {
-        content_type: super::client::fault::text(&answer.headers, "content-type"),
-        body: answer.body,
+        content_type: text(&response.headers, "content-type"),
+        body: response.body,
     })
 }
 
@@ -112,7 +114,7 @@ pub(crate) fn put_object(
     uri: &S3Uri,
     body: &[u8],
     options: &PutOptions<'_>,
-) -> Result<(), Failed> {
+) -> Result<(), CallError> {
     let request = Request {
         operation: "PutObject",
         method: Method::PUT,
@@ -120,14 +122,13 @@ pub(crate) fn put_object(
         key: uri.key(),
         query: "",
         headers: options.headers()?,
-        body,
-        patience: Patience::default(),
-        max_answer: MAX_DOCUMENT,
+        policy: RequestPolicy::default(),
+        max_response: MAX_DOCUMENT,
     };
-    send(s3, &request).map(drop)
+    send(s3, &request, Payload::Bytes(body)).map(drop)
 }
 
-pub(crate) fn delete_object(s3: S3<'_>, uri: &S3Uri) -> Result<(), Failed> {
+pub(crate) fn delete_object(s3: S3<'_>, uri: &S3Uri) -> Result<(), CallError> {
     let request = Request {
         operation: "DeleteObject",
         method: Method::DELETE,
@@ -135,30 +136,32 @@ pub(crate) fn delete_object(s3: S3<'_>, uri: &S3Uri) -> Result<(), Failed> {
         key: uri.key(),
         query: "",
         headers: HeaderMap::new(),
-        body: &[],
-        patience: Patience::default(),
-        max_answer: MAX_DOCUMENT,
+        policy: RequestPolicy::default(),
+        max_response: MAX_DOCUMENT,
     };
-    send(s3, &request).map(drop)
+    send(s3, &request, Payload::EMPTY).map(drop)
 }
 
 /// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
-pub(crate) fn may_list(s3: S3<'_>, uri: &S3Uri, patience: Patience<'_>) -> Result<bool, Failed> {
+pub(crate) fn may_list(
+    s3: S3<'_>,
+    uri: &S3Uri,
+    policy: RequestPolicy<'_>,
+) -> Result<bool, CallError> {
     let query = format!(
         "list-type=2&max-keys=1&prefix={}",
         encode_segment(uri.key())
     );
-    let answer = list(s3, uri.bucket(), &query, patience);
-    match answer.and_then(|answer| read(&answer, uri.bucket(), |_, _| {})) {
+    match list(s3, uri.bucket(), &query, policy, |_, _| {}) {
         Ok(_) => Ok(true),
         // Any other 403, as of a wrong signature, is about something else.
-        Err(Failed::Fault(fault))
-            if fault.error.status == 403
-                && matches!(fault.error.code(), None | Some("AccessDenied")) =>
+        Err(CallError::Response(response))
+            if response.error.status() == 403
+                && matches!(response.error.code(), None | Some("AccessDenied")) =>
         {
             Ok(false)
         }
-        Err(failed) => Err(failed),
+        Err(error) => Err(error),
     }
 }
 
@@ -183,9 +186,9 @@ pub(crate) enum Start<'a> {
 pub(crate) fn list_objects(
     s3: S3<'_>,
     objects: &ListObjects<'_>,
-    patience: Patience<'_>,
+    policy: RequestPolicy<'_>,
     found: impl FnMut(&str, u64),
-) -> Result<Page, Failed> {
+) -> Result<Page, CallError> {
     let mut query = format!(
         "encoding-type=url&list-type=2&prefix={}",
         encode_segment(objects.prefix)
@@ -200,48 +203,34 @@ pub(crate) fn list_objects(
     if !value.is_empty() {
         query.extend(["&", name, "=", &encode_segment(value)]);
     }
-    let answer = list(s3, objects.bucket, &query, patience)?;
-    read(&answer, objects.bucket, found)
+    list(s3, objects.bucket, &query, policy, found)
 }
 
-fn read(answer: &Answer, bucket: &str, found: impl FnMut(&str, u64)) -> Result<Page, Failed> {
-    list::read_page(&answer.body, found).map_err(|problem| {
-        let error = TransportError {
-            service: Service::S3.name(),
-            operation: LIST,
-            kind: TransportErrorKind::Protocol,
-            host: format!("of bucket {bucket}"),
-            never_sent: false,
-            attempts: 1,
-            elapsed: std::time::Duration::ZERO,
-            source: Some(std::sync::Arc::from(Box::from(problem))),
-            handle: None,
-            proxy: None,
-            advice: None,
-        };
-        Failed::Error(error.into())
-    })
-}
-
-const LIST: &str = "ListObjectsV2";
-
-fn list(s3: S3<'_>, bucket: &str, query: &str, patience: Patience<'_>) -> Result<Answer, Failed> {
+fn list(
+    s3: S3<'_>,
+    bucket: &str,
+    query: &str,
+    policy: RequestPolicy<'_>,
+    mut found: impl FnMut(&str, u64),
+) -> Result<Page, CallError> {
     let request = Request {
-        operation: LIST,
+        operation: "ListObjectsV2",
         method: Method::GET,
         bucket,
         key: "",
         query,
         headers: HeaderMap::new(),
-        body: &[],
-        patience,
-        max_answer: MAX_DOCUMENT,
+        policy,
+        max_response: MAX_DOCUMENT,
     };
-    send(s3, &request)
+    in_region(s3, &request, |call| {
+        let response = s3.caller.client.send(call, Payload::EMPTY)?;
+        list::read_page(&response.body, &mut found).map_err(|problem| call.unreadable(problem))
+    })
 }
 
 /// Creates a bucket in the session's region, as the `SageMaker` Python SDK does with its default one.
-pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), Failed> {
+pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), CallError> {
     let region = signing_region(s3.caller.region);
     // us-east-1 is the one region that may not be named here.
     let body = if region == "us-east-1" {
@@ -259,13 +248,12 @@ pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), Failed> {
         key: "",
         query: "",
         headers: HeaderMap::new(),
-        body: body.as_bytes(),
-        patience: Patience::default(),
-        max_answer: MAX_DOCUMENT,
+        policy: RequestPolicy::default(),
+        max_response: MAX_DOCUMENT,
     };
-    match send(s3, &request) {
-        Err(Failed::Fault(fault))
-            if fault.error.code.as_deref() == Some("BucketAlreadyOwnedByYou") =>
+    match send(s3, &request, Payload::Bytes(body.as_bytes())) {
+        Err(CallError::Response(response))
+            if response.error.code() == Some("BucketAlreadyOwnedByYou") =>
         {
             Ok(())
         }
@@ -273,6 +261,7 @@ pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), Failed> {
     }
 }
 
+/// A request to S3, whichever region it will go to.
 pub(super) struct Request<'a> {
     pub(super) operation: &'static str,
     pub(super) method: Method,
@@ -280,80 +269,66 @@ pub(super) struct Request<'a> {
     pub(super) key: &'a str,
     pub(super) query: &'a str,
     pub(super) headers: HeaderMap,
-    pub(super) body: &'a [u8],
-    pub(super) patience: Patience<'a>,
-    pub(super) max_answer: u64,
+    pub(super) policy: RequestPolicy<'a>,
+    pub(super) max_response: u64,
 }
 
-/// Sends to the region where the bucket is; where that turns out to be another one than thought,
-/// once more, and remembers it.
-fn send(s3: S3<'_>, request: &Request<'_>) -> Result<Answer, Failed> {
-    send_by(s3, request, |call| {
-        let Patience { stop, retry, .. } = request.patience;
-        match retry {
-            Some(retry) => s3.caller.client.with_retry(retry).send_until(call, stop),
-            None => s3.caller.client.send_until(call, stop),
-        }
-    })
+fn send(s3: S3<'_>, request: &Request<'_>, payload: Payload<'_>) -> Result<Response, CallError> {
+    in_region(s3, request, |call| s3.caller.client.send(call, payload))
 }
 
-/// As [`send`], in another way.
-pub(super) fn send_by<T, E: From<Failed> + RefersElsewhere>(
+/// Sends to the region that the bucket is known to be in. If S3 says that it is in another one, that one is
+/// remembered, and the request is sent there once.
+pub(super) fn in_region<T>(
     s3: S3<'_>,
     request: &Request<'_>,
-    by: impl Fn(&Call<'_>) -> Result<T, E>,
-) -> Result<T, E> {
-    let region = s3.region_of(request.bucket);
-    let failed = match by(&call(s3, request, &region)?) {
-        Err(failed) => failed,
-        outcome => return outcome,
+    mut send: impl FnMut(&Call<'_>) -> Result<T, CallError>,
+) -> Result<T, CallError> {
+    let tried = s3.region_of(request.bucket);
+    let error = match send(&call(s3, request, &tried)?) {
+        Ok(response) => return Ok(response),
+        Err(error) => error,
     };
-    match failed
-        .fault()
-        .and_then(|fault| other_region(fault, &region))
-    {
-        Some(right) => {
-            s3.buckets.learn_region(request.bucket, &right);
-            by(&call(s3, request, &right)?)
+    let region = match &error {
+        CallError::Response(response) if region::is_elsewhere(response) => {
+            region::named_in(response).or_else(|| {
+                let unnamed = region::is_unnamed(response);
+                unnamed.then(|| head_bucket(s3, request, &tried)).flatten()
+            })
         }
-        None => Err(failed),
+        _ => None,
+    };
+    match region.filter(|region| *region != tried) {
+        Some(region) => {
+            s3.buckets.learn_region(request.bucket, &region);
+            send(&call(s3, request, &region)?)
+        }
+        None => Err(error),
     }
 }
 
-/// A failure that may say in which region the bucket is.
-pub(super) trait RefersElsewhere {
-    fn fault(&self) -> Option<&Fault>;
-}
-
-impl RefersElsewhere for Failed {
-    fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Fault(fault) => Some(fault),
-            Self::Error(_) => None,
-        }
+/// The bucket's region by `HeadBucket`: its response names it even to those who may not see the bucket.
+fn head_bucket(s3: S3<'_>, about: &Request<'_>, region: &str) -> Option<String> {
+    let request = Request {
+        operation: "HeadBucket",
+        method: Method::HEAD,
+        bucket: about.bucket,
+        key: "",
+        query: "",
+        headers: HeaderMap::new(),
+        policy: about.policy,
+        max_response: MAX_DOCUMENT,
+    };
+    let call = call(s3, &request, region).ok()?;
+    match s3.caller.client.send(&call, Payload::EMPTY) {
+        Ok(response) => text(&response.headers, "x-amz-bucket-region"),
+        Err(CallError::Response(response)) => region::named_in(&response),
+        Err(_) => None,
     }
+    .filter(|region| is_host_label(region))
 }
 
-fn other_region(fault: &Fault, tried: &str) -> Option<String> {
-    let code = fault.error.code.as_deref();
-    let about_region = matches!(fault.error.status, 301 | 307)
-        || matches!(
-            code,
-            Some(
-                "AuthorizationHeaderMalformed"
-                    | "PermanentRedirect"
-                    | "IllegalLocationConstraintException"
-            )
-        )
-        || (fault.error.status == 400 && code.is_none());
-    fault
-        .bucket_region
-        .clone()
-        // What comes from outside goes into a host's name only if it fits there.
-        .filter(|region| about_region && region != tried && is_host_label(region))
-}
-
-fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Call<'a>, Failed> {
+fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Call<'a>, CallError> {
     let mut headers = Cow::Borrowed(&request.headers);
     if request.operation != "CreateBucket"
         && let Some(owner) = s3.buckets.owner_of(request.bucket)
@@ -382,17 +357,11 @@ fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Cal
         uri,
         region: Cow::Borrowed(region),
         headers,
-        body: request.body,
         resource: Resource::S3 {
             bucket: request.bucket,
             key: request.key,
         },
-        repeat: if request.patience.once {
-            Repeat::Never
-        } else {
-            Repeat::Idempotent
-        },
-        deadline: request.patience.deadline,
-        max_answer: request.max_answer,
+        policy: request.policy,
+        max_response: request.max_response,
     })
 }

@@ -4,15 +4,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use super::checksum::{Algorithm, Expected};
-use super::{PutOptions, RefersElsewhere, Request, S3, send_by};
-use crate::aws::client::fault::{Fault, text};
+use super::{PutOptions, Request, S3, in_region};
+use crate::aws::client::error_response::text;
 use crate::aws::client::payload::Source;
-use crate::aws::client::{Failed, UploadFailed};
 use crate::aws::endpoints::encode_segment;
 use crate::aws::http::BodyStream;
 use crate::aws::xml::texts;
-use crate::aws::{Answer, MAX_DOCUMENT, Patience, not_understood};
-use crate::error::{Error, Result};
+use crate::aws::{CallError, MAX_DOCUMENT, Payload, RequestPolicy, Response};
+use crate::error::Result;
 use crate::limits::header_value;
 use crate::uri::S3Uri;
 
@@ -62,8 +61,8 @@ pub(crate) fn open_object(
     s3: S3<'_>,
     uri: &S3Uri,
     piece: Piece<'_>,
-    patience: Patience<'_>,
-) -> Result<OpenObject, Failed> {
+    policy: RequestPolicy<'_>,
+) -> Result<OpenObject, CallError> {
     let mut headers = HeaderMap::new();
     let range = piece.range();
     match &range {
@@ -80,15 +79,10 @@ pub(crate) fn open_object(
     if let Some(etag) = piece.etag {
         headers.insert(http::header::IF_MATCH, header_value("ETag", etag)?);
     }
-    let request = request("GetObject", Method::GET, uri, "", headers, &[], patience);
-    let (headers, body, host) = send_by(s3, &request, |call| {
-        let Patience { stop, retry, .. } = patience;
-        let (headers, body) = match retry {
-            Some(retry) => s3.caller.client.with_retry(retry).open_until(call, stop)?,
-            None => s3.caller.client.open_until(call, stop)?,
-        };
-        let host = call.uri.authority().map(ToString::to_string);
-        Ok::<_, Failed>((headers, body, host.unwrap_or_default()))
+    let request = request("GetObject", Method::GET, uri, "", headers, policy);
+    let (Response { headers, body }, host) = in_region(s3, &request, |call| {
+        let response = s3.caller.client.open(call, &[])?;
+        Ok((response, call.host().to_owned()))
     })?;
     let length = number(&headers, "content-length");
     // A service that passes over the range sends the object from its start.
@@ -153,12 +147,12 @@ pub(crate) fn put_object(
     source: &dyn Source,
     verified: Option<&Verified>,
     options: &PutOptions<'_>,
-    patience: Patience<'_>,
-) -> Result<(), UploadFailed> {
+    policy: RequestPolicy<'_>,
+) -> Result<(), CallError> {
     let mut headers = options.headers()?;
     add_checksum(&mut headers, verified)?;
-    let request = request("PutObject", Method::PUT, uri, "", headers, &[], patience);
-    upload(s3, &request, source, |_| Ok(()))
+    let request = request("PutObject", Method::PUT, uri, "", headers, policy);
+    send(s3, &request, Payload::Reader(source), |_| Ok(()))
 }
 
 /// An upload in parts that was begun.
@@ -188,8 +182,8 @@ pub(crate) fn create_multipart_upload(
     uri: &S3Uri,
     algorithm: Option<Algorithm>,
     options: &PutOptions<'_>,
-    patience: Patience<'_>,
-) -> Result<Upload, Failed> {
+    policy: RequestPolicy<'_>,
+) -> Result<Upload, CallError> {
     let mut headers = options.headers()?;
     if algorithm == Some(Algorithm::Crc32c) {
         headers.insert(
@@ -203,11 +197,10 @@ pub(crate) fn create_multipart_upload(
         uri,
         "uploads=",
         headers,
-        &[],
-        patience,
+        policy,
     );
-    let id = send(s3, &request, |answer| {
-        let [id] = texts(&answer.body, &[], ["UploadId"]);
+    let id = send(s3, &request, Payload::EMPTY, |response| {
+        let [id] = texts(&response.body, &[], ["UploadId"]);
         id.filter(|id| !id.is_empty()).ok_or("it has no UploadId")
     })?;
     Ok(Upload {
@@ -223,8 +216,8 @@ pub(crate) fn upload_part(
     number: u32,
     source: &dyn Source,
     verified: Option<Verified>,
-    patience: Patience<'_>,
-) -> Result<Part, UploadFailed> {
+    policy: RequestPolicy<'_>,
+) -> Result<Part, CallError> {
     let query = format!("partNumber={number}&{}", upload.query());
     let mut headers = HeaderMap::new();
     add_checksum(&mut headers, verified.as_ref())?;
@@ -234,11 +227,10 @@ pub(crate) fn upload_part(
         &upload.uri,
         &query,
         headers,
-        &[],
-        patience,
+        policy,
     );
-    let etag = self::upload(s3, &request, source, |answer| {
-        text(&answer.headers, "etag").ok_or("it has no ETag")
+    let etag = send(s3, &request, Payload::Reader(source), |response| {
+        text(&response.headers, "etag").ok_or("it has no ETag")
     })?;
     Ok(Part {
         number,
@@ -253,8 +245,8 @@ pub(crate) fn complete_multipart_upload(
     s3: S3<'_>,
     upload: &Upload,
     parts: &[Part],
-    patience: Patience<'_>,
-) -> Result<(), Failed> {
+    policy: RequestPolicy<'_>,
+) -> Result<(), CallError> {
     let body = completion(parts);
     let query = upload.query();
     let request = request(
@@ -263,11 +255,10 @@ pub(crate) fn complete_multipart_upload(
         &upload.uri,
         &query,
         HeaderMap::new(),
-        body.as_bytes(),
-        patience,
+        policy,
     );
-    send(s3, &request, |answer| {
-        let [etag] = texts(&answer.body, &[], ["ETag"]);
+    send(s3, &request, Payload::Bytes(body.as_bytes()), |response| {
+        let [etag] = texts(&response.body, &[], ["ETag"]);
         etag.map(drop).ok_or("it has no ETag")
     })
 }
@@ -296,8 +287,8 @@ fn completion(parts: &[Part]) -> String {
 pub(crate) fn abort_multipart_upload(
     s3: S3<'_>,
     upload: &Upload,
-    patience: Patience<'_>,
-) -> Result<(), Failed> {
+    policy: RequestPolicy<'_>,
+) -> Result<(), CallError> {
     let query = upload.query();
     let request = request(
         "AbortMultipartUpload",
@@ -305,10 +296,9 @@ pub(crate) fn abort_multipart_upload(
         &upload.uri,
         &query,
         HeaderMap::new(),
-        &[],
-        patience,
+        policy,
     );
-    send(s3, &request, |_| Ok(()))
+    send(s3, &request, Payload::EMPTY, |_| Ok(()))
 }
 
 fn request<'a>(
@@ -317,8 +307,7 @@ fn request<'a>(
     uri: &'a S3Uri,
     query: &'a str,
     headers: HeaderMap,
-    body: &'a [u8],
-    patience: Patience<'a>,
+    policy: RequestPolicy<'a>,
 ) -> Request<'a> {
     Request {
         operation,
@@ -327,58 +316,22 @@ fn request<'a>(
         key: uri.key(),
         query,
         headers,
-        body,
-        patience,
-        max_answer: MAX_DOCUMENT,
+        policy,
+        max_response: MAX_DOCUMENT,
     }
 }
 
-/// Sends, and reads the answer; a success that cannot be read is one of no use.
+/// Sends, and reads the response; a success that cannot be read is one of no use.
 fn send<T>(
     s3: S3<'_>,
     request: &Request<'_>,
-    read: impl Fn(&Answer) -> Result<T, &'static str>,
-) -> Result<T, Failed> {
-    send_by(s3, request, |call| {
-        let answer = s3.caller.client.send_until(call, request.patience.stop)?;
-        Ok(read(&answer).map_err(|problem| not_understood(call, problem))?)
+    payload: Payload<'_>,
+    read: impl Fn(&Response) -> Result<T, &'static str>,
+) -> Result<T, CallError> {
+    in_region(s3, request, |call| {
+        let response = s3.caller.client.send(call, payload)?;
+        read(&response).map_err(|problem| call.unreadable(problem))
     })
-}
-
-fn upload<T>(
-    s3: S3<'_>,
-    request: &Request<'_>,
-    source: &dyn Source,
-    read: impl Fn(&Answer) -> Result<T, &'static str>,
-) -> Result<T, UploadFailed> {
-    send_by(s3, request, |call| {
-        let answer = s3
-            .caller
-            .client
-            .upload_until(call, source, request.patience.stop)?;
-        Ok(read(&answer).map_err(|problem| not_understood(call, problem))?)
-    })
-}
-
-impl RefersElsewhere for UploadFailed {
-    fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Request(failed) => failed.fault(),
-            Self::Source(_) => None,
-        }
-    }
-}
-
-impl From<Failed> for UploadFailed {
-    fn from(failed: Failed) -> Self {
-        Self::Request(failed)
-    }
-}
-
-impl From<Error> for UploadFailed {
-    fn from(error: Error) -> Self {
-        Self::Request(error.into())
-    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Rules {
     pub now: Option<SystemTime>,
     /// A clock that the server's time follows, before `now`.
     pub clock: Option<ManualClock>,
+    /// What is responded to a wrong signature, instead of a bare 403.
+    pub refusal: Option<Reply>,
 }
 
 impl Rules {
@@ -63,6 +65,7 @@ impl Rules {
             secret_of: None,
             now: None,
             clock: None,
+            refusal: None,
         }
     }
 
@@ -218,8 +221,12 @@ impl Shared {
         while let Some(mut seen) = read_request(&mut input, &mut output)? {
             seen.verified = self.verify(&seen);
             let reply = match &seen.verified {
-                Err(reason) if reason != NOT_SIGNED => Reply::new(403, reason.as_str())
-                    .header("x-amzn-errortype", "InvalidSignatureException"),
+                Err(reason) if reason != NOT_SIGNED => {
+                    self.rules.refusal.clone().unwrap_or_else(|| {
+                        Reply::new(403, reason.as_str())
+                            .header("x-amzn-errortype", "InvalidSignatureException")
+                    })
+                }
                 _ => (self.script)(&seen),
             };
             let head = seen.method == "HEAD";

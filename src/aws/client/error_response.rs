@@ -1,63 +1,67 @@
-//! Error answers: code, message and ids, whichever protocol the service speaks.
+//! Error responses: code, message and ids, whichever protocol the service speaks.
 
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 
-use crate::aws::client::foreign::excerpt;
+use super::call::Call;
+use super::date;
+use super::foreign::excerpt;
+use crate::aws::Service;
 use crate::aws::http::Reply;
+use crate::aws::sqs;
 use crate::aws::xml::texts;
-use crate::aws::{Call, Service, sqs};
 use crate::error::ServiceError;
+use crate::timestamp;
 
-/// What the retry logic and the caller need to know of an error answer.
+/// What the retry and the caller need to know of an error response.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct ErrorResponse {
     pub(crate) error: ServiceError,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) bucket_region: Option<String>,
+    /// The host or URL that S3 refers to.
+    pub(crate) endpoint: Option<String>,
     date: Option<HeaderValue>,
+    server_time: Option<String>,
 }
 
-impl Fault {
-    pub(crate) fn from_reply(call: &Call<'_>, reply: &Reply) -> Self {
+impl ErrorResponse {
+    /// `sent` is the request's body, if that was in memory.
+    pub(crate) fn new(call: &Call<'_>, sent: &[u8], reply: &Reply) -> Self {
         if reply.status == 404 && call.operation == "GetObject" && is_no_such_key(&reply.body) {
             return Self::no_such_key(call, reply);
         }
-        let told = Told::from_body(call.service, &reply.body);
+        let described = Described::from_body(call.service, &reply.body);
         let header = |name| text(&reply.headers, name);
-        let is_told = told.code.is_some() || told.message.is_some();
-        let code = header("x-amzn-errortype").or(told.code);
+        let is_described = described.code.is_some() || described.message.is_some();
+        let code = header("x-amzn-errortype").or(described.code);
         let code = match call.service {
             Service::Sqs => {
                 sqs::error_code(code.as_deref(), header("x-amzn-query-error").as_deref())
             }
             _ => code,
         };
-        let is_foreign = code.is_none() && !is_told;
+        let is_foreign = code.is_none() && !is_described;
         Self {
             error: ServiceError {
                 service: call.service.name(),
                 operation: call.operation,
                 status: reply.status,
                 code: code.map(|code| bare_code(&code).to_owned()),
-                message: told
+                message: described
                     .message
                     .map(|message| cut(without_request(message), 1000)),
                 request_id: header("x-amzn-requestid")
                     .or_else(|| header("x-amz-request-id"))
-                    .or(told.request_id),
+                    .or(described.request_id),
                 extended_request_id: header("x-amz-id-2"),
                 resource: Some(call.resource.to_string()),
                 expected_owner: call
                     .headers
                     .get("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
-                foreign_body: is_foreign
-                    .then(|| excerpt(&reply.body, call.body))
-                    .flatten(),
+                foreign_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
                 clock_error: None,
                 attempts: 0,
                 elapsed: Duration::ZERO,
@@ -65,8 +69,10 @@ impl Fault {
                 handle: None,
             },
             retry_after: retry_after(&reply.headers),
-            bucket_region: header("x-amz-bucket-region").or(told.region),
+            bucket_region: header("x-amz-bucket-region").or(described.region),
+            endpoint: described.endpoint.or_else(|| header("location")),
             date: reply.headers.get(http::header::DATE).cloned(),
+            server_time: described.server_time,
         }
     }
 
@@ -92,26 +98,35 @@ impl Fault {
             },
             retry_after: None,
             bucket_region: None,
+            endpoint: None,
             date: None,
+            server_time: None,
         }
     }
 
-    /// The service's time; only few refusals need it read.
-    pub(crate) fn date(&self) -> Option<SystemTime> {
-        parse_date(self.date.as_ref()?.to_str().ok()?)
+    /// The service's time: of its `Date`, of S3's `ServerTime`, or in the message of a refused signature. It
+    /// is read where it is needed, which is seldom.
+    pub(crate) fn time(&self) -> Option<SystemTime> {
+        let header = self.date.as_ref().and_then(|date| date.to_str().ok());
+        header
+            .and_then(date::in_header)
+            .or_else(|| timestamp::parse(self.server_time.as_deref()?))
+            .or_else(|| date::in_message(self.error.message()?))
     }
 }
 
-/// What the body of an error answer tells.
+/// What the body of an error response says.
 #[derive(Debug, Default)]
-struct Told {
+struct Described {
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
     region: Option<String>,
+    endpoint: Option<String>,
+    server_time: Option<String>,
 }
 
-impl Told {
+impl Described {
     /// XML from S3, and from STS one element deeper; JSON from the others.
     fn from_body(service: Service, body: &[u8]) -> Self {
         let parents: &[&str] = match service {
@@ -119,13 +134,23 @@ impl Told {
             Service::Sts => &["Error"],
             _ => return Self::from_json(body),
         };
-        let names = ["Code", "Message", "RequestId", "Region"];
-        let [code, message, request_id, region] = texts(body, parents, names);
+        let names = [
+            "Code",
+            "Message",
+            "RequestId",
+            "Region",
+            "Endpoint",
+            "ServerTime",
+        ];
+        let [code, message, request_id, region, endpoint, server_time] =
+            texts(body, parents, names);
         Self {
             code,
             message,
             request_id,
             region,
+            endpoint,
+            server_time,
         }
     }
 
@@ -196,30 +221,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .or_else(|| number("retry-after").map(|seconds| Duration::from_secs(seconds.into())))
 }
 
-fn parse_date(date: &str) -> Option<SystemTime> {
-    // IMF-fixdate is RFC 2822's form, but for the name of its zone.
-    OffsetDateTime::parse(&date.replace("GMT", "+0000"), &Rfc2822)
-        .ok()
-        .map(SystemTime::from)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::{bare_code, parse_date};
+    use super::bare_code;
 
     #[test]
     fn codes_are_bared() {
         assert_eq!(bare_code("ValidationError:http://x/"), "ValidationError");
         assert_eq!(bare_code("com.amazon#Throttling"), "Throttling");
         assert_eq!(bare_code(""), "");
-    }
-
-    #[test]
-    fn dates_of_http_are_read() {
-        let date = parse_date("Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(date, Some(UNIX_EPOCH + Duration::from_secs(784_111_777)));
-        assert_eq!(parse_date("yesterday"), None);
     }
 }

@@ -1,0 +1,132 @@
+//! A call: one request to a service, how it may be repeated, and what comes back.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Uri};
+
+use super::error::CallError;
+use super::payload::Source;
+use super::retry::RetryConfig;
+use crate::aws::Service;
+use crate::aws::http::{Attempted, Broken, authority};
+use crate::aws::identity::Credentials;
+use crate::error::TransportErrorKind;
+
+/// Whether a request may be sent again when it is not known what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Replay {
+    /// Sending it twice is the same as sending it once.
+    #[default]
+    Safe,
+    /// Only when the service provably did not carry it out.
+    IfNotProcessed,
+    /// Only when no byte of it reached the service; what it refuses, the caller repeats in its own time.
+    IfNotSent,
+    /// Not at all: the caller sends it again by itself. Refused credentials and a wrong clock are corrected
+    /// all the same.
+    Never,
+}
+
+/// How long a request may take, what ends it early, and how often it is sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestPolicy<'a> {
+    /// On the monotonic clock.
+    pub(crate) deadline: Option<Duration>,
+    /// Once this is set, nothing is sent any more, and a request that is under way is given up.
+    pub(crate) cancel: Option<&'a AtomicBool>,
+    /// Instead of the client's.
+    pub(crate) retry: Option<RetryConfig>,
+    pub(crate) replay: Replay,
+}
+
+/// Who sends a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Identity<'a> {
+    /// The client's own credentials, asked for at each attempt.
+    Client,
+    /// These, as when one role's credentials fetch another's.
+    Given(&'a Credentials),
+    /// Nobody: what proves the caller is in the request, and it is not signed.
+    Anonymous,
+}
+
+/// One request to a service, before it is signed. It has no `Debug`: its headers may hold a token.
+pub(crate) struct Call<'a> {
+    pub(crate) service: Service,
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: Cow<'a, HeaderMap>,
+    pub(crate) region: Cow<'a, str>,
+    pub(crate) identity: Identity<'a>,
+    /// What the request is about, for errors.
+    pub(crate) resource: Resource<'a>,
+    pub(crate) policy: RequestPolicy<'a>,
+    /// The largest body of a successful response that is taken into memory.
+    pub(crate) max_response: u64,
+}
+
+impl Call<'_> {
+    /// Host and port that the request goes to.
+    pub(crate) fn host(&self) -> &str {
+        authority(&self.uri)
+    }
+
+    /// What an error without a response says of the request.
+    pub(super) fn attempted(&self, attempts: u32, elapsed: Duration) -> Attempted<'_> {
+        Attempted {
+            service: self.service.name(),
+            operation: self.operation,
+            host: self.host(),
+            attempts,
+            elapsed,
+        }
+    }
+
+    /// The error of a successful response that cannot be read.
+    pub(crate) fn unreadable(&self, problem: impl Into<String>) -> CallError {
+        let broken = Broken::new(TransportErrorKind::Protocol, false, problem.into());
+        CallError::Other(broken.into_error(&self.attempted(1, Duration::ZERO), false))
+    }
+}
+
+/// What a request is about. It is written out only where somebody wants to read it.
+pub(crate) enum Resource<'a> {
+    Named(Cow<'a, str>),
+    /// A bucket, or an object in it.
+    S3 {
+        bucket: &'a str,
+        key: &'a str,
+    },
+}
+
+impl fmt::Display for Resource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::S3 { bucket, key: "" } => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
+}
+
+/// What a request carries.
+#[derive(Clone, Copy)]
+pub(crate) enum Payload<'a> {
+    Bytes(&'a [u8]),
+    /// Read from its source at each attempt.
+    Reader(&'a dyn Source),
+}
+
+impl Payload<'_> {
+    pub(crate) const EMPTY: Self = Self::Bytes(&[]);
+}
+
+/// A successful response, whose body is in memory or still to be read.
+pub(crate) struct Response<B = Vec<u8>> {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: B,
+}

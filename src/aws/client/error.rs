@@ -1,0 +1,97 @@
+//! Why an attempt, and why a call, did not succeed.
+
+use std::io;
+
+use super::error_response::ErrorResponse;
+use crate::aws::http::Broken;
+use crate::error::{
+    CredentialsError, Error, ServiceError, TransferError, TransferErrorKind, TransportErrorKind,
+};
+use crate::invalid_input::InvalidInput;
+
+/// Why one attempt did not succeed, with what the decision on a retry needs to know.
+#[derive(Debug)]
+pub(super) enum AttemptError {
+    /// The request could not be made: there are no credentials, or they cannot sign it.
+    Request(Error),
+    /// The payload could not be read.
+    Payload(io::Error),
+    /// No whole response came.
+    Connection(Broken),
+    /// The service responded with an error.
+    Response(Box<ErrorResponse>),
+}
+
+impl AttemptError {
+    /// Whether the service may have carried out the request all the same.
+    pub(super) fn leaves_open(&self) -> bool {
+        match self {
+            Self::Request(_) => false,
+            Self::Payload(_) => true,
+            Self::Connection(error) => !error.never_sent,
+            Self::Response(response) => response.error.leaves_open(),
+        }
+    }
+
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Connection(error) if error.kind == TransportErrorKind::Timeout)
+    }
+}
+
+impl From<Broken> for AttemptError {
+    fn from(error: Broken) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl From<Box<CredentialsError>> for AttemptError {
+    fn from(error: Box<CredentialsError>) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+/// Why a call did not succeed, after all attempts.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// The service responded with an error.
+    Response(Box<ErrorResponse>),
+    /// The payload could not be read.
+    Payload(io::Error),
+    /// Anything else: no connection, no credentials, a response that cannot be read.
+    Other(Error),
+}
+
+impl CallError {
+    /// The service's error, if it responded with one.
+    pub(crate) fn service(&self) -> Option<&ServiceError> {
+        match self {
+            Self::Response(response) => Some(&response.error),
+            Self::Other(Error::Service(error)) => Some(error),
+            Self::Payload(_) | Self::Other(_) => None,
+        }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Response(response) => response.error.into(),
+            CallError::Payload(error) => TransferError::new(TransferErrorKind::Read, "the payload")
+                .with_source(error)
+                .into(),
+            CallError::Other(error) => error,
+        }
+    }
+}
+
+impl From<Error> for CallError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<InvalidInput> for CallError {
+    fn from(error: InvalidInput) -> Self {
+        Self::Other(error.into())
+    }
+}
