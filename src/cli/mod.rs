@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use commands::{
-    completions, credentials, delete, deploy, describe, local, predict, quickstart, scale, status,
-    submit, update, wait,
+    completions, consume, credentials, delete, deploy, describe, local, predict, queue_policy,
+    quickstart, scale, status, submit, update, wait,
 };
 use output::exit::{self, Outcome};
 use output::held;
@@ -63,6 +63,8 @@ enum Command {
     Predict(predict::Predict),
     Submit(submit::Submit),
     Wait(wait::Wait),
+    Consume(consume::Consume),
+    QueuePolicy(queue_policy::QueuePolicy),
     Status(status::Status),
     Deploy(deploy::Deploy),
     Describe(describe::Describe),
@@ -104,6 +106,8 @@ fn dispatch(command: Command, common: &Common) -> Outcome {
         Command::Predict(predict) => predict.run(show),
         Command::Submit(submit) => submit.run(show),
         Command::Wait(wait) => wait.run(show),
+        Command::Consume(consume) => consume.run(show),
+        Command::QueuePolicy(policy) => policy.run(),
         Command::Status(status) => status.run(),
         Command::Deploy(deploy) => deploy.run(show),
         Command::Describe(describe) => describe.run(),

@@ -3,6 +3,7 @@
 
 mod bench;
 mod codes;
+mod consume;
 #[cfg(unix)]
 mod deploys;
 mod endpoints;

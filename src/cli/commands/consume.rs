@@ -1,0 +1,514 @@
+//! `consume`: results from a queue into a directory.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sagemaker_async_inference::error::TransferErrorKind;
+use sagemaker_async_inference::queue::{
+    Delivery, Notification, Notified, ObjectEvent, QueueEvent, QueueStats, ResultQueue,
+};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, AsyncPredictor, Bytes, CancelToken, Error, InferenceHandle,
+    ModelFailure, S3Uri, Session, WaiterConfig,
+};
+use serde_json::{Value, json};
+
+use crate::cli::args::connect::Connection;
+use crate::cli::args::values::duration;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
+use crate::cli::output::lines::print;
+use crate::cli::output::progress::{Progress, Show};
+
+/// Fetch results as a queue announces them, into a directory
+///
+/// The queue is one of Amazon SQS that gets the endpoint's notifications through Amazon SNS, or S3's events of
+/// the output objects (see the guide and `queue-policy`). Any number of these commands may share one queue. A
+/// result's file, named `INFERENCE_ID.out`, is complete on disk before its message is deleted; a model's failure goes
+/// to the same name with `.failure` at the end. A message may come twice: the file is then written again, whole.
+///
+/// What cannot be handled now is given back and comes again, with growing pauses; the queue's redrive policy
+/// moves it to the dead-letter queue. SIGTERM and Ctrl-C end it within 20 s plus the work in hand.
+///
+/// A JSON line for each result says how it ended. Exit codes are those of `wait`.
+///
+/// Example:
+///
+///     sagemaker-async consume https://sqs.eu-west-1.amazonaws.com/123456789012/done --output-dir results
+///     sagemaker-async consume done --output-dir results --endpoint my-endpoint --until-idle 10m --summary
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(in crate::cli) struct Consume {
+    /// The queue: its URL, its ARN, or its name
+    queue: String,
+
+    /// The directory for results, made if it is not there
+    #[arg(long, value_name = "DIR")]
+    output_dir: PathBuf,
+
+    /// Only results of this endpoint; messages of others are given back
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+
+    /// Number of results handled at the same time
+    #[arg(long, value_name = "COUNT", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
+
+    /// How long a message is hidden from others before it is extended, and after a crash; 5s to 12h
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    visibility: Duration,
+
+    /// End when no message came for this long [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    until_idle: Option<Duration>,
+
+    /// End after this many messages [default: no limit]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    max_messages: Option<u64>,
+
+    /// A file of handles as `submit` prints them, to which events of S3 are matched
+    #[arg(long, value_name = "FILE")]
+    handles: Option<PathBuf>,
+
+    /// What becomes of messages that are not about an inference
+    #[arg(long, value_name = "HOW", default_value = "leave")]
+    on_unknown: OnUnknown,
+
+    /// One JSON line at the end instead of one for each
+    #[arg(long)]
+    summary: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnUnknown {
+    /// To the queue's redrive policy
+    Leave,
+    /// Deleted, and counted
+    Delete,
+}
+
+/// An announced output is there; S3's reads are consistent. Anything else is left to the message's next delivery.
+const POLLS: u32 = 3;
+const DELAY: Duration = Duration::from_secs(1);
+/// Messages of others stay hidden for this long times the number of receives, so that their count does not
+/// run up to the redrive policy's while whoever they are for is busy.
+const FOREIGN: Duration = Duration::from_secs(30);
+
+impl Consume {
+    pub(in crate::cli) fn run(self, show: Show) -> Outcome {
+        let known = match &self.handles {
+            Some(file) => {
+                let loaded = InferenceHandle::load_all(file);
+                let loaded = loaded.map_err(|error| Failure::io(file.display(), &error))?;
+                Known::of(loaded.into_iter())
+            }
+            None => Known::default(),
+        };
+        fs::create_dir_all(&self.output_dir)
+            .map_err(|error| Failure::io(self.output_dir.display(), &error))?;
+        let interrupt = Interrupt::watch()?;
+        let progress = Progress::new(show);
+        let session = self.connection.session(None)?;
+        let queue = ResultQueue::new(&self.queue, &session)?.visibility(self.visibility);
+        let token = interrupt.token();
+        let waiter = WaiterConfig::builder().max_attempts(POLLS).delay(DELAY);
+        let consumer = Consumer {
+            options: &self,
+            session: &session,
+            known,
+            waiter: waiter.build()?,
+            token: &token,
+            progress: &progress,
+            ends: Mutex::default(),
+        };
+        progress.stage("consuming");
+        let mut deliveries = queue.deliveries().cancel(&token);
+        if let Some(idle) = self.until_idle {
+            deliveries = deliveries.until_idle(idle);
+        }
+        if let Some(count) = self.max_messages {
+            deliveries = deliveries.max_messages(count);
+        }
+        let ran = deliveries.run(usize::from(self.workers), |delivery| {
+            consumer.handle(delivery);
+            Ok::<(), Error>(())
+        });
+        progress.clear();
+        let ends = consumer
+            .ends
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.summary {
+            print(&ends.summary(&queue.stats()).to_string())?;
+        }
+        warn(&progress, &queue.stats());
+        if let Some(failure) = ends.stopped {
+            return Err(failure);
+        }
+        ran?;
+        ends.outcome()
+    }
+}
+
+/// Says what the user would else not see: results that were or will be handled twice.
+fn warn(progress: &Progress, stats: &QueueStats) {
+    if stats.lost > 0 {
+        progress.error(&format!(
+            "{} messages were not this command's any more when their results were stored, and may come again: give a \
+             longer --visibility, or allow sqs:ChangeMessageVisibility",
+            stats.lost
+        ));
+    }
+    if stats.delete_failures > 0 {
+        progress.error(&format!(
+            "{} messages could not be deleted and come again",
+            stats.delete_failures
+        ));
+    }
+}
+
+/// Handles by the places of their objects.
+#[derive(Default)]
+struct Known {
+    by_place: HashMap<(String, String), InferenceHandle>,
+}
+
+impl Known {
+    fn of(handles: impl Iterator<Item = InferenceHandle>) -> Self {
+        let mut by_place = HashMap::new();
+        for handle in handles {
+            let places = [Some(handle.output_path()), handle.failure_path()];
+            for place in places.into_iter().flatten() {
+                by_place.insert(place_of(place), handle.clone());
+            }
+        }
+        Self { by_place }
+    }
+
+    fn get(&self, event: &ObjectEvent) -> Option<&InferenceHandle> {
+        let place = (event.bucket().to_owned(), event.key().to_owned());
+        self.by_place.get(&place).filter(|_| event.is_created())
+    }
+}
+
+fn place_of(uri: &S3Uri) -> (String, String) {
+    (uri.bucket().to_owned(), uri.key().to_owned())
+}
+
+/// What the workers share.
+struct Consumer<'a> {
+    options: &'a Consume,
+    session: &'a Session,
+    known: Known,
+    waiter: WaiterConfig,
+    token: &'a CancelToken,
+    progress: &'a Progress,
+    ends: Mutex<Ends>,
+}
+
+/// What is to be done with a message.
+enum Verdict {
+    Done,
+    /// Nothing of ours, or not now.
+    Again,
+    Foreign,
+}
+
+impl Consumer<'_> {
+    fn handle(&self, delivery: Delivery) {
+        let verdict = self.judge(&delivery);
+        let outcome = match verdict {
+            Verdict::Done => delivery.delete(),
+            Verdict::Again => delivery.release(),
+            Verdict::Foreign => {
+                let delay = FOREIGN.saturating_mul(delivery.receive_count().min(120));
+                delivery.release_after(delay)
+            }
+        };
+        if let Err(error) = outcome {
+            self.stop(error.into());
+        }
+    }
+
+    fn judge(&self, delivery: &Delivery) -> Verdict {
+        match delivery.event() {
+            QueueEvent::Inference(notification) => self.inference(notification),
+            QueueEvent::Object(events) => self.objects(events),
+            QueueEvent::Test => {
+                self.note(|ends| ends.tests += 1);
+                Verdict::Done
+            }
+            _ => {
+                self.note(|ends| ends.unknown += 1);
+                match self.options.on_unknown {
+                    OnUnknown::Leave => Verdict::Again,
+                    OnUnknown::Delete => Verdict::Done,
+                }
+            }
+        }
+    }
+
+    fn predictor(&self, endpoint: &str) -> AsyncPredictor<Bytes, Bytes> {
+        AsyncPredictor::new(endpoint, self.session)
+            .with_serializer(Bytes::new())
+            .with_deserializer(Bytes::new())
+    }
+
+    fn inference(&self, notification: &Notification) -> Verdict {
+        let endpoint = notification.endpoint_name();
+        let wanted = self.options.endpoint.as_deref();
+        if wanted.is_some_and(|wanted| endpoint != Some(wanted)) {
+            self.note(|ends| ends.foreign += 1);
+            return Verdict::Foreign;
+        }
+        let id = notification.inference_id();
+        let name = name_of(id, notification.output_location());
+        let path = self.options.output_dir.join(&name);
+        let line = json!({
+            "inference_id": id,
+            "endpoint_name": endpoint,
+            "output_path": notification.output_location(),
+        });
+        let predictor = self.predictor(endpoint.or(wanted).unwrap_or("unknown"));
+        let stored = match predictor.response_from(notification) {
+            Ok(Notified::Response(response)) => self.store(&response, &path),
+            Ok(Notified::Failed(failure)) => store_failure(&failure, &path),
+            Err(error) => Err(error),
+        };
+        self.tell(line, stored)
+    }
+
+    /// Each object that a handle waits for.
+    fn objects(&self, events: &[ObjectEvent]) -> Verdict {
+        let known: Vec<_> = events
+            .iter()
+            .filter_map(|event| self.known.get(event))
+            .collect();
+        if known.is_empty() {
+            self.note(|ends| ends.foreign += 1);
+            return Verdict::Foreign;
+        }
+        let mut verdict = Verdict::Done;
+        for handle in known {
+            let output = handle.output_path().to_string();
+            let path = self
+                .options
+                .output_dir
+                .join(name_of(handle.inference_id(), Some(&output)));
+            let line = json!({
+                "inference_id": handle.inference_id(),
+                "endpoint_name": handle.endpoint_name(),
+                "output_path": output,
+            });
+            let response = self
+                .predictor(handle.endpoint_name())
+                .resume(handle.clone());
+            if !matches!(self.tell(line, self.store(&response, &path)), Verdict::Done) {
+                verdict = Verdict::Again;
+            }
+        }
+        verdict
+    }
+
+    /// Whole and on disk, or not there at all.
+    fn store(
+        &self,
+        response: &AsyncInferenceResponse<Bytes>,
+        path: &Path,
+    ) -> Result<Stored, Error> {
+        match response.download(path, &self.waiter) {
+            Ok(bytes) => Ok(Stored::Output(path.to_owned(), bytes)),
+            Err(Error::Model(failure)) => store_failure(&failure, path),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Prints the line, counts, and decides what becomes of the message.
+    fn tell(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
+        let mut ends = self.lock();
+        let verdict = match stored {
+            Ok(Stored::Output(path, bytes)) => {
+                ends.completed += 1;
+                ends.bytes += bytes;
+                line["status"] = "completed".into();
+                line["file"] = path.display().to_string().into();
+                line["bytes"] = bytes.into();
+                Verdict::Done
+            }
+            Ok(Stored::Failure(path, text)) => {
+                ends.failed += 1;
+                ends.note(Code::Model);
+                line["status"] = "failed".into();
+                line["file"] = path.display().to_string().into();
+                line["error"] = text.into();
+                Verdict::Done
+            }
+            Err(error) if is_of_this_machine(&error) => {
+                drop(ends);
+                self.stop(error.into());
+                return Verdict::Again;
+            }
+            Err(error) => {
+                let pending = matches!(error, Error::PollingTimeout(_));
+                let text = with_sources(&error);
+                line["status"] = if pending { "pending" } else { "error" }.into();
+                line["error"] = text.clone().into();
+                ends.note(Code::of(&error));
+                if pending {
+                    ends.pending += 1;
+                } else {
+                    ends.errors += 1;
+                    self.progress.error(&text);
+                }
+                Verdict::Again
+            }
+        };
+        drop(ends);
+        if !self.options.summary
+            && let Err(failure) = print(&line.to_string())
+        {
+            self.stop(failure);
+            // Whoever reads the lines has not seen this one.
+            return Verdict::Again;
+        }
+        verdict
+    }
+
+    /// Ends the command: what fails on this machine fails for the next message as well, which would burn its
+    /// receives.
+    fn stop(&self, failure: Failure) {
+        self.lock().stopped.get_or_insert(failure);
+        self.token.cancel();
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Ends)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Ends> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The model's own words, beside where the result would be.
+fn store_failure(failure: &ModelFailure, path: &Path) -> Result<Stored, Error> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".failure");
+    failure.save(&name)?;
+    Ok(Stored::Failure(name.into(), failure.text().to_string()))
+}
+
+/// What was put on disk.
+enum Stored {
+    Output(PathBuf, u64),
+    Failure(PathBuf, String),
+}
+
+fn is_of_this_machine(error: &Error) -> bool {
+    matches!(error, Error::Transfer(transfer) if transfer.kind() == TransferErrorKind::Write)
+}
+
+/// What stays as it is in a file's name.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// A file's name from an inference id, or from the last name of the output's key. Other characters than letters,
+/// digits, hyphens, dots and underscores are percent-encoded, so that two ids have two names.
+fn name_of(id: Option<&str>, output: Option<&str>) -> String {
+    if let Some(id) = id.filter(|id| !id.is_empty()) {
+        let encoded = utf8_percent_encode(id, PLAIN).to_string();
+        let visible = match encoded.strip_prefix('.') {
+            Some(rest) => format!("%2E{rest}"),
+            None => encoded,
+        };
+        return format!("{visible}.out");
+    }
+    let last = output.and_then(|output| output.rsplit('/').next());
+    let last = last.filter(|name| !name.is_empty()).unwrap_or("result");
+    utf8_percent_encode(last, PLAIN)
+        .to_string()
+        .replacen("..", "%2E%2E", 1)
+}
+
+/// How the messages ended.
+#[derive(Debug, Default)]
+struct Ends {
+    completed: usize,
+    failed: usize,
+    pending: usize,
+    errors: usize,
+    tests: usize,
+    foreign: usize,
+    unknown: usize,
+    bytes: u64,
+    worst: Option<Code>,
+    stopped: Option<Failure>,
+}
+
+impl Ends {
+    fn note(&mut self, code: Code) {
+        self.worst = self.worst.max(Some(code));
+    }
+
+    fn summary(&self, stats: &QueueStats) -> Value {
+        json!({
+            "completed": self.completed,
+            "failed": self.failed,
+            "pending": self.pending,
+            "errors": self.errors,
+            "bytes": self.bytes,
+            "tests": self.tests,
+            "foreign": self.foreign,
+            "unknown": self.unknown,
+            "received": stats.received,
+            "deleted": stats.deleted,
+            "lost": stats.lost,
+        })
+    }
+
+    fn outcome(&self) -> Outcome {
+        let Self {
+            completed,
+            failed,
+            pending,
+            errors,
+            ..
+        } = self;
+        let Some(code) = self.worst else {
+            return Ok(());
+        };
+        let message = format!(
+            "{completed} inferences are completed, {failed} failed, {pending} were not readable yet, and {errors} could not \
+             be fetched; what is not stored comes again from the queue"
+        );
+        Err(Failure::new(code, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn names_are_of_the_inference_and_stay_in_the_directory() {
+        for (id, name) in [
+            ("job-7", "job-7.out"),
+            ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd.out"),
+            (".hidden", "%2Ehidden.out"),
+            ("a b/c", "a%20b%2Fc.out"),
+        ] {
+            assert_eq!(name_of(Some(id), Some("s3://b/out/x.out")), name);
+        }
+        assert_eq!(name_of(None, Some("s3://b/out/x.out")), "x.out");
+        assert_eq!(name_of(None, Some("s3://b/..")), "%2E%2E");
+        assert_eq!(name_of(Some(""), None), "result");
+    }
+}

@@ -1,0 +1,337 @@
+//! `consume` and `queue-policy`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Stdio;
+
+use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{AsyncPredictor, NotificationConfig};
+use serde_json::{Value, json};
+
+use crate::cli::bench::{Bench, Ran, bare, signal};
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:done";
+
+/// An endpoint whose notifications go to the queue `done`.
+fn bench(attributes: &[(&str, &str)]) -> Bench {
+    let topics = NotificationConfig::builder()
+        .success_topic(TOPIC)
+        .error_topic(TOPIC)
+        .build()
+        .expect("topics");
+    let endpoint = LocalEndpoint::builder()
+        .bucket("bucket")
+        .notification_config(topics)
+        .no_failure_path()
+        .model(|request| {
+            if request.body.starts_with(b"\"bad") {
+                ModelResponse::failure(400, "ValueError: no")
+            } else {
+                ModelResponse::ok([b"<", &request.body[..], b">"].concat())
+            }
+        });
+    let bench = Bench::of(endpoint);
+    bench
+        .endpoint
+        .create_queue("done", attributes)
+        .expect("a queue");
+    bench
+        .endpoint
+        .subscribe_queue(TOPIC, "done", false)
+        .expect("a subscription");
+    bench
+}
+
+fn submit(bench: &Bench, ids: &[&str]) {
+    let session = bench.endpoint.session().expect("a session");
+    let predictor = AsyncPredictor::new(bench.name(), &session);
+    for id in ids {
+        let request = predictor.request(*id).inference_id(*id);
+        request.submit().expect("a submit");
+    }
+    assert!(
+        bench
+            .endpoint
+            .wait_until_idle(std::time::Duration::from_mins(1))
+    );
+}
+
+const OUT: [&str; 4] = ["--output-dir", "out", "--until-idle", "1s"];
+
+fn consume(bench: &Bench, more: &[&str]) -> Ran {
+    bench.run(&[&["consume", "done"], &OUT[..], more].concat())
+}
+
+fn stored(bench: &Bench) -> BTreeSet<String> {
+    let names = bench.left().into_iter();
+    names
+        .filter_map(|name| name.strip_prefix("out/").map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn results_and_failures_become_files_named_by_inference_id() {
+    let bench = bench(&[]);
+    submit(&bench, &["a", "b/c", "bad"]);
+    let ran = consume(&bench, &[]);
+    ran.ends_with(3)
+        .says("2 inferences are completed, 1 failed");
+    let names: Vec<_> = stored(&bench).into_iter().collect();
+    assert_eq!(names, ["a.out", "b%2Fc.out", "bad.out.failure"]);
+    assert_eq!(
+        fs::read_to_string(bench.path("out/a.out")).unwrap(),
+        "<\"a\">"
+    );
+    assert!(
+        fs::read_to_string(bench.path("out/bad.out.failure"))
+            .unwrap()
+            .contains("no")
+    );
+    let lines = ran.json();
+    assert_eq!(lines.len(), 3);
+    for line in &lines {
+        let status = if line["inference_id"] == "bad" {
+            "failed"
+        } else {
+            "completed"
+        };
+        assert_eq!(line["status"], status, "{line}");
+    }
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
+fn a_summary_counts_all_kinds_of_messages() {
+    let bench = bench(&[]);
+    submit(&bench, &["a"]);
+    let test = json!({ "eventSource": "aws:sagemaker", "eventName": "TestNotification", "eventVersion": "1.0" });
+    bench.endpoint.send_message("done", test.to_string());
+    bench.endpoint.send_message("done", "<xml/>");
+    let ran = consume(&bench, &["--summary", "--on-unknown", "delete"]);
+    let lines = ran.ends_with(0).json();
+    assert_eq!(lines.len(), 1);
+    for (member, count) in [
+        ("completed", 1),
+        ("tests", 1),
+        ("unknown", 1),
+        ("foreign", 0),
+        ("deleted", 3),
+        ("lost", 0),
+    ] {
+        assert_eq!(lines[0][member], count, "{member}: {}", lines[0]);
+    }
+}
+
+#[test]
+fn messages_of_other_endpoints_and_unknown_ones_stay_in_the_queue() {
+    let bench = bench(&[]);
+    submit(&bench, &["a"]);
+    bench.endpoint.send_message("done", "<xml/>");
+    let ran = consume(&bench, &["--endpoint", "other", "--max-messages", "2"]);
+    ran.ends_with(0).printed("");
+    assert_eq!(bench.endpoint.messages_in("done"), 2);
+    assert!(stored(&bench).is_empty());
+}
+
+#[test]
+fn events_of_s3_are_matched_to_handles() {
+    let bench = bench(&[]);
+    bench.endpoint.create_queue("objects", &[]).unwrap();
+    bench
+        .endpoint
+        .send_object_events("bucket", "async-output/", "objects")
+        .unwrap();
+    let session = bench.endpoint.session().unwrap();
+    let predictor = AsyncPredictor::new(bench.name(), &session);
+    let response = predictor.request("x").inference_id("one").submit().unwrap();
+    predictor
+        .request("y")
+        .inference_id("stranger")
+        .submit()
+        .unwrap();
+    let handles = bench.file("handles.jsonl", &format!("{}\n", response.handle()));
+    assert!(
+        bench
+            .endpoint
+            .wait_until_idle(std::time::Duration::from_mins(1))
+    );
+    let ran = bench.run(&[&["consume", "objects", "--handles", &handles], &OUT[..]].concat());
+    let lines = ran.ends_with(0).json();
+    assert_eq!(lines.len(), 1, "{}", ran.stdout);
+    assert_eq!(lines[0]["inference_id"], "one");
+    assert_eq!(stored(&bench).into_iter().collect::<Vec<_>>(), ["one.out"]);
+}
+
+#[test]
+fn an_output_that_is_gone_is_pending_and_its_message_stays() {
+    let bench = bench(&[]);
+    submit(&bench, &["a"]);
+    bench.endpoint.fault(
+        Fault::on(Operation::GetObject)
+            .always()
+            .error(404, "NoSuchKey"),
+    );
+    let ran = consume(&bench, &["--max-messages", "1"]);
+    ran.ends_with(4);
+    assert_eq!(ran.json()[0]["status"], "pending");
+    assert_eq!(bench.endpoint.messages_in("done"), 1);
+    // Once it is there, it is stored.
+    bench.endpoint.clear_faults();
+    consume(&bench, &["--max-messages", "1"]).ends_with(0);
+    assert_eq!(stored(&bench).len(), 1);
+}
+
+#[test]
+fn a_disk_that_takes_nothing_ends_the_command_and_deletes_nothing() {
+    let bench = bench(&[]);
+    submit(&bench, &["a", "b"]);
+    fs::create_dir_all(bench.path("out/a.out")).unwrap();
+    fs::create_dir_all(bench.path("out/b.out")).unwrap();
+    let ran = consume(&bench, &["--workers", "1"]);
+    ran.ends_with(1);
+    assert_eq!(bench.endpoint.messages_in("done"), 2);
+}
+
+#[test]
+fn sigterm_ends_it_with_what_is_done_deleted() {
+    let bench = bench(&[]);
+    submit(&bench, &["a", "b", "c"]);
+    let mut command = bench.command(&[
+        "consume",
+        "done",
+        "--output-dir",
+        "out",
+        "--visibility",
+        "10s",
+    ]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let started = SystemClock.monotonic();
+    while stored(&bench).len() < 3 {
+        assert!(
+            SystemClock.monotonic() < started + std::time::Duration::from_mins(1),
+            "no results"
+        );
+        SystemClock.sleep(std::time::Duration::from_millis(5));
+    }
+    signal(&child, "TERM");
+    let ran = Ran::of(child.wait_with_output().expect("it ends"));
+    ran.ends_with(0);
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
+fn after_a_kill_another_worker_has_every_result_once() {
+    let bench = bench(&[("VisibilityTimeout", "5")]);
+    let ids: Vec<_> = (0..40).map(|n| format!("job-{n:02}")).collect();
+    submit(&bench, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    bench.endpoint.fault(
+        Fault::on(Operation::GetObject)
+            .always()
+            .delay(std::time::Duration::from_millis(20)),
+    );
+    let run = |idle: &'static str| {
+        let mut command = bench.command(&[
+            "consume",
+            "done",
+            "--output-dir",
+            "out",
+            "--visibility",
+            "5s",
+            "--until-idle",
+            idle,
+        ]);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs")
+    };
+    let (mut first, second) = (run("1m"), run("8s"));
+    let started = SystemClock.monotonic();
+    while stored(&bench).len() < 10 {
+        assert!(
+            SystemClock.monotonic() < started + std::time::Duration::from_mins(1),
+            "no results"
+        );
+        SystemClock.sleep(std::time::Duration::from_millis(2));
+    }
+    first.kill().expect("a kill");
+    first.wait().expect("it is dead");
+    Ran::of(second.wait_with_output().expect("it ends")).ends_with(0);
+    let expected: BTreeSet<_> = ids.iter().map(|id| format!("{id}.out")).collect();
+    assert!(expected.is_subset(&stored(&bench)), "{:?}", stored(&bench));
+    for id in &ids {
+        let content = fs::read_to_string(bench.path(&format!("out/{id}.out"))).unwrap();
+        assert_eq!(content, format!("<\"{id}\">"));
+    }
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
+fn wrong_arguments_and_queues_are_refused() {
+    let bench = bench(&[]);
+    bench
+        .run(&["consume", "a b", "--output-dir", "out"])
+        .ends_with(2)
+        .says("queue");
+    bench
+        .run(&[
+            "consume",
+            "done",
+            "--output-dir",
+            "out",
+            "--visibility",
+            "1s",
+        ])
+        .ends_with(2)
+        .says("5 s to 12 h");
+    bench
+        .run(&["consume", "other", "--output-dir", "out"])
+        .ends_with(5)
+        .says("QueueDoesNotExist");
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
+fn queue_policy_prints_what_has_to_be_allowed() {
+    let queue = "arn:aws:sqs:us-east-1:123456789012:done";
+    for given in [
+        queue,
+        "https://sqs.us-east-1.amazonaws.com/123456789012/done",
+    ] {
+        let ran = Ran::of(
+            bare(&["queue-policy", TOPIC, given])
+                .output()
+                .expect("the binary runs"),
+        );
+        ran.ends_with(0);
+        let policies: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        let statement = &policies["queue_policy"]["Statement"][0];
+        assert_eq!(statement["Resource"], queue);
+        assert_eq!(statement["Condition"]["ArnEquals"]["aws:SourceArn"], TOPIC);
+        assert_eq!(
+            policies["execution_role_policy"]["Statement"][0]["Action"],
+            "sns:Publish"
+        );
+        assert_eq!(policies["subscription_attributes"]["Endpoint"], queue);
+    }
+    for (topic, queue) in [
+        ("done", queue),
+        (TOPIC, "done"),
+        (TOPIC, TOPIC),
+        (TOPIC, "arn:aws:sqs:us-east-1:123456789012:done.fifo"),
+        (TOPIC, "http://localhost:4566/1/done"),
+    ] {
+        Ran::of(
+            bare(&["queue-policy", topic, queue])
+                .output()
+                .expect("the binary runs"),
+        )
+        .ends_with(2);
+    }
+}
