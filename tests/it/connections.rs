@@ -84,6 +84,58 @@ fn a_connection_that_the_server_closed_is_not_used_for_the_next_submit() {
     });
 }
 
+/// Without a pause between submits: the end of each connection is on its way behind the response.
+#[test]
+fn a_server_that_closes_each_connection_loses_no_submit() {
+    let server = Raw::start(|mut stream| {
+        support::raw::read_request(&mut stream)?;
+        stream.write_all(ACCEPTED)
+    });
+    let session = builder()
+        .endpoint_url(server.url())
+        .retry(RetryConfig::off())
+        .build()
+        .expect("a session");
+    let predictor = predictor(&session);
+    for _ in 0..300 {
+        let request = predictor.request_at(uri("s3://my-bucket/in"));
+        request.submit().expect("submitted");
+    }
+    assert_eq!(server.connections(), 300);
+}
+
+/// What closes only when the next request comes cannot be known before, but after the first one.
+#[test]
+fn a_server_that_ends_connections_under_the_next_request_costs_one_submit() {
+    let server = Raw::start(|mut stream| {
+        support::raw::read_request(&mut stream)?;
+        stream.write_all(ACCEPTED)?;
+        // What is left unread makes it a reset.
+        stream.peek(&mut [0]).map(drop)
+    });
+    let session = builder()
+        .endpoint_url(server.url())
+        .retry(RetryConfig::off())
+        .build()
+        .expect("a session");
+    let predictor = predictor(&session);
+    let outcomes: Vec<_> = (0..30)
+        .map(|_| {
+            predictor
+                .request_at(uri("s3://my-bucket/in"))
+                .submit()
+                .map(drop)
+        })
+        .collect();
+    assert!(outcomes[0].is_ok());
+    assert!(
+        matches!(outcomes[1], Err(Error::MaybeSubmitted(_))),
+        "{:?}",
+        outcomes[1]
+    );
+    assert!(outcomes[2..].iter().all(Result::is_ok), "{outcomes:?}");
+}
+
 #[test]
 fn a_connection_with_bytes_that_nobody_asked_for_is_not_used_again() {
     always_a_new_one(5, |mut stream| {

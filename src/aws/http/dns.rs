@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,21 @@ fn host(uri: &Uri) -> &str {
     uri.authority().map_or("", |authority| authority.as_str())
 }
 
+/// The address of a host that is written as one.
+fn literal(uri: &Uri) -> Option<SocketAddr> {
+    let host = uri.host()?;
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address: IpAddr = bare.unwrap_or(host).parse().ok()?;
+    let port = uri.port_u16().or(match uri.scheme_str()? {
+        "http" => Some(80),
+        "https" => Some(443),
+        scheme => scheme.starts_with("socks").then_some(1080),
+    })?;
+    Some(SocketAddr::new(address, port))
+}
+
 /// Caches addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
 /// resolve the name for every request, even on a pooled connection.
 #[derive(Debug, Default)]
@@ -73,6 +89,12 @@ impl Resolver for CachingResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        // ureq would start a thread for each, to limit the time that this takes.
+        if let Some(address) = literal(uri) {
+            let mut addresses = self.empty();
+            addresses.push(address);
+            return Ok(addresses);
+        }
         // Addresses age in the machine's time, whatever clock the session uses.
         let now = SystemClock.monotonic();
         if let Some((expires, addresses)) = self.addresses.known().get(host(uri))

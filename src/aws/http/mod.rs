@@ -3,8 +3,10 @@
 
 mod bundle;
 mod connect;
+mod decode;
 mod dns;
 mod failure;
+mod habits;
 mod interim;
 mod network;
 mod no_proxy;
@@ -284,10 +286,11 @@ impl Transport {
         } else {
             request
         };
-        agent.run(request).map_err(|error| {
+        let response = agent.run(request).map_err(|error| {
             let name = routes.proxy(&uri).map(|proxy| proxy.name.clone());
             Broken::from(error).through(name).explained()
-        })
+        })?;
+        unchanged(response)
     }
 
     fn run_foreign<B: ureq::AsSendBody>(
@@ -306,10 +309,16 @@ impl Transport {
         } else {
             builder.build()
         };
-        agent
+        let response = agent
             .run(request)
-            .map_err(|error| Broken::from(error).explained())
+            .map_err(|error| Broken::from(error).explained())?;
+        unchanged(response)
     }
+}
+
+fn unchanged(response: Response<Body>) -> Result<Response<Body>, Broken> {
+    decode::check(&response).map_err(Broken::configuration)?;
+    Ok(response)
 }
 
 fn is_address(uri: &Uri) -> bool {

@@ -6,6 +6,7 @@
 //! probe finds all that the first could: a server that has closed, and bytes that nobody asked for.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -15,6 +16,7 @@ use ureq::{Error, Timeout};
 use super::connect::Connecting;
 use super::dns::Addresses;
 use super::failure::ProxyFault;
+use super::habits::{Habit, Habits};
 use super::interim::{Heads, no_response};
 use super::pace::Pace;
 use crate::sys::{Clock, SystemClock};
@@ -24,6 +26,7 @@ use crate::sys::{Clock, SystemClock};
 pub(super) struct ProbingConnector {
     connecting: Connecting,
     addresses: Addresses,
+    habits: Habits,
     write: Duration,
 }
 
@@ -33,6 +36,7 @@ impl ProbingConnector {
         Self {
             connecting: Connecting::new(addresses.clone()),
             addresses: addresses.clone(),
+            habits: Habits::default(),
             write,
         }
     }
@@ -51,6 +55,7 @@ impl Connector<()> for ProbingConnector {
             let origin = Origin {
                 uri: details.uri.clone(),
                 addresses: self.addresses.clone(),
+                habit: self.habits.of(details.uri),
             };
             Probed::new(inner, self.write, origin)
         }))
@@ -61,6 +66,7 @@ impl Connector<()> for ProbingConnector {
 struct Origin {
     uri: Uri,
     addresses: Addresses,
+    habit: Arc<Habit>,
 }
 
 impl Origin {
@@ -77,6 +83,11 @@ pub(super) struct Probed {
     origin: Origin,
     /// Since the last probe.
     used: bool,
+    /// The monotonic time at which it came back from a request.
+    came_back: Option<Duration>,
+    /// How long it was idle before the request that it serves now; `None` in its first one, and once a
+    /// response has come.
+    idle: Option<Duration>,
     /// Of the request that is being sent.
     pace: Pace,
     heads: Heads,
@@ -88,6 +99,8 @@ impl Probed {
             inner,
             origin,
             used: false,
+            came_back: None,
+            idle: None,
             pace: Pace::of(write),
             heads: Heads::new(),
         }
@@ -123,8 +136,11 @@ impl Probed {
     }
 
     /// What breaks before a proxy has opened its tunnel is the proxy's.
-    fn lost(&self, error: Error) -> Error {
+    fn lost(&mut self, error: Error) -> Error {
         self.origin.lost();
+        if let Some(idle) = self.idle.take() {
+            self.origin.habit.ended(idle);
+        }
         match error {
             Error::Io(error) if self.heads.is_connecting() => ProxyFault::Broke(error).into(),
             Error::Timeout(_) if self.heads.is_connecting() => ProxyFault::Silent.into(),
@@ -140,6 +156,9 @@ impl Transport for Probed {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.used = true;
+        if let Some(since) = self.came_back.take() {
+            self.idle = Some(SystemClock.monotonic().saturating_sub(since));
+        }
         self.heads.sending(&self.inner.buffers().output()[..amount]);
         self.transmit(amount, timeout)
             .map_err(|error| self.lost(error))
@@ -150,14 +169,34 @@ impl Transport for Probed {
         match self.receive(timeout) {
             // Only the wait for a `100` ends here, and the request goes on.
             Err(Error::Timeout(Timeout::Await100)) => Err(Error::Timeout(Timeout::Await100)),
-            outcome => outcome.map_err(|error| self.lost(error)),
+            Ok(some) => {
+                if self.idle.take().is_some() {
+                    self.origin.habit.kept();
+                }
+                Ok(some)
+            }
+            Err(error) => Err(self.lost(error)),
         }
     }
 
     fn is_open(&mut self) -> bool {
-        // What goes through a tunnel has passed over one probe already.
-        let passed_over = std::mem::take(&mut self.used) && !self.heads.is_tunnel();
-        passed_over || self.inner.is_open()
+        // What goes through a tunnel is probed by what uses it, and has passed over one probe already.
+        if self.heads.is_tunnel() {
+            return self.inner.is_open();
+        }
+        let now = SystemClock.monotonic();
+        if std::mem::take(&mut self.used) {
+            self.came_back = Some(now);
+            return self.origin.habit.keeps();
+        }
+        let idle = self
+            .came_back
+            .map_or(Duration::MAX, |since| now.saturating_sub(since));
+        let is_open = self.origin.habit.probe(idle, || self.inner.is_open());
+        if !is_open {
+            self.origin.habit.ended(idle);
+        }
+        is_open
     }
 
     fn is_tls(&self) -> bool {
@@ -174,6 +213,7 @@ impl fmt::Debug for Probed {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use ureq::Error;
@@ -210,6 +250,7 @@ mod tests {
         let origin = Origin {
             uri: "http://localhost".parse().expect("a URI"),
             addresses: Addresses::default(),
+            habit: Arc::default(),
         };
         let mut connection = Probed::new(Box::new(slow), Duration::from_millis(100), origin);
         for _ in 0..8 {

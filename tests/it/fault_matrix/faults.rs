@@ -1,7 +1,7 @@
 //! What goes wrong, on the wire.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, SystemClock};
@@ -51,6 +51,46 @@ pub enum Act {
     Page(u16),
     /// Leads to another server.
     Redirect(u16),
+    /// Answers another request well and then ends its connection, which the client has kept.
+    Kept(KeptEnd),
+}
+
+/// How a kept connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptEnd {
+    Closed,
+    Reset,
+    /// In the server's direction alone.
+    HalfClosed,
+    /// Reset when the next request comes.
+    ResetUnderRequest,
+    /// As a firewall forgets it: nothing comes any more.
+    Dead,
+}
+
+impl KeptEnd {
+    /// Answers the request that is there to be read, and ends the connection.
+    pub fn of(self, stream: &mut TcpStream) -> io::Result<()> {
+        // What is left unread makes the end a reset.
+        if self != Self::Reset {
+            read_request(stream)?;
+        }
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?;
+        match self {
+            Self::Closed => Ok(()),
+            // Not before the response was read, which it would take back.
+            Self::Reset => {
+                SystemClock.sleep(Duration::from_millis(10));
+                Ok(())
+            }
+            Self::HalfClosed => {
+                stream.shutdown(Shutdown::Write)?;
+                io::copy(stream, &mut io::sink()).map(drop)
+            }
+            Self::ResetUnderRequest => stream.peek(&mut [0]).map(drop),
+            Self::Dead => io::copy(stream, &mut io::sink()).map(drop),
+        }
+    }
 }
 
 impl Fault {
@@ -63,7 +103,10 @@ impl Fault {
 
     /// Whether it ends by the client's timeout alone.
     pub fn takes_time(&self) -> bool {
-        matches!(self.act, Act::Hang | Act::Drip(_) | Act::Endless(..))
+        matches!(
+            self.act,
+            Act::Hang | Act::Drip(_) | Act::Endless(..) | Act::Kept(KeptEnd::Dead)
+        )
     }
 }
 
@@ -73,6 +116,17 @@ pub const FAULTS: &[Fault] = &[
     fault("TLS: certificate of another name", Act::WrongName),
     fault("TLS: the server speaks none", Act::NoTls),
     fault("TLS: cut off in the handshake", Act::CutHandshake),
+    fault("kept connection, closed since", Act::Kept(KeptEnd::Closed)),
+    fault("kept connection, reset since", Act::Kept(KeptEnd::Reset)),
+    fault(
+        "kept connection, half-closed since",
+        Act::Kept(KeptEnd::HalfClosed),
+    ),
+    fault(
+        "kept connection, reset under the request",
+        Act::Kept(KeptEnd::ResetUnderRequest),
+    ),
+    fault("kept connection, dead", Act::Kept(KeptEnd::Dead)),
     fault("reset before the request is read", Act::CutRequest(0)),
     fault("reset in the midst of the request", Act::CutRequest(40)),
     fault(
@@ -101,6 +155,14 @@ pub const FAULTS: &[Fault] = &[
     fault(
         "100 Continue without end",
         Act::Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ),
+    fault(
+        "interim responses with headers first",
+        Act::Changed(|answer| {
+            let interim = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n\
+                HTTP/1.1 100 Continue\r\nconnection: keep-alive\r\n\r\n";
+            [interim, answer.as_slice()].concat()
+        }),
     ),
     fault(
         "answer cut in its headers",

@@ -70,9 +70,12 @@ fn every_operation_under_every_fault() {
     table::compare(&cells);
 }
 
-/// Whether a time of few seconds ends it: the timeout by which the fault is told, or the source's own.
+/// Whether a time of few seconds ends it: the timeout by which the fault is told, or the source's own; or whether
+/// the end of a connection has to arrive in such a time.
 fn is_pressed_for_time((fault, operation, _): Key) -> bool {
-    FAULTS[fault].takes_time() || OPERATIONS[operation].column == Column::Metadata
+    FAULTS[fault].takes_time()
+        || matches!(FAULTS[fault].act, Act::Kept(_))
+        || OPERATIONS[operation].column == Column::Metadata
 }
 
 fn keys() -> Vec<Key> {

@@ -184,7 +184,11 @@ impl Operation {
 
     /// Has it sent to the server, by a session in virtual time.
     pub fn run(&self, server: &Server, hasty: bool) -> Outcome {
-        (self.run)(&Setup::at(server, hasty))
+        let setup = Setup::at(server, hasty);
+        if server.ends_kept_connections() {
+            setup.warm_up();
+        }
+        (self.run)(&setup)
     }
 }
 

@@ -96,6 +96,11 @@ impl Server {
         &self.url
     }
 
+    /// Whether the fault is one of connections that are kept after another request.
+    pub fn ends_kept_connections(&self) -> bool {
+        matches!(self.shared.fault.act, Act::Kept(_))
+    }
+
     /// The root that vouches for this server, in PEM.
     pub fn root(&self) -> Option<String> {
         self.shared.tls.as_ref().map(|tls| tls.authority.root())
@@ -180,7 +185,8 @@ impl Shared {
     }
 
     fn strikes_now(&self) -> bool {
-        self.strikes == Strikes::Always || self.requests.load(Ordering::SeqCst) == 0
+        let again = self.strikes == Strikes::Always || self.requests.load(Ordering::SeqCst) == 0;
+        again && !matches!(self.fault.act, Act::Kept(_))
     }
 
     fn serve_clear(&self, mut stream: TcpStream) -> io::Result<()> {
@@ -188,6 +194,11 @@ impl Shared {
             let head = peek_head(&stream)?;
             if head.is_empty() {
                 return Ok(());
+            }
+            if let Act::Kept(end) = self.fault.act
+                && head.starts_with("GET /warm-up/")
+            {
+                return end.of(&mut stream);
             }
             if !(self.operation.is)(&head) {
                 let head = read_request(&mut stream)?;

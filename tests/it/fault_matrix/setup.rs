@@ -5,13 +5,15 @@ use std::time::Duration;
 use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::Session;
 use sagemaker_async_inference::session::Timeouts;
-use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
 
 use crate::fault_matrix::operation::{Outcome, RESULT};
 use crate::fault_matrix::server::Server;
 use crate::support::client::{builder, keys, predictor, uri};
 use crate::support::{ACCESS_KEY, SECRET_KEY};
 
+/// An object of a bucket of its own, which no operation knows.
+pub const WARM_UP: &str = "s3://warm-up/nothing";
 pub const OUTPUT: &str = "s3://my-bucket/out";
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/invoker";
 
@@ -50,6 +52,15 @@ impl Setup {
             clock,
             session: builder.build().expect("a session"),
         }
+    }
+
+    /// Leaves a kept connection behind, to which the server then does what the fault is.
+    pub fn warm_up(&self) {
+        let response = AsyncInferenceResponse::new(&predictor(&self.session), uri(WARM_UP), None);
+        let nothing = response.try_get_result::<Vec<u8>>();
+        assert!(matches!(nothing, Ok(None)), "{nothing:?}");
+        // Connections break in the machine's time.
+        SystemClock.sleep(Duration::from_millis(300));
     }
 
     pub fn url(&self) -> &str {
