@@ -2,17 +2,23 @@
 
 use crate::support;
 
-use std::fmt::{Debug, Write};
+use std::fmt::{Debug, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagemaker_async_inference::AsyncInferenceResponse;
+use sagemaker_async_inference::Session;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::response::CleanUp;
+use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::{AsyncPredictor, CancelToken, Error, WaiterConfig};
-use support::client::{accepted, predictor, session_at, uri};
+use support::client::{accepted, builder, predictor, session_at, uri};
+use support::raw::{Raw, read_request};
+use support::tls::{Authority, accept};
 use support::verifier::{Rules, Verifier};
+use support::wait::response;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -271,4 +277,57 @@ fn an_output_location_that_cannot_be_read_is_a_warning_without_its_query() {
         !lines.iter().any(|line| line.contains("hush")),
         "{lines:#?}"
     );
+}
+
+/// Whatever a connection fails by: the next attempt resolves the host's name again.
+#[test]
+fn an_address_is_evicted_when_its_connection_fails() {
+    let once = |url: &str, root: Option<String>| {
+        let mut builder = builder().endpoint_url(url).retry(RetryConfig::off());
+        if let Some(root) = root {
+            builder = builder.ca_bundle_pem(root);
+        }
+        builder.build().expect("a session")
+    };
+    let by_name = |url: String| url.replace("127.0.0.1", "localhost");
+    let evicted = |session: &Session, polls: usize| {
+        let lines = Listener::default().heard(|| {
+            for _ in 0..polls {
+                let _ = response(session).try_get_result::<Vec<u8>>();
+            }
+        });
+        let of_it = |line: &&String| line.contains("address evicted") && line.contains("localhost");
+        lines.iter().filter(of_it).count()
+    };
+    // Refused, and once for each attempt.
+    let refused = once(&by_name(support::raw::nobody()), None);
+    assert_eq!(evicted(&refused, 1), 1);
+    assert_eq!(evicted(&refused, 1), 1);
+
+    // The handshake fails.
+    let strange = Authority::new().server(&["elsewhere.example"]);
+    let tls = Raw::start(move |stream| {
+        let mut stream = accept(&strange, stream)?;
+        read_request(&mut stream).map(drop)
+    });
+    let url = by_name(tls.url()).replace("http://", "https://");
+    assert_eq!(evicted(&once(&url, Some(Authority::new().root())), 1), 1);
+
+    // An established connection breaks.
+    let breaks = Raw::start(|mut stream| {
+        read_request(&mut stream)?;
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?;
+        stream.peek(&mut [0]).map(drop)
+    });
+    assert_eq!(evicted(&once(&by_name(breaks.url()), None), 1), 1);
+
+    // While all is well, nothing is.
+    let well = Raw::start(|mut stream| {
+        while !read_request(&mut stream)?.is_empty() {
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?;
+        }
+        Ok(())
+    });
+    assert_eq!(evicted(&once(&by_name(well.url()), None), 5), 0);
+    assert_eq!(well.connections(), 1);
 }

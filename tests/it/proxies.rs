@@ -5,15 +5,18 @@ use crate::support;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use sagemaker_async_inference::error::TransportErrorKind;
-use sagemaker_async_inference::session::{RetryConfig, Service};
+use sagemaker_async_inference::session::{RetryConfig, Service, Timeouts};
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Error, Session};
 use support::{
     ACCESS_KEY, SECRET_KEY,
-    client::{ACCOUNT, caller_identity, keys},
-    raw::{Raw, answer, read_only_head},
+    client::{ACCOUNT, builder, caller_identity, keys, predictor, uri},
+    raw::{Raw, answer, read_only_head, read_request},
+    wait::response,
 };
 
 /// Answers `CONNECT` and then, in the target's stead, the request. It keeps both heads.
@@ -249,6 +252,231 @@ fn socks_proxies_are_spoken_to() {
     let url = format!("socks5h://{}", proxy.address());
     ask(&[("ALL_PROXY", &url)], ELSEWHERE).unwrap();
     assert_eq!(proxy.seen(), ["sts.invalid"]);
+}
+
+/// What the error says of a poll and of a submit through this proxy. Nothing reached the service.
+fn both(environment: &[(&str, &str)]) -> [String; 2] {
+    let environment = Environment::from_pairs(environment.iter().copied());
+    let session = builder()
+        .endpoint_url("https://service.invalid")
+        .retry(RetryConfig::off())
+        .timeouts(Timeouts::default().with_connect(Duration::from_secs(2)))
+        .sys(
+            Sys::real()
+                .with_environment(environment)
+                .with_files(Files::none()),
+        )
+        .build()
+        .expect("a session");
+    let poll = response(&session).try_get_result::<Vec<u8>>().map(drop);
+    let request = predictor(&session).request("x");
+    let submit = request.submit().map(drop);
+    [poll, submit].map(|outcome| match outcome {
+        Err(Error::Transport(error)) => {
+            assert_eq!(error.kind(), TransportErrorKind::Proxy, "{error:?}");
+            assert!(error.never_sent(), "{error:?}");
+            assert!(error.proxy().is_some(), "{error:?}");
+            let source = std::error::Error::source(&*error).map(ToString::to_string);
+            let whole = format!("{error} {source:?} {error:?}");
+            assert!(!whole.contains("hush"), "{whole}");
+            assert!(!whole.contains("force_path_style"), "{whole}");
+            error.to_string()
+        }
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn what_a_proxy_refuses_is_the_proxys_and_named() {
+    for (answer, words) in [
+        (
+            "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"",
+            "user and password",
+        ),
+        (
+            "407 Proxy Authentication Required\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate",
+            "NTLM or Negotiate",
+        ),
+        ("403 Forbidden", "does not allow it (403)"),
+        ("503 Service Unavailable", "answered 503"),
+        (
+            "302 Found\r\nLocation: http://login.example/",
+            "answered 302",
+        ),
+    ] {
+        let proxy = Proxy::serving(move |stream, _| {
+            read_only_head(stream)?;
+            write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n")?;
+            stream.read(&mut [0]).map(drop)
+        });
+        let url = format!("http://me:hush@{}", proxy.address());
+        for shown in both(&[("HTTPS_PROXY", &url)]) {
+            let name = format!("through the proxy http://{} (HTTPS_PROXY)", proxy.address());
+            assert!(shown.contains(&name), "{shown}");
+            assert!(shown.contains(words), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_work_is_named() {
+    let closes = Proxy::serving(|stream, _| read_only_head(stream).map(drop));
+    let silent = Proxy::serving(|stream, _| stream.read_to_end(&mut Vec::new()).map(drop));
+    let mail = Proxy::serving(|stream, _| {
+        stream.write_all(b"220 mail.example ESMTP\r\n")?;
+        stream.read_to_end(&mut Vec::new()).map(drop)
+    });
+    let nobody = support::raw::nobody().replace("http://", "");
+    let proxies = [
+        (closes.address(), "connection to the proxy"),
+        (silent.address(), "did not answer"),
+        (mail.address(), "no HTTP proxy"),
+        (nobody, "connection to the proxy"),
+        (
+            "no-such-proxy.invalid:3128".to_owned(),
+            "connection to the proxy",
+        ),
+    ];
+    for (address, words) in proxies {
+        for shown in both(&[("ALL_PROXY", &format!("http://me:hush@{address}"))]) {
+            assert!(
+                shown.contains(&format!("http://{address} (ALL_PROXY)")),
+                "{shown}"
+            );
+            assert!(shown.contains(words), "{shown}");
+        }
+    }
+    let socks = Proxy::serving(|stream, _| {
+        stream.read_exact(&mut [0; 3])?;
+        stream.write_all(&[5, 0xff])
+    });
+    let url = format!("socks5h://{}", socks.address());
+    for shown in both(&[("ALL_PROXY", &url)]) {
+        assert!(shown.contains(&format!("{url} (ALL_PROXY)")), "{shown}");
+    }
+}
+
+/// Of the answers that open a tunnel, ureq by itself takes a 200 with few headers alone.
+#[test]
+fn any_success_opens_the_tunnel() {
+    let many = "X-Proxied-By: y\r\n".repeat(60);
+    for answer in [
+        "HTTP/1.1 201 Created\r\n\r\n".to_owned(),
+        "HTTP/1.0 204\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
+        "HTTP/1.1 100 Continue\r\nVia: x\r\n\r\nHTTP/1.1 200 OK\r\nVia: x\r\n\r\n".to_owned(),
+    ] {
+        for in_pieces in [false, true] {
+            let text = answer.clone();
+            let proxy = Proxy::serving(move |stream, _| {
+                read_only_head(stream)?;
+                stream.set_nodelay(true)?;
+                let size = if in_pieces { 1 } else { text.len() };
+                for piece in text.as_bytes().chunks(size) {
+                    stream.write_all(piece)?;
+                }
+                support::raw::answer(stream, &caller_identity().body).map(drop)
+            });
+            let outcome = ask(&[("http_proxy", &proxy.address())], ELSEWHERE);
+            assert!(outcome.is_ok(), "{answer:?}: {outcome:?}");
+        }
+    }
+}
+
+/// A tunnel that the proxy has closed is not used again, and no submit is lost in it.
+#[test]
+fn a_tunnel_that_the_proxy_closed_is_not_used_again() {
+    let proxy = Proxy::serving(|stream, _| {
+        read_only_head(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        read_request(stream)?;
+        stream.write_all(
+            b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\
+              x-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\r\n{}",
+        )
+    });
+    let url = proxy.address();
+    let environment = Environment::from_pairs([("HTTP_PROXY", url.as_str())]);
+    let session = builder()
+        .endpoint_url("http://service.invalid")
+        .retry(RetryConfig::off())
+        .sys(
+            Sys::real()
+                .with_environment(environment)
+                .with_files(Files::none()),
+        )
+        .build()
+        .expect("a session");
+    let predictor = predictor(&session);
+    for _ in 0..20 {
+        let request = predictor.request_at(uri("s3://my-bucket/in"));
+        request.submit().expect("submitted");
+    }
+    assert_eq!(proxy.server.connections(), 20);
+}
+
+/// As curl and Python take them: encoded or not.
+#[test]
+fn passwords_may_have_any_characters_that_leave_the_url_readable() {
+    for (login, decoded) in [
+        ("me:p%40ss%23%2F", "me:p@ss#/"),
+        ("me:p@ss", "me:p@ss"),
+        ("me:p:a$s!", "me:p:a$s!"),
+        ("me:100%", "me:100%"),
+        ("me:pässwörd", "me:pässwörd"),
+        ("DOM\\me:x", "DOM\\me:x"),
+    ] {
+        let proxy = Proxy::start();
+        let url = format!("http://{login}@{}", proxy.address());
+        let outcome = ask(&[("http_proxy", &url)], ELSEWHERE);
+        assert!(outcome.is_ok(), "{login}: {outcome:?}");
+        let header = format!(
+            "Proxy-Authorization: Basic {}\r\n",
+            STANDARD.encode(decoded)
+        );
+        assert!(
+            proxy.seen()[0].contains(&header),
+            "{login}: {}",
+            proxy.seen()[0]
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_proxys_url_is_said() {
+    for (url, words) in [
+        ("http://me:p#hush@host:1", "%23"),
+        ("http://me:p/hush@host:1", "%2F"),
+        ("http://me:p?hush@host:1", "%3F"),
+        ("http://host:99999", "1 to 65535"),
+        ("http://host:0", "1 to 65535"),
+        ("http://host:", "1 to 65535"),
+        ("http://host:proxy", "1 to 65535"),
+        ("http://host:3128/path", "behind host and port"),
+        ("ftp://host", "scheme"),
+        ("http://ho st", "host name"),
+        ("http://me:hush@", "host name"),
+    ] {
+        match session(&[("HTTPS_PROXY", url)], ELSEWHERE) {
+            Err(Error::Config(error)) => {
+                let shown = error.to_string();
+                assert!(shown.starts_with("HTTPS_PROXY: "), "{shown}");
+                assert!(shown.contains(words), "{url}: {shown}");
+                assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+            }
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+    for url in [
+        "host",
+        "host:3128",
+        "HTTP://host:3128/",
+        "[::1]:3128",
+        "http://[::1]",
+        "socks5://u@host",
+    ] {
+        session(&[("HTTPS_PROXY", url)], ELSEWHERE).unwrap_or_else(|e| panic!("{url}: {e}"));
+    }
 }
 
 #[test]
