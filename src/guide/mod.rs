@@ -11,6 +11,10 @@ pub mod queue {}
 #[doc = include_str!("faults.md")]
 pub mod faults {}
 
+#[allow(clippy::doc_markdown)] // NTLM, subjectAltName and other names
+#[doc = include_str!("networks.md")]
+pub mod networks {}
+
 #[allow(clippy::doc_markdown)] // SIGKILL, aws-chunked and other names
 #[doc = include_str!("local_endpoint.md")]
 pub mod local_endpoint {}
