@@ -5,13 +5,14 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, Error, Result};
 use crate::handle::InferenceHandle;
 use crate::request::Identity;
-use crate::sys;
+use crate::sys::{self, Clock, SystemClock};
 
 /// A record is one line: a handle, a path, a digest, an id.
 const MAX_LINE: u64 = 64 << 10;
@@ -112,11 +113,7 @@ impl Journal {
                     "it is not a regular file",
                 ));
             }
-            let locked = match file.try_lock() {
-                Ok(()) => true,
-                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
-                Err(TryLockError::Error(_)) => false,
-            };
+            let locked = lock(&file)?;
             let mut state = State::of(file);
             state.read()?;
             Ok((state, locked))
@@ -354,6 +351,21 @@ impl State {
         self.end += lines.len() as u64;
         self.file.try_clone()
     }
+}
+
+/// Locks the file for this process; false where the file system has no locks. A process that is being
+/// started shares all locks for a moment, whoever starts it.
+fn lock(file: &File) -> io::Result<bool> {
+    const TRIES: u32 = 25;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => SystemClock.sleep(PAUSE),
+            Err(TryLockError::Error(_)) => return Ok(false),
+        }
+    }
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 fn digest(sha256: &str) -> Option<Digest> {

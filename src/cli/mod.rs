@@ -21,16 +21,17 @@ use output::progress::Show;
 /// What `--help` of the whole command ends with.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    the result is there, or what was asked for is done (also when whoever read the output left)
-  1    any other error
+  0    the result is there, or what was asked for is done (of `predict` also when the reader left)
+  1    any other error; also when standard output did not take all handles or reports
   2    the arguments are wrong, or a value breaks one of the service's limits; nothing was sent
-  3    the model failed; its message is on standard error
+  3    the model failed; its message and where the objects are is on standard error
   4    still running when the wait ended; the handle is on standard error
   5    the service refused, or an endpoint failed
   6    no credentials, or none that the service accepts
-  130  interrupted (Ctrl-C, SIGTERM); how to go on is on standard error
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP ..); how to go on is on standard error
 
 Results and JSON go to standard output and nothing else does; all the rest goes to standard error.
+Lines there that begin with { are handles of submitted inferences: give them to `wait`.
 Region, credentials, profile and endpoints come from the environment and files that every AWS tool
 reads.";
 

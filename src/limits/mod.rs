@@ -152,7 +152,7 @@ pub(crate) fn input_location(uri: &S3Uri) -> Checked {
             uri.to_string(),
             "no control character in the key, and no blank at its beginning or end: it goes in an HTTP header, which \
              does not carry them",
-            "copy the input to another key",
+            "copy the input to a key without them",
         )
     })
 }

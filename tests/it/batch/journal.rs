@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json, submit_all};
 
+use sha2::{Digest, Sha256};
+
 use super::{idle_endpoint, predictor, read};
 
 type Outcomes = Vec<Result<AsyncInferenceResponse<Json>, Error>>;
@@ -267,6 +269,48 @@ fn journals_of_release_0_1_are_read_and_continued() {
         [first[0].clone(), second[0].clone(), first[1].clone()]
     );
     assert_eq!(endpoint.jobs().len(), 3);
+}
+
+/// It knew files by path, length and time of modification.
+#[test]
+fn files_in_a_journal_of_release_0_1() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, file) = (place(&folder), folder.path().join("a.txt"));
+    std::fs::write(&file, "\"a\"").expect("a file");
+    let submit = || -> Outcomes {
+        let request = predictor.request_file(&file).expect("a file");
+        let outcomes = submit_all([request]).journal(&path).expect("a journal");
+        outcomes.collect()
+    };
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    let mut hash = Sha256::new();
+    hash.update(format!(
+        "{}\0file\0{}\0{}\0{:?}",
+        endpoint.name(),
+        file.display(),
+        3,
+        modified.ok()
+    ));
+    let digest: String = hash
+        .finalize()
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let handle = r#"{"version":1,"endpoint_name":"e","output_path":"s3://my-bucket/old.out"}"#;
+    let line =
+        format!("{{\"version\":1,\"input\":0,\"sha256\":\"{digest}\",\"submitted\":{handle}}}\n");
+    std::fs::write(&path, line).expect("a journal");
+    assert_eq!(ids(&submit()), ["s3://my-bucket/old.out"]);
+    // One that could be a copy is not submitted a second time without a word.
+    let later = std::time::SystemTime::UNIX_EPOCH;
+    let opened = std::fs::File::options().write(true).open(&file);
+    let touched = opened.and_then(|file| file.set_modified(later));
+    touched.expect("another time");
+    let refused = submit();
+    let error = refused[0].as_ref().expect_err("refused").to_string();
+    assert!(error.contains("release 0.1"), "{error}");
+    assert!(endpoint.jobs().is_empty());
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn submit_all_of(bench: &Bench, names: &[&str]) -> String {
 fn inputs_that_cannot_be_read_stop_no_others() {
     let bench = bench();
     let good = bench.file("good ", "1");
-    let list = format!("{good}\r\n\n/no/such\ns3://Bad_Bucket\ns3://bucket\n");
+    let list = format!("{good}\r\n\n/no/such\ns3:///key\ns3://bucket\n");
     let arguments = ["submit", bench.name(), "--inputs-from", "-"];
     let ran = bench.run_with_input(&arguments, list.as_bytes());
     ran.ends_with(2)
