@@ -1,5 +1,6 @@
 //! Who may send a request: signatures, and the refusals of those that are wrong.
 
+mod canonical;
 pub(super) mod hosts;
 pub(super) mod presigned;
 pub(super) mod presigned_v2;

@@ -3,31 +3,24 @@
 //! Written from the published description of the signature, not on the signer that it is there to
 //! check.
 
-use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
 use sha2::{Digest, Sha256};
 
 use super::refused::{Refused, wrong_payload};
-use super::{presigned, presigned_v2};
+use super::{canonical, presigned, presigned_v2};
 use crate::local::config::Config;
 use crate::local::dates;
 use crate::local::http::answer::Refusal;
 use crate::local::http::chunked;
 use crate::local::http::chunked::STREAMING;
 use crate::local::http::head::Head;
-use crate::local::operation::{Service, decoded_query};
+use crate::local::operation::Service;
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(in crate::local) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-/// All but the unreserved characters.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// The parts of an `Authorization` header.
 pub(super) struct Authorization<'a> {
@@ -35,7 +28,7 @@ pub(super) struct Authorization<'a> {
     date: &'a str,
     region: &'a str,
     service: &'a str,
-    signed_headers: Vec<&'a str>,
+    pub(super) signed_headers: Vec<&'a str>,
     signature: &'a str,
 }
 
@@ -196,7 +189,7 @@ pub(super) fn prove(
     amz_date: &str,
     payload_hash: &str,
 ) -> Result<Unproven, Refusal> {
-    let canonical = canonical_request(Service::S3, head, authorization, payload_hash);
+    let canonical = canonical::request(Service::S3, head, authorization, payload_hash);
     if !signature_holds(config, authorization, amz_date, &canonical) {
         return Err(refused.wrong_signature(&canonical));
     }
@@ -228,7 +221,7 @@ pub(in crate::local) fn verify_body(
             let (Some(authorization), Some(amz_date)) = parts else {
                 return Err(refused.not_signed());
             };
-            let canonical = canonical_request(service, head, &authorization, found_hash);
+            let canonical = canonical::request(service, head, &authorization, found_hash);
             if signature_holds(config, &authorization, amz_date, &canonical) {
                 Ok(())
             } else {
@@ -323,7 +316,7 @@ fn announced_hash(head: &Head) -> Result<&str, Refusal> {
     match head.text("x-amz-content-sha256") {
         // With elliptic curves, as for S3's endpoints in several regions.
         Some(hash) if hash.starts_with(STREAMING) && !chunked::is_understood(hash) => {
-            Err(Refusal::not_implemented())
+            Err(Refusal::not_offered(hash))
         }
         // The signature covers this value, and each chunk carries a signature of its own.
         Some(hash) => Ok(hash),
@@ -333,99 +326,6 @@ fn announced_hash(head: &Head) -> Result<&str, Refusal> {
             "Missing required header for this request: x-amz-content-sha256",
         )),
     }
-}
-
-fn canonical_request(
-    service: Service,
-    head: &Head,
-    authorization: &Authorization<'_>,
-    payload_hash: &str,
-) -> Vec<u8> {
-    let mut canonical = Vec::new();
-    let mut line = |bytes: &[u8]| {
-        canonical.extend_from_slice(bytes);
-        canonical.push(b'\n');
-    };
-    line(head.method.as_str().as_bytes());
-    line(canonical_path(service, &head.path).as_bytes());
-    line(canonical_query(&head.query).as_bytes());
-    for name in &authorization.signed_headers {
-        let mut value = format!("{name}:").into_bytes();
-        value.extend_from_slice(&canonical_header(head, name));
-        line(&value);
-    }
-    line(b"");
-    line(authorization.signed_headers.join(";").as_bytes());
-    canonical.extend_from_slice(payload_hash.as_bytes());
-    canonical
-}
-
-fn encode(bytes: &[u8]) -> Cow<'_, str> {
-    percent_encode(bytes, ENCODED).into()
-}
-
-/// S3 encodes the key once and takes the path as it is. All others encode what came over the wire
-/// once more, after empty segments and those with dots have been resolved.
-fn canonical_path(service: Service, path: &str) -> String {
-    if service == Service::S3 {
-        let decoded: Vec<u8> = percent_decode_str(path).collect();
-        return decoded
-            .split(|byte| *byte == b'/')
-            .map(encode)
-            .collect::<Vec<_>>()
-            .join("/");
-    }
-    let mut segments = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            segment => segments.push(encode(segment.as_bytes())),
-        }
-    }
-    let end = if path.ends_with('/') && !segments.is_empty() {
-        "/"
-    } else {
-        ""
-    };
-    format!("/{}{end}", segments.join("/"))
-}
-
-fn canonical_query(query: &str) -> String {
-    let mut pairs: Vec<_> = decoded_query(query)
-        .iter()
-        // A signature in the query is over the rest of it.
-        .filter(|(name, _)| name != "X-Amz-Signature")
-        .map(|(name, value)| {
-            (
-                encode(name.as_bytes()).into_owned(),
-                encode(value.as_bytes()).into_owned(),
-            )
-        })
-        .collect();
-    pairs.sort();
-    pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect::<Vec<_>>()
-        .join("&")
-}
-
-/// All values of a header, trimmed, runs of spaces made one.
-fn canonical_header(head: &Head, name: &str) -> Vec<u8> {
-    head.headers
-        .get_all(name)
-        .iter()
-        .map(|value| {
-            value
-                .as_bytes()
-                .split(|byte| *byte == b' ' || *byte == b'\t')
-                .filter(|word| !word.is_empty())
-                .collect::<Vec<_>>()
-                .join(&b' ')
-        })
-        .collect::<Vec<_>>()
-        .join(&b',')
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
@@ -568,14 +468,5 @@ Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3
         assert_eq!(name, "InvalidSignatureException");
         let form = code(Service::Sts, STS, "sess&", "other&");
         assert_eq!(form, "SignatureDoesNotMatch");
-    }
-
-    #[test]
-    fn paths() {
-        let odd = "/b//a%20b/./%7E/../c:d";
-        assert_eq!(canonical_path(Service::S3, odd), "/b//a%20b/./~/../c%3Ad");
-        assert_eq!(canonical_path(Service::SageMaker, odd), "/b/a%2520b/c%3Ad");
-        assert_eq!(canonical_path(Service::Sts, "/"), "/");
-        assert_eq!(canonical_path(Service::SageMaker, "/a/"), "/a/");
     }
 }

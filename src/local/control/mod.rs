@@ -224,7 +224,7 @@ pub(super) fn answer(
         Operation::DescribeAlarms => Ok(state.describe_alarms(&input)),
         Operation::DeleteAlarms => state.delete_alarms(&input),
         Operation::GetMetricData => state.get_metric_data(&input, now),
-        _ => return Err(Refusal::not_implemented()),
+        other => return Err(Refusal::not_offered(&format!("{other:?}"))),
     }?;
     let tested = tested.and_then(|name| state.notification(&name));
     drop(state);

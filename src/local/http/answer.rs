@@ -98,14 +98,6 @@ impl Refusal {
         Self::new(403, "AccessDenied", "Access Denied")
     }
 
-    pub(in crate::local) fn not_implemented() -> Self {
-        Self::new(
-            501,
-            "NotImplemented",
-            "A header or query you provided implies functionality that is not implemented.",
-        )
-    }
-
     /// What S3 says to a request for something that is not offered here, which it names.
     pub(in crate::local) fn not_offered(what: &str) -> Self {
         Self::new(

@@ -69,7 +69,10 @@ impl Source {
             .ok_or_else(|| no_such_bucket(&self.bucket))?
             .ok_or_else(|| missing_key(shared, &self.key))?;
         check_source(&request.head, &object)?;
-        check_readable(&object)?;
+        check_readable(&object).map_err(|refusal| {
+            let message = "The source object of the COPY action is not in the active tier and is only stored in Amazon S3 Glacier.";
+            Refusal::new(refusal.status, "ObjectNotInActiveTierError", message)
+        })?;
         Ok(object)
     }
 }

@@ -194,7 +194,7 @@ fn of_queue(shared: &Shared, operation: Operation, input: &Input) -> Result<Valu
             queue.purge(now)?;
             json!({})
         }
-        _ => return Err(Refusal::not_implemented()),
+        other => return Err(Refusal::not_offered(&format!("{other:?}"))),
     };
     drop(state);
     shared.queues.changed.notify_all();

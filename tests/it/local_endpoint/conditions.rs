@@ -329,5 +329,5 @@ fn an_archived_object_can_be_seen_and_not_read() {
         .send()
         .is_error(403, "InvalidObjectState");
     let copy = with(&client, "PUT", "/b/c", &[("x-amz-copy-source", "/b/old")]);
-    copy.is_error(403, "InvalidObjectState");
+    copy.is_error(403, "ObjectNotInActiveTierError");
 }

@@ -4,6 +4,7 @@ mod checksums;
 mod chunked;
 mod client;
 mod conditions;
+mod containers;
 mod control;
 mod copies;
 mod data_directory;

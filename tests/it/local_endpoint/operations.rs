@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagemaker_async_inference::local::LocalEndpoint;
+use sagemaker_async_inference::local::{LocalEndpoint, Operation};
 use serde_json::Value;
 
 use crate::local_endpoint::client::{Client, Reply, client};
@@ -20,9 +20,12 @@ fn texts<'a>(operation: &'a Value, member: &str) -> Vec<&'a str> {
     texts.map(|text| text.as_str().expect("text")).collect()
 }
 
-/// What the guide's table says of each operation.
+/// What the guide's table says of each operation of S3's.
 fn guide() -> BTreeMap<&'static str, &'static str> {
-    let rows = GUIDE.lines().filter_map(|line| {
+    let (table, _) = GUIDE
+        .split_once("### Presigned URLs")
+        .expect("the next part");
+    let rows = table.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|');
         let name = cells.next()?.trim().trim_end_matches('`');
         Some((name, cells.next()?.trim()))
@@ -74,6 +77,15 @@ fn the_guide_has_every_operation_of_the_model_and_no_other() {
         .collect();
     names.sort_unstable();
     assert_eq!(guide.keys().copied().collect::<Vec<_>>(), names);
+}
+
+#[test]
+fn the_guide_names_what_the_other_services_have() {
+    for operation in Operation::ALL {
+        let named = format!("`{operation:?}`");
+        let is_one = !matches!(operation, Operation::Unsupported | Operation::Any);
+        assert_eq!(GUIDE.contains(&named), is_one, "{operation:?}");
+    }
 }
 
 #[test]
