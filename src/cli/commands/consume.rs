@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::queue::{
     Delivery, Notification, Notified, ObjectEvent, QueueEvent, QueueStats, ResultQueue,
@@ -18,6 +17,7 @@ use sagemaker_async_inference::{
 };
 use serde_json::{Value, json};
 
+use super::consumed_name::name_of;
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
@@ -417,27 +417,6 @@ fn is_of_this_machine(error: &Error) -> bool {
     matches!(error, Error::Transfer(transfer) if transfer.kind() == TransferErrorKind::Write)
 }
 
-/// What stays as it is in a file's name.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
-/// A file's name from an inference id, or from the last name of the output's key. Other characters than letters,
-/// digits, hyphens, dots and underscores are percent-encoded, so that two ids have two names.
-fn name_of(id: Option<&str>, output: Option<&str>) -> String {
-    if let Some(id) = id.filter(|id| !id.is_empty()) {
-        let encoded = utf8_percent_encode(id, PLAIN).to_string();
-        let visible = match encoded.strip_prefix('.') {
-            Some(rest) => format!("%2E{rest}"),
-            None => encoded,
-        };
-        return format!("{visible}.out");
-    }
-    let last = output.and_then(|output| output.rsplit('/').next());
-    let last = last.filter(|name| !name.is_empty()).unwrap_or("result");
-    utf8_percent_encode(last, PLAIN)
-        .to_string()
-        .replacen("..", "%2E%2E", 1)
-}
-
 /// How the messages ended.
 #[derive(Debug, Default)]
 struct Ends {
@@ -490,25 +469,5 @@ impl Ends {
              be fetched; what is not stored comes again from the queue"
         );
         Err(Failure::new(code, message))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::name_of;
-
-    #[test]
-    fn names_are_of_the_inference_and_stay_in_the_directory() {
-        for (id, name) in [
-            ("job-7", "job-7.out"),
-            ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd.out"),
-            (".hidden", "%2Ehidden.out"),
-            ("a b/c", "a%20b%2Fc.out"),
-        ] {
-            assert_eq!(name_of(Some(id), Some("s3://b/out/x.out")), name);
-        }
-        assert_eq!(name_of(None, Some("s3://b/out/x.out")), "x.out");
-        assert_eq!(name_of(None, Some("s3://b/..")), "%2E%2E");
-        assert_eq!(name_of(Some(""), None), "result");
     }
 }
