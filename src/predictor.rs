@@ -291,7 +291,8 @@ impl<S, D> AsyncPredictor<S, D> {
         S: Serializer<T>,
         D: Deserializer<R> + Clone,
     {
-        let response = self.predict_async(value)?;
+        let request = self.request(value).or_cancel(self.waiter.cancel());
+        let response = request.submit()?;
         let result = response.get_result(&self.waiter)?;
         if let Some(clean_up) = &self.clean_up {
             // What stays is told to its callback; the result is had all the same.

@@ -189,8 +189,9 @@ impl<I, D> SubmitAll<I, D> {
     }
 
     /// Once the token is cancelled no further input is taken and nothing that was throttled is
-    /// tried again; the outcomes of submits on their way are yielded, and then the iterator ends.
-    /// Default: none.
+    /// retried; the outcomes of submits on their way are yielded, and then the iterator ends. A submit
+    /// that has no response within 0.6 s after that is
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
@@ -331,6 +332,7 @@ where
                     extension: self.extension.clone(),
                     on_submitted: self.on_submitted.clone(),
                     batch: batch.clone(),
+                    cancel: self.cancel.clone(),
                 };
                 Workers::new(plan, request.session().sys())
             });

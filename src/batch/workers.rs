@@ -15,6 +15,7 @@ use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
 use crate::sys::Sys;
 use crate::trace;
+use crate::waiter::CancelToken;
 
 /// What came of a request: its outcome, or the panic of code that the caller gave (a credentials
 /// provider's, say).
@@ -43,6 +44,7 @@ pub(super) struct Plan {
     pub(super) extension: Extension,
     pub(super) on_submitted: Option<OnSubmitted>,
     pub(super) batch: trace::Batch,
+    pub(super) cancel: Option<CancelToken>,
 }
 
 /// A path of the batch's own below the endpoint's output path.
@@ -220,6 +222,7 @@ impl<D> Shared<D> {
             sys: &sys,
             stop: &self.stop,
         };
+        let request = request.or_cancel(self.plan.cancel.as_ref());
         let response = self.submit_below(request, &gate)?;
         if let Some(told) = &self.plan.on_submitted {
             told(index, &response.handle());

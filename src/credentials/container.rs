@@ -158,6 +158,7 @@ impl ContainerProvider {
             max_success: MAX_ANSWER,
             clock: self.sys.clock(),
             deadline: Some(self.sys.clock().monotonic() + TIMEOUT),
+            cancel: None,
         };
         self.transport.exchange(request, &bounds).map_err(|failed| {
             let error = broken(format!("no usable answer from {}", place(uri)));

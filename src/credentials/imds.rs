@@ -323,6 +323,7 @@ impl<'a> Imds<'a> {
             max_success: MAX_ANSWER,
             clock: self.sys.clock(),
             deadline: Some(self.sys.clock().monotonic() + self.timeout),
+            cancel: None,
         };
         self.transport.exchange(request, &bounds)
     }

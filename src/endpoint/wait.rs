@@ -263,6 +263,9 @@ impl<'a> Wait<'a> {
             if let Some(end) = self.look()? {
                 return Ok(end);
             }
+            if self.schedule.is_cancelled() {
+                return Err(self.ended(EndpointWaitReason::Cancelled));
+            }
             let next = self.next_look();
             let now = clock.monotonic();
             if let (Some(callback), Some(description)) = (&waiter.progress, &self.seen) {

@@ -35,6 +35,8 @@ pub enum TransportErrorKind {
     Protocol,
     /// The answer is longer than what is taken into memory.
     TooLong,
+    /// The caller gave the request up before its answer came.
+    Cancelled,
 }
 
 impl TransportErrorKind {
@@ -48,6 +50,7 @@ impl TransportErrorKind {
             Self::Timeout => "the server did not answer in time",
             Self::Protocol => "the answer could not be understood",
             Self::TooLong => "the answer is too long: this crate takes no more into memory",
+            Self::Cancelled => "it was given up before the answer came",
         }
     }
 
@@ -67,6 +70,7 @@ impl TransportErrorKind {
                 "try again; if it persists, raise the session's timeouts or look at the network"
             }
             Self::Protocol => "check that the endpoint URL leads to an AWS service",
+            Self::Cancelled => "send it again if it is still wanted",
             Self::TooLong => {
                 "fetch it into a file with download(), or raise TransferConfig::max_result_bytes"
             }

@@ -179,6 +179,7 @@ impl<'v, D> AsyncRequest<'v, D> {
             retry: self.retry,
             deadline: self.deadline,
             duplicates: self.duplicates,
+            cancel: self.cancel,
             journal_key: self.journal_key,
         }
     }

@@ -23,6 +23,7 @@ use crate::response::AsyncInferenceResponse;
 use crate::sys::payload::InputFile;
 use crate::transfer::{ReaderInput, TransferConfig};
 use crate::uri::S3Uri;
+use crate::waiter::CancelToken;
 
 /// One request to an asynchronous endpoint, with every option of `InvokeEndpointAsync`.
 ///
@@ -68,6 +69,7 @@ pub struct AsyncRequest<'v, D> {
     retry: Option<RetryConfig>,
     deadline: Option<Duration>,
     duplicates: bool,
+    cancel: Option<CancelToken>,
     journal_key: Option<String>,
 }
 
@@ -137,6 +139,7 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
             retry: None,
             deadline: None,
             duplicates: false,
+            cancel: None,
             journal_key: None,
         }
     }
@@ -226,6 +229,22 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// Default: never, there is no idempotency token.
     pub fn allow_duplicates(mut self) -> Self {
         self.duplicates = true;
+        self
+    }
+
+    /// Gives the upload and the submit up once the token is cancelled, whatever they wait for. The submit's
+    /// response is waited for 0.6 s longer; without one the error is
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none;
+    /// [`predict`](crate::AsyncPredictor::predict) takes that of its
+    /// [`WaiterConfig`](crate::WaiterConfig).
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// With this token, unless the request has one.
+    pub(crate) fn or_cancel(mut self, token: Option<&CancelToken>) -> Self {
+        self.cancel = self.cancel.or_else(|| token.cloned());
         self
     }
 

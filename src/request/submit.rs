@@ -1,6 +1,7 @@
 //! The submit: checked, placed, sent, and told truly.
 
 use std::borrow::Cow;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 
 use super::{AsyncRequest, RequestInput};
@@ -20,6 +21,7 @@ use crate::response::AsyncInferenceResponse;
 use crate::trace;
 use crate::transfer;
 use crate::uri::S3Uri;
+use crate::waiter::CancelToken;
 
 /// What is submitted: the input itself, or where it lies.
 type Placed<'v> = (Cow<'v, [u8]>, Option<S3Uri>);
@@ -118,7 +120,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         let submit = |replay| {
             let policy = RequestPolicy {
                 deadline,
-                cancel: gate.map(|gate| gate.stop),
+                cancel: self.cancel_flag(),
                 replay,
                 ..RequestPolicy::default()
             };
@@ -177,7 +179,11 @@ impl<'v, D> AsyncRequest<'v, D> {
                     return Ok((body, None));
                 }
                 self.upload(gate, |uri, options| {
-                    s3::put_object(self.target.session.s3(), uri, &body, options)
+                    let policy = RequestPolicy {
+                        cancel: self.cancel_flag(),
+                        ..RequestPolicy::default()
+                    };
+                    s3::put_object(self.target.session.s3(), uri, &body, options, policy)
                 })
             }
             RequestInput::File(file) => {
@@ -215,6 +221,10 @@ impl<'v, D> AsyncRequest<'v, D> {
         Ok((Cow::Borrowed(&[]), Some(uri)))
     }
 
+    fn cancel_flag(&self) -> Option<&AtomicBool> {
+        self.cancel.as_ref().map(CancelToken::flag)
+    }
+
     fn destination<'a>(
         &'a self,
         uri: &'a S3Uri,
@@ -223,6 +233,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         transfer::Destination {
             session: &self.target.session,
             uri,
+            cancel: self.cancel_flag(),
             options,
             config: match &self.transfer {
                 Some(config) => config,

@@ -43,6 +43,9 @@ impl<D> AsyncInferenceResponse<D> {
             if let Some(outcome) = self.judge(look, wait, waiter, policy)? {
                 return Ok(outcome);
             }
+            if waiter.is_cancelled() {
+                return Err(self.stopped(wait, WaitStopReason::Cancelled).into());
+            }
             let now = clock.monotonic();
             let next = waiter
                 .pause_after(wait.attempts, &self.age(wait, waiter))

@@ -97,7 +97,7 @@ impl ObjectStream {
                 .and_then(|left| usize::try_from(left).ok())
                 .map_or(buffer.len(), |left| left.min(buffer.len()));
             let before = SystemClock.monotonic();
-            let outcome = body.read(&mut buffer[..most]);
+            let outcome = body.read(&mut buffer[..most], stop);
             let spent = SystemClock.monotonic().saturating_sub(before);
             match outcome {
                 // Of an answer without a length, its end is the object's.
@@ -121,7 +121,7 @@ impl ObjectStream {
     fn release(&mut self) {
         if let Some(mut body) = self.body.take() {
             // All that was to come has come.
-            drop(body.read(&mut [0]));
+            drop(body.read(&mut [0], None));
         }
     }
 
@@ -226,7 +226,7 @@ impl ObjectStream {
             let Some(body) = &mut self.body else { break };
             let most = usize::try_from(unwanted).map_or(scratch.len(), |n| n.min(scratch.len()));
             let before = SystemClock.monotonic();
-            let outcome = body.read(&mut scratch[..most]);
+            let outcome = body.read(&mut scratch[..most], stop);
             // What is known already is no progress.
             let spent = SystemClock.monotonic().saturating_sub(before);
             match outcome {

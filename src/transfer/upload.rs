@@ -1,7 +1,7 @@
 //! Inputs to S3: in one request, or in parts.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(crate) struct Destination<'a> {
     pub(crate) uri: &'a S3Uri,
     pub(crate) options: &'a PutOptions<'a>,
     pub(crate) config: &'a TransferConfig,
+    /// Once this is set, it is given up.
+    pub(crate) cancel: Option<&'a AtomicBool>,
 }
 
 /// How an upload ended that did not succeed: what S3 says may be mended by the caller.
@@ -42,11 +44,11 @@ pub(crate) type Outcome<T> = Result<T, CallError>;
 /// Sends a file.
 pub(crate) fn upload_file(to: Destination<'_>, file: &InputFile) -> Outcome<()> {
     let len = file.len();
-    if len == 0 {
-        return s3::put_object(to.session.s3(), to.uri, &[], to.options);
-    }
     let meter = to.meter(Some(len));
     let sending = Sending::new(to, &meter, Some(file));
+    if len == 0 {
+        return s3::put_object(to.session.s3(), to.uri, &[], to.options, sending.policy());
+    }
     let Some(plan) = Plan::of(to.config, len) else {
         let content = Content::File {
             file,
@@ -74,7 +76,7 @@ pub(crate) fn upload_reader(to: Destination<'_>, input: &mut ReaderInput<'_>) ->
     input.fill(&mut first, to.config.multipart_threshold())?;
     if input.is_over() {
         let outcome = match first.as_slice() {
-            [] => s3::put_object(to.session.s3(), to.uri, &[], to.options),
+            [] => s3::put_object(to.session.s3(), to.uri, &[], to.options, sending.policy()),
             bytes => sending.whole(Content::Bytes(bytes)),
         };
         if outcome.is_err() {
@@ -123,7 +125,7 @@ struct Sending<'a> {
 impl<'a> Destination<'a> {
     fn meter(&self, total: Option<u64>) -> Meter<'a> {
         let direction = TransferDirection::Upload;
-        Meter::new(self.config, direction, self.uri, total, None)
+        Meter::new(self.config, direction, self.uri, total, self.cancel)
     }
 }
 
@@ -146,7 +148,7 @@ impl<'a> Sending<'a> {
 
     fn policy(&self) -> RequestPolicy<'a> {
         RequestPolicy {
-            cancel: Some(&self.meter.stop),
+            cancel: self.to.cancel.or(Some(&self.meter.stop)),
             ..RequestPolicy::default()
         }
     }
@@ -407,6 +409,7 @@ mod tests {
             let session = session(url).expect("a session");
             let config = TransferConfig::builder().upload_checksum(wanted).build();
             let to = Destination {
+                cancel: None,
                 session: &session,
                 uri: &"s3://my-bucket/in".parse().expect("a URI"),
                 options: &PutOptions::default(),

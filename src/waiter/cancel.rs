@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Stops waits from another thread; they end within 100 ms, or with the answer to the request that
-/// is on its way.
+/// Stops waits from another thread; they end within 100 ms, whatever they wait for: a request that is under
+/// way is given up, also while its address is resolved, its connection made, or its response read.
 ///
 /// Clones stop the same waits. The inference itself goes on: the service has no way to cancel it.
 ///

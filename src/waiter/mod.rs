@@ -202,6 +202,10 @@ impl WaiterConfig {
         Some(Duration::from_secs_f64(jittered))
     }
 
+    pub(crate) fn cancel(&self) -> Option<&CancelToken> {
+        self.cancel.as_ref()
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
     }

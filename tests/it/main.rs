@@ -8,6 +8,7 @@ mod advice;
 #[cfg(feature = "local")]
 mod batch;
 mod bucket_regions;
+mod cancellation;
 #[cfg(feature = "local")]
 mod clean_up;
 #[cfg(feature = "cli")]

@@ -1,19 +1,20 @@
 //! One attempt: signed, sent, and its response judged.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue, Request};
 
-use super::call::{Call, Identity, Payload, Response};
+use super::call::{Call, Identity, Payload, Replay, Response};
 use super::error::AttemptError;
 use super::error_response::ErrorResponse;
 use super::payload::{Feed, Source};
 use super::sign::{Body, ToSign, sign_request};
 use super::{Attempts, Client};
 use crate::aws::endpoints::signing_region;
-use crate::aws::http::{BodyStream, Bounds, Broken, Opened, Reply};
+use crate::aws::http::{BodyStream, Bounds, Broken, Cancel, Opened, Reply, supervise};
 use crate::aws::identity::Credentials;
 use crate::aws::xml::texts;
 use crate::error::CredentialsError;
@@ -119,6 +120,9 @@ impl Client {
     ) -> Result<T, AttemptError> {
         let clock = self.sys.clock();
         let began = clock.monotonic();
+        if call.policy.is_cancelled() && grace(call.policy.replay).is_zero() {
+            return Err(Broken::cancelled(true).into());
+        }
         // Whoever provided the credentials may have taken all the time there was.
         if call
             .policy
@@ -131,6 +135,7 @@ impl Client {
             max_success: call.max_response,
             clock,
             deadline: call.policy.deadline,
+            cancel: cancel(call),
         });
         report(
             attempts.count,
@@ -157,7 +162,7 @@ impl Client {
             Identity::Anonymous => {}
             Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,
             Identity::Client => {
-                let credentials = self.credentials.provide_credentials().map_err(Box::new)?;
+                let credentials = self.credentials(call)?;
                 let credentials = attempts.signed_with.insert(credentials);
                 self.sign(call, body, credentials, &mut headers)?;
             }
@@ -168,6 +173,21 @@ impl Client {
         *request.uri_mut() = call.uri.clone();
         *request.headers_mut() = headers;
         Ok(request)
+    }
+
+    /// The client's own. Where they come from may block: a service, a command, a user who is asked for a code.
+    fn credentials(&self, call: &Call<'_>) -> Result<Credentials, AttemptError> {
+        let outcome = match cancel(call) {
+            None => self.credentials.provide_credentials(),
+            Some(cancel) => {
+                let provider = Arc::clone(&self.credentials);
+                supervise(cancel, &mut io::empty(), move |_| {
+                    Ok(provider.provide_credentials())
+                })
+                .map_err(|_| Broken::cancelled(true))?
+            }
+        };
+        Ok(outcome.map_err(Box::new)?)
     }
 
     fn sign(
@@ -191,6 +211,22 @@ impl Client {
             let error = CredentialsError::broken("signing", problem).with_source(source);
             AttemptError::from(Box::new(error))
         })
+    }
+}
+
+fn cancel<'a>(call: &Call<'a>) -> Option<Cancel<'a>> {
+    call.policy.cancel.map(|flag| Cancel {
+        flag,
+        grace: grace(call.policy.replay),
+    })
+}
+
+/// How long the response to a request that is cancelled is still waited for: that of a change says what
+/// became of it, and most come at once.
+fn grace(replay: Replay) -> Duration {
+    match replay {
+        Replay::Safe | Replay::Never => Duration::ZERO,
+        Replay::IfNotProcessed | Replay::IfNotSent => Duration::from_millis(600),
     }
 }
 

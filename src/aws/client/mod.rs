@@ -248,7 +248,8 @@ fn may_retry(call: &Call<'_>, error: &AttemptError) -> bool {
             // Sent again, it would be the same; a response that is too long even costs its length.
             TransportErrorKind::Tls
             | TransportErrorKind::Protocol
-            | TransportErrorKind::TooLong => false,
+            | TransportErrorKind::TooLong
+            | TransportErrorKind::Cancelled => false,
             _ => match replay {
                 Replay::Safe => true,
                 Replay::IfNotProcessed | Replay::IfNotSent => broken.never_sent,

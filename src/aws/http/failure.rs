@@ -55,6 +55,12 @@ impl Broken {
         Self::new(TransportErrorKind::Timeout, true, problem)
     }
 
+    /// The caller gave it up.
+    pub(crate) fn cancelled(never_sent: bool) -> Self {
+        let problem = "the caller gave it up";
+        Self::new(TransportErrorKind::Cancelled, never_sent, problem)
+    }
+
     /// A setting that the first connection needs is wrong.
     pub(super) fn configuration(error: ConfigError) -> Self {
         Self::new(TransportErrorKind::Tls, true, error)

@@ -14,6 +14,7 @@ pub(crate) mod pace;
 mod probe;
 mod proxy;
 mod route;
+mod supervise;
 mod timeouts;
 mod tls;
 
@@ -21,6 +22,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, Uri};
@@ -30,8 +32,11 @@ pub(crate) use failure::{Attempted, Broken, authority};
 pub(crate) use network::{CaBundle, Network};
 use pace::Paced;
 use route::Routes;
+use supervise::Pump;
+pub(crate) use supervise::{Cancel, supervise};
 pub use timeouts::Timeouts;
 
+use crate::error::TransportErrorKind;
 use crate::sys::{Clock, Sys};
 
 /// An answer, read whole.
@@ -47,16 +52,49 @@ pub(crate) enum Opened {
     Refused(Reply),
 }
 
-/// The body of an answer, as it comes.
-pub(crate) struct BodyStream(Paced<BodyReader<'static>>);
+/// The body of a response, as it comes.
+pub(crate) struct BodyStream(Source);
+
+enum Source {
+    Here(Paced<BodyReader<'static>>),
+    /// On a thread of its own, for a caller who may cancel.
+    There(Pump),
+    Lost,
+}
 
 impl BodyStream {
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
-        loop {
-            match self.0.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return outcome.map_err(|error| ureq::Error::from(error).into()),
+    /// The next bytes; 0 at the end. A read that waits ends soon after `cancel` is set.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        cancel: Option<&AtomicBool>,
+    ) -> Result<usize, Broken> {
+        let never = AtomicBool::new(false);
+        if cancel.is_some() && matches!(self.0, Source::Here(_)) {
+            self.0 = match std::mem::replace(&mut self.0, Source::Lost) {
+                Source::Here(mut body) => {
+                    let pump = Pump::start(move |buffer| read_some(&mut body, buffer));
+                    pump.map_or(Source::Lost, Source::There)
+                }
+                other => other,
+            };
+        }
+        match &mut self.0 {
+            Source::Here(body) => read_some(body, buffer),
+            Source::There(pump) => pump.read(buffer, cancel.unwrap_or(&never)),
+            Source::Lost => {
+                let problem = "the system has no thread to read the response";
+                Err(Broken::new(TransportErrorKind::Broken, false, problem))
             }
+        }
+    }
+}
+
+fn read_some(body: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Broken> {
+    loop {
+        match body.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome.map_err(|error| ureq::Error::from(error).into()),
         }
     }
 }
@@ -67,6 +105,24 @@ pub(crate) struct Bounds<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
+    pub(crate) cancel: Option<Cancel<'a>>,
+}
+
+impl Bounds<'_> {
+    fn limits(&self) -> Limits {
+        let left = |deadline: Duration| deadline.saturating_sub(self.clock.monotonic());
+        Limits {
+            max_success: self.max_success,
+            left: self.deadline.map(left),
+        }
+    }
+}
+
+/// The same for any thread.
+#[derive(Clone, Copy)]
+struct Limits {
+    max_success: u64,
+    left: Option<Duration>,
 }
 
 /// Who reads the body of a successful answer.
@@ -186,14 +242,16 @@ impl Transport {
         self.timeouts.read()
     }
 
-    /// Sends a request and reads its answer whole. A body that is longer than `max_success` (or
+    /// Sends a request and reads its response whole. A body that is longer than `max_success` (or
     /// than the bound on error bodies, which are then cut) is an error.
     pub(crate) fn exchange(
         &self,
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
     ) -> Result<Reply, Broken> {
-        self.read_whole(self.run(request, bounds, Reading::Whole)?, bounds)
+        self.in_memory(request, bounds, |transport, request, limits| {
+            transport.read_whole(transport.run(request, limits, Reading::Whole)?, limits)
+        })
     }
 
     /// Sends what is read; the request's headers say how long it is.
@@ -202,9 +260,18 @@ impl Transport {
         request: Request<&mut dyn Read>,
         bounds: &Bounds<'_>,
     ) -> Result<Reply, Broken> {
-        let request = request.map(SendBody::from_reader);
-        let response = self.configure_and_run(request, bounds, Reading::Whole)?;
-        self.read_whole(response, bounds)
+        let limits = bounds.limits();
+        let (head, body) = request.into_parts();
+        let transport = self.clone();
+        let send = move |body: &mut dyn Read| {
+            let request = Request::from_parts(head, SendBody::from_reader(body));
+            let response = transport.configure_and_run(request, limits, Reading::Whole)?;
+            transport.read_whole(response, limits)
+        };
+        match bounds.cancel {
+            Some(cancel) => supervise(cancel, body, send),
+            None => send(body),
+        }
     }
 
     /// Sends a request and, if it succeeds, leaves its body to be read.
@@ -213,21 +280,47 @@ impl Transport {
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
     ) -> Result<Opened, Broken> {
-        let response = self.run(request, bounds, Reading::Streamed)?;
+        self.in_memory(request, bounds, Self::open_here)
+    }
+
+    fn open_here(&self, request: Request<&[u8]>, limits: Limits) -> Result<Opened, Broken> {
+        let response = self.run(request, limits, Reading::Streamed)?;
         if !response.status().is_success() {
-            return self.read_whole(response, bounds).map(Opened::Refused);
+            return self.read_whole(response, limits).map(Opened::Refused);
         }
         let (parts, body) = response.into_parts();
         let reader = body.into_with_config().limit(u64::MAX).reader();
         let reader = Paced::new(reader, self.timeouts.read(), true);
-        Ok(Opened::Success(parts.headers, BodyStream(reader)))
+        Ok(Opened::Success(
+            parts.headers,
+            BodyStream(Source::Here(reader)),
+        ))
     }
 
-    fn read_whole(&self, response: Response<Body>, bounds: &Bounds<'_>) -> Result<Reply, Broken> {
+    /// On this thread, or supervised for a caller who may cancel.
+    fn in_memory<T: Send + 'static>(
+        &self,
+        request: Request<&[u8]>,
+        bounds: &Bounds<'_>,
+        send: impl FnOnce(&Self, Request<&[u8]>, Limits) -> Result<T, Broken> + Send + 'static,
+    ) -> Result<T, Broken> {
+        let limits = bounds.limits();
+        let Some(cancel) = bounds.cancel else {
+            return send(self, request, limits);
+        };
+        let transport = self.clone();
+        let (head, body) = request.into_parts();
+        let body = body.to_vec();
+        supervise(cancel, &mut io::empty(), move |_| {
+            send(&transport, Request::from_parts(head, &body), limits)
+        })
+    }
+
+    fn read_whole(&self, response: Response<Body>, limits: Limits) -> Result<Reply, Broken> {
         let (parts, mut body) = response.into_parts();
         let success = parts.status.is_success();
         let limit = if success {
-            bounds.max_success
+            limits.max_success
         } else {
             MAX_ERROR_BODY
         };
@@ -248,7 +341,7 @@ impl Transport {
     fn run(
         &self,
         request: Request<&[u8]>,
-        bounds: &Bounds<'_>,
+        limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, Broken> {
         // ureq takes a body, even an empty one, for methods that have one, and only for those.
@@ -256,9 +349,9 @@ impl Transport {
             *request.method(),
             Method::GET | Method::HEAD | Method::DELETE
         ) {
-            self.configure_and_run(request.map(|_| ()), bounds, reading)
+            self.configure_and_run(request.map(|_| ()), limits, reading)
         } else {
-            self.configure_and_run(request, bounds, reading)
+            self.configure_and_run(request, limits, reading)
         }
     }
 
@@ -267,12 +360,10 @@ impl Transport {
     fn configure_and_run<B: ureq::AsSendBody>(
         &self,
         request: Request<B>,
-        bounds: &Bounds<'_>,
+        limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, Broken> {
-        let left = bounds
-            .deadline
-            .map(|deadline| deadline.saturating_sub(bounds.clock.monotonic()));
+        let left = limits.left;
         let body = left.filter(|_| reading == Reading::Whole);
         let routes = match &self.agents {
             Agents::Foreign(agent) => return self.run_foreign(agent, request, left, body),

@@ -114,6 +114,7 @@ pub(crate) fn put_object(
     uri: &S3Uri,
     body: &[u8],
     options: &PutOptions<'_>,
+    policy: RequestPolicy<'_>,
 ) -> Result<(), CallError> {
     let request = Request {
         operation: "PutObject",
@@ -122,7 +123,7 @@ pub(crate) fn put_object(
         key: uri.key(),
         query: "",
         headers: options.headers()?,
-        policy: RequestPolicy::default(),
+        policy,
         max_response: MAX_DOCUMENT,
     };
     send(s3, &request, Payload::Bytes(body)).map(drop)

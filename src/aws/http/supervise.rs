@@ -1,0 +1,199 @@
+//! Work that can be given up: it runs on a thread of their own, so that whatever it waits for (credentials,
+//! an address, a connection, a server that takes or sends nothing) the caller waits no longer than he wants to.
+//! A thread that was given up ends by its timeouts, and what it gets is dropped.
+
+use std::io::{self, Read};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::Broken;
+use crate::error::TransportErrorKind;
+
+/// How often the caller looks whether it is cancelled.
+const CHECK: Duration = Duration::from_millis(50);
+
+/// What goes between the threads at a time, of a request's body or a response's.
+const CHUNK: usize = 128 << 10;
+
+/// What ends an exchange early.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cancel<'a> {
+    pub(crate) flag: &'a AtomicBool,
+    /// For so long after it the response may still come, where that is worth waiting for.
+    pub(crate) grace: Duration,
+}
+
+impl Cancel<'_> {
+    fn is_set(&self) -> bool {
+        self.flag.load(Ordering::SeqCst)
+    }
+}
+
+enum Event<T> {
+    /// The next piece of the request's body goes into this buffer.
+    Wanted(Vec<u8>),
+    /// The outcome, or the panic that ended it.
+    Done(thread::Result<Result<T, Broken>>),
+}
+
+/// Runs `exchange` on a thread of its own until it is done or `cancel` says so. What it reads from the body
+/// that it is given comes from `body`. A panic goes on here.
+pub(crate) fn supervise<T: Send + 'static>(
+    cancel: Cancel<'_>,
+    body: &mut dyn Read,
+    exchange: impl FnOnce(&mut dyn Read) -> Result<T, Broken> + Send + 'static,
+) -> Result<T, Broken> {
+    let (events, happened) = mpsc::channel();
+    let (filled, pieces) = mpsc::channel();
+    let mut remote = Remote {
+        events: events.clone(),
+        pieces,
+        piece: Vec::new(),
+        at: 0,
+    };
+    let thread = thread::Builder::new().name("request".into());
+    let spawned = thread.spawn(move || {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| exchange(&mut remote)));
+        // If nobody waits for it any more, it is dropped.
+        let _ = events.send(Event::Done(outcome));
+    });
+    if let Err(error) = spawned {
+        return Err(Broken::new(TransportErrorKind::Connect, true, error));
+    }
+    let mut left = cancel.grace;
+    loop {
+        match happened.recv_timeout(CHECK) {
+            Ok(Event::Done(outcome)) => {
+                return outcome.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
+            }
+            Ok(Event::Wanted(buffer)) => {
+                // If it is gone, its end comes next.
+                let _ = filled.send(fill(body, buffer));
+            }
+            Err(RecvTimeoutError::Timeout) if cancel.is_set() => {
+                if left.is_zero() {
+                    return Err(Broken::cancelled(false));
+                }
+                left = left.saturating_sub(CHECK);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(ended_early()),
+        }
+    }
+}
+
+fn ended_early() -> Broken {
+    let problem = "the request's thread ended early";
+    Broken::new(TransportErrorKind::Protocol, false, problem)
+}
+
+fn fill(body: &mut dyn Read, mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
+    buffer.resize(CHUNK, 0);
+    let length = loop {
+        match body.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => break outcome?,
+        }
+    };
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+/// A body that is read on another thread.
+struct Remote<T> {
+    events: Sender<Event<T>>,
+    pieces: Receiver<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl<T> Read for Remote<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.piece.len() {
+            let given_up = |_| io::Error::other("the request was given up");
+            let empty = std::mem::take(&mut self.piece);
+            self.at = 0;
+            self.events
+                .send(Event::Wanted(empty))
+                .map_err(|_| io::Error::other("the request was given up"))?;
+            self.piece = self.pieces.recv().map_err(given_up)??;
+        }
+        Ok(take(&self.piece, &mut self.at, buffer))
+    }
+}
+
+/// Copies what is left of `piece`.
+fn take(piece: &[u8], at: &mut usize, buffer: &mut [u8]) -> usize {
+    let rest = &piece[*at..];
+    let length = rest.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&rest[..length]);
+    *at += length;
+    length
+}
+
+/// The body of a response that is read on a thread of its own.
+pub(super) struct Pump {
+    /// Behind a lock only for the sake of `Sync`.
+    pieces: Mutex<Receiver<Result<Vec<u8>, Broken>>>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Pump {
+    /// `None` if the system has no thread for it; the body is lost then.
+    pub(super) fn start(
+        read: impl FnMut(&mut [u8]) -> Result<usize, Broken> + Send + 'static,
+    ) -> Option<Self> {
+        // One piece waits here while the next one is read.
+        let (sender, pieces) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name("response".into());
+        thread.spawn(move || pump(read, &sender)).ok()?;
+        Some(Self {
+            pieces: Mutex::new(pieces),
+            piece: Vec::new(),
+            at: 0,
+        })
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8], cancel: &AtomicBool) -> Result<usize, Broken> {
+        while self.at == self.piece.len() {
+            let pieces = self.pieces.get_mut();
+            let pieces = pieces.unwrap_or_else(PoisonError::into_inner);
+            match pieces.recv_timeout(CHECK) {
+                Ok(piece) => (self.piece, self.at) = (piece?, 0),
+                // It ended.
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::SeqCst) => {
+                    return Err(Broken::cancelled(false));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        Ok(take(&self.piece, &mut self.at, buffer))
+    }
+}
+
+fn pump(
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, Broken>,
+    pieces: &SyncSender<Result<Vec<u8>, Broken>>,
+) {
+    loop {
+        let mut piece = vec![0; CHUNK];
+        let outcome = match read(&mut piece) {
+            Ok(0) => return,
+            Ok(length) => {
+                piece.truncate(length);
+                Ok(piece)
+            }
+            Err(error) => Err(error),
+        };
+        let ended = outcome.is_err();
+        if pieces.send(outcome).is_err() || ended {
+            return;
+        }
+    }
+}

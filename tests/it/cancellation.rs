@@ -1,0 +1,265 @@
+//! A cancelled token ends whatever waits, also while a request hangs. The timeouts here are an hour: nothing
+//! but the token ends these requests within the tests' time.
+
+use crate::support;
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
+use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
+use sagemaker_async_inference::error::TransferErrorKind;
+use sagemaker_async_inference::session::Timeouts;
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::waiter::WaitStopReason;
+use sagemaker_async_inference::{CancelToken, CredentialsError, Error, Session, WaiterConfig};
+use support::{
+    client::{builder, predictor},
+    raw::{Raw, read_head},
+    wait::{response, waiter},
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn session(url: &str) -> Session {
+    let timeouts = Timeouts::default()
+        .with_connect(HOUR)
+        .with_read(HOUR)
+        .with_write(HOUR);
+    builder()
+        .endpoint_url(url)
+        .timeouts(timeouts)
+        .build()
+        .expect("a session")
+}
+
+/// A server that lets `serve` begin with each connection, says so, and then is silent until it is dropped.
+fn silent(
+    serve: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+) -> (Raw, Receiver<()>) {
+    let (reached, hangs): (Sender<()>, _) = channel();
+    let server = Raw::start(move |mut stream| {
+        serve(&mut stream)?;
+        let _ = reached.send(());
+        // Until the client gives up, which it does not on its own.
+        io::copy(&mut stream, &mut io::sink()).map(drop)
+    });
+    (server, hangs)
+}
+
+fn after_head(stream: &mut TcpStream) -> io::Result<()> {
+    read_head(stream).map(drop)
+}
+
+/// Cancels once the server hangs. The generous bound on the time tells cancellation from a timeout.
+fn cancelled<T>(hangs: Receiver<()>, run: impl FnOnce(CancelToken) -> T) -> T {
+    let token = CancelToken::new();
+    let canceller = token.clone();
+    let thread = std::thread::spawn(move || {
+        let reached = hangs.recv_timeout(Duration::from_mins(2));
+        canceller.cancel();
+        // Whoever connects once more finds somebody who listens.
+        drop(hangs);
+        reached
+    });
+    let began = SystemClock.monotonic();
+    let outcome = run(token);
+    let took = SystemClock.monotonic().saturating_sub(began);
+    thread
+        .join()
+        .expect("no panic")
+        .expect("the server was reached");
+    assert!(took < Duration::from_mins(2), "{took:?}");
+    outcome
+}
+
+fn wait(token: CancelToken) -> WaiterConfig {
+    waiter(|waiter| waiter.max_attempts(1).cancel(token))
+}
+
+fn is_stopped<T: std::fmt::Debug>(outcome: Result<T, Error>) {
+    match outcome {
+        Err(Error::WaitStopped(stopped)) => {
+            assert_eq!(stopped.reason(), WaitStopReason::Cancelled);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_poll_without_a_response_ends_with_the_wait() {
+    let (server, hangs) = silent(after_head);
+    let session = session(&server.url());
+    is_stopped(cancelled(hangs, |token| {
+        response(&session).get_result::<Vec<u8>>(&wait(token))
+    }));
+}
+
+#[test]
+fn credentials_that_do_not_come_end_with_the_wait() {
+    #[derive(Debug)]
+    struct Slow(std::sync::Mutex<Sender<()>>);
+    impl ProvideCredentials for Slow {
+        fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+            let _ = self.0.lock().expect("no panic").send(());
+            SystemClock.sleep(Duration::from_mins(2));
+            Err(CredentialsError::broken("slow", "it took too long"))
+        }
+    }
+    let (reached, hangs) = channel();
+    let session = builder()
+        .endpoint_url("http://127.0.0.1:9")
+        .credentials(Slow(reached.into()))
+        .build()
+        .expect("a session");
+    is_stopped(cancelled(hangs, |token| {
+        response(&session).get_result::<Vec<u8>>(&wait(token))
+    }));
+}
+
+#[test]
+fn a_poll_whose_body_stops_ends_with_the_wait() {
+    let (server, hangs) = silent(|stream| {
+        after_head(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
+    });
+    let session = session(&server.url());
+    is_stopped(cancelled(hangs, |token| {
+        response(&session).get_result::<Vec<u8>>(&wait(token))
+    }));
+}
+
+#[test]
+fn a_tls_handshake_that_hangs_ends_with_the_wait() {
+    let (server, hangs) = silent(|stream| stream.read_exact(&mut [0]));
+    let session = session(&server.url().replace("http:", "https:"));
+    is_stopped(cancelled(hangs, |token| {
+        response(&session).get_result::<Vec<u8>>(&wait(token))
+    }));
+}
+
+#[test]
+fn a_download_that_stalls_is_stopped() {
+    let (server, hangs) = silent(|stream| {
+        after_head(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 100\r\n\r\nonly this")
+    });
+    let session = session(&server.url());
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("result");
+    let outcome = cancelled(hangs, |token| {
+        response(&session).download(&path, &wait(token))
+    });
+    match outcome {
+        Err(Error::Transfer(error)) => assert_eq!(error.kind(), TransferErrorKind::Stopped),
+        other => panic!("{other:?}"),
+    }
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_submit_without_a_response_may_have_been_submitted() {
+    let (server, hangs) = silent(after_head);
+    let session = session(&server.url());
+    let outcome = cancelled(hangs, |token| {
+        let request = predictor(&session).request("input").inline();
+        request.inference_id("job-1").cancel(token).submit()
+    });
+    match outcome {
+        Err(Error::MaybeSubmitted(maybe)) => assert_eq!(maybe.inference_id(), "job-1"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn predict_gives_up_its_submit_too() {
+    let (server, hangs) = silent(after_head);
+    let session = session(&server.url());
+    let outcome = cancelled(hangs, |token| {
+        let predictor = predictor(&session).with_waiter_config(wait(token));
+        predictor.predict::<_, Vec<u8>>("input")
+    });
+    assert!(
+        matches!(outcome, Err(Error::MaybeSubmitted(_))),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_batch_of_submits_reports_those_without_a_response() {
+    let (server, hangs) = silent(after_head);
+    let session = session(&server.url());
+    let outcomes: Vec<_> = cancelled(hangs, |token| {
+        let predictor = predictor(&session);
+        let submits = predictor.submit_all(["a", "b", "c"]).concurrency(1);
+        submits.expect("a concurrency").cancel(token).collect()
+    });
+    assert_eq!(outcomes.len(), 1);
+    assert!(matches!(outcomes[0], Err(Error::MaybeSubmitted(_))));
+}
+
+#[test]
+fn an_upload_that_nobody_takes_is_given_up_and_nothing_is_submitted() {
+    // It reads the head and nothing of the body, which is more than the sockets' buffers hold.
+    let (server, hangs) = {
+        let (reached, hangs) = channel();
+        let server = Raw::start(move |stream| {
+            read_head(&stream)?;
+            let _ = reached.send(());
+            SystemClock.sleep(Duration::from_mins(1));
+            Ok(())
+        });
+        (server, hangs)
+    };
+    let session = session(&server.url());
+    let input = vec![b'x'; 12 << 20];
+    let outcome = cancelled(hangs, |token| {
+        let request = predictor(&session).request_reader(io::Cursor::new(input));
+        request.cancel(token).submit()
+    });
+    assert!(
+        matches!(outcome, Err(Error::Transport(_) | Error::Transfer(_))),
+        "{outcome:?}"
+    );
+    assert!(server.connections() <= 2);
+}
+
+#[test]
+fn a_description_that_does_not_come_ends_the_wait_for_an_endpoint() {
+    let (server, hangs) = silent(after_head);
+    let session = session(&server.url());
+    let outcome = cancelled(hangs, |token| {
+        let waiter = EndpointWaiter::in_service().cancel(token);
+        Endpoint::new("my-endpoint", &session).wait_in_service(&waiter)
+    });
+    assert!(
+        matches!(outcome, Err(Error::EndpointWait(_))),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_response_that_comes_soon_after_the_cancellation_is_not_lost() {
+    let (answered, cancel) = channel::<()>();
+    let token = CancelToken::new();
+    let canceller = token.clone();
+    let server = Raw::start(move |mut stream| {
+        read_head(&stream)?;
+        // The submit is under way: from here on it is cancelled, and answered all the same.
+        canceller.cancel();
+        SystemClock.sleep(Duration::from_millis(100));
+        stream.write_all(
+            b"HTTP/1.1 202 Accepted\r\nx-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\
+              content-length: 2\r\n\r\n{}",
+        )?;
+        let _ = answered.send(());
+        Ok(())
+    });
+    let session = session(&server.url());
+    let request = predictor(&session).request("input").inline();
+    let response = request.cancel(token).submit().expect("a submit");
+    assert_eq!(response.output_path().to_string(), "s3://my-bucket/out");
+    cancel.recv().expect("a response");
+}
