@@ -42,7 +42,7 @@ pub(super) enum Step {
 /// All handles and their schedules. It sends one request a step, and never sleeps.
 pub(super) struct Poller<D> {
     pub(super) waiter: WaiterConfig,
-    sys: Sys,
+    pub(super) sys: Sys,
     /// Rounds are at whole multiples of the waiter's delay from here, so that handles meet in them.
     pub(super) origin: Duration,
     /// Whether the first round has begun; who comes before takes part in it.

@@ -153,9 +153,11 @@ impl<D> Poller<D> {
             return;
         };
         let (response, wait) = (&polled.response, &polled.wait);
-        let pause = self
-            .waiter
-            .pause_after(wait.attempts, &response.age(wait, &self.waiter));
+        let pause = self.waiter.pause_after(
+            wait.attempts,
+            &response.age(wait, &self.waiter),
+            self.sys.random(),
+        );
         let next = pause
             .map(|pause| {
                 let after = polled.due.max(base) + pause;

@@ -16,8 +16,8 @@ use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
 use crate::limits;
 use crate::request::AsyncRequest;
-use crate::request::placement::uuid;
 use crate::response::AsyncInferenceResponse;
+use crate::sys::Random;
 use crate::trace;
 use crate::waiter::CancelToken;
 
@@ -120,7 +120,7 @@ where
         concurrency: 8,
         stop_at_first_error: false,
         extension: Extension {
-            path: Some(format!("batch-{}", uuid()).into()),
+            path: Some(format!("batch-{}", Random::machine().uuid()).into()),
             understood: Arc::new(AtomicBool::new(true)),
         },
         cancel: None,

@@ -179,7 +179,9 @@ fn pause(session: &Session, attempt: u32) -> bool {
     if attempt >= retry.max_attempts() {
         return false;
     }
-    session.sys().clock().sleep(retry.backoff(attempt, None));
+    let sys = session.sys();
+    let pause = retry.backoff(attempt, None, sys.random());
+    sys.clock().sleep(pause);
     true
 }
 

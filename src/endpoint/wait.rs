@@ -298,7 +298,10 @@ impl<'a> Wait<'a> {
             elapsed: now.saturating_sub(self.started),
             usual: None,
         };
-        let next = now + self.schedule.pause_after(self.attempts, &age)?;
+        let next = now
+            + self
+                .schedule
+                .pause_after(self.attempts, &age, self.session.sys().random())?;
         self.deadline().is_none_or(|end| next < end).then_some(next)
     }
 

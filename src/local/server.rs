@@ -28,6 +28,7 @@ use super::s3::store::{Store, StoredObject};
 use super::sqs::{self, Queues};
 use super::sync::{Gate, Leave, Stop};
 use super::{control, sts, unserved};
+use crate::sys::Random;
 
 /// The longest body that is taken: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
@@ -412,23 +413,14 @@ fn request_id(service: Service) -> String {
     }
 }
 
-/// Hexadecimal digits that nobody needs to be unable to predict.
+/// Hexadecimal digits that nobody needs to be unable to predict; at most 32.
 pub(super) fn random_hex(digits: usize) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    (0..digits)
-        .map(|_| char::from(DIGITS[fastrand::usize(..16)]))
-        .collect()
+    let mut hex = Random::machine().uuid().replace('-', "");
+    hex.truncate(digits);
+    hex
 }
 
 /// A random UUID (version 4).
 pub(super) fn random_uuid() -> String {
-    let variant = ["8", "9", "a", "b"][fastrand::usize(..4)];
-    format!(
-        "{}-{}-4{}-{variant}{}-{}",
-        random_hex(8),
-        random_hex(4),
-        random_hex(3),
-        random_hex(3),
-        random_hex(12)
-    )
+    Random::machine().uuid()
 }

@@ -229,7 +229,7 @@ impl Deliveries {
             .take()
             .filter(|(_, sent)| now < *sent + ATTEMPT_LIFE);
         let (id, sent) = fresh.unwrap_or_else(|| {
-            let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+            let id = self.queue.session().sys().random().uuid();
             (id, now)
         });
         self.attempt = Some((id.clone(), sent));
@@ -270,7 +270,8 @@ impl Deliveries {
             return Some(error);
         }
         let ceiling = (MIN_ROUND * (1 << count.min(5))).min(MAX_BACKOFF);
-        self.pause(ceiling.mul_f64(0.5 + fastrand::f64() / 2.0));
+        let random = self.queue.session().sys().random();
+        self.pause(ceiling.mul_f64(0.5 + random.fraction() / 2.0));
         None
     }
 }

@@ -13,7 +13,6 @@ use crate::error::{
     TransportErrorKind,
 };
 use crate::handle::InferenceHandle;
-use crate::request::placement;
 use crate::request::placement::Upload;
 use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
@@ -42,7 +41,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// The id that it will go by, chosen now if the caller has chosen none.
     pub(crate) fn settle_inference_id(&mut self) -> String {
         self.inference_id
-            .get_or_insert_with(|| placement::uuid().into())
+            .get_or_insert_with(|| self.target.session.sys().random().uuid().into())
             .clone()
             .into_owned()
     }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::predictor::Target;
+use crate::sys::Random;
 use crate::uri::S3Uri;
 
 /// What the caller wants.
@@ -100,10 +101,11 @@ pub(crate) fn upload(
 fn destination(target: &Target, wanted: Option<&S3Uri>) -> Result<S3Uri> {
     let session = &target.session;
     let now = OffsetDateTime::from(session.sys().clock().now());
+    let random = session.sys().random();
     match wanted {
         Some(uri) if uri.has_key() && !uri.key().ends_with('/') => Ok(uri.clone()),
         Some(prefix) => {
-            let key = format!("{}{}", prefix.key(), object_name(now)?);
+            let key = format!("{}{}", prefix.key(), object_name(now, random)?);
             Ok(S3Uri::new(prefix.bucket(), key)?)
         }
         None => {
@@ -113,7 +115,7 @@ fn destination(target: &Target, wanted: Option<&S3Uri>) -> Result<S3Uri> {
             let folder = folder_name(&target.endpoint_name, now)?;
             let key = format!(
                 "{prefix}async-endpoint-inputs/{folder}/{}",
-                object_name(now)?
+                object_name(now, random)?
             );
             Ok(S3Uri::new(session.default_bucket()?, key)?)
         }
@@ -133,13 +135,13 @@ fn folder_name(endpoint_name: &str, now: OffsetDateTime) -> Result<String> {
 }
 
 /// As the SDK's: `{yyyy-mm-dd-hh-mm-ss-mmm}-{uuid}`.
-fn object_name(now: OffsetDateTime) -> Result<String> {
+fn object_name(now: OffsetDateTime, random: &Random) -> Result<String> {
     let time = now
         .format(format_description!(
             "[year]-[month]-[day]-[hour]-[minute]-[second]-[subsecond digits:3]"
         ))
         .map_err(|error| unnamable(&error))?;
-    Ok(format!("{time}-{}", uuid()))
+    Ok(format!("{time}-{}", random.uuid()))
 }
 
 fn unnamable(error: &time::error::Format) -> Error {
@@ -151,28 +153,12 @@ fn unnamable(error: &time::error::Format) -> Error {
     .into()
 }
 
-/// A random UUID (version 4).
-pub(crate) fn uuid() -> String {
-    let random = fastrand::u128(..);
-    let bits = (random & !(0xf000_u128 << 64) & !(0xc000_u128 << 48))
-        | (0x4000_u128 << 64)
-        | (0x8000_u128 << 48);
-    let mut text = String::with_capacity(36);
-    for nibble in (0..32).rev() {
-        if matches!(nibble, 23 | 19 | 15 | 11) {
-            text.push('-');
-        }
-        let digit = (bits >> (nibble * 4)) & 0xf;
-        text.extend(char::from_digit(digit as u32, 16));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
 
-    use super::{folder_name, object_name, uuid};
+    use super::{folder_name, object_name};
+    use crate::sys::Random;
 
     #[test]
     fn names_are_the_sdks() {
@@ -187,22 +173,11 @@ mod tests {
                 .ok(),
             Some(63)
         );
-        let name = object_name(now).unwrap_or_default();
+        let name = object_name(now, &Random::machine()).unwrap_or_default();
         assert!(name.starts_with("2026-11-23-06-36-02-534-"), "{name}");
         assert_eq!(
             name.len(),
             "2026-11-23-06-36-02-534-56dd1bfb-4aec-4dd1-93aa-e6224b70a0af".len()
         );
-    }
-
-    #[test]
-    fn uuids_are_of_version_4() {
-        for _ in 0..1000 {
-            let uuid = uuid();
-            let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
-            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
-            assert_eq!(&uuid[14..15], "4", "{uuid}");
-            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
-        }
     }
 }

@@ -36,7 +36,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         self.check()?;
         let inference_id = match self.inference_id.take() {
             Some(id) => id.into_owned(),
-            None => placement::uuid(),
+            None => self.target.session.sys().random().uuid(),
         };
         let target = Arc::clone(&self.target);
         if let Some(retry) = self.retry {

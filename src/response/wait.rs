@@ -30,6 +30,7 @@ impl<D> AsyncInferenceResponse<D> {
         fetch: &Fetch<'_, T>,
     ) -> Result<Found<T>> {
         let clock = self.session.sys().clock();
+        let random = self.session.sys().random();
         let mut wake = wait.clamp(wait.started + waiter.first_pause(&self.age(wait, waiter)));
         loop {
             waiter.sleep_until(clock, wake);
@@ -48,7 +49,7 @@ impl<D> AsyncInferenceResponse<D> {
             }
             let now = clock.monotonic();
             let next = waiter
-                .pause_after(wait.attempts, &self.age(wait, waiter))
+                .pause_after(wait.attempts, &self.age(wait, waiter), random)
                 .filter(|_| !overslept)
                 .map(|pause| wait.clamp(now + pause))
                 .filter(|next| *next > now);

@@ -1,4 +1,5 @@
-//! The only door to the clock, to sleep, to the environment, to configuration files and to commands.
+//! The only door to the clock, to sleep, to the environment, to configuration files, to commands and to random
+//! numbers.
 //!
 //! Everything in this crate that waits, retries, signs or looks for configuration goes through a
 //! [`Sys`]. The one of a normal program is [`Sys::real`]. A test hands in its own: with
@@ -27,11 +28,13 @@ mod files;
 mod home;
 pub(crate) mod payload;
 pub(crate) mod processes;
+mod random;
 
 pub(crate) use durable::{open_to_append, read_bounded, tolerate_refusal, write_whole};
 pub use files::Files;
 pub(crate) use home::Platform;
 pub use processes::{ProcessOutput, Processes};
+pub use random::Random;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -246,7 +249,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// The clock, the environment, the files and the commands that a [`Session`](crate::Session) uses.
+/// The clock, the environment, the files, the commands and the random numbers that a [`Session`](crate::Session) uses.
 ///
 /// ```
 /// use sagemaker_async_inference::Session;
@@ -263,6 +266,7 @@ pub struct Sys {
     environment: Environment,
     files: Files,
     processes: Processes,
+    random: Random,
 }
 
 impl Sys {
@@ -273,6 +277,7 @@ impl Sys {
             environment: Environment::process(),
             files: Files::disk(),
             processes: Processes::shell(),
+            random: Random::machine(),
         }
     }
 
@@ -300,6 +305,12 @@ impl Sys {
         self
     }
 
+    /// With another source of random numbers.
+    pub fn with_random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
+    }
+
     /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
@@ -318,6 +329,11 @@ impl Sys {
     /// What runs commands.
     pub fn processes(&self) -> &Processes {
         &self.processes
+    }
+
+    /// The source of random numbers.
+    pub fn random(&self) -> &Random {
+        &self.random
     }
 }
 

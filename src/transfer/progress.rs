@@ -63,6 +63,11 @@ impl<'a> Meter<'a> {
         Ok(())
     }
 
+    /// What ends a request that is under way: the caller's wish, if he can have one.
+    pub(super) fn stopper(&self) -> &AtomicBool {
+        self.cancel.unwrap_or(&self.stop)
+    }
+
     /// What was counted has to go once more.
     pub(super) fn take_back(&self, bytes: u64) {
         if self.config.progress().is_some() {

@@ -128,7 +128,7 @@ impl Ranges<'_> {
             let left = usize::try_from(end - stream.position()).unwrap_or(usize::MAX);
             let most = left.min(buffer.len());
             let at = stream.position();
-            let read = stream.read(&mut buffer[..most], Some(&self.meter.stop))?;
+            let read = stream.read(&mut buffer[..most], Some(self.meter.stopper()))?;
             let bytes = &buffer[..read];
             if let Some(checksum) = &mut checksum {
                 checksum.update(bytes);

@@ -146,7 +146,10 @@ impl ObjectStream {
         if goes_on {
             let clock = client.sys.clock();
             let before = clock.monotonic();
-            let is_over = client.pause(client.retry.backoff(self.failures, None), stop);
+            let pause = client
+                .retry
+                .backoff(self.failures, None, client.sys.random());
+            let is_over = client.pause(pause, stop);
             let spent = clock.monotonic().saturating_sub(before);
             if is_over && self.pace.keeps_up(0, spent) {
                 return Ok(());

@@ -148,7 +148,7 @@ impl<'a> Sending<'a> {
 
     fn policy(&self) -> RequestPolicy<'a> {
         RequestPolicy {
-            cancel: self.to.cancel.or(Some(&self.meter.stop)),
+            cancel: Some(self.meter.stopper()),
             ..RequestPolicy::default()
         }
     }

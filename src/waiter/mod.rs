@@ -20,7 +20,7 @@ use crate::aws::client::retry::RetryConfig;
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::session::history::Usual;
-use crate::sys::Clock;
+use crate::sys::{Clock, Random};
 
 /// How long and how often a wait looks for the result.
 ///
@@ -185,7 +185,7 @@ impl WaiterConfig {
     }
 
     /// The pause after poll number `attempt` (from 1); `None` after the last one.
-    pub(crate) fn pause_after(&self, attempt: u32, age: &Age) -> Option<Duration> {
+    pub(crate) fn pause_after(&self, attempt: u32, age: &Age, random: &Random) -> Option<Duration> {
         if attempt >= self.max_attempts {
             return None;
         }
@@ -198,7 +198,7 @@ impl WaiterConfig {
             shortest * self.growth.powf(f64::from(attempt - 1))
         };
         let plain = plain.min(self.max_delay.as_secs_f64().max(shortest));
-        let jittered = plain * (1.0 - self.jitter * fastrand::f64());
+        let jittered = plain * (1.0 - self.jitter * random.fraction());
         Some(Duration::from_secs_f64(jittered))
     }
 

@@ -68,6 +68,7 @@ mod public_types;
 mod queue;
 #[cfg(feature = "cli")]
 mod quickstart;
+mod randomness;
 mod remedies;
 mod retries;
 mod s3;

@@ -169,7 +169,7 @@ impl Client {
         if attempts.count >= retry.max_attempts() || !may_retry(call, error) {
             return None;
         }
-        let pause = retry.backoff(attempts.count, retry_after);
+        let pause = retry.backoff(attempts.count, retry_after, self.sys.random());
         let pause = self.in_time(call, pause)?;
         attempts.quota_taken = Some(self.quota.acquire(error.is_timeout())?);
         trace::retry(attempts.count, pause);

@@ -8,6 +8,7 @@ use crate::aws::Service;
 use crate::aws::config::Settings;
 use crate::error::{ConfigError, ServiceError};
 use crate::invalid_input::InvalidInput;
+use crate::sys::Random;
 
 /// How often and how patiently a request is tried again.
 ///
@@ -87,14 +88,20 @@ impl RetryConfig {
         self.max_attempts
     }
 
-    /// A random pause before the retry that follows attempt number `attempt` (from 1).
-    pub(crate) fn backoff(&self, attempt: u32, asked_for: Option<Duration>) -> Duration {
+    /// The pause before the retry that follows attempt number `attempt` (from 1): what the service asked for,
+    /// or a random one.
+    pub(crate) fn backoff(
+        &self,
+        attempt: u32,
+        asked_for: Option<Duration>,
+        random: &Random,
+    ) -> Duration {
         if let Some(asked_for) = asked_for {
             return asked_for.min(self.cap);
         }
         let exponent = attempt.saturating_sub(1).min(16);
         let ceiling = self.base.saturating_mul(1 << exponent).min(self.cap);
-        ceiling.mul_f64(fastrand::f64())
+        ceiling.mul_f64(random.fraction())
     }
 }
 

@@ -137,7 +137,7 @@ impl Invocation {
                 return Err(timed_out(config.model_delay));
             }
         }
-        if fastrand::f64() < config.failure_rate {
+        if crate::sys::Random::machine().fraction() < config.failure_rate {
             return Err(failed(500, "This failure was asked for."));
         }
         match &config.model {

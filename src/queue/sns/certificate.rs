@@ -70,6 +70,7 @@ pub(super) fn fetch(
         max_success: MAX_PEM,
         clock: sys.clock(),
         deadline: Some(sys.clock().monotonic() + FETCH_TIME),
+        cancel: None,
     };
     let reply = transport.exchange(request, &bounds);
     let reply = reply.map_err(|broken| failed(format!("{:?}", broken.kind)))?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use paths::paths_of;
+use paths::{names, paths_of};
 
 /// The layers from the bottom. A module may import from those before it. Those in one line of several form
 /// a circle on purpose.
@@ -144,4 +144,13 @@ fn few_names_are_at_the_root() {
     assert!(names.contains_key("Session") && names.contains_key("CancelToken"));
     let count = names.len();
     assert!(count <= ROOT_NAMES, "{count} names at the root: {names:?}");
+}
+
+#[test]
+fn only_sys_draws_random_numbers() {
+    let outside = sources()
+        .into_iter()
+        .filter(|(file, source)| !file.starts_with("sys/") && names(source, "fastrand"));
+    let outside: Vec<String> = outside.map(|(file, _)| file).collect();
+    assert!(outside.is_empty(), "{outside:?}");
 }

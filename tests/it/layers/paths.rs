@@ -48,6 +48,11 @@ pub(super) fn paths_of(source: &str, module: &[String]) -> Vec<Path> {
     found
 }
 
+/// Whether `word` stands anywhere in `source` outside comments, texts and items for tests.
+pub(super) fn names(source: &str, word: &str) -> bool {
+    without_tests(&tokens_of(source)).contains(&Token::Word(word.to_owned()))
+}
+
 /// Whether a path can begin here: no other one goes on here.
 fn is_start(tokens: &[Token], at: usize) -> bool {
     at < 2 || !is_separator(tokens, at - 2)

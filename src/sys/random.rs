@@ -1,0 +1,126 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A source of random numbers: for the jitter of pauses, and for ids of inferences and uploads. None of them
+/// has to be unpredictable.
+///
+/// A test hands in its own, so that pauses and ids are known exactly.
+///
+/// ```
+/// use sagemaker_async_inference::sys::{Random, Sys};
+///
+/// let sys = Sys::real().with_random(Random::constant(0.5));
+/// assert_eq!(sys.random().fraction(), 0.5);
+/// ```
+#[derive(Clone)]
+pub struct Random(Source);
+
+#[derive(Clone)]
+enum Source {
+    Machine,
+    Seeded(Arc<Mutex<fastrand::Rng>>),
+    Constant(f64),
+}
+
+impl Random {
+    /// Different numbers in every process.
+    pub fn machine() -> Self {
+        Self(Source::Machine)
+    }
+
+    /// The same numbers in the same order for the same seed. Clones share the order.
+    pub fn seeded(seed: u64) -> Self {
+        let random = fastrand::Rng::with_seed(seed);
+        Self(Source::Seeded(Arc::new(Mutex::new(random))))
+    }
+
+    /// Always this fraction, from 0 to below 1; other values count as the nearest of these. Ids are still
+    /// different ones.
+    pub fn constant(fraction: f64) -> Self {
+        Self(Source::Constant(fraction.clamp(0.0, 1.0 - f64::EPSILON)))
+    }
+
+    /// A number from 0 to below 1.
+    pub fn fraction(&self) -> f64 {
+        match &self.0 {
+            Source::Machine => fastrand::f64(),
+            Source::Seeded(random) => lock(random).f64(),
+            Source::Constant(fraction) => *fraction,
+        }
+    }
+
+    pub(crate) fn bits(&self) -> u128 {
+        match &self.0 {
+            Source::Machine | Source::Constant(_) => fastrand::u128(..),
+            Source::Seeded(random) => lock(random).u128(..),
+        }
+    }
+
+    /// A UUID (version 4).
+    pub(crate) fn uuid(&self) -> String {
+        let bits = (self.bits() & !(0xf000_u128 << 64) & !(0xc000_u128 << 48))
+            | (0x4000_u128 << 64)
+            | (0x8000_u128 << 48);
+        let mut text = String::with_capacity(36);
+        for nibble in (0..32).rev() {
+            if matches!(nibble, 23 | 19 | 15 | 11) {
+                text.push('-');
+            }
+            let digit = (bits >> (nibble * 4)) & 0xf;
+            text.extend(char::from_digit(digit as u32, 16));
+        }
+        text
+    }
+}
+
+/// The generator is whole after every call, so that a panic elsewhere harms nothing.
+fn lock(random: &Mutex<fastrand::Rng>) -> std::sync::MutexGuard<'_, fastrand::Rng> {
+    random.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Random {
+    fn default() -> Self {
+        Self::machine()
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Source::Machine => "Random(machine)",
+            Source::Seeded(_) => "Random(seeded)",
+            Source::Constant(_) => "Random(constant)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        for _ in 0..1000 {
+            let uuid = Random::machine().uuid();
+            let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(&uuid[14..15], "4", "{uuid}");
+            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_numbers_again() {
+        let [a, b] = [Random::seeded(7), Random::seeded(7)];
+        assert_eq!(a.uuid(), b.clone().uuid());
+        assert_ne!(a.uuid(), Random::seeded(8).uuid());
+        assert_ne!(Random::constant(0.5).uuid(), Random::constant(0.5).uuid());
+    }
+
+    #[test]
+    fn fractions_are_below_one() {
+        assert!(Random::constant(7.0).fraction() < 1.0);
+        assert!((0.0..1.0).contains(&Random::seeded(1).fraction()));
+        assert!((0.0..1.0).contains(&Random::machine().fraction()));
+    }
+}
