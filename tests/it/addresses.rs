@@ -34,7 +34,7 @@ fn a_key_that_a_header_does_not_carry_is_refused_before_anything_is_sent() {
         for refused in [at, to] {
             let refused = invalid(refused.expect_err(key));
             assert_eq!(refused.what(), "input location", "{key:?}");
-            assert!(refused.remedy().contains("another key"), "{refused}");
+            assert!(refused.remedy().contains("a key without them"), "{refused}");
         }
     }
     assert!(server.seen().is_empty(), "something was sent");
