@@ -4,6 +4,22 @@
 //! The short form runs with the other tests. The long one, 20,000 inferences:
 //! `cargo test --release --all-features --test soak -- --ignored --nocapture the_long_form`.
 //! `SOAK_SEED` is another seed than the usual one: the faults and the times of the kills follow from it.
+//!
+//! The server does not trust the client: it counts runs by the content of the input, whatever inference id came with
+//! it, and keeps how every submit was answered. A client that says "maybe" of what was plainly refused is found out
+//! by that. Kills come when the work has got to a certain point, so that they happen on any machine; that they and
+//! the faults did happen is asserted, and each life of the client has an end.
+//!
+//! A change of the crate that should make it fail is worth trying now and then. These did, by hand, with the short
+//! form (each was undone again):
+//!
+//! - each 20th submit that is answered is sent again under another inference id: "ran under the ids [..]";
+//! - `as_completed` drops one outcome in 20: its client says how many outcomes came of how many
+//!   responses;
+//! - every error of a submit becomes `MaybeSubmitted`: "maybe, but every submit of them was refused".
+//!
+//! What it cannot show is a journal without fsync: a process that is killed leaves its writes to the system, which
+//! keeps them. Only a machine that loses its power would lose them.
 #![cfg(feature = "local")]
 #![allow(clippy::disallowed_methods)] // a process of its own, with files of its own, in real time
 
@@ -32,8 +48,8 @@ use sagemaker_async_inference::{
 struct Plan {
     jobs: usize,
     kills: usize,
-    /// The client lives this many milliseconds at most before it is killed.
-    life: u64,
+    /// One life of the client that takes longer hangs.
+    longest_life: Duration,
     seed: u64,
 }
 
@@ -42,7 +58,7 @@ fn the_short_form() {
     soak(&Plan {
         jobs: 400,
         kills: 6,
-        life: 400,
+        longest_life: Duration::from_mins(2),
         seed: seed(),
     });
 }
@@ -53,7 +69,7 @@ fn the_long_form() {
     soak(&Plan {
         jobs: 20_000,
         kills: 60,
-        life: 4000,
+        longest_life: Duration::from_mins(20),
         seed: seed(),
     });
 }
@@ -63,85 +79,173 @@ fn seed() -> u64 {
     given.map_or(20_261_125, |seed| seed.parse().expect("a number"))
 }
 
-fn soak(plan: &Plan) {
-    let started = Instant::now();
-    let runs = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
-    let counted = runs.clone();
-    let endpoint = LocalEndpoint::builder()
+/// What the server saw.
+#[derive(Default)]
+struct Seen {
+    /// The inference ids that each job ran under, told by its input.
+    runs: BTreeMap<usize, Vec<String>>,
+    /// How each submit of an inference id was answered, and when; `None` for one that was not.
+    submits: BTreeMap<String, Vec<(Option<u16>, Instant)>>,
+    /// Requests that a fault kept from their answer.
+    faults: usize,
+}
+
+type Shared = Arc<Mutex<Seen>>;
+
+fn start_server(seen: &Shared) -> LocalEndpoint {
+    let (ran, asked) = (seen.clone(), seen.clone());
+    LocalEndpoint::builder()
         .max_concurrent_invocations_per_instance(8)
         .model(move |request| {
-            *counted
-                .lock()
-                .expect("counts")
-                .entry(request.inference_id.clone())
-                .or_default() += 1;
+            let job = job_of(&request.body);
+            let mut seen = ran.lock().expect("runs");
+            let ids = seen.runs.entry(job).or_default();
+            ids.push(request.inference_id.clone());
             ModelResponse::ok(request.body.clone())
         })
+        .on_request(move |request| {
+            let mut seen = asked.lock().expect("submits");
+            // 404 is a result that is not there yet.
+            if request
+                .status
+                .is_none_or(|status| status >= 400 && status != 404)
+            {
+                seen.faults += 1;
+            }
+            if request.operation == Operation::InvokeEndpointAsync {
+                let id = request.header("x-amzn-sagemaker-inference-id");
+                let answers = seen.submits.entry(id.unwrap_or("none").to_owned());
+                answers.or_default().push((request.status, Instant::now()));
+            }
+        })
         .start()
-        .expect("an endpoint");
+        .expect("an endpoint")
+}
+
+fn soak(plan: &Plan) {
+    let started = Instant::now();
+    let seen = Shared::default();
+    let endpoint = start_server(&seen);
     let mut random = fastrand::Rng::with_seed(plan.seed);
     let scripted = script_faults(&endpoint, plan, &mut random);
     let dir = tempfile::TempDir::new().expect("a directory");
 
-    let mut killed = 0;
-    for life in 0.. {
+    let mut kills = Vec::new();
+    for kill in 0..plan.kills {
+        // The last third of the work is for the last life.
+        let most = plan.jobs * 2 / 3;
+        let enough = most * kill / plan.kills + random.usize(0..most / plan.kills);
+        let pause = Duration::from_millis(random.u64(0..30));
         let mut client = start_client(&endpoint, plan, dir.path());
-        let ended = if killed < plan.kills {
-            let lives = Duration::from_millis(random.u64(1..=plan.life));
-            wait_for(&mut client, lives)
-        } else {
-            Some(client.wait().expect("the client's end"))
-        };
-        match ended {
-            Some(status) if status.success() => break,
-            Some(status) => panic!("the client failed by itself: {status}"),
-            None => {
-                client.kill().expect("a kill");
-                client.wait().expect("its end");
-                killed += 1;
-            }
-        }
-        assert!(life < 10 * plan.kills, "it does not come to an end");
+        wait_for(plan, &mut client, || {
+            seen.lock().expect("runs").runs.len() > enough
+        });
+        std::thread::sleep(pause);
+        client.kill().expect("a kill");
+        kills.push(Instant::now());
+        let status = client.wait().expect("its end");
+        assert!(
+            status.code().is_none(),
+            "the client ended by itself before it was killed: {status}"
+        );
     }
+    let mut client = start_client(&endpoint, plan, dir.path());
+    wait_for(plan, &mut client, || false);
+    let status = client.wait().expect("its end");
+    assert!(status.success(), "the client failed by itself: {status}");
     assert!(endpoint.wait_until_idle(Duration::from_mins(1)));
 
     let outcomes = outcomes(dir.path());
-    let runs = runs.lock().expect("counts");
-    let tally = judge(plan, &outcomes, &runs);
+    let seen = seen.lock().expect("what it saw");
+    assert_eq!(kills.len(), plan.kills);
+    assert!(
+        seen.faults > plan.jobs / 20,
+        "{} faults of {scripted} happened",
+        seen.faults
+    );
+    let accepted = endpoint.jobs().len();
+    let ran: usize = seen.runs.values().map(Vec::len).sum();
+    assert_eq!(accepted, ran, "submits that were accepted, and runs");
+    let tally = judge(plan, &outcomes, &seen, &kills);
     println!(
-        "{} jobs, {killed} kills, {scripted} faults scripted, seed {}: {tally} in {:.1} s",
+        "{} jobs, {} kills, {} faults, seed {}: {tally} in {:.1} s",
         plan.jobs,
+        kills.len(),
+        seen.faults,
         plan.seed,
         started.elapsed().as_secs_f64()
     );
 }
 
-/// Every job has one outcome, and ran as often as that says.
+/// Threads of the client that submit.
+const CONCURRENCY: usize = 8;
+
+/// Every job has one outcome, and ran as often as that says, under its own id.
 fn judge(
     plan: &Plan,
     outcomes: &BTreeMap<usize, Vec<String>>,
-    runs: &BTreeMap<String, u32>,
+    seen: &Seen,
+    kills: &[Instant],
 ) -> String {
     let (mut results, mut maybe_ran, mut maybe_did_not) = (0, 0, 0);
     for job in 0..plan.jobs {
-        let ran = runs.get(&name(job)).copied().unwrap_or(0);
+        let ids = seen.runs.get(&job).map_or(&[][..], Vec::as_slice);
+        assert!(
+            ids.len() < 2 && ids.iter().all(|id| *id == name(job)),
+            "job {job} ran under the ids {ids:?}"
+        );
         match outcomes.get(&job).map(Vec::as_slice) {
-            Some([outcome]) => match (outcome.as_str(), ran) {
+            Some([outcome]) => match (outcome.as_str(), ids.len()) {
                 ("result", 1) => results += 1,
                 ("maybe", 0) => maybe_did_not += 1,
                 ("maybe", 1) => maybe_ran += 1,
                 (outcome, ran) => panic!("job {job}: {outcome}, and it ran {ran} times"),
             },
-            other => panic!("job {job}: outcomes {other:?}, and it ran {ran} times"),
+            other => panic!("job {job}: outcomes {other:?}, and it ran under {ids:?}"),
         }
     }
-    assert_eq!(runs.values().filter(|ran| **ran > 1).count(), 0);
+    assert_eq!(seen.runs.keys().filter(|job| **job >= plan.jobs).count(), 0);
+    let maybe = outcomes
+        .iter()
+        .filter(|(_, outcome)| **outcome == ["maybe"]);
+    let maybe: Vec<_> = maybe.map(|(job, _)| name(*job)).collect();
+    let doubtful = seen
+        .submits
+        .values()
+        .filter(|answers| !were_refused(answers, &[]));
+    let most = doubtful.count().min(plan.jobs / 5) + CONCURRENCY * kills.len();
+    assert!(
+        maybe.len() <= most,
+        "{} maybe of at most {most}",
+        maybe.len()
+    );
+    let refused = |id: &String| {
+        let answers = seen.submits.get(id).map_or(&[][..], Vec::as_slice);
+        were_refused(answers, kills)
+    };
+    let wrong: Vec<_> = maybe.into_iter().filter(refused).collect();
+    // Now and then a submit that is sent again after a refusal gets lost where the server does not see it.
+    assert!(
+        wrong.len() <= plan.jobs / 100,
+        "maybe, but every submit of them was refused: {wrong:?}"
+    );
     assert!(results > plan.jobs / 2, "{results} results");
     format!(
         "{results} results, each of one run; {} may have been submitted, of which {maybe_ran} ran \
          once and {maybe_did_not} did not",
         maybe_ran + maybe_did_not
     )
+}
+
+/// Whether every submit was answered by a refusal that leaves nothing open, and the client lived on to read it.
+fn were_refused(answers: &[(Option<u16>, Instant)], kills: &[Instant]) -> bool {
+    let refused = |(status, at): &(Option<u16>, Instant)| {
+        let killed = kills
+            .iter()
+            .any(|kill| kill >= at && kill.duration_since(*at) < Duration::from_millis(300));
+        *status == Some(403) && !killed
+    };
+    !answers.is_empty() && answers.iter().all(refused)
 }
 
 /// One request in ten, whatever it is, meets a fault of any kind.
@@ -152,6 +256,13 @@ fn script_faults(endpoint: &LocalEndpoint, plan: &Plan, random: &mut fastrand::R
         // From 0 to 18, so 9 on average between two of them.
         at += random.u32(0..=18);
         endpoint.fault(any_fault(Fault::on(Operation::Any).skip(at), random));
+        count += 1;
+    }
+    // Refusals that leave nothing open.
+    for at in (10..plan.jobs).step_by(10) {
+        let at = u32::try_from(at).expect("not so many");
+        let fault = Fault::on(Operation::InvokeEndpointAsync).skip(at);
+        endpoint.fault(fault.access_denied());
         count += 1;
     }
     count
@@ -199,16 +310,19 @@ fn start_client(endpoint: &LocalEndpoint, plan: &Plan, dir: &Path) -> Child {
         .expect("the client")
 }
 
-/// How it ended, if it ended in this time.
-fn wait_for(client: &mut Child, time: Duration) -> Option<std::process::ExitStatus> {
-    let until = Instant::now() + time;
-    while Instant::now() < until {
-        if let Some(status) = client.try_wait().expect("the client's state") {
-            return Some(status);
+/// Until the client ends by itself, or what is waited for is there.
+fn wait_for(plan: &Plan, client: &mut Child, mut is_there: impl FnMut() -> bool) {
+    let until = Instant::now() + plan.longest_life;
+    while !is_there() && client.try_wait().expect("the client's state").is_none() {
+        if Instant::now() > until {
+            client.kill().expect("a kill");
+            panic!(
+                "a life of the client did not end within {:?}",
+                plan.longest_life
+            );
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    None
 }
 
 /// What the client wrote down, whole lines alone: of one that a kill has cut the job is not done.
@@ -316,7 +430,7 @@ impl Client {
         let submits = submit_all(requests)
             .journal(self.dir.join("journal"))
             .expect("a journal")
-            .concurrency(8)
+            .concurrency(CONCURRENCY)
             .expect("a number of threads");
         let mut waiting = Vec::new();
         for (job, submit) in submits.enumerate() {
@@ -346,7 +460,9 @@ impl Client {
         while !waiting.is_empty() {
             let (jobs, responses): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut waiting).into_iter().unzip();
+            let (count, mut yielded) = (responses.len(), 0);
             for completed in as_completed::<Vec<u8>, _>(responses, &often) {
+                yielded += 1;
                 let job = jobs[completed.index()];
                 match completed.result() {
                     Ok(result) => {
@@ -356,6 +472,10 @@ impl Client {
                     Err(_) => waiting.push((job, completed.into_response())),
                 }
             }
+            assert_eq!(
+                yielded, count,
+                "as_completed yielded {yielded} outcomes of {count} responses"
+            );
         }
     }
 
@@ -365,6 +485,13 @@ impl Client {
         self.log.write_all(line.as_bytes()).expect("an outcome");
         self.done.entry(job).or_default().push(outcome.to_owned());
     }
+}
+
+/// The job of an input.
+fn job_of(input: &[u8]) -> usize {
+    let text = std::str::from_utf8(input).ok();
+    let number = text.and_then(|text| text.strip_prefix("the input of job ")?.parse().ok());
+    number.expect("an input of the soak's")
 }
 
 fn input(job: usize) -> Vec<u8> {
