@@ -11,7 +11,7 @@ use ureq::tls::Certificate;
 /// Taken as OpenSSL and Python take them, and more: lines that are joined or indented, comments between
 /// certificates, keys and other blocks (passed over), a byte order mark, UTF-16, `TRUSTED CERTIFICATE`
 /// and `X509 CERTIFICATE`, and one certificate in DER.
-pub(super) fn certificates(bundle: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
+pub(crate) fn certificates(bundle: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
     let ders = if bundle.first() == Some(&0x30) && der_length(bundle) == Some(bundle.len()) {
         vec![bundle.to_vec()]
     } else {

@@ -1,7 +1,7 @@
 //! One HTTP exchange. The only module that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
 
-mod bundle;
+pub(crate) mod bundle;
 mod connect;
 mod decode;
 mod dns;

@@ -1,6 +1,12 @@
 //! Parsers of what comes from outside, each behind a function that takes any bytes at all and fails where
 //! something does not hold. The property tests below and the targets of `tests/fuzz` call the same ones.
 
+#[cfg(feature = "local")]
+mod emulator;
+mod responses;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -13,7 +19,14 @@ use crate::aws::xml::texts;
 use crate::aws::{Call, Identity, RequestPolicy, Resource, Service};
 use crate::queue::Notification;
 use crate::sys::{Environment, Files, Sys};
-use crate::{InferenceHandle, S3Uri, Session, timestamp};
+use crate::{
+    AsyncRequest, Bytes, CodecError, Csv, Deserializer, InferenceHandle, Json, JsonLines, S3Uri,
+    Serializer, Session, Text, submit_all, timestamp,
+};
+
+#[cfg(feature = "local")]
+pub use emulator::{aws_chunked, emulator_http, emulator_xml, ranges, signature};
+pub use responses::{object_responses, service_responses, sso_cache};
 
 /// `s3://bucket/key`: what is taken is written as it was read.
 pub fn s3_uri(data: &[u8]) {
@@ -25,7 +38,7 @@ pub fn s3_uri(data: &[u8]) {
             let written = uri.to_string();
             assert!(written == text || written == format!("{text}/"), "{text:?}");
             assert_eq!(written.parse().as_ref(), Ok(&uri), "{text:?}");
-            assert!((3..=63).contains(&uri.bucket().len()), "{text:?}");
+            assert!((3..=255).contains(&uri.bucket().len()), "{text:?}");
         }
         Err(error) => assert!(error.to_string().len() < 2000, "{error}"),
     }
@@ -152,6 +165,97 @@ pub fn journal(data: &[u8]) {
     crate::batch::check_line(data);
 }
 
+/// A whole journal, of any number of lines: it is read, or refused by an error that names it.
+pub fn whole_journal(data: &[u8]) {
+    let file = std::env::temp_dir().join(format!("fuzzed-journal-{}", std::process::id()));
+    if std::fs::write(&file, data).is_err() {
+        return;
+    }
+    let none: [AsyncRequest<'_, Json>; 0] = [];
+    if let Err(error) = submit_all(none).journal(&file) {
+        assert!(error.to_string().contains("journal"), "{error}");
+    }
+    drop(std::fs::remove_file(file));
+}
+
+/// Result bodies, as every codec reads them into several types. What JSON is read into a value is written so that
+/// it is read as the same, and no error shows the body.
+pub fn codecs(data: &[u8]) {
+    fn quiet<T>(outcome: Result<T, CodecError>) -> Option<T> {
+        if let Err(error) = &outcome {
+            assert!(error.to_string().len() < 1000, "{error}");
+        }
+        outcome.ok()
+    }
+    let json = Json::new();
+    let value: Option<serde_json::Value> = quiet(json.deserialize(data, None));
+    if let Some(value) = value {
+        let written = quiet(json.serialize(&value)).map(Cow::into_owned);
+        let again = written.and_then(|body| quiet(json.deserialize(&body, None)));
+        assert_eq!(again, Some(value));
+    }
+    let floats: Option<Vec<f64>> = quiet(json.deserialize(data, None));
+    if let Some(floats) = floats {
+        let lenient = Json::new().allow_nan(true);
+        let written = quiet(lenient.serialize(&floats)).map(Cow::into_owned);
+        let again: Option<Vec<f64>> =
+            written.and_then(|body| quiet(lenient.deserialize(&body, None)));
+        let bits = |floats: &[f64]| floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>();
+        let (before, after) = (bits(&floats), again.as_deref().map(bits));
+        assert!(after == Some(before) || floats.iter().any(|f| f.is_nan()));
+    }
+    let big: Option<Vec<i128>> = quiet(json.deserialize(data, None));
+    if let Some(big) = big {
+        let written = quiet(json.serialize(&big)).map(Cow::into_owned);
+        let again = written.and_then(|body| quiet(json.deserialize(&body, None)));
+        assert_eq!(again, Some(big));
+    }
+    let _: Option<Vec<serde_json::Value>> = quiet(JsonLines::new().deserialize(data, None));
+    let _: Option<Vec<Vec<String>>> = quiet(Csv::new().deserialize(data, None));
+    let _: Option<Vec<(f64, u8)>> = quiet(Csv::new().with_header(true).deserialize(data, None));
+    let _: Option<String> = quiet(Text::new().deserialize(data, None));
+    let raw: Option<Vec<u8>> = quiet(Bytes::new().deserialize(data, None));
+    assert_eq!(raw.as_deref(), Some(data));
+}
+
+/// A bundle of certificates.
+pub fn pem_bundle(data: &[u8]) {
+    if let Err(problem) = crate::aws::http::bundle::certificates(data) {
+        assert!((1..2000).contains(&problem.len()), "{problem}");
+    }
+}
+
+/// Proxies, hosts that need none, and endpoints, each a line.
+pub fn network_settings(data: &[u8]) {
+    let text = String::from_utf8_lossy(data).replace('\0', "");
+    let mut lines = text.lines();
+    let mut line = || lines.next().unwrap_or_default().to_owned();
+    let environment = [
+        ("HTTPS_PROXY", line()),
+        ("HTTP_PROXY", line()),
+        ("NO_PROXY", line()),
+        ("AWS_ENDPOINT_URL", line()),
+        ("AWS_ENDPOINT_URL_S3", line()),
+        ("AWS_REGION", line()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ];
+    let sys = Sys::real().with_environment(Environment::from_pairs(environment));
+    match Session::builder()
+        .sys(sys.with_files(Files::none()))
+        .build()
+    {
+        Ok(session) => {
+            for service in Service::ALL {
+                drop(session.service_endpoint(service));
+            }
+            for bucket in ["my-bucket", "My_Bucket", "a..b", "192.168.1.1"] {
+                drop(session.bucket_endpoint(bucket));
+            }
+        }
+        Err(error) => assert!(error.to_string().len() < 4000, "{error}"),
+    }
+}
+
 /// What containers, instances and processes hand out as credentials.
 pub fn credentials(data: &[u8]) {
     crate::credentials::check_document(data);
@@ -159,77 +263,16 @@ pub fn credentials(data: &[u8]) {
 
 /// What SNS delivers, in any of its wrappings.
 pub fn notification(data: &[u8]) {
+    for notification in Notification::parse_all(data) {
+        assert!(
+            notification
+                .map_or_else(|error| error.to_string(), |n| format!("{n:?}"))
+                .len()
+                < 1 << 20
+        );
+    }
     match Notification::parse(data) {
         Ok(notification) => assert!(!format!("{notification:?}").is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    /// Pieces that the parsers look for, and anything else.
-    fn pieces(words: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop_oneof![
-            4 => prop::sample::select(words).prop_map(|word| word.as_bytes().to_vec()),
-            1 => prop::collection::vec(any::<u8>(), 0..12),
-            1 => "\\PC{0,12}".prop_map(String::into_bytes),
-        ];
-        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
-
-        #[test]
-        fn uris(data in pieces(&["s3://", "https://", "arn:aws:s3:::", "my-bucket", "a", ".", "/", "..", "-", "?", "%2F", " "])) {
-            super::s3_uri(&data);
-        }
-
-        #[test]
-        fn xml_of_answers(data in pieces(&["<Error>", "</Error>", "<Code>", "</Code>", "<Message>", "</Message>", "&amp;", "&#x0;", "&#65;", "&nope;", "<![CDATA[", "]]>", "<!--", "-->", "<?xml version=\"1.0\"?>", "<a b='c'/>", "text", "<AssumeRoleResult>", "<Credentials>", "</", ">"])) {
-            super::xml(&data);
-        }
-
-        #[test]
-        fn listings(data in pieces(&["<ListBucketResult>", "</ListBucketResult>", "<Contents>", "</Contents>", "<Key>", "</Key>", "<Size>", "</Size>", "12", "a/b%2B+c", "<EncodingType>url</EncodingType>", "<IsTruncated>true</IsTruncated>", "<CommonPrefixes><Prefix>", "</Prefix></CommonPrefixes>", "%", "&lt;"])) {
-            super::listing(&data);
-        }
-
-        #[test]
-        fn error_answers(data in pieces(&["x-amzn-errortype: ", "retry-after: ", "x-amz-retry-after: ", "date: ", "x-amz-bucket-region: ", "x-amzn-requestid: ", "\n", "\n\n", "Sun, 06 Nov 1994 08:49:37 GMT", "4294967296", "-1", "7", "Throttling#a:b", "{\"__type\": \"", "\", \"message\": \"", "\"}", "{\"code\": 7}", "<Error><Code>", "</Code></Error>", "[[[[", "The Canonical String"])) {
-            super::error_answer(&data);
-        }
-
-        #[test]
-        fn times(data in pieces(&["2026-01-02", "T", "03:04:05", ".999999999", "Z", "+23:59", "-00:00", "9999-12-31", "0000-01-01", "24:00:00", "60", " "])) {
-            super::time(&data);
-        }
-
-        #[test]
-        fn profiles(data in pieces(&["[default]", "[profile a]", "[services s]", "[sso-session x]", "\n", "\r\n", "region = us-east-1", "role_arn=", "services = s", "s3 =\n  endpoint_url = http://x", "endpoint_url", "= ", "#", ";", " ", "\t", "]", "[", "max_attempts = 3", "ca_bundle = /h/.aws/config"])) {
-            super::profile(&data);
-        }
-
-        #[test]
-        fn handles(data in pieces(&["{", "}", "\"version\":1", "\"version\":2", ",", "\"endpoint_name\":\"e\"", "\"output_path\":\"s3://my-bucket/out\"", "\"failure_path\":null", "\"submitted_at\":", "\"inference_id\":\"i\"", "1e400", "-1", "18446744073709551615", "\u{0}"])) {
-            super::handle(&data);
-        }
-
-        #[test]
-        fn journals(data in pieces(&["{", "}", "\"version\":1", ",", "\"input\":7", "\"input\":18446744073709551616", "\"sha256\":\"ab\"", "\"begun\":\"i\"", "\"refused\":\"no\\n\"", "\"submitted\":", "{\"version\":1,\"endpoint_name\":\"e\",\"output_path\":\"s3://my-bucket/out\"}", "\"begun\":null", "\u{0}"])) {
-            super::journal(&data);
-        }
-
-        #[test]
-        fn documents_of_credentials(data in pieces(&["{", "}", ",", "\"AccessKeyId\":\"AKID\"", "\"SecretAccessKey\":\"hush\"", "\"Token\":\"hush\"", "\"Expiration\":\"2999-01-01T00:00:00Z\"", "\"Expiration\":\"never\"", "\"AccountId\":\"123456789012\"", "\"Code\":\"Failed\"", "null", "7", ":"])) {
-            super::credentials(&data);
-        }
-
-        #[test]
-        fn notifications(data in pieces(&["{", "}", ",", "\"Type\":\"Notification\"", "\"Message\":\"", "\"", "\\\"", "\"invocationStatus\":\"Completed\"", "\"invocationStatus\":\"Failed\"", "\"failureReason\":\"no\"", "\"responseParameters\":{\"outputLocation\":\"s3://my-bucket/out\"}", "\"requestParameters\":{\"endpointName\":\"e\"}", "\"inferenceId\":\"i\"", "\"eventTime\":\"2026-01-02T03:04:05Z\"", "[", "null"])) {
-            super::notification(&data);
-        }
     }
 }
