@@ -29,3 +29,7 @@ pub mod formats {}
 #[allow(clippy::doc_markdown)] // names of products and files
 #[doc = include_str!("command_line.md")]
 pub mod command_line {}
+
+#[allow(clippy::doc_markdown)] // the tables are full of names
+#[doc = include_str!("troubleshooting.md")]
+pub mod troubleshooting {}
