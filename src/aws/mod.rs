@@ -12,6 +12,7 @@ pub(crate) mod json_rpc;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod sagemaker_runtime;
+pub(crate) mod signin;
 pub(crate) mod sqs;
 pub(crate) mod sso;
 pub(crate) mod sts;
@@ -45,6 +46,8 @@ pub enum Service {
     Sso,
     /// The OIDC service of IAM Identity Center, which refreshes its tokens.
     SsoOidc,
+    /// AWS Sign-In, which refreshes the logins of `aws login`.
+    Signin,
     /// Application Auto Scaling, which scales an endpoint's variants.
     ApplicationAutoScaling,
     /// Amazon CloudWatch, which has the endpoints' metrics and the alarms that scale them.
@@ -66,13 +69,14 @@ struct Facts {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::S3,
         Self::SageMakerRuntime,
         Self::SageMaker,
         Self::Sts,
         Self::Sso,
         Self::SsoOidc,
+        Self::Signin,
         Self::ApplicationAutoScaling,
         Self::CloudWatch,
         Self::Sqs,
@@ -90,6 +94,7 @@ impl Service {
             Self::SageMaker => ["sagemaker", "sagemaker", "SAGEMAKER", "api.sagemaker"],
             Self::Sts => ["sts", "sts", "STS", "sts"],
             Self::Sso => ["sso", "awsssoportal", "SSO", "portal.sso"],
+            Self::Signin => ["signin", "signin", "SIGNIN", "signin"],
             Self::SsoOidc => ["sso-oidc", "sso-oauth", "SSO_OIDC", "oidc"],
             Self::ApplicationAutoScaling => [
                 "application-autoscaling",

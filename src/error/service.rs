@@ -134,6 +134,9 @@ impl ServiceError {
                 "this account may not use the service here: enable the service or the region for it"
                     .into()
             }
+            "INSUFFICIENT_PERMISSIONS" if self.service == "signin" => {
+                "grant the user signin:CreateOAuth2Token".into()
+            }
             _ if self.is_missing_permission() => self.permission(resource),
             "ValidationError" if self.message().is_some_and(|m| m.contains("not found")) => {
                 "check the endpoint's name, region and account".into()

@@ -24,6 +24,7 @@ use crate::aws::endpoints::signing_region;
 /// | STS | `sts.R.S` | `sts-fips.R.S` | `sts.R.D` | `sts-fips.R.D` |
 /// | SSO | `portal.sso.R.S` | `portal.sso-fips.R.S` | `portal.sso.R.D` | `portal.sso-fips.R.D` |
 /// | `SsoOidc` | `oidc.R.S` | `oidc-fips.R.S` | `oidc.R.D` | `oidc-fips.R.D` |
+/// | `Signin` | `R.signin.` and the domain of the partition's console | `signin-fips.R.S` | `signin.R.D` | `signin-fips.R.D` |
 /// | `ApplicationAutoScaling` | `application-autoscaling.R.S` | `application-autoscaling-fips.R.S` | `application-autoscaling.R.D` | `application-autoscaling-fips.R.D` |
 /// | `CloudWatch` | `monitoring.R.S` | `monitoring-fips.R.S` | `monitoring.R.D` | `monitoring-fips.R.D` |
 ///

@@ -35,12 +35,15 @@ impl ErrorResponse {
         let described = Described::from_body(call.service, &reply.body);
         let header = |name| text(&reply.headers, name);
         let is_described = described.code.is_some() || described.message.is_some();
-        let code = header("x-amzn-errortype").or(described.code);
+        let of_header = header("x-amzn-errortype");
         let code = match call.service {
+            // Sign-In says in the body what is denied, and for which reason.
+            Service::Signin => described.code.or(of_header),
             Service::Sqs => {
+                let code = of_header.or(described.code);
                 sqs::error_code(code.as_deref(), header("x-amzn-query-error").as_deref())
             }
-            _ => code,
+            _ => of_header.or(described.code),
         };
         let is_foreign = code.is_none() && !is_described;
         Self {
@@ -163,8 +166,8 @@ impl Described {
             found.map(str::to_owned)
         };
         Self {
-            code: member(&["__type", "code", "Code"]),
-            message: member(&["message", "Message"]),
+            code: member(&["__type", "code", "Code", "error"]),
+            message: member(&["message", "Message", "error_description"]),
             ..Self::default()
         }
     }

@@ -13,6 +13,9 @@ pub(super) fn of(service: Service, region: &str, variant: Variant) -> Result<Str
     if service == Service::S3 {
         return of_s3(partition, region, variant);
     }
+    if service == Service::Signin && !variant.dual_stack {
+        return Ok(of_signin(partition, region, variant));
+    }
     let plain = !variant.fips && !variant.dual_stack;
     if service == Service::Sts && region == AWS_GLOBAL && plain {
         return Ok("sts.amazonaws.com".to_owned());
@@ -39,6 +42,29 @@ fn prefix(service: Service, partition: &Partition, variant: Variant) -> Cow<'sta
         (Service::CloudWatch, "aws-us-gov", true) | (_, "aws-us-gov", false) => plain.into(),
         _ => format!("{plain}-fips").into(),
     }
+}
+
+/// Sign-In has domains of its own, which are the console's.
+fn of_signin(partition: &Partition, region: &str, variant: Variant) -> String {
+    if variant.fips {
+        return match (partition.name, region) {
+            ("aws-us-gov", "us-gov-west-1") => "signin-fips.amazonaws-us-gov.com".to_owned(),
+            ("aws-us-gov", _) => format!("{region}.signin-fips.amazonaws-us-gov.com"),
+            _ => format!("signin-fips.{region}.{}", partition.dns_suffix),
+        };
+    }
+    let domain = match partition.name {
+        "aws" => "aws.amazon.com",
+        "aws-cn" => "amazonaws.cn",
+        "aws-us-gov" => "amazonaws-us-gov.com",
+        "aws-eusc" => "amazonaws-eusc.eu",
+        "aws-iso" => "c2shome.ic.gov",
+        "aws-iso-b" => "sc2shome.sgov.gov",
+        "aws-iso-e" => "csphome.adc-e.uk",
+        "aws-iso-f" => "csphome.hci.ic.gov",
+        _ => partition.dns_suffix,
+    };
+    format!("{region}.signin.{domain}")
 }
 
 /// S3 has its dual-stack hosts under the partition's ordinary suffix.

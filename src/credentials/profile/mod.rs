@@ -4,6 +4,7 @@ mod plan;
 mod sso_settings;
 
 use super::config::misconfigured;
+use super::login::LoginCache;
 use super::sso::{self, SsoTokenCache};
 use super::{
     ContainerProvider, Credentials, CredentialsError, EnvironmentProvider,
@@ -31,6 +32,7 @@ use plan::{Base, NamedSource, Plan};
 /// | `sso_session` or `sso_start_url` and `sso_region`, with `sso_account_id` and `sso_role_name` | as [`SsoProvider`](crate::credentials::SsoProvider) |
 /// | `credential_process` | as [`ProcessProvider`](crate::credentials::ProcessProvider) |
 /// | `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_account_id` | these keys |
+/// | `login_session` | of the login that `aws login` left in `~/.aws/login/cache` (or `AWS_LOGIN_CACHE_DIRECTORY`), refreshed from 5 minutes before their end on and written back |
 ///
 /// With a role: `role_session_name` (default: this crate's name and the time), `external_id`,
 /// `duration_seconds` (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] asks for. A
@@ -62,6 +64,7 @@ use plan::{Base, NamedSource, Plan};
 pub struct ProfileProvider {
     config: ProviderConfig,
     sso_tokens: SsoTokenCache,
+    logins: LoginCache,
 }
 
 const NAME: &str = "profile";
@@ -72,6 +75,7 @@ impl ProfileProvider {
         Self {
             config: config.into(),
             sso_tokens: SsoTokenCache::default(),
+            logins: LoginCache::default(),
         }
     }
 
@@ -88,6 +92,7 @@ impl ProfileProvider {
             Base::Keys(credentials) => Ok(credentials),
             Base::WebIdentity(identity) => identity.assume(config, NAME),
             Base::Sso(login, role) => sso::fetch(config, &login, &role, &self.sso_tokens, NAME),
+            Base::Login(login) => self.logins.credentials(config, &login, NAME),
             Base::Process { command, account } => {
                 process::of_profile(sys, &command, account.as_deref(), NAME)
             }

@@ -1,5 +1,6 @@
 //! How a profile gets its credentials: what they begin with, and which roles are assumed from there.
 
+use super::super::login::LoginSession;
 use super::super::role::Role;
 use super::super::sso::{Login, SsoRole};
 use super::super::web_identity::WebIdentity;
@@ -19,6 +20,7 @@ pub(super) enum Base {
     Source(NamedSource),
     WebIdentity(WebIdentity),
     Sso(Login, SsoRole),
+    Login(LoginSession),
     Process {
         command: String,
         account: Option<String>,
@@ -156,8 +158,7 @@ fn role(name: &str, profile: &Section) -> Result<Option<Role>, CredentialsError>
 }
 
 /// What a profile has without another one's help. From first to last: `credential_source`, a web
-/// identity, SSO, a process, keys. A login of `aws login` is not read, and told, so that nobody runs under
-/// another identity.
+/// identity, SSO, a process, keys, a login.
 fn base(name: &str, profile: &Section, files: &ProfileFiles) -> Result<Base, CredentialsError> {
     let get = |key| value(name, profile, key);
     if let Some(source) = get(CREDENTIAL_SOURCE)? {
@@ -184,12 +185,13 @@ fn base(name: &str, profile: &Section, files: &ProfileFiles) -> Result<Base, Cre
             account: get(ACCOUNT)?.map(str::to_owned),
         });
     }
-    if !has_keys(profile) && get("login_session")?.is_some() {
-        return Err(broken(format!(
-            "profile {name:?} takes its credentials from aws login, which is not read here; add to another \
-             profile: credential_process = aws configure export-credentials --profile {name} --format \
-             process"
-        )));
+    if !has_keys(profile)
+        && let Some(session) = get("login_session")?
+    {
+        return Ok(Base::Login(LoginSession {
+            profile: name.to_owned(),
+            session: session.to_owned(),
+        }));
     }
     keys(name, profile)
 }

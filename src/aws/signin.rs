@@ -1,0 +1,86 @@
+//! AWS Sign-In: new credentials for the login of `aws login`.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
+use crate::error::{ConfigError, Result};
+
+/// What `CreateOAuth2Token` needs to refresh a login.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "grantType", rename = "refresh_token")]
+pub(crate) struct LoginRenewal<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) refresh_token: &'a str,
+}
+
+/// A login as `CreateOAuth2Token` returns it. It has no `Debug`, for it is a secret.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewLogin {
+    pub(crate) access_token: AccessToken,
+    /// In seconds.
+    pub(crate) expires_in: u32,
+    pub(crate) refresh_token: Zeroizing<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessToken {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: Zeroizing<String>,
+    pub(crate) session_token: Zeroizing<String>,
+}
+
+/// `CreateOAuth2Token` (service `signin`, 2023-01-01), by refresh token. `proof` makes the proof that the
+/// caller has the login's key, for the URL of the request.
+pub(crate) fn create_oauth2_token(
+    caller: Caller<'_>,
+    renewal: &LoginRenewal<'_>,
+    proof: impl FnOnce(&str) -> Result<String>,
+) -> Result<NewLogin> {
+    const OPERATION: &str = "CreateOAuth2Token";
+    let uri = caller
+        .endpoints
+        .uri(Service::Signin, caller.region, "/v1/token")?;
+    // Of its full size from the start: what grows would leave parts of a secret behind.
+    let length = renewal.client_id.len() + renewal.refresh_token.len();
+    let mut body = Zeroizing::new(Vec::with_capacity(128 + 2 * length));
+    // Texts always can be written to memory.
+    let _ = serde_json::to_writer(&mut *body, renewal);
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    let proof = crate::limits::header_value("proof of possession", &proof(&uri.to_string())?)?;
+    headers.insert(HeaderName::from_static("dpop"), proof);
+    let answer = caller.client.send(&Call {
+        service: Service::Signin,
+        identity: Identity::Anonymous,
+        operation: OPERATION,
+        method: Method::POST,
+        uri,
+        region: Cow::Borrowed(caller.region),
+        headers: Cow::Owned(headers),
+        body: &body,
+        resource: Resource::Named("the login".into()),
+        // A refresh token and a proof may be good for one use only.
+        repeat: Repeat::OnlyIfNotDone,
+        deadline: None,
+        max_answer: MAX_DOCUMENT,
+    })?;
+    let body = Zeroizing::new(answer.body);
+    // The parser's own errors may quote what they could not read.
+    serde_json::from_slice(&body).map_err(|_| {
+        ConfigError::new(
+            format!("the response of {OPERATION}"),
+            "is not the JSON that the service is documented to send",
+            "check the endpoint URL, and what answers there",
+        )
+        .into()
+    })
+}

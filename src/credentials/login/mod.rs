@@ -1,0 +1,297 @@
+//! Credentials of a login with `aws login`, refreshed with the key that the login has.
+
+mod key;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::config::failed;
+use super::{Credentials, CredentialsError, ProviderConfig};
+use crate::aws::signin::{self, LoginRenewal, NewLogin};
+use crate::sys::Platform;
+use crate::timestamp;
+use key::LoginKey;
+
+/// From this long before their end on, the credentials are refreshed (as the Python SDK does).
+const AHEAD: Duration = Duration::from_mins(5);
+/// How long after a failed refresh none is tried.
+const PAUSE: Duration = Duration::from_secs(30);
+
+const CACHE_VARIABLE: &str = "AWS_LOGIN_CACHE_DIRECTORY";
+
+/// A login as the AWS CLI writes it to its cache. It has no `Debug`, for it is a secret.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CachedLogin {
+    access_token: LoginCredentials,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Zeroizing<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_key: Option<Zeroizing<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in_region: Option<String>,
+    /// What else stands in the file, for whoever reads it after us.
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoginCredentials {
+    access_key_id: String,
+    secret_access_key: Zeroizing<String>,
+    session_token: Zeroizing<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<String>,
+    expires_at: String,
+}
+
+impl CachedLogin {
+    fn expiry(&self) -> Option<SystemTime> {
+        timestamp::parse_any_form(&self.access_token.expires_at)
+    }
+
+    fn is_valid(&self, at: SystemTime) -> bool {
+        self.expiry().is_some_and(|expiry| at < expiry)
+    }
+
+    fn credentials(&self) -> Credentials {
+        let LoginCredentials {
+            access_key_id,
+            secret_access_key,
+            session_token,
+            account_id,
+            ..
+        } = &self.access_token;
+        let mut builder = Credentials::builder()
+            .access_key_id(access_key_id.clone())
+            .secret_access_key(secret_access_key.as_str())
+            .session_token(session_token.as_str())
+            .provider_name("Login");
+        builder.set_expiry(self.expiry());
+        builder.set_account_id(account_id.clone().map(Into::into));
+        builder.build()
+    }
+
+    /// Takes over what a refresh brought.
+    fn renewed(mut self, new: NewLogin, now: SystemTime) -> Option<Self> {
+        let expiry = now.checked_add(Duration::from_secs(new.expires_in.into()))?;
+        self.access_token = LoginCredentials {
+            access_key_id: new.access_token.access_key_id,
+            secret_access_key: new.access_token.secret_access_key,
+            session_token: new.access_token.session_token,
+            account_id: self.access_token.account_id,
+            expires_at: timestamp::format(expiry)?,
+        };
+        self.refresh_token = Some(new.refresh_token);
+        Some(self)
+    }
+}
+
+/// Logins that were refreshed, kept for as long as the provider lives, for the file in the cache may not be
+/// writable. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct LoginCache {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The login that was refreshed last, and its session.
+    renewed: Option<(String, CachedLogin)>,
+    /// When, on the monotonic clock, a refresh failed last.
+    failed_at: Option<Duration>,
+}
+
+impl std::fmt::Debug for LoginCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoginCache").finish_non_exhaustive()
+    }
+}
+
+/// A profile's `login_session`.
+pub(super) struct LoginSession {
+    pub(super) profile: String,
+    pub(super) session: String,
+}
+
+impl LoginCache {
+    /// The login's credentials, refreshed if it is time. The lock is held meanwhile: a refresh token may be
+    /// good for one refresh.
+    pub(super) fn credentials(
+        &self,
+        config: &ProviderConfig,
+        login: &LoginSession,
+        provider: &'static str,
+    ) -> Result<Credentials, CredentialsError> {
+        let asked = Asked {
+            config,
+            login,
+            provider,
+        };
+        let clock = config.sys().clock();
+        let now = clock.now();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = state.latest(&asked)?;
+        let failed_at = state.failed_at;
+        let is_pausing = failed_at.is_some_and(|at| clock.monotonic().saturating_sub(at) < PAUSE);
+        if cached.is_valid(now + AHEAD) || (is_pausing && cached.is_valid(now)) {
+            return Ok(cached.credentials());
+        }
+        match asked.renew(&cached, now) {
+            Ok(renewed) => {
+                asked.write_back(&renewed);
+                let credentials = renewed.credentials();
+                state.failed_at = None;
+                state.renewed = Some((login.session.clone(), renewed));
+                Ok(credentials)
+            }
+            Err(error) => {
+                state.failed_at = Some(clock.monotonic());
+                if cached.is_valid(now) {
+                    Ok(cached.credentials())
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    /// The file's login, unless the one in memory is good for longer.
+    fn latest(&self, asked: &Asked<'_>) -> Result<CachedLogin, CredentialsError> {
+        let kept = self.renewed.as_ref();
+        let kept = kept.filter(|(session, _)| *session == asked.login.session);
+        match (asked.read(), kept) {
+            (Ok(read), Some((_, kept))) if kept.expiry() <= read.expiry() => Ok(read),
+            (_, Some((_, kept))) => Ok(kept.clone()),
+            (read, None) => read,
+        }
+    }
+}
+
+/// Whose login is asked for, by whom.
+struct Asked<'a> {
+    config: &'a ProviderConfig,
+    login: &'a LoginSession,
+    provider: &'static str,
+}
+
+impl Asked<'_> {
+    fn renew(
+        &self,
+        cached: &CachedLogin,
+        now: SystemTime,
+    ) -> Result<CachedLogin, CredentialsError> {
+        let missing = |name| self.broken(&format!("has expired, and has no {name} to refresh it"));
+        let refresh_token = cached.refresh_token.as_ref();
+        let renewal = LoginRenewal {
+            client_id: cached
+                .client_id
+                .as_ref()
+                .ok_or_else(|| missing("clientId"))?,
+            refresh_token: refresh_token.ok_or_else(|| missing("refreshToken"))?,
+        };
+        let pem = cached.dpop_key.as_ref();
+        let pem = pem.ok_or_else(|| missing("dpopKey"))?;
+        let key = LoginKey::from_pem(pem)
+            .ok_or_else(|| self.broken("has a dpopKey that is no key on the curve P-256"))?;
+        let proof = |uri: &str| {
+            let proof = key.proof(uri, now);
+            proof.ok_or_else(|| self.broken("has a dpopKey that cannot sign").into())
+        };
+        let refused = |error| {
+            let remedy = self.remedy();
+            let about = format!("the login cannot be refreshed; {remedy}");
+            failed(self.provider, about, error)
+        };
+        let region = match &cached.sign_in_region {
+            Some(region) => Ok(region.clone()),
+            None => self.config.region(),
+        };
+        let region = region.map_err(refused)?;
+        let services = self.config.services().map_err(refused)?;
+        let new = signin::create_oauth2_token(services.in_region(&region), &renewal, proof);
+        let renewed = cached.clone().renewed(new.map_err(refused)?, now);
+        renewed.ok_or_else(|| self.broken("was renewed for no known time"))
+    }
+
+    /// `~/.aws/login/cache/{SHA-256 in hex}.json`, or below what the variable names. `None` where no home
+    /// directory is known.
+    fn path(&self) -> Option<PathBuf> {
+        let environment = self.config.sys().environment();
+        let home = || {
+            environment
+                .home_directory_on(Platform::HERE)
+                .map(PathBuf::from)
+        };
+        let mut path = match environment.get_non_blank(CACHE_VARIABLE) {
+            Some(named) => match named.strip_prefix("~/") {
+                Some(below) => home()?.join(below),
+                None => PathBuf::from(named),
+            },
+            None => home()?.join(".aws").join("login").join("cache"),
+        };
+        let mut name = String::new();
+        for byte in Sha256::digest(self.login.session.as_bytes()) {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        path.push(format!("{name}.json"));
+        Some(path)
+    }
+
+    fn read(&self) -> Result<CachedLogin, CredentialsError> {
+        let path = self
+            .path()
+            .ok_or_else(|| self.broken("is nowhere, for no home directory is known"))?;
+        let place = path.display();
+        let content = self.config.sys().files().read(&path).map_err(|error| {
+            self.broken(&format!("cannot be read from {place}"))
+                .with_source(error)
+        })?;
+        let content = Zeroizing::new(content);
+        // The parser's own errors may quote what they could not read.
+        let cached: CachedLogin = serde_json::from_slice(&content)
+            .map_err(|_| self.broken(&format!("in {place} is not what aws login writes")))?;
+        if cached.expiry().is_none() {
+            return Err(self.broken(&format!("in {place} has no known end")));
+        }
+        Ok(cached)
+    }
+
+    /// For the other tools. A home that cannot be written is no reason to fail: the login is kept in
+    /// memory.
+    fn write_back(&self, cached: &CachedLogin) {
+        if let Some(path) = self.path()
+            && let Ok(text) = serde_json::to_vec(cached)
+        {
+            let text = Zeroizing::new(text);
+            let _ = self.config.sys().files().write(path, &text);
+        }
+    }
+
+    /// The command that helps.
+    fn remedy(&self) -> String {
+        format!("run aws login --profile {}", self.login.profile)
+    }
+
+    fn broken(&self, problem: &str) -> CredentialsError {
+        let profile = &self.login.profile;
+        let remedy = self.remedy();
+        CredentialsError::broken(
+            self.provider,
+            format!("the login of profile {profile:?} {problem}; {remedy}"),
+        )
+    }
+}
