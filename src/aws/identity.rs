@@ -1,15 +1,19 @@
 //! Who sends a request: credentials, and what provides them.
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use aws_credential_types::Credentials;
 
 use crate::error::CredentialsError;
 
-/// A source of AWS credentials, asked before every request that is signed.
+/// A source of AWS credentials. [`Credentials`] are one, and so are `Arc`, `Box` and `&'static` of
+/// another one; functions are taken wherever a provider is
+/// ([`IntoProvider`](crate::credentials::IntoProvider)).
 ///
-/// An implementation should answer from memory while what it has is valid, and block while it
-/// fetches anew.
+/// A session caches what it returns until shortly before the expiry that the credentials state, so that an
+/// implementation fetches at each call and blocks meanwhile. One that caches by itself is given to
+/// [`SessionBuilder::uncached_credentials`](crate::SessionBuilder::uncached_credentials).
 ///
 /// ```
 /// use sagemaker_async_inference::CredentialsError;
@@ -39,3 +43,19 @@ impl ProvideCredentials for Credentials {
         Ok(self.clone())
     }
 }
+
+macro_rules! provide_through {
+    ($($pointer:ty),*) => {$(
+        impl<T: ProvideCredentials + ?Sized> ProvideCredentials for $pointer {
+            fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+                (**self).provide_credentials()
+            }
+
+            fn invalidate(&self, refused: &Credentials) {
+                (**self).invalidate(refused);
+            }
+        }
+    )*};
+}
+
+provide_through!(Arc<T>, Box<T>, &'static T);

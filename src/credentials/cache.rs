@@ -1,8 +1,8 @@
 use std::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{Credentials, CredentialsError, ProvideCredentials};
+use super::{Credentials, CredentialsError, IntoProvider, ProvideCredentials};
 use crate::sys::Sys;
 
 /// Credentials of another source, kept in memory and fetched anew before they expire.
@@ -22,20 +22,20 @@ use crate::sys::Sys;
 /// - **Expired on arrival**: credentials that the source hands out and that have expired by this
 ///   machine's clock are passed on, for the clock may be wrong, and not kept.
 ///
-/// A [`Session`](crate::Session) puts it before its [`DefaultChain`](crate::credentials::DefaultChain); sources
-/// that are given to a session are asked at each request unless they are wrapped in it.
+/// A [`Session`](crate::Session) puts it before its [`DefaultChain`](crate::credentials::DefaultChain) and before
+/// a provider that it is given, unless that is given as
+/// [uncached](crate::SessionBuilder::uncached_credentials).
 ///
 /// ```
-/// use sagemaker_async_inference::sys::Sys;
 /// use sagemaker_async_inference::credentials::{CachedCredentials, Credentials, ProvideCredentials};
 ///
 /// let slow = Credentials::new("AKIDEXAMPLE", "secret", None, None, "example");
-/// let cached = CachedCredentials::new(&Sys::real(), slow);
+/// let cached = CachedCredentials::new(slow);
 /// assert_eq!(cached.provide_credentials()?.access_key_id(), "AKIDEXAMPLE");
 /// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
 /// ```
 pub struct CachedCredentials {
-    source: Box<dyn ProvideCredentials>,
+    source: Arc<dyn ProvideCredentials>,
     sys: Sys,
     state: Mutex<State>,
     fetched: Condvar,
@@ -73,14 +73,20 @@ struct Failure {
 }
 
 impl CachedCredentials {
-    /// Before `source`, in the time of `sys`.
-    pub fn new(sys: &Sys, source: impl ProvideCredentials) -> Self {
+    /// Before `source`.
+    pub fn new<Kind>(source: impl IntoProvider<Kind>) -> Self {
         Self {
-            source: Box::new(source),
-            sys: sys.clone(),
+            source: source.into_provider(),
+            sys: Sys::real(),
             state: Mutex::default(),
             fetched: Condvar::new(),
         }
+    }
+
+    /// In the time of `sys`. Default: the machine's.
+    pub fn with_sys(mut self, sys: &Sys) -> Self {
+        self.sys = sys.clone();
+        self
     }
 
     /// Every change to the state is made whole under the lock and runs no foreign code.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{
     ContainerProvider, Credentials, CredentialsError, EnvironmentProvider,
-    InstanceMetadataProvider, ProfileProvider, ProvideCredentials, ProviderConfig,
+    InstanceMetadataProvider, IntoProvider, ProfileProvider, ProvideCredentials, ProviderConfig,
     WebIdentityProvider,
 };
 
@@ -104,9 +104,9 @@ impl DefaultChain {
     }
 
     /// With another source in a slot, at the slot's place. Does nothing to a slot that was removed.
-    pub fn with(mut self, slot: ChainSlot, source: impl ProvideCredentials) -> Self {
+    pub fn with<Kind>(mut self, slot: ChainSlot, source: impl IntoProvider<Kind>) -> Self {
         if let Some((_, found)) = self.sources.iter_mut().find(|(of, _)| *of == Some(slot)) {
-            *found = Arc::new(source);
+            *found = source.into_provider();
         }
         self
     }
@@ -118,8 +118,8 @@ impl DefaultChain {
     }
 
     /// With one more source at the end.
-    pub fn then(mut self, source: impl ProvideCredentials) -> Self {
-        self.sources.push((None, Arc::new(source)));
+    pub fn then<Kind>(mut self, source: impl IntoProvider<Kind>) -> Self {
+        self.sources.push((None, source.into_provider()));
         self
     }
 }

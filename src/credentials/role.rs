@@ -4,7 +4,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::config::{MfaProblem, failed};
-use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
+use super::{Credentials, CredentialsError, IntoProvider, ProvideCredentials, ProviderConfig};
 use crate::aws::sts::{self, AssumeRole};
 use crate::invalid_input::InvalidInput;
 use crate::sys::Sys;
@@ -19,7 +19,7 @@ use crate::sys::Sys;
 /// use std::time::Duration;
 /// use sagemaker_async_inference::sys::Sys;
 /// use sagemaker_async_inference::Session;
-/// use sagemaker_async_inference::credentials::{AssumeRoleProvider, CachedCredentials, EnvironmentProvider, ProviderConfig};
+/// use sagemaker_async_inference::credentials::{AssumeRoleProvider, EnvironmentProvider, ProviderConfig};
 ///
 /// let sys = Sys::real();
 /// let own = EnvironmentProvider::new(sys.environment().clone());
@@ -31,7 +31,7 @@ use crate::sys::Sys;
 /// .with_session_name("nightly-batch")?
 /// .with_external_id("tenant-7")?
 /// .with_duration(Duration::from_secs(3600))?;
-/// let session = Session::builder().credentials(CachedCredentials::new(&sys, role)).build()?;
+/// let session = Session::builder().credentials(role).build()?;
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -56,10 +56,10 @@ pub(super) struct Role {
 impl AssumeRoleProvider {
     /// The role of this ARN, assumed by the credentials of `source`. Limits of all values: the model of
     /// STS, `AssumeRole`.
-    pub fn new(
+    pub fn new<Kind>(
         config: impl Into<ProviderConfig>,
         role_arn: impl Into<String>,
-        source: impl ProvideCredentials,
+        source: impl IntoProvider<Kind>,
     ) -> crate::Result<Self> {
         let role = Role {
             arn: role_arn.into(),
@@ -70,7 +70,7 @@ impl AssumeRoleProvider {
         };
         Ok(Self {
             config: config.into(),
-            source: Arc::new(source),
+            source: source.into_provider(),
             role,
         })
         .and_then(Self::checked)

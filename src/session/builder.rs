@@ -13,8 +13,8 @@ use crate::aws::http::{CaBundle, Network, Timeouts, Transport};
 use crate::aws::s3::buckets::Buckets;
 use crate::aws::{Client, Service};
 use crate::credentials::{
-    AskMfa, CachedCredentials, DefaultChain, OfSession, ProvideCredentials, ProviderConfig,
-    settings,
+    AskMfa, CachedCredentials, DefaultChain, IntoProvider, OfSession, ProvideCredentials,
+    ProviderConfig, settings,
 };
 use crate::error::{ConfigError, Result};
 use crate::invalid_input::InvalidInput;
@@ -48,6 +48,7 @@ use crate::sys::Sys;
 pub struct SessionBuilder {
     region: Option<String>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
+    is_uncached: bool,
     endpoints: EndpointSettings,
     agent: Option<ureq::Agent>,
     ca_bundle: Option<CaBundle>,
@@ -82,11 +83,32 @@ impl SessionBuilder {
         self
     }
 
-    /// Where credentials come from; [`Credentials`](crate::credentials::Credentials) themselves will do.
-    /// Default: [`DefaultChain`] behind [`CachedCredentials`], so that
-    /// environment and files are not read at each request.
-    pub fn credentials(mut self, credentials: impl ProvideCredentials) -> Self {
-        self.credentials = Some(Arc::new(credentials));
+    /// Where credentials come from: [`Credentials`](crate::credentials::Credentials) themselves, another
+    /// [`ProvideCredentials`], or a function. They are cached ([`CachedCredentials`]) and refreshed by the
+    /// expiry that they state; those without one are kept until a service refuses them as expired.
+    /// Default: [`DefaultChain`].
+    ///
+    /// ```
+    /// use sagemaker_async_inference::Session;
+    /// use sagemaker_async_inference::credentials::Credentials;
+    ///
+    /// let builder = Session::builder().credentials(|| {
+    ///     // Asked once, and again before what it returned expires.
+    ///     Ok(Credentials::new("AKIDEXAMPLE", "secret", None, None, "example"))
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn credentials<Kind>(mut self, credentials: impl IntoProvider<Kind>) -> Self {
+        self.credentials = Some(credentials.into_provider());
+        self.is_uncached = false;
+        self
+    }
+
+    /// As [`credentials`](Self::credentials), asked before every request that is signed: for a provider that
+    /// caches by itself.
+    pub fn uncached_credentials<Kind>(mut self, credentials: impl IntoProvider<Kind>) -> Self {
+        self.credentials = Some(credentials.into_provider());
+        self.is_uncached = true;
         self
     }
 
@@ -113,7 +135,7 @@ impl SessionBuilder {
 
     /// The endpoint URL of one service; goes before the one for all. Default:
     /// `AWS_ENDPOINT_URL_<SERVICE>`, where `<SERVICE>` is `S3`, `SAGEMAKER_RUNTIME`, `SAGEMAKER`,
-    /// `STS`, `SSO`, `SSO_OIDC`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless
+    /// `STS`, `SSO`, `SSO_OIDC`, `SIGNIN`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless
     /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
     /// section that the profile names.
     pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
@@ -319,10 +341,13 @@ impl SessionBuilder {
         if let Some(name) = &self.profile {
             config = config.with_profile(name);
         }
-        let credentials = self.credentials.take().unwrap_or_else(|| {
-            let chain = DefaultChain::new(config.clone());
-            Arc::new(CachedCredentials::new(&self.sys, chain))
-        });
+        let given = self.credentials.take();
+        let provider = given.unwrap_or_else(|| Arc::new(DefaultChain::new(config.clone())));
+        let credentials = if self.is_uncached {
+            provider
+        } else {
+            Arc::new(CachedCredentials::new(provider).with_sys(&self.sys))
+        };
         Ok((shared.client(credentials, &self.sys), config))
     }
 

@@ -43,7 +43,7 @@ fn cached(
         fetch: Arc::new(fetch),
     };
     let sys = Sys::real().with_clock(clock.clone());
-    (CachedCredentials::new(&sys, source), fetches)
+    (CachedCredentials::new(source).with_sys(&sys), fetches)
 }
 
 fn key(number: usize, clock: &ManualClock, lives: Option<Duration>) -> Credentials {

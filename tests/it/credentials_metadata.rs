@@ -353,7 +353,7 @@ fn sixty_four_threads_make_one_fetch_and_one_refresh() {
     let url = server.url();
     let clock = ManualClock::new();
     let sys = sys(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url)]).with_clock(clock.clone());
-    let cached = CachedCredentials::new(&sys, InstanceMetadataProvider::new(&sys));
+    let cached = CachedCredentials::new(InstanceMetadataProvider::new(&sys)).with_sys(&sys);
     let ask_all = || {
         std::thread::scope(|scope| {
             for _ in 0..64 {

@@ -517,7 +517,7 @@ fn sso_credentials_behind_the_cache_are_fetched_once_an_hour() {
     let files = Files::from_pairs([(CACHE, token)]);
     let server = portal(&clock, |_| true);
     let sys = sys(&clock, &[], files);
-    let cached = CachedCredentials::new(&sys, sso(&sys, &server));
+    let cached = CachedCredentials::new(sso(&sys, &server)).with_sys(&sys);
     for _ in 0..100 {
         assert!(cached.provide_credentials().is_ok());
         clock.advance(Duration::from_mins(1));

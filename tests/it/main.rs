@@ -25,9 +25,11 @@ mod control_plane_answers;
 mod control_plane_limits;
 mod credentials_cache;
 mod credentials_container;
+mod credentials_login;
 mod credentials_metadata;
 mod credentials_parsers;
 mod credentials_process;
+mod credentials_providers;
 mod credentials_services;
 mod credentials_sources;
 #[cfg(feature = "local")]

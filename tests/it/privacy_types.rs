@@ -71,7 +71,7 @@ fn sources_of_credentials_and_what_they_are_made_of_show_no_secret() {
     let start = "https://example.awsapps.com/start";
     let sso =
         SsoProvider::for_session(config.clone(), "s", "us-east-1", start, "123456789012", "r");
-    let cached = CachedCredentials::new(&sys, client::keys("AKID", HUSH, None));
+    let cached = CachedCredentials::new(client::keys("AKID", HUSH, None)).with_sys(&sys);
     cached.provide_credentials().expect("credentials");
     let process = ProcessProvider::new(&sys, format!("keys --password {HUSH}"));
     let profile = ProfileProvider::new(config.clone());

@@ -297,7 +297,7 @@ fn no_credentials_after_a_lost_answer_is_still_a_maybe() {
     let server = Verifier::start(Rules::new(), |_| Reply::hang_up());
     let session = builder()
         .endpoint_url(server.url())
-        .credentials(Once(Mutex::new(false)))
+        .uncached_credentials(Once(Mutex::new(false)))
         .sys(sys().with_clock(ManualClock::new()))
         .build()
         .expect("a session");

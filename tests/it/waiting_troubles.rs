@@ -392,7 +392,7 @@ fn credentials_that_fail_for_a_while_in_a_long_wait_do_not_end_it() {
     let session = builder()
         .endpoint_url(server.url())
         .sys(sys().with_clock(ManualClock::new()))
-        .credentials(Interrupted::default())
+        .uncached_credentials(Interrupted::default())
         .build()
         .expect("a session");
     let timeout = timed_out(response(&session).get_result(&waiter(|w| w.max_attempts(8))));

@@ -391,7 +391,7 @@ fn a_panic_on_a_thread_goes_on_where_its_outcome_would_come() {
     let credentials = keys(endpoint.access_key(), endpoint.secret_key(), None);
     let session: Session = endpoint
         .session_builder()
-        .credentials(Unsteady(AtomicUsize::new(0), credentials))
+        .uncached_credentials(Unsteady(AtomicUsize::new(0), credentials))
         .build()
         .expect("a session");
     let predictor = AsyncPredictor::new(endpoint.name(), &session);
