@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::config::failed;
 use super::{Credentials, CredentialsError, ProviderConfig};
+use crate::aws::config::expand_home;
 use crate::aws::signin::{self, LoginRenewal, NewLogin};
 use crate::sys::Platform;
 use crate::timestamp;
@@ -230,17 +231,12 @@ impl Asked<'_> {
     /// directory is known.
     fn path(&self) -> Option<PathBuf> {
         let environment = self.config.sys().environment();
-        let home = || {
-            environment
-                .home_directory_on(Platform::HERE)
-                .map(PathBuf::from)
-        };
         let mut path = match environment.get_non_blank(CACHE_VARIABLE) {
-            Some(named) => match named.strip_prefix("~/") {
-                Some(below) => home()?.join(below),
-                None => PathBuf::from(named),
-            },
-            None => home()?.join(".aws").join("login").join("cache"),
+            Some(named) => PathBuf::from(expand_home(named, environment)),
+            None => {
+                let home = environment.home_directory_on(Platform::HERE)?;
+                PathBuf::from(home).join(".aws").join("login").join("cache")
+            }
         };
         let mut name = String::new();
         for byte in Sha256::digest(self.login.session.as_bytes()) {
