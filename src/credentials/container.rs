@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::document::{self, METADATA};
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::aws::http::{Bounds, Reply, Timeouts, Transport};
+use crate::error::TransportErrorKind;
 use crate::sys::Sys;
 
 /// Credentials of a container's task role (ECS, Fargate) or pod identity (EKS), fetched over HTTP
@@ -161,7 +162,11 @@ impl ContainerProvider {
             cancel: None,
         };
         self.transport.exchange(request, &bounds).map_err(|failed| {
-            let error = broken(format!("no usable answer from {}", place(uri)));
+            let in_time = match failed.kind {
+                TransportErrorKind::Timeout => format!(" within {TIMEOUT:?}"),
+                _ => String::new(),
+            };
+            let error = broken(format!("no usable answer from {}{in_time}", place(uri)));
             match failed.source {
                 Some(source) => error.with_source(source),
                 None => error,

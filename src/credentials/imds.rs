@@ -266,7 +266,11 @@ impl<'a> Imds<'a> {
     fn unreached(&self, failed: Broken) -> CredentialsError {
         let base = &self.base;
         let error = if self.is_named {
-            broken(&format!("gives no usable answer at {base}"))
+            let in_time = match failed.kind {
+                TransportErrorKind::Timeout => format!(" within {:?}", self.timeout),
+                _ => String::new(),
+            };
+            broken(&format!("gives no usable answer at {base}{in_time}"))
         } else {
             not_configured(format!(
                 "nothing answers at {base}, so this is no EC2 instance"

@@ -100,6 +100,11 @@ impl<D> AsyncInferenceResponse<D> {
                 wait.observed.not_found += 1;
                 wait.last_answer = Some("not found".into());
             }
+            // A proxy or a filter answered, which says nothing of permissions.
+            Ok(Look::AccessDenied(error)) if error.foreign_body().is_some() => {
+                wait.observed.failed += 1;
+                wait.last_answer = Some(error.to_string().into());
+            }
             Ok(Look::AccessDenied(error)) => {
                 if self.denied_for_good(wait, waiter, policy) {
                     return Err(Error::Service(error));

@@ -120,6 +120,20 @@ fn a_body_that_is_not_the_services_is_shown() {
     assert!(s3s.to_string().contains("its own words"));
 }
 
+/// To the end of a wait too: what a filter refuses needs no grant.
+#[test]
+fn a_wait_that_a_filter_refuses_advises_no_grant() {
+    let page = "<html><title>Blocked by the filter</title></html>";
+    let server = Verifier::start(Rules::new(), move |_| Reply::new(403, page));
+    let session = client::session_in(&server.url(), ManualClock::new());
+    let waiter = support::wait::waiter(|w| w.max_attempts(3));
+    let timeout = support::wait::timed_out(response(&session).get_result(&waiter));
+    let text = timeout.to_string();
+    assert!(text.contains("Blocked by the filter"), "{text}");
+    assert!(!text.contains("grant"), "{text}");
+    assert_eq!(timeout.observed().failed, 3);
+}
+
 /// Success that is not the service's: nobody knows what became of the request, but who answered.
 #[test]
 fn a_page_in_place_of_a_success_is_shown() {

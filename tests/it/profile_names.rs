@@ -112,6 +112,23 @@ fn a_name_that_is_nowhere_is_shown_as_it_is_to_be_written() {
 }
 
 #[test]
+fn a_name_in_other_letters_is_suggested() {
+    let text = format!("[Dev]\n{KEYS}[Default]\n{KEYS}");
+    let files: [(&str, &[u8]); 1] = [(SHARED, text.as_bytes())];
+    let error = ask(&files, "dev").unwrap_err().to_string();
+    assert!(error.contains("did you mean \"Dev\"?"), "{error}");
+    assert!(ask(&files, "Dev").is_ok());
+    // Nobody runs under another identity because of a capital.
+    let error = ProfileProvider::new(sys(&files, &[])).provide_credentials();
+    let error = error.unwrap_err();
+    assert!(!error.is_not_configured());
+    assert!(
+        error.to_string().contains("write [Default] as [default]"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_indented_header_that_continues_a_value_is_named() {
     let text = format!("[profile other]\nregion = x\n  [profile dev]\n{KEYS}");
     let error = ask(&[(CONFIG, text.as_bytes())], "dev")

@@ -155,7 +155,10 @@ impl ProfileFiles {
         if self.sections.profiles.contains_key(section::DEFAULT) {
             return None;
         }
-        let respelling = self.sections.respelling(PROFILE, section::DEFAULT)?;
+        let near = self.sections.near_profile(section::DEFAULT);
+        let near = near.map(|name| format!("write [{name}] as [{}]", section::DEFAULT));
+        let respelling = self.sections.respelling(PROFILE, section::DEFAULT);
+        let respelling = respelling.or(near)?;
         Some(ConfigError::new(
             "profile \"default\"",
             format!("is not in the files {}", self.looked_at()),
@@ -193,7 +196,10 @@ impl ProfileFiles {
         } else {
             format!("the profiles are: {}", known.join(", "))
         };
-        let how = self.how_to_write_profile(choice.name());
+        let how = match self.sections.near_profile(choice.name()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => self.how_to_write_profile(choice.name()),
+        };
         ConfigError::new(
             choice.to_string(),
             format!("is not in the files {}", self.looked_at()),

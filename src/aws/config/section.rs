@@ -221,6 +221,12 @@ impl Sections {
         }
     }
 
+    /// A profile whose name differs in case only.
+    pub(super) fn near_profile(&self, name: &str) -> Option<&str> {
+        let mut names = self.profiles.keys().map(String::as_str);
+        names.find(|near| near.to_lowercase() == name.to_lowercase())
+    }
+
     /// What to write, where a section that was passed over may be the one that is looked for.
     pub(super) fn respelling(&self, prefix: &str, name: &str) -> Option<String> {
         let found = self.passed_over.iter();

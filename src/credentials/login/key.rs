@@ -1,4 +1,4 @@
-//! The key of a login, and the proof of its possession (DPoP, RFC 9449).
+//! The key of a login, and the proof of its possession (`DPoP`, RFC 9449).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

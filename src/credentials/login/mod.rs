@@ -231,12 +231,11 @@ impl Asked<'_> {
     /// directory is known.
     fn path(&self) -> Option<PathBuf> {
         let environment = self.config.sys().environment();
-        let mut path = match environment.get_non_blank(CACHE_VARIABLE) {
-            Some(named) => PathBuf::from(expand_home(named, environment)),
-            None => {
-                let home = environment.home_directory_on(Platform::HERE)?;
-                PathBuf::from(home).join(".aws").join("login").join("cache")
-            }
+        let mut path = if let Some(named) = environment.get_non_blank(CACHE_VARIABLE) {
+            PathBuf::from(expand_home(named, environment))
+        } else {
+            let home = environment.home_directory_on(Platform::HERE)?;
+            PathBuf::from(home).join(".aws").join("login").join("cache")
         };
         let mut name = String::new();
         for byte in Sha256::digest(self.login.session.as_bytes()) {
