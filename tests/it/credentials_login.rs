@@ -249,6 +249,8 @@ fn a_failing_refresh_leaves_what_is_valid() {
     );
 }
 
+type Change = fn(&mut Value);
+
 #[test]
 fn errors_say_what_to_run_and_show_no_secret() {
     let denied = |error: &'static str| {
@@ -257,7 +259,6 @@ fn errors_say_what_to_run_and_show_no_secret() {
             Reply::new(400, body.to_string()).header("x-amzn-errortype", "AccessDeniedException")
         }
     };
-    type Change = fn(&mut Value);
     let nothing: Change = |_| {};
     let mut errors = Vec::new();
     for (error, words) in [

@@ -70,12 +70,12 @@ fn what_leads_to_a_provider_is_one() {
 
     let cached = CachedCredentials::new(|| OWN.provide_credentials());
     assert!(cached.provide_credentials().is_ok());
-    let chain = DefaultChain::new(&Sys::real())
+    let chain = DefaultChain::new(Sys::real())
         .with(ChainSlot::Environment, || OWN.provide_credentials())
         .then(shared);
     assert!(chain.provide_credentials().is_ok());
     let arn = "arn:aws:iam::123456789012:role/r";
-    assert!(AssumeRoleProvider::new(&Sys::real(), arn, function).is_ok());
+    assert!(AssumeRoleProvider::new(Sys::real(), arn, function).is_ok());
 }
 
 /// The requests that a session signs, and how often its provider is asked for them.
