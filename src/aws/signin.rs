@@ -6,7 +6,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Call, Caller, Identity, MAX_DOCUMENT, Repeat, Resource, Service};
+use super::{
+    Call, Caller, Identity, MAX_DOCUMENT, Payload, Replay, RequestPolicy, Resource, Service,
+};
 use crate::error::{ConfigError, Result};
 
 /// What `CreateOAuth2Token` needs to refresh a login.
@@ -58,22 +60,26 @@ pub(crate) fn create_oauth2_token(
     );
     let proof = crate::limits::header_value("proof of possession", &proof(&uri.to_string())?)?;
     headers.insert(HeaderName::from_static("dpop"), proof);
-    let answer = caller.client.send(&Call {
-        service: Service::Signin,
-        identity: Identity::Anonymous,
-        operation: OPERATION,
-        method: Method::POST,
-        uri,
-        region: Cow::Borrowed(caller.region),
-        headers: Cow::Owned(headers),
-        body: &body,
-        resource: Resource::Named("the login".into()),
-        // A refresh token and a proof may be good for one use only.
-        repeat: Repeat::OnlyIfNotDone,
-        deadline: None,
-        max_answer: MAX_DOCUMENT,
-    })?;
-    let body = Zeroizing::new(answer.body);
+    let response = caller.client.send(
+        &Call {
+            service: Service::Signin,
+            identity: Identity::Anonymous,
+            operation: OPERATION,
+            method: Method::POST,
+            uri,
+            region: Cow::Borrowed(caller.region),
+            headers: Cow::Owned(headers),
+            resource: Resource::Named("the login".into()),
+            // A refresh token and a proof may be good for one use only.
+            policy: RequestPolicy {
+                replay: Replay::IfNotProcessed,
+                ..RequestPolicy::default()
+            },
+            max_response: MAX_DOCUMENT,
+        },
+        Payload::Bytes(&body),
+    )?;
+    let body = Zeroizing::new(response.body);
     // The parser's own errors may quote what they could not read.
     serde_json::from_slice(&body).map_err(|_| {
         ConfigError::new(
