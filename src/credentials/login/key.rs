@@ -33,8 +33,8 @@ impl LoginKey {
         })
     }
 
-    /// The value of the header `DPoP` for a POST to `uri`.
-    pub(super) fn proof(&self, uri: &str, now: SystemTime) -> Option<String> {
+    /// The value of the header `DPoP` for a POST to `uri`, with an `id` that no other proof has.
+    pub(super) fn proof(&self, uri: &str, now: SystemTime, id: &str) -> Option<String> {
         // An uncompressed point: 4, x, y.
         let (x, y) = self.pair.public_key().as_ref().get(1..65)?.split_at(32);
         let header = json!({
@@ -51,7 +51,7 @@ impl LoginKey {
             "htm": "POST",
             "htu": uri,
             "iat": now.duration_since(UNIX_EPOCH).ok()?.as_secs(),
-            "jti": format!("{:032x}", fastrand::u128(..)),
+            "jti": id,
         });
         let encode = |part: serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let signed = format!("{}.{}", encode(header), encode(payload));
@@ -132,13 +132,16 @@ mod tests {
         let now = UNIX_EPOCH + std::time::Duration::from_secs(1_767_323_045);
         for pem in pems() {
             let key = LoginKey::from_pem(&pem).unwrap();
-            let proof = key.proof("https://example.com/v1/token", now).unwrap();
+            let proof = key
+                .proof("https://example.com/v1/token", now, "id-1")
+                .unwrap();
             let (signed, signature) = proof.rsplit_once('.').unwrap();
             let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
             let (header, payload) = signed.split_once('.').unwrap();
             let payload: serde_json::Value = serde_json::from_slice(&decode(payload)).unwrap();
             assert_eq!(payload["htu"], "https://example.com/v1/token");
             assert_eq!(payload["htm"], "POST");
+            assert_eq!(payload["jti"], "id-1");
             assert_eq!(payload["iat"], 1_767_323_045);
             let header: serde_json::Value = serde_json::from_slice(&decode(header)).unwrap();
             assert_eq!(header["typ"], "dpop+jwt");

@@ -207,8 +207,9 @@ impl Asked<'_> {
         let pem = pem.ok_or_else(|| missing("dpopKey"))?;
         let key = LoginKey::from_pem(pem)
             .ok_or_else(|| self.broken("has a dpopKey that is no key on the curve P-256"))?;
+        let id = self.config.sys().random().uuid();
         let proof = |uri: &str| {
-            let proof = key.proof(uri, now);
+            let proof = key.proof(uri, now, &id);
             proof.ok_or_else(|| self.broken("has a dpopKey that cannot sign").into())
         };
         let refused = |error| {
