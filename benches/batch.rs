@@ -98,7 +98,7 @@ impl Run {
         }
         let mut late = Vec::new();
         for done in waiting {
-            let appeared: u64 = done.into_result()?;
+            let appeared: u64 = done.result::<u64>()?;
             late.push(now().saturating_sub(Duration::from_nanos(appeared)));
         }
         late.sort();
@@ -175,7 +175,7 @@ fn round_of(handles: usize, others: usize) -> Outcome<()> {
     // The end of each round, since the first began; bytes in use; requests so far.
     let rounds = Arc::new(Mutex::new(Vec::new()));
     let (seen, counts) = (rounds.clone(), sent);
-    let waiting = as_completed::<u64, _>(responses, &waiter).progress(move |progress| {
+    let waiting = as_completed(responses, &waiter).progress(move |progress| {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.push((
             progress.elapsed(),

@@ -135,7 +135,7 @@ fn a_progress_callback_that_panics_ends_its_own_transfer_alone() {
     assert!(panics(|| transfer(panicking).map(drop)));
     let responses = ["a", "b"].map(|text| predictor.predict_async(text).expect("a submit"));
     let waiter = often();
-    let mut batch = as_completed::<String, _>(responses, &waiter)
+    let mut batch = as_completed(responses, &waiter)
         .progress(|_| -> ControlFlow<()> { panic!("in the callback") });
     assert!(panics(|| batch.next().map(drop)));
     drop(batch);

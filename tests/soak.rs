@@ -461,10 +461,10 @@ impl Client {
             let (jobs, responses): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut waiting).into_iter().unzip();
             let (count, mut yielded) = (responses.len(), 0);
-            for completed in as_completed::<Vec<u8>, _>(responses, &often) {
+            for completed in as_completed(responses, &often) {
                 yielded += 1;
                 let job = jobs[completed.index()];
-                match completed.result() {
+                match completed.result::<Vec<u8>>() {
                     Ok(result) => {
                         assert_eq!(*result, input(job), "somebody else's result");
                         self.write(job, "result");

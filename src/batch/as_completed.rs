@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::caught::Caught;
+use super::completed::Completed;
 use super::poller::{Ended, Poller, Settings, Step};
 use super::progress::{BatchProgress, Totals};
 use crate::codec::Deserializer;
@@ -43,7 +44,7 @@ use crate::waiter::WaiterConfig;
 /// let waiter = often.cancel(cancel.clone()).build()?;
 /// let mut waiting = as_completed(responses, &waiter);
 /// for done in waiting.by_ref().take(5) {
-///     let answer: u32 = done.into_result()?;
+///     let answer: u32 = done.result()?;
 ///     println!("{answer}");
 /// }
 /// cancel.cancel();
@@ -54,7 +55,7 @@ use crate::waiter::WaiterConfig;
 /// let handles = InferenceHandle::load_all(&path)?.into_iter();
 /// let responses = handles.map(|handle| predictor.resume(handle));
 /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
-/// let answers = as_completed(responses, &waiter).map(|done| done.into_result());
+/// let answers = as_completed(responses, &waiter).map(|done| done.result());
 /// let answers: Vec<u32> = answers.collect::<Result<_, _>>()?;
 /// assert_eq!(answers.len(), 15);
 /// # std::fs::remove_file(path)?;
@@ -62,7 +63,7 @@ use crate::waiter::WaiterConfig;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "an iterator waits only while its items are taken"]
-pub struct AsCompleted<T, D> {
+pub struct AsCompleted<D> {
     waiter: WaiterConfig,
     settings: Settings,
     inbox: Arc<Inbox<D>>,
@@ -71,8 +72,7 @@ pub struct AsCompleted<T, D> {
     totals: Totals,
     stopped: bool,
     /// Whose turn it was when the progress callback panicked.
-    held: Option<Completed<T, D>>,
-    value: PhantomData<fn() -> T>,
+    held: Option<Completed<D>>,
 }
 
 /// What is to be waited for and has not been looked at yet.
@@ -102,13 +102,10 @@ const CHECK: Duration = Duration::from_millis(50);
 /// They may be of any mix of endpoints, buckets and sessions. The waiter's number of polls, delays,
 /// deadline, progress callback and policies are each handle's own and count from when it was added;
 /// its delay is the time between two rounds, in which many handles are asked for together.
-pub fn as_completed<T, D>(
+pub fn as_completed<D>(
     responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
     waiter: &WaiterConfig,
-) -> AsCompleted<T, D>
-where
-    D: Deserializer<T>,
-{
+) -> AsCompleted<D> {
     let responses: VecDeque<_> = responses.into_iter().collect();
     AsCompleted {
         waiter: waiter.clone(),
@@ -116,6 +113,7 @@ where
             listing: true,
             polls_per_second: 1000.0,
             download_threads: 0,
+            path_of: None,
         },
         inbox: Arc::new(Inbox {
             state: Mutex::new(InboxState {
@@ -129,15 +127,15 @@ where
         totals: Totals::default(),
         stopped: false,
         held: None,
-        value: PhantomData,
     }
 }
 
-/// Waits for all of these inferences and gives back their outcomes in the order of the responses:
-/// [`as_completed`], collected and sorted. Each is a result of its own.
+/// Waits for all of these inferences and returns their results in the order of the responses.
 ///
-/// Where the wait was cancelled, only those that were finished by then are there; use
-/// [`as_completed`] to get hold of the others.
+/// Each inference has a result of its own: an error of one does not end the wait for the others. Where the
+/// waiter's token cancels the wait, the result of an unfinished inference is
+/// [`Error::WaitStopped`](crate::Error::WaitStopped) with its handle. Memory: the values, and one output at a
+/// time.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -150,81 +148,27 @@ where
 /// let responses = predictor.submit_all(["a", "b", "c"]).collect::<Result<Vec<_>, _>>()?;
 ///
 /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
-/// let done = wait_all(responses, &waiter).into_iter();
-/// let answers: Vec<String> = done.map(|done| done.into_result()).collect::<Result<_, _>>()?;
-/// assert_eq!(answers, ["a", "b", "c"]);
+/// let answers: Result<Vec<String>, _> = wait_all(responses, &waiter).into_iter().collect();
+/// assert_eq!(answers?, ["a", "b", "c"]);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn wait_all<T, D>(
     responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
     waiter: &WaiterConfig,
-) -> Vec<Completed<T, D>>
+) -> Vec<Result<T>>
 where
     D: Deserializer<T>,
 {
-    let mut all: Vec<_> = as_completed(responses, waiter).collect();
-    all.sort_by_key(Completed::index);
-    all
-}
-
-/// An inference that is finished, one way or the other.
-///
-/// ```
-/// # use sagemaker_async_inference::{Error, Json};
-/// # use sagemaker_async_inference::batch::Completed;
-/// fn report(done: Completed<f64, Json>) {
-///     let place = done.response().output_path().clone();
-///     match done.into_result() {
-///         Ok(score) => println!("{place}: {score}"),
-///         Err(Error::Model(failure)) => eprintln!("{place}: {}", failure.text()),
-///         Err(error) => eprintln!("{place}: {error}"),
-///     }
-/// }
-/// ```
-pub struct Completed<T, D> {
-    index: usize,
-    response: AsyncInferenceResponse<D>,
-    result: Result<T>,
-}
-
-impl<T, D> Completed<T, D> {
-    /// Its place among the responses, from 0; those that were added later go on counting.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// The response that was waited for. If an outcome was there, it keeps it: asking it again asks
-    /// nobody.
-    pub fn response(&self) -> &AsyncInferenceResponse<D> {
-        &self.response
-    }
-
-    /// What [`AsyncInferenceResponse::get_result`] would have given.
-    pub fn result(&self) -> &Result<T> {
-        &self.result
-    }
-
-    /// What [`AsyncInferenceResponse::get_result`] would have given.
-    pub fn into_result(self) -> Result<T> {
-        self.result
-    }
-
-    /// The response, to wait for it again or to read it in another format.
-    pub fn into_response(self) -> AsyncInferenceResponse<D> {
-        self.response
-    }
-}
-
-impl<T, D> fmt::Debug for Completed<T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The value may be anything, and is nobody's to show.
-        f.debug_struct("Completed")
-            .field("index", &self.index)
-            .field("response", &self.response)
-            .field("error", &self.result.as_ref().err())
-            .finish_non_exhaustive()
-    }
+    let mut waiting = as_completed(responses, waiter);
+    let finished = waiting.by_ref().map(|done| (done.index(), done.result()));
+    let mut all: Vec<(usize, Result<T>)> = finished.collect();
+    // What was not polled yet is unfinished too.
+    waiting.take_added();
+    let stopped = waiting.poller.iter().flat_map(Poller::stopped);
+    all.extend(stopped.map(|(index, stopped)| (index, Err(stopped.into()))));
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Adds inferences to an [`AsCompleted`] from other threads.
@@ -250,7 +194,7 @@ impl<T, D> fmt::Debug for Completed<T, D> {
 ///         }
 ///     }
 /// });
-/// let answers: Result<Vec<u32>, _> = waiting.map(|done| done.into_result()).collect();
+/// let answers: Result<Vec<u32>, _> = waiting.map(|done| done.result()).collect();
 /// assert_eq!(answers?.iter().sum::<u32>(), 55);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -300,14 +244,59 @@ impl<D> fmt::Debug for Adder<D> {
     }
 }
 
-impl<T, D> AsCompleted<T, D> {
-    /// So many threads fetch outcomes while the calling one goes on looking, 1 to 256. Default:
-    /// none, the calling thread does all.
+impl<D> AsCompleted<D> {
+    /// Number of threads that fetch outputs while the calling thread keeps polling. Range: 1 to 256.
+    /// Default: none; the calling thread does both.
     pub fn download_threads(mut self, threads: usize) -> Result<Self> {
         let fits = (1..=256).contains(&threads);
         check("download threads", fits, &threads, "1 to 256")?;
         self.settings.download_threads = threads;
         Ok(self)
+    }
+
+    /// Stores each output in a file as soon as it is there, and never holds one in memory that has more than
+    /// 8 MiB. `path_of` names the file by the inference's handle; see [`Completed::file`]. Default: outputs go
+    /// to no file.
+    ///
+    /// A file appears whole or not at all, as with
+    /// [`download`](crate::AsyncInferenceResponse::download); an existing one is replaced. One that cannot be
+    /// written is the error of its inference ([`Error::Transfer`](crate::Error::Transfer)), and the others go on. With
+    /// [`download_threads`](Self::download_threads) several outputs are fetched at a time.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
+    /// # let endpoint = LocalEndpoint::builder().start()?;
+    /// # let session = endpoint.session()?;
+    /// # let folder = std::env::temp_dir().join(format!("results-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let results = folder.clone();
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let responses = predictor.submit_all(["a", "b"]).collect::<Result<Vec<_>, _>>()?;
+    ///
+    /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+    /// let waiting = as_completed(responses, &waiter)
+    ///     .download_threads(4)?
+    ///     .download_to(move |handle| folder.join(handle.inference_id().unwrap_or("unnamed")));
+    /// for done in waiting {
+    ///     match done.error() {
+    ///         None => println!("{:?}", done.file()),
+    ///         Some(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # assert_eq!(std::fs::read_dir(&results)?.count(), 2);
+    /// # std::fs::remove_dir_all(&results)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn download_to(
+        mut self,
+        path_of: impl Fn(&InferenceHandle) -> PathBuf + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.path_of = Some(Arc::new(path_of));
+        self
     }
 
     /// Polls of single handles (a GET of the output, and one of the failure), in a second, at most:
@@ -356,7 +345,7 @@ impl<T, D> AsCompleted<T, D> {
     /// [`InferenceHandle::save_all`] and taken up again in any process.
     pub fn unfinished(&self) -> Vec<InferenceHandle> {
         let inbox = self.inbox.lock();
-        let held = self.held.iter().map(|held| held.response.handle());
+        let held = self.held.iter().map(|held| held.response().handle());
         let polled = self.poller.iter().flat_map(Poller::unfinished);
         let added = inbox.responses.iter().map(AsyncInferenceResponse::handle);
         held.chain(polled).chain(added).collect()
@@ -421,20 +410,10 @@ impl<T, D> AsCompleted<T, D> {
     }
 }
 
-impl<T, D: Deserializer<T>> AsCompleted<T, D> {
-    fn complete(&mut self, ended: Ended<D>) -> Completed<T, D> {
-        let Ended {
-            index,
-            response,
-            outcome,
-        } = ended;
-        let result = response.about(outcome.and_then(|outcome| response.decode(&outcome)));
-        self.totals.count(result.is_ok());
-        let completed = Completed {
-            index: index as usize,
-            response,
-            result,
-        };
+impl<D> AsCompleted<D> {
+    fn complete(&mut self, ended: Ended<D>) -> Completed<D> {
+        self.totals.count(ended.outcome.is_ok());
+        let completed = Completed::new(ended, &self.waiter);
         if let Err(panic) = Caught::catch(|| self.report()) {
             self.held = Some(completed);
             panic.resume();
@@ -443,8 +422,8 @@ impl<T, D: Deserializer<T>> AsCompleted<T, D> {
     }
 }
 
-impl<T, D: Deserializer<T>> Iterator for AsCompleted<T, D> {
-    type Item = Completed<T, D>;
+impl<D> Iterator for AsCompleted<D> {
+    type Item = Completed<D>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -475,17 +454,16 @@ impl<T, D: Deserializer<T>> Iterator for AsCompleted<T, D> {
     }
 }
 
-impl<T, D> Drop for AsCompleted<T, D> {
+impl<D> Drop for AsCompleted<D> {
     fn drop(&mut self) {
         self.inbox.lock().closed = true;
     }
 }
 
-impl<T, D> fmt::Debug for AsCompleted<T, D> {
+impl<D> fmt::Debug for AsCompleted<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsCompleted")
             .field("waiter", &self.waiter)
-            .field("settings", &self.settings)
             .field("totals", &self.totals)
             .finish_non_exhaustive()
     }

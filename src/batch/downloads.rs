@@ -1,44 +1,61 @@
-//! Threads that look at objects while the first one goes on listing.
+//! Threads that fetch outputs while the calling thread goes on polling.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::caught::Caught;
+use super::fetch::{PathOf, Taken, take_into_file, take_small};
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::response::AsyncInferenceResponse;
-use crate::response::look::Look;
+use crate::response::poll::Poll;
+use crate::waiter::WaiterConfig;
 
-/// What is to be looked at, and until when.
-struct Job {
-    slot: u32,
-    response: AsyncInferenceResponse<()>,
-    deadline: Option<Duration>,
+/// An output to take.
+pub(super) struct Job {
+    pub(super) slot: u32,
+    pub(super) response: AsyncInferenceResponse<()>,
+    pub(super) way: Way,
 }
 
-type Looked = (u32, Result<Result<Look>, Caught>);
+/// How it is taken.
+pub(super) enum Way {
+    /// As [`take_small`], until then.
+    Small(Option<Duration>),
+    /// As [`take_into_file`].
+    IntoFile(PathBuf),
+}
+
+type Polled = (u32, Result<Result<Poll<Taken>>, Caught>);
 
 /// They live until this is dropped and their work is done; dropping it waits for none.
 pub(super) struct Downloads {
     jobs: Sender<Job>,
     /// Behind a lock only for the sake of `Sync`.
-    looked: Mutex<Receiver<Looked>>,
+    looked: Mutex<Receiver<Polled>>,
     threads: usize,
     at_work: usize,
 }
 
 impl Downloads {
     /// As many threads as the system gives, up to `threads`; `None` if that is none.
-    pub(super) fn new(threads: usize) -> Option<Self> {
+    pub(super) fn new(
+        threads: usize,
+        waiter: &WaiterConfig,
+        path_of: Option<&Arc<PathOf>>,
+    ) -> Option<Self> {
         let (jobs, taken) = mpsc::channel::<Job>();
         let (finished, looked) = mpsc::channel();
         let taken = Arc::new(Mutex::new(taken));
         let started = (0..threads).filter(|_| {
             let (taken, finished) = (taken.clone(), finished.clone());
+            let (waiter, path_of) = (waiter.clone(), path_of.cloned());
             let thread = thread::Builder::new().name("as_completed".into());
-            thread.spawn(move || work(&taken, &finished)).is_ok()
+            let work = move || work(&taken, &finished, &waiter, path_of.as_deref());
+            thread.spawn(work).is_ok()
         });
         let threads = started.count();
         (threads > 0).then(|| Self {
@@ -58,17 +75,7 @@ impl Downloads {
         self.at_work > 0
     }
 
-    pub(super) fn hand_out(
-        &mut self,
-        slot: u32,
-        response: AsyncInferenceResponse<()>,
-        deadline: Option<Duration>,
-    ) {
-        let job = Job {
-            slot,
-            response,
-            deadline,
-        };
+    pub(super) fn hand_out(&mut self, job: Job) {
         if self.jobs.send(job).is_ok() {
             self.at_work += 1;
         }
@@ -76,7 +83,7 @@ impl Downloads {
 
     /// What was found, if that comes within `timeout` of real time. A panic of a thread goes on
     /// here.
-    pub(super) fn receive(&mut self, timeout: Duration) -> Option<(u32, Result<Look>)> {
+    pub(super) fn receive(&mut self, timeout: Duration) -> Option<(u32, Result<Poll<Taken>>)> {
         if self.at_work == 0 {
             return None;
         }
@@ -91,18 +98,26 @@ impl Downloads {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, finished: &Sender<Looked>) {
+fn work(
+    jobs: &Mutex<Receiver<Job>>,
+    finished: &Sender<Polled>,
+    waiter: &WaiterConfig,
+    path_of: Option<&PathOf>,
+) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let policy = RequestPolicy {
-            deadline: job.deadline,
-            cancel: None,
-            replay: Replay::Never,
-            retry: None,
-        };
-        let look = Caught::catch(|| job.response.look(policy));
-        if finished.send((job.slot, look)).is_err() {
+        let polled = Caught::catch(|| match &job.way {
+            Way::IntoFile(path) => take_into_file(&job.response, waiter, path),
+            Way::Small(deadline) => {
+                let policy = RequestPolicy {
+                    replay: Replay::Never,
+                    ..waiter.policy(*deadline)
+                };
+                take_small(&job.response, policy, path_of)
+            }
+        });
+        if finished.send((job.slot, polled)).is_err() {
             return;
         }
     }

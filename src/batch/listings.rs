@@ -111,7 +111,7 @@ impl<D> Poller<D> {
         };
         polled.wait.attempts += 1;
         polled.wait.observed.not_found += 1;
-        polled.wait.last_answer = Some(not_listed);
+        polled.wait.last = Some(not_listed);
         match polled.failure {
             Some(prefix) => {
                 polled.state = State::FailureOpen;

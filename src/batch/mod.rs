@@ -72,7 +72,9 @@
 
 pub(crate) mod as_completed;
 mod caught;
+mod completed;
 mod downloads;
+mod fetch;
 mod journal;
 mod listings;
 mod poller;
@@ -88,6 +90,7 @@ pub use journal::JournalEntry;
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::check_line;
 
-pub use as_completed::{Adder, AsCompleted, Completed};
+pub use as_completed::{Adder, AsCompleted};
+pub use completed::Completed;
 pub use progress::BatchProgress;
 pub use submit_all::SubmitAll;

@@ -2,22 +2,25 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::caught::Caught;
-use super::downloads::Downloads;
+use super::downloads::{Downloads, Job, Way};
+use super::fetch::{MAX_HELD, PathOf, Taken, take_into_file};
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
 use crate::S3Uri;
 use crate::aws::client::gate::Pace;
-use crate::error::Result;
+use crate::error::{Error, Result, WaitStopReason, WaitStopped};
 use crate::handle::InferenceHandle;
 use crate::response::AsyncInferenceResponse;
-use crate::response::look::Outcome;
+use crate::response::poll::Poll;
 use crate::sys::Sys;
+use crate::transfer::outcome::Outcome;
 use crate::waiter::WaiterConfig;
-use crate::waiter::drive::Wait;
+use crate::waiter::state::WaitState;
 
 /// One request may take so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,7 +31,8 @@ const TURN: u32 = 4;
 pub(super) struct Ended<D> {
     pub(super) index: u32,
     pub(super) response: AsyncInferenceResponse<D>,
-    pub(super) outcome: Result<Arc<Outcome>>,
+    /// The file of its output, if it was stored in one.
+    pub(super) outcome: Result<Option<PathBuf>>,
 }
 
 /// What can be done now.
@@ -69,6 +73,7 @@ pub(super) struct Poller<D> {
     turn: u32,
     failure_turn: bool,
     downloads: Option<Downloads>,
+    pub(super) path_of: Option<Arc<PathOf>>,
     pub(super) not_listed: Arc<str>,
     pub(super) ended: VecDeque<Ended<D>>,
     /// Of the waiter's progress callback; it goes on when everything is in order again.
@@ -76,11 +81,12 @@ pub(super) struct Poller<D> {
 }
 
 /// What the caller chose.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) listing: bool,
     pub(super) polls_per_second: f64,
     pub(super) download_threads: usize,
+    pub(super) path_of: Option<Arc<PathOf>>,
 }
 
 impl<D> Poller<D> {
@@ -107,7 +113,8 @@ impl<D> Poller<D> {
             pace: Pace::new(settings.polls_per_second, origin),
             turn: 0,
             failure_turn: false,
-            downloads: Downloads::new(settings.download_threads),
+            downloads: Downloads::new(settings.download_threads, waiter, settings.path_of.as_ref()),
+            path_of: settings.path_of.clone(),
             not_listed: "not listed".into(),
             ended: VecDeque::new(),
             panic: None,
@@ -122,7 +129,7 @@ impl<D> Poller<D> {
         let output = self.place(Which::Output, &response, response.output_path(), index);
         let failure = response.failure_path();
         let failure = failure.map(|path| self.place(Which::Failure, &response, path, index));
-        let wait = Wait::new(&self.waiter, self.now());
+        let wait = WaitState::new(&self.waiter, self.now());
         if self.slots.pending() == 0 {
             // The first of them begin the rounds.
             self.origin = wait.started;
@@ -148,9 +155,25 @@ impl<D> Poller<D> {
             slow: 0,
         });
         match kept {
-            Some(outcome) => self.end(index, Ok(outcome)),
+            Some(outcome) => self.end_cached(index, &outcome),
             None => self.schedule(output, due),
         }
+    }
+
+    /// The outcome was there when the handle was added.
+    fn end_cached(&mut self, index: u32, outcome: &Outcome) {
+        let Some(slot) = self.slots.get(index) else {
+            return;
+        };
+        let result = match (outcome, &self.path_of) {
+            (Outcome::Failure(failure), _) => Err(Error::from(failure.clone())),
+            (Outcome::Output(_), None) => Ok(None),
+            (Outcome::Output(_), Some(path_of)) => {
+                let path = path_of(&slot.response.handle());
+                outcome.store(&path).map(|_| Some(path))
+            }
+        };
+        self.end(index, result);
     }
 
     fn place(
@@ -186,6 +209,14 @@ impl<D> Poller<D> {
     pub(super) fn unfinished(&self) -> impl Iterator<Item = InferenceHandle> {
         let ended = self.ended.iter().map(|ended| ended.response.handle());
         ended.chain(self.slots.iter().map(|slot| slot.response.handle()))
+    }
+
+    /// The waits that end unfinished, by index.
+    pub(super) fn stopped(&self) -> impl Iterator<Item = (usize, WaitStopped)> {
+        self.slots.indexed().map(|(index, slot)| {
+            let reason = WaitStopReason::Cancelled;
+            (index, slot.response.stopped(&slot.wait, reason))
+        })
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -224,12 +255,12 @@ impl<D> Poller<D> {
 
     /// Takes what a thread found, if that comes within `timeout` of real time.
     pub(super) fn receive(&mut self, timeout: Duration) -> bool {
-        let looked = self.downloads.as_mut();
-        let looked = looked.and_then(|downloads| downloads.receive(timeout));
-        let Some((slot, look)) = looked else {
+        let downloads = self.downloads.as_mut();
+        let polled = downloads.and_then(|downloads| downloads.receive(timeout));
+        let Some((slot, polled)) = polled else {
             return false;
         };
-        self.judge(slot, look);
+        self.settle(slot, polled);
         true
     }
 
@@ -238,19 +269,38 @@ impl<D> Poller<D> {
         self.downloads.as_ref().is_some_and(Downloads::are_at_work)
     }
 
-    /// Fetches an object that is there.
+    /// Takes an output that is there.
     fn fetch(&mut self, now: Duration) -> bool {
         let room = self.downloads.as_ref().is_none_or(Downloads::has_room);
         let Some((slot, size)) = self.found.front().copied().filter(|_| room) else {
             return false;
         };
         self.found.pop_front();
-        let deadline = self.patience_for(slot, size);
-        match (&mut self.downloads, self.slots.get(slot)) {
-            (Some(downloads), Some(found)) => {
-                downloads.hand_out(slot, found.response.twin(), deadline);
+        let Some(response) = self.slots.get(slot).map(|found| &found.response) else {
+            return true;
+        };
+        let way = if size <= MAX_HELD {
+            Way::Small(self.deadline_for(slot, size))
+        } else if let Some(path_of) = &self.path_of {
+            Way::IntoFile(path_of(&response.handle()))
+        } else {
+            self.settle(slot, Ok(Poll::Output(Taken::Large)));
+            return true;
+        };
+        match (&mut self.downloads, way) {
+            (Some(downloads), way) => {
+                let response = response.twin();
+                downloads.hand_out(Job {
+                    slot,
+                    response,
+                    way,
+                });
             }
-            _ => self.look(slot, deadline, now),
+            (None, Way::Small(deadline)) => self.poll_now(slot, deadline, now),
+            (None, Way::IntoFile(path)) => {
+                let polled = take_into_file(response, &self.waiter, &path);
+                self.settle(slot, polled);
+            }
         }
         true
     }

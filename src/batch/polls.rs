@@ -2,14 +2,18 @@
 
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::caught::Caught;
+use super::fetch::{MAX_HELD, Taken, take_small};
 use super::poller::{Ended, PATIENCE, Poller};
 use super::slots::State;
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::{Error, Result, TransportErrorKind, WaitStopReason, is_throttling};
-use crate::response::look::Look;
+use crate::response::poll::Poll;
+use crate::response::wait::Finished;
+use crate::transfer::outcome::Outcome;
 
 /// To fetch what is known to be there, so much more for every megabyte.
 const PATIENCE_PER_MEGABYTE: Duration = Duration::from_secs(1);
@@ -43,29 +47,29 @@ impl<D> Poller<D> {
         } else {
             wait.attempts += 1;
         }
-        let deadline = self.patience_for(slot, 0);
-        self.look(slot, deadline, now);
+        let deadline = self.deadline_for(slot, 0);
+        self.poll_now(slot, deadline, now);
     }
 
-    /// Looks on this thread.
-    pub(super) fn look(&mut self, slot: u32, deadline: Option<Duration>, now: Duration) {
+    /// Polls on this thread.
+    pub(super) fn poll_now(&mut self, slot: u32, deadline: Option<Duration>, now: Duration) {
         let policy = RequestPolicy {
             replay: Replay::Never,
             ..self.waiter.policy(deadline)
         };
-        let Some(looked_at) = self.slots.get(slot) else {
+        let Some(polled) = self.slots.get(slot) else {
             return;
         };
-        let look = looked_at.response.look(policy);
-        if is_too_slow(&look) {
+        let polled = take_small(&polled.response, policy, self.path_of.as_deref());
+        if is_too_slow(&polled) {
             let then = self.now();
             self.no_slow_before = then + then.saturating_sub(now) * SLOW_SHARE;
         }
-        self.judge(slot, look);
+        self.settle(slot, polled);
     }
 
     /// When a look has to be over.
-    pub(super) fn patience_for(&self, slot: u32, size: u64) -> Option<Duration> {
+    pub(super) fn deadline_for(&self, slot: u32, size: u64) -> Option<Duration> {
         let looked_at = self.slots.get(slot)?;
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
         let first = match self.waiter.deadline() {
@@ -78,54 +82,66 @@ impl<D> Poller<D> {
         Some(deadline.map_or(end, |deadline| end.min(deadline)))
     }
 
-    /// What a look found.
-    pub(super) fn judge(&mut self, slot: u32, look: Result<Look>) {
+    /// Counts what a poll found, and ends the handle or schedules its next poll.
+    pub(super) fn settle(&mut self, slot: u32, polled: Result<Poll<Taken>>) {
         let now = self.now();
-        if matches!(&look, Err(Error::Service(fault)) if is_throttling(fault.status(), fault.code()))
+        if matches!(&polled, Err(Error::Service(fault)) if is_throttling(fault.status(), fault.code()))
         {
             self.pace.throttled(now, None);
         } else {
             self.pace.succeeded(now);
         }
-        let Some(judged) = self.slots.get_mut(slot) else {
+        let Some(settled) = self.slots.get_mut(slot) else {
             return;
         };
-        judged.slow = if is_too_slow(&look) {
-            (judged.slow + 1).min(MAX_SLOW)
+        settled.slow = if is_too_slow(&polled) {
+            (settled.slow + 1).min(MAX_SLOW)
         } else {
             0
         };
-        let prefix = self.prefixes.get_mut(judged.output as usize);
+        if matches!(polled, Ok(Poll::Output(Taken::Large))) && self.path_of.is_some() {
+            settled.state = State::Found;
+            self.found.push_back((slot, MAX_HELD + 1));
+            return;
+        }
+        let prefix = self.prefixes.get_mut(settled.output as usize);
         let known = prefix.as_ref().and_then(|prefix| prefix.may_list);
-        judged.wait.may_list = judged.wait.may_list.or(known);
+        settled.wait.may_list = settled.wait.may_list.or(known);
         let policy = RequestPolicy {
             replay: Replay::Never,
             ..self.waiter.policy(Some(now + PATIENCE))
         };
-        let wait = &mut judged.wait;
-        let outcome = judged.response.judge(look, wait, &self.waiter, policy);
+        let wait = &mut settled.wait;
+        let finished = settled.response.settle(polled, wait, &self.waiter, policy);
         if let Some(prefix) = prefix {
-            prefix.may_list = prefix.may_list.or(judged.wait.may_list);
+            prefix.may_list = prefix.may_list.or(settled.wait.may_list);
         }
-        match outcome {
-            Ok(Some(outcome)) => {
-                let kept = judged.response.keep(outcome);
-                self.end(slot, Ok(kept));
-            }
+        let outcome = match finished {
             Ok(None) => {
-                // It was listed and could not be fetched: that too is one of its polls.
-                if judged.state == State::Found {
-                    judged.wait.attempts += 1;
+                // A listed output that could not be fetched is one of its polls too.
+                if settled.state == State::Found {
+                    settled.wait.attempts += 1;
                 }
-                self.end_poll(slot, true, now);
+                return self.end_poll(slot, true, now);
             }
-            Err(error) => self.end(slot, Err(error)),
-        }
+            Ok(Some(Finished::Output(Taken::Held(object)))) => {
+                settled.response.keep(Outcome::Output(object));
+                Ok(None)
+            }
+            Ok(Some(Finished::Output(Taken::Large))) => Ok(None),
+            Ok(Some(Finished::Output(Taken::Stored(path)))) => Ok(Some(path)),
+            Ok(Some(Finished::Failure(failure))) => {
+                settled.response.keep(Outcome::Failure(failure.clone()));
+                Err(failure.into())
+            }
+            Err(error) => Err(error),
+        };
+        self.end(slot, outcome);
     }
 
     /// The failure of a handle whose output is found by listing.
     pub(super) fn look_for_failure(&mut self, slot: u32, now: Duration) {
-        let deadline = self.patience_for(slot, 0);
+        let deadline = self.deadline_for(slot, 0);
         let Some(open) = self.slots.get_mut(slot) else {
             return;
         };
@@ -156,7 +172,7 @@ impl<D> Poller<D> {
         let pause = self.waiter.pause_after(
             wait.attempts,
             &response.age(wait, &self.waiter),
-            self.sys.random(),
+            self.sys.random().fraction(),
         );
         let next = pause
             .map(|pause| {
@@ -192,11 +208,7 @@ impl<D> Poller<D> {
         }
     }
 
-    pub(super) fn end(
-        &mut self,
-        slot: u32,
-        outcome: Result<std::sync::Arc<crate::response::look::Outcome>>,
-    ) {
+    pub(super) fn end(&mut self, slot: u32, outcome: Result<Option<PathBuf>>) {
         if let Some(ended) = self.slots.take(slot) {
             let outcome = ended.response.about(outcome);
             self.ended.push_back(Ended {
@@ -245,6 +257,6 @@ fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-fn is_too_slow(look: &Result<Look>) -> bool {
-    matches!(look, Err(Error::Transport(error)) if error.kind() == TransportErrorKind::Timeout)
+fn is_too_slow(polled: &Result<Poll<Taken>>) -> bool {
+    matches!(polled, Err(Error::Transport(error)) if error.kind() == TransportErrorKind::Timeout)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::aws::s3::{self, ListObjects, Start};
 use crate::aws::{CallError, RequestPolicy};
 use crate::session::Session;
-use crate::waiter::drive::is_passing;
+use crate::waiter::state::is_passing;
 use crate::{Error, S3Uri};
 
 /// A LIST request costs as much as so many GETs ([prices](https://aws.amazon.com/s3/pricing/) of the

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::response::AsyncInferenceResponse;
-use crate::waiter::drive::Wait;
+use crate::waiter::state::WaitState;
 
 /// A handle, and how its wait stands.
 pub(super) struct Slot<D> {
     pub(super) response: AsyncInferenceResponse<D>,
-    pub(super) wait: Wait,
+    pub(super) wait: WaitState,
     /// When its next poll is due, on the monotonic clock.
     pub(super) due: Duration,
     /// The pause before that; a round that comes when half of it is over takes the handle along.
@@ -94,6 +94,11 @@ impl<D> Slots<D> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<D>> {
-        self.slots.iter().flatten().map(AsRef::as_ref)
+        self.indexed().map(|(_, slot)| slot)
+    }
+
+    pub(super) fn indexed(&self) -> impl Iterator<Item = (usize, &Slot<D>)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| Some((index, slot.as_deref()?)))
     }
 }

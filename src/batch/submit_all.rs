@@ -59,7 +59,7 @@ use crate::waiter::CancelToken;
 /// let waiter = WaiterConfig::new(6000, Duration::from_millis(10))?;
 /// for done in as_completed(responses, &waiter) {
 ///     let index = done.index();
-///     let answer: String = done.into_result()?;
+///     let answer: String = done.result()?;
 ///     assert_eq!(answer, format!("document {index}"));
 /// }
 /// # }

@@ -9,17 +9,20 @@ use serde_json::Value;
 
 use super::EndpointStatus;
 use super::describe::EndpointDescription;
-use crate::aws::{CallError, sagemaker};
+use crate::aws::{CallError, RequestPolicy, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
+use crate::limits::shapes::check_name;
 use crate::session::Session;
-use crate::waiter::drive::is_passing;
-use crate::waiter::{Age, CancelToken, WaiterConfig};
+use crate::waiter::drive::{Ended, Polled, drive};
+use crate::waiter::schedule::Age;
+use crate::waiter::state::{WaitState, is_passing};
+use crate::waiter::{CancelToken, WaiterConfig};
 
 /// How long and how often a wait looks at an endpoint.
 ///
 /// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the
 /// API's model: `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. A wait ends as they do:
-/// on the state that is waited for, on `Failed`, on a `ValidationException` (there is no such
+/// on the state that is waited for, on `CallError`, on a `ValidationException` (there is no such
 /// endpoint). `UpdateRollbackFailed`, which nothing leads out of, ends it too. Looks that fail on the
 /// way or at the service are passed over.
 ///
@@ -187,16 +190,16 @@ enum Awaited<'a> {
     Deleted,
 }
 
-/// A wait in progress.
-struct Wait<'a> {
+/// An endpoint that is waited for.
+struct Waiting<'a> {
     session: &'a Session,
     name: &'a str,
     awaited: Awaited<'a>,
-    schedule: WaiterConfig,
-    started: Duration,
-    attempts: u32,
+    waiter: &'a EndpointWaiter,
     seen: Option<EndpointDescription>,
     last_error: Option<String>,
+    /// A state that ends the wait.
+    bad_end: Option<EndpointWaitReason>,
 }
 
 /// Waits until the endpoint is in service, with a certain configuration if one is named.
@@ -207,7 +210,7 @@ pub(crate) fn in_service(
     waiter: &EndpointWaiter,
 ) -> Result<EndpointDescription> {
     let awaited = Awaited::InService(config);
-    Wait::new(session, name, awaited, waiter)?.run(waiter)
+    wait(session, name, awaited, waiter)
 }
 
 /// The error of what was cancelled before its next step.
@@ -227,105 +230,69 @@ pub(crate) fn cancelled(name: &str, awaited: &'static str) -> Error {
 
 /// Waits until the endpoint is gone.
 pub(crate) fn deleted(session: &Session, name: &str, waiter: &EndpointWaiter) -> Result<()> {
-    Wait::new(session, name, Awaited::Deleted, waiter)?
-        .run(waiter)
-        .map(drop)
+    wait(session, name, Awaited::Deleted, waiter).map(drop)
 }
 
-impl<'a> Wait<'a> {
-    fn new(
-        session: &'a Session,
-        name: &'a str,
-        awaited: Awaited<'a>,
-        waiter: &EndpointWaiter,
-    ) -> Result<Self> {
-        crate::limits::shapes::check_name("endpoint name", name)?;
-        Ok(Self {
-            session,
-            name,
-            awaited,
-            schedule: waiter.schedule()?,
-            started: session.sys().clock().monotonic(),
-            attempts: 0,
-            seen: None,
-            last_error: None,
+/// The last description; of an endpoint that is gone there is none.
+fn wait(
+    session: &Session,
+    name: &str,
+    awaited: Awaited<'_>,
+    waiter: &EndpointWaiter,
+) -> Result<EndpointDescription> {
+    check_name("endpoint name", name)?;
+    let sys = session.sys();
+    let schedule = waiter.schedule()?;
+    let mut state = WaitState::new(&schedule, sys.clock().monotonic());
+    let mut waiting = Waiting {
+        session,
+        name,
+        awaited,
+        waiter,
+        seen: None,
+        last_error: None,
+        bad_end: None,
+    };
+    drive(&schedule, sys, &mut state, &mut waiting)
+        .and_then(|end| match waiting.bad_end.take() {
+            None => Ok(end),
+            Some(reason) => Err(Ended::Failed(waiting.ended(&state, reason))),
         })
-    }
+        .map_err(|ended| match ended {
+            Ended::Failed(error) => error,
+            Ended::Cancelled => waiting.ended(&state, EndpointWaitReason::Cancelled),
+            Ended::StoppedByProgress => waiting.ended(&state, EndpointWaitReason::Progress),
+            Ended::TimedOut => waiting.ended(&state, EndpointWaitReason::TimedOut),
+        })
+}
 
-    /// Looks until the end, and gives back what was seen last.
-    fn run(mut self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
-        let clock = self.session.sys().clock();
-        loop {
-            if self.schedule.is_cancelled() {
-                return Err(self.ended(EndpointWaitReason::Cancelled));
-            }
-            self.attempts += 1;
-            if let Some(end) = self.look()? {
-                return Ok(end);
-            }
-            if self.schedule.is_cancelled() {
-                return Err(self.ended(EndpointWaitReason::Cancelled));
-            }
-            let next = self.next_look();
-            let now = clock.monotonic();
-            if let (Some(callback), Some(description)) = (&waiter.progress, &self.seen) {
-                let progress = EndpointProgress {
-                    description,
-                    attempts: self.attempts,
-                    max_attempts: waiter.max_attempts,
-                    elapsed: now.saturating_sub(self.started),
-                    next_look_in: next.map(|next| next.saturating_sub(now)),
-                };
-                if let ControlFlow::Break(()) = callback(&progress) {
-                    return Err(self.ended(EndpointWaitReason::Progress));
-                }
-            }
-            match next {
-                Some(next) => self.schedule.sleep_until(clock, next),
-                None => return Err(self.ended(EndpointWaitReason::TimedOut)),
-            }
-        }
-    }
+impl Polled for Waiting<'_> {
+    type Outcome = EndpointDescription;
 
-    fn deadline(&self) -> Option<Duration> {
-        self.schedule.deadline().map(|limit| self.started + limit)
-    }
-
-    /// When to look next; `None` if that would be too late.
-    fn next_look(&self) -> Option<Duration> {
-        let now = self.session.sys().clock().monotonic();
-        let age = Age {
-            elapsed: now.saturating_sub(self.started),
-            usual: None,
-        };
-        let next = now
-            + self
-                .schedule
-                .pause_after(self.attempts, &age, self.session.sys().random())?;
-        self.deadline().is_none_or(|end| next < end).then_some(next)
-    }
-
-    /// One look. `Some`: the wait ends well; of an endpoint that is gone there is nothing to tell.
-    fn look(&mut self) -> Result<Option<EndpointDescription>> {
-        let policy = self.schedule.policy(self.deadline());
+    fn poll(
+        &mut self,
+        _wait: &mut WaitState,
+        policy: RequestPolicy<'_>,
+    ) -> Result<Option<EndpointDescription>> {
         match sagemaker::describe_endpoint(self.session.caller(), self.name, policy) {
             Ok(answer) => {
                 self.last_error = None;
                 let description = EndpointDescription::new(answer);
                 self.seen = Some(description.clone());
                 match self.judge(&description) {
-                    None => Ok(None),
-                    Some(Ok(())) => Ok(Some(description)),
-                    Some(Err(reason)) => Err(self.ended(reason)),
+                    None => return Ok(None),
+                    Some(Ok(())) => {}
+                    Some(Err(reason)) => self.bad_end = Some(reason),
                 }
+                Ok(Some(description))
             }
             Err(CallError::Response(response))
                 if response.error.code() == Some("ValidationException") =>
             {
-                match self.awaited {
-                    Awaited::Deleted => Ok(Some(EndpointDescription::new(Value::Null))),
-                    Awaited::InService(_) => Err(self.ended(EndpointWaitReason::NotFound)),
+                if let Awaited::InService(_) = self.awaited {
+                    self.bad_end = Some(EndpointWaitReason::NotFound);
                 }
+                Ok(Some(EndpointDescription::new(Value::Null)))
             }
             Err(failed) => {
                 let error = Error::from(failed);
@@ -338,6 +305,26 @@ impl<'a> Wait<'a> {
         }
     }
 
+    fn age(&self, _wait: &WaitState) -> Age {
+        Age::default()
+    }
+
+    fn report(&mut self, wait: &WaitState, next: Option<Duration>) -> ControlFlow<()> {
+        let (Some(callback), Some(description)) = (&self.waiter.progress, &self.seen) else {
+            return ControlFlow::Continue(());
+        };
+        let now = self.session.sys().clock().monotonic();
+        callback(&EndpointProgress {
+            description,
+            attempts: wait.attempts,
+            max_attempts: self.waiter.max_attempts,
+            elapsed: now.saturating_sub(wait.started),
+            next_look_in: next.map(|next| next.saturating_sub(now)),
+        })
+    }
+}
+
+impl Waiting<'_> {
     /// Whether a state ends the wait, and how.
     fn judge(&self, seen: &EndpointDescription) -> Option<Result<(), EndpointWaitReason>> {
         match (seen.status(), self.awaited) {
@@ -356,7 +343,7 @@ impl<'a> Wait<'a> {
         }
     }
 
-    fn ended(&mut self, reason: EndpointWaitReason) -> Error {
+    fn ended(&mut self, wait: &WaitState, reason: EndpointWaitReason) -> Error {
         let seen = self.seen.take();
         let clock = self.session.sys().clock();
         EndpointWaitError {
@@ -368,8 +355,8 @@ impl<'a> Wait<'a> {
             reason,
             status: seen.as_ref().map(EndpointDescription::status),
             failure_reason: seen.and_then(|seen| seen.failure_reason().map(str::to_owned)),
-            attempts: self.attempts,
-            elapsed: clock.monotonic().saturating_sub(self.started),
+            attempts: wait.attempts,
+            elapsed: clock.monotonic().saturating_sub(wait.started),
             last_error: self.last_error.take(),
         }
         .into()

@@ -20,9 +20,7 @@ pub(crate) use transfer::TransferError;
 pub use transfer::TransferErrorKind;
 pub use transport::TransportErrorKind;
 pub(crate) use transport::{Advice, MaybeSubmitted, TransportError};
-pub(crate) use wait::{
-    ModelFailure, Observed, PollingTimeout, WaitLimit, WaitStopReason, WaitStopped,
-};
+pub(crate) use wait::{ModelFailure, Observed, PollingTimeout, WaitStopReason, WaitStopped};
 
 use crate::codec::CodecError;
 use crate::handle::InferenceHandle;

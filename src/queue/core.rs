@@ -271,7 +271,7 @@ pub(super) fn take_due(
 /// Whether a failed request may succeed when it is sent again later.
 pub(super) fn is_passing(error: &Error) -> bool {
     // Credentials that were good before may be renewed again.
-    crate::waiter::drive::is_passing(error)
+    crate::waiter::state::is_passing(error)
         || matches!(error, Error::Credentials(_))
         || matches!(error, Error::Service(fault) if fault.code() == Some("OverLimit"))
 }

@@ -1,26 +1,31 @@
 //! A submitted inference: where its outcome will be, and how it is taken.
 
 pub(crate) mod clean_up;
-pub(crate) mod look;
-mod poll;
-mod wait;
+mod download;
+pub(crate) mod poll;
+pub(crate) mod wait;
 
 pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::aws::RequestPolicy;
-use crate::aws::s3;
+use crate::aws::s3::objects::OpenObject;
+use crate::aws::s3::{self, Object};
 use crate::codec::Deserializer;
 use crate::error::{Error, ModelFailure, Result};
 use crate::handle::InferenceHandle;
 use crate::predictor::AsyncPredictor;
-use crate::response::look::{Found, Look, Outcome};
 use crate::session::Session;
-use crate::transfer::TransferConfig;
+use crate::transfer::outcome::Outcome;
+use crate::transfer::{TransferConfig, memory};
 use crate::uri::S3Uri;
 use crate::waiter::WaiterConfig;
+use crate::waiter::state::Pending;
+use poll::Poll;
+use wait::Finished;
 
 /// A submitted inference.
 ///
@@ -247,8 +252,15 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = match self.kept() {
             Some(outcome) => Ok(outcome),
             None => self
-                .wait(waiter, &|uri, policy| self.get(uri, policy))
-                .map(|outcome| self.keep(outcome)),
+                .wait(waiter, |object| {
+                    self.read(object, waiter.policy(None).cancel)
+                })
+                .map(|finished| {
+                    self.keep(match finished {
+                        Finished::Output(object) => Outcome::Output(object),
+                        Finished::Failure(failure) => Outcome::Failure(failure),
+                    })
+                }),
         };
         self.about(outcome.and_then(|outcome| self.decode(&outcome)))
     }
@@ -276,21 +288,28 @@ impl<D> AsyncInferenceResponse<D> {
         if let Some(outcome) = self.kept() {
             return self.decode(&outcome).map(Some);
         }
-        match self.look(RequestPolicy::default())? {
-            Look::Done(outcome) => self.decode(&self.keep(outcome)).map(Some),
-            Look::NotFound | Look::FailureUnknown(_) => Ok(None),
-            Look::AccessDenied(error) => {
+        let outcome = match self.poll(RequestPolicy::default())? {
+            Poll::Output(object) => Outcome::Output(self.read(object, None)?),
+            Poll::Failure(failure) => Outcome::Failure(failure),
+            Poll::Pending(Pending::NotFound | Pending::FailureUnknown(_)) => return Ok(None),
+            Poll::Pending(Pending::AccessDenied(error)) => {
                 if s3::may_list(
                     self.session.s3(),
                     self.output_path(),
                     RequestPolicy::default(),
                 )? {
-                    Err(Error::Service(error))
-                } else {
-                    Ok(None)
+                    return Err(Error::Service(error));
                 }
+                return Ok(None);
             }
-        }
+        };
+        self.decode(&self.keep(outcome)).map(Some)
+    }
+
+    /// The output into memory.
+    fn read(&self, object: OpenObject, stop: Option<&AtomicBool>) -> Result<Object> {
+        let max = self.transfer_config().max_result_bytes();
+        memory::read_whole(&self.session, self.output_path(), object, max, stop)
     }
 
     pub(crate) fn decode<T>(&self, outcome: &Outcome) -> Result<T>
@@ -298,10 +317,10 @@ impl<D> AsyncInferenceResponse<D> {
         D: Deserializer<T>,
     {
         match outcome {
-            Found::Output(object) => Ok(self
+            Outcome::Output(object) => Ok(self
                 .deserializer
                 .deserialize(&object.body, object.content_type.as_deref())?),
-            Found::Failure(failure) => Err(failure.clone().into()),
+            Outcome::Failure(failure) => Err(failure.clone().into()),
         }
     }
 

@@ -1,67 +1,103 @@
-//! One look at an inference's objects.
+//! One poll: what S3 says about an inference's objects now.
 
 use super::AsyncInferenceResponse;
-use crate::aws::s3::{self, Object};
+use crate::aws::s3::objects::{OpenObject, Piece, open_object};
 use crate::aws::{CallError, RequestPolicy};
 use crate::error::{Error, ModelFailure, Result};
-use crate::response::look::{Fetch, Found, Look, found};
+use crate::transfer::memory;
 use crate::uri::S3Uri;
+use crate::waiter::state::Pending;
+
+/// What one poll found.
+pub(crate) enum Poll<T> {
+    /// The output, as the poll opened it.
+    Output(T),
+    Failure(ModelFailure),
+    Pending(Pending),
+}
+
+/// The most that is read of a failure object.
+const MAX_FAILURE: u64 = 1 << 20;
 
 impl<D> AsyncInferenceResponse<D> {
-    /// Into memory.
-    pub(super) fn get(&self, uri: &S3Uri, policy: RequestPolicy<'_>) -> Result<Object, CallError> {
-        let max = self.transfer_config().max_result_bytes();
-        s3::get_object(self.session.s3(), uri, policy, max)
+    /// The output, or the failure if there is no output. Opens the output: its body is still to be read.
+    pub(crate) fn poll(&self, policy: RequestPolicy<'_>) -> Result<Poll<OpenObject>> {
+        self.poll_by(policy, |uri, policy| self.open(uri, policy))
     }
 
-    /// The output, or the failure if there is no output.
-    pub(crate) fn look(&self, policy: RequestPolicy<'_>) -> Result<Look> {
-        self.look_by(policy, &|uri, policy| self.get(uri, policy))
-    }
-
-    pub(super) fn look_by<T>(
+    /// As [`poll`](Self::poll); `get` requests the output.
+    pub(crate) fn poll_by<T>(
         &self,
         policy: RequestPolicy<'_>,
-        fetch: &Fetch<'_, T>,
-    ) -> Result<Look<T>> {
-        let pending = match found(fetch(self.output_path(), policy))? {
-            Ok(output) => return Ok(Look::Done(Found::Output(output))),
+        get: impl Fn(&S3Uri, RequestPolicy<'_>) -> Result<T, CallError>,
+    ) -> Result<Poll<T>> {
+        let pending = match found(get(self.output_path(), policy))? {
+            Ok(output) => return Ok(Poll::Output(output)),
             Err(pending) => pending,
         };
         let Some(failure_path) = self.failure_path() else {
-            return Ok(pending);
+            return Ok(Poll::Pending(pending));
         };
-        let failure = match (found(self.get(failure_path, policy)), &pending) {
+        let failure = match (found(self.open(failure_path, policy)), &pending) {
             (Ok(Ok(failure)), _) => failure,
-            (Ok(Err(Look::AccessDenied(error))), Look::NotFound) => {
-                return Ok(Look::FailureUnknown(error));
+            (Ok(Err(Pending::AccessDenied(error))), Pending::NotFound) => {
+                return Ok(Poll::Pending(Pending::FailureUnknown(error)));
             }
-            (Ok(Err(_)), _) => return Ok(pending),
+            (Ok(Err(_)), _) => return Ok(Poll::Pending(pending)),
             // The output may come all the same.
-            (Err(Error::Service(error)), Look::NotFound)
+            (Err(Error::Service(error)), Pending::NotFound)
                 if error.code() == Some("NoSuchBucket") =>
             {
-                return Ok(Look::FailureUnknown(error));
+                return Ok(Poll::Pending(Pending::FailureUnknown(error)));
             }
             (Err(error), _) => return Err(error),
         };
-        // Between the two looks both may have come: the output counts.
-        if let Ok(output) = found(fetch(self.output_path(), policy))? {
-            return Ok(Look::Done(Found::Output(output)));
+        let content_type = failure.content_type.clone();
+        let body = memory::read_start(
+            &self.session,
+            failure_path,
+            failure,
+            MAX_FAILURE,
+            policy.cancel,
+        )?;
+        // Both may have appeared between the two requests: the output counts.
+        if let Ok(output) = found(get(self.output_path(), policy))? {
+            return Ok(Poll::Output(output));
         }
-        Ok(Look::Done(Found::Failure(ModelFailure {
+        Ok(Poll::Failure(ModelFailure {
             endpoint_name: self.handle.endpoint_name.clone(),
             output_path: Some(self.output_path().clone()),
             failure_path: Some(failure_path.clone()),
-            content_type: failure.content_type,
-            body: failure.body.into(),
+            content_type,
+            body: body.into(),
             handle: Some(self.handle.clone()),
-        })))
+        }))
     }
 
-    /// Whether the failure object is there, as far as one look can tell.
+    fn open(&self, uri: &S3Uri, policy: RequestPolicy<'_>) -> Result<OpenObject, CallError> {
+        open_object(self.session.s3(), uri, Piece::WHOLE, policy)
+    }
+
+    /// Whether the failure object is there, as far as one request can say.
     pub(crate) fn has_failed(&self, policy: RequestPolicy<'_>) -> bool {
         let failure = self.failure_path();
-        failure.is_some_and(|path| matches!(found(self.get(path, policy)), Ok(Ok(_))))
+        failure.is_some_and(|path| matches!(found(self.open(path, policy)), Ok(Ok(_))))
+    }
+}
+
+/// The object, or what its absence means.
+fn found<T>(got: Result<T, CallError>) -> Result<Result<T, Pending>> {
+    match got {
+        Ok(object) => Ok(Ok(object)),
+        Err(CallError::Response(response)) => {
+            match (response.error.status, response.error.code()) {
+                (404, None | Some("NoSuchKey")) => Ok(Err(Pending::NotFound)),
+                (403, None | Some("AccessDenied")) => {
+                    Ok(Err(Pending::AccessDenied(Box::new(response.error))))
+                }
+                _ => Err(response.error.into()),
+            }
+        }
+        Err(error) => Err(error.into()),
     }
 }

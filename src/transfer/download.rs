@@ -20,11 +20,11 @@ use crate::uri::S3Uri;
 
 /// Where a result comes from.
 #[derive(Clone, Copy)]
-pub(super) struct Origin<'a> {
-    pub(super) session: &'a Session,
-    pub(super) uri: &'a S3Uri,
-    pub(super) config: &'a TransferConfig,
-    pub(super) cancel: Option<&'a AtomicBool>,
+pub(crate) struct Origin<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) uri: &'a S3Uri,
+    pub(crate) config: &'a TransferConfig,
+    pub(crate) cancel: Option<&'a AtomicBool>,
 }
 
 impl<'a> Origin<'a> {
@@ -34,7 +34,7 @@ impl<'a> Origin<'a> {
     }
 
     /// To a file, which is there whole in the end or not at all. Gives back its length.
-    pub(super) fn to_file(self, object: OpenObject, path: &Path) -> Result<u64> {
+    pub(crate) fn to_file(self, object: OpenObject, path: &Path) -> Result<u64> {
         let named = |mut error: TransferError| {
             if error.kind == TransferErrorKind::Write {
                 error.resource = path.display().to_string();
@@ -63,7 +63,7 @@ impl<'a> Origin<'a> {
     }
 
     /// To a writer, from first to last byte. Gives back how many there were.
-    pub(super) fn to_writer(self, object: OpenObject, writer: &mut dyn Write) -> Result<u64> {
+    pub(crate) fn to_writer(self, object: OpenObject, writer: &mut dyn Write) -> Result<u64> {
         let failed =
             |error| TransferError::new(TransferErrorKind::Write, "the writer").with_source(error);
         let len = self.in_order(object, |bytes| writer.write_all(bytes).map_err(failed))?;

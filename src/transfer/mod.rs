@@ -1,15 +1,16 @@
 //! Payloads that never are in memory whole: inputs from files and readers, results to files, readers and
 //! writers.
 
-mod download;
+pub(crate) mod download;
+pub(crate) mod memory;
+pub(crate) mod outcome;
 mod parts;
 mod plan;
 mod progress;
 mod ranges;
-mod reader;
-mod result;
+pub(crate) mod reader;
 mod source;
-mod stream;
+pub(crate) mod stream;
 mod upload;
 
 pub(crate) use crate::session::transfer_config::TransferConfig;

@@ -6,7 +6,7 @@ use super::stream::ObjectStream;
 use crate::aws::s3::checksum::{Checksum, Expected};
 use crate::error::Result;
 use crate::handle::InferenceHandle;
-use crate::response::look::Outcome;
+use crate::transfer::outcome::Outcome;
 use crate::uri::S3Uri;
 
 /// A result as it comes from S3, from
@@ -55,7 +55,7 @@ struct Streamed {
 }
 
 impl ResultReader {
-    pub(super) fn of_stream(
+    pub(crate) fn of_stream(
         handle: &Arc<InferenceHandle>,
         content_type: Option<String>,
         total: Option<u64>,
@@ -74,7 +74,7 @@ impl ResultReader {
         }
     }
 
-    pub(super) fn of_memory(handle: &Arc<InferenceHandle>, outcome: Arc<Outcome>) -> Self {
+    pub(crate) fn of_memory(handle: &Arc<InferenceHandle>, outcome: Arc<Outcome>) -> Self {
         Self {
             handle: handle.clone(),
             content_type: outcome.content_type().map(str::to_owned),

@@ -19,7 +19,7 @@ use crate::uri::S3Uri;
 /// It goes on as long as it makes progress: 1 KiB a second over every read timeout, connections, pauses and new
 /// requests together. A connection's own pace alone would let a server that sends a little on each of
 /// many connections hold a caller for ever.
-pub(super) struct ObjectStream {
+pub(crate) struct ObjectStream {
     session: Session,
     uri: S3Uri,
     etag: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct ObjectStream {
 
 impl ObjectStream {
     /// The whole of an object that was asked for.
-    pub(super) fn new(session: &Session, uri: &S3Uri, object: OpenObject) -> Self {
+    pub(crate) fn new(session: &Session, uri: &S3Uri, object: OpenObject) -> Self {
         Self {
             session: session.clone(),
             uri: uri.clone(),
@@ -57,7 +57,7 @@ impl ObjectStream {
     }
 
     /// A range that is asked for when it is read.
-    pub(super) fn range(session: &Session, uri: &S3Uri, etag: &str, start: u64, end: u64) -> Self {
+    pub(crate) fn range(session: &Session, uri: &S3Uri, etag: &str, start: u64, end: u64) -> Self {
         Self {
             session: session.clone(),
             uri: uri.clone(),
@@ -74,12 +74,12 @@ impl ObjectStream {
     }
 
     /// Where in the object the next byte is.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.at
     }
 
     /// The next bytes; 0 at the end. `stop` ends a pause before another try.
-    pub(super) fn read(&mut self, buffer: &mut [u8], stop: Option<&AtomicBool>) -> Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8], stop: Option<&AtomicBool>) -> Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
@@ -162,6 +162,11 @@ impl ObjectStream {
             return Err(TransferError::new(TransferErrorKind::Stopped, &self.uri).into());
         }
         Err(self.transport_error(broken))
+    }
+
+    /// The error of an object that has more bytes than the caller takes.
+    pub(crate) fn too_long(&self, max: u64) -> Error {
+        self.transport_error(Broken::too_long(max))
     }
 
     fn transport_error(&self, broken: Broken) -> Error {

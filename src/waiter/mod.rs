@@ -4,6 +4,8 @@ pub(crate) mod builder;
 pub(crate) mod cancel;
 pub(crate) mod drive;
 mod progress;
+pub(crate) mod schedule;
+pub(crate) mod state;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -19,8 +21,7 @@ pub use crate::error::wait::{Observed, WaitLimit, WaitStopReason};
 use crate::aws::client::retry::RetryConfig;
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
-use crate::session::history::Usual;
-use crate::sys::{Clock, Random};
+use crate::sys::Clock;
 
 /// How long and how often a wait looks for the result.
 ///
@@ -92,16 +93,8 @@ pub enum AccessDenied {
     Fail,
 }
 
-/// A wait looks this often at its cancel token while it sleeps.
+/// How often a sleeping wait checks its cancel token.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
-
-/// How old an inference is, beside what its endpoint's usually take.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Age {
-    /// Since its submit, or where that is not known since the wait began.
-    pub(crate) elapsed: Duration,
-    pub(crate) usual: Option<Usual>,
-}
 
 impl WaiterConfig {
     /// The `SageMaker` Python SDK's constructor: polls, and the delay between them.
@@ -173,33 +166,15 @@ impl WaiterConfig {
         self.adaptive
     }
 
-    /// The pause before the first poll.
-    pub(crate) fn first_pause(&self, age: &Age) -> Duration {
-        match age.usual {
-            Some(usual) if self.adaptive => {
-                let first = (usual.shortest * 4 / 5).saturating_sub(age.elapsed);
-                first.max(self.initial_delay)
-            }
-            _ => self.initial_delay,
+    /// A single poll that this waiter's token can cancel.
+    pub(crate) fn one_poll(&self) -> Self {
+        Self {
+            max_attempts: 1,
+            access_denied: self.access_denied,
+            retry: self.retry,
+            cancel: self.cancel.clone(),
+            ..Self::default()
         }
-    }
-
-    /// The pause after poll number `attempt` (from 1); `None` after the last one.
-    pub(crate) fn pause_after(&self, attempt: u32, age: &Age, random: &Random) -> Option<Duration> {
-        if attempt >= self.max_attempts {
-            return None;
-        }
-        let shortest = self.delay.as_secs_f64();
-        let plain = if self.adaptive {
-            let expected = age.usual.is_some_and(|usual| age.elapsed <= usual.longest);
-            let share = if expected { 0.05 } else { 0.1 };
-            (age.elapsed.as_secs_f64() * share).max(shortest)
-        } else {
-            shortest * self.growth.powf(f64::from(attempt - 1))
-        };
-        let plain = plain.min(self.max_delay.as_secs_f64().max(shortest));
-        let jittered = plain * (1.0 - self.jitter * random.fraction());
-        Some(Duration::from_secs_f64(jittered))
     }
 
     pub(crate) fn cancel(&self) -> Option<&CancelToken> {

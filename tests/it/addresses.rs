@@ -145,8 +145,8 @@ fn such_a_job_ends_alone_in_a_batch() {
     let predictor = predictor(&session);
     let unread = predictor.predict_async("x").expect("it is submitted");
     let good = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
-    let mut outcomes: Vec<_> = as_completed::<Vec<u8>, _>([unread, good], &WaiterConfig::default())
-        .map(|done| (done.index(), done.into_result()))
+    let mut outcomes: Vec<_> = as_completed([unread, good], &WaiterConfig::default())
+        .map(|done| (done.index(), done.result::<Vec<u8>>()))
         .collect();
     outcomes.sort_by_key(|(index, _)| *index);
     assert!(matches!(outcomes[0].1, Err(Error::InvalidInput(_))));

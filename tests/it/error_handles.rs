@@ -115,11 +115,11 @@ fn a_batch_returns_the_handle_with_each_error() {
         .predict_async("fail")
         .expect("a submit");
     let handle = response.handle();
-    let mut done = as_completed::<u32, _>([response], &waiter(1000));
+    let mut done = as_completed([response], &waiter(1000));
     let error = done
         .next()
         .expect("an outcome")
-        .into_result()
+        .result::<u32>()
         .expect_err("a failure");
     assert_eq!(error.handle(), Some(&handle));
 }

@@ -253,8 +253,8 @@ fn a_failure_handle_of_release_0_1_is_a_failure_however_the_result_is_taken() {
         assert_eq!(error.handle(), Some(&handle));
     }
     assert!(!path.exists());
-    let mut done = as_completed::<Value, _>([response()], &waiter);
-    let outcome = done.next().expect("an outcome").into_result();
+    let mut done = as_completed([response()], &waiter);
+    let outcome = done.next().expect("an outcome").result::<Value>();
     assert!(matches!(outcome, Err(Error::Model(_))));
     assert!(done.next().is_none());
     assert!(response().clean_up(&CleanUp::everything()).is_err());

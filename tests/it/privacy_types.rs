@@ -146,7 +146,7 @@ fn payloads_on_their_way_are_not_shown() {
     let handle = response.handle();
     let _: String = response.get_result(&waiter).expect("a result");
     let reader = response.read_result(&waiter).expect("a result");
-    let completed = as_completed::<String, _>([response], &waiter);
+    let completed = as_completed([response], &waiter);
     let from_file = predictor.request_reader(HUSH.as_bytes());
     let parts: [&dyn Debug; 4] = [&handle, &reader, &completed, &from_file];
     for part in parts {

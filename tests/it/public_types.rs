@@ -10,7 +10,7 @@ fn goes_between_threads<T: Send + Sync + 'static>() {}
 fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::waiter::AccessDenied>();
     goes_between_threads::<crate_::batch::Adder<crate_::Json>>();
-    goes_between_threads::<crate_::batch::AsCompleted<u32, crate_::Json>>();
+    goes_between_threads::<crate_::batch::AsCompleted<crate_::Json>>();
     goes_between_threads::<crate_::AsyncInferenceConfig>();
     goes_between_threads::<crate_::endpoint::AsyncInferenceConfigBuilder>();
     goes_between_threads::<crate_::AsyncInferenceResponse<crate_::Json>>();
@@ -27,7 +27,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::response::CleanUpReport>();
     goes_between_threads::<crate_::error::CodecDirection>();
     goes_between_threads::<crate_::CodecError>();
-    goes_between_threads::<crate_::batch::Completed<u32, crate_::Json>>();
+    goes_between_threads::<crate_::batch::Completed<crate_::Json>>();
     goes_between_threads::<crate_::ConfigError>();
     goes_between_threads::<crate_::endpoint::ContainerDefinition>();
     goes_between_threads::<crate_::endpoint::CreateEndpoint>();

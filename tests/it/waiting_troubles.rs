@@ -110,8 +110,8 @@ fn a_deadline_holds_when_headers_come_byte_by_byte() {
 }
 
 #[test]
-fn a_deadline_holds_when_the_body_comes_byte_by_byte() {
-    let waits = ["200 OK", "404 Not Found", "500 Oh"].map(|status| {
+fn a_deadline_holds_when_an_error_body_comes_byte_by_byte() {
+    let waits = ["404 Not Found", "500 Oh"].map(|status| {
         std::thread::spawn(move || {
             let head = format!("HTTP/1.1 {status}\r\ncontent-length: 100000\r\n\r\n");
             let server = Raw::start(move |stream| drip(stream, &head));
@@ -122,6 +122,23 @@ fn a_deadline_holds_when_the_body_comes_byte_by_byte() {
         let took = wait.join().expect("no panic");
         assert!(took < seconds(1), "{took:?}");
     }
+}
+
+#[test]
+fn an_output_that_trickles_ends_after_the_read_timeout() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+    let server = Raw::start(move |stream| drip(stream, head));
+    let session = support::client::builder()
+        .endpoint_url(server.url())
+        .timeouts(Timeouts::default().with_read(Duration::from_millis(200)))
+        .build()
+        .expect("a session");
+    let waiter = waiter(|w| w.deadline(Duration::from_millis(300)));
+    let started = SystemClock.monotonic();
+    let timeout = timed_out(response(&session).get_result(&waiter));
+    let took = SystemClock.monotonic().saturating_sub(started);
+    assert!(took < seconds(5), "the server goes on for 10 s: {took:?}");
+    assert_eq!(timeout.observed().failed, timeout.attempts());
 }
 
 #[test]

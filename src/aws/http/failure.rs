@@ -66,7 +66,7 @@ impl Broken {
         Self::new(TransportErrorKind::Tls, true, error)
     }
 
-    pub(super) fn too_long(limit: u64) -> Self {
+    pub(crate) fn too_long(limit: u64) -> Self {
         let problem = format!("the answer is longer than {limit} bytes");
         Self::new(TransportErrorKind::TooLong, false, problem)
     }

@@ -329,7 +329,9 @@ impl Transport {
             return Err(Broken::too_long(limit));
         }
         let body = body.with_config().limit(u64::MAX).reader();
-        let body = Paced::new(body, self.timeouts.read(), success);
+        // An error is not worth more time than the caller has.
+        let window = limits.left.filter(|_| !success).unwrap_or(Duration::MAX);
+        let body = Paced::new(body, self.timeouts.read().min(window), success);
         let body = read_bounded(body, announced, limit, success)?;
         Ok(Reply {
             status: parts.status.as_u16(),

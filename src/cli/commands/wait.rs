@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sagemaker_async_inference::batch::{AsCompleted, Completed};
-use sagemaker_async_inference::{
-    AsyncPredictor, Bytes, Error, Session, WaiterConfig, as_completed,
-};
+use sagemaker_async_inference::batch::Completed;
+use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, Session, as_completed};
 use serde_json::{Value, json};
 
 use super::predict::One;
@@ -19,6 +17,9 @@ use crate::cli::output::lines::{Found, Submitted, Taken, handles, print};
 use crate::cli::output::names::Results;
 use crate::cli::output::progress::{Progress, Show};
 use crate::cli::output::standard::check_standard_output;
+
+/// Results that are fetched at a time, beside the polls.
+const DOWNLOAD_THREADS: usize = 4;
 
 /// Wait for submitted inferences, and fetch each result as soon as it is there
 ///
@@ -148,13 +149,15 @@ impl Wait {
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;
         let waiter = self.waiting.builder().cancel(interrupt.token()).build()?;
+        let places = results.places(submitted.clone());
         let responses = submitted.map(|one| predictor(one, &session).resume(one.handle.clone()));
-        let mut completed: AsCompleted<Vec<u8>, Bytes> = as_completed(responses, &waiter)
-            .progress(progress.batch_callback("wait_all", interrupt));
+        let mut completed = as_completed(responses, &waiter)
+            .progress(progress.batch_callback("wait_all", interrupt))
+            .download_threads(DOWNLOAD_THREADS)?
+            .download_to(places);
         let mut run = Run {
             handles,
             results,
-            waiter: &waiter,
             progress: &progress,
             ends: Ends::default(),
             quiet: self.summary,
@@ -189,7 +192,6 @@ fn predictor(submitted: &Submitted, session: &Session) -> AsyncPredictor<Bytes, 
 struct Run<'a> {
     handles: &'a [Taken],
     results: Results,
-    waiter: &'a WaiterConfig,
     progress: &'a Progress,
     ends: Ends,
     /// No line for each.
@@ -211,7 +213,7 @@ struct Ends {
 
 impl Run<'_> {
     /// Keeps what came of one. One that cannot be kept does not stop the others.
-    fn take(&mut self, done: &Completed<Vec<u8>, Bytes>) {
+    fn take(&mut self, done: &Completed<Bytes>) {
         let Some(taken) = self.handles.get(done.index()) else {
             return;
         };
@@ -222,22 +224,20 @@ impl Run<'_> {
             "inference_id": submitted.handle.inference_id(),
             "output_path": submitted.handle.output_path().to_string(),
         });
-        let kept = match done.result() {
-            Ok(bytes) => {
-                // What was fetched is kept: this writes it, and asks nobody.
-                let save = |path: &Path| done.response().download(path, self.waiter).map(drop);
-                let stored = self.results.store(submitted, false, bytes, save);
-                stored.map(|path| {
+        let kept = match done.error() {
+            None => self
+                .results
+                .adopt(submitted, done.file())
+                .map(|(path, bytes)| {
                     self.ends.completed += 1;
-                    self.ends.bytes += bytes.len() as u64;
+                    self.ends.bytes += bytes;
                     line["status"] = "completed".into();
                     line["file"] = path.display().to_string().into();
-                    line["bytes"] = bytes.len().into();
-                })
-            }
-            Err(Error::Model(failure)) => {
+                    line["bytes"] = bytes.into();
+                }),
+            Some(Error::Model(failure)) => {
                 let save = |path: &Path| failure.save(path);
-                let stored = self.results.store(submitted, true, failure.bytes(), save);
+                let stored = self.results.store_failure(submitted, failure.bytes(), save);
                 stored.map(|path| {
                     self.ends.failed += 1;
                     self.ends.note(Code::Model);
@@ -246,14 +246,14 @@ impl Run<'_> {
                     line["error"] = failure.text().into();
                 })
             }
-            Err(error @ (Error::PollingTimeout(_) | Error::WaitStopped(_))) => {
+            Some(error @ (Error::PollingTimeout(_) | Error::WaitStopped(_))) => {
                 self.ends.pending += 1;
                 self.ends.note(Code::of(error));
                 line["status"] = "pending".into();
                 self.print_line(&line);
                 return;
             }
-            Err(error) => Err(Failure::new(Code::of(error), with_sources(error))),
+            Some(error) => Err(Failure::new(Code::of(error), with_sources(error))),
         };
         match kept {
             Ok(()) => taken.held.release(),

@@ -1,11 +1,12 @@
 //! Names of result files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use sagemaker_async_inference::InferenceHandle;
 use sha2::{Digest, Sha256};
 
 use super::exit::{Code, Failure, Outcome};
@@ -14,6 +15,10 @@ use super::lines::Submitted;
 /// As many bytes as the usual file systems let a name have.
 const MAX_NAME: usize = 255;
 const DIGEST_BYTES: usize = 6;
+/// In names of files that a run that was killed leaves, and the next one removes.
+const PART_DIGEST_BYTES: usize = 8;
+/// For the output of a handle that is not in the list.
+const UNKNOWN_PART: &str = ".result.0000000000000000.part";
 const FAILURE: &str = ".failure";
 
 /// A directory of results.
@@ -45,19 +50,72 @@ impl Results {
         })
     }
 
-    /// Puts a result under its name: what `save` makes, if nothing else is there.
-    pub(in crate::cli) fn store(
+    /// Where each output is downloaded to: its own file, or one beside it where something else has that name
+    /// by then.
+    pub(in crate::cli) fn places<'s>(
+        &self,
+        submitted: impl Iterator<Item = &'s Submitted>,
+    ) -> impl Fn(&InferenceHandle) -> PathBuf + Send + Sync + 'static {
+        let directory = self.directory.clone();
+        let names = submitted.map(|one| {
+            let part = format!(".result.{}.part", digest(one, PART_DIGEST_BYTES));
+            (one.handle.clone(), (result_name(one).ok(), part))
+        });
+        let names: HashMap<_, _> = names.collect();
+        move |handle| {
+            let (name, part) = match names.get(handle) {
+                Some((name, part)) => (name.as_deref(), &**part),
+                None => (None, UNKNOWN_PART),
+            };
+            let own = name.map(|name| directory.join(name));
+            own.filter(|path| is_free(path))
+                .unwrap_or_else(|| directory.join(part))
+        }
+    }
+
+    /// Gives a downloaded output its name, unless another file has it; returns the name and the length.
+    pub(in crate::cli) fn adopt(
         &self,
         submitted: &Submitted,
-        failed: bool,
+        downloaded: Option<&Path>,
+    ) -> Outcome<(PathBuf, u64)> {
+        let Some(downloaded) = downloaded else {
+            return Err(Failure::new(Code::Other, "the output was stored nowhere"));
+        };
+        let moved = self.give_name(submitted, downloaded);
+        if moved.as_deref().ok() != Some(downloaded) {
+            // What was renamed is not there any more.
+            drop(fs::remove_file(downloaded));
+        }
+        let path = moved?;
+        let len = fs::metadata(&path)
+            .map_err(|error| Failure::io(path.display(), &error))?
+            .len();
+        Ok((path, len))
+    }
+
+    fn give_name(&self, submitted: &Submitted, downloaded: &Path) -> Outcome<PathBuf> {
+        let path = self.directory.join(result_name(submitted)?);
+        if path == downloaded || same_content(&path, downloaded) {
+            return Ok(path);
+        }
+        if !is_free(&path) {
+            self.check_replaceable(&path)?;
+        }
+        fs::rename(downloaded, &path).map_err(|error| Failure::io(path.display(), &error))?;
+        // Some file systems refuse this; the file is whole all the same.
+        drop(File::open(&self.directory).and_then(|directory| directory.sync_all()));
+        Ok(path)
+    }
+
+    /// Puts a failure under its name: what `save` makes, if nothing else is there.
+    pub(in crate::cli) fn store_failure(
+        &self,
+        submitted: &Submitted,
         content: &[u8],
         save: impl FnOnce(&Path) -> sagemaker_async_inference::Result<()>,
     ) -> Outcome<PathBuf> {
-        let mut name = result_name(submitted)?;
-        if failed {
-            name.push_str(FAILURE);
-        }
-        let path = self.directory.join(name);
+        let path = self.directory.join(result_name(submitted)? + FAILURE);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => save(&path)?,
             Err(error) => return Err(Failure::io(path.display(), &error)),
@@ -107,7 +165,7 @@ fn result_name(submitted: &Submitted) -> Outcome<String> {
         );
         return Err(Failure::new(Code::Other, problem));
     }
-    let suffix = format!(".{}.out", digest(submitted));
+    let suffix = format!(".{}.out", digest(submitted, DIGEST_BYTES));
     let room = MAX_NAME - suffix.len() - FAILURE.len();
     let mut stem = portable(stem);
     while stem.len() > room {
@@ -116,7 +174,7 @@ fn result_name(submitted: &Submitted) -> Outcome<String> {
     Ok(stem + &suffix)
 }
 
-fn digest(submitted: &Submitted) -> String {
+fn digest(submitted: &Submitted, bytes: usize) -> String {
     let mut hash = Sha256::new();
     hash.update(submitted.handle.output_path().to_string());
     hash.update(b"\0");
@@ -124,7 +182,7 @@ fn digest(submitted: &Submitted) -> String {
     let digest = hash.finalize();
     digest
         .iter()
-        .take(DIGEST_BYTES)
+        .take(bytes)
         .fold(String::new(), |mut hex, byte| {
             // Writing to a string does not fail.
             let _ = write!(hex, "{byte:02x}");
@@ -150,19 +208,43 @@ fn portable(stem: &str) -> String {
     }
 }
 
+fn is_free(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// What cannot be read is something else.
 fn has_content(path: &Path, content: &[u8]) -> bool {
-    let same = || -> io::Result<bool> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() || metadata.len() != content.len() as u64 {
+    same_bytes(path, content.len() as u64, content).unwrap_or(false)
+}
+
+fn same_content(path: &Path, other: &Path) -> bool {
+    let same = || {
+        let other = File::open(other)?;
+        let len = other.metadata()?.len();
+        same_bytes(path, len, BufReader::new(other))
+    };
+    same().unwrap_or(false)
+}
+
+fn same_bytes(path: &Path, len: u64, mut other: impl BufRead) -> io::Result<bool> {
+    // Opening a pipe would wait for its writer.
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() != len {
+        return Ok(false);
+    }
+    let mut file = BufReader::new(File::open(path)?);
+    loop {
+        let (ours, theirs) = (file.fill_buf()?, other.fill_buf()?);
+        let both = ours.len().min(theirs.len());
+        if both == 0 {
+            return Ok(ours.len() == theirs.len());
+        }
+        if ours[..both] != theirs[..both] {
             return Ok(false);
         }
-        let mut there = Vec::with_capacity(content.len());
-        file.read_to_end(&mut there)?;
-        Ok(there == content)
-    };
-    // What cannot be read is something else.
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) && same().unwrap_or(false)
+        file.consume(both);
+        other.consume(both);
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{CancelToken, Json, WaiterConfig, as_completed};
+use sagemaker_async_inference::{CancelToken, WaiterConfig, as_completed};
 
 use super::{idle_endpoint, in_folder, now, often, predictor, put, since, start};
 
@@ -12,7 +11,7 @@ use super::{idle_endpoint, in_folder, now, often, predictor, put, since, start};
 fn other_threads_add_while_it_runs() {
     let endpoint = start(|b| b);
     let predictor = predictor(&endpoint);
-    let mut waiting = as_completed::<usize, _>([], &often());
+    let mut waiting = as_completed([], &often());
     let mut threads = Vec::new();
     for thread in 0..3 {
         let (adder, predictor) = (waiting.adder(), predictor.clone());
@@ -25,7 +24,7 @@ fn other_threads_add_while_it_runs() {
             }
         }));
     }
-    let mut answers: Vec<_> = waiting.by_ref().map(Completed::into_result).collect();
+    let mut answers: Vec<_> = waiting.by_ref().map(|done| done.result::<u32>()).collect();
     answers.sort_by_key(|answer| answer.as_ref().ok().copied());
     let expected = (0..50).chain(100..150).chain(200..250);
     assert!(
@@ -42,7 +41,7 @@ fn other_threads_add_while_it_runs() {
     let index = waiting.add(predictor.predict_async(&7).expect("a submit"));
     let done = waiting.next().expect("an outcome");
     assert_eq!((index, done.index()), (150, 150));
-    assert_eq!(done.into_result().ok(), Some(7));
+    assert_eq!(done.result::<u32>().ok(), Some(7));
 }
 
 /// In rounds of 15 s, who is there before the first one, or when nobody else is waited for, is
@@ -56,7 +55,7 @@ fn first_rounds_are_at_once() {
     }
     let began = now();
     let last = responses.split_off(39);
-    let mut waiting = as_completed::<u32, _>(responses, &WaiterConfig::default());
+    let mut waiting = as_completed(responses, &WaiterConfig::default());
     assert_eq!(waiting.by_ref().count(), 39);
     for response in last {
         waiting.add(response);
@@ -75,7 +74,7 @@ fn an_adder_that_lives_can_be_cancelled_and_outlives_the_wait() {
         .cancel(cancel.clone())
         .build()
         .expect("a wait");
-    let mut waiting = as_completed::<u32, Json>([], &waiter);
+    let mut waiting = as_completed([], &waiter);
     let adder = waiting.adder();
     let began = now();
     assert!(matches!(adder.add(responses.remove(0)), Ok(0)));

@@ -6,20 +6,23 @@ use crate::support::service_code;
 use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::local::{Fault, Operation};
-use sagemaker_async_inference::{
-    AsyncPredictor, Error, Json, WaiterConfig, as_completed, wait_all,
-};
+use sagemaker_async_inference::{AsyncPredictor, Error, Json, WaiterConfig, as_completed};
 
 use super::support::client::{denied, is_list, not_found, s3_error, session_at, uri};
 use super::support::s3::S3Server;
 use super::support::verifier::{Reply, Rules, Verifier};
 use super::support::{ACCESS_KEY, SECRET_KEY};
-use super::{count, idle_endpoint, in_folder, now, often, predictor, put, since};
+use super::{
+    count, finish_all, idle_endpoint, in_folder, now, often, predictor, predictor_in, put, since,
+};
+use sagemaker_async_inference::sys::ManualClock;
 
-type All = Vec<Completed<u32, Json>>;
+type All = Vec<Completed<Json>>;
 
 fn succeeded(all: &All) -> usize {
-    all.iter().filter(|done| done.result().is_ok()).count()
+    all.iter()
+        .filter(|done| done.result::<u32>().is_ok())
+        .count()
 }
 
 #[test]
@@ -29,15 +32,22 @@ fn without_the_right_to_list_every_handle_is_asked_for() {
     for response in &responses[..30] {
         put(&endpoint, response, "1");
     }
-    let mut waiting = as_completed::<u32, _>(responses, &often());
+    let mut waiting = as_completed(responses, &often());
     for _ in 0..30 {
-        assert!(waiting.next().is_some_and(|done| done.result().is_ok()));
+        assert!(
+            waiting
+                .next()
+                .is_some_and(|done| done.result::<u32>().is_ok())
+        );
     }
     // Ten are denied and pending; they come yet.
     for response in in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 40) {
         put(&endpoint, &response, "1");
     }
-    assert_eq!(waiting.filter(|done| done.result().is_ok()).count(), 10);
+    assert_eq!(
+        waiting.filter(|done| done.result::<u32>().is_ok()).count(),
+        10
+    );
     // It was tried once, and told what the denials mean as well.
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
 }
@@ -50,11 +60,11 @@ fn who_may_list_and_not_read_is_told_so() {
         put(&endpoint, response, "1");
     }
     endpoint.fault(Fault::on(Operation::GetObject).always().access_denied());
-    let all: All = wait_all(responses, &often());
+    let all: All = finish_all(responses, &often());
     assert_eq!(all.len(), 20);
     for done in all {
         assert!(
-            done.into_result()
+            done.result::<u32>()
                 .is_err_and(|e| service_code(&e) == Some("AccessDenied"))
         );
     }
@@ -74,7 +84,7 @@ fn a_folder_full_of_other_objects_is_not_listed_again_and_again() {
     }
     put(&endpoint, &responses[29], "1");
     let waiter = WaiterConfig::new(20, Duration::from_millis(5)).expect("a wait");
-    let all: All = wait_all(responses, &waiter);
+    let all: All = finish_all(responses, &waiter);
     assert_eq!(succeeded(&all), 1);
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
 }
@@ -94,7 +104,7 @@ fn what_lies_deeper_or_before_is_not_in_the_way() {
     for response in &responses {
         put(&endpoint, response, "1");
     }
-    let all: All = wait_all(responses, &often());
+    let all: All = finish_all(responses, &often());
     assert_eq!(succeeded(&all), 1500);
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 2);
     assert_eq!(count(&endpoint, Operation::GetObject), 1500);
@@ -113,7 +123,7 @@ fn a_listing_that_fails_is_replaced_by_gets_and_tried_again_later() {
             .always()
             .truncate_body(200),
     );
-    let all: All = wait_all(responses, &often());
+    let all: All = finish_all(responses, &often());
     assert_eq!(succeeded(&all), 30);
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
     assert_eq!(count(&endpoint, Operation::GetObject), 30);
@@ -138,7 +148,7 @@ fn an_output_that_vanishes_after_it_was_listed_is_waited_for_again() {
             .times(2)
             .truncate_body(0),
     );
-    let all: All = wait_all(responses, &often());
+    let all: All = finish_all(responses, &often());
     assert_eq!(succeeded(&all), 20);
 }
 
@@ -160,7 +170,7 @@ fn the_last_poll_of_a_handle_is_a_get_of_its_own() {
     let predictor = AsyncPredictor::new("my-endpoint", &session_at(&server.url()));
     let responses = in_folder(&predictor, "out-bucket", "out", 15);
     let waiter = WaiterConfig::new(3, Duration::from_millis(5)).expect("a wait");
-    let all: All = wait_all(responses, &waiter);
+    let all: All = finish_all(responses, &waiter);
     assert_eq!(succeeded(&all), 15);
     let lists = server.seen().iter().filter(|seen| is_list(seen)).count();
     assert_eq!(lists, 6, "three rounds, of outputs and of failures");
@@ -185,7 +195,7 @@ fn a_store_that_cannot_list_and_one_that_lists_nonsense_are_polled_by_gets() {
             }
         });
         let predictor = AsyncPredictor::new("my-endpoint", &session_at(&server.url()));
-        let all: All = wait_all(in_folder(&predictor, "out-bucket", "out", 15), &often());
+        let all: All = finish_all(in_folder(&predictor, "out-bucket", "out", 15), &often());
         assert_eq!(succeeded(&all), 15);
         let seen = server.seen();
         assert_eq!(seen.iter().filter(|seen| is_list(seen)).count(), 1);
@@ -220,7 +230,7 @@ fn odd_keys_are_listed_and_found() {
     for response in &responses {
         put(&endpoint, response, "1");
     }
-    let all: All = wait_all(responses, &often());
+    let all: All = finish_all(responses, &often());
     assert_eq!(succeeded(&all), 33);
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
     assert_eq!(count(&endpoint, Operation::GetObject), 33);
@@ -237,7 +247,7 @@ fn a_server_that_others_wrote_is_listed() {
     for number in 0..40 {
         std::fs::write(folder.join(format!("{number:05}.out")), "1").expect("an object");
     }
-    let all: All = wait_all(responses, &often());
+    let all: All = finish_all(responses, &often());
     assert_eq!(succeeded(&all), 40);
 }
 
@@ -264,16 +274,16 @@ fn one_slow_handle_starves_nobody() {
     for listing in [true, false] {
         let began = now();
         let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 30);
-        let mut waiting = as_completed::<u32, _>(responses, &waiter);
+        let mut waiting = as_completed(responses, &waiter);
         if !listing {
             waiting = waiting.without_listing();
         }
         for _ in 1..30 {
             let done = waiting.next().expect("an outcome");
-            assert!(done.index() > 0 && done.result().is_ok());
+            assert!(done.index() > 0 && done.result::<u32>().is_ok());
         }
         assert!(since(began) < deadline / 2, "{:?}", since(began));
-        let slow = waiting.next().expect("an outcome").into_result();
+        let slow = waiting.next().expect("an outcome").result::<u32>();
         assert!(matches!(slow, Err(Error::PollingTimeout(_))), "{slow:?}");
         assert!(since(began) < deadline + Duration::from_secs(1));
     }
@@ -282,19 +292,21 @@ fn one_slow_handle_starves_nobody() {
 #[test]
 fn gets_are_bounded_per_second_and_in_turn() {
     let endpoint = idle_endpoint(|b| b);
-    let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 200);
+    let clock = ManualClock::new();
+    let predictor = predictor_in(&endpoint, &clock);
+    let responses = in_folder(&predictor, endpoint.bucket(), "out", 200);
     let waiter = WaiterConfig::builder()
         .delay(Duration::from_millis(1))
         .max_attempts(10_000)
         .deadline(Duration::from_secs(1))
         .build()
         .expect("a wait");
-    let waiting = as_completed::<u32, _>(responses, &waiter)
+    let waiting = as_completed(responses, &waiter)
         .without_listing()
         .polls_per_second(300.0)
         .expect("a rate");
     for done in waiting {
-        match done.into_result() {
+        match done.result::<u32>() {
             Err(Error::PollingTimeout(timeout)) => {
                 assert!(
                     (1..=2).contains(&timeout.attempts()),

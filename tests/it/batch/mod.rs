@@ -5,6 +5,7 @@ use crate::support;
 mod adding;
 mod fallback;
 mod journal;
+mod large;
 mod schedule;
 mod submits;
 mod waits;
@@ -12,10 +13,11 @@ mod waits;
 use std::path::Path;
 use std::time::Duration;
 
+use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::local::{LocalEndpoint, LocalEndpointBuilder, Operation};
 use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Json, Session, WaiterConfig,
+    AsyncInferenceResponse, AsyncPredictor, Json, Session, WaiterConfig, as_completed,
 };
 
 type Responses = Vec<AsyncInferenceResponse<Json>>;
@@ -93,4 +95,14 @@ fn count(endpoint: &LocalEndpoint, operation: Operation) -> usize {
         .iter()
         .filter(|request| request.operation == operation)
         .count()
+}
+
+/// The finished inferences in the order of their responses.
+fn finish_all<D>(
+    responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
+    waiter: &WaiterConfig,
+) -> Vec<Completed<D>> {
+    let mut all: Vec<_> = as_completed(responses, waiter).collect();
+    all.sort_by_key(Completed::index);
+    all
 }

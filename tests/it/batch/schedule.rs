@@ -6,11 +6,9 @@ use std::time::{Duration, SystemTime};
 use sagemaker_async_inference::batch::Completed;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys};
-use sagemaker_async_inference::{
-    AsyncPredictor, Error, Json, S3Uri, WaiterConfig, as_completed, wait_all,
-};
+use sagemaker_async_inference::{AsyncPredictor, Error, Json, S3Uri, WaiterConfig, as_completed};
 
-use super::{count, idle_endpoint, in_folder, predictor_in, put};
+use super::{count, finish_all, idle_endpoint, in_folder, predictor_in, put};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -32,10 +30,10 @@ fn by_default_each_handle_has_60_polls_15_seconds_apart() {
         "out",
         30,
     );
-    let all: Vec<Completed<u32, Json>> = wait_all(responses, &WaiterConfig::default());
+    let all: Vec<Completed<Json>> = finish_all(responses, &WaiterConfig::default());
     assert_eq!(all.len(), 30);
     for done in all {
-        let Err(Error::PollingTimeout(timeout)) = done.into_result() else {
+        let Err(Error::PollingTimeout(timeout)) = done.result::<u32>() else {
             panic!("an outcome from nowhere");
         };
         assert_eq!(timeout.attempts(), 60);
@@ -64,8 +62,8 @@ fn alone_a_handle_is_polled_as_by_get_result() {
         .max_attempts(5)
         .build()
         .expect("a wait");
-    let mut all: Vec<Completed<u32, Json>> = wait_all(responses, &waiter);
-    let outcome = all.pop().map(Completed::into_result);
+    let mut all: Vec<Completed<Json>> = finish_all(responses, &waiter);
+    let outcome = all.pop().map(|done| done.result::<u32>());
     let Some(Err(Error::PollingTimeout(timeout))) = outcome else {
         panic!("{outcome:?}");
     };
@@ -90,7 +88,7 @@ fn deadlines_are_each_handles_own() {
         .expect("a wait");
     let first = in_folder(&predictor, endpoint.bucket(), "out", 20);
     let later = in_folder(&predictor, endpoint.bucket(), "later", 20);
-    let mut waiting = as_completed::<u32, _>(first, &waiter);
+    let mut waiting = as_completed(first, &waiter);
     put(
         &endpoint,
         &in_folder(&predictor, endpoint.bucket(), "out", 1)[0],
@@ -103,7 +101,7 @@ fn deadlines_are_each_handles_own() {
     }
     for done in waiting {
         let index = done.index();
-        let Err(Error::PollingTimeout(timeout)) = done.into_result() else {
+        let Err(Error::PollingTimeout(timeout)) = done.result::<u32>() else {
             panic!("an outcome from nowhere");
         };
         // The last poll is 2 s before the deadline.
@@ -118,7 +116,7 @@ fn handles_that_are_added_later_meet_the_others_in_their_rounds() {
     let endpoint = in_the_middle(&clock);
     let predictor = predictor_in(&endpoint, &clock);
     let waiter = WaiterConfig::new(10, seconds(10)).expect("a wait");
-    let mut waiting = as_completed::<u32, _>([], &waiter);
+    let mut waiting = as_completed([], &waiter);
     for response in in_folder(&predictor, endpoint.bucket(), "out", 40) {
         waiting.add(response);
         clock.advance(Duration::from_millis(100));
@@ -145,8 +143,8 @@ fn throttled_polls_slow_down_and_end_nothing() {
     endpoint.fault(Fault::on(Operation::ListObjectsV2).always().throttle());
     endpoint.fault(Fault::on(Operation::GetObject).times(40).throttle());
     let waiter = WaiterConfig::new(60, seconds(1)).expect("a wait");
-    let all: Vec<Completed<u32, Json>> = wait_all(responses, &waiter);
-    assert!(all.iter().all(|done| done.result().is_ok()));
+    let all: Vec<Completed<Json>> = finish_all(responses, &waiter);
+    assert!(all.iter().all(|done| done.result::<u32>().is_ok()));
     // Nothing is tried again at once: each GET is a poll.
     assert_eq!(count(&endpoint, Operation::GetObject), 90);
     assert!(clock.slept() > seconds(2), "{:?}", clock.slept());
@@ -208,7 +206,7 @@ fn adaptive_polls_start_where_the_endpoints_inferences_usually_end() {
         } else {
             let mut waiting = as_completed([response], &waiter);
             let done = waiting.next().expect("an outcome");
-            done.into_result().expect("an answer")
+            done.result::<u32>().expect("an answer")
         };
         assert_eq!(answer, 1);
         let late = clock.slept().saturating_sub(there);

@@ -11,10 +11,12 @@ use sagemaker_async_inference::batch::{AsCompleted, Completed};
 use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
 use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{
-    CancelToken, Error, InferenceHandle, Json, WaiterConfig, as_completed, wait_all,
+    CancelToken, Error, InferenceHandle, Json, WaiterConfig, as_completed,
 };
 
-use super::{count, idle_endpoint, in_folder, now, often, predictor, put, since, start};
+use super::{
+    count, finish_all, idle_endpoint, in_folder, now, often, predictor, put, since, start,
+};
 
 #[test]
 fn a_thousand_are_found_with_few_requests() {
@@ -27,10 +29,10 @@ fn a_thousand_are_found_with_few_requests() {
     let predictor = predictor(&endpoint);
     let responses = predictor.submit_all(0..1000).collect::<Result<Vec<_>, _>>();
     let mut seen = BTreeSet::new();
-    for done in as_completed::<usize, _>(responses.expect("submits"), &often()) {
+    for done in as_completed(responses.expect("submits"), &often()) {
         let index = done.index();
         assert!(seen.insert(index));
-        match done.into_result() {
+        match done.result::<usize>() {
             Ok(answer) => assert_eq!(index, answer),
             Err(Error::Model(failure)) => {
                 assert_eq!(index, 13);
@@ -66,11 +68,11 @@ fn handles_of_any_mix_of_endpoints_buckets_and_folders_are_waited_for_together()
             }
         }
     }
-    let all: Vec<Completed<usize, Json>> = wait_all(responses, &often());
+    let all: Vec<Completed<Json>> = finish_all(responses, &often());
     assert_eq!(all.len(), 126);
     for (index, done) in all.into_iter().enumerate() {
         assert_eq!(done.index(), index);
-        assert_eq!(done.into_result().expect("an answer"), index);
+        assert_eq!(done.result::<usize>().expect("an answer"), index);
     }
     for endpoint in &endpoints {
         // Of the folders with more than a dozen.
@@ -99,14 +101,14 @@ fn an_error_of_one_loses_no_other() {
             .always()
             .access_denied(),
     );
-    let all: Vec<Completed<u32, Json>> = wait_all(responses, &often());
+    let all: Vec<Completed<Json>> = finish_all(responses, &often());
     let errors: Vec<_> = all
         .iter()
-        .filter_map(|done| Some((done.index(), done.result().as_ref().err()?)))
+        .filter_map(|done| Some((done.index(), done.result::<u32>().err()?)))
         .collect();
     assert!(
         matches!(
-            errors[..],
+            &errors[..],
             [
                 (7, Error::Service(a)),
                 (9, Error::Codec(_)),
@@ -129,9 +131,9 @@ fn an_output_goes_before_a_failure_and_both_are_found_again() {
     for response in &responses[..20] {
         put(&endpoint, response, "1");
     }
-    let all: Vec<Completed<u32, Json>> = wait_all(responses, &often());
+    let all: Vec<Completed<Json>> = finish_all(responses, &often());
     for done in &all {
-        match done.result() {
+        match done.result::<u32>() {
             Ok(_) => assert!(done.index() < 20),
             Err(Error::Model(_)) => assert!(done.index() >= 20),
             Err(error) => panic!("{error}"),
@@ -144,9 +146,12 @@ fn an_output_goes_before_a_failure_and_both_are_found_again() {
         let kept = response.get_result::<u32>(&often());
         assert!(matches!(kept, Ok(1) | Err(Error::Model(_))));
     }
-    let again: Vec<Completed<u32, Json>> = wait_all(responses, &often());
+    let again: Vec<Completed<Json>> = finish_all(responses, &often());
     assert_eq!(
-        again.iter().filter(|done| done.result().is_ok()).count(),
+        again
+            .iter()
+            .filter(|done| done.result::<u32>().is_ok())
+            .count(),
         20
     );
     assert_eq!(again.len(), 40);
@@ -162,8 +167,13 @@ fn two_handles_of_one_output_both_get_it() {
     for response in &responses {
         put(&endpoint, response, "1");
     }
-    let all: Vec<Completed<u32, Json>> = wait_all(responses, &often());
-    assert_eq!(all.iter().filter(|done| done.result().is_ok()).count(), 40);
+    let all: Vec<Completed<Json>> = finish_all(responses, &often());
+    assert_eq!(
+        all.iter()
+            .filter(|done| done.result::<u32>().is_ok())
+            .count(),
+        40
+    );
 }
 
 #[test]
@@ -180,7 +190,7 @@ fn a_cancelled_wait_gives_back_what_is_unfinished_to_be_resumed_elsewhere() {
         .cancel(cancel.clone())
         .build()
         .expect("a wait");
-    let mut waiting: AsCompleted<u32, Json> = as_completed(responses, &waiter);
+    let mut waiting: AsCompleted<Json> = as_completed(responses, &waiter);
     for _ in 0..8 {
         assert!(waiting.next().is_some_and(|done| done.index() < 10));
     }
@@ -201,8 +211,8 @@ fn a_cancelled_wait_gives_back_what_is_unfinished_to_be_resumed_elsewhere() {
     for response in &responses {
         put(&endpoint, response, "2");
     }
-    let all: Vec<Completed<u32, Json>> = wait_all(responses, &often());
-    assert_eq!(all.iter().filter(|d| d.result().is_ok()).count(), 42);
+    let all: Vec<Completed<Json>> = finish_all(responses, &often());
+    assert_eq!(all.iter().filter(|d| d.result::<u32>().is_ok()).count(), 42);
 }
 
 #[test]
@@ -210,19 +220,16 @@ fn progress_tells_totals_and_may_end_it() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 30);
     for response in &responses {
-        put(
-            &endpoint,
-            response,
-            if response.output_path().key().contains("7.out") {
-                "{"
-            } else {
-                "1"
-            },
-        );
+        if response.output_path().key().contains("7.out") {
+            let failure = response.failure_path().expect("a failure path");
+            endpoint.put_object(failure.bucket(), failure.key(), "no");
+        } else {
+            put(&endpoint, response, "1");
+        }
     }
     let reports = Arc::new(Mutex::new(Vec::new()));
     let seen = reports.clone();
-    let mut waiting: AsCompleted<u32, Json> =
+    let mut waiting: AsCompleted<Json> =
         as_completed(responses, &often()).progress(move |progress| {
             seen.lock().expect("reports").push(*progress);
             if progress.done() + progress.failed() < 20 {
@@ -231,13 +238,14 @@ fn progress_tells_totals_and_may_end_it() {
                 ControlFlow::Break(())
             }
         });
-    assert_eq!(waiting.by_ref().count(), 20);
+    let failed = waiting.by_ref().filter(|done| done.error().is_some());
+    let failed = failed.count() as u64;
     assert_eq!(waiting.unfinished().len(), 10);
     let reports = reports.lock().expect("reports");
     let last = reports.last().expect("a report");
     assert_eq!(
         (last.submitted(), last.done(), last.failed(), last.pending()),
-        (30, 18, 2, 10)
+        (30, 20 - failed, failed, 10)
     );
     assert!(last.rate() > 0.0 && last.remaining().is_some(), "{last:?}");
 }
@@ -250,14 +258,13 @@ fn a_panicking_callback_loses_nothing() {
         put(&endpoint, response, "1");
     }
     let calls = AtomicU64::new(0);
-    let mut waiting: AsCompleted<u32, Json> =
-        as_completed(responses, &often()).progress(move |_| {
-            assert!(
-                !calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(3),
-                "a bad callback"
-            );
-            ControlFlow::Continue(())
-        });
+    let mut waiting: AsCompleted<Json> = as_completed(responses, &often()).progress(move |_| {
+        assert!(
+            !calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(3),
+            "a bad callback"
+        );
+        ControlFlow::Continue(())
+    });
     let (mut done, mut panics) = (BTreeSet::new(), 0);
     loop {
         match catch_unwind(AssertUnwindSafe(|| waiting.next())) {
@@ -291,11 +298,11 @@ fn the_waiters_own_callback_stops_single_handles_and_may_panic() {
         })
         .build()
         .expect("a wait");
-    let mut waiting: AsCompleted<u32, Json> = as_completed(responses, &waiter);
+    let mut waiting: AsCompleted<Json> = as_completed(responses, &waiter);
     let (mut timeouts, mut stopped, mut panics) = (0, 0, 0);
     loop {
         match catch_unwind(AssertUnwindSafe(|| waiting.next())) {
-            Ok(Some(done)) => match done.into_result() {
+            Ok(Some(done)) => match done.result::<u32>() {
                 Err(Error::PollingTimeout(timeout)) => {
                     assert_eq!(timeout.attempts(), 3);
                     timeouts += 1;
@@ -331,7 +338,7 @@ fn threads_fetch_while_the_first_one_looks() {
     let mut all = BTreeSet::new();
     for done in waiting.expect("threads") {
         let index = done.index();
-        assert_eq!(done.into_result().ok(), Some(index));
+        assert_eq!(done.result::<usize>().ok(), Some(index));
         all.insert(index);
     }
     assert_eq!(all.len(), 60);
@@ -340,7 +347,7 @@ fn threads_fetch_while_the_first_one_looks() {
 
 #[test]
 fn settings_outside_their_limits_are_refused() {
-    let waiting = || as_completed::<u32, Json>([], &often());
+    let waiting = || as_completed::<Json>([], &often());
     assert!(waiting().download_threads(0).is_err());
     assert!(waiting().polls_per_second(0.0).is_err());
     assert!(waiting().polls_per_second(f64::NAN).is_err());

@@ -5,7 +5,9 @@ use std::fs;
 
 use sagemaker_async_inference::local::{Fault, Operation};
 
-use crate::cli::bench::{Bench, QUICK, bench, named, result_of};
+use serde_json::json;
+
+use crate::cli::bench::{Bench, QUICK, Ran, bench, named, result_of};
 
 fn scans(bench: &Bench, names: &[(&str, &str)]) -> String {
     for (name, content) in names {
@@ -183,4 +185,53 @@ fn what_is_not_done_can_be_taken_up_again() {
     assert_eq!(left.len(), 1);
     assert!(left[0].contains("scans/b"), "{}", left[0]);
     bench.run(&["status", left[0]]).ends_with(4);
+}
+
+/// The most memory that a process had, in MiB; followed until it ends.
+#[cfg(target_os = "linux")]
+fn peak_mib(child: &mut std::process::Child) -> u64 {
+    use sagemaker_async_inference::sys::{Clock, SystemClock};
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().expect("the process").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0) >> 10);
+        SystemClock.sleep(std::time::Duration::from_millis(5));
+    }
+    peak
+}
+
+#[test]
+#[cfg(target_os = "linux")] // the peak is read from /proc
+fn large_results_of_many_go_to_files_in_little_memory() {
+    const LEN: usize = 200 << 20;
+    let bench = bench();
+    let endpoint = &bench.endpoint;
+    let mut lines = String::new();
+    for (key, len) in [("out/large.out", LEN), ("out/small.out", 5)] {
+        endpoint.put_object(endpoint.bucket(), key, vec![b'x'; len]);
+        let output = format!("s3://{}/{key}", endpoint.bucket());
+        let handle = json!({"version": 1, "endpoint_name": bench.name(), "output_path": output});
+        lines.extend([&handle.to_string(), "\n"]);
+    }
+    let handles = bench.file("handles.jsonl", &lines);
+    let results = bench.path("results");
+    let to = results.display().to_string();
+    let mut child = bench
+        .command(&["wait", &handles, "--output-dir", &to, "--summary"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the command");
+    let peak = peak_mib(&mut child);
+    let ran = Ran::of(child.wait_with_output().expect("its output"));
+    ran.ends_with(0);
+    assert_eq!(ran.json()[0]["bytes"], LEN + 5);
+    let sizes = std::fs::read_dir(&results).expect("results");
+    let sizes: u64 = sizes
+        .map(|file| file.expect("a file").metadata().expect("metadata").len())
+        .sum();
+    assert_eq!(sizes, (LEN + 5) as u64);
+    assert!((1..64).contains(&peak), "{peak} MiB");
 }

@@ -191,8 +191,8 @@ fn wait_for_many() -> Operation {
             });
             let waiter = WaiterConfig::new(3, Duration::from_secs(15))?;
             let mut done = 0;
-            for outcome in as_completed::<Vec<u8>, _>(responses.collect::<Vec<_>>(), &waiter) {
-                assert_eq!(outcome.into_result()?, b"result");
+            for outcome in as_completed(responses.collect::<Vec<_>>(), &waiter) {
+                assert_eq!(outcome.result::<Vec<u8>>()?, b"result");
                 done += 1;
             }
             assert_eq!(done, 12);

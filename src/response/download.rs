@@ -1,18 +1,18 @@
-//! What a response can do with a result that is not to be in memory.
+//! Results to files, writers and readers, never in memory whole.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::download::Origin;
-use super::reader::ResultReader;
-use super::stream::ObjectStream;
-use crate::aws::s3::objects;
-use crate::aws::s3::objects::{OpenObject, Piece};
+use super::AsyncInferenceResponse;
+use super::wait::Finished;
+use crate::aws::s3::objects::OpenObject;
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
-use crate::response::AsyncInferenceResponse;
-use crate::response::look::{Found, Outcome};
 use crate::sys::payload::{OutputFile, write_file};
+use crate::transfer::download::Origin;
+use crate::transfer::outcome::Outcome;
+use crate::transfer::reader::ResultReader;
+use crate::transfer::stream::ObjectStream;
 use crate::waiter::WaiterConfig;
 
 /// A result that is about to come, or came earlier.
@@ -70,16 +70,21 @@ impl<D> AsyncInferenceResponse<D> {
 
     fn download_to(&self, path: &Path, waiter: &WaiterConfig) -> Result<u64> {
         // An hour's wait for nothing would be worse than one file made in vain.
-        let unwritable =
-            |error| TransferError::new(TransferErrorKind::Write, path.display()).with_source(error);
-        drop(OutputFile::create(path).map_err(unwritable)?);
+        drop(OutputFile::create(path).map_err(|error| unwritable(path, error))?);
         match self.wait_until_ready(waiter)? {
-            Ready::Open(object) => self.origin(waiter).to_file(*object, path),
-            Ready::Kept(outcome) => {
-                write_file(path, outcome.body()).map_err(unwritable)?;
-                Ok(outcome.body().len() as u64)
-            }
+            Ready::Open(object) => self.store_open(*object, path, waiter),
+            Ready::Kept(outcome) => outcome.store(path),
         }
+    }
+
+    /// Streams an output that a poll opened into a file.
+    pub(crate) fn store_open(
+        &self,
+        object: OpenObject,
+        path: &Path,
+        waiter: &WaiterConfig,
+    ) -> Result<u64> {
+        self.origin(waiter).to_file(object, path)
     }
 
     /// Waits for the result and writes it to `writer`, from first to last byte, over one
@@ -155,17 +160,26 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = if let Some(outcome) = self.kept() {
             outcome
         } else {
-            let found = self.wait(waiter, &|uri, policy| {
-                objects::open_object(self.session().s3(), uri, Piece::WHOLE, policy)
-            })?;
-            match found {
-                Found::Output(object) => return Ok(Ready::Open(Box::new(object))),
-                Found::Failure(failure) => self.keep(Found::Failure(failure)),
+            match self.wait(waiter, Ok)? {
+                Finished::Output(object) => return Ok(Ready::Open(Box::new(object))),
+                Finished::Failure(failure) => self.keep(Outcome::Failure(failure)),
             }
         };
         match &*outcome {
-            Found::Output(_) => Ok(Ready::Kept(outcome)),
-            Found::Failure(failure) => Err(Error::Model(Box::new(failure.clone()))),
+            Outcome::Output(_) => Ok(Ready::Kept(outcome)),
+            Outcome::Failure(failure) => Err(Error::Model(Box::new(failure.clone()))),
         }
+    }
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> TransferError {
+    TransferError::new(TransferErrorKind::Write, path.display()).with_source(error)
+}
+
+impl Outcome {
+    /// Writes it to a file; returns its length.
+    pub(crate) fn store(&self, path: &Path) -> Result<u64> {
+        write_file(path, self.body()).map_err(|error| unwritable(path, error))?;
+        Ok(self.body().len() as u64)
     }
 }

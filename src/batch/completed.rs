@@ -1,0 +1,118 @@
+//! A finished inference of a batch.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::poller::Ended;
+use crate::codec::Deserializer;
+use crate::error::{Error, Result};
+use crate::response::AsyncInferenceResponse;
+use crate::waiter::WaiterConfig;
+
+/// A finished inference, from [`as_completed`](crate::as_completed): its output is there, it failed, or its wait
+/// ended with an error.
+///
+/// An output of at most 8 MiB is in memory already. A larger one is still in S3 alone: [`result`](Self::result) and
+/// [`download`](Self::download) fetch it.
+///
+/// ```
+/// # use sagemaker_async_inference::{Error, Json};
+/// # use sagemaker_async_inference::batch::Completed;
+/// fn report(done: &Completed<Json>) {
+///     let output = done.response().output_path();
+///     match done.result::<f64>() {
+///         Ok(score) => println!("{output}: {score}"),
+///         Err(Error::Model(failure)) => eprintln!("{output}: {}", failure.text()),
+///         Err(error) => eprintln!("{output}: {error}"),
+///     }
+/// }
+/// ```
+pub struct Completed<D> {
+    index: usize,
+    response: AsyncInferenceResponse<D>,
+    error: Option<Error>,
+    file: Option<PathBuf>,
+    /// One poll, by the batch's waiter.
+    fetch: WaiterConfig,
+}
+
+impl<D> Completed<D> {
+    pub(super) fn new(ended: Ended<D>, waiter: &WaiterConfig) -> Self {
+        let (file, error) = match ended.outcome {
+            Ok(file) => (file, None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            index: ended.index as usize,
+            response: ended.response,
+            error,
+            file,
+            fetch: waiter.one_poll(),
+        }
+    }
+
+    /// The position among the responses, from 0; those that were added later count on.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The response that was waited for.
+    pub fn response(&self) -> &AsyncInferenceResponse<D> {
+        &self.response
+    }
+
+    /// Why there is no output: a failure of the model, or how the wait ended. `None` if there is one.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// The file that the output was stored in, with [`AsCompleted::download_to`](super::AsCompleted::download_to).
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Decodes the output. Sends a request if the output has more than 8 MiB or was stored in a file; the
+    /// response then caches it.
+    ///
+    /// Errors as [`AsyncInferenceResponse::get_result`]; the error of a wait that failed is returned again by
+    /// each call.
+    pub fn result<T>(&self) -> Result<T>
+    where
+        D: Deserializer<T>,
+    {
+        match &self.error {
+            Some(error) => Err(error.clone()),
+            None => self.response.get_result(&self.fetch),
+        }
+    }
+
+    /// Stores the output in a file and returns its length in bytes, as
+    /// [`AsyncInferenceResponse::download`] does.
+    pub fn download(&self, path: impl AsRef<Path>) -> Result<u64> {
+        match &self.error {
+            Some(error) => Err(error.clone()),
+            None => self.response.download(path, &self.fetch),
+        }
+    }
+
+    /// The response, to wait for it again or to decode its output otherwise.
+    pub fn into_response(self) -> AsyncInferenceResponse<D> {
+        self.response
+    }
+
+    /// The position, the response, and the error if there is no output.
+    pub fn into_parts(self) -> (usize, AsyncInferenceResponse<D>, Option<Error>) {
+        (self.index, self.response, self.error)
+    }
+}
+
+impl<D> fmt::Debug for Completed<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completed")
+            .field("index", &self.index)
+            .field("response", &self.response)
+            .field("error", &self.error)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! How a batch takes what a poll finds: a small output into memory, any output into a file, or no output.
+
+use std::path::{Path, PathBuf};
+
+use crate::aws::s3::{self, Object};
+use crate::aws::{CallError, Replay, RequestPolicy};
+use crate::error::{Error, Result, TransportErrorKind};
+use crate::handle::InferenceHandle;
+use crate::response::AsyncInferenceResponse;
+use crate::response::poll::Poll;
+use crate::transfer::outcome::Outcome;
+use crate::waiter::WaiterConfig;
+
+/// The largest output that a batch reads into memory unasked.
+pub(super) const MAX_HELD: u64 = 8 << 20;
+
+/// Names the file of an inference's output.
+pub(super) type PathOf = dyn Fn(&InferenceHandle) -> PathBuf + Send + Sync;
+
+/// What became of an output that was found.
+pub(super) enum Taken {
+    /// It is in memory.
+    Held(Object),
+    /// It is larger than [`MAX_HELD`] and still in S3 alone.
+    Large,
+    /// It is in this file.
+    Stored(PathBuf),
+}
+
+/// Polls once; takes an output that is not large.
+pub(super) fn take_small<D>(
+    response: &AsyncInferenceResponse<D>,
+    policy: RequestPolicy<'_>,
+    path_of: Option<&PathOf>,
+) -> Result<Poll<Taken>> {
+    let polled = response.poll_by(policy, |uri, policy| {
+        match s3::get_object(response.session().s3(), uri, policy, MAX_HELD) {
+            Err(CallError::Other(Error::Transport(error)))
+                if error.kind() == TransportErrorKind::TooLong =>
+            {
+                Ok(Taken::Large)
+            }
+            got => got.map(Taken::Held),
+        }
+    })?;
+    match (polled, path_of) {
+        (Poll::Output(Taken::Held(object)), Some(path_of)) => {
+            let path = path_of(&response.handle());
+            Outcome::Output(object).store(&path)?;
+            Ok(Poll::Output(Taken::Stored(path)))
+        }
+        (polled, _) => Ok(polled),
+    }
+}
+
+/// Polls once; streams an output of any size into its file. `waiter` can cancel that.
+pub(super) fn take_into_file<D>(
+    response: &AsyncInferenceResponse<D>,
+    waiter: &WaiterConfig,
+    path: &Path,
+) -> Result<Poll<Taken>> {
+    let policy = RequestPolicy {
+        replay: Replay::Never,
+        ..waiter.policy(None)
+    };
+    Ok(match response.poll(policy)? {
+        Poll::Output(object) => {
+            response.store_open(object, path, waiter)?;
+            Poll::Output(Taken::Stored(path.to_owned()))
+        }
+        Poll::Failure(failure) => Poll::Failure(failure),
+        Poll::Pending(pending) => Poll::Pending(pending),
+    })
+}

@@ -1,0 +1,154 @@
+//! How the wait for one inference stands: what its polls observed, and which errors it tolerates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{AccessDenied, Observed, WaitLimit, WaiterConfig};
+use crate::error::{Error, Result, ServiceError, TransportErrorKind};
+
+/// A wait in progress.
+pub(crate) struct WaitState {
+    pub(crate) started: Duration,
+    /// On the monotonic clock.
+    pub(crate) deadline: Option<Duration>,
+    /// The waiter's own limits.
+    max_attempts: u32,
+    whole: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) observed: Observed,
+    /// What the last poll observed, in words.
+    pub(crate) last: Option<Arc<str>>,
+    /// Whether the caller may list the bucket, once that is known.
+    pub(crate) may_list: Option<bool>,
+}
+
+/// Why a poll has no outcome.
+pub(crate) enum Pending {
+    NotFound,
+    AccessDenied(Box<ServiceError>),
+    /// The output is not there, and whether the failure is cannot be known: access to it is denied, or its
+    /// bucket does not exist.
+    FailureUnknown(Box<ServiceError>),
+}
+
+/// The time before the deadline that is reserved for the last poll's response.
+const LAST_POLL: Duration = Duration::from_secs(2);
+
+impl WaitState {
+    pub(crate) fn new(waiter: &WaiterConfig, now: Duration) -> Self {
+        Self {
+            started: now,
+            deadline: waiter.deadline().map(|deadline| now + deadline),
+            max_attempts: waiter.max_attempts(),
+            whole: waiter.deadline(),
+            attempts: 0,
+            observed: Observed::default(),
+            last: None,
+            may_list: None,
+        }
+    }
+
+    /// Which limit of the waiter was reached, if one was.
+    pub(crate) fn limit(&self) -> WaitLimit {
+        match self.whole {
+            Some(deadline) if self.attempts < self.max_attempts => WaitLimit::Deadline(deadline),
+            _ => WaitLimit::MaxAttempts(self.max_attempts),
+        }
+    }
+
+    /// A wait that wakes after its deadline, as on a machine that was suspended, polls once more: the
+    /// result may have been there for long.
+    pub(crate) fn grant_last_poll(&mut self, now: Duration) -> bool {
+        let overslept = self.deadline.is_some_and(|deadline| deadline <= now);
+        if overslept {
+            self.deadline = Some(now + LAST_POLL);
+        }
+        overslept
+    }
+
+    /// The time of a poll whose response has to come before the deadline.
+    pub(crate) fn clamp(&self, wake: Duration) -> Duration {
+        match self.deadline {
+            None => wake,
+            Some(deadline) => {
+                let whole = deadline.saturating_sub(self.started);
+                wake.min(deadline.saturating_sub(LAST_POLL.min(whole / 10)))
+            }
+        }
+    }
+
+    /// Counts a poll without an outcome; an error ends the wait. `may_list` finds out whether the caller may
+    /// list the bucket; where that fails, the next 403 tries again.
+    pub(crate) fn pending(
+        &mut self,
+        pending: Pending,
+        policy: AccessDenied,
+        may_list: impl FnOnce() -> Option<bool>,
+    ) -> Result<()> {
+        match pending {
+            Pending::NotFound => {
+                self.observed.not_found += 1;
+                self.last = Some("not found".into());
+            }
+            // A proxy or a filter responded, which says nothing about permissions.
+            Pending::AccessDenied(error) if error.foreign_body().is_some() => {
+                self.observed.failed += 1;
+                self.last = Some(error.to_string().into());
+            }
+            Pending::AccessDenied(error) => {
+                let ends = match policy {
+                    AccessDenied::Pending => false,
+                    AccessDenied::Fail => true,
+                    AccessDenied::Probe => {
+                        self.may_list = self.may_list.or_else(may_list);
+                        self.may_list == Some(true)
+                    }
+                };
+                if ends {
+                    return Err(Error::Service(error));
+                }
+                self.observed.access_denied += 1;
+                self.last = Some(error.to_string().into());
+            }
+            // The output may still come, so this is no reason to find out who may list.
+            Pending::FailureUnknown(error) => {
+                if error.status() != 403 {
+                    self.observed.failed += 1;
+                } else if policy == AccessDenied::Fail {
+                    return Err(Error::Service(error));
+                } else {
+                    self.observed.access_denied += 1;
+                }
+                self.last = Some(error.to_string().into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a poll that failed; an error that polling on does not cure ends the wait.
+    pub(crate) fn failed(&mut self, error: Error) -> Result<()> {
+        // Credentials that were valid earlier in this wait may be renewed before it ends.
+        let responded = self.observed.not_found + self.observed.access_denied > 0;
+        let renewable = matches!(error, Error::Credentials(_)) && responded;
+        if !is_passing(&error) && !renewable {
+            return Err(error);
+        }
+        self.observed.failed += 1;
+        self.last = Some(error.to_string().into());
+        Ok(())
+    }
+}
+
+/// Is it worth polling on after this error?
+pub(crate) fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !matches!(
+            transport.kind(),
+            TransportErrorKind::Tls | TransportErrorKind::TooLong
+        ),
+        Error::Service(fault) => {
+            fault.status() >= 500 || crate::error::is_throttling(fault.status(), fault.code())
+        }
+        _ => false,
+    }
+}
