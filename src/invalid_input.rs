@@ -13,10 +13,10 @@ const SHOWN: usize = 80;
 /// ```
 /// use sagemaker_async_inference::S3Uri;
 ///
-/// let refused = "s3://My_Bucket/key".parse::<S3Uri>().unwrap_err();
+/// let refused = "s3://my bucket/key".parse::<S3Uri>().unwrap_err();
 /// assert_eq!(refused.what(), "S3 bucket name");
-/// assert_eq!(refused.value(), Some("My_Bucket"));
-/// assert!(refused.to_string().starts_with(r#"S3 bucket name "My_Bucket" is not valid: 3 to 63 "#));
+/// assert_eq!(refused.value(), Some("my bucket"));
+/// assert!(refused.to_string().starts_with(r#"S3 bucket name "my bucket" is not valid: "#));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}{} is not valid: {limit}{}", shown(.value.as_deref()), followed(.remedy))]

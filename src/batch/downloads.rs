@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::caught::Caught;
-use super::fetch::{PathOf, Taken, take_into_file, take_small};
+use super::fetch::{PathOf, Taken, store, take_into_file, take_small};
+use crate::aws::s3::Object;
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::response::AsyncInferenceResponse;
@@ -27,6 +28,8 @@ pub(super) enum Way {
     Small(Option<Duration>),
     /// As [`take_into_file`].
     IntoFile(PathBuf),
+    /// As [`store`].
+    Store(Object, PathBuf),
 }
 
 type Polled = (u32, Result<Result<Poll<Taken>>, Caught>);
@@ -107,17 +110,28 @@ fn work(
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let polled = Caught::catch(|| match &job.way {
-            Way::IntoFile(path) => take_into_file(&job.response, waiter, path),
+        let Job {
+            slot,
+            response,
+            way,
+        } = job;
+        let polled = Caught::catch(|| match way {
+            Way::IntoFile(path) => take_into_file(&response, waiter, &path),
+            Way::Store(object, path) => store(object, path),
             Way::Small(deadline) => {
                 let policy = RequestPolicy {
                     replay: Replay::Never,
-                    ..waiter.policy(*deadline)
+                    ..waiter.policy(deadline)
                 };
-                take_small(&job.response, policy, path_of)
+                match (take_small(&response, policy)?, path_of) {
+                    (Poll::Output(Taken::Held(object)), Some(path_of)) => {
+                        store(object, path_of(&response.handle()))
+                    }
+                    (polled, _) => Ok(polled),
+                }
             }
         });
-        if finished.send((job.slot, polled)).is_err() {
+        if finished.send((slot, polled)).is_err() {
             return;
         }
     }

@@ -31,9 +31,8 @@ pub(super) enum Taken {
 pub(super) fn take_small<D>(
     response: &AsyncInferenceResponse<D>,
     policy: RequestPolicy<'_>,
-    path_of: Option<&PathOf>,
 ) -> Result<Poll<Taken>> {
-    let polled = response.poll_by(policy, |uri, policy| {
+    response.poll_by(policy, |uri, policy| {
         match s3::get_object(response.session().s3(), uri, policy, MAX_HELD) {
             Err(CallError::Other(Error::Transport(error)))
                 if error.kind() == TransportErrorKind::TooLong =>
@@ -42,15 +41,13 @@ pub(super) fn take_small<D>(
             }
             got => got.map(Taken::Held),
         }
-    })?;
-    match (polled, path_of) {
-        (Poll::Output(Taken::Held(object)), Some(path_of)) => {
-            let path = path_of(&response.handle());
-            Outcome::Output(object).store(&path)?;
-            Ok(Poll::Output(Taken::Stored(path)))
-        }
-        (polled, _) => Ok(polled),
-    }
+    })
+}
+
+/// Stores an output that is in memory in its file.
+pub(super) fn store(object: Object, path: PathBuf) -> Result<Poll<Taken>> {
+    Outcome::Output(object).store(&path)?;
+    Ok(Poll::Output(Taken::Stored(path)))
 }
 
 /// Polls once; streams an output of any size into its file. `waiter` can cancel that.

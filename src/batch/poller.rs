@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::caught::Caught;
 use super::downloads::{Downloads, Job, Way};
-use super::fetch::{MAX_HELD, PathOf, Taken, take_into_file};
+use super::fetch::{MAX_HELD, PathOf, Taken, store, take_into_file};
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
 use crate::S3Uri;
@@ -72,7 +72,7 @@ pub(super) struct Poller<D> {
     pub(super) pace: Pace,
     turn: u32,
     failure_turn: bool,
-    downloads: Option<Downloads>,
+    pub(super) downloads: Option<Downloads>,
     pub(super) path_of: Option<Arc<PathOf>>,
     pub(super) not_listed: Arc<str>,
     pub(super) ended: VecDeque<Ended<D>>,
@@ -301,6 +301,7 @@ impl<D> Poller<D> {
                 let polled = take_into_file(response, &self.waiter, &path);
                 self.settle(slot, polled);
             }
+            (None, Way::Store(object, path)) => self.settle(slot, store(object, path)),
         }
         true
     }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::caught::Caught;
-use super::fetch::{MAX_HELD, Taken, take_small};
+use super::downloads::{Job, Way};
+use super::fetch::{MAX_HELD, Taken, store, take_small};
 use super::poller::{Ended, PATIENCE, Poller};
 use super::slots::State;
 use crate::aws::{Replay, RequestPolicy};
@@ -60,7 +61,7 @@ impl<D> Poller<D> {
         let Some(polled) = self.slots.get(slot) else {
             return;
         };
-        let polled = take_small(&polled.response, policy, self.path_of.as_deref());
+        let polled = take_small(&polled.response, policy);
         if is_too_slow(&polled) {
             let then = self.now();
             self.no_slow_before = then + then.saturating_sub(now) * SLOW_SHARE;
@@ -99,11 +100,29 @@ impl<D> Poller<D> {
         } else {
             0
         };
-        if matches!(polled, Ok(Poll::Output(Taken::Large))) && self.path_of.is_some() {
-            settled.state = State::Found;
-            self.found.push_back((slot, MAX_HELD + 1));
-            return;
-        }
+        let polled = match (polled, &self.path_of) {
+            (Ok(Poll::Output(Taken::Large)), Some(_)) => {
+                settled.state = State::Found;
+                self.found.push_back((slot, MAX_HELD + 1));
+                return;
+            }
+            (Ok(Poll::Output(Taken::Held(object))), Some(path_of)) => {
+                let path = path_of(&settled.response.handle());
+                // To bring a file to the disk takes as long as some polls.
+                if let Some(downloads) = &mut self.downloads {
+                    settled.state = State::Found;
+                    let response = settled.response.twin();
+                    let way = Way::Store(object, path);
+                    return downloads.hand_out(Job {
+                        slot,
+                        response,
+                        way,
+                    });
+                }
+                store(object, path)
+            }
+            (polled, _) => polled,
+        };
         let prefix = self.prefixes.get_mut(settled.output as usize);
         let known = prefix.as_ref().and_then(|prefix| prefix.may_list);
         settled.wait.may_list = settled.wait.may_list.or(known);

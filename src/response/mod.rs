@@ -23,7 +23,7 @@ use crate::transfer::outcome::Outcome;
 use crate::transfer::{TransferConfig, memory};
 use crate::uri::S3Uri;
 use crate::waiter::WaiterConfig;
-use crate::waiter::state::Pending;
+use crate::waiter::state::{Pending, is_passing};
 use poll::Poll;
 use wait::Finished;
 
@@ -306,10 +306,33 @@ impl<D> AsyncInferenceResponse<D> {
         self.decode(&self.keep(outcome)).map(Some)
     }
 
-    /// The output into memory.
-    fn read(&self, object: OpenObject, stop: Option<&AtomicBool>) -> Result<Object> {
+    /// The output into memory. One that breaks off is resumed; where its response had no `ETag` or no length,
+    /// that cannot be, and it is requested from its start again.
+    fn read(&self, mut object: OpenObject, cancel: Option<&AtomicBool>) -> Result<Object> {
         let max = self.transfer_config().max_result_bytes();
-        memory::read_whole(&self.session, self.output_path(), object, max, stop)
+        let client = self.session.client();
+        let mut attempts = 1;
+        loop {
+            let is_resumed = object.etag.is_some() && object.total.is_some();
+            let read = memory::read_whole(&self.session, self.output_path(), object, max, cancel);
+            match &read {
+                Err(error)
+                    if is_passing(error)
+                        && !is_resumed
+                        && attempts < client.retry.max_attempts() => {}
+                _ => return read,
+            }
+            let pause = client.retry.backoff(attempts, None, client.sys.random());
+            if !client.pause(pause, cancel) {
+                return read;
+            }
+            attempts += 1;
+            let policy = RequestPolicy {
+                cancel,
+                ..RequestPolicy::default()
+            };
+            object = self.open(self.output_path(), policy)?;
+        }
     }
 
     pub(crate) fn decode<T>(&self, outcome: &Outcome) -> Result<T>

@@ -74,7 +74,11 @@ impl<D> AsyncInferenceResponse<D> {
         }))
     }
 
-    fn open(&self, uri: &S3Uri, policy: RequestPolicy<'_>) -> Result<OpenObject, CallError> {
+    pub(super) fn open(
+        &self,
+        uri: &S3Uri,
+        policy: RequestPolicy<'_>,
+    ) -> Result<OpenObject, CallError> {
         open_object(self.session.s3(), uri, Piece::WHOLE, policy)
     }
 

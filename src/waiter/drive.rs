@@ -7,7 +7,7 @@ use super::WaiterConfig;
 use super::schedule::Age;
 use super::state::WaitState;
 use crate::aws::RequestPolicy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TransferErrorKind};
 use crate::sys::Sys;
 
 /// What is waited for.
@@ -53,8 +53,14 @@ pub(crate) fn drive<P: Polled>(
         let overslept = wait.grant_last_poll(clock.monotonic());
         wait.attempts += 1;
         let policy = waiter.policy(wait.deadline);
-        if let Some(outcome) = polled.poll(wait, policy).map_err(Ended::Failed)? {
-            return Ok(outcome);
+        match polled.poll(wait, policy) {
+            Ok(Some(outcome)) => return Ok(outcome),
+            Ok(None) => {}
+            // The token ended the read of an output that a poll had found.
+            Err(Error::Transfer(error)) if error.kind() == TransferErrorKind::Stopped => {
+                return Err(Ended::Cancelled);
+            }
+            Err(error) => return Err(Ended::Failed(error)),
         }
         // The cancelled request of this poll was counted as a failed one.
         if waiter.is_cancelled() {

@@ -34,8 +34,7 @@ mod credentials_services;
 mod credentials_sources;
 #[cfg(feature = "local")]
 mod deploy;
-#[cfg(all(feature = "tracing", feature = "local"))]
-mod diagnosis;
+
 mod endpoint_conflicts;
 mod endpoint_properties;
 #[cfg(feature = "local")]

@@ -325,7 +325,7 @@ fn a_clock_that_is_an_hour_off_is_mended_from_the_answers_date() {
 }
 
 #[test]
-fn a_wrong_clock_without_a_date_in_the_answer_is_a_clear_error() {
+fn a_refused_time_without_the_services_time_is_reported_without_advice() {
     for date in [None, Some("yesterday, about noon")] {
         let server = Verifier::start(Rules::new(), move |_| {
             let reply = s3_error(403, "RequestTimeTooSkewed", "The difference is large.");
@@ -344,7 +344,8 @@ fn a_wrong_clock_without_a_date_in_the_answer_is_a_clear_error() {
             service_code(&error) == Some("RequestTimeTooSkewed"),
             "{error:?}"
         );
-        assert!(error.to_string().contains("set this machine's clock"));
+        // Nothing shows that it is this machine's clock.
+        assert!(!error.to_string().contains("set this machine's clock"));
         assert_eq!(server.seen().len(), 1);
     }
 }

@@ -41,7 +41,7 @@ impl Disk {
         match self {
             Self::Unnamed(directory) => Ok(Stored::Unnamed(tempfile::tempfile_in(directory)?)),
             Self::Named(directory) => {
-                let name = crate::sys::Random::machine().uuid();
+                let name = format!("{:032x}", crate::sys::Random::machine().bits());
                 let path = directory.join(&name);
                 let file = new_file(&path)?;
                 let kept = AtomicUsize::new(0);

@@ -1,6 +1,9 @@
 //! What `tracing` is told of submits, waits and requests, and what is told to nobody.
 
-use crate::support;
+#![cfg(all(feature = "tracing", feature = "local"))]
+
+#[path = "it/support/mod.rs"]
+mod support;
 
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
