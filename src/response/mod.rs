@@ -8,7 +8,6 @@ pub(crate) mod wait;
 pub use clean_up::{CleanUp, CleanUpFailure, CleanUpReport};
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::aws::RequestPolicy;
@@ -252,9 +251,7 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = match self.kept() {
             Some(outcome) => Ok(outcome),
             None => self
-                .wait(waiter, |object| {
-                    self.read(object, waiter.policy(None).cancel)
-                })
+                .wait(waiter, |object| self.read(object, waiter.policy(None)))
                 .map(|finished| {
                     self.keep(match finished {
                         Finished::Output(object) => Outcome::Output(object),
@@ -289,7 +286,7 @@ impl<D> AsyncInferenceResponse<D> {
             return self.decode(&outcome).map(Some);
         }
         let outcome = match self.poll(RequestPolicy::default())? {
-            Poll::Output(object) => Outcome::Output(self.read(object, None)?),
+            Poll::Output(object) => Outcome::Output(self.read(object, RequestPolicy::default())?),
             Poll::Failure(failure) => Outcome::Failure(failure),
             Poll::Pending(Pending::NotFound | Pending::FailureUnknown(_)) => return Ok(None),
             Poll::Pending(Pending::AccessDenied(error)) => {
@@ -308,29 +305,30 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// The output into memory. One that breaks off is resumed; where its response had no `ETag` or no length,
     /// that cannot be, and it is requested from its start again.
-    fn read(&self, mut object: OpenObject, cancel: Option<&AtomicBool>) -> Result<Object> {
+    fn read(&self, mut object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
         let max = self.transfer_config().max_result_bytes();
         let client = self.session.client();
+        let retry = policy.retry.unwrap_or(client.retry);
         let mut attempts = 1;
         loop {
             let is_resumed = object.etag.is_some() && object.total.is_some();
-            let read = memory::read_whole(&self.session, self.output_path(), object, max, cancel);
+            let read = memory::read_whole(
+                &self.session,
+                self.output_path(),
+                object,
+                max,
+                policy.cancel,
+            );
             match &read {
                 Err(error)
-                    if is_passing(error)
-                        && !is_resumed
-                        && attempts < client.retry.max_attempts() => {}
+                    if is_passing(error) && !is_resumed && attempts < retry.max_attempts() => {}
                 _ => return read,
             }
-            let pause = client.retry.backoff(attempts, None, client.sys.random());
-            if !client.pause(pause, cancel) {
+            let pause = retry.backoff(attempts, None, client.sys.random());
+            if !client.pause(pause, policy.cancel) {
                 return read;
             }
             attempts += 1;
-            let policy = RequestPolicy {
-                cancel,
-                ..RequestPolicy::default()
-            };
             object = self.open(self.output_path(), policy)?;
         }
     }

@@ -35,7 +35,9 @@ fn in_words(date: &str) -> Option<SystemTime> {
                 _ if word.len() == 2 => year = Some(2000 + number),
                 _ => year = Some(number),
             }
-        } else if let Some(found) = month_of(word) {
+        } else if month.is_none()
+            && let Some(found) = month_of(word)
+        {
             month = Some(found);
         } else if !matches!(word, "GMT" | "UTC" | "UT" | "Z") && !is_weekday(word) {
             return None;
@@ -61,8 +63,8 @@ fn month_of(word: &str) -> Option<Month> {
     const NAMES: [&str; 12] = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     ];
-    let start = word.get(..3)?.to_ascii_lowercase();
-    let index = NAMES.iter().position(|name| *name == start)?;
+    let word = word.to_ascii_lowercase();
+    let index = NAMES.iter().position(|name| *name == word)?;
     Month::try_from(u8::try_from(index).ok()? + 1).ok()
 }
 

@@ -163,20 +163,26 @@ fn inputs_may_be_added_left_out_and_reordered() {
         .expect("a journal");
     let outcomes: Outcomes = second.by_ref().collect();
     assert_eq!(endpoint.jobs().len(), 5);
-    assert_eq!(ids(&outcomes)[1..], [first[2].clone(), first[0].clone()]);
+    // Which of equal inputs takes up which of their jobs is open.
+    let second_ids = ids(&outcomes);
+    assert!(first[2..4].contains(&second_ids[1]));
+    assert_eq!(second_ids[2], first[0]);
     let left = second.journal_entries_left().expect("entries");
     let left: Vec<_> = left
         .iter()
         .map(|entry| entry.handle.as_ref().expect("a handle").output_path())
         .map(ToString::to_string)
         .collect();
-    assert_eq!(left, [first[1].clone(), first[3].clone()]);
+    let other = first[2..4].iter().find(|job| **job != second_ids[1]);
+    assert_eq!(left, [first[1].clone(), other.expect("two jobs").clone()]);
     drop(second);
 
     let third = ids(&run(&predictor, [3, 3, 10, 2, 1, 3], &path));
     assert_eq!(endpoint.jobs().len(), 6);
-    assert_eq!(third[..2], first[2..4]);
-    assert!(!first.contains(&third[5]));
+    // Which of equal inputs takes up which of their jobs is open; only one of the three is new.
+    let equal = [&third[0], &third[1], &third[5]];
+    assert!(first[2..4].iter().all(|job| equal.contains(&job)));
+    assert_eq!(equal.iter().filter(|job| !first.contains(job)).count(), 1);
 }
 
 /// Files: by name and content, wherever they lie and whenever they were written.
