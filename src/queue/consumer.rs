@@ -19,7 +19,7 @@ const MIN_VISIBILITY: Duration = Duration::from_secs(5);
 /// The service's default, where the caller may not ask for the queue's.
 const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 
-/// A queue of Amazon SQS that says which inferences are done, see the [module](self).
+/// A queue of Amazon SQS that says which inferences are done, see the [module](crate::queue).
 ///
 /// A clone is cheap; clones share their counts and their connection to the queue. `Send` and `Sync`.
 ///

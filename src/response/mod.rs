@@ -182,7 +182,7 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// The output location as the service gave it, if this crate cannot read it; then no request is sent for the
-    /// result, and waiting for it is [`Error::InvalidInput`](crate::Error::InvalidInput). The inference runs all the
+    /// result, and waiting for it is [`Error::InvalidInput`]. The inference runs all the
     /// same. `None` is the rule.
     pub fn unread_output_location(&self) -> Option<&str> {
         self.handle.unread_output_location()

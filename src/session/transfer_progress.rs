@@ -25,7 +25,7 @@ pub enum TransferDirection {
     Download,
 }
 
-/// What the progress callback of a [`TransferConfig`] is told.
+/// What the progress callback of a [`TransferConfig`](crate::TransferConfig) receives.
 ///
 /// ```
 /// use std::ops::ControlFlow;
