@@ -10,22 +10,61 @@ use super::error::LocalError;
 use super::http::http1::Patience;
 use super::record::RecordedRequest;
 use super::runtime::location::Location;
-use super::runtime::model::Model;
+use super::runtime::model::Backend;
 use super::s3::content::Disk;
 use super::s3::index::DataDirectory;
 use super::s3::scratch::Scratch;
 use crate::NotificationConfig;
 use crate::sys::Clock;
 
-/// What a running endpoint goes by.
+/// What a running endpoint goes by, a part for each module.
 pub(super) struct Config {
-    pub(super) endpoint_name: String,
-    pub(super) bucket: String,
+    pub(super) common: Common,
+    pub(super) keys: Keys,
+    pub(super) verify_signatures: bool,
+    /// Names under which the endpoint is addressed, besides localhost.
+    pub(super) host_names: Vec<String>,
+    /// Whether the caller of S3 has `s3:ListBucket`.
+    pub(super) list_allowed: bool,
+    pub(super) deployed: Deployed,
+    pub(super) backend: Backend,
+    pub(super) patience: Patience,
+    pub(super) kept_requests: usize,
+    pub(super) observer: Option<Observer>,
+    /// Is told of what goes wrong with the server itself.
+    pub(super) watcher: Option<Watcher>,
+}
+
+/// What all services have in common.
+#[derive(Clone)]
+pub(super) struct Common {
     pub(super) region: String,
     pub(super) account: String,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Common")
+            .field("region", &self.region)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What requests are signed with.
+#[derive(Clone)]
+pub(super) struct Keys {
     pub(super) access_key: String,
     pub(super) secret_key: String,
     pub(super) session_token: Option<String>,
+}
+
+/// The endpoint that is there from the start.
+pub(super) struct Deployed {
+    pub(super) endpoint_name: String,
+    /// The bucket that is there from the start.
+    pub(super) bucket: String,
     pub(super) output: Location,
     pub(super) failure: Option<Location>,
     pub(super) notification: Option<NotificationConfig>,
@@ -33,37 +72,12 @@ pub(super) struct Config {
     pub(super) max_concurrent: usize,
     /// How long an endpoint is being made, updated or deleted, and an instance takes to start.
     pub(super) transition: Duration,
-    pub(super) list_allowed: bool,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) disk: Disk,
-    pub(super) model: Model,
-    pub(super) model_delay: Duration,
-    /// The share of the invocations that fail, from 0 to 1.
-    pub(super) failure_rate: f64,
-    pub(super) verify_signatures: bool,
-    /// Names under which the endpoint is addressed, besides localhost.
-    pub(super) host_names: Vec<String>,
-    pub(super) kept_requests: usize,
-    pub(super) observer: Option<Observer>,
-    /// Is told of what goes wrong with the server itself.
-    pub(super) watcher: Option<Watcher>,
-    pub(super) patience: Patience,
 }
 
 /// Is told of every request.
 pub(super) type Observer = Box<dyn Fn(&RecordedRequest) + Send + Sync>;
 /// Is told of the server's troubles.
 pub(super) type Watcher = Box<dyn Fn(&io::Error) + Send + Sync>;
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("endpoint_name", &self.endpoint_name)
-            .field("bucket", &self.bucket)
-            .field("model", &self.model)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Where objects lie.
 pub(super) enum Storage {

@@ -129,6 +129,7 @@ mod record;
 mod runtime;
 mod s3;
 mod server;
+mod services;
 mod session;
 mod sqs;
 mod sts;
@@ -147,6 +148,7 @@ pub use s3::index::DamagedObject;
 pub use s3::store::StoredObject;
 
 use config::Config;
+use s3::content::Disk;
 use s3::scratch::Scratch;
 use s3::store::Store;
 use server::Shared;
@@ -164,6 +166,8 @@ use server::Shared;
 pub struct LocalEndpoint {
     address: SocketAddr,
     url: String,
+    name: String,
+    bucket: String,
     shared: Arc<Shared>,
     /// Removed at the end.
     scratch: Mutex<Option<Scratch>>,
@@ -178,17 +182,22 @@ impl LocalEndpoint {
     fn start(
         config: Config,
         store: Store,
+        disk: Disk,
         scratch: Option<Scratch>,
         address: SocketAddr,
     ) -> Result<Self, LocalError> {
         let listener = TcpListener::bind(address)?;
         let bound = listener.local_addr()?;
+        let name = config.deployed.endpoint_name.clone();
+        let bucket = config.deployed.bucket.clone();
         let address = reachable(bound);
-        let shared = Arc::new(Shared::new(config, store, bound.ip())?);
+        let shared = Arc::new(Shared::new(config, store, disk, bound.ip())?);
         http::connections::listen(&shared, listener)?;
         Ok(Self {
             address,
             url: format!("http://{address}"),
+            name,
+            bucket,
             shared,
             scratch: Mutex::new(scratch),
         })
@@ -201,37 +210,37 @@ impl LocalEndpoint {
 
     /// `EndpointName` of the endpoint that is there from the start.
     pub fn name(&self) -> &str {
-        &self.shared.config.endpoint_name
+        &self.name
     }
 
     /// The bucket that is there from the start.
     pub fn bucket(&self) -> &str {
-        &self.shared.config.bucket
+        &self.bucket
     }
 
     /// The region that requests must be signed for.
     pub fn region(&self) -> &str {
-        &self.shared.config.region
+        &self.shared.services.common.region
     }
 
     /// The account that owns everything.
     pub fn account_id(&self) -> &str {
-        &self.shared.config.account
+        &self.shared.services.common.account
     }
 
     /// The access key that requests must be signed with.
     pub fn access_key(&self) -> &str {
-        &self.shared.config.access_key
+        &self.shared.auth.keys.access_key
     }
 
     /// The secret key that requests must be signed with.
     pub fn secret_key(&self) -> &str {
-        &self.shared.config.secret_key
+        &self.shared.auth.keys.secret_key
     }
 
     /// The session token that requests must carry, if there is one.
     pub fn session_token(&self) -> Option<&str> {
-        self.shared.config.session_token.as_deref()
+        self.shared.auth.keys.session_token.as_deref()
     }
 
     /// Variables under which AWS tools and this crate find the endpoint. They hold the secret key.
@@ -258,25 +267,31 @@ impl LocalEndpoint {
     ///
     /// If objects are kept on disk and the disk does not take it.
     pub fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
-        let now = self.shared.config.clock.now();
-        let content = self.shared.config.disk.keep(body.into());
-        let put = self.shared.store_object(bucket, key, &content, |content| {
-            StoredObject::new(content, Vec::new(), now)
-        });
+        let now = self.shared.services.common.clock.now();
+        let content = self.shared.services.s3.disk.keep(body.into());
+        let put = self
+            .shared
+            .services
+            .s3
+            .store_object(bucket, key, &content, |content| {
+                StoredObject::new(content, Vec::new(), now)
+            });
         if let Err(error) = put {
             panic!("the object cannot be kept on disk: {error}");
         }
-        sqs::object_created(&self.shared, bucket, key, "Put");
+        sqs::object_created(&self.shared.services, bucket, key, "Put");
     }
 
     /// An object, past the wire.
     pub fn get_object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
-        self.shared.store.get(bucket, key)
+        self.shared.services.s3.store.get(bucket, key)
     }
 
     /// All keys of a bucket, in order; none if there is no such bucket.
     pub fn objects(&self, bucket: &str) -> Vec<String> {
         self.shared
+            .services
+            .s3
             .store
             .with_bucket(bucket, |bucket| bucket.objects().keys().cloned().collect())
             .unwrap_or_default()
@@ -285,7 +300,7 @@ impl LocalEndpoint {
     /// The objects of the [data directory](LocalEndpointBuilder::data_directory) that were damaged when the
     /// endpoint started; all others are served. Usually none.
     pub fn damaged_objects(&self) -> &[DamagedObject] {
-        self.shared.store.damaged()
+        self.shared.services.s3.store.damaged()
     }
 
     /// Writes a configuration file for the SageMaker Python SDK, with this endpoint's bucket as the default
@@ -318,6 +333,8 @@ impl LocalEndpoint {
     /// The keys of multipart uploads that were neither completed nor aborted.
     pub fn multipart_uploads(&self, bucket: &str) -> Vec<String> {
         self.shared
+            .services
+            .s3
             .store
             .with_bucket(bucket, |bucket| {
                 let uploads = bucket.uploads.values();
@@ -343,18 +360,18 @@ impl LocalEndpoint {
 
     /// The invocations that were accepted, in that order; the latest 10,000.
     pub fn jobs(&self) -> Vec<JobRecord> {
-        self.shared.queue.records()
+        self.shared.services.queue.records()
     }
 
     /// Waits until no job waits or runs; false if `timeout` (of real time) passes first.
     pub fn wait_until_idle(&self, timeout: Duration) -> bool {
-        self.shared.queue.wait_idle(timeout)
+        self.shared.services.queue.wait_idle(timeout)
     }
 
     /// The next endpoint that is made fails with this `FailureReason`, and the next update is undone
     /// because of it. Of several, each serves once.
     pub fn fail_next_deployment(&self, reason: impl Into<String>) {
-        self.shared.control.fail_next(reason.into());
+        self.shared.services.control.fail_next(reason.into());
     }
 
     /// Posts what goes to an SNS topic to a URL on this machine, in SNS's envelope. The envelope's
@@ -369,7 +386,10 @@ impl LocalEndpoint {
     ) -> Result<(), LocalError> {
         let url = url.into();
         notify::check_url(&url)?;
-        self.shared.control.subscribe(topic_arn.into(), url);
+        self.shared
+            .services
+            .control
+            .subscribe(topic_arn.into(), url);
         Ok(())
     }
 
@@ -390,7 +410,7 @@ impl LocalEndpoint {
         name: &str,
         attributes: &[(&str, &str)],
     ) -> Result<String, LocalError> {
-        let created = self.shared.queues.create(name, attributes);
+        let created = self.shared.services.queues.create(name, attributes);
         created.map_err(|refusal| LocalError::Setting(refusal.message))?;
         Ok(format!("{}/{}/{name}", self.url, self.account_id()))
     }
@@ -398,7 +418,10 @@ impl LocalEndpoint {
     /// Sends a message to a queue, given by name, ARN or URL, past the wire. One that is not there gets none.
     pub fn send_message(&self, queue: &str, body: impl AsRef<str>) {
         let queue = sqs::name_of(queue);
-        self.shared.queues.send(&self.shared, queue, body.as_ref());
+        self.shared
+            .services
+            .queues
+            .send(&self.shared.services, queue, body.as_ref());
     }
 
     /// Sends a message with the members of `SendMessage`, such as `MessageBody`, `MessageGroupId` and
@@ -409,13 +432,17 @@ impl LocalEndpoint {
         members: &[(&str, &str)],
     ) -> Result<(), LocalError> {
         let queue = self.queue_name(queue)?;
-        let sent = self.shared.queues.send_with(&self.shared, &queue, members);
+        let sent = self
+            .shared
+            .services
+            .queues
+            .send_with(&self.shared.services, &queue, members);
         sent.map_err(|refusal| LocalError::Setting(refusal.message))
     }
 
     /// How many messages a queue has, those in flight and delayed ones included; 0 if it is not there.
     pub fn messages_in(&self, queue: &str) -> usize {
-        self.shared.queues.count(sqs::name_of(queue))
+        self.shared.services.queues.count(sqs::name_of(queue))
     }
 
     /// Sends what goes to an SNS topic to a queue, given by name, ARN or URL: in SNS's envelope, which is
@@ -426,7 +453,7 @@ impl LocalEndpoint {
         queue: &str,
         raw: bool,
     ) -> Result<(), LocalError> {
-        self.shared.queues.subscribe(sqs::Subscription {
+        self.shared.services.queues.subscribe(sqs::Subscription {
             topic: topic_arn.into(),
             queue: self.queue_name(queue)?,
             raw,
@@ -447,13 +474,16 @@ impl LocalEndpoint {
             prefix: prefix.into(),
             queue: self.queue_name(queue)?,
         };
-        self.shared.queues.add_object_rule(&self.shared, rule);
+        self.shared
+            .services
+            .queues
+            .add_object_rule(&self.shared.services, rule);
         Ok(())
     }
 
     fn queue_name(&self, queue: &str) -> Result<String, LocalError> {
         let name = sqs::name_of(queue);
-        if self.shared.queues.has(name) {
+        if self.shared.services.queues.has(name) {
             return Ok(name.to_owned());
         }
         Err(LocalError::Setting(format!(

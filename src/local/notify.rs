@@ -9,7 +9,8 @@ use super::dates::iso_millis;
 use super::error::LocalError;
 use super::runtime::model::Prediction;
 use super::runtime::queue::{Input, Job};
-use super::server::{Shared, random_hex, random_uuid, spawn};
+use super::server::{random_hex, random_uuid};
+use super::services::Services;
 use super::sqs;
 use crate::NotificationConfig;
 use crate::endpoint::NotificationTopic;
@@ -74,7 +75,7 @@ pub(super) fn check_url(url: &str) -> Result<(), LocalError> {
 }
 
 /// Tells the subscribers of the topic that the outcome goes to.
-pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&Prediction, &String>) {
+pub(super) fn tell(services: &Services, receipt: &Receipt, outcome: Result<&Prediction, &String>) {
     let Some(notification) = &receipt.notification else {
         return;
     };
@@ -83,47 +84,49 @@ pub(super) fn tell(shared: &Shared, receipt: &Receipt, outcome: Result<&Predicti
         Err(_) => notification.error_topic(),
     };
     let Some(topic) = topic else { return };
-    if !has_subscribers(shared, topic) {
+    if !has_subscribers(services, topic) {
         return;
     }
-    let message = message(shared, receipt, notification, outcome);
-    publish(shared, topic, &message);
+    let message = message(services, receipt, notification, outcome);
+    publish(services, topic, &message);
 }
 
 /// Publishes what SageMaker does to the topics of an endpoint that is made or updated, to see whether it
 /// may. In a thread of its own: nobody waits for subscribers.
-pub(super) fn test(shared: &Arc<Shared>, notification: &NotificationConfig) {
+pub(super) fn test(services: &Arc<Services>, notification: &NotificationConfig) {
     let topics = [notification.success_topic(), notification.error_topic()];
     let mut topics: Vec<_> = topics.into_iter().flatten().map(str::to_owned).collect();
     topics.dedup();
-    topics.retain(|topic| has_subscribers(shared, topic));
+    topics.retain(|topic| has_subscribers(services, topic));
     if topics.is_empty() {
         return;
     }
-    let spawned = spawn(shared, "local-endpoint-notification", move |shared| {
+    let inside = Arc::clone(services);
+    let threads = &services.threads;
+    let spawned = threads.spawn("local-endpoint-notification", move || {
         let message = json!({
             "eventVersion": "1.0",
             "eventSource": "aws:sagemaker",
             "eventName": "TestNotification",
         });
         for topic in &topics {
-            publish(shared, topic, &message);
+            publish(&inside, topic, &message);
         }
     });
-    if let (Err(error), Some(watcher)) = (spawned, &shared.config.watcher) {
+    if let (Err(error), Some(watcher)) = (spawned, &services.watcher) {
         watcher(&error);
     }
 }
 
-fn has_subscribers(shared: &Shared, topic: &str) -> bool {
-    shared.queues.is_subscribed(topic) || !shared.control.subscribers(topic).is_empty()
+fn has_subscribers(services: &Services, topic: &str) -> bool {
+    services.queues.is_subscribed(topic) || !services.control.subscribers(topic).is_empty()
 }
 
 /// Sends a message to all subscribers of a topic: to queues, and by HTTP.
-fn publish(shared: &Shared, topic: &str, message: &Value) {
-    sqs::publish(shared, topic, &message.to_string());
-    let now = iso_millis(shared.config.clock.now());
-    for url in shared.control.subscribers(topic) {
+fn publish(services: &Services, topic: &str, message: &Value) {
+    sqs::publish(services, topic, &message.to_string());
+    let now = iso_millis(services.common.clock.now());
+    for url in services.control.subscribers(topic) {
         let id = random_uuid();
         let envelope = json!({
             "Type": "Notification",
@@ -136,11 +139,11 @@ fn publish(shared: &Shared, topic: &str, message: &Value) {
             "SigningCertURL": "",
             "UnsubscribeURL": format!("{url}?Action=Unsubscribe&Token={}", random_hex(16)),
         });
-        post(shared, &url, topic, &id, &envelope);
+        post(services, &url, topic, &id, &envelope);
     }
 }
 
-fn post(shared: &Shared, url: &str, topic: &str, id: &str, envelope: &Value) {
+fn post(services: &Services, url: &str, topic: &str, id: &str, envelope: &Value) {
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -158,7 +161,7 @@ fn post(shared: &Shared, url: &str, topic: &str, id: &str, envelope: &Value) {
             .send(envelope.to_string());
         let taken = sent.is_ok_and(|answer| answer.status().is_success());
         // A message that nobody takes is lost, as with SNS after its retries.
-        if taken || attempt == TRIES || shared.stop.wait(PAUSE) {
+        if taken || attempt == TRIES || services.threads.stop.wait(PAUSE) {
             return;
         }
     }
@@ -166,12 +169,12 @@ fn post(shared: &Shared, url: &str, topic: &str, id: &str, envelope: &Value) {
 
 /// The message itself, with the members that SageMaker documents.
 fn message(
-    shared: &Shared,
+    services: &Services,
     receipt: &Receipt,
     notification: &NotificationConfig,
     outcome: Result<&Prediction, &String>,
 ) -> Value {
-    let now = iso_millis(shared.config.clock.now());
+    let now = iso_millis(services.common.clock.now());
     let mut parameters = json!({ "endpointName": receipt.endpoint });
     let members = [
         ("contentType", &receipt.content_type),
@@ -185,7 +188,7 @@ fn message(
         }
     }
     let mut message = json!({
-        "awsRegion": shared.config.region,
+        "awsRegion": services.common.region,
         "eventTime": now,
         "receivedTime": iso_millis(receipt.received),
         "invocationStatus": "Completed",

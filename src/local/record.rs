@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use http::HeaderMap;
 
-use super::config::Config;
+use super::config::Observer;
 use super::http::head::Head;
 use super::operation::Operation;
 use super::sync::lock;
@@ -121,22 +121,38 @@ impl fmt::Debug for RecordedRequest {
 }
 
 /// The latest requests.
-#[derive(Debug, Default)]
 pub(super) struct RequestLog {
+    observer: Option<Observer>,
+    /// How many are kept.
+    most: usize,
     requests: Mutex<VecDeque<RecordedRequest>>,
 }
 
+impl fmt::Debug for RequestLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestLog").finish_non_exhaustive()
+    }
+}
+
 impl RequestLog {
+    pub(super) fn new(observer: Option<Observer>, most: usize) -> Self {
+        Self {
+            observer,
+            most,
+            requests: Mutex::default(),
+        }
+    }
+
     /// Tells the observer, and keeps so many of the latest as are wanted.
-    pub(super) fn add(&self, config: &Config, request: RecordedRequest) {
-        if let Some(observer) = &config.observer {
+    pub(super) fn add(&self, request: RecordedRequest) {
+        if let Some(observer) = &self.observer {
             observer(&request);
         }
-        if config.kept_requests == 0 {
+        if self.most == 0 {
             return;
         }
         let mut requests = lock(&self.requests);
-        if requests.len() >= config.kept_requests {
+        if requests.len() >= self.most {
             requests.pop_front();
         }
         requests.push_back(request);

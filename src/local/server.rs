@@ -3,30 +3,30 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use super::auth::Auth;
 use super::auth::hosts::Hosts;
 use super::auth::signature::{self, Unproven};
 use super::config::Config;
-use super::control::Control;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
 use super::http::answer::{Answer, Refusal, host_id};
 use super::http::budget::Budgets;
 use super::http::connections::Connections;
 use super::http::head::Head;
-use super::http::http1::{Allowed, Body, Connection, Received};
+use super::http::http1::{Allowed, Body, Connection, Patience, Received};
 use super::http::payload::{Payload, Sums};
 use super::operation::{Operation, SQS, Service, Target};
 use super::record::{RecordedRequest, RequestLog};
 use super::runtime::invoke;
-use super::runtime::queue::Queue;
-use super::s3::content::Content;
+use super::s3::S3;
+use super::s3::content::{Content, Disk};
 use super::s3::objects;
-use super::s3::store::{Store, StoredObject};
-use super::sqs::{self, Queues};
-use super::sync::{Gate, Leave, Stop};
+use super::s3::store::Store;
+use super::services::Services;
+use super::sqs;
+use super::sync::Stop;
 use super::{control, sts, unserved};
 use crate::sys::Random;
 
@@ -35,24 +35,18 @@ const MAX_OBJECT: u64 = 5 << 30;
 /// How long a stop waits for threads. One that runs a model's code is left to itself.
 const STOP_PATIENCE: Duration = Duration::from_millis(80);
 
-/// What all threads of an endpoint share.
+/// What the server's threads share: the services, and what stands before them.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) config: Config,
-    pub(super) store: Store,
-    pub(super) queue: Queue,
-    pub(super) control: Control,
-    pub(super) queues: Queues,
+    pub(super) services: Arc<Services>,
+    pub(super) auth: Auth,
+    verify_signatures: bool,
+    hosts: Hosts,
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
-    pub(super) stop: Stop,
-    /// All threads, to wait for when the endpoint stops.
-    pub(super) threads: Gate,
     pub(super) connections: Connections,
-    pub(super) hosts: Hosts,
-    pub(super) budgets: Budgets,
-    /// By the endpoint's clock.
-    pub(super) started: SystemTime,
+    pub(super) patience: Patience,
+    budgets: Budgets,
 }
 
 /// A request on its way to a service.
@@ -69,69 +63,53 @@ pub(super) struct Request {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config, store: Store, listens: IpAddr) -> io::Result<Self> {
-        store.create_bucket(&config.bucket)?;
-        store.create_bucket(&config.output.bucket)?;
-        if let Some(failure) = &config.failure {
-            store.create_bucket(&failure.bucket)?;
-        }
-        Ok(Self {
-            control: Control::new(&config),
-            started: config.clock.now(),
+    pub(super) fn new(
+        config: Config,
+        store: Store,
+        disk: Disk,
+        listens: IpAddr,
+    ) -> io::Result<Self> {
+        let auth = Auth {
+            common: config.common.clone(),
+            keys: config.keys,
+        };
+        let s3 = S3 {
             store,
-            queue: Queue::default(),
-            queues: Queues::default(),
-            faults: Faults::default(),
-            log: RequestLog::default(),
-            stop: Stop::default(),
-            threads: Gate::default(),
-            connections: Connections::default(),
+            disk,
+            list_allowed: config.list_allowed,
+            started: config.common.clock.now(),
+            common: config.common,
+        };
+        let services = Services::new(s3, &config.deployed, config.backend, config.watcher)?;
+        Ok(Self {
+            services: Arc::new(services),
+            auth,
+            verify_signatures: config.verify_signatures,
             hosts: Hosts::new(listens, &config.host_names),
+            faults: Faults::default(),
+            log: RequestLog::new(config.observer, config.kept_requests),
+            connections: Connections::default(),
+            patience: config.patience,
             budgets: Budgets::default(),
-            config,
         })
     }
 
-    /// Puts an object made of this content, once it is where the store keeps its content.
-    pub(super) fn store_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        content: &Content,
-        object: impl FnOnce(Content) -> StoredObject,
-    ) -> io::Result<()> {
-        let content = self.config.disk.settle(content)?;
-        self.store.put(bucket, key, object(content))
+    /// The sign that the endpoint stops.
+    pub(super) fn stopping(&self) -> &Stop {
+        &self.services.threads.stop
     }
 
     /// Ends all threads but those that run a model's code.
     pub(super) fn stop(&self, address: SocketAddr) {
-        self.stop.stop();
-        self.queue.stop();
+        let services = &self.services;
+        services.threads.stop.stop();
+        services.queue.stop();
         // The listener sleeps until somebody knocks.
         drop(TcpStream::connect_timeout(&address, STOP_PATIENCE));
         self.connections.close_all();
-        self.threads.wait_empty(STOP_PATIENCE);
-        self.store.close();
+        services.threads.wait(STOP_PATIENCE);
+        services.s3.store.close();
     }
-}
-
-/// Starts a thread that a stop waits for.
-pub(super) fn spawn(
-    shared: &Arc<Shared>,
-    name: &str,
-    body: impl FnOnce(&Arc<Shared>) + Send + 'static,
-) -> io::Result<()> {
-    let inside = Arc::clone(shared);
-    shared.threads.enter(usize::MAX, &shared.stop, || {});
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let _leave = Leave(&inside.threads);
-        body(&inside);
-    });
-    if spawned.is_err() {
-        drop(Leave(&shared.threads));
-    }
-    spawned.map(drop)
 }
 
 /// One request and its answer; false if the connection ends.
@@ -194,8 +172,8 @@ fn admit(shared: &Shared, head: &Head, target: &Target) -> Result<Unproven, Refu
     if let Some(refusal) = unserved::refusal(head, target) {
         return Err(refusal);
     }
-    if shared.config.verify_signatures {
-        signature::verify_head(&shared.config, target.service, head)
+    if shared.verify_signatures {
+        signature::verify_head(&shared.auth, target.service, head)
     } else {
         Ok(Unproven::Nothing)
     }
@@ -220,9 +198,8 @@ fn receive_body(
         ),
         budget,
     };
-    let config = &shared.config;
-    let payload = Box::new(Payload::new(head, config));
-    connection.receive_body(head, &allowed, payload, &config.disk)
+    let payload = Box::new(Payload::new(head, &shared.auth));
+    connection.receive_body(head, &allowed, payload, &shared.services.s3.disk)
 }
 
 /// Lets the fault strike, answers, and takes down what happened before the client can know.
@@ -236,17 +213,19 @@ fn respond(
     let (delay, effect) = fault.map_or((Duration::ZERO, Effect::None), |fault| {
         (fault.delay, fault.effect)
     });
-    if !delay.is_zero() && shared.stop.wait(delay) {
+    if !delay.is_zero() && shared.stopping().wait(delay) {
         return Ok(false);
     }
     match effect {
         Effect::DropConnection => {
-            shared.log.add(&shared.config, record);
+            shared.log.add(record);
             return Ok(false);
         }
         Effect::Hang => {
-            shared.log.add(&shared.config, record);
-            while !connection.client_is_gone() && !shared.stop.wait(Duration::from_millis(10)) {}
+            shared.log.add(record);
+            while !connection.client_is_gone() && !shared.stopping().wait(Duration::from_millis(10))
+            {
+            }
             return Ok(false);
         }
         _ => {}
@@ -267,11 +246,11 @@ fn respond(
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(service, &id));
     let answer = complete(shared, answer, Some((service, &id)));
     if matches!(effect, Effect::DropAfterHandling) {
-        shared.log.add(&shared.config, record);
+        shared.log.add(record);
         return Ok(false);
     }
     record.status = Some(answer.status);
-    shared.log.add(&shared.config, record);
+    shared.log.add(record);
     let cut = match effect {
         Effect::TruncateBody(length) => Some(length),
         _ => None,
@@ -302,7 +281,7 @@ fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal>
         }
     };
     signature::verify_body(
-        &shared.config,
+        &shared.auth,
         service,
         &head,
         &unproven,
@@ -326,15 +305,17 @@ fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal>
         id: id.to_owned(),
     };
     match request.target.operation {
-        Operation::InvokeEndpointAsync => invoke::answer(shared, &request),
-        Operation::GetCallerIdentity => sts::answer(shared, &request),
-        operation if service == Service::Control(SQS) => sqs::answer(shared, operation, &request),
+        Operation::InvokeEndpointAsync => invoke::answer(&shared.services, &request),
+        Operation::GetCallerIdentity => sts::answer(&shared.auth, &request),
+        operation if service == Service::Control(SQS) => {
+            sqs::answer(&shared.services, operation, &request)
+        }
         operation if matches!(service, Service::Control(_)) => {
-            control::answer(shared, operation, &request.body)
+            control::answer(&shared.services, operation, &request.body)
         }
         _ => {
-            let answer = objects::answer(shared, &mut request)?;
-            sqs::object_written(shared, &request.target);
+            let answer = objects::answer(&shared.services.s3, &mut request)?;
+            sqs::object_written(&shared.services, &request.target);
             Ok(answer)
         }
     }
@@ -392,7 +373,11 @@ fn complete(shared: &Shared, answer: Answer, served: Option<(Service, &str)>) ->
             answer.header(name, value)
         }
     };
-    let answer = add(answer, "date", &http_date(shared.config.clock.now()));
+    let answer = add(
+        answer,
+        "date",
+        &http_date(shared.services.common.clock.now()),
+    );
     match served {
         Some((Service::S3, id)) => {
             let answer = add(answer, "server", "AmazonS3");

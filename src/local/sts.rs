@@ -1,13 +1,14 @@
 //! STS: `GetCallerIdentity`, from which clients learn the account for their default bucket.
 
+use super::auth::Auth;
 use super::http::answer::{Answer, Refusal};
 use super::operation::decoded_query;
-use super::server::{Request, Shared};
+use super::server::Request;
 use super::xml::Xml;
 
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-pub(super) fn answer(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn answer(auth: &Auth, request: &Request) -> Result<Answer, Refusal> {
     let form = decoded_query(&String::from_utf8_lossy(&request.body));
     let action = form
         .iter()
@@ -20,12 +21,12 @@ pub(super) fn answer(shared: &Shared, request: &Request) -> Result<Answer, Refus
             format!("Could not find operation {action} for version 2011-06-15"),
         ));
     }
-    let account = &shared.config.account;
+    let account = &auth.common.account;
     let mut xml = Xml::bare();
     xml.element("GetCallerIdentityResponse", Some(NAMESPACE), |xml| {
         xml.element("GetCallerIdentityResult", None, |xml| {
             xml.text("Arn", &format!("arn:aws:iam::{account}:user/local"))
-                .text("UserId", &shared.config.access_key)
+                .text("UserId", &auth.keys.access_key)
                 .text("Account", account);
         });
         xml.element("ResponseMetadata", None, |xml| {

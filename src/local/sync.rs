@@ -1,6 +1,8 @@
 //! Locks that survive a panic, and waits that end when the endpoint stops.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 /// Locks. A thread that panicked while it held the lock has left whole values behind: no critical
@@ -79,11 +81,39 @@ impl Gate {
     }
 
     /// Waits until nobody is inside, at most for `timeout`.
-    pub(super) fn wait_empty(&self, timeout: Duration) {
+    fn wait_empty(&self, timeout: Duration) {
         let inside = lock(&self.inside);
         drop(wait_while(&self.changed, inside, timeout, |inside| {
             *inside > 0
         }));
+    }
+}
+
+/// The threads of an endpoint, which a stop waits for.
+#[derive(Debug, Default)]
+pub(super) struct Threads {
+    running: Arc<Gate>,
+    pub(super) stop: Stop,
+}
+
+impl Threads {
+    /// Starts one.
+    pub(super) fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let inside = Arc::clone(&self.running);
+        inside.enter(usize::MAX, &self.stop, || {});
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _leave = Leave(&inside);
+            body();
+        });
+        if spawned.is_err() {
+            drop(Leave(&self.running));
+        }
+        spawned.map(drop)
+    }
+
+    /// Waits until all have ended, at most for `timeout`.
+    pub(super) fn wait(&self, timeout: Duration) {
+        self.running.wait_empty(timeout);
     }
 }
 

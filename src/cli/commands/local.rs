@@ -54,7 +54,8 @@ pub(in crate::cli) struct Local {
     #[arg(long, value_name = "COUNT", default_value_t = 4)]
     concurrency: usize,
 
-    /// Keep the objects in this directory, across restarts; without it they are gone at the end
+    /// Keep the objects in this directory, across restarts: a new or empty one, or one of an earlier run;
+    /// without it they are gone at the end
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::Auth;
 use super::refused::Refused;
 use super::signature::{self, ALGORITHM, Authorization, UNSIGNED, Unproven};
-use crate::local::config::Config;
 use crate::local::dates::{self, iso};
 use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
@@ -55,7 +55,7 @@ fn wrong(message: impl Into<String>) -> Refusal {
 }
 
 /// Checks who signed the URL, for what, and whether its time is over.
-pub(super) fn verify(config: &Config, head: &Head, query: &Query) -> Result<Unproven, Refusal> {
+pub(super) fn verify(auth: &Auth, head: &Head, query: &Query) -> Result<Unproven, Refusal> {
     if head.headers.contains_key("authorization") {
         let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
         return Err(Refusal::new(400, "InvalidArgument", message));
@@ -86,15 +86,15 @@ pub(super) fn verify(config: &Config, head: &Head, query: &Query) -> Result<Unpr
     let refused = Refused {
         service: Service::S3,
     };
-    signature::check_scope(config, refused, &authorization, amz_date)?;
-    check_time(config.clock.now(), refused, date, expires)?;
-    signature::check_token(config, refused, query.value("X-Amz-Security-Token"))?;
+    signature::check_scope(auth, refused, &authorization, amz_date)?;
+    check_time(auth.common.clock.now(), refused, date, expires)?;
+    signature::check_token(auth, refused, query.value("X-Amz-Security-Token"))?;
     signature::check_signed_headers(refused, &authorization, head)?;
     let hash = head
         .text("x-amz-content-sha256")
         .or_else(|| query.value("X-Amz-Content-Sha256"))
         .unwrap_or(UNSIGNED);
-    signature::prove(config, refused, head, &authorization, amz_date, hash)
+    signature::prove(auth, refused, head, &authorization, amz_date, hash)
 }
 
 fn expires(text: &str) -> Result<Duration, Refusal> {

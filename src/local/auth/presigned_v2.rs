@@ -11,9 +11,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::percent_decode_str;
 use sha1::Sha1;
 
+use super::Auth;
 use super::refused::Refused;
 use super::signature;
-use crate::local::config::Config;
 use crate::local::dates::iso;
 use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
@@ -78,7 +78,7 @@ fn is_signed(query: &[(String, String)]) -> bool {
 }
 
 /// Checks who signed the URL and whether its time is over; false if it is not signed like this.
-pub(super) fn verify(config: &Config, head: &Head) -> Result<bool, Refusal> {
+pub(super) fn verify(auth: &Auth, head: &Head) -> Result<bool, Refusal> {
     let unsupported = || {
         let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
         Refusal::new(400, "InvalidRequest", message)
@@ -101,14 +101,14 @@ pub(super) fn verify(config: &Config, head: &Head) -> Result<bool, Refusal> {
     };
     let parameter = |name| value(&query, name).unwrap_or_default();
     let access_key = parameter("AWSAccessKeyId");
-    if access_key != config.access_key {
+    if access_key != auth.keys.access_key {
         return Err(refused.unknown_key(access_key));
     }
     let token = value(&query, "x-amz-security-token");
-    signature::check_token(config, refused, token)?;
-    check_time(config, parameter("Expires"))?;
+    signature::check_token(auth, refused, token)?;
+    check_time(auth, parameter("Expires"))?;
     let to_sign = string_to_sign(head, &query);
-    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(config.secret_key.as_bytes())
+    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(auth.keys.secret_key.as_bytes())
         .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(to_sign.as_bytes());
     let holds = STANDARD
@@ -121,7 +121,7 @@ pub(super) fn verify(config: &Config, head: &Head) -> Result<bool, Refusal> {
     }
 }
 
-fn check_time(config: &Config, expires: &str) -> Result<(), Refusal> {
+fn check_time(auth: &Auth, expires: &str) -> Result<(), Refusal> {
     let denied = |message: String| Refusal::new(403, "AccessDenied", message);
     let until = expires
         .parse()
@@ -132,7 +132,7 @@ fn check_time(config: &Config, expires: &str) -> Result<(), Refusal> {
                 "Invalid date (should be seconds since epoch): {expires}"
             ))
         })?;
-    let now = config.clock.now();
+    let now = auth.common.clock.now();
     if now > until {
         return Err(denied("Request has expired".to_owned())
             .detail("Expires", expires)

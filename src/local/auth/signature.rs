@@ -9,9 +9,9 @@ use hmac::{Hmac, KeyInit, Mac};
 
 use sha2::{Digest, Sha256};
 
+use super::Auth;
 use super::refused::{Refused, wrong_payload};
 use super::{canonical, presigned, presigned_v2};
-use crate::local::config::Config;
 use crate::local::dates;
 use crate::local::http::answer::Refusal;
 use crate::local::http::chunked;
@@ -85,7 +85,7 @@ pub(in crate::local) struct ChunkSigner {
 
 impl ChunkSigner {
     /// Goes on from the signature of the head, which [`verify_head`] checks. `None` if there is none.
-    pub(in crate::local) fn of(config: &Config, head: &Head) -> Option<Self> {
+    pub(in crate::local) fn of(auth: &Auth, head: &Head) -> Option<Self> {
         let authorization = Authorization::parse(head.text("authorization")?)?;
         let Authorization {
             date,
@@ -96,7 +96,7 @@ impl ChunkSigner {
         } = authorization;
         let amz_date = head.text("x-amz-date")?;
         Some(Self {
-            key: signing_key(config, &authorization),
+            key: signing_key(auth, &authorization),
             scope: format!("{amz_date}\n{date}/{region}/{service}/aws4_request"),
             previous: signature.to_owned(),
         })
@@ -138,17 +138,17 @@ pub(in crate::local) enum Unproven {
 
 /// Checks who signed the request and when, and, as far as its head tells, what: before its body is taken.
 pub(in crate::local) fn verify_head(
-    config: &Config,
+    auth: &Auth,
     service: Service,
     head: &Head,
 ) -> Result<Unproven, Refusal> {
     let refused = Refused { service };
     if service == Service::S3 {
-        if presigned_v2::verify(config, head)? {
+        if presigned_v2::verify(auth, head)? {
             return Ok(Unproven::Nothing);
         }
         if let Some(query) = presigned::Query::of(head) {
-            return presigned::verify(config, head, &query);
+            return presigned::verify(auth, head, &query);
         }
     }
     let header = head
@@ -160,9 +160,9 @@ pub(in crate::local) fn verify_head(
         .text("x-amz-date")
         .and_then(|date| Some((date, dates::parse_amz(date)?)))
         .ok_or_else(|| refused.no_date())?;
-    check_scope(config, refused, &authorization, amz_date)?;
-    check_clock(config.clock.now(), refused, amz_date, time)?;
-    check_token(config, refused, head.text("x-amz-security-token"))?;
+    check_scope(auth, refused, &authorization, amz_date)?;
+    check_clock(auth.common.clock.now(), refused, amz_date, time)?;
+    check_token(auth, refused, head.text("x-amz-security-token"))?;
     check_signed_headers(refused, &authorization, head)?;
 
     // Only S3's clients name the hash of the body.
@@ -170,19 +170,12 @@ pub(in crate::local) fn verify_head(
         return Ok(Unproven::Signature);
     }
     let payload_hash = announced_hash(head)?;
-    prove(
-        config,
-        refused,
-        head,
-        &authorization,
-        amz_date,
-        payload_hash,
-    )
+    prove(auth, refused, head, &authorization, amz_date, payload_hash)
 }
 
 /// Checks the signature of a request to S3, with the hash that it names for its body.
 pub(super) fn prove(
-    config: &Config,
+    auth: &Auth,
     refused: Refused,
     head: &Head,
     authorization: &Authorization<'_>,
@@ -190,7 +183,7 @@ pub(super) fn prove(
     payload_hash: &str,
 ) -> Result<Unproven, Refusal> {
     let canonical = canonical::request(Service::S3, head, authorization, payload_hash);
-    if !signature_holds(config, authorization, amz_date, &canonical) {
+    if !signature_holds(auth, authorization, amz_date, &canonical) {
         return Err(refused.wrong_signature(&canonical));
     }
     if payload_hash == UNSIGNED || payload_hash.starts_with(STREAMING) {
@@ -201,7 +194,7 @@ pub(super) fn prove(
 
 /// Checks the rest. `found_hash` is the SHA-256 of the body that came, if it was asked for.
 pub(in crate::local) fn verify_body(
-    config: &Config,
+    auth: &Auth,
     service: Service,
     head: &Head,
     unproven: &Unproven,
@@ -222,7 +215,7 @@ pub(in crate::local) fn verify_body(
                 return Err(refused.not_signed());
             };
             let canonical = canonical::request(service, head, &authorization, found_hash);
-            if signature_holds(config, &authorization, amz_date, &canonical) {
+            if signature_holds(auth, &authorization, amz_date, &canonical) {
                 Ok(())
             } else {
                 Err(refused.wrong_signature(&canonical))
@@ -232,12 +225,12 @@ pub(in crate::local) fn verify_body(
 }
 
 pub(super) fn check_scope(
-    config: &Config,
+    auth: &Auth,
     refused: Refused,
     authorization: &Authorization<'_>,
     amz_date: &str,
 ) -> Result<(), Refusal> {
-    if authorization.access_key != config.access_key {
+    if authorization.access_key != auth.keys.access_key {
         return Err(refused.unknown_key(authorization.access_key));
     }
     let service = match refused.service {
@@ -249,8 +242,8 @@ pub(super) fn check_scope(
     if authorization.service != service {
         return Err(refused.wrong_service(authorization.service, service));
     }
-    if authorization.region != config.region {
-        return Err(refused.wrong_region(authorization.region, &config.region));
+    if authorization.region != auth.common.region {
+        return Err(refused.wrong_region(authorization.region, &auth.common.region));
     }
     if !amz_date.starts_with(authorization.date) || authorization.date.len() != 8 {
         return Err(refused.wrong_scope_date(authorization.date, amz_date));
@@ -275,15 +268,15 @@ fn check_clock(
 }
 
 pub(super) fn check_token(
-    config: &Config,
+    auth: &Auth,
     refused: Refused,
     sent: Option<&str>,
 ) -> Result<(), Refusal> {
-    match (config.session_token.as_deref(), sent) {
+    match (auth.keys.session_token.as_deref(), sent) {
         (None, None) => Ok(()),
         (Some(wanted), Some(sent)) if wanted == sent => Ok(()),
         // Temporary keys mean nothing without their token.
-        (Some(_), None) => Err(refused.unknown_key(&config.access_key)),
+        (Some(_), None) => Err(refused.unknown_key(&auth.keys.access_key)),
         (_, Some(_)) => Err(refused.wrong_token()),
     }
 }
@@ -337,7 +330,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
 }
 
 fn signature_holds(
-    config: &Config,
+    auth: &Auth,
     authorization: &Authorization<'_>,
     amz_date: &str,
     canonical: &[u8],
@@ -352,17 +345,17 @@ fn signature_holds(
     let hash = hex::encode(Sha256::digest(canonical));
     let to_sign =
         format!("{ALGORITHM}\n{amz_date}\n{date}/{region}/{service}/aws4_request\n{hash}");
-    is_signature(&signing_key(config, authorization), &to_sign, signature)
+    is_signature(&signing_key(auth, authorization), &to_sign, signature)
 }
 
-fn signing_key(config: &Config, authorization: &Authorization<'_>) -> Vec<u8> {
+fn signing_key(auth: &Auth, authorization: &Authorization<'_>) -> Vec<u8> {
     let Authorization {
         date,
         region,
         service,
         ..
     } = authorization;
-    let mut key = format!("AWS4{}", config.secret_key).into_bytes();
+    let mut key = format!("AWS4{}", auth.keys.secret_key).into_bytes();
     for part in [*date, *region, *service, "aws4_request"] {
         key = hmac(&key, part.as_bytes()).finalize().into_bytes().to_vec();
     }
@@ -431,13 +424,16 @@ Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3
             panic!("a head");
         };
         let sent = head.text("x-amz-date").and_then(dates::parse_amz);
-        let (config, _) = LocalEndpoint::builder()
+        let config = LocalEndpoint::builder()
             .clock(ManualClock::starting_at(sent.expect("a date")))
-            .into_config()
-            .expect("settings");
+            .config;
+        let auth = Auth {
+            common: config.common,
+            keys: config.keys,
+        };
         let hash = hex::encode(Sha256::digest(body));
-        verify_head(&config, service, &head)
-            .and_then(|unproven| verify_body(&config, service, &head, &unproven, Some(&hash)))
+        verify_head(&auth, service, &head)
+            .and_then(|unproven| verify_body(&auth, service, &head, &unproven, Some(&hash)))
             .map_err(|refusal| refusal.code)
     }
 

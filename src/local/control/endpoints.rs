@@ -7,32 +7,32 @@ use super::resources::{already_there, not_found};
 use super::{Input, Now, State, Stored, check};
 use crate::endpoint::EndpointStatus;
 use crate::limits::shapes;
-use crate::local::config::Config;
+use crate::local::config::Deployed;
 use crate::local::http::answer::Refusal;
 use crate::{AsyncInferenceConfig, NotificationConfig};
 
 impl State {
     /// The endpoint that the builder describes, with a model and a configuration of its name.
-    pub(super) fn host_the_builders(&mut self, config: &Config, now: Now) {
-        let name = &config.endpoint_name;
-        let max = u32::try_from(config.max_concurrent).unwrap_or(u32::MAX);
+    pub(super) fn host_the_builders(&mut self, deployed: &Deployed, now: Now) {
+        let name = &deployed.endpoint_name;
+        let max = u32::try_from(deployed.max_concurrent).unwrap_or(u32::MAX);
         let mut inference = AsyncInferenceConfig::builder()
-            .output_path(config.output.uri())
+            .output_path(deployed.output.uri())
             .max_concurrent_invocations_per_instance(max);
-        if let Some(failure) = &config.failure {
+        if let Some(failure) = &deployed.failure {
             inference = inference.failure_path(failure.uri());
         }
-        if let Some(notification) = &config.notification {
+        if let Some(notification) = &deployed.notification {
             inference = inference.notification_config(notification.clone());
         }
         // The builder has checked the parts.
         let inference = inference.build().unwrap_or_default().to_json();
         let model = shapes::members(json!({
             "ModelName": name,
-            "ExecutionRoleArn": format!("arn:aws:iam::{}:role/local", config.account),
+            "ExecutionRoleArn": format!("arn:aws:iam::{}:role/local", self.account.number),
             "PrimaryContainer": {"Image": "local"},
         }));
-        let instances = u64::try_from(config.instances).unwrap_or(u64::MAX);
+        let instances = u64::try_from(deployed.instances).unwrap_or(u64::MAX);
         let members = shapes::members(json!({
             "EndpointConfigName": name,
             "ProductionVariants": [{

@@ -19,19 +19,21 @@ use serde_json::{Map, Value, json};
 
 pub(super) use hosted::Serving;
 
-use super::config::Config;
+use super::config::{Common, Deployed};
 use super::http::answer::{Answer, Refusal};
 use super::notify;
 use super::operation::Operation;
-use super::runtime::queue::Backlog;
-use super::server::Shared;
+use super::runtime::queue::{Backlog, Queue};
+use super::services::Services;
 use super::sync::lock;
+use crate::sys::Clock;
 use hosted::Hosted;
 use scaling::Scaling;
 
 /// All there is, but for the queue.
 #[derive(Debug)]
 pub(super) struct Control {
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -81,10 +83,10 @@ impl Account {
 }
 
 impl Now {
-    fn of(config: &Config) -> Self {
+    fn of(clock: &dyn Clock) -> Self {
         Self {
-            wall: config.clock.now(),
-            monotonic: config.clock.monotonic(),
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
         }
     }
 }
@@ -97,11 +99,11 @@ fn timestamp(time: SystemTime) -> Value {
 
 impl Control {
     /// With the endpoint that the builder describes, in service.
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(common: &Common, deployed: &Deployed) -> Self {
         let account = Account {
-            region: config.region.clone(),
-            number: config.account.clone(),
-            transition: config.transition,
+            region: common.region.clone(),
+            number: common.account.clone(),
+            transition: deployed.transition,
         };
         let mut state = State {
             account,
@@ -113,31 +115,32 @@ impl Control {
             failures: Vec::new(),
             subscriptions: Vec::new(),
         };
-        state.host_the_builders(config, Now::of(config));
+        state.host_the_builders(deployed, Now::of(&*common.clock));
         Self {
+            clock: Arc::clone(&common.clock),
             state: Mutex::new(state),
         }
     }
 
     /// Brings everything up to the present.
-    fn at_present(&self, shared: &Shared) -> std::sync::MutexGuard<'_, State> {
+    fn at_present(&self, queue: &Queue) -> std::sync::MutexGuard<'_, State> {
         // The queue's lock is never held together with this one.
-        let backlogs = shared.queue.backlogs();
-        let now = Now::of(&shared.config);
+        let backlogs = queue.backlogs();
+        let now = Now::of(&*self.clock);
         let mut state = lock(&self.state);
         state.advance(now, &backlogs);
         state
     }
 
     /// Where an endpoint's results go, if it takes requests.
-    pub(super) fn serving(&self, shared: &Shared, name: &str) -> Option<Arc<Serving>> {
-        let state = self.at_present(shared);
+    pub(super) fn serving(&self, queue: &Queue, name: &str) -> Option<Arc<Serving>> {
+        let state = self.at_present(queue);
         state.endpoints.get(name).and_then(Hosted::serving)
     }
 
     /// How many requests each endpoint can have in work now. One that is not named is gone.
-    pub(super) fn slots(&self, shared: &Shared) -> BTreeMap<String, usize> {
-        let state = self.at_present(shared);
+    pub(super) fn slots(&self, queue: &Queue) -> BTreeMap<String, usize> {
+        let state = self.at_present(queue);
         let endpoints = state.endpoints.iter();
         endpoints
             .map(|(name, hosted)| (name.clone(), hosted.slots()))
@@ -179,7 +182,7 @@ impl State {
 
 /// Carries out an operation of the control plane.
 pub(super) fn answer(
-    shared: &Arc<Shared>,
+    services: &Arc<Services>,
     operation: Operation,
     body: &[u8],
 ) -> Result<Answer, Refusal> {
@@ -193,9 +196,9 @@ pub(super) fn answer(
             ));
         }
     };
-    let now = Now::of(&shared.config);
+    let now = Now::of(&*services.common.clock);
     let tested = tested(operation, &input);
-    let mut state = shared.control.at_present(shared);
+    let mut state = services.control.at_present(&services.queue);
     let answer = match operation {
         Operation::CreateModel => state.create_model(input, now),
         Operation::DescribeModel => state.describe_model(&input),
@@ -229,7 +232,7 @@ pub(super) fn answer(
     let tested = tested.and_then(|name| state.notification(&name));
     drop(state);
     if let Some(notification) = tested {
-        notify::test(shared, &notification);
+        notify::test(services, &notification);
     }
     Ok(Answer::json(&answer))
 }

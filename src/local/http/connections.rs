@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::http1::Connection;
-use crate::local::server::{Shared, exchange, spawn};
+use crate::local::server::{Shared, exchange};
 use crate::local::sync::{Gate, Leave, lock};
 use crate::sys::{Clock, SystemClock};
 
@@ -78,7 +78,10 @@ impl Connections {
 
 /// Starts the thread that accepts connections.
 pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
-    spawn(shared, "local-endpoint-listener", move |shared| {
+    let inside = Arc::clone(shared);
+    let threads = &shared.services.threads;
+    threads.spawn("local-endpoint-listener", move || {
+        let shared = &inside;
         let mut troubles = Troubles::default();
         loop {
             let stream = listener.accept();
@@ -86,15 +89,17 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
             if !shared
                 .connections
                 .serving
-                .enter(MAX_CONNECTIONS, &shared.stop, full)
-                || shared.stop.is_stopped()
+                .enter(MAX_CONNECTIONS, shared.stopping(), full)
+                || shared.stopping().is_stopped()
             {
                 return;
             }
             let served = stream.and_then(|(stream, _)| {
-                spawn(shared, "local-endpoint-connection", move |shared| {
-                    let _leave = Leave(&shared.connections.serving);
-                    serve(shared, stream);
+                let inside = Arc::clone(shared);
+                let threads = &shared.services.threads;
+                threads.spawn("local-endpoint-connection", move || {
+                    let _leave = Leave(&inside.connections.serving);
+                    serve(&inside, stream);
                 })
             });
             if let Err(error) = served {
@@ -104,7 +109,7 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
                     troubles.tell(shared, &error);
                     // Out of files or of threads: others must end first.
                     shared.connections.close_idle();
-                    shared.stop.wait(BREATH);
+                    shared.stopping().wait(BREATH);
                 }
             }
         }
@@ -122,7 +127,7 @@ impl Troubles {
         let told = self
             .0
             .is_some_and(|last| now.saturating_sub(last) < TROUBLE_AGAIN);
-        if let (false, Some(watcher)) = (told, &shared.config.watcher) {
+        if let (false, Some(watcher)) = (told, &shared.services.watcher) {
             self.0 = Some(now);
             // A watcher that panics must not end the thread that takes connections.
             drop(catch_unwind(AssertUnwindSafe(|| watcher(error))));
@@ -156,9 +161,9 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     };
     lock(&shared.connections.open).insert(number, opened);
     let _open = Open { shared, number };
-    if let Ok(mut connection) = Connection::new(stream, shared.config.patience) {
+    if let Ok(mut connection) = Connection::new(stream, shared.patience) {
         // An error here is one of the connection: there is nobody left to tell.
-        while !shared.stop.is_stopped()
+        while !shared.stopping().is_stopped()
             && exchange(shared, &mut connection, number).unwrap_or(false)
         {}
     }

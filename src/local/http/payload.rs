@@ -12,8 +12,8 @@ use super::answer::Refusal;
 use super::chunked::{Chunked, STREAMING, malformed_trailer};
 use super::head::Head;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
+use crate::local::auth::Auth;
 use crate::local::auth::signature::{ChunkSigner, UNSIGNED};
-use crate::local::config::Config;
 use crate::local::s3::content::{Content, Disk, Spool};
 
 /// A body, and what was found of it.
@@ -52,7 +52,7 @@ pub(in crate::local) struct Sums {
 }
 
 impl Payload {
-    pub(in crate::local) fn new(head: &Head, config: &Config) -> Self {
+    pub(in crate::local) fn new(head: &Head, auth: &Auth) -> Self {
         let hash = head.text("x-amz-content-sha256");
         let in_chunks = hash.is_some_and(|hash| hash.starts_with(STREAMING));
         let trailer = head.text("x-amz-trailer").unwrap_or_default();
@@ -72,7 +72,7 @@ impl Payload {
                 crc64: Checksum::new(Algorithm::Crc64Nvme),
                 announced,
             },
-            chunked: Chunked::of(head, || ChunkSigner::of(config, head)),
+            chunked: Chunked::of(head, || ChunkSigner::of(auth, head)),
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::queue::{Input, Job};
 use crate::local::control::Serving;
 use crate::local::http::answer::{Answer, Refusal};
-use crate::local::server::{Request, Shared, random_uuid, storage_failed};
+use crate::local::server::{Request, random_uuid, storage_failed};
+use crate::local::services::Services;
 
 /// The longest inline body. The published model has no limit for it; the service's guide has.
 pub(in crate::local) const MAX_BODY: usize = 128_000;
@@ -14,15 +15,18 @@ const PREFIX: &str = "x-amzn-sagemaker-";
 /// The longest key that S3 takes, in bytes.
 const MAX_KEY: usize = 1024;
 
-pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
-    let serving = serving(shared, &request.target.container)?;
+pub(in crate::local) fn answer(
+    services: &Arc<Services>,
+    request: &Request,
+) -> Result<Answer, Refusal> {
+    let serving = serving(services, &request.target.container)?;
     let fields = Fields { request };
     let input = fields.input()?;
     let inference_id = fields.inference_id()?;
     let file = random_uuid();
     let output = fields.output_name(&file)?;
     for place in serving.failure.iter().chain([&serving.output]) {
-        let created = shared.store.create_bucket(&place.bucket);
+        let created = services.s3.store.create_bucket(&place.bucket);
         created.map_err(|error| storage_failed(&error))?;
     }
     let output = serving.output.join(&output);
@@ -57,15 +61,15 @@ pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Resul
         custom_attributes: fields.ascii("custom-attributes", 1024)?,
         ttl: fields.seconds("requestttlseconds", 60, 21_600, 21_600)?,
         invocation_timeout: fields.seconds("invocationtimeoutseconds", 1, 3600, 900)?,
-        received: shared.config.clock.monotonic(),
-        received_at: shared.config.clock.now(),
+        received: services.common.clock.monotonic(),
+        received_at: services.common.clock.now(),
         inference_id,
         input,
         output,
         failure,
         serving,
     };
-    shared.queue.push(shared, job).map_err(|_| {
+    services.queue.push(services, job).map_err(|_| {
         Refusal::new(
             503,
             "ServiceUnavailable",
@@ -76,19 +80,22 @@ pub(in crate::local) fn answer(shared: &Arc<Shared>, request: &Request) -> Resul
 }
 
 /// The endpoint, if it is there and takes requests.
-fn serving(shared: &Shared, name: &str) -> Result<Arc<Serving>, Refusal> {
+fn serving(services: &Services, name: &str) -> Result<Arc<Serving>, Refusal> {
     if !is_endpoint_name(name) {
         return Err(unsatisfied(
             "endpointName",
             "Member must have length at most 63 and satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9])*",
         ));
     }
-    shared.control.serving(shared, name).ok_or_else(|| {
-        Refusal::validation(format!(
-            "Endpoint {name} of account {} not found.",
-            shared.config.account
-        ))
-    })
+    services
+        .control
+        .serving(&services.queue, name)
+        .ok_or_else(|| {
+            Refusal::validation(format!(
+                "Endpoint {name} of account {} not found.",
+                services.common.account
+            ))
+        })
 }
 
 fn unsatisfied(member: &str, rule: &str) -> Refusal {

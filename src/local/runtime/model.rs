@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::container::Container;
 use super::program;
 use crate::local::s3::content::{Content, Disk};
-use crate::local::server::Shared;
+use crate::local::sync::Stop;
+use crate::sys::Clock;
 
 /// The longest result that a model may give: 1 GiB, the service's limit.
 pub(in crate::local) const MAX_RESULT: u64 = 1 << 30;
@@ -123,43 +124,69 @@ pub(in crate::local) struct Prediction {
     pub(in crate::local) content_type: Option<String>,
 }
 
-impl Invocation {
-    /// The error is the text of the failure object.
-    pub(in crate::local) fn run(mut self, shared: &Shared) -> Result<Prediction, String> {
-        let config = &shared.config;
-        if !config.model_delay.is_zero() {
-            let delay = config.model_delay.min(self.timeout);
-            if shared.stop.wait(delay) {
+/// The model, and what delays it or stands in for it.
+#[derive(Debug)]
+pub(in crate::local) struct Backend {
+    pub(in crate::local) model: Model,
+    pub(in crate::local) delay: Duration,
+    /// The share of the invocations that fail, from 0 to 1.
+    pub(in crate::local) failure_rate: f64,
+}
+
+/// What a model is run with.
+#[derive(Clone, Copy)]
+pub(in crate::local) struct Surroundings<'a> {
+    pub(in crate::local) clock: &'a dyn Clock,
+    pub(in crate::local) disk: &'a Disk,
+    pub(in crate::local) stop: &'a Stop,
+}
+
+impl Backend {
+    /// Runs one invocation. The error is the text of the failure object.
+    pub(in crate::local) fn run(
+        &self,
+        mut invocation: Invocation,
+        around: Surroundings<'_>,
+    ) -> Result<Prediction, String> {
+        if !self.delay.is_zero() {
+            let delay = self.delay.min(invocation.timeout);
+            if around.stop.wait(delay) {
                 return Err("The endpoint was stopped.".to_owned());
             }
-            self.timeout -= delay;
-            if self.timeout.is_zero() {
-                return Err(timed_out(config.model_delay));
+            invocation.timeout -= delay;
+            if invocation.timeout.is_zero() {
+                return Err(timed_out(self.delay));
             }
         }
-        if crate::sys::Random::machine().fraction() < config.failure_rate {
+        if crate::sys::Random::machine().fraction() < self.failure_rate {
             return Err(failed(500, "This failure was asked for."));
         }
-        match &config.model {
+        let Surroundings { disk, stop, .. } = around;
+        match &self.model {
             Model::Echo => Ok(Prediction {
-                content_type: self.content_type.take().or_else(|| self.accepted_type()),
-                content: self.content,
+                content_type: invocation
+                    .content_type
+                    .take()
+                    .or_else(|| invocation.accepted_type()),
+                content: invocation.content,
             }),
-            Model::Closure(closure) => self.closure(closure, shared),
-            Model::Container(container) => container.invoke(&self, &config.disk),
+            Model::Closure(closure) => invocation.closure(closure, around),
+            Model::Container(container) => container.invoke(&invocation, disk),
             Model::Program(program, arguments) => {
-                program::invoke(program, arguments, &self, &config.disk, &shared.stop)
+                program::invoke(program, arguments, &invocation, disk, stop)
             }
         }
     }
+}
 
+impl Invocation {
     /// The content type that is asked for, if it is a single one.
     pub(in crate::local) fn accepted_type(&self) -> Option<String> {
         let is_one = |accept: &&String| !accept.contains(['*', ',']) && accept.contains('/');
         self.accept.as_ref().filter(is_one).cloned()
     }
 
-    fn closure(self, closure: &Closure, shared: &Shared) -> Result<Prediction, String> {
+    fn closure(self, closure: &Closure, around: Surroundings<'_>) -> Result<Prediction, String> {
         let request = ModelRequest {
             body: self.content.to_vec().map_err(|error| unreadable(&error))?,
             content_type: self.content_type,
@@ -168,14 +195,14 @@ impl Invocation {
             inference_id: self.inference_id,
             invocation_timeout: self.timeout,
         };
-        let clock = &*shared.config.clock;
+        let clock = around.clock;
         let start = clock.monotonic();
         let response = catch_unwind(AssertUnwindSafe(|| closure(&request)))
             .map_err(|_| "The model panicked.".to_owned())?;
         if clock.monotonic().saturating_sub(start) > request.invocation_timeout {
             return Err(timed_out(request.invocation_timeout));
         }
-        response.into_prediction(&shared.config.disk)
+        response.into_prediction(around.disk)
     }
 }
 

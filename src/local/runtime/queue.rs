@@ -9,13 +9,14 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::percent_decode_str;
 
 use super::location::Location;
-use super::model::{Invocation, Prediction};
+use super::model::{Invocation, Prediction, Surroundings};
 use crate::local::control::Serving;
 use crate::local::notify;
 use crate::local::notify::Receipt;
+use crate::local::s3::S3;
 use crate::local::s3::content::Content;
 use crate::local::s3::store::StoredObject;
-use crate::local::server::{Shared, spawn};
+use crate::local::services::Services;
 use crate::local::sqs;
 use crate::local::sync::{lock, wait_while};
 
@@ -261,11 +262,11 @@ impl fmt::Debug for Queue {
 impl Queue {
     /// Adds a job, and a worker if none is free: an endpoint with room for thousands still starts
     /// at once.
-    pub(in crate::local) fn push(&self, shared: &Arc<Shared>, job: Job) -> io::Result<()> {
-        let room: usize = shared.control.slots(shared).values().sum();
+    pub(in crate::local) fn push(&self, services: &Arc<Services>, job: Job) -> io::Result<()> {
+        let room: usize = services.control.slots(&services.queue).values().sum();
         let mut state = lock(&self.state);
         if state.idle <= state.waiting.len() && state.workers < room.max(1) {
-            match spawn_worker(shared) {
+            match spawn_worker(services) {
                 Ok(()) => state.workers += 1,
                 // Those that are there will get to it.
                 Err(_) if state.workers > 0 => {}
@@ -291,11 +292,11 @@ impl Queue {
     }
 
     /// The next job; `None` when the endpoint stops.
-    fn next(&self, shared: &Arc<Shared>) -> Option<(u64, Job)> {
+    fn next(&self, services: &Arc<Services>) -> Option<(u64, Job)> {
         lock(&self.state).idle += 1;
         loop {
             // The control plane's lock is never taken while this one is held.
-            let slots = shared.control.slots(shared);
+            let slots = services.control.slots(&services.queue);
             let mut state = lock(&self.state);
             if state.stopped {
                 return None;
@@ -313,7 +314,7 @@ impl Queue {
                 if !state.waiting.is_empty()
                     && state.idle == 0
                     && state.workers < room
-                    && spawn_worker(shared).is_ok()
+                    && spawn_worker(services).is_ok()
                 {
                     state.workers += 1;
                 }
@@ -379,50 +380,59 @@ impl Queue {
     }
 }
 
-fn spawn_worker(shared: &Arc<Shared>) -> io::Result<()> {
-    spawn(shared, "local-endpoint-worker", |shared| {
-        while let Some((number, job)) = shared.queue.next(shared) {
+fn spawn_worker(services: &Arc<Services>) -> io::Result<()> {
+    let inside = Arc::clone(services);
+    services.threads.spawn("local-endpoint-worker", move || {
+        let services = &inside;
+        while let Some((number, job)) = services.queue.next(services) {
             let receipt = Receipt::of(&job);
-            let outcome = run(shared, job);
+            let outcome = run(services, job);
             // Told before it counts as finished, so that whoever waits for that has been told.
-            notify::tell(shared, &receipt, outcome.as_ref());
-            shared.queue.finish(number, outcome.err());
+            notify::tell(services, &receipt, outcome.as_ref());
+            services.queue.finish(number, outcome.err());
         }
     })
 }
 
 /// Runs a job and leaves its object. The error is why it failed.
-fn run(shared: &Shared, job: Job) -> Result<Prediction, String> {
+fn run(services: &Services, job: Job) -> Result<Prediction, String> {
     let (output, failure) = (job.output.clone(), job.failure.clone());
-    let mut outcome = predict(shared, job);
+    let mut outcome = predict(services, job);
     if let Ok(prediction) = &outcome {
         let content_type = prediction.content_type.as_deref();
         let content_type = content_type.unwrap_or("application/octet-stream");
-        if let Err(error) = leave(shared, &output, &prediction.content, content_type) {
+        if let Err(error) = leave(services, &output, &prediction.content, content_type) {
             outcome = Err(format!("Failed to upload the output: {error}."));
         }
     }
     if let (Err(reason), Some(failure)) = (&mut outcome, failure) {
         let content = reason.clone().into_bytes().into();
-        if let Err(error) = leave(shared, &failure, &content, "text/plain") {
+        if let Err(error) = leave(services, &failure, &content, "text/plain") {
             *reason = format!("{reason} (And no object could be left to say so: {error}.)");
         }
     }
     outcome
 }
 
-fn leave(shared: &Shared, to: &Location, content: &Content, content_type: &str) -> io::Result<()> {
+fn leave(
+    services: &Services,
+    to: &Location,
+    content: &Content,
+    content_type: &str,
+) -> io::Result<()> {
     let headers = vec![("content-type".to_owned(), content_type.as_bytes().to_vec())];
-    let now = shared.config.clock.now();
-    shared.store_object(&to.bucket, &to.key, content, |content| {
-        StoredObject::new(content, headers, now)
-    })?;
-    sqs::object_created(shared, &to.bucket, &to.key, "Put");
+    let now = services.common.clock.now();
+    services
+        .s3
+        .store_object(&to.bucket, &to.key, content, |content| {
+            StoredObject::new(content, headers, now)
+        })?;
+    sqs::object_created(services, &to.bucket, &to.key, "Put");
     Ok(())
 }
 
-fn predict(shared: &Shared, job: Job) -> Result<Prediction, String> {
-    let clock = &*shared.config.clock;
+fn predict(services: &Services, job: Job) -> Result<Prediction, String> {
+    let clock = &*services.common.clock;
     if clock.monotonic().saturating_sub(job.received) > job.ttl {
         return Err(format!(
             "Request exceeded its time to live of {} seconds before it could be processed.",
@@ -432,7 +442,7 @@ fn predict(shared: &Shared, job: Job) -> Result<Prediction, String> {
     let invocation = Invocation {
         content: match job.input {
             Input::Inline(body) => body,
-            Input::Location(location) => input_at(shared, &location)?,
+            Input::Location(location) => input_at(&services.s3, &location)?,
         },
         content_type: job.content_type,
         accept: job.accept,
@@ -440,15 +450,20 @@ fn predict(shared: &Shared, job: Job) -> Result<Prediction, String> {
         inference_id: job.inference_id,
         timeout: job.invocation_timeout,
     };
-    invocation.run(shared)
+    let around = Surroundings {
+        clock,
+        disk: &services.s3.disk,
+        stop: &services.threads.stop,
+    };
+    services.backend.run(invocation, around)
 }
 
 /// The input as the location names it; failing that, with the location percent-decoded: clients
 /// write odd keys either way.
-fn input_at(shared: &Shared, uri: &str) -> Result<Content, String> {
+fn input_at(s3: &S3, uri: &str) -> Result<Content, String> {
     let find = |uri: &str| {
         let location = Location::parse(uri)?;
-        shared.store.get(&location.bucket, &location.key)
+        s3.store.get(&location.bucket, &location.key)
     };
     let decoded = percent_decode_str(uri).decode_utf8().unwrap_or_default();
     let object = find(uri)

@@ -4,10 +4,11 @@ use sha2::{Digest, Sha256};
 
 use super::listing::NAMESPACE;
 use super::objects::{in_bucket, no_such_bucket};
-use crate::local::config::Config;
+use crate::local::config::Common;
 use crate::local::dates;
 use crate::local::http::answer::{Answer, Refusal};
-use crate::local::server::{Request, Shared, storage_failed};
+use crate::local::s3::S3;
+use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{Element, Xml, malformed};
 
 /// No configuration of a bucket is longer.
@@ -15,17 +16,17 @@ const MAX_DOCUMENT: u64 = 64 << 10;
 /// As many as S3 has in a page at most.
 const MAX_BUCKETS: usize = 10_000;
 
-pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let name = &request.target.container;
     if !is_bucket_name(name) {
         let message = "The specified bucket is not valid.";
         return Err(Refusal::new(400, "InvalidBucketName", message).detail("BucketName", name));
     }
-    check_location(&shared.config, constraint(request)?.as_deref())?;
-    let created = shared.store.create_bucket(name);
+    check_location(&s3.common, constraint(request)?.as_deref())?;
+    let created = s3.store.create_bucket(name);
     let created = created.map_err(|error| storage_failed(&error))?;
     // us-east-1 alone answers 200 to the owner of a bucket that is there already.
-    if !created && shared.config.region != "us-east-1" {
+    if !created && s3.common.region != "us-east-1" {
         return Err(Refusal::new(
             409,
             "BucketAlreadyOwnedByYou",
@@ -60,8 +61,8 @@ fn constraint(request: &Request) -> Result<Option<String>, Refusal> {
 }
 
 /// A bucket is in the endpoint's region, which us-east-1 alone must not name.
-fn check_location(config: &Config, constraint: Option<&str>) -> Result<(), Refusal> {
-    let region = config.region.as_str();
+fn check_location(common: &Common, constraint: Option<&str>) -> Result<(), Refusal> {
+    let region = common.region.as_str();
     match constraint {
         Some("us-east-1") => Err(Refusal::new(
             400,
@@ -109,9 +110,9 @@ pub(in crate::local) fn is_bucket_name(name: &str) -> bool {
         && !reserved
 }
 
-pub(super) fn delete(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn delete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let name = &request.target.container;
-    let deleted = shared.store.delete_bucket(name);
+    let deleted = s3.store.delete_bucket(name);
     match deleted.map_err(|error| storage_failed(&error))? {
         Some(true) => Ok(Answer::empty(204)),
         Some(false) => {
@@ -123,9 +124,9 @@ pub(super) fn delete(shared: &Shared, request: &Request) -> Result<Answer, Refus
 }
 
 /// Of us-east-1 the element is empty.
-pub(super) fn location(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    in_bucket(shared, request, |_| Ok(()))?;
-    let region = match shared.config.region.as_str() {
+pub(super) fn location(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+    in_bucket(s3, request, |_| Ok(()))?;
+    let region = match s3.common.region.as_str() {
         "us-east-1" => "",
         region => region,
     };
@@ -137,11 +138,11 @@ pub(super) fn location(shared: &Shared, request: &Request) -> Result<Answer, Ref
 }
 
 /// The canonical user id of the account, of the form that S3's have.
-pub(super) fn owner_id(config: &Config) -> String {
-    hex::encode(Sha256::digest(&config.account))
+pub(super) fn owner_id(common: &Common) -> String {
+    hex::encode(Sha256::digest(&common.account))
 }
 
-pub(super) fn list(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn list(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let parameter = |name| request.target.parameter(name);
     let max = match parameter("max-buckets") {
         None => MAX_BUCKETS,
@@ -156,23 +157,23 @@ pub(super) fn list(shared: &Shared, request: &Request) -> Result<Answer, Refusal
     };
     let prefix = parameter("prefix").unwrap_or_default();
     let after = parameter("continuation-token").unwrap_or_default();
-    let region = &shared.config.region;
+    let region = &s3.common.region;
     let elsewhere = parameter("bucket-region").is_some_and(|wanted| wanted != region);
-    let mut names = shared.store.bucket_names();
+    let mut names = s3.store.bucket_names();
     names.retain(|name| name.starts_with(prefix) && name.as_str() > after && !elsewhere);
     let more = names.len() > max;
     names.truncate(max);
     let mut xml = Xml::document();
     xml.element("ListAllMyBucketsResult", Some(NAMESPACE), |xml| {
         xml.element("Owner", None, |xml| {
-            xml.text("ID", &owner_id(&shared.config));
+            xml.text("ID", &owner_id(&s3.common));
         })
         .element("Buckets", None, |xml| {
             for name in &names {
                 xml.element("Bucket", None, |xml| {
                     // When they were made is not kept: as old as the endpoint.
                     xml.text("Name", name)
-                        .text("CreationDate", &dates::iso(shared.started))
+                        .text("CreationDate", &dates::iso(s3.started))
                         .text("BucketRegion", region);
                 });
             }

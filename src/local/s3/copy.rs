@@ -17,7 +17,8 @@ use super::{listing, multipart};
 use crate::local::dates;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
-use crate::local::server::{Request, Shared, storage_failed};
+use crate::local::s3::S3;
+use crate::local::server::{Request, storage_failed};
 use crate::local::xml::Xml;
 
 /// The largest source that one request copies, whole or as a part.
@@ -56,18 +57,18 @@ impl Source {
         }
     }
 
-    fn object(&self, shared: &Shared, request: &Request) -> Result<StoredObject, Refusal> {
+    fn object(&self, s3: &S3, request: &Request) -> Result<StoredObject, Refusal> {
         let owner = request.head.text("x-amz-source-expected-bucket-owner");
-        if owner.is_some_and(|owner| owner != shared.config.account) {
+        if owner.is_some_and(|owner| owner != s3.common.account) {
             return Err(Refusal::access_denied());
         }
-        let object = shared
+        let object = s3
             .store
             .with_bucket(&self.bucket, |bucket| {
                 bucket.objects().get(&self.key).cloned()
             })
             .ok_or_else(|| no_such_bucket(&self.bucket))?
-            .ok_or_else(|| missing_key(shared, &self.key))?;
+            .ok_or_else(|| missing_key(s3, &self.key))?;
         check_source(&request.head, &object)?;
         check_readable(&object).map_err(|refusal| {
             let message = "The source object of the COPY action is not in the active tier and is only stored in Amazon S3 Glacier.";
@@ -86,9 +87,9 @@ const CHANGES: [&str; 5] = [
     "x-amz-website-redirect-location",
 ];
 
-pub(super) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let source = Source::of(request)?;
-    let found = source.object(shared, request)?;
+    let found = source.object(s3, request)?;
     let key = key(request)?;
     let replaces = request.head.text("x-amz-metadata-directive") == Some("REPLACE");
     let to_itself = source.bucket == request.target.container && source.key == key;
@@ -112,7 +113,7 @@ pub(super) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refus
         let metadata = found.headers.iter().filter(|(name, _)| is_metadata(name));
         headers.extend(metadata.cloned());
     }
-    let copy = copied(found, headers, request, shared.config.clock.now())?;
+    let copy = copied(found, headers, request, s3.common.clock.now())?;
     let xml = result(
         "CopyObjectResult",
         &copy.etag,
@@ -120,7 +121,7 @@ pub(super) fn object(shared: &Shared, request: &Request) -> Result<Answer, Refus
         Some(&copy.checksum),
     );
     let answer = with_encryption(Answer::xml(200, xml), &copy.headers);
-    in_bucket(shared, request, |bucket| {
+    in_bucket(s3, request, |bucket| {
         check_write(&request.head, bucket, key)?;
         bucket
             .insert(key, copy)
@@ -184,22 +185,22 @@ fn result(
 }
 
 /// A range of an object, or all of it, as a part.
-pub(super) fn part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    let found = Source::of(request)?.object(shared, request)?;
+pub(super) fn part(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+    let found = Source::of(request)?.object(s3, request)?;
     let content = match request.head.text("x-amz-copy-source-range") {
-        Some(range) => piece(shared, &found, source_range(range, found.len())?)?,
+        Some(range) => piece(s3, &found, source_range(range, found.len())?)?,
         None if found.len() > MAX_SOURCE => return Err(too_large()),
         None => found.content,
     };
-    let (etag, last_modified, checksum) = multipart::add_copied(shared, request, content)?;
+    let (etag, last_modified, checksum) = multipart::add_copied(s3, request, content)?;
     Ok(Answer::xml(
         200,
         result("CopyPartResult", &etag, last_modified, checksum.as_ref()),
     ))
 }
 
-fn piece(shared: &Shared, found: &StoredObject, range: Range<u64>) -> Result<Content, Refusal> {
-    let disk = &shared.config.disk;
+fn piece(s3: &S3, found: &StoredObject, range: Range<u64>) -> Result<Content, Refusal> {
+    let disk = &s3.disk;
     let mut spool = Spool::new();
     let copied = found.content.copy(range, &mut spool.writer(disk));
     let settled = copied.and_then(|()| disk.settle(&spool.finish()));

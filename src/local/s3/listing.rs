@@ -12,7 +12,7 @@ use crate::local::dates::Dates;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
 use crate::local::operation::{Operation, Target};
-use crate::local::server::Shared;
+use crate::local::s3::S3;
 use crate::local::xml::Xml;
 
 pub(in crate::local) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -97,20 +97,20 @@ struct Page {
     next: Option<Mark>,
 }
 
-pub(in crate::local) fn list(shared: &Shared, target: &Target) -> Result<Answer, Refusal> {
-    if !shared.config.list_allowed {
+pub(in crate::local) fn list(s3: &S3, target: &Target) -> Result<Answer, Refusal> {
+    if !s3.list_allowed {
         return Err(Refusal::access_denied());
     }
     let max = number(target, "max-keys")?;
     check_encoding(target)?;
     let bucket = &target.container;
     let from = start(target)?;
-    let page = shared
+    let page = s3
         .store
         .with_bucket(bucket, |bucket| page_of(bucket, target, from.as_ref(), max))
         .ok_or_else(|| no_such_bucket(bucket))?;
     let owner = (!is_v2(target) || target.parameter("fetch-owner") == Some("true"))
-        .then(|| owner_id(&shared.config));
+        .then(|| owner_id(&s3.common));
     let listing = Listing {
         page: &page,
         target,

@@ -15,3 +15,36 @@ pub(super) mod operations;
 mod refused_operations;
 pub(super) mod scratch;
 pub(super) mod store;
+
+use std::io;
+use std::time::SystemTime;
+
+use super::config::Common;
+use content::{Content, Disk};
+use store::{Store, StoredObject};
+
+/// What S3's operations work on.
+#[derive(Debug)]
+pub(super) struct S3 {
+    pub(super) common: Common,
+    pub(super) store: Store,
+    pub(super) disk: Disk,
+    /// Whether the caller has `s3:ListBucket`.
+    pub(super) list_allowed: bool,
+    /// By the endpoint's clock.
+    pub(super) started: SystemTime,
+}
+
+impl S3 {
+    /// Puts an object made of this content, once it is where the store keeps its content.
+    pub(super) fn store_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &Content,
+        object: impl FnOnce(Content) -> StoredObject,
+    ) -> io::Result<()> {
+        let content = self.disk.settle(content)?;
+        self.store.put(bucket, key, object(content))
+    }
+}

@@ -10,7 +10,8 @@ use super::{buckets, checksums, copy, headers, listing, multipart};
 use crate::local::dates::http_date;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::operation::Operation;
-use crate::local::server::{Request, Shared, storage_failed};
+use crate::local::s3::S3;
+use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{ToDelete, Xml, malformed, objects_to_delete};
 
 /// The headers of an object's metadata, besides `x-amz-meta-*`: what a copy takes along.
@@ -33,50 +34,49 @@ const ENCRYPTION: [&str; 3] = [
 /// Further headers that S3 keeps with an object.
 const KEPT: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
 
-pub(in crate::local) fn answer(shared: &Shared, request: &mut Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer, Refusal> {
     if let Some(refused) = &request.target.refused {
         return Err(Refusal::not_offered(refused));
     }
     headers::take_from_query(&mut request.head, &request.target);
     headers::check(request)?;
     let owner = request.head.text("x-amz-expected-bucket-owner");
-    if owner.is_some_and(|owner| owner != shared.config.account) {
+    if owner.is_some_and(|owner| owner != s3.common.account) {
         return Err(Refusal::access_denied());
     }
     match request.target.operation {
-        Operation::GetObject => get_object(shared, request, true),
-        Operation::HeadObject => get_object(shared, request, false),
-        Operation::PutObject => put_object(shared, request),
-        Operation::CopyObject => copy::object(shared, request),
-        Operation::UploadPartCopy => copy::part(shared, request),
-        Operation::DeleteObjects => delete_objects(shared, request),
-        Operation::DeleteObject => delete_object(shared, request),
-        Operation::ListObjectsV2 | Operation::ListObjects => listing::list(shared, &request.target),
-        Operation::ListBuckets => buckets::list(shared, request),
-        Operation::GetBucketLocation => buckets::location(shared, request),
-        Operation::CreateBucket => buckets::create(shared, request),
-        Operation::DeleteBucket => buckets::delete(shared, request),
-        Operation::HeadBucket => in_bucket(shared, request, |_| Ok(()))
-            .map(|()| Answer::empty(200).header("x-amz-bucket-region", &shared.config.region)),
-        Operation::CreateMultipartUpload => multipart::create(shared, request),
-        Operation::UploadPart => multipart::upload_part(shared, request),
-        Operation::CompleteMultipartUpload => multipart::complete(shared, request),
-        Operation::AbortMultipartUpload => multipart::abort(shared, request),
-        Operation::ListParts => multipart::list_parts(shared, request),
-        Operation::ListMultipartUploads => multipart::list_uploads(shared, request),
+        Operation::GetObject => get_object(s3, request, true),
+        Operation::HeadObject => get_object(s3, request, false),
+        Operation::PutObject => put_object(s3, request),
+        Operation::CopyObject => copy::object(s3, request),
+        Operation::UploadPartCopy => copy::part(s3, request),
+        Operation::DeleteObjects => delete_objects(s3, request),
+        Operation::DeleteObject => delete_object(s3, request),
+        Operation::ListObjectsV2 | Operation::ListObjects => listing::list(s3, &request.target),
+        Operation::ListBuckets => buckets::list(s3, request),
+        Operation::GetBucketLocation => buckets::location(s3, request),
+        Operation::CreateBucket => buckets::create(s3, request),
+        Operation::DeleteBucket => buckets::delete(s3, request),
+        Operation::HeadBucket => in_bucket(s3, request, |_| Ok(()))
+            .map(|()| Answer::empty(200).header("x-amz-bucket-region", &s3.common.region)),
+        Operation::CreateMultipartUpload => multipart::create(s3, request),
+        Operation::UploadPart => multipart::upload_part(s3, request),
+        Operation::CompleteMultipartUpload => multipart::complete(s3, request),
+        Operation::AbortMultipartUpload => multipart::abort(s3, request),
+        Operation::ListParts => multipart::list_parts(s3, request),
+        Operation::ListMultipartUploads => multipart::list_uploads(s3, request),
         other => Err(Refusal::not_offered(&format!("{other:?}"))),
     }
 }
 
 /// Does something with the bucket that the request names, or says that it is not there.
 pub(super) fn in_bucket<T>(
-    shared: &Shared,
+    s3: &S3,
     request: &Request,
     act: impl FnOnce(&mut Bucket) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     let name = &request.target.container;
-    shared
-        .store
+    s3.store
         .with_bucket(name, act)
         .unwrap_or_else(|| Err(no_such_bucket(name)))
 }
@@ -105,8 +105,8 @@ pub(super) fn key(request: &Request) -> Result<&str, Refusal> {
 }
 
 /// Without `s3:ListBucket` a caller must not learn that a key is missing.
-pub(super) fn missing_key(shared: &Shared, key: &str) -> Refusal {
-    if shared.config.list_allowed {
+pub(super) fn missing_key(s3: &S3, key: &str) -> Refusal {
+    if s3.list_allowed {
         Refusal::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key)
     } else {
         Refusal::access_denied()
@@ -138,12 +138,12 @@ pub(super) fn check_readable(object: &StoredObject) -> Result<(), Refusal> {
     }
 }
 
-fn get_object(shared: &Shared, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
+fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
     let key = key(request)?;
     check_version(request.target.parameter("versionId"))?;
-    let object = in_bucket(shared, request, |bucket| {
+    let object = in_bucket(s3, request, |bucket| {
         let object = bucket.objects().get(key).cloned();
-        object.ok_or_else(|| missing_key(shared, key))
+        object.ok_or_else(|| missing_key(s3, key))
     })?;
     check_read(&request.head, &object)?;
     if with_body {
@@ -236,20 +236,20 @@ fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal>
     .header("content-range", format!("bytes */{length}")))
 }
 
-fn put_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+fn put_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let announced = checksums::verified(request)?.map(|(announced, _)| announced);
-    let content = shared.config.disk.settle(&request.content);
+    let content = s3.disk.settle(&request.content);
     let object = StoredObject::received(
         content.map_err(|error| storage_failed(&error))?,
         &request.sums,
         announced.as_ref(),
         kept_headers(request),
-        shared.config.clock.now(),
+        s3.common.clock.now(),
     );
     let answer = Answer::empty(200).header("etag", &object.etag);
     let answer = with_encryption(with_checksum(answer, &object), &object.headers);
     let key = key(request)?;
-    in_bucket(shared, request, |bucket| {
+    in_bucket(s3, request, |bucket| {
         check_write(&request.head, bucket, key)?;
         bucket
             .insert(key, object)
@@ -310,20 +310,20 @@ fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<
 }
 
 /// Deleting what is not there is no error, unless a condition says that it has to be there.
-fn delete_object(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+fn delete_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     check_version(request.target.parameter("versionId"))?;
-    in_bucket(shared, request, |bucket| {
+    in_bucket(s3, request, |bucket| {
         check_match(request.head.text("if-match"), bucket, key)?;
         bucket.remove(key).map_err(|error| storage_failed(&error))
     })?;
     Ok(Answer::empty(204))
 }
 
-fn delete_objects(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+fn delete_objects(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     checksums::verified(request)?;
     let (objects, quiet) = objects_to_delete(&request.body).ok_or_else(malformed)?;
-    let outcomes = in_bucket(shared, request, |bucket| {
+    let outcomes = in_bucket(s3, request, |bucket| {
         let outcomes = objects.iter().map(|object| delete_one(bucket, object));
         Ok(outcomes.collect::<Vec<_>>())
     })?;

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::queue::Queue;
 use super::{Now, invalid, name_of, refusal};
 use crate::local::http::answer::Refusal;
-use crate::local::server::Shared;
+use crate::local::services::Services;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
@@ -102,11 +102,11 @@ fn redrive(name: &str, policy: &str) -> Result<Redrive, Refusal> {
 }
 
 /// Those that are asked for; none asked for is none returned.
-pub(super) fn of(shared: &Shared, queue: &Queue, name: &str, input: &Input, now: Now) -> Value {
+pub(super) fn of(services: &Services, queue: &Queue, name: &str, input: &Input, now: Now) -> Value {
     let wanted = input.names("AttributeNames");
     let settings = &queue.settings;
     let [visible, in_flight, delayed] = queue.counts(now);
-    let (region, account) = (&shared.config.region, &shared.config.account);
+    let (region, account) = (&services.common.region, &services.common.account);
     let seconds = |duration: Duration| Some(duration.as_secs().to_string());
     let redrive = settings.redrive.as_ref();
     let all = [

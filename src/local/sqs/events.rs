@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::Queues;
 use crate::local::dates::iso;
 use crate::local::operation::{Operation, Target};
-use crate::local::server::{Shared, random_hex, random_uuid};
+use crate::local::server::{random_hex, random_uuid};
+use crate::local::services::Services;
 
 /// A queue that gets what goes to a topic.
 #[derive(Debug, Clone)]
@@ -46,8 +47,8 @@ impl Queues {
 }
 
 /// Sends a message of a topic to the queues that are subscribed.
-pub(in crate::local) fn publish(shared: &Shared, topic: &str, message: &str) {
-    let subscriptions = shared.queues.state().subscriptions.clone();
+pub(in crate::local) fn publish(services: &Services, topic: &str, message: &str) {
+    let subscriptions = services.queues.state().subscriptions.clone();
     for subscription in subscriptions {
         if subscription.topic != topic {
             continue;
@@ -55,19 +56,19 @@ pub(in crate::local) fn publish(shared: &Shared, topic: &str, message: &str) {
         let body = if subscription.raw {
             message.to_owned()
         } else {
-            envelope(shared, topic, message).to_string()
+            envelope(services, topic, message).to_string()
         };
-        shared.queues.send(shared, &subscription.queue, &body);
+        services.queues.send(services, &subscription.queue, &body);
     }
 }
 
-fn envelope(shared: &Shared, topic: &str, message: &str) -> Value {
+fn envelope(services: &Services, topic: &str, message: &str) -> Value {
     json!({
         "Type": "Notification",
         "MessageId": random_uuid(),
         "TopicArn": topic,
         "Message": message,
-        "Timestamp": iso(shared.config.clock.now()),
+        "Timestamp": iso(services.common.clock.now()),
         "SignatureVersion": "1",
         "Signature": "",
         "SigningCertURL": "",
@@ -77,7 +78,7 @@ fn envelope(shared: &Shared, topic: &str, message: &str) -> Value {
 }
 
 /// Tells the queues of the object that a request wrote, if it is one that writes.
-pub(in crate::local) fn object_written(shared: &Shared, target: &Target) {
+pub(in crate::local) fn object_written(services: &Services, target: &Target) {
     let how = match target.operation {
         Operation::PutObject => "Put",
         Operation::CopyObject => "Copy",
@@ -85,14 +86,14 @@ pub(in crate::local) fn object_written(shared: &Shared, target: &Target) {
         _ => return,
     };
     if let Some(key) = &target.key {
-        object_created(shared, &target.container, key, how);
+        object_created(services, &target.container, key, how);
     }
 }
 
 /// Tells the queues of an object that was made by this operation of S3: `Put`, `Copy`,
 /// `CompleteMultipartUpload`.
-pub(in crate::local) fn object_created(shared: &Shared, bucket: &str, key: &str, how: &str) {
-    let rules = shared.queues.state().object_rules.clone();
+pub(in crate::local) fn object_created(services: &Services, bucket: &str, key: &str, how: &str) {
+    let rules = services.queues.state().object_rules.clone();
     let mut rules = rules
         .iter()
         .filter(|rule| rule.bucket == bucket && key.starts_with(&rule.prefix))
@@ -100,15 +101,15 @@ pub(in crate::local) fn object_created(shared: &Shared, bucket: &str, key: &str,
     if rules.peek().is_none() {
         return;
     }
-    let Some(object) = shared.store.get(bucket, key) else {
+    let Some(object) = services.s3.store.get(bucket, key) else {
         return;
     };
     let encoded = utf8_percent_encode(key, KEY).to_string().replace(' ', "+");
     let event = json!({ "Records": [{
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
-        "awsRegion": shared.config.region,
-        "eventTime": iso(shared.config.clock.now()),
+        "awsRegion": services.common.region,
+        "eventTime": iso(services.common.clock.now()),
         "eventName": format!("ObjectCreated:{how}"),
         "userIdentity": { "principalId": "local" },
         "requestParameters": { "sourceIPAddress": "127.0.0.1" },
@@ -126,19 +127,23 @@ pub(in crate::local) fn object_created(shared: &Shared, bucket: &str, key: &str,
         },
     }]});
     for rule in rules {
-        shared.queues.send(shared, &rule.queue, &event.to_string());
+        services
+            .queues
+            .send(services, &rule.queue, &event.to_string());
     }
 }
 
 /// What S3 sends when a bucket's notifications are configured.
-pub(super) fn test_event(shared: &Shared, rule: &ObjectRule) {
+pub(super) fn test_event(services: &Services, rule: &ObjectRule) {
     let event = json!({
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
-        "Time": iso(shared.config.clock.now()),
+        "Time": iso(services.common.clock.now()),
         "Bucket": rule.bucket,
         "RequestId": random_hex(16).to_uppercase(),
         "HostId": "local",
     });
-    shared.queues.send(shared, &rule.queue, &event.to_string());
+    services
+        .queues
+        .send(services, &rule.queue, &event.to_string());
 }

@@ -20,7 +20,8 @@ use queue::{Change, Queue, Received};
 
 use super::http::answer::{Answer, Refusal};
 use super::operation::Operation;
-use super::server::{Request, Shared, random_uuid};
+use super::server::{Request, random_uuid};
+use super::services::Services;
 use super::sync::lock;
 
 /// All queues, and what is sent to them by the endpoint itself.
@@ -47,14 +48,14 @@ struct Now {
 }
 
 impl Now {
-    fn of(shared: &Shared) -> Self {
-        let wall = shared.config.clock.now();
+    fn of(services: &Services) -> Self {
+        let wall = services.common.clock.now();
         let since = wall
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
         Self {
             millis: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-            monotonic: shared.config.clock.monotonic(),
+            monotonic: services.common.clock.monotonic(),
         }
     }
 }
@@ -87,25 +88,25 @@ impl Queues {
         self.state().subscriptions.push(subscription);
     }
 
-    pub(super) fn add_object_rule(&self, shared: &Shared, rule: ObjectRule) {
-        events::test_event(shared, &rule);
+    pub(super) fn add_object_rule(&self, services: &Services, rule: ObjectRule) {
+        events::test_event(services, &rule);
         self.state().object_rules.push(rule);
     }
 
     /// Puts a message in a queue, if it is there. A FIFO queue takes none without a group, as of SNS's
     /// standard topics and of S3.
-    pub(super) fn send(&self, shared: &Shared, queue: &str, body: &str) {
-        drop(self.send_with(shared, queue, &[("MessageBody", body)]));
+    pub(super) fn send(&self, services: &Services, queue: &str, body: &str) {
+        drop(self.send_with(services, queue, &[("MessageBody", body)]));
     }
 
     /// Puts a message with these members in a queue.
     pub(super) fn send_with(
         &self,
-        shared: &Shared,
+        services: &Services,
         queue: &str,
         members: &[(&str, &str)],
     ) -> Result<(), Refusal> {
-        let now = Now::of(shared);
+        let now = Now::of(services);
         let members = members.iter();
         let members = members.map(|(name, value)| ((*name).to_owned(), (*value).into()));
         let input = Input(members.collect());
@@ -120,7 +121,7 @@ impl Queues {
 
 /// Carries out an operation.
 pub(super) fn answer(
-    shared: &Shared,
+    services: &Services,
     operation: Operation,
     request: &Request,
 ) -> Result<Answer, Refusal> {
@@ -133,37 +134,37 @@ pub(super) fn answer(
             let name = input.needed("QueueName")?;
             let none = Map::new();
             create(
-                &mut shared.queues.state(),
+                &mut services.queues.state(),
                 name,
                 input.object("Attributes").unwrap_or(&none),
             )?;
-            json!({ "QueueUrl": url(shared, request, name) })
+            json!({ "QueueUrl": url(services, request, name) })
         }
         Operation::GetQueueUrl => {
             let name = input.needed("QueueName")?;
             let owner = input.text("QueueOwnerAWSAccountId");
-            let foreign = owner.is_some_and(|owner| owner != shared.config.account);
-            if foreign || !shared.queues.has(name) {
+            let foreign = owner.is_some_and(|owner| owner != services.common.account);
+            if foreign || !services.queues.has(name) {
                 return Err(does_not_exist());
             }
-            json!({ "QueueUrl": url(shared, request, name) })
+            json!({ "QueueUrl": url(services, request, name) })
         }
-        Operation::ReceiveMessage => receive::answer(shared, &input)?,
-        _ => of_queue(shared, operation, &input)?,
+        Operation::ReceiveMessage => receive::answer(services, &input)?,
+        _ => of_queue(services, operation, &input)?,
     };
     Ok(Answer::new(200, document.to_string().into_bytes())
         .header("content-type", "application/x-amz-json-1.0"))
 }
 
 /// The operations on one queue that do not wait.
-fn of_queue(shared: &Shared, operation: Operation, input: &Input) -> Result<Value, Refusal> {
-    let now = Now::of(shared);
-    let name = queue_name(shared, input)?;
-    let mut state = shared.queues.state();
+fn of_queue(services: &Services, operation: Operation, input: &Input) -> Result<Value, Refusal> {
+    let now = Now::of(services);
+    let name = queue_name(services, input)?;
+    let mut state = services.queues.state();
     let queue = state.queues.get_mut(&name).ok_or_else(does_not_exist)?;
     queue.expire(now);
     let document = match operation {
-        Operation::GetQueueAttributes => attributes::of(shared, queue, &name, input, now),
+        Operation::GetQueueAttributes => attributes::of(services, queue, &name, input, now),
         Operation::SendMessage => queue.send(input, now)?,
         Operation::SendMessageBatch => batch(input, |entry| queue.send(entry, now), "MessageBody")?,
         Operation::DeleteMessage => {
@@ -197,7 +198,7 @@ fn of_queue(shared: &Shared, operation: Operation, input: &Input) -> Result<Valu
         other => return Err(Refusal::not_offered(&format!("{other:?}"))),
     };
     drop(state);
-    shared.queues.changed.notify_all();
+    services.queues.changed.notify_all();
     Ok(document)
 }
 
@@ -249,21 +250,21 @@ fn create(state: &mut State, name: &str, attributes: &Map<String, Value>) -> Res
     }
 }
 
-fn url(shared: &Shared, request: &Request, name: &str) -> String {
+fn url(services: &Services, request: &Request, name: &str) -> String {
     let host = request.head.text("host").unwrap_or("localhost");
-    format!("http://{host}/{}/{name}", shared.config.account)
+    format!("http://{host}/{}/{name}", services.common.account)
 }
 
 /// The queue that a request names: by the last segment of its URL, whatever its host is, unless that is one
 /// of another region.
-fn queue_name(shared: &Shared, input: &Input) -> Result<String, Refusal> {
+fn queue_name(services: &Services, input: &Input) -> Result<String, Refusal> {
     let url = input.needed("QueueUrl")?;
     let place = url.split_once("://").map_or(url, |(_, place)| place);
     let mut segments = place.rsplit('/');
     let name = segments.next().unwrap_or_default();
     let account = segments.next().unwrap_or_default();
     let host = place.split('/').next().unwrap_or_default();
-    let elsewhere = host.contains(".amazonaws.") && !host.contains(&shared.config.region);
+    let elsewhere = host.contains(".amazonaws.") && !host.contains(&services.common.region);
     if name.is_empty() || !place.contains('/') {
         return Err(refusal(
             "InvalidAddress",
@@ -271,7 +272,7 @@ fn queue_name(shared: &Shared, input: &Input) -> Result<String, Refusal> {
             format!("The address {url} is not valid for this endpoint."),
         ));
     }
-    if elsewhere || account != shared.config.account {
+    if elsewhere || account != services.common.account {
         return Err(does_not_exist());
     }
     Ok(name.to_owned())

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::queue::Received;
 use super::{Now, does_not_exist, invalid, queue_name, received_document};
 use crate::local::http::answer::Refusal;
-use crate::local::server::Shared;
+use crate::local::services::Services;
 use crate::local::sync::wait_while;
 
 /// A long poll looks at the clock this often, in real time: messages become visible with the time.
@@ -16,7 +16,7 @@ const SLICE: Duration = Duration::from_millis(2);
 /// A clock that stands still, as one of a test does, is moved on by so much for each slice.
 const STEP: Duration = Duration::from_millis(100);
 
-pub(super) fn answer(shared: &Shared, input: &Input) -> Result<Value, Refusal> {
+pub(super) fn answer(services: &Services, input: &Input) -> Result<Value, Refusal> {
     let max = input.number("MaxNumberOfMessages", 1..=10)?.unwrap_or(1);
     let max = usize::try_from(max).unwrap_or(1);
     let visibility = input.number("VisibilityTimeout", 0..=43_200)?;
@@ -25,12 +25,12 @@ pub(super) fn answer(shared: &Shared, input: &Input) -> Result<Value, Refusal> {
     if attempt.is_some_and(|attempt| attempt.len() > 128) {
         return Err(invalid("ReceiveRequestAttemptId can have 128 characters."));
     }
-    let name = queue_name(shared, input)?;
-    let clock = &*shared.config.clock;
+    let name = queue_name(services, input)?;
+    let clock = &*services.common.clock;
     let started = clock.monotonic();
     loop {
-        let now = Now::of(shared);
-        let mut state = shared.queues.state();
+        let now = Now::of(services);
+        let mut state = services.queues.state();
         let queue = state.queues.get_mut(&name).ok_or_else(does_not_exist)?;
         queue.expire(now);
         let settings = &queue.settings;
@@ -42,11 +42,11 @@ pub(super) fn answer(shared: &Shared, input: &Input) -> Result<Value, Refusal> {
                 target.bury(dead);
             }
         }
-        let is_over = now.monotonic >= started + wait || shared.stop.is_stopped();
+        let is_over = now.monotonic >= started + wait || services.threads.stop.is_stopped();
         if !received.is_empty() || is_over {
             return Ok(received_document(&received, input));
         }
-        drop(wait_while(&shared.queues.changed, state, SLICE, |_| true));
+        drop(wait_while(&services.queues.changed, state, SLICE, |_| true));
         if clock.monotonic() == now.monotonic {
             clock.sleep(STEP.min((started + wait).saturating_sub(now.monotonic)));
         }

@@ -14,12 +14,13 @@ use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::head::Head;
 use crate::local::http::payload::name;
+use crate::local::s3::S3;
 use crate::local::s3::checksums;
 use crate::local::s3::content::Content;
 use crate::local::s3::listing;
 use crate::local::s3::objects::{in_bucket, key, with_encryption};
 use crate::local::s3::store::{ObjectChecksum, StoredObject, checksum_kind};
-use crate::local::server::{Request, Shared, storage_failed};
+use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{CompletedPart, Xml, completed_parts, malformed};
 
 /// Every part but the last is at least this long.
@@ -63,15 +64,12 @@ impl Completed {
     }
 }
 
-pub(in crate::local::s3) fn complete(
-    shared: &Shared,
-    request: &Request,
-) -> Result<Answer, Refusal> {
+pub(in crate::local::s3) fn complete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let wanted = completed_parts(&request.body).ok_or_else(malformed)?;
     let key = key(request)?;
-    let now = shared.config.clock.now();
+    let now = s3.common.clock.now();
     let id = request.target.parameter("uploadId").unwrap_or_default();
-    let outcome = in_bucket(shared, request, |bucket| {
+    let outcome = in_bucket(s3, request, |bucket| {
         if let Some(outcome) = bucket.completed.again(id, key, &wanted) {
             return Ok(outcome);
         }

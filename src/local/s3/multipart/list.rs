@@ -5,24 +5,22 @@ use crate::local::dates;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
 use crate::local::operation::Target;
+use crate::local::s3::S3;
 use crate::local::s3::buckets::owner_id;
 use crate::local::s3::listing::{NAMESPACE, check_encoding, count, encoded, number};
 use crate::local::s3::objects::in_bucket;
 use crate::local::s3::store::checksum_kind;
-use crate::local::server::{Request, Shared};
+use crate::local::server::Request;
 use crate::local::xml::Xml;
 
-pub(in crate::local::s3) fn list_parts(
-    shared: &Shared,
-    request: &Request,
-) -> Result<Answer, Refusal> {
+pub(in crate::local::s3) fn list_parts(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let max = number(&request.target, "max-parts")?;
     let marker = match request.target.parameter("part-number-marker") {
         Some(text) => u32::try_from(count("part-number-marker", text)?).unwrap_or(u32::MAX),
         None => 0,
     };
-    let owner = owner_id(&shared.config);
-    let xml = in_upload(shared, request, |upload| {
+    let owner = owner_id(&s3.common);
+    let xml = in_upload(s3, request, |upload| {
         let mut rest = upload.parts.range(marker.saturating_add(1)..);
         let page: Vec<_> = rest.by_ref().take(max).collect();
         let truncated = rest.next().is_some();
@@ -139,15 +137,12 @@ impl<'a> Page<'a> {
     }
 }
 
-pub(in crate::local::s3) fn list_uploads(
-    shared: &Shared,
-    request: &Request,
-) -> Result<Answer, Refusal> {
+pub(in crate::local::s3) fn list_uploads(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let target = &request.target;
     let max = number(target, "max-uploads")?;
     check_encoding(target)?;
-    let owner = owner_id(&shared.config);
-    let xml = in_bucket(shared, request, |bucket| {
+    let owner = owner_id(&s3.common);
+    let xml = in_bucket(s3, request, |bucket| {
         let uploads = bucket.uploads.iter();
         let uploads = uploads.map(|(id, upload)| (id.as_str(), upload)).collect();
         let page = Page::of(uploads, target, max);

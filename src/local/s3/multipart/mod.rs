@@ -15,7 +15,8 @@ use super::{checksums, conditions};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
-use crate::local::server::{Request, Shared, random_hex, storage_failed};
+use crate::local::s3::S3;
+use crate::local::server::{Request, random_hex, storage_failed};
 use crate::local::xml::Xml;
 
 const MAX_PARTS: u32 = 10_000;
@@ -70,7 +71,7 @@ impl fmt::Debug for Upload {
     }
 }
 
-pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     let id = random_hex(32);
     let algorithm = checksums::asked(&request.head)?;
@@ -80,11 +81,11 @@ pub(super) fn create(shared: &Shared, request: &Request) -> Result<Answer, Refus
         headers: kept_headers(request),
         algorithm,
         of_the_whole,
-        begun: shared.config.clock.now(),
+        begun: s3.common.clock.now(),
         parts: BTreeMap::new(),
     };
     let headers = upload.headers.clone();
-    in_bucket(shared, request, |bucket| {
+    in_bucket(s3, request, |bucket| {
         bucket.uploads.insert(id.clone(), upload);
         Ok(())
     })?;
@@ -132,15 +133,15 @@ fn is_of_the_whole(algorithm: Option<Algorithm>, kind: Option<&str>) -> Result<b
     }
 }
 
-pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn upload_part(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let number = part_number(request)?;
     let announced = checksums::verified(request)?;
     let sent = announced.as_ref().map(|(announced, _)| announced.algorithm);
-    let (algorithm, headers) = in_upload(shared, request, |upload| {
+    let (algorithm, headers) = in_upload(s3, request, |upload| {
         check_algorithm(upload, sent)?;
         Ok((upload.algorithm, upload.headers.clone()))
     })?;
-    let content = shared.config.disk.settle(&request.content);
+    let content = s3.disk.settle(&request.content);
     let content = content.map_err(|error| storage_failed(&error))?;
     let sum = match (announced, algorithm) {
         (Some((announced, sum)), _) => Some((announced.algorithm, sum)),
@@ -152,13 +153,13 @@ pub(super) fn upload_part(shared: &Shared, request: &Request) -> Result<Answer, 
         md5: request.sums.md5,
         crc64: request.sums.crc64.clone(),
         sum,
-        last_modified: shared.config.clock.now(),
+        last_modified: s3.common.clock.now(),
     };
     let mut answer = Answer::empty(200).header("etag", part.etag());
     if let Some(checksum) = part.checksum() {
         answer = answer.header(checksum.algorithm.header(), checksum.value);
     }
-    in_upload(shared, request, |upload| {
+    in_upload(s3, request, |upload| {
         upload.parts.insert(number, part);
         Ok(())
     })?;
@@ -184,12 +185,12 @@ fn part_number(request: &Request) -> Result<u32, Refusal> {
 /// Adds a part that was copied from an object. Gives its `ETag`, its time, and its checksum if the
 /// upload has an algorithm.
 pub(super) fn add_copied(
-    shared: &Shared,
+    s3: &S3,
     request: &Request,
     content: Content,
 ) -> Result<(String, SystemTime, Option<ObjectChecksum>), Refusal> {
     let number = part_number(request)?;
-    let algorithm = in_upload(shared, request, |upload| Ok(upload.algorithm))?;
+    let algorithm = in_upload(s3, request, |upload| Ok(upload.algorithm))?;
     let wanted: Vec<_> = [Algorithm::Crc64Nvme]
         .into_iter()
         .chain(algorithm)
@@ -200,10 +201,10 @@ pub(super) fn add_copied(
         crc64: sums.swap_remove(0),
         content,
         md5,
-        last_modified: shared.config.clock.now(),
+        last_modified: s3.common.clock.now(),
     };
     let known = (part.etag(), part.last_modified, part.checksum());
-    in_upload(shared, request, |upload| {
+    in_upload(s3, request, |upload| {
         upload.parts.insert(number, part);
         Ok(known)
     })
@@ -234,8 +235,8 @@ fn check_algorithm(upload: &Upload, sent: Option<Algorithm>) -> Result<(), Refus
     ))
 }
 
-pub(super) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusal> {
-    in_bucket(shared, request, |bucket| {
+pub(super) fn abort(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+    in_bucket(s3, request, |bucket| {
         find(bucket, request)?;
         let id = request.target.parameter("uploadId").unwrap_or_default();
         bucket.uploads.remove(id);
@@ -245,11 +246,11 @@ pub(super) fn abort(shared: &Shared, request: &Request) -> Result<Answer, Refusa
 }
 
 fn in_upload<T>(
-    shared: &Shared,
+    s3: &S3,
     request: &Request,
     act: impl FnOnce(&mut Upload) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    in_bucket(shared, request, |bucket| {
+    in_bucket(s3, request, |bucket| {
         find(bucket, request)?;
         let id = request.target.parameter("uploadId").unwrap_or_default();
         bucket

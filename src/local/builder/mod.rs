@@ -1,5 +1,7 @@
 //! How a local endpoint is set up.
 
+mod checks;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -9,17 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LocalEndpoint;
-use super::auth::hosts::is_host_name;
-use super::config::{Config, Observer, Storage, Watcher};
+use super::config::{Common, Config, Deployed, Keys, Storage};
 use super::error::LocalError;
 use super::http::http1::Patience;
 use super::record::RecordedRequest;
 use super::runtime::container::Container;
-use super::runtime::invoke::is_endpoint_name;
 use super::runtime::location::Location;
-use super::runtime::model::{Model, ModelRequest, ModelResponse};
+use super::runtime::model::{Backend, Model, ModelRequest, ModelResponse};
 use super::s3::index::DataDirectory;
-use super::s3::scratch::Scratch;
 use super::s3::store::Store;
 use crate::NotificationConfig;
 use crate::sys::{Clock, SystemClock};
@@ -27,11 +26,6 @@ use crate::sys::{Clock, SystemClock};
 /// Keys from AWS's documentation, which no account has.
 const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-
-enum Behind {
-    Model(Model),
-    Container(String),
-}
 
 enum FailurePath {
     Default,
@@ -54,82 +48,81 @@ enum FailurePath {
 /// ```
 #[must_use = "call `start`"]
 pub struct LocalEndpointBuilder {
-    endpoint_name: String,
+    pub(super) config: Config,
     bucket: Option<String>,
-    region: String,
-    account: String,
-    access_key: String,
-    secret_key: String,
-    session_token: Option<String>,
-    behind: Behind,
-    container_timeout: Duration,
     output_path: Option<String>,
     failure_path: FailurePath,
-    notification: Option<NotificationConfig>,
-    instances: usize,
-    max_concurrent: usize,
-    transition: Duration,
-    list_allowed: bool,
-    clock: Arc<dyn Clock>,
+    container_timeout: Duration,
     storage: Storage,
     address: SocketAddr,
-    model_delay: Duration,
-    failure_rate: f64,
-    verify_signatures: bool,
-    host_names: Vec<String>,
     allow_insecure: bool,
-    kept_requests: usize,
-    observer: Option<Observer>,
-    watcher: Option<Watcher>,
-    patience: Patience,
 }
 
 impl fmt::Debug for LocalEndpointBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalEndpointBuilder")
-            .field("endpoint_name", &self.endpoint_name)
-            .field("region", &self.region)
+            .field("endpoint_name", &self.config.deployed.endpoint_name)
+            .field("region", &self.config.common.region)
             .finish_non_exhaustive()
     }
 }
 
 impl LocalEndpointBuilder {
     pub(super) fn new() -> Self {
-        Self {
-            endpoint_name: "local-endpoint".to_owned(),
-            bucket: None,
-            region: "us-east-1".to_owned(),
-            account: "123456789012".to_owned(),
-            access_key: ACCESS_KEY.to_owned(),
-            secret_key: SECRET_KEY.to_owned(),
-            session_token: None,
-            behind: Behind::Model(Model::Echo),
-            container_timeout: Duration::from_secs(30),
-            output_path: None,
-            failure_path: FailurePath::Default,
-            notification: None,
-            instances: 1,
-            max_concurrent: 4,
-            transition: Duration::from_millis(100),
-            list_allowed: true,
-            clock: Arc::new(SystemClock),
-            storage: Storage::Memory(None),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            model_delay: Duration::ZERO,
-            failure_rate: 0.0,
+        let nowhere = || Location {
+            bucket: String::new(),
+            key: String::new(),
+        };
+        let config = Config {
+            common: Common {
+                region: "us-east-1".to_owned(),
+                account: "123456789012".to_owned(),
+                clock: Arc::new(SystemClock),
+            },
+            keys: Keys {
+                access_key: ACCESS_KEY.to_owned(),
+                secret_key: SECRET_KEY.to_owned(),
+                session_token: None,
+            },
             verify_signatures: true,
             host_names: Vec::new(),
-            allow_insecure: false,
+            list_allowed: true,
+            deployed: Deployed {
+                endpoint_name: "local-endpoint".to_owned(),
+                // These follow from the others at the start.
+                bucket: String::new(),
+                output: nowhere(),
+                failure: None,
+                notification: None,
+                instances: 1,
+                max_concurrent: 4,
+                transition: Duration::from_millis(100),
+            },
+            backend: Backend {
+                model: Model::Echo,
+                delay: Duration::ZERO,
+                failure_rate: 0.0,
+            },
+            patience: Patience::default(),
             kept_requests: 10_000,
             observer: None,
             watcher: None,
-            patience: Patience::default(),
+        };
+        Self {
+            config,
+            bucket: None,
+            output_path: None,
+            failure_path: FailurePath::Default,
+            container_timeout: Duration::from_secs(30),
+            storage: Storage::Memory(None),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_insecure: false,
         }
     }
 
     /// `EndpointName`; `local-endpoint` by default.
     pub fn endpoint_name(mut self, name: impl Into<String>) -> Self {
-        self.endpoint_name = name.into();
+        self.config.deployed.endpoint_name = name.into();
         self
     }
 
@@ -142,13 +135,13 @@ impl LocalEndpointBuilder {
 
     /// The region that requests must be signed for; `us-east-1` by default.
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = region.into();
+        self.config.common.region = region.into();
         self
     }
 
     /// The account that owns everything; `123456789012` by default.
     pub fn account_id(mut self, account: impl Into<String>) -> Self {
-        self.account = account.into();
+        self.config.common.account = account.into();
         self
     }
 
@@ -159,14 +152,14 @@ impl LocalEndpointBuilder {
         access_key: impl Into<String>,
         secret_key: impl Into<String>,
     ) -> Self {
-        self.access_key = access_key.into();
-        self.secret_key = secret_key.into();
+        self.config.keys.access_key = access_key.into();
+        self.config.keys.secret_key = secret_key.into();
         self
     }
 
     /// Makes the credentials temporary ones: every request must carry this token.
     pub fn session_token(mut self, token: impl Into<String>) -> Self {
-        self.session_token = Some(token.into());
+        self.config.keys.session_token = Some(token.into());
         self
     }
 
@@ -175,14 +168,14 @@ impl LocalEndpointBuilder {
         mut self,
         model: impl Fn(&ModelRequest) -> ModelResponse + Send + Sync + 'static,
     ) -> Self {
-        self.behind = Behind::Model(Model::Closure(Box::new(model)));
+        self.config.backend.model = Model::Closure(Box::new(model));
         self
     }
 
     /// A container as the model, at `http://127.0.0.1:8080` or the like, that speaks SageMaker's
     /// `GET /ping` and `POST /invocations`. [`start`](Self::start) waits until it is ready.
     pub fn container(mut self, url: impl Into<String>) -> Self {
-        self.behind = Behind::Container(url.into());
+        self.config.backend.model = Model::Container(Container::new(&url.into()));
         self
     }
 
@@ -217,41 +210,41 @@ impl LocalEndpointBuilder {
     /// Whom the endpoint tells of finished jobs; nobody by default. The topics' subscribers are named
     /// with [`subscribe`](LocalEndpoint::subscribe).
     pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
-        self.notification = Some(notification);
+        self.config.deployed.notification = Some(notification);
         self
     }
 
     /// How long an endpoint is `Creating`, `Updating` or `Deleting`, and how long instances take to
     /// come and go, by the endpoint's clock; 0.1 s by default, where AWS takes minutes.
     pub fn transition_time(mut self, time: Duration) -> Self {
-        self.transition = time;
+        self.config.deployed.transition = time;
         self
     }
 
     /// How many instances the endpoint has; 1 by default. With 0 it is scaled to zero: jobs stay
     /// in the queue.
     pub fn instances(mut self, instances: usize) -> Self {
-        self.instances = instances;
+        self.config.deployed.instances = instances;
         self
     }
 
     /// `MaxConcurrentInvocationsPerInstance`; 4 by default.
     pub fn max_concurrent_invocations_per_instance(mut self, max: usize) -> Self {
-        self.max_concurrent = max;
+        self.config.deployed.max_concurrent = max;
         self
     }
 
     /// Whether the caller has `s3:ListBucket`; without it a missing key is 403 `AccessDenied`
     /// instead of 404 `NoSuchKey`, on HEAD without a body. True by default.
     pub fn list_allowed(mut self, allowed: bool) -> Self {
-        self.list_allowed = allowed;
+        self.config.list_allowed = allowed;
         self
     }
 
     /// The clock of signatures, of dates and of a job's time to live. Scripted delays and the
     /// timeouts of connections go by real time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.config.common.clock = Arc::new(clock);
         self
     }
 
@@ -309,26 +302,26 @@ impl LocalEndpointBuilder {
         arguments: impl IntoIterator<Item = A>,
     ) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
-        self.behind = Behind::Model(Model::Program(program.into(), arguments));
+        self.config.backend.model = Model::Program(program.into(), arguments);
         self
     }
 
     /// So long every invocation waits before the model has it, within its invocation timeout; 0 by
     /// default.
     pub fn model_delay(mut self, delay: Duration) -> Self {
-        self.model_delay = delay;
+        self.config.backend.delay = delay;
         self
     }
 
     /// The share of the invocations that fail instead of reaching the model, by chance; 0 by default.
     pub fn failure_rate(mut self, rate: f64) -> Self {
-        self.failure_rate = rate;
+        self.config.backend.failure_rate = rate;
         self
     }
 
     /// Whether requests must be signed with the [credentials](Self::credentials); true by default.
     pub fn verify_signatures(mut self, verify: bool) -> Self {
-        self.verify_signatures = verify;
+        self.config.verify_signatures = verify;
         self
     }
 
@@ -339,7 +332,7 @@ impl LocalEndpointBuilder {
     /// a name of theirs resolve to this machine. Before each name and before `localhost` the name of a
     /// bucket may stand: `BUCKET.localhost`. The port does not matter.
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
-        self.host_names.push(name.into());
+        self.config.host_names.push(name.into());
         self
     }
 
@@ -352,7 +345,7 @@ impl LocalEndpointBuilder {
 
     /// How many requests [`LocalEndpoint::requests`] has at most; 10,000 by default.
     pub fn kept_requests(mut self, count: usize) -> Self {
-        self.kept_requests = count;
+        self.config.kept_requests = count;
         self
     }
 
@@ -362,7 +355,7 @@ impl LocalEndpointBuilder {
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
     ) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.config.observer = Some(Box::new(observer));
         self
     }
 
@@ -370,14 +363,14 @@ impl LocalEndpointBuilder {
     /// cannot be taken for want of file descriptors or threads. At most once a minute; it is called by
     /// the thread that takes connections.
     pub fn on_trouble(mut self, watcher: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
-        self.watcher = Some(Box::new(watcher));
+        self.config.watcher = Some(Box::new(watcher));
         self
     }
 
     /// After so long without a request a connection is closed, in real time; 1 min by default. Sooner
     /// while others wait to be served.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.patience.idle = timeout;
+        self.config.patience.idle = timeout;
         self
     }
 
@@ -385,14 +378,12 @@ impl LocalEndpointBuilder {
     /// in a body or an answer, or goes slower than 1 KiB/s on the whole after it; in real time, 30 s by
     /// default.
     pub fn slow_timeout(mut self, timeout: Duration) -> Self {
-        self.patience.slow = timeout;
+        self.config.patience.slow = timeout;
         self
     }
 
     /// Starts to listen.
-    pub fn start(self) -> Result<LocalEndpoint, LocalError> {
-        let container_timeout = self.container_timeout;
-        let address = self.address;
+    pub fn start(mut self) -> Result<LocalEndpoint, LocalError> {
         let directory = match &self.storage {
             Storage::Data(directory) => Some(directory.clone()),
             Storage::Memory(_) | Storage::Scratch => None,
@@ -401,132 +392,14 @@ impl LocalEndpointBuilder {
             directory: directory.clone().unwrap_or_else(std::env::temp_dir),
             source: error,
         };
+        self.check()?;
+        self.resolve_places()?;
         let opened = directory.as_deref().map(DataDirectory::open).transpose();
-        let opened = opened.map_err(failed)?;
-        let (config, scratch) = self.into_config()?;
-        let store = Store::open(opened).map_err(failed)?;
-        if let Model::Container(container) = &config.model {
-            container.wait_ready(container_timeout)?;
-        }
-        LocalEndpoint::start(config, store, scratch, address)
-    }
-
-    pub(super) fn into_config(self) -> Result<(Config, Option<Scratch>), LocalError> {
-        self.check_open_to_others()?;
-        let bucket = self
-            .bucket
-            .unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account));
-        let in_bucket = |prefix: &str| Location {
-            bucket: bucket.clone(),
-            key: prefix.to_owned(),
-        };
-        if !is_endpoint_name(&self.endpoint_name) {
-            return Err(LocalError::Setting(format!(
-                "{:?} cannot be an EndpointName",
-                self.endpoint_name
-            )));
-        }
-        if !(1..=1000).contains(&self.max_concurrent) {
-            return Err(LocalError::Setting(
-                "MaxConcurrentInvocationsPerInstance must be between 1 and 1000".to_owned(),
-            ));
-        }
-        if !(0.0..=1.0).contains(&self.failure_rate) {
-            return Err(LocalError::Setting(format!(
-                "a failure rate is from 0 to 1, not {}",
-                self.failure_rate
-            )));
-        }
-        if self.patience.idle.is_zero() || self.patience.slow.is_zero() {
-            return Err(LocalError::Setting(
-                "a timeout of connections is more than 0".to_owned(),
-            ));
-        }
-        if let Some(name) = self.host_names.iter().find(|name| !is_host_name(name)) {
-            return Err(LocalError::Setting(format!(
-                "{name:?} cannot be a host's name; write it without scheme and port"
-            )));
-        }
+        let store = Store::open(opened.map_err(failed)?).map_err(failed)?;
         let (disk, scratch) = self.storage.disk()?;
-        let config = Config {
-            output: match self.output_path {
-                Some(path) => s3_path(&path)?,
-                None => in_bucket("async-output"),
-            },
-            failure: match self.failure_path {
-                FailurePath::Default => Some(in_bucket("async-failures")),
-                FailurePath::At(path) => Some(s3_path(&path)?),
-                FailurePath::None => None,
-            },
-            model: match self.behind {
-                Behind::Model(model) => model,
-                Behind::Container(url) => Model::Container(Container::new(&url)),
-            },
-            bucket,
-            endpoint_name: self.endpoint_name,
-            region: self.region,
-            account: self.account,
-            access_key: self.access_key,
-            secret_key: self.secret_key,
-            session_token: self.session_token,
-            notification: self.notification,
-            instances: self.instances,
-            max_concurrent: self.max_concurrent,
-            transition: self.transition,
-            list_allowed: self.list_allowed,
-            clock: self.clock,
-            disk,
-            model_delay: self.model_delay,
-            failure_rate: self.failure_rate,
-            verify_signatures: self.verify_signatures,
-            host_names: self.host_names,
-            kept_requests: self.kept_requests,
-            observer: self.observer,
-            watcher: self.watcher,
-            patience: self.patience,
-        };
-        Ok((config, scratch))
-    }
-}
-
-impl LocalEndpointBuilder {
-    /// Other machines must not be let in by keys that everyone has.
-    fn check_open_to_others(&self) -> Result<(), LocalError> {
-        let ip = self.address.ip();
-        let published = self.secret_key.contains("EXAMPLE");
-        if ip.to_canonical().is_loopback()
-            || self.allow_insecure
-            || (self.verify_signatures && !published)
-        {
-            return Ok(());
+        if let Model::Container(container) = &self.config.backend.model {
+            container.wait_ready(self.container_timeout)?;
         }
-        let open = if self.verify_signatures {
-            "with the published example keys"
-        } else {
-            "without verifying signatures"
-        };
-        Err(LocalError::Setting(format!(
-            "listening on {ip} {open} lets everyone in who can reach it. Set keys of your own \
-             (LocalEndpointBuilder::credentials; --access-key with SAGEMAKER_ASYNC_LOCAL_SECRET_KEY in the \
-             environment) and verify them, or allow it explicitly (allow_insecure; --allow-insecure)"
-        )))
+        LocalEndpoint::start(self.config, store, disk, scratch, self.address)
     }
-}
-
-/// The longest place of results that `CreateEndpointConfig` takes.
-const MAX_PATH: usize = 512;
-
-fn s3_path(path: &str) -> Result<Location, LocalError> {
-    if path.len() > MAX_PATH {
-        let length = path.len();
-        return Err(LocalError::Setting(format!(
-            "a path has {length} bytes; S3OutputPath and S3FailurePath have at most {MAX_PATH}"
-        )));
-    }
-    path.starts_with("s3://")
-        .then(|| Location::parse(path))
-        .flatten()
-        .ok_or_else(|| {
-            LocalError::Setting(format!("{path:?} is not of the form s3://bucket/prefix"))
-        })
 }
