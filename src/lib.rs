@@ -55,6 +55,8 @@
 //! No `Debug`, no error and no log line shows a secret, a token, custom attributes or a payload. The
 //! bytes of a failure object are had from [`ModelFailure::bytes`] alone.
 
+#![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs shows which feature an item needs
+
 mod aws;
 mod codec;
 mod handle;
@@ -72,7 +74,6 @@ pub mod endpoint;
 pub mod error;
 pub mod guide;
 #[cfg(feature = "local")]
-#[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
 pub mod queue;
 pub mod response;
