@@ -182,7 +182,12 @@ fn what_goes_wrong_is_told_at_the_level_of_a_warning() {
     });
     one(
         &lines,
-        &["DEBUG", "no answer", "kind=Broken", "never_sent=false"],
+        &[
+            "DEBUG",
+            "no answer",
+            "kind=ConnectionLost",
+            "never_sent=false",
+        ],
     );
     one(&lines, &["WARN", "may have been submitted"]);
     one(

@@ -185,7 +185,7 @@ impl Turn<'_> {
                 if still_valid.is_none() {
                     return Ok(credentials);
                 }
-                CredentialsError::broken("the cache", "the source gave expired credentials")
+                CredentialsError::failed("the cache", "the source gave expired credentials")
             }
             Err(error) => error,
         };

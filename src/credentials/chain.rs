@@ -188,7 +188,7 @@ fn of_all(tried: &[(Option<ChainSlot>, CredentialsError)]) -> CredentialsError {
     match tried.last() {
         Some((_, last)) if !last.not_configured => CredentialsError {
             source: last.source.clone(),
-            ..CredentialsError::broken(NAME, reasons)
+            ..CredentialsError::failed(NAME, reasons)
         },
         _ => CredentialsError::not_configured(NAME, reasons),
     }

@@ -250,7 +250,7 @@ pub(super) fn failed(
     error: impl Into<crate::Error>,
 ) -> CredentialsError {
     let error = error.into();
-    let told = CredentialsError::broken(provider, format!("{about}: {error}"));
+    let told = CredentialsError::failed(provider, format!("{about}: {error}"));
     match error {
         crate::Error::Credentials(error) => *error,
         crate::Error::Transport(mut error) => match error.source.take() {
@@ -263,5 +263,5 @@ pub(super) fn failed(
 
 /// As [`failed`], for a file or setting.
 pub(super) fn misconfigured(provider: &'static str, error: &ConfigError) -> CredentialsError {
-    CredentialsError::broken(provider, error.to_string())
+    CredentialsError::failed(provider, error.to_string())
 }

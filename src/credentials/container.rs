@@ -207,7 +207,7 @@ impl ProvideCredentials for ContainerProvider {
 }
 
 fn broken(message: String) -> CredentialsError {
-    CredentialsError::broken(NAME, message)
+    CredentialsError::failed(NAME, message)
 }
 
 fn may_be_http(host: &str) -> bool {

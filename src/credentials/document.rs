@@ -39,7 +39,7 @@ pub(super) fn parse(
     label: &'static str,
 ) -> Result<Credentials, CredentialsError> {
     let what = form.what;
-    let broken = |problem: String| CredentialsError::broken(provider, problem);
+    let broken = |problem: String| CredentialsError::failed(provider, problem);
     // The parser's own errors may quote what they could not read.
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| {
         broken(format!(

@@ -42,7 +42,7 @@ impl ProvideCredentials for EnvironmentProvider {
             ));
         };
         let Some(secret_key) = get("AWS_SECRET_ACCESS_KEY") else {
-            return Err(CredentialsError::broken(
+            return Err(CredentialsError::failed(
                 NAME,
                 "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; set both",
             ));

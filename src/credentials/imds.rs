@@ -9,7 +9,7 @@ use super::document::{self, METADATA};
 use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
 use crate::aws::config::Settings;
 use crate::aws::endpoints::encode_segment;
-use crate::aws::http::{Bounds, Broken, Reply, Timeouts, Transport};
+use crate::aws::http::{Bounds, ConnectionError, Reply, Timeouts, Transport};
 use crate::error::{ConfigError, TransportErrorKind};
 use crate::sys::Sys;
 
@@ -263,7 +263,7 @@ impl<'a> Imds<'a> {
         }
     }
 
-    fn unreached(&self, failed: Broken) -> CredentialsError {
+    fn unreached(&self, failed: ConnectionError) -> CredentialsError {
         let base = &self.base;
         let error = if self.is_named {
             let in_time = match failed.kind {
@@ -288,7 +288,7 @@ impl<'a> Imds<'a> {
         method: &Method,
         path: &str,
         header: Option<&(HeaderName, HeaderValue)>,
-    ) -> Result<Reply, Broken> {
+    ) -> Result<Reply, ConnectionError> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
@@ -314,10 +314,10 @@ impl<'a> Imds<'a> {
         method: &Method,
         path: &str,
         header: Option<&(HeaderName, HeaderValue)>,
-    ) -> Result<Reply, Broken> {
+    ) -> Result<Reply, ConnectionError> {
         let uri = format!("{}{path}", self.base).parse().map_err(|_| {
             let problem = format!("{path} makes no URL");
-            Broken::new(TransportErrorKind::Protocol, true, problem)
+            ConnectionError::new(TransportErrorKind::Protocol, true, problem)
         })?;
         let mut request = Request::new(&[][..]);
         *request.method_mut() = method.clone();
@@ -388,7 +388,7 @@ fn not_configured(message: String) -> CredentialsError {
 }
 
 fn broken(problem: &str) -> CredentialsError {
-    CredentialsError::broken(NAME, format!("the service {problem}"))
+    CredentialsError::failed(NAME, format!("the service {problem}"))
 }
 
 fn refused(status: u16) -> CredentialsError {

@@ -95,7 +95,7 @@ fn run(
     let shown = shown(command);
     let failed = |problem: String, remedy: &str| {
         let message = format!("the credential process {shown} {problem}; {remedy}");
-        CredentialsError::broken(provider, message)
+        CredentialsError::failed(provider, message)
     };
     let broken = |problem: String| failed(problem, "run it by hand to see what it says");
     let output = sys

@@ -181,7 +181,7 @@ impl Role {
     ) -> Result<Zeroizing<String>, CredentialsError> {
         let wants = format!("the role {} asks for a code of {serial}", self.arn);
         config.mfa_code(serial).map_err(|problem| match problem {
-            MfaProblem::NobodyToAsk => CredentialsError::broken(
+            MfaProblem::NobodyToAsk => CredentialsError::failed(
                 provider,
                 format!(
                     "{wants}, and nobody is there to ask; give the session a function that knows it, \
@@ -189,10 +189,10 @@ impl Role {
                 ),
             ),
             MfaProblem::NotTold(source) => {
-                CredentialsError::broken(provider, format!("{wants}, and it was not told"))
+                CredentialsError::failed(provider, format!("{wants}, and it was not told"))
                     .with_source(source)
             }
-            MfaProblem::NotACode => CredentialsError::broken(
+            MfaProblem::NotACode => CredentialsError::failed(
                 provider,
                 format!("{wants}, and what was told is not one of 6 digits"),
             ),

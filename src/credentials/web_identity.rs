@@ -55,7 +55,7 @@ impl ProvideCredentials for WebIdentityProvider {
             ));
         };
         let Some(role_arn) = get(ROLE_ARN) else {
-            return Err(CredentialsError::broken(
+            return Err(CredentialsError::failed(
                 NAME,
                 format!("{TOKEN_FILE} is set and {ROLE_ARN} is not; set both"),
             ));

@@ -37,8 +37,8 @@ impl CredentialsError {
         }
     }
 
-    /// The source is configured, and does not work.
-    pub fn broken(provider: impl Into<String>, message: impl Into<String>) -> Self {
+    /// The source is configured, but fetching credentials from it failed.
+    pub fn failed(provider: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             not_configured: false,
             ..Self::not_configured(provider, message)

@@ -27,8 +27,8 @@ pub enum TransportErrorKind {
     Proxy,
     /// The TLS handshake failed: an untrusted or wrong certificate, or no common version.
     Tls,
-    /// The connection broke.
-    Broken,
+    /// The connection was lost before the response was complete.
+    ConnectionLost,
     /// The server did not read, or did not answer, in time.
     Timeout,
     /// What came back is not HTTP, or not what the operation answers.
@@ -46,7 +46,7 @@ impl TransportErrorKind {
             Self::Connect => "no connection could be made",
             Self::Proxy => "the proxy made no connection",
             Self::Tls => "the TLS handshake failed",
-            Self::Broken => "the connection broke",
+            Self::ConnectionLost => "the connection was lost",
             Self::Timeout => "the server did not answer in time",
             Self::Protocol => "the answer could not be understood",
             Self::TooLong => "the answer is too long: this crate takes no more into memory",
@@ -66,7 +66,7 @@ impl TransportErrorKind {
                 "check the endpoint URL and, behind an inspecting proxy, that AWS_CA_BUNDLE or the agent \
                  has its root certificate"
             }
-            Self::Broken | Self::Timeout => {
+            Self::ConnectionLost | Self::Timeout => {
                 "try again; if it persists, raise the session's timeouts or look at the network"
             }
             Self::Protocol => "check that the endpoint URL leads to an AWS service",

@@ -1,17 +1,14 @@
 //! A request as batches and journals see it: what it is known by, and how it outlives what it borrowed.
 
 use std::borrow::Cow;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::PoisonError;
 
 use sha2::{Digest, Sha256};
 
 use super::{AsyncRequest, RequestInput};
 use crate::aws::Service;
-use crate::error::{
-    Error, MaybeSubmitted, Result, TransferError, TransferErrorKind, TransportError,
-    TransportErrorKind,
-};
+use crate::aws::client::unrecorded;
+use crate::error::{Error, MaybeSubmitted, Result, TransferError, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::request::placement::Upload;
 use crate::response::AsyncInferenceResponse;
@@ -102,21 +99,6 @@ impl<'v, D> AsyncRequest<'v, D> {
 
     /// The error of a request that may have been submitted by a process that is gone.
     pub(crate) fn uncertain(&self, inference_id: String) -> Error {
-        let cause = TransportError {
-            service: Service::SageMakerRuntime.name(),
-            operation: "InvokeEndpointAsync",
-            kind: TransportErrorKind::Broken,
-            host: "an earlier run".into(),
-            never_sent: false,
-            attempts: 1,
-            elapsed: Duration::ZERO,
-            source: Some(Arc::from(Box::from(
-                "the process ended before it wrote the answer down",
-            ))),
-            handle: None,
-            proxy: None,
-            advice: None,
-        };
         MaybeSubmitted {
             endpoint_name: self.target.endpoint_name.to_string(),
             inference_id,
@@ -124,7 +106,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 RequestInput::At(uri) => Some(uri.to_string()),
                 RequestInput::Body(_) | RequestInput::File(_) | RequestInput::Reader(_) => None,
             },
-            cause: cause.into(),
+            cause: unrecorded(Service::SageMakerRuntime.name(), "InvokeEndpointAsync"),
         }
         .into()
     }

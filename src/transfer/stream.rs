@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::aws::http::pace::Pace;
-use crate::aws::http::{Attempted, BodyStream, Broken};
+use crate::aws::http::{Attempted, BodyStream, ConnectionError};
 use crate::aws::s3::objects;
 use crate::aws::s3::objects::{OpenObject, Piece};
 use crate::aws::{CallError, RequestPolicy};
@@ -27,7 +27,7 @@ pub(crate) struct ObjectStream {
     at: u64,
     /// The byte after the last one; `None` if the service does not tell.
     end: Option<u64>,
-    /// Broken connections since the last byte that came.
+    /// Connections that were lost since the last byte that came.
     failures: u32,
     pace: Pace,
     /// Whether a response came: from then on the pace counts.
@@ -127,7 +127,12 @@ impl ObjectStream {
 
     /// Waits, to go on with another connection; an error if that is not to be. `spent` is how long the read took
     /// that found it broken.
-    fn broken(&mut self, broken: Broken, spent: Duration, stop: Option<&AtomicBool>) -> Result<()> {
+    fn broken(
+        &mut self,
+        broken: ConnectionError,
+        spent: Duration,
+        stop: Option<&AtomicBool>,
+    ) -> Result<()> {
         self.body = None;
         self.failures += 1;
         if !self.pace.keeps_up(0, spent) {
@@ -166,10 +171,10 @@ impl ObjectStream {
 
     /// The error of an object that has more bytes than the caller takes.
     pub(crate) fn too_long(&self, max: u64) -> Error {
-        self.transport_error(Broken::too_long(max))
+        self.transport_error(ConnectionError::too_long(max))
     }
 
-    fn transport_error(&self, broken: Broken) -> Error {
+    fn transport_error(&self, broken: ConnectionError) -> Error {
         let attempted = Attempted {
             service: crate::aws::Service::S3.name(),
             operation: "GetObject",
@@ -253,23 +258,23 @@ fn pace(session: &Session) -> Pace {
 }
 
 /// The last connection may have ended otherwise than by a timeout: its problem is the cause.
-fn too_slow(last: Option<Broken>) -> Broken {
+fn too_slow(last: Option<ConnectionError>) -> ConnectionError {
     let cause = last.and_then(|broken| broken.source);
     let problem = cause.map_or_else(
         || TOO_SLOW.to_owned(),
         |cause| format!("{TOO_SLOW}; at last {cause}"),
     );
-    Broken::new(TransportErrorKind::Timeout, false, problem)
+    ConnectionError::new(TransportErrorKind::Timeout, false, problem)
 }
 
 const TOO_SLOW: &str = "less than 1 KiB/s came over a read timeout";
 
-fn early_end() -> Broken {
+fn early_end() -> ConnectionError {
     let problem = "the answer ended before its announced length";
-    Broken::new(TransportErrorKind::Broken, false, problem)
+    ConnectionError::new(TransportErrorKind::ConnectionLost, false, problem)
 }
 
-fn not_what_was_asked() -> Broken {
+fn not_what_was_asked() -> ConnectionError {
     let problem = "the answer is another range than was asked for";
-    Broken::new(TransportErrorKind::Protocol, false, problem)
+    ConnectionError::new(TransportErrorKind::Protocol, false, problem)
 }

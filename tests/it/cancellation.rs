@@ -105,7 +105,7 @@ fn credentials_that_do_not_come_end_with_the_wait() {
         fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
             let _ = self.0.lock().expect("no panic").send(());
             SystemClock.sleep(Duration::from_mins(2));
-            Err(CredentialsError::broken("slow", "it took too long"))
+            Err(CredentialsError::failed("slow", "it took too long"))
         }
     }
     let (reached, hangs) = channel();

@@ -52,7 +52,7 @@ fn key(number: usize, clock: &ManualClock, lives: Option<Duration>) -> Credentia
 }
 
 fn down() -> CredentialsError {
-    CredentialsError::broken("vault", "is down")
+    CredentialsError::failed("vault", "is down")
 }
 
 fn asked(cached: &CachedCredentials) -> String {

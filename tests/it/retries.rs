@@ -286,7 +286,7 @@ impl ProvideCredentials for Once {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         let mut given = self.0.lock().expect("a flag");
         if std::mem::replace(&mut given, true) {
-            return Err(CredentialsError::broken("test", "no more"));
+            return Err(CredentialsError::failed("test", "no more"));
         }
         Ok(keys(ACCESS_KEY, SECRET_KEY, None))
     }

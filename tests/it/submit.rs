@@ -204,7 +204,7 @@ fn a_hang_up_is_never_sent_again() {
     };
     match maybe.cause() {
         Error::Transport(error) => {
-            assert_eq!(error.kind(), TransportErrorKind::Broken);
+            assert_eq!(error.kind(), TransportErrorKind::ConnectionLost);
             assert!(!error.never_sent());
             assert_eq!(error.attempts(), 1);
         }

@@ -86,7 +86,7 @@ fn a_timeout_that_hides_its_cause() {
     for (reply, cause) in [
         (denied(), "s3:ListBucket on arn:aws:s3:::my-bucket"),
         (s3_error(500, "InternalError", "?"), "InternalError"),
-        (Reply::hang_up(), "the connection broke"),
+        (Reply::hang_up(), "the connection was lost"),
         (not_found(), "wait longer"),
     ] {
         let server = Verifier::start(Rules::new(), move |_| reply.clone());

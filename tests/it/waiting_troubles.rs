@@ -394,7 +394,7 @@ impl ProvideCredentials for Interrupted {
         let mut asked = self.asked.lock().expect("no panic");
         *asked += 1;
         match *asked {
-            3..=6 => Err(CredentialsError::broken(
+            3..=6 => Err(CredentialsError::failed(
                 "test",
                 "the token cannot be renewed",
             )),
@@ -423,7 +423,7 @@ struct Broken;
 
 impl ProvideCredentials for Broken {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
-        Err(CredentialsError::broken("test", "none"))
+        Err(CredentialsError::failed("test", "none"))
     }
 }
 

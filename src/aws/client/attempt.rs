@@ -14,7 +14,7 @@ use super::payload::{Feed, Source};
 use super::sign::{Body, ToSign, sign_request};
 use super::{Attempts, Client};
 use crate::aws::endpoints::signing_region;
-use crate::aws::http::{BodyStream, Bounds, Broken, Cancel, Opened, Reply, supervise};
+use crate::aws::http::{BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, supervise};
 use crate::aws::identity::Credentials;
 use crate::aws::xml::texts;
 use crate::error::CredentialsError;
@@ -121,7 +121,7 @@ impl Client {
         let clock = self.sys.clock();
         let began = clock.monotonic();
         if call.policy.is_cancelled() && grace(call.policy.replay).is_zero() {
-            return Err(Broken::cancelled(true).into());
+            return Err(ConnectionError::cancelled(true).into());
         }
         // Whoever provided the credentials may have taken all the time there was.
         if call
@@ -129,7 +129,7 @@ impl Client {
             .deadline
             .is_some_and(|deadline| began >= deadline)
         {
-            return Err(Broken::out_of_time().into());
+            return Err(ConnectionError::out_of_time().into());
         }
         let outcome = send(&Bounds {
             max_success: call.max_response,
@@ -184,7 +184,7 @@ impl Client {
                 supervise(cancel, &mut io::empty(), move |_| {
                     Ok(provider.provide_credentials())
                 })
-                .map_err(|_| Broken::cancelled(true))?
+                .map_err(|_| ConnectionError::cancelled(true))?
             }
         };
         Ok(outcome.map_err(Box::new)?)
@@ -208,7 +208,7 @@ impl Client {
         };
         sign_request(&to_sign, credentials, headers).map_err(|source| {
             let problem = "these credentials cannot sign the request";
-            let error = CredentialsError::broken("signing", problem).with_source(source);
+            let error = CredentialsError::failed("signing", problem).with_source(source);
             AttemptError::from(Box::new(error))
         })
     }

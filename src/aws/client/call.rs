@@ -11,7 +11,7 @@ use super::error::CallError;
 use super::payload::Source;
 use super::retry::RetryConfig;
 use crate::aws::Service;
-use crate::aws::http::{Attempted, Broken, authority};
+use crate::aws::http::{Attempted, ConnectionError, authority};
 use crate::aws::identity::Credentials;
 use crate::error::TransportErrorKind;
 
@@ -94,7 +94,7 @@ impl Call<'_> {
 
     /// The error of a successful response that cannot be read.
     pub(crate) fn unreadable(&self, problem: impl Into<String>) -> CallError {
-        let broken = Broken::new(TransportErrorKind::Protocol, false, problem.into());
+        let broken = ConnectionError::new(TransportErrorKind::Protocol, false, problem.into());
         CallError::Other(broken.into_error(&self.attempted(1, Duration::ZERO), false))
     }
 }

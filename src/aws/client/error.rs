@@ -1,9 +1,10 @@
 //! Why an attempt, and why a call, did not succeed.
 
 use std::io;
+use std::time::Duration;
 
 use super::error_response::ErrorResponse;
-use crate::aws::http::Broken;
+use crate::aws::http::{Attempted, ConnectionError};
 use crate::error::{
     CredentialsError, Error, ServiceError, TransferError, TransferErrorKind, TransportErrorKind,
 };
@@ -17,7 +18,7 @@ pub(super) enum AttemptError {
     /// The payload could not be read.
     Payload(io::Error),
     /// No whole response came.
-    Connection(Broken),
+    Connection(ConnectionError),
     /// The service responded with an error.
     Response(Box<ErrorResponse>),
 }
@@ -38,8 +39,8 @@ impl AttemptError {
     }
 }
 
-impl From<Broken> for AttemptError {
-    fn from(error: Broken) -> Self {
+impl From<ConnectionError> for AttemptError {
+    fn from(error: ConnectionError) -> Self {
         Self::Connection(error)
     }
 }
@@ -70,6 +71,20 @@ impl CallError {
             Self::Payload(_) | Self::Other(_) => None,
         }
     }
+}
+
+/// The error of a call whose process ended before it recorded the response.
+pub(crate) fn unrecorded(service: &'static str, operation: &'static str) -> Error {
+    let problem = "the process ended before it recorded the response";
+    let attempted = Attempted {
+        service,
+        operation,
+        host: "an earlier run",
+        attempts: 1,
+        elapsed: Duration::ZERO,
+    };
+    ConnectionError::new(TransportErrorKind::ConnectionLost, false, problem)
+        .into_error(&attempted, false)
 }
 
 impl From<CallError> for Error {

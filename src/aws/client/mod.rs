@@ -26,7 +26,7 @@ use crate::trace;
 use call::{Call, Payload, Replay, Response};
 use clock::Correction;
 use error::AttemptError;
-pub(crate) use error::CallError;
+pub(crate) use error::{CallError, unrecorded};
 use error_response::ErrorResponse;
 use retry::{RetryConfig, RetryQuota, is_expired_token, is_transient, may_be_clock_skew};
 

@@ -5,8 +5,8 @@ use std::io;
 use ureq::ProxyProtocol;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector};
 
+use super::connection_error::ProxyFault;
 use super::dns::{Addresses, Unresolved};
-use super::failure::ProxyFault;
 
 /// ureq's own way to connect, TLS handshake and all, whose failures are told from those of a
 /// connection in use: until it is through, no byte of a request has gone out. A proxy's are told from

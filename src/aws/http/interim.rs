@@ -6,7 +6,7 @@ use std::io;
 use ureq::Error;
 use ureq::unversioned::transport::Buffers;
 
-use super::failure::ProxyFault;
+use super::connection_error::ProxyFault;
 
 /// What the next bytes of a connection are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 
 pub(crate) mod bundle;
 mod connect;
+mod connection_error;
 mod decode;
 mod dns;
-mod failure;
 mod habits;
 mod interim;
 mod network;
@@ -28,7 +28,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use ureq::{Agent, Body, BodyReader, SendBody};
 
-pub(crate) use failure::{Attempted, Broken, authority};
+pub(crate) use connection_error::{Attempted, ConnectionError, authority};
 pub(crate) use network::{CaBundle, Network};
 use pace::Paced;
 use route::Routes;
@@ -68,7 +68,7 @@ impl BodyStream {
         &mut self,
         buffer: &mut [u8],
         cancel: Option<&AtomicBool>,
-    ) -> Result<usize, Broken> {
+    ) -> Result<usize, ConnectionError> {
         let never = AtomicBool::new(false);
         if cancel.is_some() && matches!(self.0, Source::Here(_)) {
             self.0 = match std::mem::replace(&mut self.0, Source::Lost) {
@@ -84,13 +84,17 @@ impl BodyStream {
             Source::There(pump) => pump.read(buffer, cancel.unwrap_or(&never)),
             Source::Lost => {
                 let problem = "the system has no thread to read the response";
-                Err(Broken::new(TransportErrorKind::Broken, false, problem))
+                Err(ConnectionError::new(
+                    TransportErrorKind::ConnectionLost,
+                    false,
+                    problem,
+                ))
             }
         }
     }
 }
 
-fn read_some(body: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Broken> {
+fn read_some(body: &mut impl Read, buffer: &mut [u8]) -> Result<usize, ConnectionError> {
     loop {
         match body.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -248,7 +252,7 @@ impl Transport {
         &self,
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
-    ) -> Result<Reply, Broken> {
+    ) -> Result<Reply, ConnectionError> {
         self.in_memory(request, bounds, |transport, request, limits| {
             transport.read_whole(transport.run(request, limits, Reading::Whole)?, limits)
         })
@@ -259,7 +263,7 @@ impl Transport {
         &self,
         request: Request<&mut dyn Read>,
         bounds: &Bounds<'_>,
-    ) -> Result<Reply, Broken> {
+    ) -> Result<Reply, ConnectionError> {
         let limits = bounds.limits();
         let (head, body) = request.into_parts();
         let transport = self.clone();
@@ -279,11 +283,15 @@ impl Transport {
         &self,
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
-    ) -> Result<Opened, Broken> {
+    ) -> Result<Opened, ConnectionError> {
         self.in_memory(request, bounds, Self::open_here)
     }
 
-    fn open_here(&self, request: Request<&[u8]>, limits: Limits) -> Result<Opened, Broken> {
+    fn open_here(
+        &self,
+        request: Request<&[u8]>,
+        limits: Limits,
+    ) -> Result<Opened, ConnectionError> {
         let response = self.run(request, limits, Reading::Streamed)?;
         if !response.status().is_success() {
             return self.read_whole(response, limits).map(Opened::Refused);
@@ -302,8 +310,8 @@ impl Transport {
         &self,
         request: Request<&[u8]>,
         bounds: &Bounds<'_>,
-        send: impl FnOnce(&Self, Request<&[u8]>, Limits) -> Result<T, Broken> + Send + 'static,
-    ) -> Result<T, Broken> {
+        send: impl FnOnce(&Self, Request<&[u8]>, Limits) -> Result<T, ConnectionError> + Send + 'static,
+    ) -> Result<T, ConnectionError> {
         let limits = bounds.limits();
         let Some(cancel) = bounds.cancel else {
             return send(self, request, limits);
@@ -316,7 +324,11 @@ impl Transport {
         })
     }
 
-    fn read_whole(&self, response: Response<Body>, limits: Limits) -> Result<Reply, Broken> {
+    fn read_whole(
+        &self,
+        response: Response<Body>,
+        limits: Limits,
+    ) -> Result<Reply, ConnectionError> {
         let (parts, mut body) = response.into_parts();
         let success = parts.status.is_success();
         let limit = if success {
@@ -326,7 +338,7 @@ impl Transport {
         };
         let announced = body.content_length();
         if success && announced.is_some_and(|length| length > limit) {
-            return Err(Broken::too_long(limit));
+            return Err(ConnectionError::too_long(limit));
         }
         let body = body.with_config().limit(u64::MAX).reader();
         // An error is not worth more time than the caller has.
@@ -345,7 +357,7 @@ impl Transport {
         request: Request<&[u8]>,
         limits: Limits,
         reading: Reading,
-    ) -> Result<Response<Body>, Broken> {
+    ) -> Result<Response<Body>, ConnectionError> {
         // ureq takes a body, even an empty one, for methods that have one, and only for those.
         if matches!(
             *request.method(),
@@ -364,7 +376,7 @@ impl Transport {
         request: Request<B>,
         limits: Limits,
         reading: Reading,
-    ) -> Result<Response<Body>, Broken> {
+    ) -> Result<Response<Body>, ConnectionError> {
         let left = limits.left;
         let body = left.filter(|_| reading == Reading::Whole);
         let routes = match &self.agents {
@@ -372,7 +384,7 @@ impl Transport {
             Agents::Own(routes) => routes,
         };
         let uri = request.uri().clone();
-        let agent = routes.agent(&uri).map_err(Broken::configuration)?;
+        let agent = routes.agent(&uri).map_err(ConnectionError::configuration)?;
         let request = if left.is_some() {
             let builder = agent.configure_request(request);
             with_timeouts!(builder, &self.timeouts, left, body).build()
@@ -381,7 +393,7 @@ impl Transport {
         };
         let response = agent.run(request).map_err(|error| {
             let name = routes.proxy(&uri).map(|proxy| proxy.name.clone());
-            Broken::from(error).through(name).explained()
+            ConnectionError::from(error).through(name).explained()
         })?;
         unchanged(response)
     }
@@ -392,7 +404,7 @@ impl Transport {
         request: Request<B>,
         left: Option<Duration>,
         body: Option<Duration>,
-    ) -> Result<Response<Body>, Broken> {
+    ) -> Result<Response<Body>, ConnectionError> {
         let is_address = is_address(request.uri());
         let builder = with_protocol!(agent.configure_request(request));
         let builder = with_timeouts!(builder, &self.timeouts, left, body);
@@ -404,13 +416,13 @@ impl Transport {
         };
         let response = agent
             .run(request)
-            .map_err(|error| Broken::from(error).explained())?;
+            .map_err(|error| ConnectionError::from(error).explained())?;
         unchanged(response)
     }
 }
 
-fn unchanged(response: Response<Body>) -> Result<Response<Body>, Broken> {
-    decode::check(&response).map_err(Broken::configuration)?;
+fn unchanged(response: Response<Body>) -> Result<Response<Body>, ConnectionError> {
+    decode::check(&response).map_err(ConnectionError::configuration)?;
     Ok(response)
 }
 
@@ -428,15 +440,15 @@ fn read_bounded(
     announced: Option<u64>,
     limit: u64,
     strict: bool,
-) -> Result<Vec<u8>, Broken> {
+) -> Result<Vec<u8>, ConnectionError> {
     let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
     let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
     let read = body.take(limit + u64::from(strict)).read_to_end(&mut bytes);
     match read {
-        Ok(_) if strict && bytes.len() as u64 > limit => Err(Broken::too_long(limit)),
+        Ok(_) if strict && bytes.len() as u64 > limit => Err(ConnectionError::too_long(limit)),
         Ok(_) => Ok(bytes),
         // What there is of an error's body may tell all the same.
         Err(_) if !strict => Ok(bytes),
-        Err(error) => Err(Broken::from(ureq::Error::from(error))),
+        Err(error) => Err(ConnectionError::from(ureq::Error::from(error))),
     }
 }

@@ -14,8 +14,8 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 use ureq::{Error, Timeout};
 
 use super::connect::Connecting;
+use super::connection_error::ProxyFault;
 use super::dns::Addresses;
-use super::failure::ProxyFault;
 use super::habits::{Habit, Habits};
 use super::interim::{Heads, no_response};
 use super::pace::Pace;

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::Broken;
+use super::ConnectionError;
 use crate::error::TransportErrorKind;
 
 /// How often the caller looks whether it is cancelled.
@@ -37,7 +37,7 @@ enum Event<T> {
     /// The next piece of the request's body goes into this buffer.
     Wanted(Vec<u8>),
     /// The outcome, or the panic that ended it.
-    Done(thread::Result<Result<T, Broken>>),
+    Done(thread::Result<Result<T, ConnectionError>>),
 }
 
 /// Runs `exchange` on a thread of its own until it is done or `cancel` says so. What it reads from the body
@@ -45,8 +45,8 @@ enum Event<T> {
 pub(crate) fn supervise<T: Send + 'static>(
     cancel: Cancel<'_>,
     body: &mut dyn Read,
-    exchange: impl FnOnce(&mut dyn Read) -> Result<T, Broken> + Send + 'static,
-) -> Result<T, Broken> {
+    exchange: impl FnOnce(&mut dyn Read) -> Result<T, ConnectionError> + Send + 'static,
+) -> Result<T, ConnectionError> {
     let (events, happened) = mpsc::channel();
     let (filled, pieces) = mpsc::channel();
     let mut remote = Remote {
@@ -62,7 +62,11 @@ pub(crate) fn supervise<T: Send + 'static>(
         let _ = events.send(Event::Done(outcome));
     });
     if let Err(error) = spawned {
-        return Err(Broken::new(TransportErrorKind::Connect, true, error));
+        return Err(ConnectionError::new(
+            TransportErrorKind::Connect,
+            true,
+            error,
+        ));
     }
     let mut left = cancel.grace;
     loop {
@@ -76,7 +80,7 @@ pub(crate) fn supervise<T: Send + 'static>(
             }
             Err(RecvTimeoutError::Timeout) if cancel.is_set() => {
                 if left.is_zero() {
-                    return Err(Broken::cancelled(false));
+                    return Err(ConnectionError::cancelled(false));
                 }
                 left = left.saturating_sub(CHECK);
             }
@@ -86,9 +90,9 @@ pub(crate) fn supervise<T: Send + 'static>(
     }
 }
 
-fn ended_early() -> Broken {
+fn ended_early() -> ConnectionError {
     let problem = "the request's thread ended early";
-    Broken::new(TransportErrorKind::Protocol, false, problem)
+    ConnectionError::new(TransportErrorKind::Protocol, false, problem)
 }
 
 fn fill(body: &mut dyn Read, mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
@@ -138,7 +142,7 @@ fn take(piece: &[u8], at: &mut usize, buffer: &mut [u8]) -> usize {
 /// The body of a response that is read on a thread of its own.
 pub(super) struct Pump {
     /// Behind a lock only for the sake of `Sync`.
-    pieces: Mutex<Receiver<Result<Vec<u8>, Broken>>>,
+    pieces: Mutex<Receiver<Result<Vec<u8>, ConnectionError>>>,
     piece: Vec<u8>,
     at: usize,
 }
@@ -146,7 +150,7 @@ pub(super) struct Pump {
 impl Pump {
     /// `None` if the system has no thread for it; the body is lost then.
     pub(super) fn start(
-        read: impl FnMut(&mut [u8]) -> Result<usize, Broken> + Send + 'static,
+        read: impl FnMut(&mut [u8]) -> Result<usize, ConnectionError> + Send + 'static,
     ) -> Option<Self> {
         // One piece waits here while the next one is read.
         let (sender, pieces) = mpsc::sync_channel(1);
@@ -159,7 +163,11 @@ impl Pump {
         })
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8], cancel: &AtomicBool) -> Result<usize, Broken> {
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        cancel: &AtomicBool,
+    ) -> Result<usize, ConnectionError> {
         while self.at == self.piece.len() {
             let pieces = self.pieces.get_mut();
             let pieces = pieces.unwrap_or_else(PoisonError::into_inner);
@@ -168,7 +176,7 @@ impl Pump {
                 // It ended.
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
                 Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::SeqCst) => {
-                    return Err(Broken::cancelled(false));
+                    return Err(ConnectionError::cancelled(false));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -178,8 +186,8 @@ impl Pump {
 }
 
 fn pump(
-    mut read: impl FnMut(&mut [u8]) -> Result<usize, Broken>,
-    pieces: &SyncSender<Result<Vec<u8>, Broken>>,
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, ConnectionError>,
+    pieces: &SyncSender<Result<Vec<u8>, ConnectionError>>,
 ) {
     loop {
         let mut piece = vec![0; CHUNK];

@@ -285,7 +285,7 @@ impl Asked<'_> {
     fn broken(&self, problem: &str) -> CredentialsError {
         let profile = &self.login.profile;
         let remedy = self.remedy();
-        CredentialsError::broken(
+        CredentialsError::failed(
             self.provider,
             format!("the login of profile {profile:?} {problem}; {remedy}"),
         )

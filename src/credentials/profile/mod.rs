@@ -143,5 +143,5 @@ impl ProvideCredentials for ProfileProvider {
 }
 
 fn broken(message: String) -> CredentialsError {
-    CredentialsError::broken(NAME, message)
+    CredentialsError::failed(NAME, message)
 }

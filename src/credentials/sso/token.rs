@@ -242,7 +242,7 @@ impl Asked<'_> {
     fn broken(&self, problem: &str) -> CredentialsError {
         let start_url = &self.login.start_url;
         let remedy = self.login.remedy(self.config);
-        CredentialsError::broken(
+        CredentialsError::failed(
             self.provider,
             format!("the SSO token of {start_url} {problem}; {remedy}"),
         )

@@ -14,7 +14,7 @@ use crate::error::{Advice, ConfigError, Error, TransportError, TransportErrorKin
 
 /// An exchange without a usable response.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct ConnectionError {
     pub(crate) kind: TransportErrorKind,
     /// Certainly, no byte of the request reached the server.
     pub(crate) never_sent: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Attempted<'a> {
     pub(crate) elapsed: Duration,
 }
 
-impl Broken {
+impl ConnectionError {
     pub(crate) fn new(
         kind: TransportErrorKind,
         never_sent: bool,
@@ -112,7 +112,7 @@ impl Broken {
     }
 }
 
-impl From<ureq::Error> for Broken {
+impl From<ureq::Error> for ConnectionError {
     fn from(error: ureq::Error) -> Self {
         let (kind, never_sent) = classify(&error);
         let advice = match &error {
@@ -274,7 +274,7 @@ fn classify_io(error: &io::Error) -> (TransportErrorKind, bool) {
             let certificate = error.to_string().contains("certificate");
             (Kind::Tls, certificate)
         }
-        _ => (Kind::Broken, false),
+        _ => (Kind::ConnectionLost, false),
     }
 }
 
