@@ -1,4 +1,4 @@
-//! Signals that end a process: the first ends the work in good order, the second ends the process.
+//! Termination signals: the first ends the work in good order, the second ends the process.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ use super::output::held;
 /// How long the second signal waits for handles to be written, where standard error is stuck.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What is told of an interruption.
+/// The state of an interruption.
 #[derive(Debug, Clone)]
 pub(super) struct Interrupt {
     token: CancelToken,
@@ -27,7 +27,7 @@ pub(super) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes the signals over. `notice` is called at the first, on a thread of its own.
+    /// Installs the signal handlers. `notice` is called at the first signal, on its own thread.
     fn install(notice: impl Fn() + Send + Sync + 'static) -> Outcome<Self> {
         let interrupt = Self {
             token: CancelToken::new(),
@@ -63,11 +63,11 @@ impl Interrupt {
         })
     }
 
-    /// For what sleeps until it is interrupted.
+    /// Sleeps until interrupted.
     pub(super) fn channel() -> Outcome<Receiver<()>> {
         let (sender, receiver) = mpsc::channel();
         Self::install(move || {
-            // Whoever slept may have ended otherwise.
+            // The sleeper may be gone.
             let _ = sender.send(());
         })?;
         Ok(receiver)

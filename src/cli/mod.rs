@@ -21,23 +21,23 @@ use output::progress::Show;
 /// What `--help` of the whole command ends with.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    the result is there, or what was asked for is done (of `predict` also when the reader left)
-  1    any other error; also when standard output did not take all handles or reports
-  2    the arguments are wrong, or a value breaks one of the service's limits; nothing was sent
-  3    the model failed; its message and where the objects are is on standard error
-  4    still running when the wait ended; the handle is on standard error
-  5    the service refused, or an endpoint failed
-  6    no credentials, or none that the service accepts
+  0    success (for `predict` also when the reader of standard output closed it)
+  1    any other error; also when not all handles or reports could be written to standard output
+  2    invalid arguments, or a value beyond one of the service's limits; nothing was sent
+  3    the model failed; its message and the objects' locations are on standard error
+  4    still pending when the wait ended; the handle is on standard error
+  5    the service refused the request, or an endpoint failed
+  6    no credentials, or the service rejected them
   130  interrupted (Ctrl-C, SIGTERM, SIGHUP ..); how to go on is on standard error
 
-Results and JSON go to standard output and nothing else does; all the rest goes to standard error.
-Lines there that begin with { are handles of submitted inferences: give them to `wait`.
+Results and JSON go to standard output, everything else to standard error. Lines on standard error
+that begin with { are handles of submitted inferences: pass them to `wait`.
 Region, credentials, profile and endpoints come from the environment and files that every AWS tool
 reads.";
 
 /// Amazon SageMaker Asynchronous Inference from the command line.
 #[derive(Debug, Parser)]
-#[command(name = "sagemaker-async", version, about, after_help = EXIT_CODES)]
+#[command(name = "sagemaker-async", version, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -49,12 +49,12 @@ struct Arguments {
 /// What every command takes.
 #[derive(Debug, Args)]
 struct Common {
-    /// Say nothing on standard error but errors
+    /// Print nothing but errors on standard error
     #[arg(long, short, global = true)]
     quiet: bool,
 
-    /// How to show progress on standard error: `auto` is a bar where that is a terminal and nothing
-    /// where it is not; `json` is one object a line
+    /// How to show progress on standard error: `auto` is a bar on a terminal and nothing otherwise; `json` is one
+    /// object per line
     #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
     progress: Show,
 }
@@ -74,7 +74,7 @@ enum Command {
     Delete(delete::Delete),
     Credentials(credentials::ShowCredentials),
     Local(local::Local),
-    /// Show an asynchronous inference from end to end, against an endpoint on this machine
+    /// Run asynchronous inferences from end to end, against an endpoint on this machine
     ///
     /// Needs no AWS account and no network. Example:
     ///

@@ -1,4 +1,4 @@
-//! Whom to speak to, and as whom.
+//! The profile, region and endpoint URL.
 
 use std::error::Error as StdError;
 use std::io::{self, IsTerminal, Write};
@@ -8,19 +8,19 @@ use sagemaker_async_inference::credentials::ProviderConfig;
 use sagemaker_async_inference::sys::Sys;
 use sagemaker_async_inference::{Result, Session, TransferConfig};
 
-/// What chooses account, region and services.
+/// Selects account, region and services.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(in crate::cli) struct Connection {
-    /// The profile in the shared config and credentials files [default: `AWS_PROFILE`, `default`]
+    /// The profile in the shared config and credentials files [default: `AWS_PROFILE`, then `default`]
     #[arg(long)]
     profile: Option<String>,
 
-    /// The region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's]
+    /// The AWS region [default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's]
     #[arg(long)]
     region: Option<String>,
 
-    /// One URL for all services, as of a local endpoint [default: `AWS_ENDPOINT_URL`, the profile's]
+    /// One endpoint URL for all services, such as a local endpoint [default: `AWS_ENDPOINT_URL`, then the profile's]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 }
@@ -43,7 +43,7 @@ impl Connection {
         builder.build()
     }
 
-    /// For the sources of credentials by themselves.
+    /// For credential providers used alone.
     pub(in crate::cli) fn providers(&self) -> ProviderConfig {
         let mut config = ProviderConfig::new(&Sys::real()).with_mfa(ask_for_code);
         if let Some(profile) = &self.profile {
@@ -56,7 +56,7 @@ impl Connection {
     }
 }
 
-/// The code of a multi-factor device, from whoever sits at the terminal.
+/// Prompts for the code of a multi-factor device.
 fn ask_for_code(device: &str) -> std::result::Result<String, Box<dyn StdError + Send + Sync>> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {

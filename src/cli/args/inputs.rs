@@ -1,4 +1,4 @@
-//! Where inputs come from.
+//! Inputs: files, standard input, directories, lists, S3.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -22,13 +22,13 @@ pub(in crate::cli) enum Input {
     At(S3Uri),
 }
 
-/// An input of many, or why it is none. One that is none stops no other.
+/// An item of a list, or why it is not an input. It does not stop the others.
 pub(in crate::cli) type Listed = Outcome<Input>;
 
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Input {
-    /// `-` or a file.
+    /// `-` for standard input, else a file.
     pub(in crate::cli) fn of_argument(argument: &Path) -> Self {
         if argument.as_os_str() == "-" {
             Self::Standard
@@ -37,7 +37,7 @@ impl Input {
         }
     }
 
-    /// Its last name, if it has one.
+    /// The last component of its path or key, if there is one.
     pub(in crate::cli) fn name(&self) -> Option<String> {
         let name = match self {
             Self::Standard => return None,
@@ -47,7 +47,7 @@ impl Input {
         (!name.is_empty()).then_some(name)
     }
 
-    /// As it was named.
+    /// As the user wrote it.
     pub(in crate::cli) fn shown(&self) -> String {
         match self {
             Self::Standard => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! Arguments that several commands share, and what is made of them.
+//! Arguments that several commands share.
 
 pub(super) mod connect;
 pub(super) mod inputs;

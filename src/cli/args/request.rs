@@ -1,4 +1,4 @@
-//! The options of an invocation, as `predict` and `submit` take them.
+//! The request options of `predict` and `submit`.
 
 use std::fs::File;
 use std::io;
@@ -14,52 +14,52 @@ use super::values::duration;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Failure, Outcome};
 
-/// What is submitted with an input.
+/// Options of the request.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Request")]
 pub(in crate::cli) struct RequestOptions {
-    /// The input's MIME type [default: by the file's extension, else application/octet-stream]
+    /// The input's MIME type [default: by the file's extension, or application/octet-stream]
     #[arg(long, value_name = "MIME")]
     content_type: Option<String>,
 
-    /// The MIME type that is asked for
+    /// The MIME type of the result to ask the model for
     #[arg(long, value_name = "MIME", default_value = "*/*")]
     accept: String,
 
-    /// What is handed to the model as X-Amzn-SageMaker-Custom-Attributes
+    /// Passed on to the model as X-Amzn-SageMaker-Custom-Attributes
     #[arg(long, value_name = "TEXT")]
     custom_attributes: Option<String>,
 
-    /// How long the request may wait for the model, 1m to 6h [default: the service's, 6h]
+    /// Maximum time that the request may wait in the queue, 1m to 6h [default: the service's, 6h]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     request_ttl: Option<Duration>,
 
-    /// How long the model may take, 1s to 1h [default: the service's, 15m]
+    /// Maximum time that the model may take, 1s to 1h [default: the service's, 15m]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     invocation_timeout: Option<Duration>,
 
-    /// The output object's name below the endpoint's output path
+    /// Name of the output object below the endpoint's output path
     #[arg(long, value_name = "NAME")]
     filename: Option<String>,
 
-    /// A path between the endpoint's output path and the name
+    /// Path between the endpoint's output path and the output object's name
     #[arg(long, value_name = "PATH")]
     output_extension: Option<String>,
 
-    /// Upload the input there: to this object, or below this prefix if it ends in `/`
+    /// Upload the input to this object, or below this prefix if it ends in `/`
     #[arg(long, value_name = "S3_URI", conflicts_with = "inline")]
     upload_to: Option<S3Uri>,
 
-    /// Send the input in the request's body; it has at most 128,000 bytes then
+    /// Send the input in the request's body; at most 128,000 bytes
     #[arg(long, conflicts_with = "s3")]
     inline: bool,
 
-    /// Upload the input to S3, however small it is
+    /// Upload the input to S3, even if it is small
     #[arg(long)]
     s3: bool,
 }
 
-/// Requests are made of this.
+/// The command does not interpret inputs and results.
 pub(in crate::cli) type Predictor = AsyncPredictor<Bytes, Bytes>;
 
 impl RequestOptions {
@@ -83,7 +83,7 @@ impl RequestOptions {
                 predictor.request_reader(stream.map_err(failed)?)
             }
             Input::File(path) if is_regular(path)? => predictor.request_file(path)?,
-            // A pipe, say.
+            // A named pipe or a device.
             Input::File(path) => {
                 let pipe = path.clone();
                 let stream = Stream::new(move || File::open(pipe), interrupt);
@@ -125,7 +125,7 @@ impl RequestOptions {
         Ok(request)
     }
 
-    /// What makes sense for one input alone.
+    /// Refuses what only makes sense for a single input.
     pub(in crate::cli) fn check_for_many(&self) -> Outcome {
         if self.filename.is_some() {
             return Err(Failure::usage(

@@ -1,4 +1,4 @@
-//! Input streams that a signal gets through to: reading standard input or a pipe may block for ever.
+//! Interruptible input streams: reading standard input or a pipe may block for ever.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};

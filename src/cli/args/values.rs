@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sagemaker_async_inference::sys::Environment;
 
-/// An only variant's name, as the SageMaker SDK has it.
+/// The variant's name where there is one, as in the SageMaker SDK.
 pub(in crate::cli) const VARIANT: &str = "AllTraffic";
 
-/// A span of time: `90`, `90s`, `250ms`, `15m`, `6h`; seconds where no unit stands.
+/// A duration: `90`, `90s`, `250ms`, `15m`, `6h`; seconds without a unit.
 pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let unit_at = text

@@ -1,4 +1,4 @@
-//! How long to wait, and how often to look.
+//! How long and how often to poll.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::values::duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
 pub(in crate::cli) struct Waiting {
-    /// The pause between two polls [default: 15s]
+    /// Time between two polls [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
 
-    /// So many polls, and no more [default: 60; without end where --timeout is given]
+    /// Maximum number of polls [default: 60; unlimited with --timeout]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     max_attempts: Option<u32>,
 
-    /// Poll the more seldom the older the inference is, and by what its like took; --delay is the
-    /// shortest pause
+    /// Poll less often the older the inference is, and by how long earlier ones took; --delay is then the shortest
+    /// time between polls
     #[arg(long)]
     adaptive: bool,
 
-    /// Time limit for the result to appear, whatever the polls; of `predict` it begins with the upload and
-    /// the submit. The inference goes on. A download that has begun goes on too, while it makes progress
+    /// Time limit for the result to appear; `predict` counts from the start of the upload. The inference itself
+    /// goes on, and so does a download that has begun, as long as it makes progress
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete arguments.
+//! `completions`: shell completion scripts.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::cli::Arguments;
 use crate::cli::output::exit::{Failure, Outcome};
 
-/// Print what a shell needs to complete this command's arguments
+/// Print a completion script for a shell
 ///
 /// Example:
 ///

@@ -25,15 +25,16 @@ use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
 use crate::cli::output::lines::print;
 use crate::cli::output::progress::{Progress, Show};
 
-/// Fetch results as a queue announces them, into a directory
+/// Receive completion messages from an SQS queue and fetch the results into a directory
 ///
 /// The queue is one of Amazon SQS that gets the endpoint's notifications through Amazon SNS, or S3's events of
 /// the output objects (see the guide and `queue-policy`). Any number of these commands may share one queue. A
 /// result's file, named `INFERENCE_ID.out`, is complete on disk before its message is deleted; a model's failure goes
 /// to the same name with `.failure` at the end. A message may come twice: the file is then written again, whole.
 ///
-/// What cannot be handled now is given back and comes again, with growing pauses; the queue's redrive policy
-/// moves it to the dead-letter queue. SIGTERM and Ctrl-C end it within 20 s plus the work in hand.
+/// A message that cannot be handled now is released and received again after growing pauses, until the queue's
+/// redrive policy moves it to the dead-letter queue. SIGTERM and Ctrl-C end the command within 20 s plus the work
+/// in hand.
 ///
 /// A JSON line for each result says how it ended. Exit codes are those of `wait`.
 ///
@@ -47,11 +48,11 @@ pub(in crate::cli) struct Consume {
     /// The queue: its URL, its ARN, or its name
     queue: String,
 
-    /// The directory for results, made if it is not there
+    /// The directory for results, created if it does not exist
     #[arg(long, value_name = "DIR")]
     output_dir: PathBuf,
 
-    /// Only results of this endpoint; messages of others are given back
+    /// Only results of this endpoint; messages of others are released
     #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
 
@@ -60,27 +61,28 @@ pub(in crate::cli) struct Consume {
         value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
 
-    /// How long a message is hidden from others before it is extended, and after a crash; 5s to 12h
+    /// The visibility timeout: how long a message is hidden from others after a crash; it is extended while the
+    /// message is worked on; 5s to 12h
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     visibility: Duration,
 
-    /// End when no message came for this long [default: never]
+    /// Exit when no message came for this long [default: never]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     until_idle: Option<Duration>,
 
-    /// End after this many messages [default: no limit]
+    /// Exit after this many messages [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     max_messages: Option<u64>,
 
-    /// A file of handles as `submit` prints them, to which events of S3 are matched
+    /// A file of handles as printed by `submit`, to match S3 events to
     #[arg(long, value_name = "FILE")]
     handles: Option<PathBuf>,
 
-    /// What becomes of messages that are not about an inference
+    /// What to do with messages that are not about an inference
     #[arg(long, value_name = "HOW", default_value = "leave")]
     on_unknown: OnUnknown,
 
-    /// One JSON line at the end instead of one for each
+    /// Print one JSON line at the end instead of one per result
     #[arg(long)]
     summary: bool,
 
@@ -90,9 +92,9 @@ pub(in crate::cli) struct Consume {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnUnknown {
-    /// To the queue's redrive policy
+    /// Leave them to the queue's redrive policy
     Leave,
-    /// Deleted, and counted
+    /// Delete and count them
     Delete,
 }
 
@@ -159,7 +161,7 @@ impl Consume {
     }
 }
 
-/// Says what the user would else not see: results that were or will be handled twice.
+/// Reports results that were or will be handled twice.
 fn warn(progress: &Progress, stats: &QueueStats) {
     if stats.lost > 0 {
         progress.error(&format!(
@@ -176,7 +178,7 @@ fn warn(progress: &Progress, stats: &QueueStats) {
     }
 }
 
-/// Handles by the places of their objects.
+/// Handles by the locations of their objects.
 #[derive(Default)]
 struct Known {
     by_place: HashMap<(String, String), InferenceHandle>,
@@ -204,7 +206,7 @@ fn place_of(uri: &S3Uri) -> (String, String) {
     (uri.bucket().to_owned(), uri.key().to_owned())
 }
 
-/// What the workers share.
+/// Shared by the workers.
 struct Consumer<'a> {
     options: &'a Consume,
     session: &'a Session,
@@ -215,7 +217,7 @@ struct Consumer<'a> {
     ends: Mutex<Ends>,
 }
 
-/// What is to be done with a message.
+/// What to do with a message.
 enum Verdict {
     Done,
     /// Nothing of ours, or not now.
@@ -399,7 +401,7 @@ impl Consumer<'_> {
     }
 }
 
-/// The model's own words, beside where the result would be.
+/// The model's failure response, beside where the result would be.
 fn store_failure(failure: &ModelFailure, path: &Path) -> Result<Stored, Error> {
     let mut name = path.to_owned().into_os_string();
     name.push(".failure");

@@ -1,4 +1,4 @@
-//! `credentials`: which source serves, and what was tried before it.
+//! `credentials`: which source of credentials is used, and which were tried before it.
 
 use clap::Args;
 use sagemaker_async_inference::credentials::{ChainReport, ChainSlot, DefaultChain};
@@ -9,10 +9,10 @@ use crate::cli::args::connect::Connection;
 use crate::cli::output::exit::{Outcome, in_option_words, with_sources};
 use crate::cli::output::lines::print;
 
-/// Say which source of credentials serves and what was tried, without a secret, as a JSON object
+/// Print which source of credentials is used and which were tried, without secrets, as a JSON object
 ///
-/// Asks the sources as every other command does, and ends with the exit code with which the others end
-/// if they cannot begin: a missing region or a wrong setting is reported too. Example:
+/// Resolves credentials as every other command does and exits with the code that they would: a missing region
+/// or an invalid setting is reported too. Example:
 ///
 ///     sagemaker-async credentials --profile my-profile
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ fn name(slot: Option<ChainSlot>) -> &'static str {
     }
 }
 
-/// Why a source gave none, with what lies beneath, without the name of the source, which stands beside it.
+/// Why a source has no credentials, with the cause, without the source's name, which is printed beside it.
 fn reason(error: &CredentialsError) -> String {
     let text = in_option_words(&with_sources(error));
     let beside = format!("no credentials from {}: ", error.provider());

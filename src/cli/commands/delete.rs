@@ -1,4 +1,4 @@
-//! `delete`: an endpoint, and what belongs to it.
+//! `delete`: an endpoint and what belongs to it.
 
 use clap::Args;
 use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
@@ -23,12 +23,12 @@ pub(in crate::cli) struct Delete {
     /// The endpoint's name
     endpoint: String,
 
-    /// Its models and its scaling too, and what a deployment left that was ended before it made the endpoint:
-    /// the configuration and the model of this name; always waits
+    /// Also delete its models and its scaling, and what an interrupted deployment left: the configuration and the
+    /// model of this name; always waits
     #[arg(long, conflicts_with_all = ["keep_config", "no_wait"])]
     all: bool,
 
-    /// Leave the configuration
+    /// Keep the configuration
     #[arg(long)]
     keep_config: bool,
 

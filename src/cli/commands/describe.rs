@@ -1,4 +1,4 @@
-//! `describe`: an endpoint, and what waits at it.
+//! `describe`: an endpoint and its backlog.
 
 use clap::Args;
 use sagemaker_async_inference::endpoint::Endpoint;
@@ -10,8 +10,8 @@ use crate::cli::output::lines::print;
 
 /// Print what an endpoint is doing, as a JSON object
 ///
-/// `state` is a summary in words, `backlog` what CloudWatch knows of the requests that wait (or why it
-/// does not), and `description` the service's own. Example:
+/// `state` is a summary in words, `backlog` the number of waiting requests by CloudWatch (or why it is unknown),
+/// and `description` the service's response. Example:
 ///
 ///     sagemaker-async describe my-endpoint
 #[derive(Debug, Args)]

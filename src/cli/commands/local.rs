@@ -1,4 +1,4 @@
-//! `local`: the local endpoint as a server of its own, for any language.
+//! `local`: the local endpoint as a server for any language.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -46,20 +46,20 @@ pub(in crate::cli) struct Local {
     #[command(flatten)]
     model: ModelChoice,
 
-    /// Every invocation takes so much longer
+    /// Delay added to every invocation
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
 
-    /// So many invocations at a time
+    /// Maximum number of concurrent invocations
     #[arg(long, value_name = "COUNT", default_value_t = 4)]
     concurrency: usize,
 
-    /// Keep the objects in this directory, across restarts: a new or empty one, or one of an earlier run;
-    /// without it they are gone at the end
+    /// Keep the objects in this directory across restarts: a new or empty directory, or one of an earlier run;
+    /// without it objects are removed at exit
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// The bucket that is there from the start [default: sagemaker-REGION-ACCOUNT]
+    /// The bucket that exists from the start [default: sagemaker-REGION-ACCOUNT]
     #[arg(long, value_name = "NAME")]
     bucket: Option<String>,
 
@@ -67,15 +67,15 @@ pub(in crate::cli) struct Local {
     #[arg(long, default_value = "us-east-1")]
     region: String,
 
-    /// The account that owns everything
+    /// The AWS account id in ARNs and in the default bucket's name
     #[arg(long, value_name = "NUMBER", default_value = "123456789012")]
     account: String,
 
-    /// The access key that requests must be signed with [default: one of AWS's documentation]
+    /// The access key that requests must be signed with [default: the example key of AWS's documentation]
     #[arg(long, value_name = "KEY", requires = "secret_key")]
     access_key: Option<String>,
 
-    /// Its secret key; better given in the environment, for arguments are seen by other users
+    /// Its secret key; prefer the environment variable, because other users can read arguments
     #[arg(
         long,
         value_name = "KEY",
@@ -85,55 +85,54 @@ pub(in crate::cli) struct Local {
     )]
     secret_key: Option<String>,
 
-    /// Accept requests that are signed with anything or nothing
+    /// Accept unsigned requests and any signature
     #[arg(long)]
     no_verify: bool,
 
-    /// Another host name under which clients address the endpoint, such as a service's name in Docker
-    /// Compose; BUCKET.NAME is then a bucket's host. Known anyway: localhost and the address that is listened
-    /// on. May be given again
+    /// Another host name by which clients reach the endpoint, such as a service name in Docker Compose;
+    /// BUCKET.NAME is then a bucket's host. localhost and the listening address need not be given. Repeatable
     #[arg(long, value_name = "NAME")]
     host_name: Vec<String>,
 
-    /// Listen beyond this machine although requests are not verified, or only against the example keys of
-    /// AWS's documentation
+    /// Listen beyond this machine although requests are not verified, or are verified only against the example
+    /// keys of AWS's documentation
     #[arg(long)]
     allow_insecure: bool,
 
-    /// The share of the invocations that fail instead of reaching the model: 0.05 or 5%
+    /// Share of invocations that fail instead of reaching the model: 0.05 or 5%
     #[arg(long, value_name = "SHARE", value_parser = share)]
     failure_rate: Option<f64>,
 
-    /// Close connections that are without a request for so long; sooner while others wait
+    /// Close connections that are idle for this long; sooner while others wait
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     idle_timeout: Duration,
 
-    /// Close connections that stand still for so long within a request or an answer, or after it go
-    /// slower than 1 KiB/s
+    /// Close connections that make no progress within a request or response for this long, or that are slower
+    /// than 1 KiB/s after it
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     slow_timeout: Duration,
 
-    /// What goes wrong, as OPERATION:EFFECT[,..], where OPERATION is AWS's name or Any, and EFFECT
-    /// status=CODE, throttle, deny, drop, lose-answer, hang, truncate=BYTES or delay=TIME, with
-    /// times=COUNT (default: always), skip=COUNT, key=PART; may be given again
+    /// Inject a fault: OPERATION:EFFECT[,..]. OPERATION is AWS's name or Any; EFFECT is status=CODE, throttle,
+    /// deny, drop, lose-answer, hang, truncate=BYTES or delay=TIME, with times=COUNT (default: always), skip=COUNT
+    /// and key=PART. Repeatable
     #[arg(long, value_name = "FAULT", value_parser = fault)]
     fault: Vec<Fault>,
 }
 
-/// What answers invocations.
+/// What handles invocations.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct ModelChoice {
-    /// A container (or any server) with GET /ping and POST /invocations
+    /// Forward to a container (or any server) with GET /ping and POST /invocations
     #[arg(long, value_name = "URL")]
     model: Option<String>,
 
-    /// Give back what comes [default]
+    /// Return the input as the result [default]
     #[arg(long)]
     echo: bool,
 
-    /// A program, run once for every invocation: input on standard input, result on standard output,
-    /// an exit code other than 0 is a failure
+    /// Run a program for each invocation: input on standard input, result on standard output; an exit code other
+    /// than 0 is a failure
     #[arg(long, value_name = "PROGRAM ARGS")]
     command: Option<String>,
 }
@@ -165,7 +164,7 @@ impl Local {
             .sagemaker_sdk_config()
             .map_err(|error| not_started(&error))?;
         print(&ready(&endpoint, self.listen.ip(), &sdk_config).to_string())?;
-        // An error means that nobody can interrupt any more, which does not happen.
+        // The sender of the channel lives as long as the process.
         let _ = interrupted.recv();
         drop(endpoint);
         if show == Show::Auto {
@@ -270,7 +269,7 @@ fn report_damaged(damaged: &[DamagedObject]) {
     }
 }
 
-/// What no client learns.
+/// Problems that no client is sent.
 fn trouble(error: &io::Error) {
     drop(writeln!(
         io::stderr(),
@@ -287,7 +286,7 @@ fn not_started(error: &LocalError) -> Failure {
     Failure::new(code, crate::cli::output::exit::with_sources(error))
 }
 
-/// The line for whoever waits for the server.
+/// The line that says that the server is ready.
 fn ready(endpoint: &LocalEndpoint, listens: IpAddr, sdk_config: &Path) -> Value {
     let sdk_config = sdk_config.to_string_lossy().into_owned();
     let environment = endpoint.environment().into_iter();
@@ -306,7 +305,7 @@ fn ready(endpoint: &LocalEndpoint, listens: IpAddr, sdk_config: &Path) -> Value 
     })
 }
 
-/// A line for each request. Queries may hold signatures, and are left out.
+/// A line for each request, without its query, which may hold a signature.
 fn log(request: &RecordedRequest, show: Show) {
     let operation = format!("{:?}", request.operation);
     let line = if show == Show::Json {

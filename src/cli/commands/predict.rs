@@ -1,4 +1,4 @@
-//! `predict`: submit, wait, and the result's bytes.
+//! `predict`: submit, wait, write the result.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::cli::output::lines::Submitted;
 use crate::cli::output::progress::{Progress, Show};
 use crate::cli::output::standard::check_standard_output;
 
-/// Submit an input, wait, and write the result's bytes to standard output or a file
+/// Submit an input, wait, and write the result to standard output or a file
 ///
 /// Example:
 ///
@@ -43,25 +43,25 @@ pub(in crate::cli) struct Predict {
     )]
     input: Option<PathBuf>,
 
-    /// An input that is in S3 already
+    /// An input that is already in S3
     #[arg(long, value_name = "S3_URI", conflicts_with = "input")]
     input_location: Option<S3Uri>,
 
-    /// Where the result goes: a file, which is there whole or not at all, or `-` for standard output
+    /// Where to write the result: a file, written completely or not at all, or `-` for standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Where a failed model's own words go, byte by byte
+    /// Where to write the model's failure response, unchanged
     #[arg(long, value_name = "FILE")]
     failure_output: Option<PathBuf>,
 
-    /// Write the handle to this file as soon as the input is submitted, so that nothing is lost however this
-    /// process ends: `wait FILE` fetches the result. A handle that is there is replaced only once its result
-    /// was fetched
+    /// Write the handle to this file as soon as the input is submitted, so that nothing is lost even if this
+    /// process is killed: `wait FILE` fetches the result. An existing handle is replaced only if its result was
+    /// fetched
     #[arg(long, value_name = "FILE")]
     handle: Option<PathBuf>,
 
-    /// An id to find the inference again by [default: a UUID]
+    /// The inference id, to find the inference by [default: a UUID]
     #[arg(long, value_name = "ID")]
     inference_id: Option<String>,
 
@@ -124,7 +124,7 @@ impl Predict {
         }
     }
 
-    /// No result replaces the input, and no handle replaces the result.
+    /// The result must not replace the input, nor the handle the result.
     fn check_places(
         &self,
         target: &Target,
@@ -182,7 +182,7 @@ fn store(file: Option<&HandleFile>, submitted: &Submitted, finished: bool, progr
     }
 }
 
-/// An input that did not get as far as the service.
+/// An input that was not submitted.
 pub(in crate::cli) fn unsubmitted(
     error: Error,
     interrupt: &Interrupt,
@@ -204,7 +204,7 @@ pub(in crate::cli) fn unsubmitted(
     failure
 }
 
-/// One inference whose result is waited for.
+/// A submitted inference.
 pub(in crate::cli) struct One<'a> {
     pub(in crate::cli) response: &'a AsyncInferenceResponse<Bytes>,
     /// Its handle, until the result is where it belongs.
@@ -213,7 +213,7 @@ pub(in crate::cli) struct One<'a> {
 }
 
 impl One<'_> {
-    /// Waits, and writes the result. How it ended otherwise tells how to go on.
+    /// Waits and writes the result. Any other end says how to go on.
     pub(in crate::cli) fn take(
         mut self,
         target: &mut Target,
@@ -248,7 +248,7 @@ impl One<'_> {
         }
     }
 
-    /// The inference's id, and where its objects are.
+    /// The inference id and the locations of the objects.
     fn places(&self) -> String {
         let response = self.response;
         let id = response.inference_id().unwrap_or("without an id");

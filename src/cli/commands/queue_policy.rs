@@ -1,4 +1,4 @@
-//! `queue-policy`: what has to be allowed for results to reach a queue.
+//! `queue-policy`: the permissions with which results reach a queue.
 
 use clap::Args;
 use serde_json::{Value, json};

@@ -17,14 +17,14 @@ use sagemaker_async_inference::{
 use serde::Deserialize;
 use serde_json::json;
 
-/// A line on standard output; unlike `println!`, one that says when it cannot be written.
+/// A line on standard output. Unlike `println!` it returns an error when it cannot be written.
 macro_rules! say {
     ($($text:tt)*) => { writeln!(io::stdout(), $($text)*) };
 }
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;
 
-/// So long the model thinks, for the polls to be seen.
+/// How long the model takes, so that there are polls to show.
 const THINKING: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Deserialize)]
@@ -152,7 +152,7 @@ fn deployed(local: &LocalEndpoint) -> Outcome<()> {
     show_operations(local)
 }
 
-/// The control plane's operations since the last look, those that change something.
+/// The control plane's operations since the last call that change something.
 fn show_operations(local: &LocalEndpoint) -> Outcome<()> {
     let requests = local.requests();
     let operations = requests
@@ -207,7 +207,7 @@ fn wait<T: serde::de::DeserializeOwned>(
     Ok(result?)
 }
 
-/// The requests since the last look, as they went over the wire.
+/// The requests since the last call, as they went over the wire.
 fn show_requests(endpoint: &LocalEndpoint) -> Outcome<()> {
     for request in endpoint.requests() {
         let bytes = request.body_length.unwrap_or(0);

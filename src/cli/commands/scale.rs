@@ -1,4 +1,4 @@
-//! `scale`: how many instances.
+//! `scale`: the number of instances, fixed or by backlog.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::cli::args::values::{VARIANT, duration};
 use crate::cli::output::exit::Outcome;
 use crate::cli::output::lines::print;
 
-/// Set an endpoint's number of instances, or let it scale to zero by what waits at it
+/// Set an endpoint's number of instances, or let it scale to zero by its backlog
 ///
-/// --to-zero registers the variant with Application Auto Scaling, with a policy that follows the
-/// backlog, and an alarm that wakes the endpoint at the first request; --remove undoes it and leaves the
-/// instances as they are. Example:
+/// --to-zero registers the variant with Application Auto Scaling, with a policy that follows the backlog and an
+/// alarm that scales up from zero at the first request; --remove undoes it and leaves the number of instances as
+/// it is. Example:
 ///
 ///     sagemaker-async scale my-endpoint --to 3
 ///     sagemaker-async scale my-endpoint --to-zero --max 4 --backlog-per-instance 10
@@ -29,23 +29,23 @@ pub(in crate::cli) struct Scale {
     #[command(flatten)]
     action: Action,
 
-    /// With --to-zero: so many instances at most [default: 1]
+    /// With --to-zero: maximum number of instances [default: 1]
     #[arg(long, value_name = "COUNT", requires = "to_zero")]
     max: Option<u32>,
 
-    /// With --to-zero: so many waiting requests for each instance [default: 5]
+    /// With --to-zero: target number of waiting requests per instance [default: 5]
     #[arg(long, value_name = "COUNT", requires = "to_zero")]
     backlog_per_instance: Option<f64>,
 
-    /// With --to-zero: the pause after a step down [default: 10m]
+    /// With --to-zero: cooldown after scaling in [default: 10m]
     #[arg(long = "scale-in-cooldown", value_name = "TIME", value_parser = duration, requires = "to_zero")]
     in_cooldown: Option<Duration>,
 
-    /// With --to-zero: the pause after a step up [default: 5m]
+    /// With --to-zero: cooldown after scaling out [default: 5m]
     #[arg(long = "scale-out-cooldown", value_name = "TIME", value_parser = duration, requires = "to_zero")]
     out_cooldown: Option<Duration>,
 
-    /// The variant
+    /// The production variant
     #[arg(long, value_name = "NAME", default_value = VARIANT)]
     variant: String,
 
@@ -53,19 +53,19 @@ pub(in crate::cli) struct Scale {
     connection: Connection,
 }
 
-/// What is done.
+/// What to do.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Action {
-    /// So many instances, from now on
+    /// Set a fixed number of instances
     #[arg(long, value_name = "COUNT")]
     to: Option<u32>,
 
-    /// Between none and --max, by what waits
+    /// Scale between 0 and --max instances by the backlog
     #[arg(long)]
     to_zero: bool,
 
-    /// No scaling any more
+    /// Remove the automatic scaling
     #[arg(long)]
     remove: bool,
 }

@@ -1,4 +1,4 @@
-//! The wait for an endpoint to settle.
+//! The wait for an endpoint's change to complete.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::cli::output::progress::Progress;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
 pub(in crate::cli) struct Settling {
-    /// Do not wait until the endpoint has settled
+    /// Do not wait until the change is complete
     #[arg(long)]
     no_wait: bool,
 
-    /// The pause between two looks [default: 30s]
+    /// Time between two polls of the endpoint's status [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
 
-    /// So many looks, and no more [default: 120, or 60 for a deletion]
+    /// Maximum number of polls [default: 120, or 60 for a deletion]
     #[arg(long, value_name = "COUNT")]
     max_attempts: Option<u32>,
 
-    /// Time limit of the wait for the endpoint; the service goes on
+    /// Time limit of the wait; the change itself goes on
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
 
 impl Settling {
-    /// `None` if nobody is to wait. `by_default` has the numbers of looks.
+    /// `None` with --no-wait. `by_default` has the default number of polls.
     pub(in crate::cli) fn waiter(
         &self,
         by_default: EndpointWaiter,

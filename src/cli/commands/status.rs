@@ -1,4 +1,4 @@
-//! `status`: one look.
+//! `status`: one poll.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome};
 use crate::cli::output::lines::{Taken, handles, print};
 
-/// Ask once whether an inference is done, and print the answer as a JSON line
+/// Check once whether an inference is done, and print its status as a JSON line
 ///
-/// The exit code is 0 if the result is there, 3 if the model failed, and 4 if neither is there yet.
+/// The exit code is 0 if there is a result, 3 if the model failed, and 4 if the inference is still pending.
 /// Example:
 ///
 ///     sagemaker-async submit my-endpoint --input question.json > handle.json
@@ -21,7 +21,7 @@ use crate::cli::output::lines::{Taken, handles, print};
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Status {
-    /// A handle as `submit` prints it, a file with one, or `-` for standard input
+    /// A handle as printed by `submit`, a file with one, or `-` for standard input
     handle: String,
 
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `submit`: one input or many, and a handle each.
+//! `submit`: prints a handle for each input.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -25,12 +25,11 @@ use crate::cli::output::standard::check_standard_output;
 
 /// Submit inputs without waiting, and print a handle for each as a JSON line
 ///
-/// Handles come in the inputs' order, each as soon as it is known; `wait` and `status` take them, in
-/// any process. An input that could not be submitted is reported on standard error and the next ones are
-/// submitted all the same. With --journal a run that was ended early is continued by the same command:
-/// it prints the handles again that it has, and submits the rest. Where standard output takes no more
-/// lines, the handles go to standard error, the exit code is not 0, and without a journal no further
-/// input is submitted.
+/// Handles are printed in the order of the inputs, each as soon as it is known, for `wait` and `status` in any
+/// process. An input that cannot be submitted is reported on standard error; the others are still submitted. With
+/// --journal the same command continues an interrupted run: it prints the handles of the inputs that were
+/// submitted and submits the rest. When standard output cannot be written, the handles go to standard error, the
+/// exit code is not 0, and without a journal no further input is submitted.
 ///
 /// Example:
 ///
@@ -49,24 +48,24 @@ pub(in crate::cli) struct Submit {
     #[command(flatten)]
     list: List,
 
-    /// An id to find the inference again by, for one input [default: a UUID]
+    /// The inference id of a single input, to find the inference by [default: a UUID]
     #[arg(long, value_name = "ID")]
     inference_id: Option<String>,
 
-    /// Write down here what was submitted, for a run that continues: it knows inputs by name and content, so
-    /// that they may be added, left out, reordered or copied elsewhere
+    /// Record in this file what was submitted, so that the same command can continue. Inputs are identified by name
+    /// and content: they may be added, removed, reordered or copied elsewhere
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// With --journal: submit again what may or may not have been submitted when an earlier run ended
+    /// With --journal: submit inputs again whose earlier submit may or may not have arrived
     #[arg(long, requires = "journal")]
     resubmit_uncertain: bool,
 
-    /// So many submits at a time, 1 to 256
+    /// Number of concurrent submits, 1 to 256
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
     concurrency: usize,
 
-    /// Take no further inputs after the first error
+    /// Stop after the first error
     #[arg(long)]
     stop_at_first_error: bool,
 
@@ -77,7 +76,7 @@ pub(in crate::cli) struct Submit {
     connection: Connection,
 }
 
-/// Where the inputs are.
+/// Where inputs come from.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Source {
@@ -85,23 +84,23 @@ struct Source {
     #[arg(long, short, value_name = "FILE")]
     input: Option<PathBuf>,
 
-    /// An input that is in S3 already
+    /// An input that is already in S3
     #[arg(long, value_name = "S3_URI")]
     input_location: Option<S3Uri>,
 
-    /// Every file in this directory (not below it), hidden ones left out, by name
+    /// Every file in this directory, in order of name, without subdirectories and hidden files
     #[arg(long, value_name = "DIR")]
     input_dir: Option<PathBuf>,
 
-    /// A file, or `-` for standard input, with a path or an S3 URI a line
+    /// A list with one path or S3 URI per line: a file, or `-` for standard input
     #[arg(long, value_name = "FILE")]
     inputs_from: Option<PathBuf>,
 }
 
-/// How a list is written.
+/// The format of a list.
 #[derive(Debug, Args)]
 struct List {
-    /// With --inputs-from: each path or URI ends with a NUL instead of a line's end, as of `find -print0`
+    /// With --inputs-from: items end with a NUL instead of a newline, as printed by `find -print0`
     #[arg(long, short = '0', requires = "inputs_from")]
     null: bool,
 }
@@ -287,7 +286,7 @@ impl Submit {
     }
 }
 
-/// Inputs whose outcomes have not had their turn, in order.
+/// Inputs whose outcomes are not printed yet, in order.
 #[derive(Clone, Default)]
 struct Turns(Arc<Mutex<VecDeque<Turn>>>);
 
@@ -324,15 +323,15 @@ struct Run<'a> {
     ends: RefCell<Ends>,
 }
 
-/// How the submits of a run ended.
+/// The outcomes of a run.
 #[derive(Debug, Default)]
 struct Ends {
     submitted: usize,
     failed: usize,
-    /// Whether of some nobody knows if they were submitted.
+    /// Whether some may or may not have been submitted.
     uncertain: bool,
     worst: Option<Code>,
-    /// Why standard output takes no more lines.
+    /// Why standard output cannot be written.
     unprintable: Option<Failure>,
     /// No further input is taken.
     stopped: bool,
@@ -441,7 +440,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the journal has of inputs that are not in this run.
+    /// Prints the handles in the journal of inputs that are not in this run.
     fn print_entries(&self, entries: Vec<JournalEntry>) {
         for entry in entries {
             let named = entry.input.as_deref().unwrap_or("an input");

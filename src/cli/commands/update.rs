@@ -1,4 +1,4 @@
-//! `update`: a new configuration for an endpoint that serves.
+//! `update`: a new configuration for an endpoint in service.
 
 use clap::Args;
 use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
@@ -11,10 +11,10 @@ use crate::cli::output::exit::Outcome;
 use crate::cli::output::lines::print;
 use crate::cli::output::progress::{Progress, Show};
 
-/// Give an endpoint another instance type, count or model, and wait until it serves with it
+/// Change an endpoint's instance type, instance count or model, and wait until it is in service
 ///
-/// Everything else stays. Prints the new configuration's name as a JSON line; the old one stays, for
-/// the way back. Example:
+/// Everything else stays the same. Prints the new configuration's name as a JSON line; the old configuration is
+/// kept, to go back to. Example:
 ///
 ///     sagemaker-async update my-endpoint --instance-type ml.g5.2xlarge
 #[derive(Debug, Args)]
@@ -26,11 +26,11 @@ pub(in crate::cli) struct Update {
     #[command(flatten)]
     changes: Changes,
 
-    /// The new configuration's name [default: the present one's with a number]
+    /// The new configuration's name [default: the current name with a number]
     #[arg(long, value_name = "NAME")]
     endpoint_config_name: Option<String>,
 
-    /// Keep the present instance counts and weights, as where scaling is set up
+    /// Keep the current instance counts and weights, as set by scaling
     #[arg(long)]
     retain_variant_properties: bool,
 
@@ -41,19 +41,19 @@ pub(in crate::cli) struct Update {
     connection: Connection,
 }
 
-/// What changes.
+/// What to change.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Changes {
-    /// Another instance type
+    /// The new instance type
     #[arg(long, value_name = "TYPE")]
     instance_type: Option<String>,
 
-    /// Another number of instances
+    /// The new number of instances
     #[arg(long, value_name = "COUNT")]
     instance_count: Option<u32>,
 
-    /// Another model, which is there
+    /// The new model, which must exist
     #[arg(long, value_name = "NAME")]
     model_name: Option<String>,
 }

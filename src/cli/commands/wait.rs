@@ -1,4 +1,4 @@
-//! `wait`: takes handles up and fetches their results as they complete.
+//! `wait`: fetches the results of handles as they complete.
 
 use std::path::{Path, PathBuf};
 
@@ -18,17 +18,17 @@ use crate::cli::output::names::Results;
 use crate::cli::output::progress::{Progress, Show};
 use crate::cli::output::standard::check_standard_output;
 
-/// Results that are fetched at a time, beside the polls.
+/// Concurrent downloads, beside the polls.
 const DOWNLOAD_THREADS: usize = 4;
 
-/// Wait for submitted inferences, and fetch each result as soon as it is there
+/// Wait for submitted inferences and fetch each result as soon as it is available
 ///
-/// One handle's result goes to standard output or to --output, as with `predict`. Of many, each
-/// result becomes a file in --output-dir: the name of its input (or else of its output object), a number
-/// that belongs to this inference, and `.out`, as in `scan.tiff.1f0c9ab2e4d7.out`; for a model's failure
-/// `.failure` follows. Names are the same in every run. A file that is there with another content is not
-/// replaced without --overwrite. A JSON line for each inference reports how it ended and the file's name.
-/// Handles whose result was not stored are printed on standard error, to be given to `wait` again.
+/// The result of a single handle goes to standard output or to --output, as with `predict`. With several handles
+/// each result becomes a file in --output-dir, named after its input (or its output object) with a digest of the
+/// inference and `.out`, as in `scan.tiff.1f0c9ab2e4d7.out`; a model's failure gets `.failure` appended. Names
+/// are the same in every run. An existing file with different content is not replaced without --overwrite. A
+/// JSON line for each inference reports its outcome and the file's name. Handles whose result was not stored are
+/// printed on standard error; pass them to `wait` again.
 ///
 /// Example:
 ///
@@ -38,27 +38,27 @@ const DOWNLOAD_THREADS: usize = 4;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Wait {
-    /// A file of handles as `submit` prints them, `-` for standard input, or one handle itself
+    /// A file of handles as printed by `submit`, `-` for standard input, or a handle itself
     #[arg(default_value = "-")]
     handles: String,
 
-    /// Where one result goes: a file, which is there whole or not at all, or `-` for standard output
+    /// Where to write a single result: a file, written completely or not at all, or `-` for standard output
     #[arg(long, short, value_name = "FILE", conflicts_with = "output_dir")]
     output: Option<PathBuf>,
 
-    /// Where a failed model's own words go, for one handle
+    /// Where to write the model's failure response, for a single handle
     #[arg(long, value_name = "FILE", conflicts_with = "output_dir")]
     failure_output: Option<PathBuf>,
 
-    /// The directory for results, made if it is not there
+    /// The directory for results, created if it does not exist
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
 
-    /// With --output-dir: replace files that are there under a result's name with another content
+    /// With --output-dir: replace existing files with different content
     #[arg(long, requires = "output_dir")]
     overwrite: bool,
 
-    /// With --output-dir: one JSON line at the end instead of one for each
+    /// With --output-dir: print one JSON line at the end instead of one per inference
     #[arg(long, requires = "output_dir")]
     summary: bool,
 
@@ -72,7 +72,7 @@ pub(in crate::cli) struct Wait {
 impl Wait {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         self.waiting.check()?;
-        // From the first handle on: whatever comes of it, it is printed.
+        // From the first handle on: however this ends, the handles are printed.
         let interrupt = Interrupt::watch()?;
         let found = handles(&self.handles, &interrupt)?;
         if interrupt.has_struck() {
@@ -188,19 +188,19 @@ fn predictor(submitted: &Submitted, session: &Session) -> AsyncPredictor<Bytes, 
         .with_deserializer(Bytes::new())
 }
 
-/// A wait for many.
+/// A wait for many inferences.
 struct Run<'a> {
     handles: &'a [Taken],
     results: Results,
     progress: &'a Progress,
     ends: Ends,
-    /// No line for each.
+    /// No line per inference.
     quiet: bool,
-    /// Why standard output takes no more lines. The files are the work, and go on.
+    /// Why standard output cannot be written. The files are the work: fetching goes on.
     unprintable: Option<Failure>,
 }
 
-/// How they ended.
+/// The outcomes.
 #[derive(Debug, Default)]
 struct Ends {
     completed: usize,
@@ -212,7 +212,7 @@ struct Ends {
 }
 
 impl Run<'_> {
-    /// Keeps what came of one. One that cannot be kept does not stop the others.
+    /// Stores an outcome. One that cannot be stored does not stop the others.
     fn take(&mut self, done: &Completed<Bytes>) {
         let Some(taken) = self.handles.get(done.index()) else {
             return;

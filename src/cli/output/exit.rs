@@ -1,4 +1,4 @@
-//! How a command ends: its exit code, and what is said on standard error.
+//! How a command ends: its exit code and its message on standard error.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,13 +12,13 @@ use sagemaker_async_inference::{Error, InvalidInput};
 use super::held;
 use super::words::{printable, without_secrets};
 
-/// What a command comes to.
+/// A command's outcome.
 pub(in crate::cli) type Outcome<T = ()> = Result<T, Failure>;
 
 /// The exit codes, which are an interface; `--help` says what they mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Code {
-    // In the order in which one is taken where several inferences ended differently.
+    // In order of precedence, for runs in which inferences ended differently.
     Model,
     Running,
     Other,
@@ -41,7 +41,7 @@ impl Code {
         }
     }
 
-    /// Where an error of the library's belongs.
+    /// The exit code of a library error.
     pub(in crate::cli) fn of(error: &Error) -> Self {
         match error {
             Error::InvalidInput(_) => Self::Usage,
@@ -64,7 +64,7 @@ impl Code {
     }
 }
 
-/// The codes with which services say that they do not know the caller.
+/// The error codes with which services reject the caller's credentials.
 fn is_about_credentials(code: &str) -> bool {
     matches!(
         code,
@@ -83,7 +83,7 @@ fn is_about_credentials(code: &str) -> bool {
     )
 }
 
-/// A command that did not do what was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(in crate::cli) struct Failure {
     pub(in crate::cli) code: Code,
@@ -92,9 +92,9 @@ pub(in crate::cli) struct Failure {
     detail: Option<String>,
     /// What to do now.
     hint: Option<String>,
-    /// What to do with the handles that are printed, if any are.
+    /// What to do with the printed handles, if there are any.
     about_handles: Option<String>,
-    /// Whoever read the output is gone.
+    /// The reader of standard output closed it.
     reader_left: bool,
 }
 
@@ -110,12 +110,12 @@ impl Failure {
         }
     }
 
-    /// The arguments are wrong in a way that only shows when they are looked at together.
+    /// The arguments contradict each other.
     pub(in crate::cli) fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)
     }
 
-    /// Something that could not be read or written.
+    /// A file or stream that could not be read or written.
     pub(in crate::cli) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
         Self {
             reader_left: error.kind() == io::ErrorKind::BrokenPipe,
@@ -123,7 +123,7 @@ impl Failure {
         }
     }
 
-    /// With a line of facts below the message.
+    /// Adds a line of facts below the message.
     pub(in crate::cli) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
@@ -146,7 +146,7 @@ impl Failure {
         self
     }
 
-    /// With what it was about before the message.
+    /// Adds what it is about before the message.
     pub(in crate::cli) fn within(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
@@ -182,7 +182,7 @@ impl From<Box<dyn StdError>> for Failure {
     }
 }
 
-/// Whether a write to a pipe that nobody reads is at the bottom of it.
+/// Whether the cause is a write to a pipe without a reader.
 fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     let mut at = Some(error);
     while let Some(error) = at {
@@ -222,7 +222,7 @@ fn inner_words(error: &(dyn StdError + 'static)) -> Option<String> {
     }
 }
 
-/// What the library calls by its API, in the words of this command.
+/// The library's API names, and the command's words for them.
 const OPTION_WORDS: [(&str, &str); 12] = [
     ("Session::builder().region(..)", "--region"),
     (
@@ -238,8 +238,8 @@ const OPTION_WORDS: [(&str, &str); 12] = [
         "(addressing_style = path below s3 = in the profile)",
     ),
     (
-        "if it persists, raise the session's timeouts or look at the network",
-        "if it persists, look at the network",
+        "if it persists, raise the session's timeouts or check the network",
+        "if it persists, check the network",
     ),
     ("AWS_CA_BUNDLE or the agent has", "AWS_CA_BUNDLE has"),
     ("(wait_in_service)", "(sagemaker-async describe)"),
@@ -259,7 +259,7 @@ const OPTION_WORDS: [(&str, &str); 12] = [
     ),
 ];
 
-/// A message with the options and variables of the command in place of the library's API.
+/// A message with the command's options and variables in place of the library's API.
 pub(in crate::cli) fn in_option_words(text: &str) -> String {
     OPTION_WORDS
         .iter()
@@ -269,14 +269,14 @@ pub(in crate::cli) fn in_option_words(text: &str) -> String {
         })
 }
 
-/// Says what went wrong, and gives the exit code.
+/// Prints what went wrong and returns the exit code.
 pub(in crate::cli) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
+        // The reader of the output closed it: there is nothing to report.
         Err(failure) if failure.reader_left => ExitCode::SUCCESS,
         Err(failure) => {
-            // Where standard error is closed too there is nobody left to tell.
+            // When standard error is closed too, there is nowhere left to report.
             drop(say(&failure));
             ExitCode::from(failure.code.number())
         }

@@ -9,13 +9,13 @@ use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, ModelFailure, Wai
 use super::exit::{Failure, Outcome};
 use super::standard::standard_output;
 
-/// Where a result's bytes go.
+/// Where a result is written to.
 #[derive(Debug)]
 pub(in crate::cli) enum Target {
     Standard,
-    /// A file that is there whole or not at all.
+    /// A file that is written completely or not at all.
     File(PathBuf),
-    /// What has no content of its own: a pipe, a device; or a file that another process has opened.
+    /// A pipe, a device, or a file that was opened by another process.
     Stream(File),
 }
 
@@ -56,12 +56,12 @@ impl Target {
         Ok(Self::File(path.to_owned()))
     }
 
-    /// For what goes nowhere unless a place is named.
+    /// For output that is discarded unless a place is named.
     pub(in crate::cli) fn if_named(path: Option<&Path>) -> Outcome<Option<Self>> {
         path.map(|path| Self::of(Some(path))).transpose()
     }
 
-    /// Whether it is that very file, by whatever name.
+    /// Whether it is the same file, by any name.
     pub(in crate::cli) fn is(&self, other: &Path) -> bool {
         match self {
             Self::File(path) => is_same_file(path, other),
@@ -69,7 +69,7 @@ impl Target {
         }
     }
 
-    /// Waits for a result and puts it there.
+    /// Waits for a result and writes it.
     pub(in crate::cli) fn take(
         &mut self,
         response: &AsyncInferenceResponse<Bytes>,
@@ -82,7 +82,7 @@ impl Target {
         }
     }
 
-    /// Keeps a failed model's own words there, byte by byte.
+    /// Writes the model's failure response, unchanged.
     pub(in crate::cli) fn keep(&mut self, failure: &ModelFailure) -> Outcome {
         let written = match self {
             Self::Standard => StandardOutput.write_all(failure.bytes()),
@@ -146,7 +146,7 @@ fn inherited(_: u32) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether both names are one file's.
+/// Whether both paths name the same file.
 pub(in crate::cli) fn is_same_file(one: &Path, other: &Path) -> bool {
     #[cfg(unix)]
     if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
@@ -213,7 +213,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Standard output, each block written through: what cannot be written is known at once.
+/// Standard output without a buffer, so that a failed write is known at once.
 struct StandardOutput;
 
 impl Write for StandardOutput {

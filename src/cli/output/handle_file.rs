@@ -1,4 +1,4 @@
-//! The file that has the handle of a `predict` from the moment that its submit is answered.
+//! The file of `predict --handle`, written as soon as the submit is answered.
 
 use std::fs;
 use std::io::{self, Read};
@@ -41,7 +41,7 @@ impl HandleFile {
         Ok(Self(path_there))
     }
 
-    /// Whether it is this file.
+    /// Whether the path names this file.
     pub(in crate::cli) fn path(&self) -> &Path {
         &self.0
     }
@@ -73,7 +73,7 @@ fn check_replaceable(path: &Path) -> Outcome {
     let value: Value = serde_json::from_str(text.trim()).unwrap_or_default();
     if Submitted::parse(text.trim()).is_err() {
         return Err(Failure::usage(format!(
-            "{shown} holds something else than a handle; name another file"
+            "{shown} contains something other than a handle; name another file"
         )));
     }
     if value[FINISHED] == true {

@@ -1,4 +1,4 @@
-//! Lines of JSON: handles out, handles in.
+//! JSON lines: printing and reading handles.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -16,25 +16,25 @@ use super::standard::standard_output;
 use crate::cli::args::streams::Stream;
 use crate::cli::interrupt::Interrupt;
 
-/// A submitted inference, and the input that it was made of as the user named it.
+/// A handle, and its input as the user named it.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Submitted {
     pub(in crate::cli) handle: InferenceHandle,
     pub(in crate::cli) input: Option<String>,
 }
 
-/// A handle that was read, held until its result is where it belongs.
+/// A handle that was read, held until its result is stored.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Taken {
     pub(in crate::cli) submitted: Arc<Submitted>,
     pub(in crate::cli) held: Held,
 }
 
-/// What was found where handles should be.
+/// The handles of an argument.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Found {
     pub(in crate::cli) handles: Vec<Taken>,
-    /// Lines that are none.
+    /// Lines that are not handles.
     pub(in crate::cli) bad: Vec<Failure>,
 }
 
@@ -190,7 +190,7 @@ pub(in crate::cli) fn is_record(path: &Path) -> bool {
     journal || std::str::from_utf8(&line).is_ok_and(|line| Submitted::parse(line.trim()).is_ok())
 }
 
-/// A line on standard output, there at once for whoever reads along.
+/// A line on standard output, flushed.
 pub(in crate::cli) fn print(line: &str) -> Outcome {
     standard_output()
         .and_then(|mut stdout| stdout.write_all(format!("{line}\n").as_bytes()))

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::exit::{Code, Failure, Outcome};
 use super::lines::Submitted;
 
-/// As many bytes as the usual file systems let a name have.
+/// The maximum length of a file name in bytes on common file systems.
 const MAX_NAME: usize = 255;
 const DIGEST_BYTES: usize = 6;
 /// In names of files that a run that was killed leaves, and the next one removes.
@@ -26,12 +26,12 @@ const FAILURE: &str = ".failure";
 pub(in crate::cli) struct Results {
     directory: PathBuf,
     overwrite: bool,
-    /// Files that inputs were made of, which no result replaces.
+    /// Input files, which no result replaces.
     inputs: HashSet<PathBuf>,
 }
 
 impl Results {
-    /// Makes the directory if it is not there.
+    /// Creates the directory if it does not exist.
     pub(in crate::cli) fn new<'s>(
         directory: &Path,
         overwrite: bool,

@@ -22,15 +22,15 @@ use crate::cli::interrupt::Interrupt;
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Show {
-    /// A bar where standard error is a terminal
+    /// A progress bar if standard error is a terminal
     Auto,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// Nothing
+    /// No progress
     None,
 }
 
-/// Shows what goes on. Clones show on the same bar.
+/// Shows progress. Clones share the bar.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Progress {
     bar: Option<ProgressBar>,
@@ -57,7 +57,7 @@ impl Progress {
         }
     }
 
-    /// A line that is said whatever is shown.
+    /// Prints a line however progress is shown.
     pub(in crate::cli) fn error(&self, text: &str) {
         let line = format!("sagemaker-async: {}", printable(text));
         let say = || drop(writeln!(io::stderr(), "{line}"));
@@ -80,13 +80,13 @@ impl Progress {
         }
     }
 
-    /// What is done now.
+    /// Shows the current step.
     pub(in crate::cli) fn stage(&self, text: &str) {
         self.message(text.to_owned());
         self.event("stage", json!({ "text": text }));
     }
 
-    /// Takes the bar away, before a result or an error is printed.
+    /// Clears the bar, before a result or an error is printed.
     pub(in crate::cli) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

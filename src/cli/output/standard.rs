@@ -1,4 +1,4 @@
-//! Standard output as the system has it: every write goes through, and every error is known.
+//! Standard output as the system has it: unbuffered, with every error reported.
 
 use std::fs::{File, Metadata};
 use std::io;

@@ -1,5 +1,4 @@
-//! Words on standard error: no longer than anybody reads, without secrets, and without what would steer
-//! the terminal.
+//! Text for standard error: bounded in length, without secrets, without terminal control sequences.
 
 /// Longer texts are cut; a model's own words are whole in its failure object.
 const MAX_BYTES: usize = 8 << 10;

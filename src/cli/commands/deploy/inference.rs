@@ -1,4 +1,4 @@
-//! What makes an endpoint asynchronous, and what is captured.
+//! The asynchronous inference configuration and data capture.
 
 use clap::Args;
 use sagemaker_async_inference::endpoint::DataCaptureConfig;
@@ -9,35 +9,35 @@ use crate::cli::output::exit::Outcome;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Asynchronous inference")]
 pub(super) struct Inference {
-    /// Where outputs go [default: below async-endpoint-outputs/ in the default bucket]
+    /// S3 prefix for outputs [default: async-endpoint-outputs/ in the default bucket]
     #[arg(long, value_name = "S3_URI")]
     output_path: Option<String>,
 
-    /// Where failures go [default: below async-endpoint-failures/ in the default bucket]
+    /// S3 prefix for failures [default: async-endpoint-failures/ in the default bucket]
     #[arg(long, value_name = "S3_URI")]
     failure_path: Option<String>,
 
-    /// So many invocations at a time on each instance, 1 to 1000
+    /// Maximum number of concurrent invocations per instance, 1 to 1000
     #[arg(long, value_name = "COUNT")]
     max_concurrent: Option<u32>,
 
-    /// The KMS key that outputs are encrypted with
+    /// The KMS key to encrypt outputs with
     #[arg(long, value_name = "ID")]
     output_kms_key: Option<String>,
 
-    /// The SNS topic that is told of results
+    /// The SNS topic to notify of results
     #[arg(long, value_name = "ARN")]
     success_topic: Option<String>,
 
-    /// The SNS topic that is told of failures
+    /// The SNS topic to notify of failures
     #[arg(long, value_name = "ARN")]
     error_topic: Option<String>,
 
-    /// Keep requests and answers below this place, for monitoring
+    /// S3 prefix for captured requests and responses (data capture)
     #[arg(long, value_name = "S3_URI")]
     capture_to: Option<String>,
 
-    /// So many per cent of them [default: 20]
+    /// Percentage of requests to capture [default: 20]
     #[arg(long, value_name = "PERCENT", requires = "capture_to")]
     capture_percentage: Option<u32>,
 }

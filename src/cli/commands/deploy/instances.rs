@@ -1,4 +1,4 @@
-//! What a deployment runs on.
+//! The instances of a deployment.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use crate::cli::args::values::{VARIANT, duration};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Instances")]
 pub(super) struct Instances {
-    /// The instances' type
+    /// The instance type
     #[arg(long, value_name = "TYPE")]
     instance_type: String,
 
-    /// How many instances at first
+    /// Initial number of instances
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     instance_count: u32,
 
-    /// The volume of each, in GB, 1 to 512 [default: by the type]
+    /// Size of each instance's volume in GB, 1 to 512 [default: by the instance type]
     #[arg(long, value_name = "GB")]
     volume_size: Option<u32>,
 
-    /// The KMS key that their volumes are encrypted with
+    /// The KMS key to encrypt volumes with
     #[arg(long, value_name = "ID")]
     pub(super) kms_key: Option<String>,
 
-    /// How long the container may take until it answers /ping, 1m to 1h [default: the service's]
+    /// Time limit for the container to respond to /ping, 1m to 1h [default: the service's]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     startup_timeout: Option<Duration>,
 
-    /// How long the model's data may take to come, 1m to 1h [default: the service's]
+    /// Time limit for the download of the model data, 1m to 1h [default: the service's]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     download_timeout: Option<Duration>,
 }

@@ -21,9 +21,9 @@ use crate::cli::output::progress::{Progress, Show};
 
 /// Deploy an asynchronous endpoint, and wait until it is in service
 ///
-/// Makes a model (unless --model-name names one that is there), an endpoint configuration and the
-/// endpoint, and prints their names as a JSON line. A deployment that was ended early is taken up by the
-/// same command: what is there under a name and is as asked for counts as made. Example:
+/// Creates a model (unless --model-name names an existing one), an endpoint configuration and the endpoint, and
+/// prints their names as a JSON line. The same command continues an interrupted deployment: resources that exist
+/// by their name and match are used. Example:
 ///
 ///     sagemaker-async deploy my-endpoint --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/my:1 \
 ///         --model-data s3://my-bucket/model.tar.gz --role arn:aws:iam::123456789012:role/my-role \
@@ -34,11 +34,11 @@ pub(in crate::cli) struct Deploy {
     /// The endpoint's name
     endpoint: String,
 
-    /// A tag of everything that is made; may be given again
+    /// A tag for every created resource. Repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     tag: Vec<(String, String)>,
 
-    /// Delete what this command made if the endpoint does not come into service, or at an interruption
+    /// Delete what this command created if the endpoint fails to come into service or the command is interrupted
     #[arg(long)]
     remove_on_failure: bool,
 

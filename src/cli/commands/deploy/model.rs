@@ -1,4 +1,4 @@
-//! The model of a deployment: a new one, or one that is there.
+//! The model of a deployment: a new or an existing one.
 
 use clap::Args;
 use sagemaker_async_inference::endpoint::{ContainerDefinition, Model, VpcConfig};
@@ -17,38 +17,37 @@ pub(super) struct ModelChoice {
     #[arg(long, value_name = "ARN", conflicts_with = "image")]
     model_package: Option<String>,
 
-    /// A model that is there; with --image or --model-package, the new one's name [default: the
-    /// endpoint's]
+    /// An existing model; with --image or --model-package, the new model's name [default: the endpoint's name]
     #[arg(long, value_name = "NAME")]
     model_name: Option<String>,
 
-    /// The model's data in S3: a tar.gz, or with a slash at the end a folder of uncompressed files
+    /// The model data in S3: a tar.gz, or a prefix of uncompressed files, ending in a slash
     #[arg(long, value_name = "S3_URI")]
     model_data: Option<String>,
 
-    /// A variable of the container's environment, or the name alone of one of this process's own to
-    /// pass on, for other users see arguments; may be given again
+    /// An environment variable of the container. NAME alone passes on this process's value, for secrets: other users
+    /// can read arguments. Repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
 
-    /// The role that SageMaker takes on
+    /// The execution role that SageMaker assumes
     #[arg(long, value_name = "ARN")]
     role: Option<String>,
 
-    /// A subnet that the containers are in; may be given again
+    /// A subnet of the containers. Repeatable
     #[arg(long, value_name = "ID", requires = "security_group")]
     subnet: Vec<String>,
 
-    /// A security group of theirs; may be given again
+    /// A security group of the containers. Repeatable
     #[arg(long, value_name = "ID", requires = "subnet")]
     security_group: Vec<String>,
 
-    /// The containers reach no network
+    /// Isolate the containers from the network
     #[arg(long)]
     network_isolation: bool,
 }
 
-/// What a deployment runs.
+/// The model of a deployment.
 pub(super) enum Chosen {
     New(Model),
     There(String),
