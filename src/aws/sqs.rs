@@ -254,6 +254,7 @@ impl Refused {
             elapsed: Duration::ZERO,
             perhaps_done: false,
             handle: None,
+            uploaded: None,
         }
         .into()
     }

@@ -2,7 +2,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use super::write_uploaded;
 use crate::handle::InferenceHandle;
+use crate::uri::S3Uri;
 
 /// Why a source gave no credentials.
 ///
@@ -23,6 +25,8 @@ pub struct CredentialsError {
     pub(crate) not_configured: bool,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
     pub(crate) handle: Option<Arc<InferenceHandle>>,
+    /// The input that was uploaded for a submit that then failed.
+    pub(crate) uploaded: Option<Box<S3Uri>>,
 }
 
 impl CredentialsError {
@@ -34,6 +38,7 @@ impl CredentialsError {
             not_configured: true,
             source: None,
             handle: None,
+            uploaded: None,
         }
     }
 
@@ -64,7 +69,8 @@ impl CredentialsError {
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no credentials from {}: {}", self.provider, self.message)
+        write!(f, "no credentials from {}: {}", self.provider, self.message)?;
+        write_uploaded(f, self.uploaded.as_deref())
     }
 }
 

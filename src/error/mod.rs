@@ -9,6 +9,7 @@ pub(crate) mod transfer;
 pub(crate) mod transport;
 pub(crate) mod wait;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(crate) use wait::{ModelFailure, Observed, PollingTimeout, WaitStopReason, Wa
 use crate::codec::CodecError;
 use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
+use crate::uri::S3Uri;
 
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -151,6 +153,31 @@ impl Error {
         }
     }
 
+    /// The input that was uploaded for a submit that then failed: it stays in S3, and
+    /// [`request_at`](crate::AsyncPredictor::request_at) submits it without another upload. `None` where nothing
+    /// was uploaded, and once the inference is submitted. Of [`MaybeSubmitted`](Self::MaybeSubmitted) it is
+    /// [`input_location`](crate::MaybeSubmitted::input_location).
+    pub fn uploaded_input(&self) -> Option<&S3Uri> {
+        match self {
+            Self::Credentials(payload) => payload.uploaded.as_deref(),
+            Self::Transport(payload) => payload.uploaded.as_deref(),
+            Self::Service(payload) => payload.uploaded.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Of a submit that failed after this input was uploaded.
+    pub(crate) fn after_upload(mut self, uri: S3Uri) -> Self {
+        let uploaded = match &mut self {
+            Self::Credentials(payload) => &mut payload.uploaded,
+            Self::Transport(payload) => &mut payload.uploaded,
+            Self::Service(payload) => &mut payload.uploaded,
+            _ => return self,
+        };
+        *uploaded = Some(Box::new(uri));
+        self
+    }
+
     /// The one place where an error learns which inference it is about.
     pub(crate) fn of_inference(mut self, handle: &Arc<InferenceHandle>) -> Self {
         let known = match &mut self {
@@ -170,6 +197,13 @@ impl Error {
         };
         known.get_or_insert_with(|| Arc::clone(handle));
         self
+    }
+}
+
+fn write_uploaded(f: &mut fmt::Formatter<'_>, uploaded: Option<&S3Uri>) -> fmt::Result {
+    match uploaded {
+        Some(uri) => write!(f, "; the input that was uploaded stays at {uri}"),
+        None => Ok(()),
     }
 }
 

@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{control_plane, seconds};
+use super::{control_plane, seconds, write_uploaded};
 use crate::handle::InferenceHandle;
+use crate::uri::S3Uri;
 
 /// An error that a service answered with.
 ///
@@ -36,6 +37,8 @@ pub struct ServiceError {
     /// Whether an earlier attempt, which was not answered so, may have been carried out.
     pub(crate) perhaps_done: bool,
     pub(crate) handle: Option<Arc<InferenceHandle>>,
+    /// The input that was uploaded for a submit that then failed.
+    pub(crate) uploaded: Option<Box<S3Uri>>,
 }
 
 impl ServiceError {
@@ -353,7 +356,7 @@ impl fmt::Display for ServiceError {
                 seconds(self.elapsed)
             )?;
         }
-        Ok(())
+        write_uploaded(f, self.uploaded.as_deref())
     }
 }
 

@@ -3,9 +3,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::seconds;
+use super::{seconds, write_uploaded};
 use crate::Error;
 use crate::handle::InferenceHandle;
+use crate::uri::S3Uri;
 
 /// Why there is no answer.
 ///
@@ -98,6 +99,8 @@ pub struct TransportError {
     pub(crate) elapsed: Duration,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
     pub(crate) handle: Option<Arc<InferenceHandle>>,
+    /// The input that was uploaded for a submit that then failed.
+    pub(crate) uploaded: Option<Box<S3Uri>>,
     /// Scheme, host and port, and the variable that names it.
     pub(crate) proxy: Option<String>,
     pub(crate) advice: Option<Arc<Advice>>,
@@ -172,7 +175,8 @@ impl fmt::Display for TransportError {
             ": {problem} ({} in {}); {remedy}",
             plural(self.attempts, "attempt"),
             seconds(self.elapsed),
-        )
+        )?;
+        write_uploaded(f, self.uploaded.as_deref())
     }
 }
 
@@ -238,7 +242,11 @@ impl fmt::Display for MaybeSubmitted {
              look for its id in the endpoint's notifications or in the log group \
              /aws/sagemaker/Endpoints/{} before submitting it again",
             self.inference_id, self.endpoint_name, self.endpoint_name
-        )
+        )?;
+        match &self.input_location {
+            Some(place) => write!(f, "; its input is at {place}"),
+            None => Ok(()),
+        }
     }
 }
 

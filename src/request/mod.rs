@@ -213,10 +213,10 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// The submit, with its retries and the pauses between them, takes no longer; the upload before it
-    /// and whoever gives credentials are not counted. One that is cut off after its bytes went out
-    /// is [`Error::MaybeSubmitted`]. Default: none, each attempt is bounded by
-    /// [`Timeouts`](crate::session::Timeouts) alone.
+    /// Time limit of upload and submit together, with their retries and the pauses between them. Not counted
+    /// is whoever gives credentials, and a reader that gives no bytes. A submit that is cut off after its bytes
+    /// went out is [`Error::MaybeSubmitted`]; an upload that is cut off is [`Error::Transport`], and nothing was
+    /// submitted. Default: none, each attempt is bounded by [`Timeouts`](crate::session::Timeouts) alone.
     pub fn submit_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::aws::CallError;
 use crate::aws::s3::{self, PutOptions};
+use crate::aws::{CallError, RequestPolicy};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 use crate::limits::{self, MAX_INLINE_BYTES};
@@ -75,6 +75,7 @@ pub(crate) fn upload(
     target: &Target,
     upload: &Upload<'_>,
     content_type: Option<&str>,
+    policy: RequestPolicy<'_>,
     mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), CallError>,
 ) -> Result<S3Uri> {
     let session = &target.session;
@@ -89,7 +90,8 @@ pub(crate) fn upload(
             if response.error.code() == Some("NoSuchBucket")
                 && session.is_derived_default_bucket(uri.bucket()) =>
         {
-            s3::create_bucket(session.s3(), uri.bucket()).and_then(|()| send(&uri, &options))
+            s3::create_bucket(session.s3(), uri.bucket(), policy)
+                .and_then(|()| send(&uri, &options))
         }
         outcome => outcome,
     }

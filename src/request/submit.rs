@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::{AsyncRequest, RequestInput};
 use crate::aws::client::gate::Gate;
@@ -46,6 +47,8 @@ impl<'v, D> AsyncRequest<'v, D> {
                 session: target.session.with_retry(retry),
             });
         }
+        let begun = target.session.sys().clock().monotonic();
+        let deadline = self.deadline.map(|deadline| begun + deadline);
         let span = trace::submit(&target.endpoint_name, &inference_id);
         // What is sent in the request's body has no place in S3.
         let uploads = !matches!(self.input, RequestInput::At(_));
@@ -53,8 +56,8 @@ impl<'v, D> AsyncRequest<'v, D> {
             + self
                 .invocation_timeout
                 .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT);
-        let (body, location) = self.place(gate)?;
-        match self.invoke(&body, location.as_ref(), &inference_id, gate) {
+        let (body, location) = self.place(gate, deadline)?;
+        match self.invoke(&body, location.as_ref(), &inference_id, gate, deadline) {
             Ok(submitted) => {
                 let output = &submitted.output_location;
                 let readable = output.as_unread().is_none();
@@ -90,7 +93,10 @@ impl<'v, D> AsyncRequest<'v, D> {
                         cause,
                     })
                 } else {
-                    cause
+                    match location.filter(|_| uploads) {
+                        Some(uri) => cause.after_upload(uri),
+                        None => cause,
+                    }
                 };
                 trace::not_submitted(&error, matches!(error, Error::MaybeSubmitted(_)));
                 Err(error)
@@ -104,9 +110,9 @@ impl<'v, D> AsyncRequest<'v, D> {
         location: Option<&S3Uri>,
         inference_id: &str,
         gate: Option<&Gate<'_>>,
+        deadline: Option<Duration>,
     ) -> Result<Submitted> {
         let session = &self.target.session;
-        let now = session.sys().clock().monotonic();
         let request = InvokeEndpointAsync {
             endpoint_name: &self.target.endpoint_name,
             input: match location {
@@ -116,7 +122,6 @@ impl<'v, D> AsyncRequest<'v, D> {
             inference_id,
             members: self.members(),
         };
-        let deadline = self.deadline.map(|deadline| now + deadline);
         let submit = |replay| {
             let policy = RequestPolicy {
                 deadline,
@@ -169,7 +174,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 
     /// The input's body, or where it lies.
-    fn place(&mut self, gate: Option<&Gate<'_>>) -> Result<Placed<'v>> {
+    fn place(&mut self, gate: Option<&Gate<'_>>, deadline: Option<Duration>) -> Result<Placed<'v>> {
         let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
         match input {
             RequestInput::At(uri) => Ok((Cow::Borrowed(&[]), Some(uri))),
@@ -178,11 +183,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 if self.placement.is_inline(body.len() as u64)? {
                     return Ok((body, None));
                 }
-                self.upload(gate, |uri, options| {
-                    let policy = RequestPolicy {
-                        cancel: self.cancel_flag(),
-                        ..RequestPolicy::default()
-                    };
+                self.upload(gate, deadline, |uri, options, policy| {
                     s3::put_object(self.target.session.s3(), uri, &body, options, policy)
                 })
             }
@@ -190,8 +191,8 @@ impl<'v, D> AsyncRequest<'v, D> {
                 if self.placement.is_inline(file.len())? {
                     return Ok((transfer::read_file(&file)?.into(), None));
                 }
-                self.upload(gate, |uri, options| {
-                    transfer::upload_file(self.destination(uri, options), &file)
+                self.upload(gate, deadline, |uri, options, policy| {
+                    transfer::upload_file(self.destination(uri, options, policy), &file)
                 })
             }
             RequestInput::Reader(reader) => {
@@ -200,8 +201,8 @@ impl<'v, D> AsyncRequest<'v, D> {
                 if self.placement.is_inline(begun)? {
                     return Ok((input.into_begun().into(), None));
                 }
-                self.upload(gate, |uri, options| {
-                    transfer::upload_reader(self.destination(uri, options), &mut input)
+                self.upload(gate, deadline, |uri, options, policy| {
+                    transfer::upload_reader(self.destination(uri, options, policy), &mut input)
                 })
             }
         }
@@ -210,10 +211,24 @@ impl<'v, D> AsyncRequest<'v, D> {
     fn upload(
         &self,
         gate: Option<&Gate<'_>>,
-        mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), CallError>,
+        deadline: Option<Duration>,
+        mut send: impl FnMut(&S3Uri, &PutOptions<'_>, RequestPolicy<'_>) -> Result<(), CallError>,
     ) -> Result<Placed<'v>> {
         let content_type = self.content_type.as_deref();
-        let mut upload = || placement::upload(&self.target, &self.upload, content_type, &mut send);
+        let policy = RequestPolicy {
+            deadline,
+            cancel: self.cancel_flag(),
+            ..RequestPolicy::default()
+        };
+        let mut upload = || {
+            placement::upload(
+                &self.target,
+                &self.upload,
+                content_type,
+                policy,
+                |uri, options| send(uri, options, policy),
+            )
+        };
         let uri = match gate {
             None => upload()?,
             Some(gate) => gate.run(|| Ok(upload()?))?,
@@ -229,11 +244,13 @@ impl<'v, D> AsyncRequest<'v, D> {
         &'a self,
         uri: &'a S3Uri,
         options: &'a PutOptions<'a>,
+        policy: RequestPolicy<'a>,
     ) -> transfer::Destination<'a> {
         transfer::Destination {
             session: &self.target.session,
             uri,
-            cancel: self.cancel_flag(),
+            cancel: policy.cancel,
+            deadline: policy.deadline,
             options,
             config: match &self.transfer {
                 Some(config) => config,

@@ -36,6 +36,8 @@ pub(crate) struct Destination<'a> {
     pub(crate) config: &'a TransferConfig,
     /// Once this is set, it is given up.
     pub(crate) cancel: Option<&'a AtomicBool>,
+    /// Nor is it gone on with after this, on the monotonic clock.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// How an upload ended that did not succeed: what S3 says may be mended by the caller.
@@ -149,6 +151,7 @@ impl<'a> Sending<'a> {
     fn policy(&self) -> RequestPolicy<'a> {
         RequestPolicy {
             cancel: Some(self.meter.stopper()),
+            deadline: self.to.deadline,
             ..RequestPolicy::default()
         }
     }
@@ -410,6 +413,7 @@ mod tests {
             let config = TransferConfig::builder().upload_checksum(wanted).build();
             let to = Destination {
                 cancel: None,
+                deadline: None,
                 session: &session,
                 uri: &"s3://my-bucket/in".parse().expect("a URI"),
                 options: &PutOptions::default(),

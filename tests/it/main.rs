@@ -83,6 +83,8 @@ mod transfer;
 mod tripping;
 mod trust;
 #[cfg(feature = "local")]
+mod unsubmitted;
+#[cfg(feature = "local")]
 mod update;
 mod uri;
 mod waiting;

@@ -105,6 +105,7 @@ impl ConnectionError {
             elapsed: attempted.elapsed,
             source: source.map(Arc::from),
             handle: None,
+            uploaded: None,
             proxy: self.proxy,
             advice: self.advice,
         }

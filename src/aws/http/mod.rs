@@ -386,8 +386,11 @@ impl Transport {
         let uri = request.uri().clone();
         let agent = routes.agent(&uri).map_err(ConnectionError::configuration)?;
         let request = if left.is_some() {
+            let whole = left.filter(|_| is_upload(&request));
             let builder = agent.configure_request(request);
-            with_timeouts!(builder, &self.timeouts, left, body).build()
+            with_timeouts!(builder, &self.timeouts, left, body)
+                .timeout_per_call(whole)
+                .build()
         } else {
             request
         };
@@ -406,8 +409,9 @@ impl Transport {
         body: Option<Duration>,
     ) -> Result<Response<Body>, ConnectionError> {
         let is_address = is_address(request.uri());
+        let whole = left.filter(|_| is_upload(&request));
         let builder = with_protocol!(agent.configure_request(request));
-        let builder = with_timeouts!(builder, &self.timeouts, left, body);
+        let builder = with_timeouts!(builder, &self.timeouts, left, body).timeout_per_call(whole);
         let request = if is_address {
             // There is nothing to resolve, and to limit that costs ureq's own resolver a thread.
             builder.timeout_resolve(None).build()
@@ -424,6 +428,12 @@ impl Transport {
 fn unchanged(response: Response<Body>) -> Result<Response<Body>, ConnectionError> {
     decode::check(&response).map_err(ConnectionError::configuration)?;
     Ok(response)
+}
+
+/// Whether all phases together have to keep to the deadline, and not each of them alone. Of other requests the
+/// phase that took too long says whether anything was sent, which ureq does not say of a limit on them all.
+fn is_upload<B>(request: &Request<B>) -> bool {
+    request.method() == Method::PUT
 }
 
 fn is_address(uri: &Uri) -> bool {

@@ -231,7 +231,11 @@ fn list(
 }
 
 /// Creates a bucket in the session's region, as the `SageMaker` Python SDK does with its default one.
-pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), CallError> {
+pub(crate) fn create_bucket(
+    s3: S3<'_>,
+    bucket: &str,
+    policy: RequestPolicy<'_>,
+) -> Result<(), CallError> {
     let region = signing_region(s3.caller.region);
     // us-east-1 is the one region that may not be named here.
     let body = if region == "us-east-1" {
@@ -249,7 +253,7 @@ pub(crate) fn create_bucket(s3: S3<'_>, bucket: &str) -> Result<(), CallError> {
         key: "",
         query: "",
         headers: HeaderMap::new(),
-        policy: RequestPolicy::default(),
+        policy,
         max_response: MAX_DOCUMENT,
     };
     match send(s3, &request, Payload::Bytes(body.as_bytes())) {

@@ -190,11 +190,19 @@ pub(in crate::cli) fn unsubmitted(
 ) -> Failure {
     progress.clear();
     let is_sure = !matches!(error, Error::MaybeSubmitted(_));
+    let uploaded = error.uploaded_input().map(|uri| {
+        format!("The input was uploaded; `--input-location {uri}` in place of --input submits it.")
+    });
+    let with_hint = |failure: Failure| match uploaded {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    };
     if interrupt.has_struck() && is_sure {
-        return Failure::new(Code::Interrupted, "interrupted; nothing was submitted");
+        let message = "interrupted; nothing was submitted";
+        return with_hint(Failure::new(Code::Interrupted, message));
     }
     let is_late = interrupt.time_left().is_some_and(|left| left.is_zero());
-    let failure = Failure::from(error);
+    let failure = with_hint(Failure::from(error));
     if interrupt.has_struck() {
         return failure.within("interrupted").with_code(Code::Interrupted);
     }
