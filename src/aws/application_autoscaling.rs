@@ -1,5 +1,4 @@
-//! Application Auto Scaling (2016-02-06). All its changes say how things are to be, so that a
-//! request that is sent twice is the same as once.
+//! Application Auto Scaling (2016-02-06). All its changes set a desired state, so every request is idempotent.
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Amazon CloudWatch (2010-08-01): metrics and alarms. Its model lists three protocols,
-//! `smithy-rpc-v2-cbor`, `json` and `query`; this is JSON 1.0. An alarm is put as it is to be and deleted
-//! by name, so that a request that is sent twice is the same as once.
+//! `smithy-rpc-v2-cbor`, `json` and `query`; this is JSON 1.0. An alarm is put in its desired state and deleted by
+//! name, so every request is idempotent.
 
 use serde_json::Value;
 

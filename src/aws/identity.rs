@@ -1,4 +1,4 @@
-//! Who sends a request: credentials, and what provides them.
+//! Credentials and their providers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ pub use aws_credential_types::Credentials;
 
 use crate::error::CredentialsError;
 
-/// A source of AWS credentials. [`Credentials`] are one, and so are `Arc`, `Box` and `&'static` of
-/// another one; functions are taken wherever a provider is
+/// A source of AWS credentials. Implemented for [`Credentials`] and for `Arc`, `Box` and `&'static` of another
+/// provider. Methods that take a provider also take a function
 /// ([`IntoProvider`](crate::credentials::IntoProvider)).
 ///
-/// A session caches what it returns until shortly before the expiry that the credentials state, so that an
-/// implementation fetches at each call and blocks meanwhile. One that caches by itself is given to
+/// A session caches the credentials until shortly before their expiry, so an implementation may fetch them at
+/// each call, and may block. Pass one that caches by itself to
 /// [`SessionBuilder::uncached_credentials`](crate::SessionBuilder::uncached_credentials).
 ///
 /// ```
@@ -29,15 +29,15 @@ use crate::error::CredentialsError;
 /// }
 /// ```
 pub trait ProvideCredentials: fmt::Debug + Send + Sync + 'static {
-    /// Credentials that are valid now.
+    /// Returns credentials that are valid now.
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError>;
 
-    /// A service refused these credentials as expired: whoever keeps them should fetch anew. Who
-    /// keeps others by now, fetched for another request, keeps them.
+    /// Called when a service rejected these credentials as expired. A cache that still holds them fetches new ones
+    /// at the next call. If different credentials have been fetched since, keep those.
     fn invalidate(&self, _refused: &Credentials) {}
 }
 
-/// Static credentials, which never change.
+/// Static credentials.
 impl ProvideCredentials for Credentials {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         Ok(self.clone())

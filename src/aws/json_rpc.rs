@@ -1,4 +1,4 @@
-//! The protocol of the services that take and answer JSON, with the operation in `X-Amz-Target`.
+//! AWS JSON 1.0 and 1.1: JSON both ways, with the operation in `X-Amz-Target`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::limits::header_value;
 
-/// One service's dialect: `targetPrefix` and `jsonVersion` of its API's model.
+/// A service's `targetPrefix` and `jsonVersion`, from its API model.
 pub(crate) struct Api {
     pub(crate) service: Service,
     pub(crate) target_prefix: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// A request that is the same when it is sent twice. `resource` is what it is about, for errors.
+    /// An idempotent request. `resource` names its subject in errors.
     pub(crate) fn ask(
         &self,
         caller: Caller<'_>,
@@ -33,7 +33,7 @@ impl Api {
         self.send(caller, operation, resource, input, policy, None)
     }
 
-    /// As [`ask`](Self::ask), with a policy of the caller's.
+    /// As [`ask`](Self::ask), with the caller's policy.
     pub(crate) fn ask_within(
         &self,
         caller: Caller<'_>,
@@ -45,7 +45,7 @@ impl Api {
         self.send(caller, operation, resource, input, policy, None)
     }
 
-    /// As [`ask`](Self::ask); a success without the text `needed` is of no use.
+    /// As [`ask`](Self::ask); a success without the string `needed` is an error.
     pub(crate) fn ask_for(
         &self,
         caller: Caller<'_>,
@@ -58,8 +58,8 @@ impl Api {
         self.send(caller, operation, resource, input, policy, Some(needed))
     }
 
-    /// A request that changes something: repeated only if it provably was not carried out. A success without
-    /// the text `needed` may be another service's response, and leaves it open.
+    /// A request that is not idempotent: retried only if it certainly was not carried out. A success without the
+    /// string `needed` may come from another server; then it is unknown whether the request was carried out.
     pub(crate) fn change(
         &self,
         caller: Caller<'_>,
@@ -75,8 +75,8 @@ impl Api {
         self.send(caller, operation, resource, input, policy, Some(needed))
     }
 
-    /// Sends a document and returns the one in the response, `{}` for none. A success without the text `needed`
-    /// is of no use.
+    /// Sends a document and returns the response's, `{}` if it is empty. A success without the string `needed` is an
+    /// error.
     pub(crate) fn send(
         &self,
         caller: Caller<'_>,
@@ -98,7 +98,7 @@ impl Api {
             ),
         ]);
         if self.service == Service::Sqs {
-            // Of a service that once spoke the query protocol: error responses then carry its codes too.
+            // Services that once spoke the query protocol then send its error codes too.
             headers.insert(
                 HeaderName::from_static("x-amzn-query-mode"),
                 HeaderValue::from_static("true"),
@@ -133,11 +133,11 @@ fn read(
     } else {
         serde_json::from_slice(&response.body).map_err(|error| {
             let shown = excerpt(&response.body, sent.as_bytes()).unwrap_or_default();
-            call.unreadable(format!("{error}; it says {shown:?}"))
+            call.unreadable(format!("{error}; it begins with {shown:?}"))
         })?
     };
     if !document.is_object() {
-        return Err(call.unreadable("it is JSON, but no object"));
+        return Err(call.unreadable("it is JSON but not an object"));
     }
     match needed.filter(|member| text(&document, member).is_none()) {
         Some(member) => Err(call.unreadable(format!("it has no {member}"))),
@@ -145,12 +145,12 @@ fn read(
     }
 }
 
-/// A member that is a text.
+/// A string member.
 pub(crate) fn text<'a>(document: &'a Value, member: &str) -> Option<&'a str> {
     document.get(member)?.as_str()
 }
 
-/// A member that is a list; none if it is not there.
+/// A list member; empty if it is absent.
 pub(crate) fn list<'a>(document: &'a Value, member: &str) -> &'a [Value] {
     document
         .get(member)
@@ -158,12 +158,12 @@ pub(crate) fn list<'a>(document: &'a Value, member: &str) -> &'a [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
-/// A member that is a timestamp: seconds since 1970, with fractions, as these protocols write it.
+/// A timestamp member: seconds since 1970 with fractions, as these protocols write it.
 pub(crate) fn timestamp(document: &Value, member: &str) -> Option<std::time::SystemTime> {
     time_of(document.get(member)?)
 }
 
-/// A timestamp; `None` if it is none, or out of all reason.
+/// A timestamp; `None` if it is not one or out of range.
 pub(crate) fn time_of(value: &Value) -> Option<std::time::SystemTime> {
     let since = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
     std::time::UNIX_EPOCH.checked_add(since)

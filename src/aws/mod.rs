@@ -1,5 +1,4 @@
-//! Requests to AWS: resolve, sign, send, understand, retry. One file a service, one function an
-//! operation.
+//! Requests to AWS services. One file per service, one function per operation.
 
 pub(crate) mod application_autoscaling;
 pub(crate) mod client;
@@ -22,7 +21,7 @@ pub(crate) use client::call::{Call, Identity, Payload, Replay, RequestPolicy, Re
 pub(crate) use client::{CallError, Client};
 use endpoints::Endpoints;
 
-/// A service that this crate speaks to.
+/// An AWS service that this crate calls.
 ///
 /// ```
 /// use sagemaker_async_inference::Session;
@@ -36,27 +35,27 @@ use endpoints::Endpoints;
 pub enum Service {
     /// Amazon S3.
     S3,
-    /// The `SageMaker` runtime, which takes invocations.
+    /// The `SageMaker` runtime, for invocations.
     SageMakerRuntime,
-    /// `SageMaker`'s control plane, which deploys models and endpoints.
+    /// The `SageMaker` control plane, for models, endpoint configurations and endpoints.
     SageMaker,
-    /// The security token service, which names the caller and hands out roles' credentials.
+    /// AWS STS, for the caller's account and for credentials of roles.
     Sts,
-    /// The portal of IAM Identity Center (formerly AWS SSO), which hands out roles' credentials.
+    /// The portal of IAM Identity Center (formerly AWS SSO), for credentials of roles.
     Sso,
-    /// The OIDC service of IAM Identity Center, which refreshes its tokens.
+    /// The OIDC service of IAM Identity Center, for new tokens.
     SsoOidc,
-    /// AWS Sign-In, which refreshes the logins of `aws login`.
+    /// AWS Sign-In, for new credentials of an `aws login` session.
     Signin,
-    /// Application Auto Scaling, which scales an endpoint's variants.
+    /// Application Auto Scaling, for scaling an endpoint's variants.
     ApplicationAutoScaling,
-    /// Amazon CloudWatch, which has the endpoints' metrics and the alarms that scale them.
+    /// Amazon CloudWatch, for the endpoints' metrics and scaling alarms.
     CloudWatch,
-    /// Amazon SQS, whose queues hand out the results.
+    /// Amazon SQS, for notifications of results.
     Sqs,
 }
 
-/// What this crate needs to know of a service, from its API's model.
+/// Facts of a service from its API model.
 struct Facts {
     /// The name in errors: the API's id as the AWS CLI writes it.
     name: &'static str,
@@ -64,7 +63,7 @@ struct Facts {
     signing_name: &'static str,
     /// `serviceId` in capitals with underscores: the suffix of `AWS_ENDPOINT_URL_`.
     environment_suffix: &'static str,
-    /// What stands before the region in the public host.
+    /// The part of the public host before the region.
     host_prefix: &'static str,
 }
 
@@ -134,7 +133,7 @@ impl Service {
     }
 }
 
-/// What an operation needs of whoever calls it: a session, or a source of credentials.
+/// What an operation needs from its caller, which is a session or a credentials provider.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) client: &'a Client,
@@ -142,5 +141,5 @@ pub(crate) struct Caller<'a> {
     pub(crate) region: &'a str,
 }
 
-/// Bound on answers that are documents and not somebody's payload.
+/// Maximum length of a response that is a document, not a payload.
 pub(crate) const MAX_DOCUMENT: u64 = 8 << 20;

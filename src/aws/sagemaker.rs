@@ -1,7 +1,7 @@
 //! `SageMaker`'s control plane (2017-07-24): models, endpoint configurations, endpoints.
 //!
-//! Its operations have no idempotency token. What becomes of a request whose answer is lost is
-//! settled above, in `endpoint::settle`.
+//! Its operations have no idempotency token. `endpoint::settle` finds out what became of a request whose response
+//! was lost.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ pub(crate) fn update_endpoint(
     API.change(caller, "UpdateEndpoint", name, input, "EndpointArn")
 }
 
-/// Sets desired counts and weights to what they are to be, so that twice is once.
+/// Sets desired counts and weights. Idempotent.
 pub(crate) fn update_endpoint_weights_and_capacities(
     caller: Caller<'_>,
     name: &str,
@@ -103,7 +103,7 @@ pub(crate) fn list_endpoints(caller: Caller<'_>, input: &Value) -> Result<Value,
     API.ask(caller, operation, "endpoints", input)
 }
 
-/// All tags, page after page.
+/// All tags, from all pages.
 pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, CallError> {
     let mut tags = Vec::new();
     let mut input = json!({ "ResourceArn": arn, "MaxResults": 50 });
@@ -113,7 +113,7 @@ pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, Cal
             tags.extend(more);
         }
         match page.get_mut("NextToken").map(Value::take) {
-            // A token that comes back as it was sent would lead round in circles.
+            // The same token again would be an endless loop.
             Some(Value::String(token)) if !token.is_empty() && input["NextToken"] != token => {
                 input["NextToken"] = token.into();
             }

@@ -16,7 +16,7 @@ use crate::limits::header_value;
 use crate::trace;
 use crate::uri::S3Uri;
 
-/// The input, one way or the other.
+/// The input: in the request's body or in S3.
 #[derive(Clone, Copy)]
 pub(crate) enum Input<'a> {
     Body(&'a [u8]),
@@ -33,14 +33,14 @@ pub(crate) struct InvokeEndpointAsync<'a> {
 
 /// A member of the call that travels in a header.
 pub(crate) struct Member<'a> {
-    /// What to call it in an error.
+    /// Its name in errors.
     pub(crate) what: &'static str,
     pub(crate) header: &'static str,
     pub(crate) value: Cow<'a, str>,
 }
 
-/// Where the outcome will be. A location that cannot be read is [`S3Uri::unread`]: it is not the loss of a
-/// submitted job.
+/// The locations of the outcome. One that cannot be parsed is kept as [`S3Uri::unread`], because the job has been
+/// submitted.
 #[derive(Debug)]
 pub(crate) struct Submitted {
     pub(crate) inference_id: Option<String>,
@@ -76,11 +76,11 @@ pub(crate) fn invoke_endpoint_async(
         policy,
         max_response: MAX_DOCUMENT,
     };
-    // Settings with which the result could not be polled are refused before there is a job.
+    // S3 settings with which the result cannot be polled are refused before the job is submitted.
     caller.endpoints.uri(Service::S3, caller.region, "/")?;
     let response = caller.client.send(&call, Payload::Bytes(body))?;
     let location = |name: &str| text(&response.headers, name).filter(|uri| !uri.is_empty());
-    // Submitted, but nobody can know where.
+    // It was submitted, but there is no location to poll.
     let malformed = |problem: String| call.unreadable(problem);
     let output = location("x-amzn-sagemaker-outputlocation")
         .ok_or_else(|| malformed(without_location(&response.body, body)))?;
@@ -95,17 +95,17 @@ pub(crate) fn invoke_endpoint_async(
     })
 }
 
-/// What is wrong with an answer that has no location, with what is in it if it is not the service's.
+/// The problem of a response without a location, with an excerpt of a body that is not the service's.
 fn without_location(body: &[u8], sent: &[u8]) -> String {
     let problem = "it has no X-Amzn-SageMaker-OutputLocation";
     let is_json = serde_json::from_slice::<serde_json::Value>(body).is_ok();
     match excerpt(body, sent).filter(|_| !is_json) {
-        Some(excerpt) => format!("{problem}, and says {excerpt:?}"),
+        Some(excerpt) => format!("{problem}; its body begins with {excerpt:?}"),
         None => problem.to_owned(),
     }
 }
 
-/// The location, or the same unread with a warning; `None` if it is too long for either.
+/// The location, or if it cannot be parsed the unread text, with a warning; `None` if it is too long.
 fn read_location(of: &'static str, location: &str) -> Option<S3Uri> {
     match location.parse::<S3Uri>() {
         Ok(uri) if uri.has_key() => Some(uri),
@@ -117,7 +117,7 @@ fn read_location(of: &'static str, location: &str) -> Option<S3Uri> {
     }
 }
 
-/// `InvokeEndpointAsyncOutput`: its one member that is not in a header.
+/// The only member of `InvokeEndpointAsyncOutput` that is not in a header.
 #[derive(Deserialize)]
 struct Body {
     #[serde(rename = "InferenceId")]

@@ -1,4 +1,4 @@
-//! AWS Sign-In: new credentials for the login of `aws login`.
+//! AWS Sign-In: new credentials of an `aws login` session.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::{ConfigError, Result};
 
-/// What `CreateOAuth2Token` needs to refresh a login.
+/// Parameters of `CreateOAuth2Token`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", tag = "grantType", rename = "refresh_token")]
 pub(crate) struct LoginRenewal<'a> {
@@ -19,7 +19,7 @@ pub(crate) struct LoginRenewal<'a> {
     pub(crate) refresh_token: &'a str,
 }
 
-/// A login as `CreateOAuth2Token` returns it. It has no `Debug`, for it is a secret.
+/// The response of `CreateOAuth2Token`. Without `Debug`, because it holds secrets.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewLogin {
@@ -37,8 +37,8 @@ pub(crate) struct AccessToken {
     pub(crate) session_token: Zeroizing<String>,
 }
 
-/// `CreateOAuth2Token` (service `signin`, 2023-01-01), by refresh token. `proof` makes the proof that the
-/// caller has the login's key, for the URL of the request.
+/// `CreateOAuth2Token` (service `signin`, 2023-01-01), by refresh token. `proof` makes the proof of possession of
+/// the login's key for the request's URL.
 pub(crate) fn create_oauth2_token(
     caller: Caller<'_>,
     renewal: &LoginRenewal<'_>,
@@ -48,10 +48,10 @@ pub(crate) fn create_oauth2_token(
     let uri = caller
         .endpoints
         .uri(Service::Signin, caller.region, "/v1/token")?;
-    // Of its full size from the start: what grows would leave parts of a secret behind.
+    // With its final capacity: a buffer that grows leaves copies of secrets in freed memory.
     let length = renewal.client_id.len() + renewal.refresh_token.len();
     let mut body = Zeroizing::new(Vec::with_capacity(128 + 2 * length));
-    // Texts always can be written to memory.
+    // Writing strings to memory cannot fail.
     let _ = serde_json::to_writer(&mut *body, renewal);
     let mut headers = HeaderMap::new();
     headers.insert(
@@ -70,7 +70,7 @@ pub(crate) fn create_oauth2_token(
             region: Cow::Borrowed(caller.region),
             headers: Cow::Owned(headers),
             resource: Resource::Named("the login".into()),
-            // A refresh token and a proof may be good for one use only.
+            // A refresh token and a proof may be valid for a single use.
             policy: RequestPolicy {
                 replay: Replay::IfNotProcessed,
                 ..RequestPolicy::default()
@@ -80,12 +80,12 @@ pub(crate) fn create_oauth2_token(
         Payload::Bytes(&body),
     )?;
     let body = Zeroizing::new(response.body);
-    // The parser's own errors may quote what they could not read.
+    // The parser's own errors may quote a secret.
     serde_json::from_slice(&body).map_err(|_| {
         ConfigError::new(
             format!("the response of {OPERATION}"),
-            "is not the JSON that the service is documented to send",
-            "check the endpoint URL, and what answers there",
+            "is not the JSON that the service's documentation describes",
+            "check the endpoint URL and the server there",
         )
         .into()
     })

@@ -1,4 +1,4 @@
-//! Amazon SQS (2012-11-05): receiving messages, deleting them, changing their visibility.
+//! Amazon SQS (2012-11-05).
 //!
 //! Requests go to the endpoint of the queue's region, with the queue's URL in the body, as the AWS SDK for
 //! Python sends them: the host in a URL may be an old one, or one that only a container can resolve.
@@ -17,11 +17,11 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.0",
 };
 
-/// Most messages of one receive, and most entries of one batch.
+/// Maximum messages of a receive and entries of a batch.
 pub(crate) const MAX_BATCH: usize = 10;
-/// The longest time that a receive waits for a message.
+/// Maximum wait time of a receive.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(20);
-/// The longest visibility timeout, counted from the receive.
+/// Maximum visibility timeout, counted from the receive.
 pub(crate) const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 
 /// A queue that requests can be sent to.
@@ -37,13 +37,13 @@ pub(crate) struct Queue<'a> {
 pub(crate) struct Receive<'a> {
     pub(crate) max: usize,
     pub(crate) wait: Duration,
-    /// `None`: the queue's own.
+    /// `None`: the queue's visibility timeout.
     pub(crate) visibility: Option<Duration>,
-    /// Makes a receive from a FIFO queue repeatable.
+    /// Makes a receive from a FIFO queue idempotent.
     pub(crate) attempt_id: Option<&'a str>,
 }
 
-/// A message as it was received.
+/// A received message.
 #[derive(Clone)]
 pub(crate) struct Message {
     pub(crate) id: String,
@@ -58,11 +58,11 @@ pub(crate) struct Message {
 pub(crate) struct Refused {
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Whether sending the same again is of no use.
+    /// Whether a retry is pointless.
     pub(crate) sender_fault: bool,
 }
 
-/// What became of each entry of a batch, in its order. `None`: the response does not say.
+/// The outcome of each entry of a batch, in order. `None`: the response does not say.
 pub(crate) type Outcomes = Vec<Option<Result<(), Refused>>>;
 
 impl Queue<'_> {
@@ -78,8 +78,8 @@ impl Queue<'_> {
         API.send(self.caller, operation, self.url, &input, policy, None)
     }
 
-    /// Receives messages. A receive whose answer is lost hides messages for their visibility timeout, so
-    /// that it is repeated only where the attempt id makes the service return the same ones.
+    /// Receives messages. A receive whose response is lost hides messages for their visibility timeout, so it is
+    /// retried only if an attempt id makes the service return the same messages.
     pub(crate) fn receive(
         &self,
         receive: &Receive<'_>,
@@ -125,7 +125,7 @@ impl Queue<'_> {
         Ok(outcomes(&answer, receipts.len()))
     }
 
-    /// Makes messages invisible for so long from now, at most ten of them.
+    /// Sets the visibility timeout of at most ten messages, counted from now.
     pub(crate) fn change_visibility(
         &self,
         changes: &[(&str, Duration)],
@@ -145,7 +145,7 @@ impl Queue<'_> {
         Ok(outcomes(&answer, changes.len()))
     }
 
-    /// Makes one message invisible for so long from now.
+    /// Sets the visibility timeout of one message, counted from now.
     pub(crate) fn change_visibility_of(
         &self,
         receipt: &str,
@@ -160,7 +160,7 @@ impl Queue<'_> {
         self.send(operation, input, Replay::Safe, policy).map(drop)
     }
 
-    /// Attributes of the queue. Those that it does not have are missing in the answer.
+    /// Attributes of the queue. Those that are not set are absent.
     pub(crate) fn attributes(&self, names: &[&str]) -> Result<Vec<(String, String)>, CallError> {
         let input = json!({ "AttributeNames": names });
         let policy = RequestPolicy::default();
@@ -169,7 +169,7 @@ impl Queue<'_> {
     }
 }
 
-/// The URL of a queue, by its name and, if that is not the caller's, the account that owns it.
+/// The URL of a queue by its name and its owner's account, if that is not the caller's.
 pub(crate) fn get_queue_url(
     caller: Caller<'_>,
     name: &str,
@@ -187,7 +187,7 @@ pub(crate) fn get_queue_url(
 fn message(message: &Value) -> Option<Message> {
     Some(Message {
         id: text(message, "MessageId").unwrap_or_default().to_owned(),
-        // Without it nothing can be done with the message.
+        // Without a receipt handle nothing can be done with the message.
         receipt: text(message, "ReceiptHandle")?.to_owned(),
         body: text(message, "Body").unwrap_or_default().to_owned(),
         attributes: texts(message.get("Attributes")),
@@ -201,7 +201,7 @@ fn texts(map: Option<&Value>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Both lists of a batch's answer may be missing.
+/// Both lists of a batch's response may be absent.
 fn outcomes(answer: &Value, length: usize) -> Outcomes {
     let mut outcomes: Outcomes = vec![None; length];
     let mut set = |entry: &Value, outcome| {
@@ -225,8 +225,7 @@ fn outcomes(answer: &Value, length: usize) -> Outcomes {
 }
 
 impl Refused {
-    /// Whether the receipt handle is one that the service does not take any more: the message was deleted,
-    /// or its visibility timeout is over.
+    /// Whether the receipt handle is no longer valid: the message was deleted, or its visibility timeout is over.
     pub(crate) fn is_stale(&self) -> bool {
         is_stale(&self.code)
     }
@@ -236,7 +235,7 @@ impl Refused {
         is_denied(&self.code)
     }
 
-    /// As the error of the whole request would be.
+    /// Classifies an entry's code as if it were the whole request's error.
     pub(crate) fn into_error(self, operation: &'static str, url: &str) -> Error {
         ServiceError {
             service: Service::Sqs.name(),
@@ -259,13 +258,13 @@ impl Refused {
         .into()
     }
 
-    /// Whether the same may succeed a moment later.
+    /// Whether a retry may succeed.
     pub(crate) fn is_passing(&self) -> bool {
         !self.sender_fault || is_throttling(0, Some(&self.code))
     }
 }
 
-/// Whether the code says that a receipt handle is not valid any more.
+/// Whether the code says that a receipt handle is no longer valid.
 pub(crate) fn is_stale(code: &str) -> bool {
     matches!(
         code,
@@ -277,12 +276,12 @@ fn is_denied(code: &str) -> bool {
     matches!(code, "AccessDenied" | "AccessDeniedException")
 }
 
-/// Whether the service refused for want of a permission.
+/// Whether the service denied a permission.
 pub(crate) fn is_access_denied(error: &Error) -> bool {
     matches!(error, Error::Service(fault) if fault.code().is_some_and(is_denied))
 }
 
-/// The error code of a response: the body's or the header's, by its present name.
+/// The error code of a response, of its body or header, by its current name.
 pub(super) fn error_code(code: Option<&str>, query_error: Option<&str>) -> Option<String> {
     let bare = |code: &str| canonical(super::client::error_response::bare_code(code)).to_owned();
     let of_query = || {
@@ -292,7 +291,7 @@ pub(super) fn error_code(code: Option<&str>, query_error: Option<&str>) -> Optio
     code.map(bare).or_else(of_query)
 }
 
-/// The present name of an error, which the query protocol called otherwise.
+/// The current name of an error code of the query protocol.
 fn canonical(code: &str) -> &str {
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
     match code {

@@ -1,4 +1,4 @@
-//! IAM Identity Center: credentials of a role for a token, and a new token for an old one.
+//! IAM Identity Center: credentials of a role, and new tokens.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -81,7 +81,7 @@ struct RoleCredentials {
     expiration: i64,
 }
 
-/// What `CreateToken` needs to refresh a token.
+/// Parameters of `CreateToken`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", tag = "grantType", rename = "refresh_token")]
 pub(crate) struct Renewal<'a> {
@@ -91,17 +91,17 @@ pub(crate) struct Renewal<'a> {
 }
 
 impl Renewal<'_> {
-    /// Of its full size from the start: what grows would leave parts of a secret behind.
+    /// With its final capacity: a buffer that grows leaves copies of secrets in freed memory.
     fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let length = self.client_id.len() + self.client_secret.len() + self.refresh_token.len();
         let mut body = Zeroizing::new(Vec::with_capacity(128 + 2 * length));
-        // Texts always can be written to memory.
+        // Writing strings to memory cannot fail.
         let _ = serde_json::to_writer(&mut *body, self);
         body
     }
 }
 
-/// A token as `CreateToken` gives it. It has no `Debug`, for it is one.
+/// The response of `CreateToken`. Without `Debug`, because it holds secrets.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewToken {
@@ -131,7 +131,7 @@ pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<
             region: Cow::Borrowed(caller.region),
             headers: Cow::Owned(headers),
             resource: Resource::Named("the cached SSO token".into()),
-            // A refresh token may be good for one use only: a second one is refused, and loses nothing.
+            // A refresh token may be valid for a single use: a second request is refused, which does no harm.
             policy: RequestPolicy::default(),
             max_response: MAX_DOCUMENT,
         },
@@ -140,12 +140,12 @@ pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<
     read(&Zeroizing::new(response.body), "SSO OIDC CreateToken")
 }
 
-/// The parser's own errors may quote what they could not read.
+/// The parser's own errors may quote a secret.
 fn read<T: for<'a> Deserialize<'a>>(body: &[u8], operation: &str) -> Result<T> {
     serde_json::from_slice(body).map_err(|_| {
         malformed(
             operation,
-            "it is not the JSON that the service is documented to send",
+            "it is not the JSON that the service's documentation describes",
         )
         .into()
     })
@@ -153,8 +153,8 @@ fn read<T: for<'a> Deserialize<'a>>(body: &[u8], operation: &str) -> Result<T> {
 
 fn malformed(operation: &str, problem: &str) -> ConfigError {
     ConfigError::new(
-        format!("the answer of {operation}"),
+        format!("the response of {operation}"),
         problem,
-        "check the endpoint URL, and what answers there",
+        "check the endpoint URL and the server there",
     )
 }

@@ -1,4 +1,4 @@
-//! The security token service: who is calling, and the credentials of roles.
+//! AWS STS: the caller's account, and credentials of roles.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::aws::identity::Credentials;
 use crate::error::{ConfigError, Result};
 use crate::timestamp;
 
-/// The number of the account that the caller's credentials belong to.
+/// The account id of the caller's credentials.
 pub(crate) fn get_caller_account(caller: Caller<'_>) -> Result<String> {
     let body = send(
         caller,
@@ -26,9 +26,9 @@ pub(crate) fn get_caller_account(caller: Caller<'_>) -> Result<String> {
         .filter(|account| is_account(account))
         .ok_or_else(|| {
             ConfigError::new(
-                "the account's number",
-                "the answer of STS GetCallerIdentity has none",
-                "name a default bucket in the session, or check the STS endpoint URL",
+                "the account id",
+                "the response of STS GetCallerIdentity has none",
+                "set a default bucket in the session, or check the STS endpoint URL",
             )
             .into()
         })
@@ -40,7 +40,7 @@ pub(crate) struct AssumeRole<'a> {
     pub(crate) session_name: &'a str,
     pub(crate) duration_seconds: Option<u32>,
     pub(crate) external_id: Option<&'a str>,
-    /// The MFA device and its code of the moment.
+    /// The MFA device and its current code.
     pub(crate) mfa: Option<(&'a str, &'a str)>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn assume_role_with_web_identity(
     role_credentials(&body, "AssumeRoleWithWebIdentityResult", "WebIdentityToken")
 }
 
-/// The query protocol: a form goes out, XML comes back.
+/// The query protocol: a form in the request, XML in the response.
 fn send(
     caller: Caller<'_>,
     operation: &'static str,
@@ -97,7 +97,7 @@ fn send(
     resource: &str,
     members: &[(&str, Option<&str>)],
 ) -> Result<Zeroizing<Vec<u8>>> {
-    // A token or a code may be in it, and what grows would leave parts of it behind.
+    // It may hold a token or a code: a buffer that grows leaves copies in freed memory.
     let lengths = members.iter();
     let lengths = lengths.map(|(_, value)| 32 + 3 * value.unwrap_or_default().len());
     let length: usize = lengths.sum();
@@ -132,7 +132,7 @@ fn send(
     Ok(Zeroizing::new(response.body))
 }
 
-/// `Credentials` of an answer, and the account out of the ARN of the role's session.
+/// `Credentials` of a response, and the account from the ARN of the role's session.
 fn role_credentials(body: &[u8], result: &str, label: &'static str) -> Result<Credentials> {
     let names = [
         "AccessKeyId",
@@ -174,8 +174,8 @@ fn is_account(text: &str) -> bool {
 
 fn malformed(problem: String) -> ConfigError {
     ConfigError::new(
-        "the answer of STS",
+        "the response of STS",
         problem,
-        "check the STS endpoint URL, and what answers there",
+        "check the STS endpoint URL and the server there",
     )
 }

@@ -1,13 +1,12 @@
-//! The few fields that are read from the XML answers of S3 and STS.
+//! Reads single elements of the XML responses of S3 and STS.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
 
-/// The texts of the elements `names` below the elements `parents` (local names, the root left out),
-/// unescaped, in one pass; of an element that comes twice, the first.
+/// The unescaped text of the elements `names` below the elements `parents` (local names, without the root), in one
+/// pass. Of an element that occurs twice, the first one's.
 ///
-/// What follows a place that is not well-formed counts as not there: the callers say which field
-/// is missing.
+/// Anything after malformed XML counts as absent: callers report which element is missing.
 pub(crate) fn texts<const N: usize>(
     document: &[u8],
     parents: &[&str],
@@ -20,7 +19,7 @@ pub(crate) fn texts<const N: usize>(
     found
 }
 
-/// `None` where the document is not well-formed.
+/// `None` if the document is malformed.
 fn collect(
     document: &str,
     parents: &[&str],
@@ -28,7 +27,7 @@ fn collect(
     found: &mut [Option<String>],
 ) -> Option<()> {
     let mut reader = Reader::from_str(document);
-    // How many elements are open, the root included, and how many of them lead along `parents`.
+    // The number of open elements including the root, and how many of them match `parents`.
     let (mut open, mut matched) = (0, 0);
     let mut current: Option<(usize, String)> = None;
     loop {
@@ -68,7 +67,7 @@ fn push(current: &mut Option<(usize, String)>, part: &str) {
     }
 }
 
-/// The character that a reference stands for.
+/// The character of a reference.
 pub(crate) fn resolve(reference: &BytesRef<'_>) -> Option<String> {
     if let Some(character) = reference.resolve_char_ref().ok()? {
         return Some(character.to_string());

@@ -274,7 +274,7 @@ fn answers_of_sts_that_are_no_credentials() {
         let role = AssumeRoleProvider::new(config(&sys, &server), ROLE, own()).expect("a role");
         let error = role.provide_credentials().unwrap_err();
         assert!(!error.is_not_configured());
-        assert!(error.to_string().contains("the answer of STS"), "{error}");
+        assert!(error.to_string().contains("the response of STS"), "{error}");
         assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
     }
 }

@@ -141,7 +141,7 @@ fn what_is_wrong_in_the_profile_is_told_by_its_name() {
         ),
         (
             "ignore_configured_endpoint_urls = hush",
-            "neither true nor false",
+            "not true or false",
         ),
         ("hush", "/h/.aws/config, line 2: Expected an '=' sign"),
         (
@@ -201,7 +201,7 @@ fn buckets_stand_where_the_profile_says() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("s3.addressing_style of profile \"default\": is none of path, virtual"),
+        error.starts_with("s3.addressing_style of profile \"default\": is not path, virtual"),
         "{error}"
     );
     assert!(!error.contains("hush"), "{error}");

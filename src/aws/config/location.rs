@@ -1,10 +1,10 @@
-//! Where the two files are.
+//! The locations of the config and credentials files.
 
 use std::path::PathBuf;
 
 use crate::sys::{Environment, Platform};
 
-/// Which of the two files.
+/// One of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Config,
@@ -29,7 +29,7 @@ impl Kind {
     }
 }
 
-/// A file's place, and whether the user named it.
+/// A file's path, and whether the user named it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) path: PathBuf,

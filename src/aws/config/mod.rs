@@ -1,6 +1,6 @@
-//! The shared config and credentials files of AWS, which the CLI and all SDKs read.
+//! AWS's shared config and credentials files, which the AWS CLI and all SDKs read.
 //!
-//! What is read, and what wins:
+//! Precedence:
 //! - `~/.aws/config`, or the file that `AWS_CONFIG_FILE` names; then `~/.aws/credentials`, or what
 //!   `AWS_SHARED_CREDENTIALS_FILE` names. Of a property in both, the credentials file's counts. `~`
 //!   is as [`Environment::home_directory`](crate::sys::Environment::home_directory) says.
@@ -56,11 +56,11 @@ pub(crate) fn expand_home(path: String, environment: &Environment) -> String {
     location::expand(path, home.as_deref(), Platform::HERE)
 }
 
-/// Both files, read once.
+/// Both files, parsed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProfileFiles {
     sections: Sections,
-    /// Files that were looked at, with what was found, for errors about what is missing.
+    /// Files that were read, with the result, for errors about missing sections.
     looked_at: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ impl ProfileFiles {
         Ok(())
     }
 
-    /// The profile of this name, which may be in quotes. An error where it is malformed.
+    /// The profile of this name, which may be quoted. A malformed one is an error.
     pub(crate) fn profile(&self, name: &str) -> Result<Option<&Section>, ConfigError> {
         Ok(found(&self.sections.profiles, name)?.map(|(_, section)| section))
     }
@@ -124,17 +124,17 @@ impl ProfileFiles {
         Ok(found(&self.sections.services, name)?.map(|(_, section)| section))
     }
 
-    /// How to write the `services` section that is missing.
+    /// How to write the missing `services` section.
     pub(crate) fn how_to_write_services(&self, name: &str) -> String {
         self.how_to_write(SERVICES, name)
     }
 
-    /// How to write the `sso-session` section that is missing.
+    /// How to write the missing `sso-session` section.
     pub(crate) fn how_to_write_sso_session(&self, name: &str) -> String {
         self.how_to_write(SSO_SESSION, name)
     }
 
-    /// How to write the profile that is missing.
+    /// How to write the missing profile.
     pub(crate) fn how_to_write_profile(&self, name: &str) -> String {
         self.how_to_write(PROFILE, name)
     }
@@ -146,8 +146,7 @@ impl ProfileFiles {
         })
     }
 
-    /// What explains that `default` has less than its user wrote: lines above all sections, or a
-    /// section in another spelling.
+    /// Why `default` may lack what its user wrote: lines above all sections, or a misspelt section.
     pub(crate) fn lost_default(&self) -> Option<ConfigError> {
         if let Some(stray) = &self.sections.stray {
             return Some(malformed(stray));
@@ -166,13 +165,12 @@ impl ProfileFiles {
         ))
     }
 
-    /// Where the files were looked for, in words.
+    /// The files that were read, for errors.
     pub(crate) fn looked_at(&self) -> String {
         self.looked_at.join(", ")
     }
 
-    /// The profile that was chosen. `None` where none was asked for by name and `default` is not
-    /// there.
+    /// The chosen profile. `None` if none was chosen by name and `default` does not exist.
     pub(crate) fn chosen(&self, choice: &Choice) -> Result<Option<&Section>, ConfigError> {
         match self.profile(choice.name())? {
             None if choice.is_explicit() => match self.lost_default() {
@@ -208,7 +206,7 @@ impl ProfileFiles {
     }
 }
 
-/// A section by its name, with the name as it is without quotes.
+/// A section by its name, with the name without quotes.
 fn found<'a>(
     sections: &'a BTreeMap<String, Section>,
     name: &str,
@@ -220,7 +218,7 @@ fn found<'a>(
     }
 }
 
-/// Which profile, and who said so.
+/// The chosen profile, and what chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Choice {
     Given(String),

@@ -1,8 +1,8 @@
-//! Names of sections and settings: which are well formed, and what is meant by those that are not.
+//! Names of sections and settings, and what a misspelt one stands for.
 
 use std::borrow::Cow;
 
-/// The settings that are read here, of profiles and of the sections below them.
+/// The settings that this crate reads from profiles and other sections.
 const SETTINGS: [&str; 43] = [
     "addressing_style",
     "aws_access_key_id",
@@ -95,7 +95,7 @@ pub(super) fn unquoted(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// A name as it is to be written after a section's prefix, for this crate and the AWS CLI.
+/// A name as it must be written after a section's prefix, for this crate and the AWS CLI.
 pub(super) fn quoted(name: &str) -> Cow<'_, str> {
     if is_identifier(name) {
         name.into()
@@ -108,7 +108,7 @@ pub(super) fn quoted(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Letters and digits in lower case: what two spellings of one name have in common.
+/// Letters and digits in lower case, to compare spellings.
 pub(super) fn squeezed(text: &str) -> String {
     let kept = text.chars().filter(|c| c.is_alphanumeric());
     kept.flat_map(char::to_lowercase).collect()

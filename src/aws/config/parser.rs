@@ -1,7 +1,7 @@
-//! The text of one file as sections, literally: section headers are not interpreted here.
+//! Parses a file into sections. Section headers are not interpreted here.
 //!
-//! The grammar, a line at a time. Blank characters are those of Unicode, so that a no-break space
-//! copied from a web page separates like a space.
+//! The grammar, line by line. Blanks are Unicode white space, so that a no-break space copied from a web page
+//! separates like a space.
 //! - A blank line, and one that *begins* with `#` or `;`, is ignored.
 //! - A line that begins with `[` opens a section, as does an indented one where no property is open.
 //!   Only a comment may follow the closing bracket. A bracket in quotes does not close.
@@ -25,14 +25,14 @@ pub(super) struct RawSection<'a> {
     pub(super) header: &'a str,
     /// The line of the header, from 1.
     pub(super) line: usize,
-    /// Names in lower case. Lines of a value are joined with `\n`.
-    /// Wiped when they are dropped, for there are secret keys among them.
+    /// Names in lower case. Lines of a value are joined with `\n`. Zeroized on drop, because there are secret keys
+    /// among them.
     pub(super) properties: BTreeMap<String, Zeroizing<String>>,
     /// The first line that breaks the grammar.
     pub(super) problem: Option<ParseError>,
 }
 
-/// What is wrong with a line. Holds nothing of the line, which may be a secret.
+/// The problem of a line. Without the line's text, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ParseError {
     /// From 1.
@@ -41,19 +41,19 @@ pub(super) struct ParseError {
     pub(super) remedy: String,
 }
 
-/// What a file says.
+/// A parsed file.
 #[derive(Default)]
 pub(super) struct ParsedFile<'a> {
-    /// In the order of the file; one name may come more than once.
+    /// In order; a name may occur more than once.
     pub(super) sections: Vec<RawSection<'a>>,
-    /// The first line above all sections that is no comment.
+    /// The first line above all sections, except comments.
     pub(super) stray: Option<ParseError>,
     /// Indented lines that look like headers and continue a value, with their lines.
     pub(super) indented_headers: Vec<(usize, &'a str)>,
 }
 
 impl ParsedFile<'_> {
-    /// The first line that breaks the grammar, wherever it stands.
+    /// The first malformed line of the file.
     pub(super) fn first_problem(&self) -> Option<&ParseError> {
         let of_sections = self.sections.iter().filter_map(|s| s.problem.as_ref());
         self.stray.iter().chain(of_sections).next()
@@ -88,7 +88,7 @@ const SUB_NO_NAME: Problem = (
     "write it as name = value",
 );
 const NOT_UTF8: Problem = ("The line is not UTF-8 text", "save the file as UTF-8");
-/// For the name of a setting with a character that is not part of it.
+/// For a setting's name with an unexpected character.
 const MISSPELT: &str = "The name of a setting has a character that does not belong to it";
 
 pub(super) fn parse(text: &[u8]) -> ParsedFile<'_> {
@@ -224,7 +224,7 @@ fn check_spelling(name: &str) -> Result<(), Fault> {
     }
 }
 
-/// What stands between the brackets of a line that begins with one, and whether it is well formed.
+/// The text between the brackets of a header line, and whether the line is well formed.
 fn header(line: &str) -> (&str, bool) {
     let inside = &line[1..];
     let Some(end) = closing_bracket(inside).or_else(|| inside.find(']')) else {

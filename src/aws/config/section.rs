@@ -1,4 +1,4 @@
-//! Sections by name: which count, which are merged, which are passed over.
+//! Sections by name: which are used, merged, or ignored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,17 +9,17 @@ use super::location::Kind;
 use super::names::{is_identifier, quoted, squeezed, unquoted};
 use super::parser::{ParseError, ParsedFile, RawSection, sub_properties};
 
-/// The properties of a profile, an `sso-session` or a `services` section, merged from everywhere.
+/// The properties of a profile, `sso-session` or `services` section, merged from both files.
 ///
-/// Its `Debug` shows names and no values.
+/// `Debug` shows names only.
 #[derive(Clone, Default)]
 pub(crate) struct Section {
     properties: BTreeMap<String, Zeroizing<String>>,
-    /// The first line of it that breaks the grammar.
+    /// Its first malformed line.
     pub(super) problem: Option<Problem>,
 }
 
-/// A line that breaks the grammar, and the file that it is in.
+/// A malformed line and its file.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     pub(super) path: String,
@@ -32,7 +32,7 @@ impl Section {
         self.properties.get(key).map(|value| value.as_str())
     }
 
-    /// As [`Self::get`], with a blank value for none: AWS tools treat blank as not set.
+    /// As [`Self::get`]; a blank value counts as not set, as in AWS's tools.
     pub(crate) fn get_non_blank(&self, key: &str) -> Option<&str> {
         self.get(key).map(str::trim).filter(|v| !v.is_empty())
     }
@@ -49,7 +49,7 @@ impl Section {
         &self.properties
     }
 
-    /// What comes later goes before what came earlier.
+    /// Merges; later values win.
     fn merge(
         &mut self,
         properties: BTreeMap<String, Zeroizing<String>>,
@@ -73,7 +73,7 @@ impl fmt::Debug for Section {
     }
 }
 
-/// What a section's header means in the file that it stands in.
+/// The meaning of a section's header in its file.
 #[derive(Debug, PartialEq, Eq)]
 enum Header {
     /// `[default]` in either file.
@@ -83,7 +83,7 @@ enum Header {
     Profile(String),
     SsoSession(String),
     Services(String),
-    /// Not valid here, or a section of somebody else's: passed over, as the SDKs do.
+    /// Not valid in this file, or of another tool: ignored, as by the SDKs.
     Ignored,
 }
 
@@ -115,7 +115,7 @@ pub(super) const PROFILE: &str = "profile";
 pub(super) const SSO_SESSION: &str = "sso-session";
 pub(super) const SERVICES: &str = "services";
 
-/// The prefix of a header, and the name after blanks or at an opening quote.
+/// The prefix of a header, and the name, which begins after blanks or at a quote.
 fn split_prefix(header: &str) -> Option<(&'static str, &str)> {
     [PROFILE, SSO_SESSION, SERVICES]
         .into_iter()
@@ -126,7 +126,7 @@ fn split_prefix(header: &str) -> Option<(&'static str, &str)> {
         })
 }
 
-/// A section that is nobody's, with the place where it stands.
+/// An ignored section and its place.
 #[derive(Debug, Clone)]
 struct PassedOver {
     header: String,
@@ -136,7 +136,7 @@ struct PassedOver {
 }
 
 impl PassedOver {
-    /// Whether somebody who wrote it may have meant the section of this prefix and name.
+    /// Whether it may be a misspelling of this prefix and name.
     fn may_mean(&self, prefix: &str, name: &str) -> bool {
         let (header, name, prefix) = (squeezed(&self.header), squeezed(name), squeezed(prefix));
         let Some(before) = header.strip_suffix(&name).filter(|_| !name.is_empty()) else {
@@ -169,7 +169,7 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Merges a file in, over what earlier files said.
+    /// Merges a file, over earlier files.
     pub(super) fn merge(&mut self, file: ParsedFile<'_>, kind: Kind, path: &str) {
         let ParsedFile {
             sections,
@@ -221,13 +221,13 @@ impl Sections {
         }
     }
 
-    /// A profile whose name differs in case only.
+    /// A profile whose name differs only in case.
     pub(super) fn near_profile(&self, name: &str) -> Option<&str> {
         let mut names = self.profiles.keys().map(String::as_str);
         names.find(|near| near.to_lowercase() == name.to_lowercase())
     }
 
-    /// What to write, where a section that was passed over may be the one that is looked for.
+    /// How to write an ignored section that may be the missing one.
     pub(super) fn respelling(&self, prefix: &str, name: &str) -> Option<String> {
         let found = self.passed_over.iter();
         let found = found
@@ -251,7 +251,7 @@ impl Sections {
     }
 }
 
-/// A section by its name, or by what the name is without quotes.
+/// A section by its name, or by its name without quotes.
 pub(super) fn find<'a>(
     sections: &'a BTreeMap<String, Section>,
     name: &str,

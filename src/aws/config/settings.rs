@@ -5,22 +5,21 @@ use super::{Choice, ProfileFiles, Section};
 use crate::error::ConfigError;
 use crate::sys::Sys;
 
-/// The settings of the chosen profile, for a session that is being built. The files are read at
-/// the first look, once.
+/// Settings of the chosen profile, for the session builder. The files are read once, on first use.
 pub(crate) struct Settings<'a> {
     sys: &'a Sys,
     choice: Choice,
     files: OnceCell<ProfileFiles>,
 }
 
-/// A setting's value, and the name under which the user gave it, for errors.
+/// A setting's value, and its name as the user gave it, for errors.
 pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) value: String,
 }
 
 impl Found {
-    /// What is wrong with it.
+    /// The error of a value.
     pub(crate) fn problem(
         &self,
         problem: impl Into<String>,
@@ -39,8 +38,8 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A setting's value, if it is there and not blank. Fails where the files cannot be read and
-    /// where the profile that was asked for does not exist.
+    /// A setting's value, if it is set and not blank. Fails if the files cannot be read or the chosen profile does
+    /// not exist.
     pub(crate) fn get(&self, key: &str) -> Result<Option<&str>, ConfigError> {
         match self
             .profile()?
@@ -51,8 +50,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A setting that the environment gives, under the name `variable`, or else the profile, under
-    /// the name `key`.
+    /// A setting of the environment, by `variable`, or else of the profile, by `key`.
     pub(crate) fn find(&self, variable: &str, key: &str) -> Result<Option<Found>, ConfigError> {
         if let Some(value) = self.sys.environment().get_non_blank(variable) {
             let name = variable.to_owned();
@@ -64,7 +62,7 @@ impl<'a> Settings<'a> {
         }))
     }
 
-    /// As [`find`](Self::find), for a setting that is true or false, in any case of letters.
+    /// As [`find`](Self::find), for a boolean, in upper or lower case.
     pub(crate) fn find_bool(&self, variable: &str, key: &str) -> Result<Option<bool>, ConfigError> {
         let Some(found) = self.find(variable, key)? else {
             return Ok(None);
@@ -74,14 +72,14 @@ impl<'a> Settings<'a> {
             "false" => Ok(Some(false)),
             _ => Err(ConfigError::new(
                 found.name,
-                "is neither true nor false",
+                "is not true or false",
                 "set it to one of them, or remove it",
             )),
         }
     }
 
-    /// As [`find`](Self::find), for a number of attempts: a number beyond 1 to `most` is the limit, for it
-    /// tunes and must not stop work.
+    /// As [`find`](Self::find), for a number of attempts. A number outside 1 to `most` is clamped, because a tuning
+    /// value must not stop work.
     pub(crate) fn find_count(
         &self,
         variable: &str,
@@ -101,7 +99,7 @@ impl<'a> Settings<'a> {
                 "correct it, or remove it",
             ));
         }
-        // Only too many digits are left as a reason to fail.
+        // Parsing can only fail for a number that is too large.
         let number = digits.parse().unwrap_or(u32::MAX);
         Ok(Some(if is_negative {
             1
@@ -138,12 +136,12 @@ impl<'a> Settings<'a> {
         self.sys
     }
 
-    /// Whether the profile that was asked for is there.
+    /// Fails if the chosen profile does not exist.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.profile().map(drop)
     }
 
-    /// What explains that a setting which `default` should have was not found.
+    /// Why a setting that `default` should have may not have been found.
     pub(crate) fn lost_default(&self) -> Option<ConfigError> {
         let is_default = self.choice.name() == super::section::DEFAULT;
         is_default.then(|| self.files().ok()?.lost_default())?
@@ -154,8 +152,8 @@ impl<'a> Settings<'a> {
         format!("{key} of {}", self.choice)
     }
 
-    /// A setting of one service in the `services` section that the profile names. Like the Python
-    /// SDK, fails where there is no such section.
+    /// A service's setting in the `services` section that the profile names. Fails if there is no such section, like
+    /// the Python SDK.
     pub(crate) fn of_service(&self, service: &str, key: &str) -> Result<Option<&str>, ConfigError> {
         let Some(name) = self.get("services")? else {
             return Ok(None);
@@ -200,8 +198,8 @@ impl<'a> Settings<'a> {
         Ok(self.files.get_or_init(|| files))
     }
 
-    /// A value of more lines is a slip of indentation, and what it drew in may be a secret that no
-    /// later error may show.
+    /// A value of several lines is a mistake in indentation. Its later lines may hold a secret, which errors must not
+    /// show.
     fn one_line<'v>(&self, key: &str, value: &'v str) -> Result<&'v str, ConfigError> {
         if value.contains('\n') {
             return Err(ConfigError::new(

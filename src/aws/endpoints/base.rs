@@ -1,5 +1,5 @@
-//! What all URLs of a service or a bucket begin with, read once and remembered: to make and to read it
-//! anew for each request costs more than all else that is done for a poll before it is signed.
+//! The common beginning of all URLs of a service or bucket, parsed once and cached: building and parsing it for
+//! each request would cost more than everything else before a poll is signed.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use http::{Uri, uri};
 
 use crate::error::Result;
 
-/// A bound on what is remembered; a program meets few buckets.
+/// Maximum number of cached bases; a program uses few buckets.
 const MAX_REMEMBERED: usize = 1000;
 
-/// Scheme, host and the beginning of the path, without a slash at its end.
+/// Scheme, host and the beginning of the path, without a trailing slash.
 #[derive(Debug, Clone)]
 pub(super) struct Base {
     scheme: Scheme,
@@ -23,7 +23,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Of a URL with scheme and host.
+    /// Parses a URL with scheme and host.
     pub(super) fn parse(url: &str) -> Option<Self> {
         let parts = url.parse::<Uri>().ok()?.into_parts();
         let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::path);
@@ -34,7 +34,7 @@ impl Base {
         })
     }
 
-    /// The URL of what lies at `path_and_query`, which begins with a slash and is encoded.
+    /// The URL of `path_and_query`, which begins with a slash and is percent-encoded.
     pub(super) fn join(&self, path_and_query: &str) -> Result<Uri, http::Error> {
         let mut whole = String::with_capacity(self.path.len() + path_and_query.len());
         whole.extend([&self.path, path_and_query]);
@@ -46,7 +46,7 @@ impl Base {
     }
 }
 
-/// Bases by what they are of, each with the region that it is for.
+/// Bases by service or bucket, each with its region.
 #[derive(Debug)]
 pub(super) struct Bases<K>(Mutex<HashMap<K, (String, Base)>>);
 
@@ -57,7 +57,7 @@ impl<K> Default for Bases<K> {
 }
 
 impl<K: Eq + Hash> Bases<K> {
-    /// The remembered one, or the one that is made now.
+    /// The cached base, or a new one.
     pub(super) fn get_or_make<Q>(
         &self,
         of: &Q,

@@ -1,21 +1,21 @@
-//! How a bucket is addressed: in the host or in the path, by the published rules of S3.
+//! Bucket addressing, virtual-hosted or path-style, by S3's published rules.
 
 use super::custom::{CustomUrl, is_formed_like_ipv4};
 use super::partition::is_host_label;
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
 
-/// How buckets are addressed at the services' own hosts and at custom ones.
+/// The addressing style, for AWS's hosts and custom endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    /// In the host's name.
+    /// Virtual-hosted: in the host name.
     Virtual,
-    /// As the first segment of the path.
+    /// Path-style: the first segment of the path.
     Path,
 }
 
 impl Style {
-    /// At S3's own host, where the certificate covers one label before it.
+    /// At S3's own host, whose certificate covers a single label before it.
     pub(super) fn at_own_host(bucket: &str, force_path_style: Option<bool>) -> Self {
         if force_path_style != Some(true) && is_virtual_hostable(bucket) {
             Self::Virtual
@@ -51,7 +51,7 @@ fn is_virtual_hostable_with_dots(bucket: &str) -> bool {
         && bucket.split('.').all(is_host_label)
 }
 
-/// Refuses what is no bucket, or one of a kind with hosts and signatures of its own.
+/// Rejects what is not a bucket, and kinds of buckets with other hosts and signatures.
 pub(super) fn check(bucket: &str) -> Result<()> {
     let remedy = if bucket.starts_with("arn:") {
         "name the bucket, or the access point's alias, instead of the ARN"
@@ -62,7 +62,7 @@ pub(super) fn check(bucket: &str) -> Result<()> {
     } else if bucket.is_empty() {
         "give its name"
     } else if matches!(bucket, "." | "..") {
-        "it would be a step in the path"
+        "it would be a path segment such as .."
     } else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! Endpoint URLs that the user gave.
+//! Custom endpoint URLs.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use http::Uri;
 
 use crate::error::ConfigError;
 
-/// A custom endpoint: scheme, host, perhaps a port and a path; no user, query or fragment.
+/// A custom endpoint: scheme, host, optional port and path; no user, query or fragment.
 #[derive(Clone)]
 pub(super) struct CustomUrl {
     scheme: &'static str,
     authority: String,
     host: String,
-    /// Without a slash at its end, so that the root is empty.
+    /// Without a trailing slash; the root is empty.
     path: String,
 }
 
@@ -44,7 +44,7 @@ impl CustomUrl {
         if host.is_empty() {
             return Err(problem("has no host"));
         }
-        // Written anew, for `:080` would be signed as it stands and sent as the default that it is.
+        // Normalised, because `:080` would be signed as written and sent as the default port.
         let authority = match (&authority[host.len()..], uri.port_u16()) {
             ("", _) => host.to_owned(),
             (_, Some(port)) => format!("{host}:{port}"),
@@ -53,7 +53,7 @@ impl CustomUrl {
         if uri.query().is_some() {
             return Err(problem("has a query"));
         }
-        // The parser drops a fragment without a word.
+        // The parser drops a fragment silently.
         if url.contains('#') {
             return Err(problem("has a fragment"));
         }
@@ -69,18 +69,18 @@ impl CustomUrl {
         self.scheme == "http"
     }
 
-    /// Whether names of buckets cannot stand before the host, for it is an address.
+    /// Whether the host is an IP address, before which no bucket name can stand.
     pub(super) fn is_ip(&self) -> bool {
         self.host.starts_with('[') || is_formed_like_ipv4(&self.host)
     }
 
-    /// Whether the host is this machine by its name.
+    /// Whether the host is `localhost`.
     pub(super) fn is_localhost(&self) -> bool {
         let host = self.host.to_ascii_lowercase();
         host == "localhost" || host.ends_with(".localhost")
     }
 
-    /// With the bucket before the host.
+    /// The URL with the bucket before the host.
     pub(super) fn with_label(&self, bucket: &str) -> String {
         let Self {
             scheme,
@@ -92,7 +92,7 @@ impl CustomUrl {
     }
 }
 
-/// The URL, without a slash at its end.
+/// The URL, without a trailing slash.
 impl fmt::Display for CustomUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
@@ -112,7 +112,7 @@ pub(super) fn is_formed_like_ipv4(text: &str) -> bool {
     text.split('.').count() == 4 && text.split('.').all(is_number)
 }
 
-/// A URL as it may be shown: without user and password, query and fragment.
+/// A URL for display: without user and password, query and fragment.
 pub(crate) fn without_secrets(url: &str) -> String {
     let place = url.split(['?', '#']).next().unwrap_or_default();
     if !url.contains('@') {

@@ -1,4 +1,4 @@
-//! The services' own hosts, by the published rules (`endpoint-rule-set-1.json` of each service).
+//! The services' public hosts, by the published rules (`endpoint-rule-set-1.json` of each service).
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use super::partition::{AWS_GLOBAL, Partition};
 use crate::aws::Service;
 use crate::error::ConfigError;
 
-/// The host of a service in a region that is known to be one label.
+/// The host of a service in a region, which must be a valid label.
 pub(super) fn of(service: Service, region: &str, variant: Variant) -> Result<String, ConfigError> {
     let partition = Partition::of(region);
     if service == Service::S3 {
@@ -29,8 +29,8 @@ pub(super) fn of(service: Service, region: &str, variant: Variant) -> Result<Str
     Ok(format!("{prefix}.{region}.{suffix}"))
 }
 
-/// What stands before the region. Where the hosts of a partition are all of FIPS, as most in
-/// `GovCloud` are, the name does not say so.
+/// The part before the region. If all hosts of a partition are FIPS hosts, as most in `GovCloud` are, the name has
+/// no `-fips`.
 fn prefix(service: Service, partition: &Partition, variant: Variant) -> Cow<'static, str> {
     let plain = service.host_prefix();
     if !variant.fips {
@@ -44,7 +44,7 @@ fn prefix(service: Service, partition: &Partition, variant: Variant) -> Cow<'sta
     }
 }
 
-/// Sign-In has domains of its own, which are the console's.
+/// Sign-In uses the console's domains.
 fn of_signin(partition: &Partition, region: &str, variant: Variant) -> String {
     if variant.fips {
         return match (partition.name, region) {
@@ -67,7 +67,7 @@ fn of_signin(partition: &Partition, region: &str, variant: Variant) -> String {
     format!("{region}.signin.{domain}")
 }
 
-/// S3 has its dual-stack hosts under the partition's ordinary suffix.
+/// S3's dual-stack hosts are under the partition's ordinary suffix.
 fn of_s3(partition: &Partition, region: &str, variant: Variant) -> Result<String, ConfigError> {
     if variant.fips && partition.name == "aws-cn" {
         return Err(ConfigError::new(

@@ -1,15 +1,15 @@
-//! Hosts: which URL an operation goes to.
+//! The URL of each operation.
 //!
-//! From first to last, for one service:
+//! In order of precedence, for one service:
 //! 1. the URL given in code for the service, then the one for all services;
 //! 2. unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or the profile's
 //!    `ignore_configured_endpoint_urls` is true: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`,
 //!    the profile's `services` section, the profile's `endpoint_url`;
-//! 3. the service's own host, which is made from region, partition, FIPS and dual-stack.
+//! 3. the service's public host, from region, partition, FIPS and dual-stack.
 //!
 //! The rules for the hosts are those that AWS publishes for its SDKs (`partitions.json` and each
-//! service's `endpoint-rule-set-1.json`, botocore 1.44.8). They are written out here and not
-//! evaluated, for nine services need few of them.
+//! service's `endpoint-rule-set-1.json`, botocore 1.44.8). They are written as code instead of being evaluated,
+//! because the services used here need few of them.
 
 mod base;
 mod bucket;
@@ -34,40 +34,40 @@ use base::{Base, Bases};
 use bucket::Style;
 use custom::CustomUrl;
 
-/// What stays as it is in a path: RFC 3986's unreserved characters.
+/// Characters that are not percent-encoded in a path segment: RFC 3986's unreserved ones.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-/// An object's key keeps its slashes.
+/// In an object's key slashes are not encoded either.
 const KEY: &AsciiSet = &SEGMENT.remove(b'/');
 
-/// One segment of a path.
+/// Encodes one path segment.
 pub(crate) fn encode_segment(segment: &str) -> String {
     encoded_segment(segment).to_string()
 }
 
-/// As [`encode_segment`], piece by piece.
+/// As [`encode_segment`], in pieces.
 pub(crate) fn encoded_segment(segment: &str) -> PercentEncode<'_> {
     utf8_percent_encode(segment, SEGMENT)
 }
 
-/// Which of a service's own hosts.
+/// The variant of a service's public host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Variant {
     fips: bool,
     dual_stack: bool,
 }
 
-/// Where the services are, all settings taken together.
+/// The services' endpoints, by all settings.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoints {
     of_all: Option<CustomUrl>,
     of_service: BTreeMap<Service, CustomUrl>,
     variant: Variant,
     force_path_style: Option<bool>,
-    /// What was made of all that.
+    /// Cached bases.
     services: Arc<Bases<Service>>,
     buckets: Arc<Bases<String>>,
 }
@@ -81,18 +81,18 @@ impl Endpoints {
         Ok(custom)
     }
 
-    /// Whether the service is at a URL that the user gave.
+    /// Whether the service has a custom endpoint.
     pub(crate) fn is_custom(&self, service: Service) -> bool {
         self.of_all.is_some() || self.of_service.contains_key(&service)
     }
 
-    /// Whether requests to S3 go over TLS.
+    /// Whether S3 requests use TLS.
     pub(crate) fn s3_is_encrypted(&self) -> bool {
         let custom = self.of_service.get(&Service::S3).or(self.of_all.as_ref());
         custom.is_none_or(|url| !url.is_http())
     }
 
-    /// Nobody knows which variants a custom endpoint has, so asking for one is refused.
+    /// FIPS and dual-stack are refused with a custom endpoint, whose variants are unknown.
     fn check_variant_of(&self, url: &CustomUrl) -> Result<(), ConfigError> {
         let setting = if self.variant.fips {
             "use_fips_endpoint"
@@ -109,8 +109,8 @@ impl Endpoints {
         ))
     }
 
-    /// The URL of a service, without a slash at its end. The region may come from outside: it is
-    /// checked before it goes into a host's name.
+    /// The URL of a service, without a trailing slash. The region may come from outside, so it is validated before it
+    /// becomes part of a host name.
     pub(crate) fn url(&self, service: Service, region: &str) -> Result<String> {
         check_region(region)?;
         Ok(match self.custom(service)? {
@@ -119,7 +119,7 @@ impl Endpoints {
         })
     }
 
-    /// The URL of an operation that is not about a bucket.
+    /// The URL of an operation of a service other than S3.
     pub(crate) fn uri(&self, service: Service, region: &str, path: &str) -> Result<Uri> {
         let base = self
             .services
@@ -127,8 +127,7 @@ impl Endpoints {
         base.join(path).map_err(|_| unusable(path))
     }
 
-    /// The URL of a bucket, without a slash at its end: the bucket in the host where the rules of
-    /// S3 put it there, in the path elsewhere.
+    /// The URL of a bucket, virtual-hosted or path-style, without a trailing slash.
     pub(crate) fn bucket_url(&self, region: &str, bucket: &str) -> Result<String> {
         check_region(region)?;
         bucket::check(bucket)?;

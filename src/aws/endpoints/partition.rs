@@ -1,22 +1,22 @@
-//! Partitions: groups of regions that share the suffixes of their hosts.
+//! Partitions: groups of regions with common DNS suffixes.
 
 use crate::error::Result;
 use crate::invalid_input::InvalidInput;
 
-/// A partition, as in `partitions.json` of the published endpoint rules. FIPS and dual-stack are
-/// there in all of them by that file; a service's own rules may say otherwise.
+/// A partition, as in `partitions.json` of the published endpoint rules. By that file all of them have FIPS and
+/// dual-stack hosts; a service's own rules may differ.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Partition {
     pub(crate) name: &'static str,
     pub(crate) dns_suffix: &'static str,
     pub(super) dual_stack_dns_suffix: &'static str,
-    /// What stands before `-WORD-NUMBER` in the names of its regions.
+    /// The prefixes of its regions' names, before `-WORD-NUMBER`.
     prefixes: &'static [&'static str],
-    /// The one region whose name is not formed like that.
+    /// The pseudo-region for global hosts.
     global_region: Option<&'static str>,
 }
 
-/// The partition of every region that no other one claims comes first.
+/// The first one is the default.
 const PARTITIONS: [Partition; 8] = [
     Partition {
         name: "aws",
@@ -76,14 +76,14 @@ const PARTITIONS: [Partition; 8] = [
     },
 ];
 
-/// The name for hosts that belong to no region. S3 and STS have such hosts.
+/// The pseudo-region of global hosts, which S3 and STS have.
 pub(super) const AWS_GLOBAL: &str = "aws-global";
 
-/// The region that requests to the hosts of [`AWS_GLOBAL`] are signed for.
+/// The signing region of [`AWS_GLOBAL`].
 const GLOBAL_SIGNING_REGION: &str = "us-east-1";
 
 impl Partition {
-    /// The partition of a region, known or new: by its name, and if none claims it, `aws`.
+    /// The partition of a region by its name, `aws` if no other matches.
     pub(crate) fn of(region: &str) -> &'static Self {
         let prefix = prefix(region);
         PARTITIONS
@@ -96,7 +96,7 @@ impl Partition {
     }
 }
 
-/// What stands before `-WORD-NUMBER`.
+/// The prefix before `-WORD-NUMBER`.
 fn prefix(region: &str) -> Option<&str> {
     let mut parts = region.rsplitn(3, '-');
     let (number, word, prefix) = (parts.next()?, parts.next()?, parts.next()?);
@@ -104,7 +104,7 @@ fn prefix(region: &str) -> Option<&str> {
     (is_number && !word.is_empty()).then_some(prefix)
 }
 
-/// The region in a signature's scope.
+/// The signing region.
 pub(crate) fn signing_region(region: &str) -> &str {
     if region == AWS_GLOBAL {
         GLOBAL_SIGNING_REGION
@@ -113,7 +113,7 @@ pub(crate) fn signing_region(region: &str) -> &str {
     }
 }
 
-/// A region goes into hosts' names, so it is one label of such a name and nothing else.
+/// A region becomes part of host names, so it must be a valid label.
 pub(crate) fn check_region(region: &str) -> Result<()> {
     if is_host_label(region) {
         return Ok(());
@@ -127,7 +127,7 @@ pub(crate) fn check_region(region: &str) -> Result<()> {
     .into())
 }
 
-/// One label of a host's name (RFC 1123).
+/// Whether it is a valid label of a host name (RFC 1123).
 pub(crate) fn is_host_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

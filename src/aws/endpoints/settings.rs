@@ -1,4 +1,4 @@
-//! What code, environment and profile say about endpoints.
+//! Endpoint settings from code, environment and profile.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::aws::Service;
 use crate::aws::config::Settings;
 use crate::error::ConfigError;
 
-/// What was given in code; it goes before environment and profile.
+/// Settings given in code, which take precedence over environment and profile.
 #[derive(Clone, Default)]
 pub(crate) struct EndpointSettings {
     pub(crate) of_all: Option<String>,
@@ -19,11 +19,11 @@ pub(crate) struct EndpointSettings {
     pub(crate) force_path_style: Option<bool>,
 }
 
-/// The name of the setting, in a profile and in a `services` section.
+/// The setting's name in a profile and in a `services` section.
 const URL: &str = "endpoint_url";
 
 impl Endpoints {
-    /// For whoever has no session: what environment and profile say.
+    /// Settings of environment and profile, for providers used without a session.
     pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, ConfigError> {
         Self::new(EndpointSettings::default(), settings)
     }
@@ -76,9 +76,8 @@ impl EndpointSettings {
         self.add_urls(settings)
     }
 
-    /// From first to last: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's
-    /// `services` section, its `endpoint_url` ("Service-specific endpoints" in the AWS SDKs and
-    /// Tools Reference Guide).
+    /// In order of precedence: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's `services` section, the
+    /// profile's `endpoint_url` ("Service-specific endpoints" in the AWS SDKs and Tools Reference Guide).
     fn add_urls(&mut self, settings: &Settings<'_>) -> Result<(), ConfigError> {
         let environment = settings.sys().environment();
         self.of_all = environment.get_non_blank("AWS_ENDPOINT_URL");
@@ -104,7 +103,7 @@ impl EndpointSettings {
     }
 }
 
-/// The setting that the AWS CLI and the Python SDK have for it.
+/// The setting of the AWS CLI and the Python SDK.
 fn is_path_style(settings: &Settings<'_>) -> Result<Option<bool>, ConfigError> {
     let Some(found) = settings.nested("s3", "addressing_style")? else {
         return Ok(None);
@@ -115,13 +114,13 @@ fn is_path_style(settings: &Settings<'_>) -> Result<Option<bool>, ConfigError> {
         "auto" => Ok(None),
         _ => Err(ConfigError::new(
             found.name,
-            "is none of path, virtual and auto",
+            "is not path, virtual or auto",
             "set it to one of them, or remove it",
         )),
     }
 }
 
-/// Whether environment or profile tell to leave aside the endpoint URLs of both.
+/// Whether environment or profile disable the endpoint URLs of both.
 fn are_ignored(settings: &Settings<'_>) -> Result<bool, ConfigError> {
     let ignored = settings.find_bool(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",

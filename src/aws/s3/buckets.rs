@@ -1,25 +1,25 @@
-//! What is known of buckets: who must own them, and in which regions they are.
+//! The expected owners of buckets, and their regions.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// A bound on the regions that are remembered; a program meets few buckets.
+/// Maximum number of cached regions; a program uses few buckets.
 const MAX_REGIONS: usize = 1000;
 
-/// What a session knows of buckets, from its user and from S3's responses.
+/// A session's facts about buckets, from its user and from S3's responses.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
-    /// The account that must own every bucket without an owner of its own here.
+    /// The expected owner of every bucket that has no entry of its own.
     owner: Option<String>,
     owners: HashMap<String, String>,
-    /// The bucket that nobody named, and the caller's account, which must own it: its name can be
-    /// guessed and taken by others.
+    /// The default bucket, if it was not set by the user, and the caller's account, which must own it: its name can
+    /// be guessed and registered by others.
     derived: OnceLock<Derived>,
-    /// Of buckets that are elsewhere than the session.
+    /// Regions of buckets outside the session's region.
     regions: Mutex<HashMap<String, String>>,
 }
 
-/// The default bucket that nobody named.
+/// The default bucket, if it was not set by the user.
 #[derive(Debug)]
 pub(crate) struct Derived {
     pub(crate) bucket: String,
@@ -27,7 +27,7 @@ pub(crate) struct Derived {
 }
 
 impl Buckets {
-    /// With the owner of all buckets, and those of single ones.
+    /// With the expected owner of all buckets, and of single buckets.
     pub(crate) fn new(owner: Option<String>, owners: HashMap<String, String>) -> Self {
         Self {
             owner,
@@ -36,7 +36,7 @@ impl Buckets {
         }
     }
 
-    /// The account that must own the bucket, if any must.
+    /// The expected owner of the bucket, if there is one.
     pub(crate) fn owner_of(&self, bucket: &str) -> Option<&str> {
         let given = self.owners.get(bucket).or(self.owner.as_ref());
         given.map(String::as_str).or_else(|| {
@@ -45,17 +45,17 @@ impl Buckets {
         })
     }
 
-    /// The default bucket that nobody named, once it is known.
+    /// The default bucket, if it was not set by the user and is known.
     pub(crate) fn derived(&self) -> Option<&Derived> {
         self.derived.get()
     }
 
-    /// Takes over the name of the default bucket, and the account that owns it.
+    /// Stores the name of the default bucket and its owner's account.
     pub(crate) fn derive(&self, bucket: String, account: String) -> &Derived {
         self.derived.get_or_init(|| Derived { bucket, account })
     }
 
-    /// The region that S3 named, if it did.
+    /// The region that S3 reported, if any.
     pub(crate) fn region_of(&self, bucket: &str) -> Option<String> {
         self.regions().get(bucket).cloned()
     }
@@ -68,7 +68,7 @@ impl Buckets {
         known.insert(bucket.to_owned(), region.to_owned());
     }
 
-    /// The map is whole after every statement, so that a panic elsewhere harms nothing.
+    /// The map is consistent after every statement, so a poisoned lock can be used.
     fn regions(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.regions.lock().unwrap_or_else(PoisonError::into_inner)
     }

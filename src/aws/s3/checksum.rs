@@ -1,4 +1,4 @@
-//! The checksums that S3 keeps with objects (`x-amz-checksum-...`).
+//! The checksums that S3 stores with objects (`x-amz-checksum-...`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, TransferError, TransferErrorKind};
 use crate::uri::S3Uri;
 
-/// An algorithm; those that S3 has besides (SHA-512, MD5, `XXHash`) are passed over.
+/// A checksum algorithm. S3's others (SHA-512, MD5, `XXHash`) are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Crc64Nvme,
@@ -21,7 +21,7 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// From the fastest on; an object has one, seldom more.
+    /// The fastest first. Objects rarely have more than one.
     pub(crate) const ALL: [Self; 5] = [
         Self::Crc64Nvme,
         Self::Crc32c,
@@ -40,7 +40,7 @@ impl Algorithm {
         }
     }
 
-    /// Can the checksums of two pieces be made into that of both together?
+    /// Whether the checksums of two pieces can be combined into that of both.
     pub(crate) fn combines(self) -> bool {
         self.crc().is_some()
     }
@@ -65,7 +65,7 @@ impl Algorithm {
     }
 }
 
-/// A checksum of what has gone by so far.
+/// A running checksum.
 #[derive(Clone)]
 pub(crate) struct Checksum(Inner);
 
@@ -93,7 +93,7 @@ impl Checksum {
         }
     }
 
-    /// Goes on with the checksum of the piece that follows, for an algorithm that
+    /// Appends the checksum of the piece that follows, for an algorithm that
     /// [combines](Algorithm::combines).
     pub(crate) fn append(&mut self, next: &Self) {
         if let (Inner::Crc(digest, _), Inner::Crc(next, _)) = (&mut self.0, &next.0) {
@@ -110,12 +110,12 @@ impl Checksum {
         }
     }
 
-    /// As headers carry it.
+    /// As in headers.
     pub(crate) fn into_base64(self) -> String {
         STANDARD.encode(self.into_bytes())
     }
 
-    /// As a signature carries a SHA-256.
+    /// As in a signature's SHA-256.
     pub(crate) fn into_hex(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
@@ -126,7 +126,7 @@ impl Checksum {
     }
 }
 
-/// What the service says the whole object's checksum is.
+/// The whole object's checksum as the service reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) algorithm: Algorithm,
@@ -134,8 +134,8 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    /// From the headers of an answer that holds the whole object. A checksum of checksums, as
-    /// uploads in parts may leave (`...-12`, type `COMPOSITE`), says nothing of the whole.
+    /// From the headers of a response with the whole object. A checksum of checksums, as multipart uploads may
+    /// leave it (`...-12`, type `COMPOSITE`), is not one of the whole object.
     pub(crate) fn of_object(headers: &HeaderMap) -> Option<Self> {
         let composite = headers
             .get("x-amz-checksum-type")
@@ -154,19 +154,19 @@ impl Expected {
 }
 
 impl Expected {
-    /// A checksum of nothing yet, to be kept up and then compared.
+    /// A running checksum, to be updated and then compared.
     pub(crate) fn start(&self) -> Checksum {
         Checksum::new(self.algorithm)
     }
 
-    /// Whether what came is what the service stored.
+    /// Whether the received bytes are those that the service stored.
     pub(crate) fn check(&self, came: Checksum, uri: &S3Uri) -> Result<(), Error> {
         let came = came.into_base64();
         if came == self.base64 {
             return Ok(());
         }
         let (header, stored) = (self.algorithm.header(), &self.base64);
-        let told = format!("{header} is {stored}, and what came has {came}");
+        let told = format!("{header} is {stored}, and the received bytes have {came}");
         Err(TransferError::new(TransferErrorKind::Corrupt, uri)
             .with_source(told)
             .into())

@@ -1,4 +1,4 @@
-//! The answer of `ListObjectsV2`: a page of keys.
+//! The response of `ListObjectsV2`: a page of keys.
 
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
@@ -6,28 +6,28 @@ use quick_xml::events::Event;
 
 use crate::aws::xml::resolve;
 
-/// What a page tells besides its objects.
+/// A page, without its objects.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// The greatest key or common prefix on it; nothing before it is missing.
+    /// The greatest key or common prefix on it: the page is complete up to there.
     pub(crate) last: String,
-    /// Whether there is more behind it.
+    /// Whether there are more pages.
     pub(crate) truncated: bool,
-    /// Where it goes on.
+    /// The continuation token.
     pub(crate) next: Option<String>,
 }
 
-/// Reads a page and hands every object's key and size to `found`.
+/// Reads a page and calls `found` with the key and size of each object.
 ///
-/// A page that is cut off or not one is an error as a whole: what it leaves out would count as not
-/// there. Some of its objects may have been handed over by then.
+/// A truncated or malformed page is an error, since the missing objects would count as absent. `found` may have
+/// been called for some of its objects by then.
 pub(crate) fn read_page(
     document: &[u8],
     found: impl FnMut(&str, u64),
 ) -> Result<Page, &'static str> {
     let document = std::str::from_utf8(document).map_err(|_| "the listing is not UTF-8")?;
     let mut page = PageReader {
-        // No key can hold this, for in XML its brackets are escaped.
+        // No key can contain this, because in XML its brackets are escaped.
         encoded: document.contains("<EncodingType>url</EncodingType>"),
         element: Element::Other,
         text: String::new(),
@@ -39,10 +39,10 @@ pub(crate) fn read_page(
     page.read(document)
         .ok_or("the listing is not well-formed XML")?
         .then_some(page.page)
-        .ok_or("the answer is not a ListBucketResult")
+        .ok_or("the response is not a ListBucketResult")
 }
 
-/// The elements whose text is wanted.
+/// The elements whose text is read.
 #[derive(Clone, Copy, PartialEq)]
 enum Element {
     Key,
@@ -64,7 +64,7 @@ struct PageReader<F> {
 }
 
 impl<F: FnMut(&str, u64)> PageReader<F> {
-    /// Whether it is a listing; `None` if it is not well-formed.
+    /// Whether it is a listing; `None` if it is malformed.
     fn read(&mut self, document: &str) -> Option<bool> {
         let mut reader = Reader::from_str(document);
         let mut depth = 0_usize;
@@ -139,7 +139,7 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
         Some(())
     }
 
-    /// The key was read whole. Its buffer goes on to be used, for a page has a thousand of them.
+    /// The key is complete. Its buffer is reused, since a page has a thousand keys.
     fn reach(&mut self) {
         if self.key > self.page.last {
             std::mem::swap(&mut self.key, &mut self.page.last);
@@ -147,7 +147,7 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
         self.key.clear();
     }
 
-    /// Makes the text the key. With `encoding-type=url` a space is a plus; a plus comes as `%2B`.
+    /// Decodes the text. With `encoding-type=url` a space is a plus, and a plus is `%2B`.
     fn decode(&mut self) -> Option<()> {
         self.key.clear();
         let is_encoded = |byte| matches!(byte, b'%' | b'+');

@@ -1,4 +1,4 @@
-//! Amazon S3: the operations that async inference needs.
+//! Amazon S3: the operations that asynchronous inference needs.
 
 pub(crate) mod buckets;
 pub(crate) mod checksum;
@@ -25,7 +25,7 @@ use crate::invalid_input::InvalidInput;
 use crate::limits::header_value;
 use crate::uri::S3Uri;
 
-/// What an operation of S3 needs of whoever calls it.
+/// What an S3 operation needs from its caller.
 #[derive(Clone, Copy)]
 pub(crate) struct S3<'a> {
     pub(crate) caller: Caller<'a>,
@@ -33,20 +33,20 @@ pub(crate) struct S3<'a> {
 }
 
 impl S3<'_> {
-    /// The region that the bucket is known to be in: the caller's, until S3 named another one.
+    /// The bucket's region as far as it is known: the caller's, until S3 reports another one.
     pub(crate) fn region_of(&self, bucket: &str) -> String {
         let known = self.buckets.region_of(bucket);
         known.unwrap_or_else(|| self.caller.region.to_owned())
     }
 }
 
-/// An object and what its headers say.
+/// An object and its metadata.
 pub(crate) struct Object {
     pub(crate) body: Vec<u8>,
     pub(crate) content_type: Option<String>,
 }
 
-/// How an object is to be stored.
+/// Options of an object to store.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct PutOptions<'a> {
     pub(crate) content_type: Option<&'a str>,
@@ -143,7 +143,7 @@ pub(crate) fn delete_object(s3: S3<'_>, uri: &S3Uri) -> Result<(), CallError> {
     send(s3, &request, Payload::EMPTY).map(drop)
 }
 
-/// Looks whether the caller may list the bucket: then a 403 on an object is about the object.
+/// Whether the caller may list the bucket: then a 403 of an object is about the object.
 pub(crate) fn may_list(
     s3: S3<'_>,
     uri: &S3Uri,
@@ -155,7 +155,7 @@ pub(crate) fn may_list(
     );
     match list(s3, uri.bucket(), &query, policy, |_, _| {}) {
         Ok(_) => Ok(true),
-        // Any other 403, as of a wrong signature, is about something else.
+        // Another 403, such as that of a wrong signature, is not about this permission.
         Err(CallError::Response(response))
             if response.error.status() == 403
                 && matches!(response.error.code(), None | Some("AccessDenied")) =>
@@ -170,20 +170,20 @@ pub(crate) fn may_list(
 pub(crate) struct ListObjects<'a> {
     pub(crate) bucket: &'a str,
     pub(crate) prefix: &'a str,
-    /// Whether what lies deeper than one level is left out.
+    /// Whether to list a single level.
     pub(crate) flat: bool,
     pub(crate) from: Start<'a>,
 }
 
 /// Where a page begins.
 pub(crate) enum Start<'a> {
-    /// After this key, whether there is such a key or not.
+    /// After this key, which need not exist.
     After(&'a str),
-    /// Where the page before ended.
+    /// The continuation token of the previous page.
     Token(&'a str),
 }
 
-/// One page, at most 1,000 objects; each key and size goes to `found`.
+/// Lists one page of at most 1,000 objects and calls `found` with each key and size.
 pub(crate) fn list_objects(
     s3: S3<'_>,
     objects: &ListObjects<'_>,
@@ -266,7 +266,7 @@ pub(crate) fn create_bucket(
     }
 }
 
-/// A request to S3, whichever region it will go to.
+/// A request to S3, in any region.
 pub(super) struct Request<'a> {
     pub(super) operation: &'static str,
     pub(super) method: Method,
@@ -282,8 +282,7 @@ fn send(s3: S3<'_>, request: &Request<'_>, payload: Payload<'_>) -> Result<Respo
     in_region(s3, request, |call| s3.caller.client.send(call, payload))
 }
 
-/// Sends to the region that the bucket is known to be in. If S3 says that it is in another one, that one is
-/// remembered, and the request is sent there once.
+/// Sends to the bucket's known region. If S3 reports another one, caches it and sends the request there once.
 pub(super) fn in_region<T>(
     s3: S3<'_>,
     request: &Request<'_>,
@@ -312,7 +311,7 @@ pub(super) fn in_region<T>(
     }
 }
 
-/// The bucket's region by `HeadBucket`: its response names it even to those who may not see the bucket.
+/// The bucket's region by `HeadBucket`, whose response names it even without permission for the bucket.
 fn head_bucket(s3: S3<'_>, about: &Request<'_>, region: &str) -> Option<String> {
     let request = Request {
         operation: "HeadBucket",
@@ -345,7 +344,7 @@ fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Cal
     }
     if request.bucket.is_empty() {
         let (location, _query) = request.key.split_once('?').unwrap_or((request.key, ""));
-        let limit = "s3://bucket/key, as far as this version reads it";
+        let limit = "an s3://bucket/key URI that this version can parse";
         let remedy = "fetch it by other means, or resume from a handle with the right output_path";
         let refused = InvalidInput::new("location of the service's", location, limit, remedy);
         return Err(Error::from(refused).into());

@@ -1,4 +1,4 @@
-//! Amazon S3: objects that never are in memory whole. Reads by ranges, writes in parts.
+//! Amazon S3: objects that are streamed. Reads of ranges, multipart uploads.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use quick_xml::escape::escape;
@@ -18,25 +18,25 @@ use crate::uri::S3Uri;
 /// An object whose body is still to be read.
 pub(crate) struct OpenObject {
     pub(crate) body: BodyStream,
-    /// Where in the object the body begins.
+    /// The body's offset in the object.
     pub(crate) start: u64,
-    /// The whole object's length, if the answer tells.
+    /// The whole object's length, if the response has it.
     pub(crate) total: Option<u64>,
     pub(crate) etag: Option<String>,
     pub(crate) content_type: Option<String>,
-    /// The whole object's checksum, if the answer tells.
+    /// The whole object's checksum, if the response has it.
     pub(crate) checksum: Option<Expected>,
-    /// Host and port that answered.
+    /// Host and port of the server.
     pub(crate) host: String,
 }
 
-/// Which part of an object, and of which version of it.
+/// A range of an object, and optionally which version of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece<'a> {
     pub(crate) start: u64,
-    /// The byte after the last one; `None` for the object's end.
+    /// Exclusive; `None` for the object's end.
     pub(crate) end: Option<u64>,
-    /// Another version is an error (412).
+    /// Any other version is an error (412).
     pub(crate) etag: Option<&'a str>,
 }
 
@@ -56,7 +56,7 @@ impl Piece<'_> {
     }
 }
 
-/// Asks for an object, or a part of one, and for its checksum.
+/// Opens an object or a range of it. Of a whole object the checksum is requested too.
 pub(crate) fn open_object(
     s3: S3<'_>,
     uri: &S3Uri,
@@ -85,7 +85,7 @@ pub(crate) fn open_object(
         Ok((response, call.host().to_owned()))
     })?;
     let length = number(&headers, "content-length");
-    // A service that passes over the range sends the object from its start.
+    // A service that ignores the range sends the object from its start.
     let (start, total) = match text(&headers, "content-range") {
         Some(range) => match parse_content_range(&range) {
             Some((start, total)) => (start, total),
@@ -111,7 +111,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// `bytes 0-9/100`: where it begins, and the whole's length unless that is `*`.
+/// `bytes 0-9/100`: the offset, and the object's length unless it is `*`.
 fn parse_content_range(range: &str) -> Option<(u64, Option<u64>)> {
     let (span, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = span.trim().split_once('-')?;
@@ -123,7 +123,7 @@ fn parse_content_range(range: &str) -> Option<(u64, Option<u64>)> {
     (first <= last && total.is_none_or(|total| last < total)).then_some((first, total))
 }
 
-/// A checksum that goes with a payload for the service to verify.
+/// A checksum that the service verifies the payload against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) algorithm: Algorithm,
@@ -140,7 +140,7 @@ fn add_checksum(headers: &mut HeaderMap, verified: Option<&Verified>) -> Result<
     Ok(())
 }
 
-/// `PutObject` of a payload that is read from its source.
+/// `PutObject` of a payload that is read from a source.
 pub(crate) fn put_object(
     s3: S3<'_>,
     uri: &S3Uri,
@@ -155,7 +155,7 @@ pub(crate) fn put_object(
     send(s3, &request, Payload::Reader(source), |_| Ok(()))
 }
 
-/// An upload in parts that was begun.
+/// A multipart upload.
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
     pub(crate) uri: S3Uri,
@@ -168,7 +168,7 @@ impl Upload {
     }
 }
 
-/// A part that was stored.
+/// An uploaded part.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) number: u32,
@@ -209,7 +209,7 @@ pub(crate) fn create_multipart_upload(
     })
 }
 
-/// Sends one part; gives back its `ETag`.
+/// Uploads one part and returns its `ETag`.
 pub(crate) fn upload_part(
     s3: S3<'_>,
     upload: &Upload,
@@ -240,7 +240,7 @@ pub(crate) fn upload_part(
     })
 }
 
-/// Makes the parts one object. They are in the order of their numbers.
+/// Completes the upload. `parts` are in order.
 pub(crate) fn complete_multipart_upload(
     s3: S3<'_>,
     upload: &Upload,
@@ -283,7 +283,7 @@ fn completion(parts: &[Part]) -> String {
     xml
 }
 
-/// Throws away the parts that are there.
+/// Aborts the upload: S3 deletes its parts.
 pub(crate) fn abort_multipart_upload(
     s3: S3<'_>,
     upload: &Upload,
@@ -321,7 +321,7 @@ fn request<'a>(
     }
 }
 
-/// Sends, and reads the response; a success that cannot be read is one of no use.
+/// Sends the request and reads the response. A success that cannot be read is an error.
 fn send<T>(
     s3: S3<'_>,
     request: &Request<'_>,

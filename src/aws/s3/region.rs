@@ -1,18 +1,18 @@
-//! In which region a bucket is, as S3's error responses say it.
+//! A bucket's region, from S3's error responses.
 
 use crate::aws::client::error_response::ErrorResponse;
 use crate::aws::endpoints::is_host_label;
 
-/// Whether the response says that the bucket is in another region, named or not.
+/// Whether the response says that the bucket is in another region, with or without its name.
 pub(super) fn is_elsewhere(response: &ErrorResponse) -> bool {
     let status = response.error.status();
     matches!(status, 301 | 307)
         || has_code(response)
-        // The response to a HEAD has no body that could say more.
+        // A response to HEAD has no body with details.
         || (status == 400 && response.error.code().is_none())
 }
 
-/// Whether S3 itself says so, and leaves out which one.
+/// Whether S3 says so without naming the region.
 pub(super) fn is_unnamed(response: &ErrorResponse) -> bool {
     has_code(response) && response.bucket_region.is_none()
 }
@@ -30,8 +30,8 @@ fn has_code(response: &ErrorResponse) -> bool {
     )
 }
 
-/// The region that the response names: in a header or an element of its own, in its message, or in the
-/// host that it refers to.
+/// The region in the response: in a header or element of its own, in the message, or in the host of the
+/// redirect.
 pub(super) fn named_in(response: &ErrorResponse) -> Option<String> {
     let message = response.error.message().unwrap_or_default();
     let region = response
@@ -39,7 +39,7 @@ pub(super) fn named_in(response: &ErrorResponse) -> Option<String> {
         .as_deref()
         .or_else(|| in_message(message))
         .or_else(|| in_host(response.endpoint.as_deref()?));
-    // What comes from outside goes into a host's name only if it fits there.
+    // It becomes part of a host name, so it must be a valid label.
     region
         .filter(|region| is_host_label(region))
         .map(str::to_owned)
@@ -62,7 +62,7 @@ fn in_host(url: &str) -> Option<&str> {
     let host = host.split(['/', ':']).next().unwrap_or_default();
     let labels: Vec<&str> = host.split('.').collect();
     let is_s3 = |label: &&str| *label == "s3" || label.starts_with("s3-");
-    // From the right, for a bucket's name may have such a label, too.
+    // From the right, because a bucket's name may contain such a label too.
     let service = labels.iter().rposition(is_s3)?;
     let own = labels[service].strip_prefix("s3-");
     let next = labels[service + 1..].iter().copied();
