@@ -2,6 +2,7 @@
 //!
 //! - [`submit_all`](crate::submit_all) (or [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for plain
 //!   values) submits what an iterator yields, several at a time, in bounded memory.
+//! - [`inputs_under`] and `inputs_of_inventory` (feature `inventory`) list inputs that are in S3 already.
 //! - [`as_completed`](crate::as_completed) waits for any number of responses and yields each outcome as soon as it is
 //!   there; [`wait_all`](crate::wait_all) collects them in order.
 //! - [`InferenceHandle`](crate::InferenceHandle) saves what is unfinished, and a
@@ -75,6 +76,7 @@ mod caught;
 mod completed;
 mod downloads;
 mod fetch;
+mod inputs;
 mod journal;
 mod listings;
 mod poller;
@@ -92,5 +94,8 @@ pub(crate) use journal::check_line;
 
 pub use as_completed::{Adder, AsCompleted};
 pub use completed::Completed;
+#[cfg(feature = "inventory")]
+pub use inputs::inputs_of_inventory;
+pub use inputs::{Inputs, Skipped, inputs_under};
 pub use progress::BatchProgress;
 pub use submit_all::SubmitAll;

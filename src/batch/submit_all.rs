@@ -70,6 +70,7 @@ pub struct SubmitAll<I, D> {
     /// `None` once it has ended, or no more is to be taken.
     requests: Option<I>,
     concurrency: usize,
+    submits_per_second: f64,
     stop_at_first_error: bool,
     extension: Extension,
     cancel: Option<CancelToken>,
@@ -118,6 +119,7 @@ where
     SubmitAll {
         requests: Some(requests.into_iter()),
         concurrency: 8,
+        submits_per_second: f64::INFINITY,
         stop_at_first_error: false,
         extension: Extension {
             path: Some(format!("batch-{}", Random::machine().uuid()).into()),
@@ -149,6 +151,20 @@ impl<I, D> SubmitAll<I, D> {
             .into());
         }
         self.concurrency = submits;
+        Ok(self)
+    }
+
+    /// Submits a second, at most: 0.01 to 10,000. Uploads and what is sent again after throttling count too; what a
+    /// [journal](Self::journal) has from an earlier run does not. They are spread evenly, not sent in bursts. Below the
+    /// limit the rate still gives way to throttling. Default: no limit.
+    pub fn submits_per_second(mut self, submits: f64) -> Result<Self> {
+        if !(0.01..=10_000.0).contains(&submits) {
+            let limit = "0.01 to 10,000";
+            let remedy = "choose a value in this range";
+            let value = submits.to_string();
+            return Err(InvalidInput::new("submits per second", value, limit, remedy).into());
+        }
+        self.submits_per_second = submits;
         Ok(self)
     }
 
@@ -334,7 +350,7 @@ where
                     batch: batch.clone(),
                     cancel: self.cancel.clone(),
                 };
-                Workers::new(plan, request.session().sys())
+                Workers::new(plan, self.submits_per_second, request.session().sys())
             });
             self.totals.begin(workers.now());
             let index = self.taken;

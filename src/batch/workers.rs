@@ -76,7 +76,7 @@ pub(super) struct Workers<D> {
 }
 
 impl<D: Send + 'static> Workers<D> {
-    pub(super) fn new(plan: Plan, sys: &Sys) -> Self {
+    pub(super) fn new(plan: Plan, submits_per_second: f64, sys: &Sys) -> Self {
         let (jobs, taken) = mpsc::channel();
         let (finished, outcomes) = mpsc::channel();
         Self {
@@ -85,7 +85,7 @@ impl<D: Send + 'static> Workers<D> {
             finished,
             shared: Arc::new(Shared {
                 jobs: Mutex::new(taken),
-                pace: Pace::new(f64::INFINITY, sys.clock().monotonic()),
+                pace: Pace::new(submits_per_second, sys.clock().monotonic()),
                 stop: AtomicBool::new(false),
                 plan,
             }),

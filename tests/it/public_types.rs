@@ -28,6 +28,7 @@ fn everything_public_is_send_sync_and_static() {
     goes_between_threads::<crate_::error::CodecDirection>();
     goes_between_threads::<crate_::CodecError>();
     goes_between_threads::<crate_::batch::Completed<crate_::Json>>();
+    goes_between_threads::<crate_::batch::Skipped>();
     goes_between_threads::<crate_::ConfigError>();
     goes_between_threads::<crate_::endpoint::ContainerDefinition>();
     goes_between_threads::<crate_::endpoint::CreateEndpoint>();

@@ -53,6 +53,15 @@ pub(in crate::cli) fn variable(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| format!("write NAME=VALUE; there is no variable {text} to pass on"))
 }
 
+/// A shard of several: `2/3`.
+pub(in crate::cli) fn shard(text: &str) -> Result<(u32, u32), String> {
+    let parsed = text.split_once('/').and_then(|(number, count)| {
+        let (number, count) = (number.trim().parse().ok()?, count.trim().parse().ok()?);
+        (1..=count).contains(&number).then_some((number, count))
+    });
+    parsed.ok_or_else(|| "write K/N with K from 1 to N, as in 2/3".to_owned())
+}
+
 /// A share: `0.25` or `25%`.
 pub(in crate::cli) fn share(text: &str) -> Result<f64, String> {
     let (number, whole) = match text.strip_suffix('%') {

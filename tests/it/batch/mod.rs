@@ -4,6 +4,8 @@ use crate::support;
 
 mod adding;
 mod fallback;
+#[cfg(feature = "inventory")]
+pub(crate) mod inputs;
 mod journal;
 mod large;
 mod schedule;

@@ -8,6 +8,7 @@ mod consume;
 mod deploys;
 mod endpoints;
 mod handles;
+mod inputs;
 #[cfg(target_os = "linux")] // what the server uses is read from /proc
 mod load;
 mod many;

@@ -7,6 +7,7 @@ pub mod anywhere;
 #[cfg(feature = "local")]
 pub mod bench;
 pub mod client;
+pub mod inventory;
 pub mod raw;
 pub mod s3;
 pub mod tls;
