@@ -1,60 +1,81 @@
-//! Blocking, sync-only client for Amazon `SageMaker` Asynchronous Inference.
+//! Blocking client for [Amazon SageMaker Asynchronous Inference][aws]: submit an input, wait for its result in S3,
+//! decode it. No async runtime is involved.
 //!
-//! "Async" is the service's word: an input goes to an asynchronous endpoint
-//! (`InvokeEndpointAsync`), `SageMaker` works on it for seconds to an hour, and puts the output, or a
-//! failure, into S3. Everything here blocks, and no async runtime is involved: a wait is
-//! [`std::thread::sleep`] between looks at S3.
+//! ```no_run
+//! use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
 //!
-//! # Parts
+//! fn main() -> Result<(), Error> {
+//!     let predictor = AsyncPredictor::new("my-endpoint", &Session::from_env()?);
+//!     let response = predictor.predict_async("Is this review positive?")?; // submits and returns
+//!     match response.get_result::<String>(&WaiterConfig::adaptive()) {     // polls S3 and blocks
+//!         Ok(result) => println!("{result}"),
+//!         Err(Error::Model(failure)) => eprintln!("the model failed: {}", failure.text()),
+//!         Err(Error::PollingTimeout(_)) => println!("still running: {}", response.handle()),
+//!         Err(error) => return Err(error),
+//!     }
+//!     Ok(())
+//! }
+//! ```
 //!
-//! - [`Session`]: region, credentials, connections, retries; made once and shared.
+//! An asynchronous endpoint queues requests of up to 1 GiB, works on each for up to an hour, and writes the output, or
+//! a failure, to S3. "Async" is the service's word: every call here blocks the calling thread, and a wait is
+//! [`std::thread::sleep`] between polls of S3. Inside an async application, call it from a blocking thread
+//! ([`guide::async_applications`]).
+//!
+//! # Where to start
+//!
+//! | you want to | read |
+//! |---|---|
+//! | call an endpoint on AWS for the first time | [`guide::getting_started`] |
+//! | move from the SageMaker Python SDK | [`guide::migrating`] |
+//! | process thousands of inputs | [`batch`], [`guide::batches`] |
+//! | send or fetch gigabytes | [`guide::large_payloads`] |
+//! | handle results in another process | [`queue`], [`guide::queue`] |
+//! | test a program without AWS | `local`, [`guide::local_endpoint`] |
+//! | deploy, scale or delete an endpoint | [`endpoint`], [`guide::endpoints`] |
+//! | understand an error | [`guide::troubleshooting`] |
+//! | know what is retried, and what never is | [`guide::faults`] |
+//!
+//! All pages: [`guide`].
+//!
+//! # Main types
+//!
+//! - [`Session`]: region, credentials, connections and retries. Create one and share it; a clone is cheap.
 //! - [`AsyncPredictor`]: one endpoint. [`predict`](AsyncPredictor::predict) submits and waits,
-//!   [`predict_async`](AsyncPredictor::predict_async) submits, and
-//!   [`request`](AsyncPredictor::request) has every option of the call.
-//! - [`AsyncInferenceResponse`]: a submitted inference; [`get_result`](AsyncInferenceResponse::get_result)
-//!   waits as its [`WaiterConfig`] says.
-//! - [`batch`]: many in flight, with [`submit_all`], [`as_completed`] and [`wait_all`].
-//! - [`InferenceHandle`]: a submitted inference as plain data, to be saved and taken up again.
-//! - [`Serializer`] and [`Deserializer`]: [`Json`], [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
+//!   [`predict_async`](AsyncPredictor::predict_async) submits, [`request`](AsyncPredictor::request) has every
+//!   option of the call.
+//! - [`AsyncInferenceResponse`]: a submitted inference. [`get_result`](AsyncInferenceResponse::get_result) waits as
+//!   its [`WaiterConfig`] specifies.
+//! - [`InferenceHandle`]: a submitted inference as one line of JSON. Save it, and
+//!   [`resume`](AsyncPredictor::resume) in any process.
+//! - [`Serializer`] and [`Deserializer`]: [`Json`] (the default), [`JsonLines`], [`Csv`], [`Text`], [`Bytes`], or
 //!   your own.
-//! - [`request_file`](AsyncPredictor::request_file) and [`download`](AsyncInferenceResponse::download):
-//!   inputs and results that never are in memory whole, as a [`TransferConfig`] says.
-//! - [`Error`]: what happened and what to do.
-//! - [`Endpoint`](endpoint::Endpoint): from a [`Model`](endpoint::Model) to a running endpoint that scales to zero, and back to nothing;
-//!   [`SageMaker`](endpoint::SageMaker) has the single operations, [`AsyncInferenceConfig`] is what makes an endpoint
-//!   asynchronous.
-//! - [`Notification`](queue::Notification): what Amazon SNS tells of inferences that are done, instead of polling.
-#![cfg_attr(
-    feature = "local",
-    doc = "- [`local`]: an asynchronous endpoint on this machine, for development and tests."
-)]
-//! - [`guide::configuration`]: credentials, region and endpoints: what is read, and what wins.
-//! - [`guide::faults`]: what is tried again, what is told and what is never done twice, with a table of every
-//!   operation under every fault.
-//! - [`guide::formats`]: numbers, byte order marks and errors of the codecs.
-//! - [`sys`]: the clock, the environment and configuration files, for tests in virtual time.
+//! - [`Error`]: one enum for all operations; [`Error::handle`] returns the inference that an error is about.
 //!
-//! # Where an input goes, and where its result comes from
+//! # No inference is lost, none runs twice
 //!
-//! A value is serialized, sent in the request's body if it has at most 128,000 bytes and uploaded to
-//! S3 otherwise, and submitted. The answer names an output object and, if the endpoint is configured
-//! with one, a failure object. A poll is a GET of the first and then of the second: when the output
-//! is there, that one request has it.
+//! `InvokeEndpointAsync` has no idempotency token. A submit is retried only when it provably did not happen: no
+//! connection was made, or the service refused it because of throttling. If the response is lost after the request was
+//! sent, the error is [`Error::MaybeSubmitted`] with the inference id to look for
+//! ([`AsyncRequest::allow_duplicates`] changes that). Every error after a successful submit carries the handle.
 //!
-//! # No inference twice, none lost
+//! # Cargo features
 //!
-//! `InvokeEndpointAsync` has no idempotency token. A submit is sent again only when it provably did
-//! not happen: no connection was made, or the service answered that it is throttling
-//! ([`AsyncRequest::allow_duplicates`] says otherwise). After anything
-//! else the error is [`Error::MaybeSubmitted`], with the inference id to look for. A wait that ends
-//! early loses nothing: [`AsyncPredictor::resume`] takes its [`InferenceHandle`] up again, in any
-//! process.
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `local` | `local::LocalEndpoint`: an asynchronous endpoint on a loopback port, for development and tests |
+//! | `cli` | the command `sagemaker-async` ([`guide::command_line`]); includes `local` |
+//! | `tracing` | spans and events of submits, waits, requests and retries |
+//! | `platform-verifier` | trusts the machine's certificate store instead of the built-in roots |
 //!
 //! # Secrets
 //!
-//! No `Debug`, no error and no log line shows a secret, a token, custom attributes or a payload. The
-//! bytes of a failure object are had from [`ModelFailure::bytes`] alone.
-
+//! No `Debug`, error or log line contains a secret, a token, custom attributes or a payload. Only
+//! [`ModelFailure::bytes`] returns the content of a failure object.
+//!
+//! [aws]: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
 #![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs shows which feature an item needs
 
 mod aws;
