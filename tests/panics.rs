@@ -61,7 +61,7 @@ fn place() -> (LocalEndpoint, Session) {
 }
 
 #[test]
-fn a_subscriber_that_panics_ends_what_it_was_told_of_alone() {
+fn a_panicking_subscriber_ends_only_the_call_it_observes() {
     let (endpoint, session) = place();
     let predictor: AsyncPredictor<Json> = AsyncPredictor::new(endpoint.name(), &session);
     tracing::subscriber::set_global_default(Panicking).expect("the only one");

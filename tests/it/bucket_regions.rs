@@ -91,7 +91,7 @@ fn head_bucket_finds_a_region_that_nothing_else_names() {
 }
 
 #[test]
-fn a_region_that_nobody_names_is_the_first_error_after_one_more_request() {
+fn an_unnamed_region_is_the_first_error_after_one_more_request() {
     for head in [
         Reply::new(200, ""),
         Reply::new(404, ""),

@@ -203,7 +203,7 @@ fn a_batch_of_submits_reports_those_without_a_response() {
 }
 
 #[test]
-fn an_upload_that_nobody_takes_is_given_up_and_nothing_is_submitted() {
+fn a_stalled_upload_is_abandoned_and_nothing_is_submitted() {
     // It reads the head and nothing of the body, which is more than the sockets' buffers hold.
     let (server, hangs) = {
         let (reached, hangs) = channel();

@@ -107,7 +107,7 @@ fn nothing_is_removed_before_success() {
 }
 
 #[test]
-fn each_failure_to_remove_is_told_and_keeps_neither_others_nor_the_result_away() {
+fn each_failed_removal_is_reported_and_keeps_others_and_the_result() {
     let endpoint = endpoint();
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = told.clone();

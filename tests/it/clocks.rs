@@ -120,7 +120,7 @@ fn an_offset_is_unlearned_when_the_clock_is_set_right() {
 }
 
 #[test]
-fn an_offset_is_suspected_by_a_refusal_that_tells_no_time() {
+fn a_clock_offset_is_suspected_without_a_server_time() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     let runtime = Verifier::start(rules(&endpoint), |_| accepted("s3://my-bucket/out"));
     let clock = SetClock::new(HOUR);
@@ -188,7 +188,7 @@ fn a_wall_clock_that_jumps_breaks_no_wait() {
 }
 
 #[test]
-fn whoever_wakes_after_the_deadline_looks_once_more() {
+fn a_wait_that_wakes_after_its_deadline_polls_once_more() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     let clock = SetClock::new(0);
     let session = builder(&endpoint, &clock).build().expect("a session");

@@ -137,7 +137,7 @@ fn a_server_that_ends_connections_under_the_next_request_costs_one_submit() {
 }
 
 #[test]
-fn a_connection_with_bytes_that_nobody_asked_for_is_not_used_again() {
+fn a_connection_with_unrequested_bytes_is_not_reused() {
     always_a_new_one(5, |mut stream| {
         SystemClock.sleep(Duration::from_millis(5));
         stream.write_all(b"HTTP/1.1 500 Not Yours\r\ncontent-length: 0\r\n\r\n")?;

@@ -176,7 +176,7 @@ fn a_deployment_sends_what_the_sdk_sends() {
 }
 
 #[test]
-fn an_update_looks_at_what_the_sdk_looks_at() {
+fn an_update_reads_what_the_sdk_reads() {
     let (server, exchanges, session) = scenario(UPDATE);
     // The recording ends where the new configuration would be made.
     let error = AsyncPredictor::new("async-ep", &session)
@@ -392,7 +392,7 @@ fn an_answer_that_is_no_document_is_an_error() {
 }
 
 #[test]
-fn a_success_that_does_not_tell_what_it_made_is_looked_after() {
+fn a_success_without_the_created_resource_is_checked() {
     // Whoever answers so is not the service: nothing is there.
     let server = Verifier::start(Rules::new(), |seen| {
         if operation(seen).starts_with("Describe") {

@@ -61,7 +61,7 @@ fn asked(cached: &CachedCredentials) -> String {
 }
 
 #[test]
-fn an_hour_is_fetched_anew_fifteen_minutes_before_its_end() {
+fn one_hour_credentials_are_refreshed_fifteen_minutes_early() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (cached, _) = cached(&clock, move |n| Ok(key(n, &time, Some(60 * MINUTE))));
@@ -229,7 +229,7 @@ fn what_a_fetch_brings_that_began_before_an_invalidation_is_not_kept() {
 }
 
 #[test]
-fn a_source_that_panics_takes_nobody_down() {
+fn a_panicking_source_does_not_poison_the_cache() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (cached, _) = cached(&clock, move |n| {

@@ -84,7 +84,7 @@ fn a_relative_uri_is_asked_with_the_token() {
 }
 
 #[test]
-fn the_token_file_goes_first_and_is_read_anew() {
+fn the_token_file_takes_precedence_and_is_read_each_time() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("token");
     let (server, heads) = serve([(200, GOOD)]);

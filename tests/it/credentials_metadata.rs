@@ -175,7 +175,7 @@ fn a_proxy_is_never_asked() {
 
 /// A URL that the user gave is meant, so that nobody at it is an error.
 #[test]
-fn nobody_at_a_url_that_was_named() {
+fn no_server_at_a_configured_url() {
     let error = at(&nobody(), &[]).unwrap_err();
     assert!(!error.is_not_configured());
     assert!(
@@ -231,7 +231,7 @@ fn the_profile_has_the_settings_too() {
 }
 
 #[test]
-fn what_asks_for_patience_is_asked_three_times() {
+fn throttled_requests_are_attempted_three_times() {
     let count = Arc::new(AtomicUsize::new(0));
     let asked = count.clone();
     let server = serve(move |seen| {
@@ -266,7 +266,7 @@ fn expired_credentials_are_good_for_ten_minutes() {
 }
 
 #[test]
-fn answers_that_are_no_credentials_are_told_without_their_content() {
+fn invalid_responses_are_reported_without_their_content() {
     let huge = "hush".repeat(40_000);
     let bodies = [
         r#"{"Code": "AssumeRoleUnauthorizedAccess"}"#,
@@ -293,7 +293,7 @@ fn answers_that_are_no_credentials_are_told_without_their_content() {
 
 /// A server that takes the connection and says nothing is left after a second; version 1 as well.
 #[test]
-fn a_silent_server_holds_nobody_up() {
+fn a_silent_server_does_not_block() {
     let silent = Raw::start(|stream| {
         let mut nothing = [0; 1];
         while std::io::Read::read(&mut &stream, &mut nothing)? > 0 {}

@@ -93,7 +93,7 @@ fn session(sys: Sys, server: &Verifier) -> Session {
 /// A wait of hours outlives the role's credentials: new ones are fetched before each end, and every
 /// poll is signed, for a server in the same time, with ones that are valid.
 #[test]
-fn a_role_is_assumed_anew_in_the_middle_of_a_long_wait() {
+fn a_role_is_assumed_again_during_a_long_wait() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (roles, polls) = (AtomicUsize::new(0), AtomicUsize::new(0));

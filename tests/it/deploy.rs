@@ -143,7 +143,7 @@ fn an_endpoint_that_is_not_there_is_not_waited_for() {
 }
 
 #[test]
-fn a_look_that_fails_on_the_way_is_passed_over() {
+fn a_failed_poll_in_between_is_ignored() {
     let bench = bench();
     let endpoint = bench.deployment("mine").start().expect("a deployment");
     bench
@@ -165,7 +165,7 @@ fn a_look_that_fails_on_the_way_is_passed_over() {
 }
 
 #[test]
-fn a_failed_endpoint_tells_why_and_what_helps() {
+fn a_failed_endpoint_has_its_reason_and_a_remedy() {
     let reasons = [
         (
             "InsufficientCapacity: Unable to provision requested ML compute capacity",
@@ -383,7 +383,7 @@ fn several_endpoints_live_beside_each_other_and_are_listed() {
 }
 
 #[test]
-fn names_that_are_taken_or_missing_are_told_as_the_service_does() {
+fn existing_and_missing_names_are_reported_as_by_the_service() {
     let bench = bench();
     let sagemaker = bench.sagemaker();
     let variant = || ProductionVariant::new("AllTraffic", "nobody", "ml.m5.large", 1);

@@ -26,7 +26,7 @@ fn told_as(bench: &Bench, status: &str) {
 }
 
 #[test]
-fn the_published_waiters_look_so_often_and_no_longer() {
+fn polls_as_often_as_the_published_waiters() {
     let forever = Duration::from_hours(1000);
     let bench = bench_with(|builder| builder.transition_time(forever));
     let endpoint = bench.deployment("mine").start().expect("a deployment");
@@ -101,7 +101,7 @@ fn each_state_ends_a_wait_or_does_not() {
 }
 
 #[test]
-fn a_wait_that_saw_nothing_tells_the_last_error() {
+fn a_wait_without_a_successful_poll_returns_the_last_error() {
     let bench = bench();
     bench
         .local

@@ -47,7 +47,7 @@ fn a_handle_is_one_line_and_the_same_again() {
 }
 
 #[test]
-fn a_handle_tells_what_was_uploaded_and_how_long_the_service_is_at_it() {
+fn a_handle_has_the_uploaded_input_and_the_services_time_limit() {
     let old: InferenceHandle = LINE.parse().expect("a handle of an earlier release");
     assert!(!old.input_uploaded());
     assert_eq!(old.service_limit(), None);

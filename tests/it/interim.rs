@@ -215,7 +215,7 @@ fn an_upload_goes_on_at_any_100() {
 
 /// However short the read timeout is.
 #[test]
-fn an_upload_goes_on_when_nobody_answers_what_it_expects() {
+fn an_upload_continues_without_a_response_to_expect() {
     for read in [Duration::from_millis(400), Duration::from_mins(1)] {
         let timeouts = Timeouts::default().with_read(read);
         let (outcome, heads) = upload(timeouts, |stream, _| take_body(stream));

@@ -14,7 +14,7 @@ use sagemaker_async_inference::local::{Fault, Operation};
 use support::bench::{ROLE, bench, model, partial, waiter};
 
 #[test]
-fn a_lost_answer_is_looked_after() {
+fn a_lost_response_is_checked() {
     let bench = bench();
     let operations = [
         Operation::CreateModel,
@@ -100,7 +100,7 @@ fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
 }
 
 #[test]
-fn a_lost_answer_to_an_update_is_looked_after() {
+fn a_lost_response_to_an_update_is_checked() {
     let bench = bench();
     for fault in [
         Fault::on(Operation::UpdateEndpoint).drop_after_handling(),

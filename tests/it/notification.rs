@@ -122,7 +122,7 @@ fn an_included_response_is_kept_as_it_came() {
 }
 
 #[test]
-fn what_is_no_notification_is_told_apart() {
+fn documents_that_are_not_notifications_are_distinguished() {
     for (text, says) in [
         ("", "not JSON"),
         ("\u{0}\u{ff}", "not JSON"),
@@ -345,7 +345,7 @@ pub(crate) mod local {
     }
 
     #[test]
-    fn jobs_are_told_to_the_topic_of_their_outcome() {
+    fn notifications_go_to_the_topic_of_the_outcome() {
         let notification = NotificationConfig::builder()
             .success_topic(DONE)
             .error_topic(FAILED)
@@ -428,7 +428,7 @@ pub(crate) mod local {
     }
 
     #[test]
-    fn only_this_machine_is_told() {
+    fn notifications_go_to_loopback_only() {
         let local = LocalEndpoint::builder().start().expect("a local endpoint");
         for url in [
             "http://example.com/",

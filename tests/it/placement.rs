@@ -158,7 +158,7 @@ fn the_default_bucket_is_asked_for_once_and_its_owner_is_enforced() {
 }
 
 #[test]
-fn a_default_bucket_that_somebody_else_may_own_is_told() {
+fn a_default_bucket_of_another_account_is_reported() {
     // S3 answers the same to a missing grant and to another owner than expected.
     let server = Verifier::start(Rules::new(), |seen| {
         if seen.path == "/" {

@@ -327,7 +327,7 @@ fn every_place_of_the_files() {
 }
 
 #[test]
-fn a_profile_that_is_not_there_is_told_with_those_that_are() {
+fn a_missing_profile_is_reported_with_the_existing_ones() {
     let files = || Files::from_pairs([(CONFIG, "[default]\n[profile team-a]\n[team-b]\n")]);
     let by_variable = ask(with(&[("AWS_PROFILE", "gone")], files()), None).unwrap_err();
     let given = ask(with(&[], files()), Some("gone")).unwrap_err();
@@ -366,7 +366,7 @@ fn the_chain_asks_in_order() {
 }
 
 #[test]
-fn the_chain_stops_at_what_is_broken_and_tells_all_that_it_asked() {
+fn the_chain_stops_at_a_failing_source_and_names_those_tried() {
     let half = [("AWS_ACCESS_KEY_ID", "AKID")];
     let files = Files::from_pairs([(CREDENTIALS, format!("[default]\n{KEYS}"))]);
     let error = DefaultChain::new(with(&half, files))

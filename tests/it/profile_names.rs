@@ -205,7 +205,7 @@ const MALFORMED: [&[u8]; 9] = [
 ];
 
 #[test]
-fn a_malformed_section_stops_nobody_who_does_not_use_it() {
+fn a_malformed_section_matters_only_where_it_is_used() {
     let keys = [
         ("AWS_ACCESS_KEY_ID", "AKIDENVIRONMENT"),
         ("AWS_SECRET_ACCESS_KEY", "hush"),

@@ -123,7 +123,7 @@ fn configured_endpoint_urls_can_be_turned_off_in_the_profile() {
 }
 
 #[test]
-fn what_is_wrong_in_the_profile_is_told_by_its_name() {
+fn an_invalid_profile_setting_is_named() {
     let cases: [(&str, &str); 8] = [
         ("services = gone", "there is no section [services gone]"),
         (
@@ -280,7 +280,7 @@ fn a_profile_that_was_asked_for_must_be_there() {
 
 /// Whoever gives everything is not held up by files that he does not use.
 #[test]
-fn files_are_not_read_when_nothing_is_looked_for_in_them() {
+fn files_are_not_read_unless_they_are_needed() {
     let session = builder(&[], "no grammar at all")
         .region("eu-west-1")
         .endpoint_url("http://127.0.0.1:1")

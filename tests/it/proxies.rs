@@ -79,7 +79,7 @@ fn ask(environment: &[(&str, &str)], sts: &str) -> Result<String, Error> {
 const ELSEWHERE: &str = "http://sts.invalid:8080";
 
 #[test]
-fn a_proxy_carries_requests_and_is_told_its_password() {
+fn a_proxy_carries_requests_and_receives_its_password() {
     let proxy = Proxy::start();
     let url = format!("http://me:p%40ss@{}", proxy.address());
     let bucket = ask(&[("http_proxy", &url)], ELSEWHERE).unwrap();

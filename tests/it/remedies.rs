@@ -153,7 +153,7 @@ fn operations() -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn each_error_of_the_models_is_told_with_what_helps() {
+fn each_error_of_the_api_models_has_a_remedy() {
     let modelled = modelled();
     assert!(modelled.len() > 30, "{}", modelled.len());
     for (operation, code, status) in modelled {
@@ -178,7 +178,7 @@ fn each_error_of_the_models_is_told_with_what_helps() {
 }
 
 #[test]
-fn what_every_service_may_answer_is_told_with_what_helps() {
+fn common_errors_of_all_services_have_a_remedy() {
     let common = [
         (400, "AccessDeniedException", "grant the caller "),
         (400, "NotAuthorized", "grant the caller "),

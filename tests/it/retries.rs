@@ -127,7 +127,7 @@ fn no_pause_goes_beyond_the_callers_deadline() {
 }
 
 #[test]
-fn a_submit_ends_by_its_deadline_when_nobody_answers() {
+fn a_submit_ends_by_its_deadline_without_a_response() {
     let server = Raw::start(|mut stream| {
         raw::read_request(&mut stream)?;
         std::io::Read::read(&mut stream, &mut [0]).map(drop)

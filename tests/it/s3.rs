@@ -299,7 +299,7 @@ fn an_unknown_access_key_is_named() {
 }
 
 #[test]
-fn a_clock_that_is_an_hour_off_is_mended_from_the_answers_date() {
+fn a_clock_that_is_an_hour_off_is_corrected_by_the_response_date() {
     const HOUR: Duration = Duration::from_hours(1);
     let server = S3Server::start(ACCESS_KEY, SECRET_KEY);
     server.create_bucket("my-bucket");

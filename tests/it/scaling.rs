@@ -167,7 +167,7 @@ fn undoing_takes_the_way_down_away_first_and_passes_over_what_is_gone() {
 }
 
 #[test]
-fn other_refusals_are_told_with_what_helps() {
+fn other_service_errors_have_a_remedy() {
     for (code, message, helps) in [
         (
             "AccessDeniedException",
@@ -409,7 +409,7 @@ mod local {
     }
 
     #[test]
-    fn an_overview_without_metrics_tells_the_rest() {
+    fn an_overview_without_metrics_reports_the_rest() {
         let bench = bench(1);
         bench
             .local

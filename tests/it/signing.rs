@@ -219,7 +219,7 @@ fn a_submit_with_options_is_the_recorded_one() {
 }
 
 #[test]
-fn a_plain_submit_is_the_recorded_one_and_tells_the_content_type() {
+fn a_plain_submit_matches_the_recorded_one_and_sends_the_content_type() {
     // As above, `predict` with no arguments.
     let mut expected = recorded(&[
         ("Accept-Encoding", "identity"),

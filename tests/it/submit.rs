@@ -19,7 +19,7 @@ use support::{
 };
 
 #[test]
-fn the_services_inference_id_is_told_and_the_callers_where_it_tells_none() {
+fn reports_the_services_inference_id_or_else_the_callers() {
     let server = Verifier::with_replies(
         Rules::new(),
         [
@@ -60,7 +60,7 @@ fn an_absent_or_empty_failure_location_is_none() {
 }
 
 #[test]
-fn a_refused_connection_is_tried_again_and_then_told_as_never_sent() {
+fn a_refused_connection_is_retried_and_then_reported_as_never_sent() {
     let clock = ManualClock::new();
     let session = session_in(&raw::nobody(), clock.clone());
     match predictor(&session).predict_async("x").map(drop) {
@@ -106,7 +106,7 @@ fn throttling_and_unavailability_are_tried_again() {
 }
 
 #[test]
-fn throttling_without_end_is_an_error_that_tells_the_attempts() {
+fn endless_throttling_is_an_error_with_the_number_of_attempts() {
     let server = Verifier::start(Rules::new(), |_| {
         refused(400, "ThrottlingException", "Rate exceeded")
     });
@@ -287,7 +287,7 @@ fn an_accepted_submit_without_a_usable_output_location_says_what_is_wrong() {
 }
 
 #[test]
-fn a_lost_answer_tells_where_the_upload_is() {
+fn a_lost_response_names_the_uploaded_input() {
     let server = Verifier::start(Rules::new(), |seen| {
         if is_submit(seen) {
             Reply::hang_up()
@@ -310,7 +310,7 @@ fn a_lost_answer_tells_where_the_upload_is() {
 }
 
 #[test]
-fn a_refusal_tells_code_message_and_request_id() {
+fn a_service_error_has_code_message_and_request_id() {
     for (status, code) in [
         (400, "ValidationError"),
         (424, "ModelError"),

@@ -95,7 +95,7 @@ fn the_s3_server_keeps_objects_for_its_key_only() {
 }
 
 #[test]
-fn the_verifier_tells_right_from_wrong() {
+fn the_verifier_accepts_valid_and_rejects_invalid_signatures() {
     let replies = [
         Reply::new(202, "first").header("x-a", "b"),
         Reply::new(200, "second"),

@@ -107,7 +107,7 @@ fn a_bundle_may_hold_several_and_other_things() {
 }
 
 #[test]
-fn nobody_else_is_trusted() {
+fn no_other_issuer_is_trusted() {
     let (tls, other) = (Tls::start(), Tls::start());
     let by_web_pki = builder(&tls.url(), sys(&[], [])).build().unwrap();
     untrusted(by_web_pki.default_bucket());

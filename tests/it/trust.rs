@@ -27,7 +27,7 @@ use support::{ACCESS_KEY, SECRET_KEY};
 /// Whoever could put a second answer behind the first would have the next inference's result be read
 /// from a place of his.
 #[test]
-fn an_answer_that_nobody_asked_for_is_taken_for_none() {
+fn an_unrequested_response_is_not_used() {
     for pause in [0, 30] {
         let server = Raw::start(move |mut stream| {
             let mut number = 0;

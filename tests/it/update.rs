@@ -80,7 +80,7 @@ fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
 }
 
 #[test]
-fn an_update_that_fails_is_undone_and_told() {
+fn a_failed_update_is_rolled_back_and_reported() {
     let bench = bench();
     bench
         .local

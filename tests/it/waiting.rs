@@ -148,7 +148,7 @@ fn a_deadline_ends_the_wait_before_its_polls_do() {
 }
 
 #[test]
-fn one_attempt_is_one_look_and_no_sleep() {
+fn one_attempt_is_one_poll_and_no_sleep() {
     let polls = Polls::start(Duration::ZERO);
     let timeout = polls.wait(&waiter(|w| w.max_attempts(1)));
     assert_eq!(polls.times(), [Duration::ZERO]);
@@ -211,7 +211,7 @@ fn the_largest_growth_overflows_nothing() {
 }
 
 #[test]
-fn the_output_is_looked_at_first_and_counts_where_both_are() {
+fn the_output_is_polled_first_and_wins_over_a_failure() {
     let looks = Mutex::new(0);
     let server = Verifier::start(Rules::new(), move |seen| {
         let mut looks = looks.lock().expect("a count");
@@ -284,7 +284,7 @@ fn a_failure_that_is_no_text_or_empty_is_a_failure_too() {
 }
 
 #[test]
-fn without_a_failure_location_only_the_output_is_looked_at() {
+fn without_a_failure_location_only_the_output_is_polled() {
     let server = Verifier::start(Rules::new(), |_| not_found());
     let session = session_in(&server.url(), ManualClock::new());
     let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None);
@@ -298,7 +298,7 @@ fn without_a_failure_location_only_the_output_is_looked_at() {
 }
 
 #[test]
-fn a_result_is_kept_and_nobody_is_asked_again() {
+fn a_result_is_cached_and_not_requested_again() {
     let server = Verifier::with_replies(Rules::new(), [Reply::new(200, "[1, 2]")]);
     let session = session_at(&server.url());
     let response = response(&session);
@@ -353,7 +353,7 @@ fn a_timed_out_wait_can_be_taken_up_again() {
 }
 
 #[test]
-fn one_look_finds_nothing_then_the_result() {
+fn one_poll_finds_nothing_then_the_result() {
     let replies = [not_found(), not_found(), Reply::new(200, "result")];
     let server = Verifier::with_replies(Rules::new(), replies);
     let clock = ManualClock::new();
@@ -366,7 +366,7 @@ fn one_look_finds_nothing_then_the_result() {
 }
 
 #[test]
-fn progress_tells_each_poll_and_can_stop_the_wait() {
+fn progress_reports_each_poll_and_can_stop_the_wait() {
     let polls = Polls::start(Duration::ZERO);
     let told = Arc::new(Mutex::new(Vec::new()));
     let telling = told.clone();
@@ -407,7 +407,7 @@ fn progress_tells_each_poll_and_can_stop_the_wait() {
 }
 
 #[test]
-fn after_the_last_poll_progress_is_told_that_none_follows() {
+fn after_the_last_poll_progress_reports_that_none_follows() {
     let polls = Polls::start(Duration::ZERO);
     let last = Arc::new(Mutex::new(Some(seconds(99))));
     let telling = last.clone();
@@ -464,7 +464,7 @@ fn a_cancel_token_wakes_the_pause_before_a_retry_too() {
 }
 
 #[test]
-fn a_wait_that_is_cancelled_beforehand_asks_nobody() {
+fn a_wait_that_is_cancelled_beforehand_sends_no_request() {
     let server = Verifier::start(Rules::new(), |_| not_found());
     let cancel = CancelToken::new();
     cancel.cancel();

@@ -321,7 +321,7 @@ fn the_waiters_own_callback_stops_single_handles_and_may_panic() {
 }
 
 #[test]
-fn threads_fetch_while_the_first_one_looks() {
+fn threads_fetch_while_the_first_one_polls() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 60);
     for (number, response) in responses.iter().enumerate() {

@@ -35,7 +35,7 @@ fn a_small_input_goes_in_the_request_or_through_s3() {
 
 /// Without a delay the second look at a result is after 15 s, or when the time is up.
 #[test]
-fn adaptive_waits_look_sooner() {
+fn adaptive_waits_poll_sooner() {
     let bench = with_model(|request| {
         SystemClock.sleep(Duration::from_millis(500));
         ModelResponse::ok(request.body.clone())
@@ -88,7 +88,7 @@ fn one_url_for_all_services() {
 }
 
 #[test]
-fn what_may_have_been_submitted_is_submitted_again_only_when_told() {
+fn uncertain_submits_are_repeated_only_on_request() {
     let bench = bench();
     bench.file("scans/a", "x");
     bench
@@ -113,7 +113,7 @@ fn what_may_have_been_submitted_is_submitted_again_only_when_told() {
 }
 
 #[test]
-fn a_batch_stops_at_the_first_error_if_told() {
+fn a_batch_stops_at_the_first_error_on_request() {
     for (options, tried) in [(&[][..], 4), (&["--stop-at-first-error"], 1)] {
         let bench = bench();
         for name in ["a", "b", "c", "d"] {

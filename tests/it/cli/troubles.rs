@@ -402,7 +402,7 @@ fn files_are_as_private_as_they_should_be() {
 
 /// Where a failure cannot be kept, nothing is sent.
 #[test]
-fn a_place_for_failures_is_looked_at_first() {
+fn the_failure_output_is_checked_first() {
     let bench = bench();
     let input = bench.file("q.txt", "x");
     for place in [".", "no/such/directory"] {

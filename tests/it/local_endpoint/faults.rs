@@ -15,7 +15,7 @@ fn start() -> LocalEndpoint {
 }
 
 #[test]
-fn they_strike_as_often_as_told() {
+fn faults_occur_as_often_as_configured() {
     let endpoint = start();
     let client = client(&endpoint);
     let statuses = |count: usize| -> Vec<_> {

@@ -78,7 +78,7 @@ fn the_long_poll_stays_within_the_read_timeout() {
 }
 
 #[test]
-fn takes_one_message_at_a_time_unless_told_otherwise() {
+fn receives_one_message_at_a_time_by_default() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c"]);
     let queue = bench.queue();
@@ -93,7 +93,7 @@ fn takes_one_message_at_a_time_unless_told_otherwise() {
 }
 
 #[test]
-fn a_message_that_nobody_finished_comes_again_after_a_pause_that_grows() {
+fn an_unfinished_message_returns_after_growing_pauses() {
     let bench = bench(&[]);
     bench.send(&["a"]);
     let queue = bench.queue();
@@ -113,7 +113,7 @@ fn a_message_that_nobody_finished_comes_again_after_a_pause_that_grows() {
 }
 
 #[test]
-fn ends_after_so_many_messages_and_when_cancelled_and_gives_the_rest_back() {
+fn stops_at_the_maximum_or_cancellation_and_releases_the_rest() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c", "d", "e"]);
     let queue = bench.queue();

@@ -81,7 +81,7 @@ fn it_goes_on_from_the_last_byte_with_the_same_version() {
 }
 
 #[test]
-fn a_reader_goes_on_too_and_tells_of_its_error() {
+fn a_reader_resumes_too_and_returns_its_error() {
     let (raw, _) = scripted(vec![whole(7), rest(7, 13)]);
     let clock = ManualClock::new();
     let mut reader = response(&raw, &clock)

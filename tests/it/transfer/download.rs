@@ -110,7 +110,7 @@ fn a_wait_comes_first_and_a_failure_is_one() {
 }
 
 #[test]
-fn a_result_that_was_taken_into_memory_asks_nobody_again() {
+fn a_result_in_memory_is_not_requested_again() {
     let place = Place::new();
     let response = place.output(b"kept");
     let first: Vec<u8> = response.get_result(&once()).expect("a result");

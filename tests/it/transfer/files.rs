@@ -37,7 +37,7 @@ fn a_file_that_is_there_is_replaced_and_keeps_its_permissions() {
 /// As others' tools do: whoever wants a result for himself alone sets his umask, or makes the file before.
 #[cfg(unix)]
 #[test]
-fn nobody_reads_on_its_way_what_he_may_not_read_in_the_end() {
+fn a_file_is_never_more_readable_while_it_is_written() {
     use std::ops::ControlFlow;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::{Arc, Mutex};

@@ -104,7 +104,7 @@ fn an_end_that_fails_after_it_began_well_is_tried_again() {
 }
 
 #[test]
-fn an_end_whose_answer_is_lost_is_looked_after() {
+fn a_complete_request_whose_response_is_lost_is_checked() {
     let end = || Fault::on(Operation::CompleteMultipartUpload);
     let place = Place::new();
     let content = bytes(6 * MIB);
@@ -129,7 +129,7 @@ fn an_end_whose_answer_is_lost_is_looked_after() {
 }
 
 #[test]
-fn an_end_that_tells_of_no_object_is_none() {
+fn a_complete_response_without_an_object_is_an_error() {
     for page in ["", "<html><p>a proxy's page</html>"] {
         let place = Place::new();
         let path = place.file(&bytes(6 * MIB));
