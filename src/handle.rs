@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::invalid_input::InvalidInput;
 use crate::limits;
-use crate::limits::shapes::check_name;
+use crate::limits::check_name;
 use crate::sys;
 use crate::uri::S3Uri;
 

@@ -8,7 +8,7 @@ use super::data_capture::DataCaptureConfig;
 use super::document::{add_tags, append, document, number, part, seconds};
 use super::model::VpcConfig;
 use crate::AsyncInferenceConfig;
-use crate::limits::shapes;
+use crate::limits::{self, facts::sagemaker};
 
 /// How requests are spread over a variant's instances (`RoutingStrategy`).
 ///
@@ -59,7 +59,7 @@ pub struct ProductionVariant {
     pub(crate) members: Map<String, Value>,
 }
 
-part!(ProductionVariant, shapes::variant::PRODUCTION_VARIANT);
+part!(ProductionVariant, sagemaker::PRODUCTION_VARIANT);
 
 impl ProductionVariant {
     /// A variant with a weight of 1. The SDK's name for an only variant is `AllTraffic`.
@@ -77,7 +77,7 @@ impl ProductionVariant {
             "InitialVariantWeight": 1,
         });
         Self {
-            members: shapes::members(members),
+            members: limits::members(members),
         }
     }
 
@@ -147,7 +147,7 @@ pub struct EndpointConfig {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(EndpointConfig, shapes::config::ENDPOINT_CONFIG);
+document!(EndpointConfig, sagemaker::CREATE_ENDPOINT_CONFIG_INPUT);
 
 impl EndpointConfig {
     /// With 1 to 10 variants (`ProductionVariants`), each with a name of its own.

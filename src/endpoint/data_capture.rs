@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{document, part, set_in};
 use crate::error::Result;
-use crate::limits::shapes;
+use crate::limits::{self, facts::sagemaker};
 use crate::session::Session;
 use crate::uri::S3Uri;
 
@@ -59,7 +59,7 @@ pub struct DataCaptureConfig {
     members: Map<String, Value>,
 }
 
-part!(DataCaptureConfig, shapes::config::DATA_CAPTURE_CONFIG);
+part!(DataCaptureConfig, sagemaker::DATA_CAPTURE_CONFIG);
 
 impl DataCaptureConfig {
     /// Keeps them.
@@ -83,7 +83,7 @@ impl DataCaptureConfig {
             },
         });
         Self {
-            members: shapes::members(members),
+            members: limits::members(members),
         }
     }
 

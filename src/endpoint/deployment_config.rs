@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::document::{append, document, part, seconds, set_in};
-use crate::limits::shapes;
+use crate::limits::{self, facts::sagemaker};
 
 /// A part of an endpoint's capacity (`CapacitySize`).
 ///
@@ -55,7 +55,7 @@ pub struct DeploymentConfig {
     members: Map<String, Value>,
 }
 
-part!(DeploymentConfig, shapes::deployment::DEPLOYMENT_CONFIG);
+part!(DeploymentConfig, sagemaker::DEPLOYMENT_CONFIG);
 
 const BLUE_GREEN: &str = "BlueGreenUpdatePolicy";
 const ROLLING: &str = "RollingUpdatePolicy";
@@ -135,7 +135,7 @@ impl DeploymentConfig {
     pub fn auto_rollback_on(mut self, alarm_name: impl Into<String>) -> Self {
         let alarm = json!({"AlarmName": alarm_name.into()});
         let entry = self.members.remove("AutoRollbackConfiguration");
-        let mut rollback = shapes::members(entry.unwrap_or_default());
+        let mut rollback = limits::members(entry.unwrap_or_default());
         append(&mut rollback, "Alarms", vec![alarm]);
         self.with_raw("AutoRollbackConfiguration", rollback)
     }

@@ -29,7 +29,7 @@ macro_rules! document {
             /// there, types, lengths, ranges, patterns. Members and words of enumerations that the
             /// model does not have pass.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
-                $shape.check(&self.members)
+                Ok($shape.check(stringify!($name), &self.members)?)
             }
         }
 

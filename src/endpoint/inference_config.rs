@@ -3,8 +3,10 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::limits::shapes::async_inference::{ASYNC_INFERENCE_CONFIG, NOTIFICATION_CONFIG};
-use crate::limits::shapes::members;
+use crate::limits::facts::sagemaker::{
+    ASYNC_INFERENCE_CONFIG, ASYNC_INFERENCE_NOTIFICATION_CONFIG,
+};
+use crate::limits::members;
 use crate::{CodecError, InvalidInput};
 
 /// How an endpoint performs asynchronous inference: where its results go, under which key, who is told.
@@ -158,7 +160,7 @@ impl AsyncInferenceConfig {
 
     /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
     pub fn validate(&self) -> Result<(), InvalidInput> {
-        ASYNC_INFERENCE_CONFIG.check(&members(self.to_json()))
+        Ok(ASYNC_INFERENCE_CONFIG.check("AsyncInferenceConfig", &members(self.to_json()))?)
     }
 
     /// The API's JSON; absent options are left out, `OutputConfig` never is.
@@ -213,7 +215,8 @@ impl NotificationConfig {
 
     /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
     pub fn validate(&self) -> Result<(), InvalidInput> {
-        NOTIFICATION_CONFIG.check(&members(self.to_json()))
+        let shape = &ASYNC_INFERENCE_NOTIFICATION_CONFIG;
+        Ok(shape.check("NotificationConfig", &members(self.to_json()))?)
     }
 
     /// The API's JSON; absent options are left out.

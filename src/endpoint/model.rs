@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{add_tags, document, part, set_in};
-use crate::limits::shapes;
+use crate::limits::{self, facts::sagemaker};
 
 /// One container of a model: its image, its data, its variables (`ContainerDefinition`).
 ///
@@ -30,7 +30,7 @@ pub struct ContainerDefinition {
     pub(crate) members: Map<String, Value>,
 }
 
-part!(ContainerDefinition, shapes::model::CONTAINER_DEFINITION);
+part!(ContainerDefinition, sagemaker::CONTAINER_DEFINITION);
 
 impl ContainerDefinition {
     /// A container from an image in ECR (`Image`).
@@ -98,7 +98,7 @@ pub struct VpcConfig {
     members: Map<String, Value>,
 }
 
-part!(VpcConfig, shapes::model::VPC_CONFIG);
+part!(VpcConfig, sagemaker::VPC_CONFIG);
 
 impl VpcConfig {
     /// These security groups and subnets.
@@ -109,7 +109,7 @@ impl VpcConfig {
         let groups: Vec<String> = security_group_ids.into_iter().map(Into::into).collect();
         let subnets: Vec<String> = subnets.into_iter().map(Into::into).collect();
         Self {
-            members: shapes::members(json!({"SecurityGroupIds": groups, "Subnets": subnets})),
+            members: limits::members(json!({"SecurityGroupIds": groups, "Subnets": subnets})),
         }
     }
 }
@@ -133,7 +133,7 @@ pub struct Model {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(Model, shapes::model::MODEL);
+document!(Model, sagemaker::CREATE_MODEL_INPUT);
 
 impl Model {
     /// A model of one container (`PrimaryContainer`). The name has at most 63 letters, digits and

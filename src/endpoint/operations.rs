@@ -12,10 +12,11 @@ use super::document::number;
 use super::model::Model;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
+use crate::InvalidInput;
 use crate::aws::{RequestPolicy, sagemaker};
 use crate::error::{Resource, Result};
-use crate::limits::shapes::check_name;
-use crate::limits::shapes::texts::RESOURCE_ARN;
+use crate::limits::check_name;
+use crate::limits::facts::sagemaker::RESOURCE_ARN;
 use crate::session::Session;
 
 /// The single operations of `SageMaker`'s control plane, under the API's names. Each method blocks,
@@ -234,7 +235,9 @@ impl SageMaker {
 
     /// `ListTags`: the tags of a model, a configuration or an endpoint, by its ARN.
     pub fn list_tags(&self, resource_arn: &str) -> Result<Vec<(String, String)>> {
-        RESOURCE_ARN.check("resource ARN", resource_arn)?;
+        RESOURCE_ARN
+            .check("resource ARN", resource_arn)
+            .map_err(InvalidInput::from)?;
         let tags = sagemaker::list_tags(self.session.caller(), resource_arn)?;
         Ok(tags.iter().filter_map(read_tag).collect())
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::EndpointStatus;
 use super::deployment_config::DeploymentConfig;
 use super::document::{add_tags, append, document, number};
-use crate::limits::shapes;
+use crate::limits::{self, facts::sagemaker};
 
 /// `CreateEndpoint`: an endpoint from a configuration that is there.
 ///
@@ -24,7 +24,7 @@ pub struct CreateEndpoint {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(CreateEndpoint, shapes::requests::CREATE_ENDPOINT);
+document!(CreateEndpoint, sagemaker::CREATE_ENDPOINT_INPUT);
 
 impl CreateEndpoint {
     /// With a name that no other endpoint of the account has in the region.
@@ -36,7 +36,7 @@ impl CreateEndpoint {
             "Tags": [],
         });
         Self {
-            members: shapes::members(members),
+            members: limits::members(members),
         }
     }
 
@@ -110,7 +110,7 @@ pub struct UpdateEndpoint {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(UpdateEndpoint, shapes::requests::UPDATE_ENDPOINT);
+document!(UpdateEndpoint, sagemaker::UPDATE_ENDPOINT_INPUT);
 
 impl UpdateEndpoint {
     /// Over to this configuration.
@@ -120,7 +120,7 @@ impl UpdateEndpoint {
             "EndpointConfigName": endpoint_config_name.into(),
         });
         Self {
-            members: shapes::members(members),
+            members: limits::members(members),
         }
     }
 
@@ -176,7 +176,7 @@ pub struct ListEndpoints {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(ListEndpoints, shapes::requests::LIST_ENDPOINTS);
+document!(ListEndpoints, sagemaker::LIST_ENDPOINTS_INPUT);
 
 impl ListEndpoints {
     /// All, the newest first, as the service lists them.

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::document::seconds;
 use super::scaling::{ScalingPolicy, VariantScaling};
 use super::settle::is_not_found;
+use crate::InvalidInput;
 use crate::aws::cloudwatch;
 use crate::error::{Error, Result};
-use crate::limits::shapes;
-use crate::limits::shapes::scaling::METRIC_ALARM;
+use crate::limits::facts::cloudwatch::PUT_METRIC_ALARM_INPUT;
+use crate::limits::members;
 
 /// How an endpoint scales between no instances and some; for
 /// [`VariantScaling::scale_to_zero`].
@@ -138,7 +139,9 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
     // Before anything is sent, so that nothing is set up by halves for a number's sake.
     tracking.validate()?;
     wake_up.validate()?;
-    METRIC_ALARM.check(&shapes::members(alarm.clone()))?;
+    PUT_METRIC_ALARM_INPUT
+        .check("MetricAlarm", &members(alarm.clone()))
+        .map_err(InvalidInput::from)?;
 
     scaling.register(0, settings.max_capacity)?;
     let policy_arn = scaling.put_policy(&wake_up)?;

@@ -13,8 +13,8 @@ use crate::aws::application_autoscaling as autoscaling;
 use crate::aws::json_rpc::{list, text};
 use crate::aws::{CallError, Caller};
 use crate::error::Result;
-use crate::limits::shapes::texts::POLICY_NAME;
-use crate::limits::shapes::{check_name, scaling as shapes};
+use crate::limits::check_name;
+use crate::limits::facts::application_autoscaling::{POLICY_NAME, SCALING_POLICY};
 use crate::session::Session;
 
 /// The scaling of one of an endpoint's variants by Application Auto Scaling; made by
@@ -187,7 +187,9 @@ impl VariantScaling {
     /// policy does not.
     pub fn delete_policy(&self, policy_name: &str) -> Result<()> {
         self.check_names()?;
-        POLICY_NAME.check("policy name", policy_name)?;
+        POLICY_NAME
+            .check("policy name", policy_name)
+            .map_err(InvalidInput::from)?;
         let mut input = self.identity();
         input.insert("PolicyName".into(), policy_name.into());
         self.delete(autoscaling::delete_scaling_policy, input)
@@ -250,7 +252,7 @@ pub struct ScalingPolicy {
     members: Map<String, Value>,
 }
 
-document!(ScalingPolicy, shapes::SCALING_POLICY);
+document!(ScalingPolicy, SCALING_POLICY);
 
 const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
 const STEP: &str = "StepScalingPolicyConfiguration";

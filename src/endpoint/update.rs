@@ -266,7 +266,7 @@ impl EndpointUpdate {
         let old = sagemaker::describe_endpoint_config(session.caller(), &old_name)?;
         let arn = old.get("EndpointConfigArn").and_then(Value::as_str);
         let arn = arn.unwrap_or_default().to_owned();
-        let mut members = crate::limits::shapes::members(old);
+        let mut members = crate::limits::members(old);
         for only_told in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
             members.remove(only_told);
         }

@@ -11,7 +11,7 @@ use super::EndpointStatus;
 use super::describe::EndpointDescription;
 use crate::aws::{CallError, RequestPolicy, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
-use crate::limits::shapes::check_name;
+use crate::limits::check_name;
 use crate::session::Session;
 use crate::waiter::drive::{Ended, Polled, drive};
 use crate::waiter::schedule::Age;

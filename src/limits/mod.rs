@@ -1,29 +1,56 @@
-//! The limits of `InvokeEndpointAsync`, from the API's model (`sagemaker-runtime`, 2017-05-13),
-//! checked before anything is sent.
+//! The limits of the requests, checked before anything is sent, and by the local endpoint.
+//!
+//! What the API's models say is in [`facts`], which is generated; [`patterns`] has a function for each of its
+//! patterns, [`words`] the remedies, and [`together`] what the API says in words only. Here is what HTTP adds to the
+//! members of `InvokeEndpointAsync` that travel in headers.
 
-pub(crate) mod shapes;
+pub(crate) mod check;
+// Without the local endpoint the requests that have nothing to check are not looked up.
+#[cfg_attr(not(feature = "local"), allow(dead_code))]
+#[rustfmt::skip]
+pub(crate) mod facts;
+mod patterns;
+mod together;
+mod words;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use http::HeaderValue;
+use serde_json::{Map, Value};
 
 use crate::invalid_input::InvalidInput;
 use crate::uri::S3Uri;
+use check::TextRule;
+use facts::{sagemaker, sagemaker_runtime as runtime};
 
 type Checked = Result<(), InvalidInput>;
 
 /// `Body`: at most this many bytes.
-pub(crate) const MAX_INLINE_BYTES: usize = 128_000;
+pub(crate) const MAX_INLINE_BYTES: usize = runtime::ASYNC_BODY_BLOB;
 /// The largest payload, in and out: 1 GB ("Asynchronous inference" in the `SageMaker` developer
 /// guide), taken as 2^30, so that nothing is refused here that the service may take.
 pub(crate) const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
 /// `RequestTTLSeconds`.
-pub(crate) const REQUEST_TTL: RangeInclusive<u64> = 60..=21_600;
+pub(crate) const REQUEST_TTL: RangeInclusive<u64> = runtime::REQUEST_TTL_SECONDS_HEADER;
 pub(crate) const DEFAULT_REQUEST_TTL: Duration = Duration::from_hours(6);
 /// `InvocationTimeoutSeconds`.
-pub(crate) const INVOCATION_TIMEOUT: RangeInclusive<u64> = 1..=3600;
+pub(crate) const INVOCATION_TIMEOUT: RangeInclusive<u64> =
+    runtime::INVOCATION_TIMEOUT_SECONDS_HEADER;
 pub(crate) const DEFAULT_INVOCATION_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// The members of a document, which is always an object.
+pub(crate) fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// The name of an endpoint, a variant, a model or a configuration: all are made alike.
+pub(crate) fn check_name(what: &str, name: &str) -> Checked {
+    Ok(sagemaker::ENDPOINT_NAME.check(what, name)?)
+}
 
 /// At most what the service takes as a payload.
 pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {
@@ -37,16 +64,9 @@ pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {
     })
 }
 
-/// `InferenceId`: 1 to 64, `\A\S[\p{Print}]*\z`, and no blank at the end, which a header does not carry.
+/// `InferenceId`, in ASCII and without a blank at the end, as a header carries it.
 pub(crate) fn inference_id(id: &str) -> Checked {
-    check(is_inference_id(id) && !id.ends_with(' '), || {
-        InvalidInput::new(
-            "inference id",
-            id,
-            "1 to 64 printable ASCII characters, the first and the last not blank",
-            "shorten it, or leave it out for a random one",
-        )
-    })
+    header_text("inference id", &runtime::INFERENCE_ID, id)
 }
 
 /// An id of the service's or of an earlier version's, which may end with a blank.
@@ -54,79 +74,48 @@ pub(crate) fn known_inference_id(id: &str) -> Checked {
     inference_id(id.trim_end_matches(' '))
 }
 
-fn is_inference_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id.bytes().all(|b| (b' '..=b'~').contains(&b))
-        && !id.starts_with(' ')
+/// `CustomAttributes`, of which a header carries the visible characters.
+pub(crate) fn custom_attributes(attributes: &str) -> Checked {
+    header_text(
+        "custom attributes",
+        &runtime::CUSTOM_ATTRIBUTES_HEADER,
+        attributes,
+    )
 }
 
-/// Whether a header does not carry it unchanged: HTTP removes blanks at both ends (RFC 9110, 5.5).
+/// `ContentType` and `Accept`, which say nothing if they are empty.
+pub(crate) fn mime_type(what: &'static str, mime_type: &str) -> Checked {
+    if mime_type.is_empty() {
+        return Err(runtime::HEADER.violation(what, mime_type).into());
+    }
+    header_text(what, &runtime::HEADER, mime_type)
+}
+
+/// `Filename`.
+pub(crate) fn filename(name: &str) -> Checked {
+    Ok(runtime::FILENAME_HEADER.check("filename", name)?)
+}
+
+/// `S3OutputPathExtension`.
+pub(crate) fn output_path_extension(extension: &str) -> Checked {
+    let rule = &runtime::S3_OUTPUT_PATH_EXTENSION_HEADER;
+    Ok(rule.check("output path extension", extension)?)
+}
+
+/// A text in a header, which carries visible ASCII and removes blanks at both ends (RFC 9110, 5.5).
+fn header_text(what: &'static str, rule: &'static TextRule, text: &str) -> Checked {
+    rule.check(what, text)?;
+    let is_visible = text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    check(is_visible && !has_outer_blanks(text), || {
+        rule.violation(what, text).into()
+    })
+}
+
 fn has_outer_blanks(value: &str) -> bool {
     value.starts_with([' ', '\t']) || value.ends_with([' ', '\t'])
 }
 
-/// `CustomAttributes`: at most 1024, `\p{ASCII}*`, of which a header carries the visible ones.
-pub(crate) fn custom_attributes(attributes: &str) -> Checked {
-    let fits = attributes.len() <= 1024 && attributes.bytes().all(|b| (b' '..=b'~').contains(&b));
-    check(fits && !has_outer_blanks(attributes), || {
-        InvalidInput::redacted(
-            "custom attributes",
-            "at most 1024 visible ASCII characters, and no blank at an end, which HTTP removes",
-            "shorten, trim or encode them",
-        )
-    })
-}
-
-/// `ContentType` and `Accept`: at most 1024, `\p{ASCII}*`.
-pub(crate) fn mime_type(what: &'static str, mime_type: &str) -> Checked {
-    let fits = (1..=1024).contains(&mime_type.len())
-        && mime_type.bytes().all(|b| (b' '..=b'~').contains(&b));
-    check(fits && !has_outer_blanks(mime_type), || {
-        InvalidInput::new(
-            what,
-            mime_type,
-            "1 to 1024 visible ASCII characters, and no blank at an end, which HTTP removes",
-            "write it as in application/json",
-        )
-    })
-}
-
-/// `Filename`: 1 to 32, `^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$`.
-pub(crate) fn filename(name: &str) -> Checked {
-    let fits = (1..=32).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && name.matches('.').count() <= 1;
-    check(fits, || {
-        InvalidInput::new(
-            "filename",
-            name,
-            "1 to 32 letters, digits, '-', '_' and at most one '.', the first a letter or digit",
-            "shorten or rename it",
-        )
-    })
-}
-
-/// `S3OutputPathExtension`: 1 to 512, `^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$`.
-pub(crate) fn output_path_extension(extension: &str) -> Checked {
-    // "s3:" and "https:" are shut out with the colon.
-    let fits = (1..=512).contains(&extension.len())
-        && extension
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!_.*'()/-".contains(&b));
-    check(fits, || {
-        InvalidInput::new(
-            "output path extension",
-            extension,
-            "1 to 512 letters, digits and !_.*'()/-",
-            "give a path below the endpoint's output path, not a URI",
-        )
-    })
-}
-
-/// `InputLocation`: at most 1024 characters, `^(https|s3)://([^/]+)/?(.*)$`. It goes in a header, where a blank at
+/// `InputLocation`. It goes in a header, where a blank at
 /// the end of the key would be lost, and with it the name of the object; another one may have the rest as its name.
 pub(crate) fn input_location(uri: &S3Uri) -> Checked {
     check(uri.has_key(), || {
@@ -137,11 +126,12 @@ pub(crate) fn input_location(uri: &S3Uri) -> Checked {
             "add the object's key",
         )
     })?;
-    check(uri.to_string().chars().count() <= 1024, || {
+    let max = runtime::INPUT_LOCATION_HEADER.max;
+    check(uri.to_string().chars().count() <= max, || {
         InvalidInput::new(
             "input location",
             uri.to_string(),
-            "at most 1024 characters in all",
+            format!("at most {max} characters in all"),
             "copy the input to a shorter key",
         )
     })?;

@@ -14,8 +14,7 @@ use crate::aws::sagemaker_runtime::{
 use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::{Error, MaybeSubmitted, Result, is_ambiguous};
 use crate::handle::InferenceHandle;
-use crate::limits::shapes::check_name;
-use crate::limits::{self, MAX_INLINE_BYTES};
+use crate::limits::{self, MAX_INLINE_BYTES, check_name};
 use crate::predictor::Target;
 use crate::request::placement;
 use crate::response::AsyncInferenceResponse;

@@ -1,10 +1,10 @@
 //! What the settings must be, and what follows from them.
 
 use super::{FailurePath, LocalEndpointBuilder};
+use crate::limits::check_name;
 use crate::local::auth::hosts::is_host_name;
 use crate::local::config::Config;
 use crate::local::error::LocalError;
-use crate::local::runtime::invoke::is_endpoint_name;
 use crate::local::runtime::location::Location;
 
 impl LocalEndpointBuilder {
@@ -15,10 +15,8 @@ impl LocalEndpointBuilder {
         } = &self.config;
         let wrong = |problem: String| Err(LocalError::Setting(problem));
         self.check_open_to_others()?;
-        if !is_endpoint_name(&deployed.endpoint_name) {
-            let name = &deployed.endpoint_name;
-            return wrong(format!("{name:?} cannot be an EndpointName"));
-        }
+        let name = check_name("EndpointName", &deployed.endpoint_name);
+        name.map_err(|refused| LocalError::Setting(refused.to_string()))?;
         if !(1..=1000).contains(&deployed.max_concurrent) {
             return wrong(
                 "MaxConcurrentInvocationsPerInstance must be between 1 and 1000".to_owned(),

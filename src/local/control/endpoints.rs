@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::hosted::{Hosted, Next, Serving, Variant};
 use super::resources::{already_there, not_found};
-use super::{Input, Now, State, Stored, check};
+use super::{Input, Now, State, Stored};
 use crate::endpoint::EndpointStatus;
-use crate::limits::shapes;
+use crate::limits;
 use crate::local::config::Deployed;
 use crate::local::http::answer::Refusal;
 use crate::{AsyncInferenceConfig, NotificationConfig};
@@ -27,13 +27,13 @@ impl State {
         }
         // The builder has checked the parts.
         let inference = inference.build().unwrap_or_default().to_json();
-        let model = shapes::members(json!({
+        let model = limits::members(json!({
             "ModelName": name,
             "ExecutionRoleArn": format!("arn:aws:iam::{}:role/local", self.account.number),
             "PrimaryContainer": {"Image": "local"},
         }));
         let instances = u64::try_from(deployed.instances).unwrap_or(u64::MAX);
-        let members = shapes::members(json!({
+        let members = limits::members(json!({
             "EndpointConfigName": name,
             "ProductionVariants": [{
                 "VariantName": "AllTraffic",
@@ -116,7 +116,6 @@ impl State {
     }
 
     pub(super) fn create_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
-        check(&shapes::requests::CREATE_ENDPOINT, input)?;
         let name = input.needed("EndpointName")?;
         let config_name = input.needed("EndpointConfigName")?;
         let arn = self.account.arn("endpoint", name);
@@ -153,7 +152,6 @@ impl State {
     }
 
     pub(super) fn update_endpoint(&mut self, input: &Input, now: Now) -> Result<Value, Refusal> {
-        check(&shapes::requests::UPDATE_ENDPOINT, input)?;
         let name = input.needed("EndpointName")?;
         let config_name = input.needed("EndpointConfigName")?;
         let takes = self.account.transition;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::{Input, State, Stored, check, timestamp};
-use crate::limits::shapes::requests::LIST_ENDPOINTS;
+use crate::limits::facts::sagemaker::LIST_ENDPOINTS_INPUT;
 use crate::local::http::answer::Refusal;
 
 /// One of what is listed.
@@ -81,7 +81,7 @@ fn page<'a>(
     entries: impl Iterator<Item = Entry<'a>>,
 ) -> Result<Value, Refusal> {
     // The other lists have the same limits.
-    check(&LIST_ENDPOINTS, input)?;
+    check(&LIST_ENDPOINTS_INPUT, input)?;
     let part = input.text("NameContains").unwrap_or_default();
     let is_between = |time: SystemTime, after: &str, before: &str| {
         let bound = |member: &str| input.0.get(member).and_then(Value::as_f64);

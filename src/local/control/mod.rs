@@ -26,6 +26,9 @@ use super::operation::Operation;
 use super::runtime::queue::{Backlog, Queue};
 use super::services::Services;
 use super::sync::lock;
+use super::violation::message;
+use crate::limits::check::{Shape, Violation};
+use crate::limits::facts;
 use crate::sys::Clock;
 use hosted::Hosted;
 use scaling::Scaling;
@@ -196,6 +199,7 @@ pub(super) fn answer(
             ));
         }
     };
+    check_request(operation, &input)?;
     let now = Now::of(&*services.common.clock);
     let tested = tested(operation, &input);
     let mut state = services.control.at_present(&services.queue);
@@ -280,9 +284,28 @@ impl Input {
     }
 }
 
-/// Checks a document as the client does, for limits are limits.
-fn check(shape: &crate::limits::shapes::Shape, input: &Input) -> Result<(), Refusal> {
+/// Checks a request as the client does, for limits are limits.
+fn check_request(operation: Operation, input: &Input) -> Result<(), Refusal> {
+    // The variants have AWS's names.
+    let name = format!("{operation:?}");
+    let requests = [
+        facts::sagemaker::REQUESTS,
+        facts::application_autoscaling::REQUESTS,
+        facts::cloudwatch::REQUESTS,
+    ];
+    let mut known = requests.into_iter().flatten();
+    match known.find(|(of, _)| *of == name) {
+        Some((_, shape)) => check(shape, input),
+        None => Ok(()),
+    }
+}
+
+fn check(shape: &Shape, input: &Input) -> Result<(), Refusal> {
     shape
-        .check(&input.0)
-        .map_err(|error| Refusal::invalid(format!("1 validation error detected: {error}")))
+        .check("", &input.0)
+        .map_err(|violation| refused(&violation))
+}
+
+fn refused(violation: &Violation) -> Refusal {
+    Refusal::invalid(message(violation))
 }

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Input, Now, State, Stored, check, timestamp};
-use crate::limits::shapes;
+use super::{Input, Now, State, Stored, timestamp};
 use crate::local::http::answer::Refusal;
 use crate::local::runtime::location::Location;
 
@@ -54,7 +53,6 @@ fn check_paths(input: &Input) -> Result<(), Refusal> {
 
 impl State {
     pub(super) fn create_model(&mut self, input: Input, now: Now) -> Result<Value, Refusal> {
-        check(&shapes::model::MODEL, &input)?;
         let name = input.needed("ModelName")?.to_owned();
         input.needed("ExecutionRoleArn")?;
         let arn = self.account.arn("model", &name);
@@ -87,7 +85,6 @@ impl State {
         input: Input,
         now: Now,
     ) -> Result<Value, Refusal> {
-        check(&shapes::config::ENDPOINT_CONFIG, &input)?;
         check_paths(&input)?;
         let name = input.needed("EndpointConfigName")?.to_owned();
         let arn = self.account.arn("endpoint-config", &name);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::resources::not_found;
-use super::{Input, State};
-use crate::limits::shapes::TAG;
+use super::{Input, State, refused};
+use crate::limits::facts::sagemaker::TAG;
 use crate::local::http::answer::Refusal;
 
 /// The service's limit of tags on one resource.
@@ -19,14 +19,11 @@ impl State {
     /// Adds tags, over those of the same key.
     pub(super) fn add_tags(&mut self, input: &Input) -> Result<Value, Refusal> {
         for tag in input.list("Tags") {
-            let checked = tag.as_object().map(|tag| TAG.check(tag));
-            if !matches!(checked, Some(Ok(()))) {
-                let why = checked.and_then(Result::err).map(|error| error.to_string());
-                let why = why.unwrap_or_else(|| "a tag is an object".to_owned());
-                return Err(Refusal::invalid(format!(
-                    "1 validation error detected: {why}"
-                )));
-            }
+            let Some(tag) = tag.as_object() else {
+                return Err(Refusal::invalid("A tag is an object."));
+            };
+            TAG.check("Tag", tag)
+                .map_err(|violation| refused(&violation))?;
         }
         let tags = self.tags_of(input)?;
         let mut changed = tags.clone();

@@ -1,16 +1,18 @@
 //! `InvokeEndpointAsync`: checks an invocation against the service's limits and queues it.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::queue::{Input, Job};
+use crate::limits::check::TextRule;
+use crate::limits::{self, facts::sagemaker_runtime as facts};
 use crate::local::control::Serving;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::server::{Request, random_uuid, storage_failed};
 use crate::local::services::Services;
+use crate::local::violation::message;
 
-/// The longest inline body. The published model has no limit for it; the service's guide has.
-pub(in crate::local) const MAX_BODY: usize = 128_000;
 const PREFIX: &str = "x-amzn-sagemaker-";
 /// The longest key that S3 takes, in bytes.
 const MAX_KEY: usize = 1024;
@@ -56,11 +58,27 @@ pub(in crate::local) fn answer(
         answer = answer.header("x-amzn-sagemaker-failurelocation", failure.uri());
     }
     let job = Job {
-        content_type: fields.ascii("content-type", 1024)?,
-        accept: fields.ascii("accept", 1024)?,
-        custom_attributes: fields.ascii("custom-attributes", 1024)?,
-        ttl: fields.seconds("requestttlseconds", 60, 21_600, 21_600)?,
-        invocation_timeout: fields.seconds("invocationtimeoutseconds", 1, 3600, 900)?,
+        content_type: fields.text("content-type", "contentType", &facts::HEADER)?,
+        accept: fields.text("accept", "accept", &facts::HEADER)?,
+        custom_attributes: fields.text(
+            "custom-attributes",
+            "customAttributes",
+            &facts::CUSTOM_ATTRIBUTES_HEADER,
+        )?,
+        ttl: fields
+            .seconds(
+                "requestttlseconds",
+                "requestTTLSeconds",
+                limits::REQUEST_TTL,
+            )?
+            .unwrap_or(limits::DEFAULT_REQUEST_TTL),
+        invocation_timeout: fields
+            .seconds(
+                "invocationtimeoutseconds",
+                "invocationTimeoutSeconds",
+                limits::INVOCATION_TIMEOUT,
+            )?
+            .unwrap_or(limits::DEFAULT_INVOCATION_TIMEOUT),
         received: services.common.clock.monotonic(),
         received_at: services.common.clock.now(),
         inference_id,
@@ -81,12 +99,7 @@ pub(in crate::local) fn answer(
 
 /// The endpoint, if it is there and takes requests.
 fn serving(services: &Services, name: &str) -> Result<Arc<Serving>, Refusal> {
-    if !is_endpoint_name(name) {
-        return Err(unsatisfied(
-            "endpointName",
-            "Member must have length at most 63 and satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9])*",
-        ));
-    }
+    checked("endpointName", &facts::ENDPOINT_NAME, name)?;
     services
         .control
         .serving(&services.queue, name)
@@ -110,65 +123,56 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
-        match self.request.head.headers.get(format!("{PREFIX}{name}")) {
-            None => Ok(None),
-            Some(value) => std::str::from_utf8(value.as_bytes())
-                .map(Some)
-                .map_err(|_| unsatisfied(name, "Member must be UTF-8")),
-        }
-    }
-
-    /// At most `max` visible ASCII characters (and spaces, as within `a/b; c=d`).
-    fn ascii(&self, name: &str, max: usize) -> Result<Option<String>, Refusal> {
-        let Some(text) = self.text(name)? else {
+    /// The value of a header, if it is as the model wants the member.
+    fn text(
+        &self,
+        header: &str,
+        member: &str,
+        rule: &'static TextRule,
+    ) -> Result<Option<String>, Refusal> {
+        let Some(value) = self.request.head.headers.get(format!("{PREFIX}{header}")) else {
             return Ok(None);
         };
-        if text.len() > max || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
-            return Err(unsatisfied(
-                name,
-                &format!("Member must be visible ASCII of length at most {max}"),
-            ));
-        }
+        let text = std::str::from_utf8(value.as_bytes());
+        let text = text.map_err(|_| unsatisfied(member, "Member must be UTF-8"))?;
+        checked(member, rule, text)?;
         Ok(Some(text.to_owned()))
     }
 
-    fn seconds(&self, name: &str, min: u64, max: u64, default: u64) -> Result<Duration, Refusal> {
-        let seconds = match self.text(name)? {
-            None => default,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|seconds| (min..=max).contains(seconds))
-                .ok_or_else(|| {
-                    unsatisfied(name, &format!("Member must be between {min} and {max}"))
-                })?,
+    fn seconds(
+        &self,
+        header: &str,
+        member: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Duration>, Refusal> {
+        let Some(value) = self.request.head.text(&format!("{PREFIX}{header}")) else {
+            return Ok(None);
         };
-        Ok(Duration::from_secs(seconds))
+        let seconds = value.parse().ok().filter(|seconds| range.contains(seconds));
+        let seconds = seconds.ok_or_else(|| {
+            let (min, max) = (range.start(), range.end());
+            unsatisfied(member, &format!("Member must be between {min} and {max}"))
+        })?;
+        Ok(Some(Duration::from_secs(seconds)))
     }
 
     fn inference_id(&self) -> Result<String, Refusal> {
-        let Some(id) = self.text("inference-id")? else {
-            return Ok(random_uuid());
-        };
-        let printable = id.chars().all(|c| !c.is_control());
-        let blank_start = id.starts_with(char::is_whitespace);
-        if !(1..=64).contains(&id.chars().count()) || !printable || blank_start {
-            return Err(unsatisfied(
-                "inferenceId",
-                "Member must have length between 1 and 64 and satisfy regular expression pattern: \\A\\S[\\p{Print}]*\\z",
-            ));
-        }
-        Ok(id.to_owned())
+        let id = self.text("inference-id", "inferenceId", &facts::INFERENCE_ID)?;
+        Ok(id.unwrap_or_else(random_uuid))
     }
 
     /// Exactly one of the body and the location.
     fn input(&self) -> Result<Input, Refusal> {
         let body = &self.request.content;
-        if body.len() > MAX_BODY as u64 {
+        if body.len() > limits::MAX_INLINE_BYTES as u64 {
             return Err(body_too_large());
         }
-        match (self.text("inputlocation")?, body.len() == 0) {
+        let location = self.text(
+            "inputlocation",
+            "inputLocation",
+            &facts::INPUT_LOCATION_HEADER,
+        )?;
+        match (location, body.len() == 0) {
             (Some(_), false) => Err(Refusal::validation(
                 "Exactly one of InputLocation and Body must be specified, not both.",
             )),
@@ -176,75 +180,36 @@ impl Fields<'_> {
                 "Exactly one of InputLocation and Body must be specified.",
             )),
             (None, false) => Ok(Input::Inline(body.clone())),
-            (Some(location), true) => {
-                let scheme = location.starts_with("s3://") || location.starts_with("https://");
-                let has_host = location
-                    .split_once("://")
-                    .is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with('/'));
-                if !scheme || !has_host || location.chars().count() > 1024 {
-                    return Err(unsatisfied(
-                        "inputLocation",
-                        "Member must have length at most 1024 and satisfy regular expression pattern: ^(https|s3)://([^/]+)/?(.*)$",
-                    ));
-                }
-                Ok(Input::Location(location.to_owned()))
-            }
+            (Some(location), true) => Ok(Input::Location(location)),
         }
     }
 
     /// Name of the output under the endpoint's output path. How the service puts it together is
     /// not documented: clients take the location from the answer.
     fn output_name(&self, file: &str) -> Result<String, Refusal> {
-        let name = match self.text("filename")? {
-            Some(name) if is_filename(name) => name.to_owned(),
-            Some(_) => {
-                return Err(unsatisfied(
-                    "filename",
-                    "Member must have length between 1 and 32 and satisfy regular expression pattern: ^(?!.*\\..*\\.)[a-zA-Z0-9][a-zA-Z0-9-_\\.]*$",
-                ));
-            }
-            None => format!("{file}.out"),
-        };
-        match self.text("s3outputpathextension")? {
-            Some(extension) if is_extension(extension) => {
-                Ok(format!("{}/{name}", extension.trim_matches('/')))
-            }
-            Some(_) => Err(unsatisfied(
-                "s3OutputPathExtension",
-                "Member must have length between 1 and 512 and satisfy regular expression pattern: ^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$",
-            )),
-            None => Ok(name),
-        }
+        let name = self.text("filename", "filename", &facts::FILENAME_HEADER)?;
+        let name = name.unwrap_or_else(|| format!("{file}.out"));
+        let extension = self.text(
+            "s3outputpathextension",
+            "s3OutputPathExtension",
+            &facts::S3_OUTPUT_PATH_EXTENSION_HEADER,
+        )?;
+        Ok(match extension {
+            Some(extension) => format!("{}/{name}", extension.trim_matches('/')),
+            None => name,
+        })
     }
 }
 
+fn checked(member: &str, rule: &'static TextRule, text: &str) -> Result<(), Refusal> {
+    rule.check(member, text)
+        .map_err(|violation| Refusal::validation(message(&violation)))
+}
+
 pub(in crate::local) fn body_too_large() -> Refusal {
+    let max = limits::MAX_INLINE_BYTES;
     unsatisfied(
         "body",
-        &format!("Member must have length at most {MAX_BODY}"),
+        &format!("Member must have length less than or equal to {max}"),
     )
-}
-
-pub(in crate::local) fn is_endpoint_name(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-}
-
-fn is_filename(name: &str) -> bool {
-    (1..=32).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-        && name.matches('.').count() < 2
-}
-
-/// No colon is allowed, so the schemes that the pattern excludes cannot occur.
-fn is_extension(extension: &str) -> bool {
-    (1..=512).contains(&extension.len())
-        && extension
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!_.*'()/-".contains(&b))
 }

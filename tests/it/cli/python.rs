@@ -4,24 +4,13 @@
 //! Where there is no Python, or nothing can be installed, it says so on standard error and tests nothing;
 //! with `CI` set that is a failure.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::skipped;
+
 /// What the clients' versions are held to, so that a new one does not break old commits.
 const PACKAGES: [&str; 3] = ["boto3>=1.40,<2", "awscli>=1.42,<2", "sagemaker>=2.240,<3"];
-
-fn skipped(reason: &str) {
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "in CI the Python clients have to be tested: {reason}"
-    );
-    // Past the harness, which keeps what tests print.
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED: boto3, the AWS CLI and the SageMaker SDK: {reason}"
-    );
-}
 
 fn python() -> Result<PathBuf, String> {
     let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-clients");
@@ -67,7 +56,7 @@ fn python() -> Result<PathBuf, String> {
 fn boto3_the_aws_cli_and_the_sagemaker_sdk() {
     let python = match python() {
         Ok(python) => python,
-        Err(reason) => return skipped(&reason),
+        Err(reason) => return skipped("boto3, the AWS CLI and the SageMaker SDK", &reason),
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cli/clients.py");
     let output = Command::new(python)

@@ -13,6 +13,8 @@ mod model;
 mod texts;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use documents::{DOCUMENTS, Documents};
@@ -394,4 +396,25 @@ fn no_member_of_a_request_is_forgotten() {
     }
     let twice: Vec<_> = listed.intersection(&tested).collect();
     assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// The crate checks by `src/limits/facts.rs`, which is made of the same models.
+#[test]
+#[allow(clippy::disallowed_methods)] // the test runs a script and reads the crate's source
+fn the_crates_facts_are_what_the_script_makes_of_the_models() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = root.join("tests/fixtures/limits/make.py");
+    let made = match Command::new("python3").arg(script).arg("--facts").output() {
+        Ok(made) => made,
+        Err(error) => {
+            return support::skipped("the age of src/limits/facts.rs", &error.to_string());
+        }
+    };
+    let complaint = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{complaint}");
+    let checked_in = std::fs::read(root.join("src/limits/facts.rs")).expect("facts");
+    assert!(
+        made.stdout == checked_in,
+        "src/limits/facts.rs is not what tests/fixtures/limits/make.py --facts writes: run it"
+    );
 }

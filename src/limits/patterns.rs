@@ -1,16 +1,85 @@
-//! The patterns of the model's texts, as functions: `SageMaker` 2017-07-24, Application Auto Scaling
-//! 2016-02-06, `CloudWatch` 2010-08-01.
+//! The patterns of the models' texts, as functions.
 
-/// `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`, and for models `[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?`,
-/// which is the same.
-pub(super) fn is_name(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
+/// `.*`
+pub(super) const ONE_LINE: &str = ".*";
+/// What XML can hold.
+pub(super) const XML: &str = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*";
+
+/// Whether a text is of a pattern, if there is a function for it.
+pub(super) fn function(pattern: &str) -> Option<fn(&str) -> bool> {
+    let mut known = PATTERNS.iter();
+    let found = known.find(|(patterns, _)| patterns.contains(&pattern));
+    found.map(|(_, function)| *function)
 }
 
-/// `arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`
-pub(super) fn is_role(arn: &str) -> bool {
+/// Patterns that mean the same, and their function.
+type Known = (&'static [&'static str], fn(&str) -> bool);
+
+#[rustfmt::skip]
+const PATTERNS: &[Known] = &[
+    (&["", r"[\S\s]*"], |_| true),
+    (&[r"[\s\S]+"], |text| !text.is_empty()),
+    (&[ONE_LINE], is_one_line),
+    (&[XML], is_xml),
+    (&["[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?", "^[a-zA-Z0-9](-*[a-zA-Z0-9])*"], is_name),
+    (&["[a-zA-Z0-9-]+", "[-0-9a-zA-Z]+"], |text| is_some_of(text, b"-")),
+    (&[r"[A-Za-z0-9\.\-_]+"], |text| is_some_of(text, b"._-")),
+    (&["[a-zA-Z0-9:/_-]*"], |text| text.is_empty() || is_some_of(text, b":/_-")),
+    (&["[a-zA-Z_][a-zA-Z0-9_]*"], |text| is_some_of(text, b"_") && !text.starts_with(|c: char| c.is_ascii_digit())),
+    (&[r"[\S]+"], |text| !text.is_empty() && !text.contains(char::is_whitespace)),
+    (&[r"\p{Print}+"], |text| !text.is_empty() && is_printable(text)),
+    (&[r"\p{ASCII}*"], str::is_ascii),
+    (&[r"(?!\s*$).+"], |text| is_one_line(text) && !text.trim().is_empty()),
+    (&["[^:].*"], |text| !text.is_empty() && !text.starts_with(':') && is_one_line(text)),
+    (&[r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"], is_tag),
+    (&["(https|s3)://([^/]+)/?(.*)", "(https|s3)://([^/])/?(.*)", "^(https|s3)://([^/]+)/?(.*)$"], is_s3_or_https),
+    (&[r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"], is_role),
+    (&[r"arn:aws[a-z\-]*:sns:[a-z0-9\-]*:[0-9]{12}:[a-zA-Z0-9_.-]+"], |arn| is_arn(arn, "sns", |name| is_some_of(name, b"_.-"))),
+    (&["arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+"], |arn| is_arn(arn, "sagemaker", |name| !name.is_empty() && is_one_line(name))),
+    (&[r"arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z0-9\-]{1,14}/.*"], is_ml_reservation),
+    (&[r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?([a-zA-Z0-9]([a-zA-Z0-9-]){0,62})(?<!-)(\/[0-9]{1,9})?"], is_model_package),
+    (&[r"ml\.[a-z0-9-]+\.[a-z0-9-]+"], is_instance_type),
+    (&[r"[a-zA-Z0-9](-*[a-zA-Z0-9])*\/[a-zA-Z0-9](-*[a-zA-Z0-9.])*"], |text| is_type_and_subtype(text, b"-.")),
+    (&[r"[a-zA-Z0-9](-*[a-zA-Z0-9])*\/[a-zA-Z0-9](-*[a-zA-Z0-9+.])*"], |text| is_type_and_subtype(text, b"-.+")),
+    (&[r"/(?!.*\.\.)[a-zA-Z0-9/_.\-]+"], is_metrics_path),
+    (&[r"mig-[0-9]+g\.[0-9]+gb([+-][a-z0-9.]+)*"], is_accelerator_partition),
+    (&[r"\A\S[\p{Print}]*\z"], is_inference_id),
+    (&[r"^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$"], is_filename),
+    // "s3:" and "https:" are shut out with the colon.
+    (&["^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$"], |text| is_some_of(text, b"!_.*'()/-")),
+];
+
+/// One letter, digit or other of these, or more.
+fn is_some_of(text: &str, others: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
+fn is_name(name: &str) -> bool {
+    is_some_of(name, b"-") && !name.starts_with('-') && !name.ends_with('-')
+}
+
+fn is_inference_id(id: &str) -> bool {
+    let mut chars = id.chars();
+    chars
+        .next()
+        .is_some_and(|first| !first.is_ascii_whitespace() && first != '\u{b}')
+        && is_printable(chars.as_str())
+}
+
+fn is_filename(name: &str) -> bool {
+    is_some_of(name, b"-_.")
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.matches('.').count() <= 1
+}
+
+fn is_role(arn: &str) -> bool {
     let Some((partition, rest)) = arn
         .strip_prefix("arn:aws")
         .and_then(|rest| rest.split_once(":iam::"))
@@ -34,8 +103,7 @@ fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `(https|s3)://([^/]+)/?(.*)`
-pub(super) fn is_s3_or_https(url: &str) -> bool {
+fn is_s3_or_https(url: &str) -> bool {
     let place = url
         .strip_prefix("s3://")
         .or_else(|| url.strip_prefix("https://"));
@@ -44,21 +112,13 @@ pub(super) fn is_s3_or_https(url: &str) -> bool {
     })
 }
 
-/// `[a-zA-Z_][a-zA-Z0-9_]*`
-pub(super) fn is_variable(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`
-pub(super) fn is_tag(text: &str) -> bool {
+fn is_tag(text: &str) -> bool {
     text.chars().all(|c| {
         c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
     })
 }
 
-/// The model lists instance types; new ones come every few months, all of this form.
-pub(super) fn is_instance_type(text: &str) -> bool {
+fn is_instance_type(text: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
             && part
@@ -69,16 +129,6 @@ pub(super) fn is_instance_type(text: &str) -> bool {
         ["ml", family, size] => part(family) && part(size),
         _ => false,
     }
-}
-
-/// `[a-zA-Z0-9](-*[a-zA-Z0-9])*\/[a-zA-Z0-9](-*[a-zA-Z0-9.])*`
-pub(super) fn is_content_type(text: &str) -> bool {
-    is_type_and_subtype(text, b"-.")
-}
-
-/// The same, with a plus among the subtype's characters.
-pub(super) fn is_mime_type(text: &str) -> bool {
-    is_type_and_subtype(text, b"-.+")
 }
 
 fn is_type_and_subtype(text: &str, more: &[u8]) -> bool {
@@ -94,9 +144,7 @@ fn is_type_and_subtype(text: &str, more: &[u8]) -> bool {
     })
 }
 
-/// `(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?` before a name, and maybe a
-/// version of 1 to 9 digits after it.
-pub(super) fn is_model_package(text: &str) -> bool {
+fn is_model_package(text: &str) -> bool {
     let kind = |b: u8| b.is_ascii_lowercase() || b == b'-';
     let package = |text: &str| {
         let (name, version) = text.split_once('/').unwrap_or((text, "1"));
@@ -113,8 +161,7 @@ pub(super) fn is_model_package(text: &str) -> bool {
         })
 }
 
-/// `/(?!.*\.\.)[a-zA-Z0-9/_.\-]+`
-pub(super) fn is_metrics_path(path: &str) -> bool {
+fn is_metrics_path(path: &str) -> bool {
     path.strip_prefix('/').is_some_and(|rest| {
         !rest.is_empty()
             && !rest.contains("..")
@@ -124,8 +171,7 @@ pub(super) fn is_metrics_path(path: &str) -> bool {
     })
 }
 
-/// `mig-[0-9]+g\.[0-9]+gb([+-][a-z0-9.]+)*`
-pub(super) fn is_accelerator_partition(text: &str) -> bool {
+fn is_accelerator_partition(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let Some((slices, rest)) = text
         .strip_prefix("mig-")
@@ -145,28 +191,12 @@ pub(super) fn is_accelerator_partition(text: &str) -> bool {
         })
 }
 
-/// `arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z0-9\-]{1,14}/.*`
-pub(super) fn is_ml_reservation(arn: &str) -> bool {
+fn is_ml_reservation(arn: &str) -> bool {
     is_arn(arn, "sagemaker", |resource| {
         resource.split_once('/').is_some_and(|(kind, name)| {
             let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             (1..=14).contains(&kind.len()) && kind.bytes().all(legal) && is_one_line(name)
         })
-    })
-}
-
-/// `arn:aws[a-z\-]*:sns:[a-z0-9\-]*:[0-9]{12}:[a-zA-Z0-9_.-]+`
-pub(super) fn is_topic(arn: &str) -> bool {
-    is_arn(arn, "sns", |name| {
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
-        !name.is_empty() && name.bytes().all(legal)
-    })
-}
-
-/// `arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+`
-pub(super) fn is_resource_arn(arn: &str) -> bool {
-    is_arn(arn, "sagemaker", |resource| {
-        !resource.is_empty() && is_one_line(resource)
     })
 }
 
@@ -187,23 +217,11 @@ fn is_arn(arn: &str, service: &str, is_resource: impl FnOnce(&str) -> bool) -> b
     }
 }
 
-/// `.*`
-pub(super) fn is_one_line(text: &str) -> bool {
+fn is_one_line(text: &str) -> bool {
     !text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
 }
 
-/// `[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*`: what XML can hold.
-pub(super) fn is_xml(text: &str) -> bool {
+fn is_xml(text: &str) -> bool {
     text.chars()
         .all(|c| c >= ' ' && !matches!(c, '\u{FFFE}' | '\u{FFFF}') || "\r\n\t".contains(c))
-}
-
-pub(super) fn is_anything(_: &str) -> bool {
-    true
-}
-
-/// `[a-zA-Z0-9:/_-]*`
-pub(super) fn is_kms_key(id: &str) -> bool {
-    id.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b":/_-".contains(&b))
 }

@@ -1,0 +1,123 @@
+//! Subscriptions and queues of a running endpoint, past the wire.
+
+use super::error::LocalError;
+use super::{LocalEndpoint, notify, sqs};
+
+impl LocalEndpoint {
+    /// Posts what goes to an SNS topic to a URL on this machine, in SNS's envelope. The envelope's
+    /// signature is none: whoever verifies signatures must leave these out.
+    ///
+    /// Each message is posted before its job counts as finished, up to three times until it is
+    /// answered with 2xx, with at most 2 s for each.
+    pub fn subscribe(
+        &self,
+        topic_arn: impl Into<String>,
+        url: impl Into<String>,
+    ) -> Result<(), LocalError> {
+        let url = url.into();
+        notify::check_url(&url)?;
+        self.shared
+            .services
+            .control
+            .subscribe(topic_arn.into(), url);
+        Ok(())
+    }
+
+    /// Creates a queue, unless it is there, and returns its URL. A FIFO queue is made with `CreateQueue`.
+    ///
+    /// `attributes` are those of `CreateQueue`: `VisibilityTimeout`, `RedrivePolicy` and so on.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let url = endpoint.create_queue("done", &[("VisibilityTimeout", "60")])?;
+    /// assert_eq!(url, format!("{}/123456789012/done", endpoint.url()));
+    /// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+    /// ```
+    pub fn create_queue(
+        &self,
+        name: &str,
+        attributes: &[(&str, &str)],
+    ) -> Result<String, LocalError> {
+        let created = self.shared.services.queues.create(name, attributes);
+        created.map_err(|refusal| LocalError::Setting(refusal.message))?;
+        Ok(format!("{}/{}/{name}", self.url, self.account_id()))
+    }
+
+    /// Sends a message to a queue, given by name, ARN or URL, past the wire. One that is not there gets none.
+    pub fn send_message(&self, queue: &str, body: impl AsRef<str>) {
+        let queue = sqs::name_of(queue);
+        self.shared
+            .services
+            .queues
+            .send(&self.shared.services, queue, body.as_ref());
+    }
+
+    /// Sends a message with the members of `SendMessage`, such as `MessageBody`, `MessageGroupId` and
+    /// `MessageDeduplicationId`, past the wire.
+    pub fn send_message_with(
+        &self,
+        queue: &str,
+        members: &[(&str, &str)],
+    ) -> Result<(), LocalError> {
+        let queue = self.queue_name(queue)?;
+        let sent = self
+            .shared
+            .services
+            .queues
+            .send_with(&self.shared.services, &queue, members);
+        sent.map_err(|refusal| LocalError::Setting(refusal.message))
+    }
+
+    /// How many messages a queue has, those in flight and delayed ones included; 0 if it is not there.
+    pub fn messages_in(&self, queue: &str) -> usize {
+        self.shared.services.queues.count(sqs::name_of(queue))
+    }
+
+    /// Sends what goes to an SNS topic to a queue, given by name, ARN or URL: in SNS's envelope, which is
+    /// not signed, or as it is with `raw` (raw message delivery).
+    pub fn subscribe_queue(
+        &self,
+        topic_arn: impl Into<String>,
+        queue: &str,
+        raw: bool,
+    ) -> Result<(), LocalError> {
+        self.shared.services.queues.subscribe(sqs::Subscription {
+            topic: topic_arn.into(),
+            queue: self.queue_name(queue)?,
+            raw,
+        });
+        Ok(())
+    }
+
+    /// Sends an event to a queue for each object that is made in the bucket with a key that begins with
+    /// `prefix`: a put, a copy, a completed multipart upload, or a result. S3's test event goes first.
+    pub fn send_object_events(
+        &self,
+        bucket: impl Into<String>,
+        prefix: impl Into<String>,
+        queue: &str,
+    ) -> Result<(), LocalError> {
+        let rule = sqs::ObjectRule {
+            bucket: bucket.into(),
+            prefix: prefix.into(),
+            queue: self.queue_name(queue)?,
+        };
+        self.shared
+            .services
+            .queues
+            .add_object_rule(&self.shared.services, rule);
+        Ok(())
+    }
+
+    fn queue_name(&self, queue: &str) -> Result<String, LocalError> {
+        let name = sqs::name_of(queue);
+        if self.shared.services.queues.has(name) {
+            return Ok(name.to_owned());
+        }
+        Err(LocalError::Setting(format!(
+            "there is no queue {name:?}: create it first"
+        )))
+    }
+}
