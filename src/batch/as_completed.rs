@@ -245,8 +245,8 @@ impl<D> fmt::Debug for Adder<D> {
 }
 
 impl<D> AsCompleted<D> {
-    /// Number of threads that fetch outputs while the calling thread keeps polling. Range: 1 to 256.
-    /// Default: none; the calling thread does both.
+    /// Number of threads that fetch outputs while the calling thread keeps polling; one more thread lists, so
+    /// that none of them waits for a page. Range: 1 to 256. Default: none; the calling thread does it all.
     pub fn download_threads(mut self, threads: usize) -> Result<Self> {
         let fits = (1..=256).contains(&threads);
         check("download threads", fits, &threads, "1 to 256")?;

@@ -1,4 +1,4 @@
-//! Threads that fetch outputs while the calling thread goes on polling.
+//! Threads that fetch outputs while the calling thread goes on polling, and the one that lists for it.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::caught::Caught;
 use super::fetch::{PathOf, Taken, store, take_into_file, take_small};
+use super::prefix::{Listed, PageRequest};
 use crate::aws::s3::Object;
-use crate::aws::{Replay, RequestPolicy};
+use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::Result;
 use crate::response::AsyncInferenceResponse;
 use crate::response::poll::Poll;
@@ -32,15 +33,26 @@ pub(super) enum Way {
     Store(Object, PathBuf),
 }
 
-type Polled = (u32, Result<Result<Poll<Taken>>, Caught>);
+/// What a thread brings, or the panic that ended its work.
+pub(super) enum Received {
+    /// What a handle's poll found.
+    Polled(u32, Result<Result<Poll<Taken>>, Caught>),
+    /// A page.
+    Listed(Result<Result<Listed, CallError>, Caught>),
+}
 
 /// They live until this is dropped and their work is done; dropping it waits for none.
 pub(super) struct Downloads {
     jobs: Sender<Job>,
+    /// To the one more thread that lists; started with the first listing.
+    pages: Option<Sender<(PageRequest, Duration)>>,
+    waiter: WaiterConfig,
+    finished: Sender<Received>,
     /// Behind a lock only for the sake of `Sync`.
-    looked: Mutex<Receiver<Polled>>,
+    received: Mutex<Receiver<Received>>,
     threads: usize,
-    at_work: usize,
+    fetching: usize,
+    listing: bool,
 }
 
 impl Downloads {
@@ -51,7 +63,7 @@ impl Downloads {
         path_of: Option<&Arc<PathOf>>,
     ) -> Option<Self> {
         let (jobs, taken) = mpsc::channel::<Job>();
-        let (finished, looked) = mpsc::channel();
+        let (finished, received) = mpsc::channel();
         let taken = Arc::new(Mutex::new(taken));
         let started = (0..threads).filter(|_| {
             let (taken, finished) = (taken.clone(), finished.clone());
@@ -63,47 +75,92 @@ impl Downloads {
         let threads = started.count();
         (threads > 0).then(|| Self {
             jobs,
-            looked: Mutex::new(looked),
+            pages: None,
+            waiter: waiter.clone(),
+            finished,
+            received: Mutex::new(received),
             threads,
-            at_work: 0,
+            fetching: 0,
+            listing: false,
         })
     }
 
     /// Whether a thread is free, or will soon be.
     pub(super) fn has_room(&self) -> bool {
-        self.at_work < 2 * self.threads
+        self.fetching < 2 * self.threads
     }
 
     pub(super) fn are_at_work(&self) -> bool {
-        self.at_work > 0
+        self.fetching > 0 || self.listing
     }
 
     pub(super) fn hand_out(&mut self, job: Job) {
         if self.jobs.send(job).is_ok() {
-            self.at_work += 1;
+            self.fetching += 1;
         }
     }
 
-    /// What was found, if that comes within `timeout` of real time. A panic of a thread goes on
-    /// here.
-    pub(super) fn receive(&mut self, timeout: Duration) -> Option<(u32, Result<Poll<Taken>>)> {
-        if self.at_work == 0 {
+    /// Has a page listed, until then; gives it back if the system has no thread for that.
+    pub(super) fn list(
+        &mut self,
+        page: PageRequest,
+        deadline: Duration,
+    ) -> Result<(), PageRequest> {
+        let pages = if let Some(pages) = self.pages.take() {
+            pages
+        } else {
+            let (pages, requested) = mpsc::channel();
+            let (finished, waiter) = (self.finished.clone(), self.waiter.clone());
+            let thread = thread::Builder::new().name("as_completed list".into());
+            let spawned = thread.spawn(move || list(&requested, &finished, &waiter));
+            if spawned.is_err() {
+                return Err(page);
+            }
+            pages
+        };
+        pages.send((page, deadline)).map_err(|unsent| unsent.0.0)?;
+        self.pages = Some(pages);
+        self.listing = true;
+        Ok(())
+    }
+
+    /// What a thread brings, if that comes within `timeout` of real time.
+    pub(super) fn receive(&mut self, timeout: Duration) -> Option<Received> {
+        if !self.are_at_work() {
             return None;
         }
-        let looked = self.looked.get_mut();
-        let looked = looked.unwrap_or_else(PoisonError::into_inner);
-        let (slot, look) = looked.recv_timeout(timeout).ok()?;
-        self.at_work -= 1;
-        match look {
-            Ok(look) => Some((slot, look)),
-            Err(panic) => panic.resume(),
+        let received = self.received.get_mut();
+        let received = received.unwrap_or_else(PoisonError::into_inner);
+        let received = received.recv_timeout(timeout).ok()?;
+        match received {
+            Received::Listed(_) => self.listing = false,
+            Received::Polled(..) => self.fetching -= 1,
+        }
+        Some(received)
+    }
+}
+
+/// Lists pages, one after another.
+fn list(
+    pages: &Receiver<(PageRequest, Duration)>,
+    finished: &Sender<Received>,
+    waiter: &WaiterConfig,
+) {
+    for (page, deadline) in pages {
+        let policy = RequestPolicy {
+            replay: Replay::Never,
+            ..waiter.policy(Some(deadline))
+        };
+        let listed = Caught::catch(|| page.send(policy));
+        if finished.send(Received::Listed(listed)).is_err() {
+            return;
         }
     }
 }
 
 fn work(
     jobs: &Mutex<Receiver<Job>>,
-    finished: &Sender<Polled>,
+    finished: &Sender<Received>,
     waiter: &WaiterConfig,
     path_of: Option<&PathOf>,
 ) {
@@ -131,7 +188,7 @@ fn work(
                 }
             }
         });
-        if finished.send((slot, polled)).is_err() {
+        if finished.send(Received::Polled(slot, polled)).is_err() {
             return;
         }
     }

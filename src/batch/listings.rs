@@ -3,34 +3,76 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use super::caught::Caught;
 use super::poller::{PATIENCE, Poller};
-use super::prefix::{BREAK_EVEN, Covered, Scan, Which};
+use super::prefix::{BREAK_EVEN, Covered, Listed, Scan, Which};
 use super::slots::State;
-use crate::aws::{Replay, RequestPolicy};
+use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::Error;
 use crate::error::is_throttling;
 
 impl<D> Poller<D> {
-    /// Asks for a page of a listing.
+    /// Requests a page of a listing: from a thread of its own where outputs are fetched by threads, for they
+    /// would have nothing to do while this one waits for the page.
     pub(super) fn list(&mut self, now: Duration) -> bool {
+        if self.is_listing() {
+            return false;
+        }
         if self.scan.is_none() {
             let Some(prefix) = self.failures.pop_front() else {
                 return false;
             };
             self.begin_failures(prefix, now);
         }
-        let Some(mut scan) = self.scan.take() else {
+        let Some(scan) = self.scan.take() else {
             return true;
         };
+        let prefix = self.prefixes.get(scan.prefix as usize);
+        let Some(request) = prefix.and_then(|prefix| prefix.page_request(&scan)) else {
+            return true;
+        };
+        let deadline = now + PATIENCE;
+        let handed_out = match &mut self.downloads {
+            Some(downloads) => downloads.list(request, deadline),
+            None => Err(request),
+        };
+        match handed_out {
+            Ok(()) => self.listed = Some(scan),
+            Err(request) => {
+                let policy = RequestPolicy {
+                    replay: Replay::Never,
+                    ..self.waiter.policy(Some(deadline))
+                };
+                let listed = Caught::catch(|| request.send(policy));
+                self.take_listed(scan, listed);
+            }
+        }
+        true
+    }
+
+    /// Whether a page is on its way.
+    pub(super) fn is_listing(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    pub(super) fn take_listed(
+        &mut self,
+        mut scan: Scan,
+        listed: Result<Result<Listed, CallError>, Caught>,
+    ) {
+        let now = self.now();
         let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
-            return true;
-        };
-        let policy = RequestPolicy {
-            replay: Replay::Never,
-            ..self.waiter.policy(Some(now + PATIENCE))
+            return;
         };
         let which = prefix.which;
-        match prefix.list_page(&mut scan, policy, now) {
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(panic) => {
+                self.panic = Some(panic);
+                return self.ask_rest(&scan, which, now);
+            }
+        };
+        match prefix.cover(&mut scan, listed, now) {
             Ok(page) => self.take_page(scan, which, &page, now),
             Err(error) => {
                 if let Error::Service(fault) = &error
@@ -41,7 +83,6 @@ impl<D> Poller<D> {
                 self.ask_rest(&scan, which, now);
             }
         }
-        true
     }
 
     /// What a page found and did not find.

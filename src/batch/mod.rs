@@ -62,8 +62,9 @@
 //!
 //! Polls by GET are bounded [per second](AsCompleted::polls_per_second) and taken in turn: where
 //! there are too many for the waiter's delay, each handle is polled less often, and none is left out.
-//! Nothing is tried again at once; the next round is the retry. Fetches are made on the calling
-//! thread, or on [others](AsCompleted::download_threads).
+//! Nothing is tried again at once; the next round is the retry. Fetches and listings are made on the
+//! calling thread, or on [others](AsCompleted::download_threads): then outputs are fetched while the next page
+//! is on its way.
 //!
 //! # What it needs
 //!

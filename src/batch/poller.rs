@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::caught::Caught;
-use super::downloads::{Downloads, Job, Way};
+use super::downloads::{Downloads, Job, Received, Way};
 use super::fetch::{MAX_HELD, PathOf, Taken, store, take_into_file};
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
@@ -58,6 +58,8 @@ pub(super) struct Poller<D> {
     /// When the prefixes' next rounds are; those that are not the prefix's `next` are outdated.
     pub(super) due: BinaryHeap<Reverse<(Duration, u32)>>,
     pub(super) scan: Option<Scan>,
+    /// The scan whose page a thread has requested.
+    pub(super) listed: Option<Scan>,
     /// Prefixes of failures that are to be seen.
     pub(super) failures: VecDeque<u32>,
     /// Handles whose object is there, with its size.
@@ -103,6 +105,7 @@ impl<D> Poller<D> {
             listing: settings.listing,
             due: BinaryHeap::new(),
             scan: None,
+            listed: None,
             failures: VecDeque::new(),
             found: VecDeque::new(),
             asked: VecDeque::new(),
@@ -247,8 +250,9 @@ impl<D> Poller<D> {
         match self.ask(now) {
             Ok(()) => Step::Done,
             Err(then) => {
-                let round = self.due.peek().map_or(Duration::MAX, |Reverse(due)| due.0);
-                Step::Idle(then.min(round))
+                // A round begins when the page of the last one is there.
+                let round = self.due.peek().filter(|_| !self.is_listing());
+                Step::Idle(then.min(round.map_or(Duration::MAX, |Reverse(due)| due.0)))
             }
         }
     }
@@ -256,11 +260,19 @@ impl<D> Poller<D> {
     /// Takes what a thread found, if that comes within `timeout` of real time.
     pub(super) fn receive(&mut self, timeout: Duration) -> bool {
         let downloads = self.downloads.as_mut();
-        let polled = downloads.and_then(|downloads| downloads.receive(timeout));
-        let Some((slot, polled)) = polled else {
-            return false;
-        };
-        self.settle(slot, polled);
+        match downloads.and_then(|downloads| downloads.receive(timeout)) {
+            None => return false,
+            Some(Received::Polled(slot, Ok(polled))) => self.settle(slot, polled),
+            Some(Received::Polled(slot, Err(panic))) => {
+                self.panic = Some(panic);
+                self.poll_again(slot);
+            }
+            Some(Received::Listed(listed)) => {
+                if let Some(scan) = self.listed.take() {
+                    self.take_listed(scan, listed);
+                }
+            }
+        }
         true
     }
 
@@ -308,8 +320,8 @@ impl<D> Poller<D> {
 
     /// The round of a prefix of outputs that is due.
     fn begin_round(&mut self, now: Duration) -> bool {
-        let Some(Reverse((due, index))) = self.due.peek().copied().filter(|next| next.0.0 <= now)
-        else {
+        let next = self.due.peek().copied().filter(|_| !self.is_listing());
+        let Some(Reverse((due, index))) = next.filter(|next| next.0.0 <= now) else {
             return false;
         };
         self.due.pop();

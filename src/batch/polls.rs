@@ -158,6 +158,15 @@ impl<D> Poller<D> {
         self.end(slot, outcome);
     }
 
+    /// A poll of an output that is there panicked: that was one of its polls.
+    pub(super) fn poll_again(&mut self, slot: u32) {
+        let now = self.now();
+        if let Some(found) = self.slots.get_mut(slot) {
+            found.wait.attempts += 1;
+            self.end_poll(slot, true, now);
+        }
+    }
+
     /// The failure of a handle whose output is found by listing.
     pub(super) fn look_for_failure(&mut self, slot: u32, now: Duration) {
         let deadline = self.deadline_for(slot, 0);

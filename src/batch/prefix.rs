@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::aws::s3::{self, ListObjects, Start};
+use crate::aws::s3::{self, ListObjects, Page, Start};
 use crate::aws::{CallError, RequestPolicy};
 use crate::session::Session;
 use crate::waiter::state::is_passing;
@@ -66,6 +66,65 @@ pub(super) struct Scan {
     token: Option<String>,
     /// Whether it is one more than the rounds, of a page, which is nobody's poll.
     pub(super) extra: bool,
+}
+
+/// The request for one page of a listing, for whichever thread sends it.
+pub(super) struct PageRequest {
+    session: Session,
+    bucket: String,
+    folder: String,
+    from: From,
+}
+
+enum From {
+    After(String),
+    Token(String),
+}
+
+/// A page as S3 wrote it: the names below the folder one after another, each with its end and its object's
+/// size.
+pub(super) struct Listed {
+    names: String,
+    objects: Vec<(usize, u64)>,
+    page: Page,
+}
+
+impl PageRequest {
+    pub(super) fn send(&self, policy: RequestPolicy<'_>) -> Result<Listed, CallError> {
+        let objects = ListObjects {
+            bucket: &self.bucket,
+            prefix: &self.folder,
+            flat: true,
+            from: match &self.from {
+                From::After(key) => Start::After(key),
+                From::Token(token) => Start::Token(token),
+            },
+        };
+        let (mut names, mut found) = (String::new(), Vec::new());
+        let page = s3::list_objects(self.session.s3(), &objects, policy, |key, size| {
+            if let Some(name) = key.strip_prefix(&*self.folder) {
+                names.push_str(name);
+                found.push((names.len(), size));
+            }
+        })?;
+        Ok(Listed {
+            names,
+            objects: found,
+            page,
+        })
+    }
+}
+
+impl Listed {
+    /// Names and sizes.
+    fn objects(&self) -> impl Iterator<Item = (&str, u64)> {
+        let mut begin = 0;
+        self.objects.iter().map(move |(end, size)| {
+            let name = &self.names[begin..*end];
+            begin = *end;
+            (name, *size)
+        })
+    }
 }
 
 /// What a page of a listing told.
@@ -152,43 +211,39 @@ impl Prefix {
             || (self.not_before != Duration::MAX && self.entries.len() / 2 >= self.crowded_with)
     }
 
-    /// Asks for the next page. An error tells that this place is not to be listed for now.
-    pub(super) fn list_page(
+    /// The request for the scan's next page; `None` if there is nothing left to look for.
+    pub(super) fn page_request(&self, scan: &Scan) -> Option<PageRequest> {
+        let first = self.entries.get(scan.at)?;
+        Some(PageRequest {
+            session: self.session.clone(),
+            bucket: self.bucket.clone(),
+            folder: self.folder.clone(),
+            from: match &scan.token {
+                Some(token) => From::Token(token.clone()),
+                None => From::After(format!("{}{}", self.folder, just_before(&first.name))),
+            },
+        })
+    }
+
+    /// What the page says of the entries. An error means that this place is not to be listed for now.
+    pub(super) fn cover(
         &mut self,
         scan: &mut Scan,
-        policy: RequestPolicy<'_>,
+        listed: Result<Listed, CallError>,
         now: Duration,
     ) -> Result<Covered, Error> {
+        let listed = listed.map_err(|failed| self.not_listed(failed, now))?;
+        self.may_list = Some(true);
         let entries = self.entries.get(scan.at..).unwrap_or_default();
-        let Some(first) = entries.first() else {
-            return Ok(Covered::default());
-        };
-        let before = format!("{}{}", self.folder, just_before(&first.name));
-        let objects = ListObjects {
-            bucket: &self.bucket,
-            prefix: &self.folder,
-            flat: true,
-            from: match &scan.token {
-                Some(token) => Start::Token(token),
-                None => Start::After(&before),
-            },
-        };
         let mut found = Vec::new();
         // The page is in the order of the entries, so that each search begins where the last one ended.
         let mut rest = entries;
-        let listed = s3::list_objects(self.session.s3(), &objects, policy, |key, size| {
-            let Some(name) = key.strip_prefix(&*self.folder) else {
-                return;
-            };
+        for (name, size) in listed.objects() {
             rest = from_name(rest, entries, name);
             let same = rest.iter().take_while(|entry| &*entry.name == name);
             found.extend(same.map(|entry| (entry.slot, size)));
-        });
-        let page = match listed {
-            Ok(page) => page,
-            Err(failed) => return Err(self.not_listed(failed, now)),
-        };
-        self.may_list = Some(true);
+        }
+        let page = listed.page;
         let covered = if page.truncated {
             let last = page.last.strip_prefix(&*self.folder).unwrap_or_default();
             entries.partition_point(|entry| &*entry.name <= last)

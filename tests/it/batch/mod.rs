@@ -10,6 +10,7 @@ mod journal;
 mod large;
 mod schedule;
 mod submits;
+mod threads;
 mod waits;
 
 use std::path::Path;
