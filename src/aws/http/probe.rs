@@ -1,5 +1,6 @@
-//! Connections as they are used: pooled ones are probed once between two requests, and not twice; a server
-//! that takes a request too slowly is waited for no longer; interim responses are removed.
+//! Connections as they are used: pooled ones are probed once between two requests, and not twice; a request's
+//! head and the beginning of its body go out in one write; a server that takes a request too slowly is waited
+//! for no longer; interim responses are removed.
 //!
 //! ureq probes whether a connection is still open when it comes back to the pool and again when it is
 //! taken from there, three system calls each time; the socket of a small request sees two more. The second
@@ -91,6 +92,38 @@ pub(super) struct Probed {
     /// Of the request that is being sent.
     pace: Pace,
     heads: Heads,
+    head: HeldHead,
+}
+
+/// The head of a request, which waits for the beginning of its body: sent alone it would cost a system call, a
+/// packet, and a server that wakes up for half a request.
+#[derive(Default)]
+struct HeldHead {
+    bytes: Vec<u8>,
+    /// That of its own write.
+    timeout: NextTimeout,
+}
+
+impl HeldHead {
+    /// Whether the first output of a request was taken: the head of one that may have a body.
+    fn takes(&mut self, output: &[u8], timeout: NextTimeout) -> bool {
+        let takes = output.starts_with(b"POST ") || output.starts_with(b"PUT ");
+        if takes {
+            self.bytes.extend_from_slice(output);
+            self.timeout = timeout;
+        }
+        takes
+    }
+
+    /// Puts it before the first `amount` bytes of output, if there is room; the bytes of both.
+    fn join(&mut self, output: &mut [u8], amount: usize) -> Option<usize> {
+        let length = self.bytes.len();
+        let whole = output.get_mut(..length + amount)?;
+        whole.copy_within(..amount, length);
+        whole[..length].copy_from_slice(&self.bytes);
+        self.bytes.clear();
+        Some(length + amount)
+    }
 }
 
 impl Probed {
@@ -103,10 +136,37 @@ impl Probed {
             idle: None,
             pace: Pace::of(write),
             heads: Heads::new(),
+            head: HeldHead::default(),
         }
     }
 
     fn transmit(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.head.bytes.is_empty() {
+            return self.write(amount, timeout);
+        }
+        let output = self.inner.buffers().output();
+        if let Some(both) = self.head.join(output, amount) {
+            return self.write(both, timeout);
+        }
+        // The output is full of the body: the head takes the place of its beginning for a moment.
+        let length = self.head.bytes.len();
+        output[..length].swap_with_slice(&mut self.head.bytes);
+        self.write(length, self.head.timeout)?;
+        let output = self.inner.buffers().output();
+        output[..length].swap_with_slice(&mut self.head.bytes);
+        self.head.bytes.clear();
+        self.write(amount, timeout)
+    }
+
+    /// Sends a head that has no body behind it, or one that the server is asked for first.
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.head.bytes.is_empty() {
+            return Ok(());
+        }
+        self.transmit(0, self.head.timeout)
+    }
+
+    fn write(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let before = SystemClock.monotonic();
         self.inner.transmit_output(amount, timeout)?;
         let problem = "the request was taken too slowly";
@@ -155,16 +215,21 @@ impl Transport for Probed {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.used = true;
+        let is_first = !std::mem::replace(&mut self.used, true);
         if let Some(since) = self.came_back.take() {
             self.idle = Some(SystemClock.monotonic().saturating_sub(since));
         }
-        self.heads.sending(&self.inner.buffers().output()[..amount]);
+        let output = &self.inner.buffers().output()[..amount];
+        self.heads.sending(output);
+        if is_first && self.head.takes(output, timeout) {
+            return Ok(());
+        }
         self.transmit(amount, timeout)
             .map_err(|error| self.lost(error))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.flush().map_err(|error| self.lost(error))?;
         self.pace.begin();
         match self.receive(timeout) {
             // Only the wait for a `100` ends here, and the request goes on.
@@ -213,7 +278,7 @@ impl fmt::Debug for Probed {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use ureq::Error;
@@ -221,6 +286,73 @@ mod tests {
 
     use super::{Addresses, Origin, Probed};
     use crate::sys::{Clock, SystemClock};
+
+    const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+    fn origin() -> Origin {
+        Origin {
+            uri: "http://localhost".parse().expect("a URI"),
+            addresses: Addresses::default(),
+            habit: Arc::default(),
+        }
+    }
+
+    /// Keeps what it is given, write by write.
+    #[derive(Debug)]
+    struct Recording(LazyBuffers, Arc<Mutex<Vec<Vec<u8>>>>);
+
+    impl Transport for Recording {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.0
+        }
+        fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+            let written = self.0.output()[..amount].to_vec();
+            self.1.lock().expect("no panic").push(written);
+            Ok(())
+        }
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            self.0.input_append_buf()[..RESPONSE.len()].copy_from_slice(RESPONSE);
+            self.0.input_appended(RESPONSE.len());
+            Ok(true)
+        }
+        fn is_open(&mut self) -> bool {
+            true
+        }
+    }
+
+    /// Sends these outputs of one request and takes its response; the writes.
+    fn writes(outputs: &[&[u8]]) -> Vec<Vec<u8>> {
+        let written = Arc::default();
+        let recording = Recording(LazyBuffers::new(1024, 64), Arc::clone(&written));
+        let mut connection = Probed::new(Box::new(recording), Duration::from_secs(1), origin());
+        for output in outputs {
+            connection.buffers().output()[..output.len()].copy_from_slice(output);
+            let sent = connection.transmit_output(output.len(), NextTimeout::default());
+            sent.expect("sent");
+        }
+        let response = connection.await_input(NextTimeout::default());
+        response.expect("a response");
+        let written = written.lock().expect("no panic");
+        written.clone()
+    }
+
+    #[test]
+    fn a_head_goes_out_with_the_beginning_of_its_body() {
+        let head = b"POST / HTTP/1.1\r\n\r\n".as_slice();
+        assert_eq!(writes(&[head, b"body"]), [[head, b"body"].concat()]);
+        assert_eq!(writes(&[head]), [head]);
+        assert_eq!(writes(&[head, b""]), [head]);
+        let more = b"POST is a word in this body".as_slice();
+        assert_eq!(
+            writes(&[head, b"a", more]),
+            [[head, b"a"].concat(), more.to_vec()]
+        );
+        // Output that is full of the body has no room for it.
+        let full = [b'x'; 64].as_slice();
+        assert_eq!(writes(&[head, full, b"end"]), [head, full, b"end"]);
+        let get = b"GET / HTTP/1.1\r\n\r\n".as_slice();
+        assert_eq!(writes(&[get]), [get]);
+    }
 
     /// Takes what it is given, each time in so long.
     #[derive(Debug)]
@@ -235,9 +367,8 @@ mod tests {
             Ok(())
         }
         fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-            let response = b"HTTP/1.1 200 OK\r\n\r\n";
-            self.0.input_append_buf()[..response.len()].copy_from_slice(response);
-            self.0.input_appended(response.len());
+            self.0.input_append_buf()[..RESPONSE.len()].copy_from_slice(RESPONSE);
+            self.0.input_appended(RESPONSE.len());
             Ok(true)
         }
         fn is_open(&mut self) -> bool {
@@ -247,12 +378,7 @@ mod tests {
 
     fn send(bytes: usize, each: Duration, answered: bool) -> Option<Error> {
         let slow = Slow(LazyBuffers::new(1024, 1024), each);
-        let origin = Origin {
-            uri: "http://localhost".parse().expect("a URI"),
-            addresses: Addresses::default(),
-            habit: Arc::default(),
-        };
-        let mut connection = Probed::new(Box::new(slow), Duration::from_millis(100), origin);
+        let mut connection = Probed::new(Box::new(slow), Duration::from_millis(100), origin());
         for _ in 0..8 {
             if let Err(error) = connection.transmit_output(bytes, NextTimeout::default()) {
                 return Some(error);
