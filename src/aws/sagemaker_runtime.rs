@@ -77,7 +77,7 @@ pub(crate) fn invoke_endpoint_async(
         max_response: MAX_DOCUMENT,
     };
     // S3 settings with which the result cannot be polled are refused before the job is submitted.
-    caller.endpoints.uri(Service::S3, caller.region, "/")?;
+    caller.endpoints.check(Service::S3, caller.region)?;
     let response = caller.client.send(&call, Payload::Bytes(body))?;
     let location = |name: &str| text(&response.headers, name).filter(|uri| !uri.is_empty());
     // It was submitted, but there is no location to poll.

@@ -4,7 +4,7 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Uri, uri};
@@ -15,7 +15,7 @@ use crate::error::Result;
 const MAX_REMEMBERED: usize = 1000;
 
 /// Scheme, host and the beginning of the path, without a trailing slash.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Base {
     scheme: Scheme,
     authority: Authority,
@@ -48,7 +48,7 @@ impl Base {
 
 /// Bases by service or bucket, each with its region.
 #[derive(Debug)]
-pub(super) struct Bases<K>(Mutex<HashMap<K, (String, Base)>>);
+pub(super) struct Bases<K>(Mutex<HashMap<K, (String, Arc<Base>)>>);
 
 impl<K> Default for Bases<K> {
     fn default() -> Self {
@@ -63,7 +63,7 @@ impl<K: Eq + Hash> Bases<K> {
         of: &Q,
         region: &str,
         make: impl FnOnce() -> Result<Base>,
-    ) -> Result<Base>
+    ) -> Result<Arc<Base>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
@@ -72,7 +72,7 @@ impl<K: Eq + Hash> Bases<K> {
         if let Some((_, base)) = known().get(of).filter(|(of, _)| of == region) {
             return Ok(base.clone());
         }
-        let base = make()?;
+        let base = Arc::new(make()?);
         let mut known = known();
         if known.len() >= MAX_REMEMBERED {
             known.clear();

@@ -121,10 +121,18 @@ impl Endpoints {
 
     /// The URL of an operation of a service other than S3.
     pub(crate) fn uri(&self, service: Service, region: &str, path: &str) -> Result<Uri> {
-        let base = self
-            .services
-            .get_or_make(&service, region, || parse(&self.url(service, region)?))?;
+        let base = self.base(service, region)?;
         base.join(path).map_err(|_| unusable(path))
+    }
+
+    /// Fails where requests to a service could not be made with these settings.
+    pub(crate) fn check(&self, service: Service, region: &str) -> Result<()> {
+        self.base(service, region).map(drop)
+    }
+
+    fn base(&self, service: Service, region: &str) -> Result<Arc<Base>> {
+        self.services
+            .get_or_make(&service, region, || parse(&self.url(service, region)?))
     }
 
     /// The URL of a bucket, virtual-hosted or path-style, without a trailing slash.
