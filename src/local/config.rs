@@ -1,4 +1,4 @@
-//! What a running local endpoint goes by.
+//! The configuration of a running local endpoint.
 
 use std::fmt;
 use std::io;
@@ -17,12 +17,12 @@ use super::s3::scratch::Scratch;
 use crate::NotificationConfig;
 use crate::sys::Clock;
 
-/// What a running endpoint goes by, a part for each module.
+/// The configuration of a running endpoint, with a part for each module.
 pub(super) struct Config {
     pub(super) common: Common,
     pub(super) keys: Keys,
     pub(super) verify_signatures: bool,
-    /// Names under which the endpoint is addressed, besides localhost.
+    /// Host names of the endpoint, besides localhost.
     pub(super) host_names: Vec<String>,
     /// Whether the caller of S3 has `s3:ListBucket`.
     pub(super) list_allowed: bool,
@@ -31,11 +31,11 @@ pub(super) struct Config {
     pub(super) patience: Patience,
     pub(super) kept_requests: usize,
     pub(super) observer: Option<Observer>,
-    /// Is told of what goes wrong with the server itself.
+    /// Called with problems of the server itself.
     pub(super) watcher: Option<Watcher>,
 }
 
-/// What all services have in common.
+/// Common to all services.
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) region: String,
@@ -52,7 +52,7 @@ impl fmt::Debug for Common {
     }
 }
 
-/// What requests are signed with.
+/// The keys that requests must be signed with.
 #[derive(Clone)]
 pub(super) struct Keys {
     pub(super) access_key: String,
@@ -60,32 +60,32 @@ pub(super) struct Keys {
     pub(super) session_token: Option<String>,
 }
 
-/// The endpoint that is there from the start.
+/// The endpoint that exists from the start.
 pub(super) struct Deployed {
     pub(super) endpoint_name: String,
-    /// The bucket that is there from the start.
+    /// The bucket that exists from the start.
     pub(super) bucket: String,
     pub(super) output: Location,
     pub(super) failure: Option<Location>,
     pub(super) notification: Option<NotificationConfig>,
     pub(super) instances: usize,
     pub(super) max_concurrent: usize,
-    /// How long an endpoint is being made, updated or deleted, and an instance takes to start.
+    /// The duration of `Creating`, `Updating` and `Deleting`, and of an instance's start.
     pub(super) transition: Duration,
 }
 
-/// Is told of every request.
+/// Called with every request.
 pub(super) type Observer = Box<dyn Fn(&RecordedRequest) + Send + Sync>;
-/// Is told of the server's troubles.
+/// Called with problems of the server itself.
 pub(super) type Watcher = Box<dyn Fn(&io::Error) + Send + Sync>;
 
-/// Where objects lie.
+/// Where objects are stored.
 pub(super) enum Storage {
-    /// In memory, those that are large in a directory.
+    /// In memory, large ones in files.
     Memory(Option<PathBuf>),
-    /// All in a directory that is removed at the end.
+    /// All in a temporary directory.
     Scratch,
-    /// All in a directory that stays.
+    /// All in the user's directory.
     Data(PathBuf),
 }
 

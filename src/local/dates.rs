@@ -1,4 +1,4 @@
-//! The forms in which these services write a time.
+//! The date formats of these services.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ const ISO_MILLIS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 fn format(time: SystemTime, format: &[BorrowedFormatItem<'_>]) -> String {
-    // These formats have no part that a date could lack.
+    // Every part of these formats exists in a date.
     OffsetDateTime::from(time)
         .format(format)
         .unwrap_or_default()
@@ -44,7 +44,7 @@ pub(super) fn iso_millis(time: SystemTime) -> String {
     format(time, ISO_MILLIS)
 }
 
-/// Dates as [`iso`] writes them, each written once when many are of the same second.
+/// Dates in the format of [`iso`]; the last one is cached, since many are of the same second.
 #[derive(Debug, Default)]
 pub(super) struct Dates {
     second: u64,

@@ -1,9 +1,9 @@
-//! Why a local endpoint does not start.
+//! The error of starting a local endpoint.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a local endpoint did not start.
+/// The local endpoint could not start.
 ///
 /// ```
 /// use sagemaker_async_inference::local::{LocalEndpoint, LocalError};
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
-    /// No port could be listened on, or no thread started.
+    /// The port could not be bound, or a thread could not be started.
     #[error("the local endpoint cannot listen")]
     Listen(#[from] io::Error),
     /// The directory for its objects cannot be used.
@@ -23,21 +23,21 @@ pub enum LocalError {
     Storage {
         /// The directory.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A setting that cannot be.
+    /// A setting is invalid.
     #[error("the local endpoint cannot be set up: {0}")]
     Setting(String),
     /// The container did not become ready.
     #[error("the container at {url} was not ready within {seconds} s: {seen} from /ping")]
     #[non_exhaustive]
     Container {
-        /// Its address.
+        /// The container's URL.
         url: String,
-        /// How long it had.
+        /// The time limit in seconds.
         seconds: u64,
-        /// What the last `/ping` answered.
+        /// The last response to `/ping`.
         seen: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Faults that a test scripts.
+//! Injected faults.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -8,20 +8,20 @@ use super::http::answer::{Answer, Refusal};
 use super::operation::{Operation, Service, Target};
 use super::sync::lock;
 
-/// Something that goes wrong: on which operation, how often, and what.
+/// A fault to inject: on which operation, how often, and with which effect.
 ///
-/// It strikes once unless [`times`](Self::times) or [`always`](Self::always) says otherwise.
-/// Of several faults that fit a request, the one scripted first strikes. Signatures are not
-/// checked where an answer is replaced.
+/// It occurs once, unless [`times`](Self::times) or [`always`](Self::always) is set. Of several faults that match a
+/// request, the one that was added first occurs. The signature of a request whose response is replaced is not
+/// checked.
 ///
 /// ```
 /// use std::time::Duration;
 /// use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 ///
 /// let endpoint = LocalEndpoint::builder().start()?;
-/// // The second and the third look at an output are throttled.
+/// // The second and the third poll of an output are throttled.
 /// endpoint.fault(Fault::on(Operation::GetObject).key_contains(".out").skip(1).times(2).throttle());
-/// // Every submission takes a while, and none is answered.
+/// // Every submit takes a while and gets no response.
 /// endpoint.fault(
 ///     Fault::on(Operation::InvokeEndpointAsync)
 ///         .always()
@@ -31,21 +31,21 @@ use super::sync::lock;
 /// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "a fault does nothing until it is handed to `LocalEndpoint::fault`"]
+#[must_use = "a fault does nothing until it is passed to `LocalEndpoint::fault`"]
 pub struct Fault {
     operation: Operation,
     key_contains: Option<String>,
     skip: u32,
-    /// `None`: without end.
+    /// `None`: always.
     times: Option<u32>,
     pub(super) delay: Duration,
     pub(super) effect: Effect,
 }
 
-/// What a fault does, after its delay.
+/// The effect, after the delay.
 #[derive(Clone)]
 pub(super) enum Effect {
-    /// Nothing else: the delay was all.
+    /// Only the delay.
     None,
     Error {
         status: u16,
@@ -65,7 +65,7 @@ pub(super) enum Effect {
 }
 
 impl Fault {
-    /// A fault on an operation; on every request for [`Operation::Any`].
+    /// A fault on an operation, or on every request with [`Operation::Any`].
     pub fn on(operation: Operation) -> Self {
         Self {
             operation,
@@ -77,42 +77,42 @@ impl Fault {
         }
     }
 
-    /// Only where the object's key contains this.
+    /// Only for objects whose key contains this text.
     pub fn key_contains(mut self, part: impl Into<String>) -> Self {
         self.key_contains = Some(part.into());
         self
     }
 
-    /// Lets the first `count` requests pass, not counting those that another fault struck.
+    /// Skips the first `count` matching requests, not counting those on which another fault occurred.
     pub fn skip(mut self, count: u32) -> Self {
         self.skip = count;
         self
     }
 
-    /// Strikes `count` times.
+    /// Occurs `count` times. Default: 1.
     pub fn times(mut self, count: u32) -> Self {
         self.times = Some(count);
         self
     }
 
-    /// Strikes until [`clear_faults`](super::LocalEndpoint::clear_faults).
+    /// Occurs until [`clear_faults`](super::LocalEndpoint::clear_faults).
     pub fn always(mut self) -> Self {
         self.times = None;
         self
     }
 
-    /// Waits before anything else. This is real time, whatever clock the endpoint has.
+    /// Delays the request before anything else, in real time, whatever the endpoint's clock.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Answers with an error in the form of the service, under the code that goes with the status.
+    /// Responds with an error in the service's format, with the usual code for the status.
     pub fn status(self, status: u16) -> Self {
         self.effect(Effect::Error { status, code: None })
     }
 
-    /// Answers with an error in the form of the service.
+    /// Responds with an error in the service's format.
     pub fn error(self, status: u16, code: impl Into<String>) -> Self {
         let code = Some(code.into());
         self.effect(Effect::Error { status, code })
@@ -124,12 +124,12 @@ impl Fault {
         self.effect(Effect::Throttle)
     }
 
-    /// Answers 403: `AccessDenied` from S3 and STS, `AccessDeniedException` from SageMaker.
+    /// Responds with 403: `AccessDenied` from S3 and STS, `AccessDeniedException` from SageMaker.
     pub fn access_denied(self) -> Self {
         self.effect(Effect::AccessDenied)
     }
 
-    /// Answers with exactly this, besides the headers that every answer carries.
+    /// Responds with exactly this, and the headers that every response has.
     pub fn respond<N: Into<String>, V: Into<String>>(
         self,
         status: u16,
@@ -148,23 +148,23 @@ impl Fault {
         })
     }
 
-    /// Closes the connection; the request is not carried out.
+    /// Closes the connection without carrying out the request.
     pub fn drop_connection(self) -> Self {
         self.effect(Effect::DropConnection)
     }
 
-    /// Carries the request out, then closes the connection without an answer.
+    /// Carries out the request, then closes the connection without a response.
     pub fn drop_after_handling(self) -> Self {
         self.effect(Effect::DropAfterHandling)
     }
 
-    /// Announces the whole body, sends its first `length` bytes and closes the connection.
+    /// Sends the headers of the complete response and the first `length` bytes of its body, then closes the connection.
     pub fn truncate_body(self, length: usize) -> Self {
         self.effect(Effect::TruncateBody(length))
     }
 
-    /// Never answers, until the client closes the connection or the endpoint stops; the request is
-    /// not carried out.
+    /// Sends no response and does not carry out the request; the connection stays open until the client closes it or
+    /// the endpoint stops.
     pub fn hang(self) -> Self {
         self.effect(Effect::Hang)
     }
@@ -182,7 +182,7 @@ impl Fault {
             })
     }
 
-    /// Counts a request that fits; true if the fault strikes it.
+    /// Counts a matching request; true if the fault occurs.
     fn strikes(&mut self) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
@@ -211,7 +211,7 @@ impl fmt::Debug for Fault {
 }
 
 impl Effect {
-    /// The answer that takes the place of the true one, if there is such.
+    /// The response that replaces the real one, if any.
     pub(super) fn replacement(&self, service: Service) -> Option<Result<Answer, Refusal>> {
         let message = "This error was scripted.";
         let refusal = match self {
@@ -267,7 +267,7 @@ fn code_of(service: Service, status: u16) -> &'static str {
     }
 }
 
-/// The faults that wait for their requests.
+/// The faults that were added.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     scripted: Mutex<Vec<Fault>>,
@@ -282,7 +282,7 @@ impl Faults {
         lock(&self.scripted).clear();
     }
 
-    /// The fault that strikes this request.
+    /// The fault that occurs on this request.
     pub(super) fn take(&self, target: &Target) -> Option<Fault> {
         let mut scripted = lock(&self.scripted);
         let struck = scripted

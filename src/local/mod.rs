@@ -1,19 +1,18 @@
-//! An asynchronous endpoint on this machine.
+//! A local asynchronous endpoint for development and tests.
 //!
-//! [`LocalEndpoint`] listens on a free loopback port and answers as Amazon does: S3 (objects,
-//! `ListObjectsV2`, multipart uploads), SageMaker's `InvokeEndpointAsync` with a queue and workers
-//! behind it, STS's `GetCallerIdentity`, and the control plane: SageMaker's models, configurations,
-//! endpoints and their tags, Application Auto Scaling, CloudWatch's metrics of the queue and its alarms.
-//! The model is a closure, a program, or a container that speaks SageMaker's `/ping` and `/invocations`.
-//! It starts in a few milliseconds, needs no runtime and no
-//! account, and keeps everything until it is dropped: small objects in memory, those of more than 4 MiB in
-//! files without a name; or all of it in a [directory](LocalEndpointBuilder::data_directory), for good.
+//! [`LocalEndpoint`] listens on a free loopback port and implements what asynchronous inference needs of AWS:
+//! S3 (objects, `ListObjectsV2`, multipart uploads), `InvokeEndpointAsync` with a queue and workers, the control
+//! plane of SageMaker (models, endpoint configurations, endpoints, tags), Application Auto Scaling, CloudWatch
+//! metrics and alarms of the queue, SQS, and `GetCallerIdentity` of STS. The model is a closure, a program, or a
+//! container with SageMaker's `/ping` and `/invocations`.
 //!
-//! It is there for **your** tests as much as for this crate's own: point whatever speaks to AWS at
-//! [`url`](LocalEndpoint::url) (or set the variables of
-//! [`environment`](LocalEndpoint::environment) for a child process), script what goes wrong with
-//! [`Fault`]s, and look at what was sent with [`requests`](LocalEndpoint::requests) and
-//! [`jobs`](LocalEndpoint::jobs).
+//! It starts in a few milliseconds and needs no async runtime and no account. Objects are removed when it is
+//! dropped (up to 4 MiB they are in memory, larger ones in unnamed temporary files), unless they are kept in a
+//! [data directory](LocalEndpointBuilder::data_directory).
+//!
+//! Point any AWS client at [`url`](LocalEndpoint::url), or set the variables of
+//! [`environment`](LocalEndpoint::environment) for a child process. Inject faults with [`Fault`], and inspect what
+//! was sent with [`requests`](LocalEndpoint::requests) and [`jobs`](LocalEndpoint::jobs).
 //!
 //! ```
 //! use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
@@ -27,88 +26,82 @@
 //!     .start()?;
 //! println!("export AWS_ENDPOINT_URL={}", endpoint.url());
 //!
-//! // A door that needs no client.
+//! // Objects can be read and written without a client.
 //! endpoint.put_object(endpoint.bucket(), "inputs/a b+ü.txt", "hello");
 //! assert_eq!(endpoint.objects(endpoint.bucket()), ["inputs/a b+ü.txt"]);
 //!
-//! // The next two submissions are throttled.
+//! // The next two submits are throttled.
 //! endpoint.fault(Fault::on(Operation::InvokeEndpointAsync).times(2).throttle());
 //! # Ok::<(), sagemaker_async_inference::local::LocalError>(())
 //! ```
 //!
 //! # What it checks
 //!
-//! A request must be addressed to `localhost`, to the address that is listened on, or to a
-//! [name](LocalEndpointBuilder::host_name) that was given, and must not come from another site's web page.
-//! The [guide](crate::guide::local_endpoint) has the details, and what the data directory keeps.
+//! The `Host` of a request must be `localhost`, the listening address, or a configured
+//! [name](LocalEndpointBuilder::host_name), and the request must not come from another site's web page. The
+//! [guide](crate::guide::local_endpoint) has the details, and the contents of the data directory.
 //!
-//! Every request must be signed (Signature Version 4, in the `Authorization` header or, to S3, in the query
-//! of a URL that expires) with the
-//! endpoint's [credentials](LocalEndpointBuilder::credentials) for its
-//! [region](LocalEndpointBuilder::region), by a clock not far from the endpoint's (15 minutes for
-//! S3, 5 for the others), over the payload that arrived. What is wrong is refused with the status,
-//! code and wording of the service asked. Limits of `InvokeEndpointAsync` and of the control plane
-//! are those of the published models.
+//! Every request must be signed with the endpoint's [credentials](LocalEndpointBuilder::credentials) for its
+//! [region](LocalEndpointBuilder::region) (Signature Version 4, in the `Authorization` header or, for S3, in a
+//! presigned URL), with a date within 15 minutes (S3) or 5 minutes (other services) of the endpoint's clock, over
+//! the payload that arrived. Errors have the service's status, code and wording. The limits of
+//! `InvokeEndpointAsync` and of the control plane are those of the published API models.
 //!
-//! # Endpoints that are deployed
+//! # Deployed endpoints
 //!
-//! The endpoint that the builder describes is there from the start, with a model and a configuration
-//! of its name. Any number of others can be made beside it with `CreateModel`,
-//! `CreateEndpointConfig` and `CreateEndpoint`; the builder's model is behind all of them, and their
-//! configurations say where results go and how many run at a time. They are `Creating`, `Updating`,
-//! `RollingBack` and `Deleting` for the [transition time](LocalEndpointBuilder::transition_time);
-//! [`fail_next_deployment`](LocalEndpoint::fail_next_deployment) makes one fail. Scaling policies are
-//! followed, to zero and back, all by the endpoint's [clock](LocalEndpointBuilder::clock): with a
-//! [`ManualClock`](crate::sys::ManualClock) a quarter of an hour passes at once. Notifications are
-//! posted to [subscribers](LocalEndpoint::subscribe) on this machine.
+//! The endpoint that the builder describes exists from the start, with a model and a configuration of the same
+//! name. Others can be created with `CreateModel`, `CreateEndpointConfig` and `CreateEndpoint`: all of them run
+//! the builder's model, with the output paths and concurrency of their configurations. They are `Creating`,
+//! `Updating`, `RollingBack` and `Deleting` for the [transition time](LocalEndpointBuilder::transition_time);
+//! [`fail_next_deployment`](LocalEndpoint::fail_next_deployment) makes one fail. Scaling policies are applied, to
+//! zero and back, by the endpoint's [clock](LocalEndpointBuilder::clock): with a
+//! [`ManualClock`](crate::sys::ManualClock) a quarter of an hour passes at once. Notifications are posted to
+//! [subscribers](LocalEndpoint::subscribe) on this machine.
 //!
 //! # Queues
 //!
-//! SQS's queues are made with `CreateQueue` or [`create_queue`](LocalEndpoint::create_queue). A queue that is
-//! [subscribed](LocalEndpoint::subscribe_queue) to a topic gets the notifications of finished inferences, and
-//! one that is [named for a bucket](LocalEndpoint::send_object_events) gets S3's events, so that a consumer
-//! runs here from end to end. Visibility timeouts, delays, retention and long polls go by the endpoint's
-//! clock; a [`ManualClock`](crate::sys::ManualClock) is moved on by a long poll that waits.
+//! Create SQS queues with `CreateQueue` or [`create_queue`](LocalEndpoint::create_queue). A queue that is
+//! [subscribed](LocalEndpoint::subscribe_queue) to a topic receives the notifications of finished inferences; one
+//! that is [the target of a bucket's events](LocalEndpoint::send_object_events) receives S3 events. Visibility
+//! timeouts, delays, retention and long polls use the endpoint's clock; a waiting long poll advances a
+//! [`ManualClock`](crate::sys::ManualClock).
 //!
-//! # What differs from the service
+//! # Differences from AWS
 //!
-//! - Plain HTTP on the loopback interface, for one caller with one key pair. There are no policies
-//!   but [`list_allowed`](LocalEndpointBuilder::list_allowed).
-//! - Objects may have 5 GiB in one request, S3's limit. A closure has its input and its output in
-//!   memory; a container and a program are fed from disk, and so are results taken.
-//! - S3 buckets are addressed by path, or as `BUCKET.localhost` and `BUCKET.NAME`. What is offered of
-//!   S3, what is refused and how is in [a table](crate::guide::local_endpoint_operations); versions, tags and
-//!   ACLs are refused. `aws-chunked` bodies are taken apart, and their chunks' signatures and trailers
-//!   verified, but for elliptic curves.
-//! - 600 connections are served at a time; others wait, and the one that has been idle for the longest
-//!   time, if that is 2 s, makes room for them. One is closed when it is idle
-//!   ([for a minute](LocalEndpointBuilder::idle_timeout)) or slow
-//!   ([for 30 s](LocalEndpointBuilder::slow_timeout)).
-//! - Checksums are verified, kept and given out (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`, `-sha1`,
-//!   `-sha256`, `Content-MD5`), and an object that came without one gets its CRC-64/NVME, as in S3. Of
-//!   uploads in parts the checksum is `COMPOSITE` or of the whole as they were begun with
-//!   `x-amz-checksum-algorithm` and `x-amz-checksum-type`, and else the CRC-64/NVME of the whole.
-//! - Where AWS does not document something, this is a choice: an output goes to
-//!   `{S3OutputPath}/{S3OutputPathExtension}/{Filename or a UUID.out}`, a failure to
-//!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the answer.
-//! - A closure that takes longer than its invocation timeout is not interrupted: its result is
-//!   replaced by a failure once it is there.
-//! - The buckets that a configuration names are created when a request comes.
-//! - Roles, images, model data, KMS keys and networks are not looked at; instances cost nothing and
-//!   start whenever they are asked for.
-//! - Scaling looks at the queue as it is and not at minutes of metrics; of a target tracking policy
-//!   it knows the target, the cooldowns, and the 15 minutes that a backlog has to be gone.
-//! - Queues are in memory alone, have no access policies (`Policy` is stored and not enforced), no encryption
-//!   and no limit on messages in flight. Counts are exact, a purge is immediate, nothing is delivered twice
-//!   without a reason, and `MD5OfMessageAttributes` is left out. Messages of 1 MiB are the limit. Events of
-//!   S3 come at once, for objects made and not for those removed.
+//! - Plain HTTP on the loopback interface, for one caller with one key pair. There are no policies except
+//!   [`list_allowed`](LocalEndpointBuilder::list_allowed).
+//! - An object may have 5 GiB in one request, S3's limit. A closure has its input and output in memory; the
+//!   input and output of a container or program are streamed.
+//! - S3 buckets are addressed path-style, or as `BUCKET.localhost` and `BUCKET.NAME`. The supported and refused
+//!   operations are in [a table](crate::guide::local_endpoint_operations); versions, tags and ACLs are refused.
+//!   `aws-chunked` bodies are decoded and their chunk signatures and trailers verified, except those of `SigV4A`.
+//! - At most 600 connections are served at a time. Others wait; the longest idle connection is closed for them
+//!   after 2 s. A connection is also closed when it is [idle for a minute](LocalEndpointBuilder::idle_timeout) or
+//!   [slow for 30 s](LocalEndpointBuilder::slow_timeout).
+//! - Checksums are verified, stored and returned (`x-amz-checksum-crc64nvme`, `-crc32c`, `-crc32`, `-sha1`,
+//!   `-sha256`, `Content-MD5`), and an object without one gets a CRC-64/NVME, as in S3. The checksum of a
+//!   multipart upload is `COMPOSITE` or `FULL_OBJECT` as created with `x-amz-checksum-algorithm` and
+//!   `x-amz-checksum-type`, otherwise a CRC-64/NVME of the full object.
+//! - AWS does not document the names of objects. Here an output is
+//!   `{S3OutputPath}/{S3OutputPathExtension}/{Filename or a UUID.out}` and a failure
+//!   `{S3FailurePath}/{UUID}-error.out`, in plain text. Use the locations in the response.
+//! - A closure that exceeds its invocation timeout is not interrupted: when it returns, its result is replaced by
+//!   a failure.
+//! - The buckets of a configuration are created on the first request.
+//! - Roles, images, model data, KMS keys and networks are ignored; instances are always available.
+//! - Scaling uses the current queue instead of minutes of metrics. Of a target tracking policy it applies the
+//!   target, the cooldowns, and the 15 minutes without backlog before scaling in.
+//! - Queues are in memory only, without access policies (`Policy` is stored, not enforced), encryption, or a limit
+//!   on messages in flight. Counts are exact, a purge is immediate, there are no spurious duplicates, and
+//!   `MD5OfMessageAttributes` is absent. The maximum message size is 1 MiB. S3 events are immediate, and sent for
+//!   created objects only.
 //! - SNS's envelope is not signed, and an included response is `{"responseBody": {"content": ..}}`,
 //!   for the service's form is not documented.
 //!
 //! # When it stops
 //!
-//! Dropping the endpoint closes its port and its connections and ends its threads, within a tenth
-//! of a second. Model code that still runs then is left to itself; its result is lost.
+//! Dropping the endpoint closes its port and connections and ends its threads within a tenth of a second. Model
+//! code that is still running is not interrupted; its result is lost.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -171,12 +164,12 @@ pub struct LocalEndpoint {
     name: String,
     bucket: String,
     shared: Arc<Shared>,
-    /// Removed at the end.
+    /// Removed when the endpoint stops.
     scratch: Mutex<Option<Scratch>>,
 }
 
 impl LocalEndpoint {
-    /// Sets an endpoint up. Everything has a default.
+    /// Returns a builder. Every setting has a default.
     pub fn builder() -> LocalEndpointBuilder {
         LocalEndpointBuilder::new()
     }
@@ -210,12 +203,12 @@ impl LocalEndpoint {
         &self.url
     }
 
-    /// `EndpointName` of the endpoint that is there from the start.
+    /// The name of the endpoint that exists from the start.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The bucket that is there from the start.
+    /// The bucket that exists from the start.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
@@ -225,7 +218,7 @@ impl LocalEndpoint {
         &self.shared.services.common.region
     }
 
-    /// The account that owns everything.
+    /// The AWS account id.
     pub fn account_id(&self) -> &str {
         &self.shared.services.common.account
     }
@@ -245,7 +238,7 @@ impl LocalEndpoint {
         self.shared.auth.keys.session_token.as_deref()
     }
 
-    /// Variables under which AWS tools and this crate find the endpoint. They hold the secret key.
+    /// Environment variables with which AWS tools and this crate find the endpoint. They contain the secret key.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut variables = vec![
             ("AWS_ENDPOINT_URL", self.url()),
@@ -263,11 +256,11 @@ impl LocalEndpoint {
             .collect()
     }
 
-    /// Puts an object past the wire; a bucket that is not there is created.
+    /// Stores an object without an HTTP request. Creates the bucket if it does not exist.
     ///
     /// # Panics
     ///
-    /// If objects are kept on disk and the disk does not take it.
+    /// If objects are on disk and the write fails.
     pub fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         let now = self.shared.services.common.clock.now();
         let content = self.shared.services.s3.disk.keep(body.into());
@@ -284,12 +277,12 @@ impl LocalEndpoint {
         sqs::object_created(&self.shared.services, bucket, key, "Put");
     }
 
-    /// An object, past the wire.
+    /// Returns an object without an HTTP request.
     pub fn get_object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         self.shared.services.s3.store.get(bucket, key)
     }
 
-    /// All keys of a bucket, in order; none if there is no such bucket.
+    /// All keys of a bucket, sorted; empty if the bucket does not exist.
     pub fn objects(&self, bucket: &str) -> Vec<String> {
         self.shared
             .services
@@ -299,8 +292,8 @@ impl LocalEndpoint {
             .unwrap_or_default()
     }
 
-    /// The objects of the [data directory](LocalEndpointBuilder::data_directory) that were damaged when the
-    /// endpoint started; all others are served. Usually none.
+    /// The objects of the [data directory](LocalEndpointBuilder::data_directory) that were damaged when the endpoint
+    /// started. All others are served.
     pub fn damaged_objects(&self) -> &[DamagedObject] {
         self.shared.services.s3.store.damaged()
     }

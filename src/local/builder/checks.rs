@@ -1,4 +1,4 @@
-//! What the settings must be, and what follows from them.
+//! Validation of the settings, and settings that follow from others.
 
 use super::{FailurePath, LocalEndpointBuilder};
 use crate::limits::check_name;
@@ -8,7 +8,7 @@ use crate::local::error::LocalError;
 use crate::local::runtime::location::Location;
 
 impl LocalEndpointBuilder {
-    /// Refuses settings that cannot be.
+    /// Rejects invalid settings.
     pub(super) fn check(&self) -> Result<(), LocalError> {
         let Config {
             deployed, backend, ..
@@ -38,7 +38,7 @@ impl LocalEndpointBuilder {
         Ok(())
     }
 
-    /// The bucket and the places of results, as far as they follow from other settings.
+    /// Sets the bucket and the output paths that follow from other settings.
     pub(super) fn resolve_places(&mut self) -> Result<(), LocalError> {
         let Config {
             common, deployed, ..
@@ -63,7 +63,7 @@ impl LocalEndpointBuilder {
         Ok(())
     }
 
-    /// Other machines must not be let in by keys that everyone has.
+    /// Rejects listening beyond this machine with published keys.
     fn check_open_to_others(&self) -> Result<(), LocalError> {
         let ip = self.address.ip();
         let published = self.config.keys.secret_key.contains("EXAMPLE");
@@ -86,7 +86,7 @@ impl LocalEndpointBuilder {
     }
 }
 
-/// The longest place of results that `CreateEndpointConfig` takes.
+/// Maximum length of an output path in `CreateEndpointConfig`.
 const MAX_PATH: usize = 512;
 
 fn s3_path(path: &str) -> Result<Location, LocalError> {

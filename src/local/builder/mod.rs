@@ -1,4 +1,4 @@
-//! How a local endpoint is set up.
+//! The builder of a local endpoint.
 
 mod checks;
 
@@ -23,7 +23,7 @@ use super::s3::store::Store;
 use crate::NotificationConfig;
 use crate::sys::{Clock, SystemClock};
 
-/// Keys from AWS's documentation, which no account has.
+/// The example keys of AWS's documentation.
 const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -33,7 +33,7 @@ enum FailurePath {
     None,
 }
 
-/// Sets up a [`LocalEndpoint`].
+/// Builds a [`LocalEndpoint`].
 ///
 /// ```
 /// use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
@@ -89,7 +89,7 @@ impl LocalEndpointBuilder {
             list_allowed: true,
             deployed: Deployed {
                 endpoint_name: "local-endpoint".to_owned(),
-                // These follow from the others at the start.
+                // Set from the others by `start`.
                 bucket: String::new(),
                 output: nowhere(),
                 failure: None,
@@ -120,33 +120,31 @@ impl LocalEndpointBuilder {
         }
     }
 
-    /// `EndpointName`; `local-endpoint` by default.
+    /// The endpoint's name. Default: `local-endpoint`.
     pub fn endpoint_name(mut self, name: impl Into<String>) -> Self {
         self.config.deployed.endpoint_name = name.into();
         self
     }
 
-    /// The bucket that is there from the start; `sagemaker-{region}-{account}` by default, the one
-    /// that clients take by default.
+    /// The bucket that exists from the start. Default: `sagemaker-{region}-{account}`, the default bucket of clients.
     pub fn bucket(mut self, bucket: impl Into<String>) -> Self {
         self.bucket = Some(bucket.into());
         self
     }
 
-    /// The region that requests must be signed for; `us-east-1` by default.
+    /// The region that requests must be signed for. Default: `us-east-1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.config.common.region = region.into();
         self
     }
 
-    /// The account that owns everything; `123456789012` by default.
+    /// The AWS account id. Default: `123456789012`.
     pub fn account_id(mut self, account: impl Into<String>) -> Self {
         self.config.common.account = account.into();
         self
     }
 
-    /// The credentials that requests must be signed with. By default the example keys of AWS's
-    /// documentation.
+    /// The credentials that requests must be signed with. Default: the example keys of AWS's documentation.
     pub fn credentials(
         mut self,
         access_key: impl Into<String>,
@@ -157,13 +155,13 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Makes the credentials temporary ones: every request must carry this token.
+    /// Makes the credentials temporary: every request must have this session token.
     pub fn session_token(mut self, token: impl Into<String>) -> Self {
         self.config.keys.session_token = Some(token.into());
         self
     }
 
-    /// The model; by default it gives back what it got. If it panics, that job fails.
+    /// The model. Default: returns its input. If it panics, the job fails.
     pub fn model(
         mut self,
         model: impl Fn(&ModelRequest) -> ModelResponse + Send + Sync + 'static,
@@ -172,26 +170,26 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// A container as the model, at `http://127.0.0.1:8080` or the like, that speaks SageMaker's
-    /// `GET /ping` and `POST /invocations`. [`start`](Self::start) waits until it is ready.
+    /// A container as the model: the URL of a server with SageMaker's `GET /ping` and `POST /invocations`, such as
+    /// `http://127.0.0.1:8080`. [`start`](Self::start) waits until it is ready.
     pub fn container(mut self, url: impl Into<String>) -> Self {
         self.config.backend.model = Model::Container(Container::new(&url.into()));
         self
     }
 
-    /// How long [`start`](Self::start) waits for the container; 30 s by default.
+    /// How long [`start`](Self::start) waits for the container. Default: 30 s.
     pub fn container_timeout(mut self, timeout: Duration) -> Self {
         self.container_timeout = timeout;
         self
     }
 
-    /// `S3OutputPath`; `s3://{bucket}/async-output` by default.
+    /// `S3OutputPath`. Default: `s3://{bucket}/async-output`.
     pub fn output_path(mut self, path: impl Into<String>) -> Self {
         self.output_path = Some(path.into());
         self
     }
 
-    /// `S3FailurePath`; `s3://{bucket}/async-failures` by default, none for `None`.
+    /// `S3FailurePath`, or `None` for an endpoint without it. Default: `s3://{bucket}/async-failures`.
     pub fn failure_path<P: Into<String>>(mut self, path: Option<P>) -> Self {
         self.failure_path = match path {
             Some(path) => FailurePath::At(path.into()),
@@ -200,42 +198,40 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// An endpoint without `S3FailurePath`: answers carry no `FailureLocation`, and a failure
-    /// leaves no object.
+    /// An endpoint without `S3FailurePath`: responses have no `FailureLocation`, and a failure writes no object.
     pub fn no_failure_path(mut self) -> Self {
         self.failure_path = FailurePath::None;
         self
     }
 
-    /// Whom the endpoint tells of finished jobs; nobody by default. The topics' subscribers are named
-    /// with [`subscribe`](LocalEndpoint::subscribe).
+    /// The SNS topics that the endpoint notifies of finished jobs. Default: none. Add subscribers with
+    /// [`subscribe`](LocalEndpoint::subscribe).
     pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
         self.config.deployed.notification = Some(notification);
         self
     }
 
-    /// How long an endpoint is `Creating`, `Updating` or `Deleting`, and how long instances take to
-    /// come and go, by the endpoint's clock; 0.1 s by default, where AWS takes minutes.
+    /// How long an endpoint is `Creating`, `Updating` or `Deleting`, and how long instances take to start and stop, by
+    /// the endpoint's clock. Default: 0.1 s (minutes on AWS).
     pub fn transition_time(mut self, time: Duration) -> Self {
         self.config.deployed.transition = time;
         self
     }
 
-    /// How many instances the endpoint has; 1 by default. With 0 it is scaled to zero: jobs stay
-    /// in the queue.
+    /// Number of instances. Default: 1. With 0 the endpoint is scaled to zero: jobs stay in the queue.
     pub fn instances(mut self, instances: usize) -> Self {
         self.config.deployed.instances = instances;
         self
     }
 
-    /// `MaxConcurrentInvocationsPerInstance`; 4 by default.
+    /// `MaxConcurrentInvocationsPerInstance`, 1 to 1000. Default: 4.
     pub fn max_concurrent_invocations_per_instance(mut self, max: usize) -> Self {
         self.config.deployed.max_concurrent = max;
         self
     }
 
-    /// Whether the caller has `s3:ListBucket`; without it a missing key is 403 `AccessDenied`
-    /// instead of 404 `NoSuchKey`, on HEAD without a body. True by default.
+    /// Whether the caller has `s3:ListBucket`. Without it a missing key is 403 `AccessDenied` instead of 404
+    /// `NoSuchKey`. Default: true.
     pub fn list_allowed(mut self, allowed: bool) -> Self {
         self.config.list_allowed = allowed;
         self
@@ -248,40 +244,36 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Where objects of more than 4 MiB are kept, in files without a name; the system's directory for
-    /// temporary files by default.
+    /// The directory for objects of more than 4 MiB, in unnamed files. Default: the system's temporary directory.
     pub fn storage_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.storage = Storage::Memory(Some(directory.into()));
         self
     }
 
-    /// Keeps every object on disk and none in memory, in a directory for this user alone below the system's
-    /// one for temporary files. It is removed when the endpoint stops; if the process is killed, the next
-    /// endpoint that makes such a directory removes it.
+    /// Keeps all objects on disk, in a private directory below the system's temporary directory. It is removed when
+    /// the endpoint stops; if the process is killed, the next endpoint that creates such a directory removes it.
     pub fn objects_on_disk(mut self) -> Self {
         self.storage = Storage::Scratch;
         self
     }
 
-    /// Keeps every object in this directory: an endpoint that is started with it later has them again. What
-    /// was answered with success survives the end of the process by any signal. One process uses the
-    /// directory at a time. Uploads in parts that were not completed, jobs, and what the control plane made
-    /// are not kept.
+    /// Keeps all objects in this directory, for later endpoints that are started with it. An object whose write was
+    /// acknowledged survives the death of the process by any signal. Only one process can use the directory at a time.
+    /// Incomplete multipart uploads, jobs, and resources of the control plane are not kept.
     ///
-    /// The directory is made, for this user alone, if it does not exist. One that exists must be empty or
-    /// must be of an earlier endpoint; any other is refused and left as it is. Objects that are damaged are
-    /// left out and reported by [`LocalEndpoint::damaged_objects`].
+    /// The directory is created, with access for this user only, if it does not exist. An existing one must be empty
+    /// or of an earlier endpoint; any other is refused and left unchanged. Damaged objects are not served and are
+    /// reported by [`LocalEndpoint::damaged_objects`].
     pub fn data_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.storage = Storage::Data(directory.into());
         self
     }
 
-    /// Where to listen; a free port of `127.0.0.1` by default.
+    /// The address to listen on. Default: a free port of `127.0.0.1`.
     ///
-    /// On an address that other machines can reach, whoever has the keys reads and writes the objects and
-    /// runs the model. [`start`](Self::start) therefore fails there with the default
-    /// [credentials](Self::credentials), which are published, with any other secret key of AWS's
-    /// documentation, and without [verification](Self::verify_signatures), unless
+    /// On an address that other machines can reach, everyone who has the keys can read and write the objects and run
+    /// the model. There [`start`](Self::start) fails with the default [credentials](Self::credentials) or another
+    /// secret key of AWS's documentation, and without [verification](Self::verify_signatures), unless
     /// [`allow_insecure`](Self::allow_insecure) is set.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
@@ -306,51 +298,49 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// So long every invocation waits before the model has it, within its invocation timeout; 0 by
-    /// default.
+    /// Delay before the model gets an invocation, part of the invocation's time. Default: 0.
     pub fn model_delay(mut self, delay: Duration) -> Self {
         self.config.backend.delay = delay;
         self
     }
 
-    /// The share of the invocations that fail instead of reaching the model, by chance; 0 by default.
+    /// Share of invocations that fail at random instead of reaching the model, 0 to 1. Default: 0.
     pub fn failure_rate(mut self, rate: f64) -> Self {
         self.config.backend.failure_rate = rate;
         self
     }
 
-    /// Whether requests must be signed with the [credentials](Self::credentials); true by default.
+    /// Whether requests must be signed with the [credentials](Self::credentials). Default: true.
     pub fn verify_signatures(mut self, verify: bool) -> Self {
         self.config.verify_signatures = verify;
         self
     }
 
-    /// Adds a host name under which the endpoint is addressed, such as a service's name in Docker Compose.
+    /// Adds a host name of the endpoint, such as a service name in Docker Compose.
     ///
-    /// A request must name one of these in its `Host` header, or `localhost`, or the address that is
-    /// listened on (any IP address if that is all addresses); others are refused, because web pages can make
-    /// a name of theirs resolve to this machine. Before each name and before `localhost` the name of a
-    /// bucket may stand: `BUCKET.localhost`. The port does not matter.
+    /// The `Host` header of a request must be one of these names, `localhost`, or the listening address (any IP
+    /// address if that is all addresses). Others are refused, because a web page can make its own name resolve to this
+    /// machine. A bucket name may precede each name and `localhost`: `BUCKET.localhost`. The port is ignored.
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
         self.config.host_names.push(name.into());
         self
     }
 
-    /// Allows everyone who reaches the [address](Self::listen) to use the endpoint, also from other machines;
-    /// false by default.
+    /// Allows everyone who can reach the [address](Self::listen) to use the endpoint, also from other machines.
+    /// Default: false.
     pub fn allow_insecure(mut self, allow: bool) -> Self {
         self.allow_insecure = allow;
         self
     }
 
-    /// How many requests [`LocalEndpoint::requests`] has at most; 10,000 by default.
+    /// Maximum number of requests in [`LocalEndpoint::requests`]. Default: 10,000.
     pub fn kept_requests(mut self, count: usize) -> Self {
         self.config.kept_requests = count;
         self
     }
 
-    /// Tells of every request once it is answered, or is left without an answer. It is called by the
-    /// threads that serve the requests.
+    /// Calls this with every request after its response, or after it was left without one, on the thread that served
+    /// it.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
@@ -359,30 +349,27 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Tells of what goes wrong with the server itself, where no client can be told: connections that
-    /// cannot be taken for want of file descriptors or threads. At most once a minute; it is called by
-    /// the thread that takes connections.
+    /// Calls this with problems of the server itself, such as connections that cannot be accepted because file
+    /// descriptors or threads are exhausted. At most once a minute, on the accepting thread.
     pub fn on_trouble(mut self, watcher: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
         self.config.watcher = Some(Box::new(watcher));
         self
     }
 
-    /// After so long without a request a connection is closed, in real time; 1 min by default. Sooner
-    /// while others wait to be served.
+    /// Closes a connection after this time without a request, in real time; sooner while others wait. Default: 1 min.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.config.patience.idle = timeout;
         self
     }
 
-    /// A connection is closed whose request's head takes longer than this, or that stands still so long
-    /// in a body or an answer, or goes slower than 1 KiB/s on the whole after it; in real time, 30 s by
-    /// default.
+    /// Closes a connection whose request head takes longer than this, that makes no progress in a body or response for
+    /// this time, or whose average rate is below 1 KiB/s after it; in real time. Default: 30 s.
     pub fn slow_timeout(mut self, timeout: Duration) -> Self {
         self.config.patience.slow = timeout;
         self
     }
 
-    /// Starts to listen.
+    /// Starts the endpoint.
     pub fn start(mut self) -> Result<LocalEndpoint, LocalError> {
         let directory = match &self.storage {
             Storage::Data(directory) => Some(directory.clone()),
