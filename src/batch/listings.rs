@@ -1,4 +1,4 @@
-//! What listings tell: who is there, who is not, and who has to be asked for one by one.
+//! Interprets listings: which outcomes exist, which do not, and which must be requested one by one.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -175,7 +175,7 @@ impl<D> Poller<D> {
         true
     }
 
-    /// Those that a listing leaves open are asked for one by one.
+    /// Those that a listing leaves open are requested one by one.
     fn ask_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
         for at in scan.at.. {
             let Some(slot) = self.entry(scan.prefix, at) else {
@@ -220,7 +220,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// The failure is asked for in turn; the poll is over but for that.
+    /// The failure is requested next; otherwise the poll is complete.
     fn ask_for_failure(&mut self, slot: u32, now: Duration) {
         if let Some(open) = self.slots.get_mut(slot)
             && !open.asked_for_failure

@@ -1,4 +1,4 @@
-//! Places where many handles' objects lie side by side, and what listing them tells.
+//! Prefixes with the objects of many handles, and the state of listing them.
 
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ impl Listed {
     }
 }
 
-/// What a page of a listing told.
+/// The outcome of one page of a listing.
 #[derive(Default)]
 pub(super) struct Covered {
     /// Which entries it is about.
@@ -175,7 +175,7 @@ impl Prefix {
         }
     }
 
-    /// What tells prefixes apart.
+    /// The identity of a prefix.
     pub(super) fn identity(which: Which, session: &Session, uri: &S3Uri) -> Identity {
         let folder = folder(uri).to_owned();
         (which, session.identity(), uri.bucket().to_owned(), folder)
@@ -211,7 +211,7 @@ impl Prefix {
             || (self.not_before != Duration::MAX && self.entries.len() / 2 >= self.crowded_with)
     }
 
-    /// The request for the scan's next page; `None` if there is nothing left to look for.
+    /// The request for the scan's next page; `None` if there is nothing left to find.
     pub(super) fn page_request(&self, scan: &Scan) -> Option<PageRequest> {
         let first = self.entries.get(scan.at)?;
         Some(PageRequest {
@@ -261,7 +261,7 @@ impl Prefix {
         })
     }
 
-    /// Pages that told of too few handles: other objects are in the way.
+    /// Pages with too few of our handles: other objects are in between.
     pub(super) fn is_crowded(&mut self, now: Duration) {
         self.crowded_with = self.entries.len();
         self.rest(now);

@@ -80,7 +80,7 @@ pub(super) type BatchCallback = Arc<dyn Fn(&BatchProgress) -> ControlFlow<()> + 
 /// Half the time over which the rate is taken.
 const WINDOW: Duration = Duration::from_secs(15);
 
-/// Counts, and tells the callback.
+/// Counts, and calls the callback.
 #[derive(Default)]
 pub(super) struct Totals {
     pub(super) submitted: u64,

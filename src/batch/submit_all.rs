@@ -83,11 +83,11 @@ pub struct SubmitAll<I, D> {
     /// What came before its turn.
     early: BTreeMap<u64, Finished<D>>,
     totals: Totals,
-    /// Where the batch is told of, from the first input to the end.
+    /// The batch's span, from the first input to the end.
     batch: Option<trace::Batch>,
 }
 
-/// A wait for an outcome looks this often, in real time, whether it is cancelled.
+/// Interval, in real time, at which a wait for an outcome checks for cancellation.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 const MAX_CONCURRENCY: usize = 256;

@@ -29,7 +29,7 @@ pub(super) struct Job<D> {
     pub(super) recorder: Option<Recorder>,
 }
 
-/// Where it is written how far each input got, and what is done with those of which nobody knows.
+/// The journal, and what to do with inputs whose submit is uncertain.
 #[derive(Debug, Clone)]
 pub(super) struct Recorder {
     pub(super) journal: Arc<Journal>,
@@ -139,7 +139,7 @@ impl<D> Drop for Workers<D> {
     }
 }
 
-/// Ends when no more jobs can come, or nobody takes their outcomes.
+/// Ends when no more jobs can come, or the receiver of outcomes is gone.
 fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
     loop {
         let job = {

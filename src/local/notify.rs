@@ -15,14 +15,14 @@ use super::sqs;
 use crate::NotificationConfig;
 use crate::endpoint::NotificationTopic;
 
-/// How often a message is posted that nobody takes, and what lies between.
+/// Attempts to post a message, and the pauses between them.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest response that is included.
 const MAX_INCLUDED: u64 = 128_000;
 
-/// What a message tells of a job, besides its outcome.
+/// A message's facts about a job, besides its outcome.
 pub(super) struct Receipt {
     notification: Option<NotificationConfig>,
     endpoint: String,
@@ -59,7 +59,7 @@ impl Receipt {
     }
 }
 
-/// Only this machine is told.
+/// Subscribers must be on this machine.
 pub(super) fn check_url(url: &str) -> Result<(), LocalError> {
     let loopback = url.parse::<http::Uri>().is_ok_and(|uri| {
         uri.scheme_str() == Some("http")
@@ -160,7 +160,7 @@ fn post(services: &Services, url: &str, topic: &str, id: &str, envelope: &Value)
             .header("x-amz-sns-topic-arn", topic)
             .send(envelope.to_string());
         let taken = sent.is_ok_and(|answer| answer.status().is_success());
-        // A message that nobody takes is lost, as with SNS after its retries.
+        // A message that cannot be delivered is lost, as with SNS after its retries.
         if taken || attempt == TRIES || services.threads.stop.wait(PAUSE) {
             return;
         }

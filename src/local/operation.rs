@@ -325,7 +325,7 @@ impl Operation {
     ];
 }
 
-/// What a request asks for.
+/// The operation of a request.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) operation: Operation,

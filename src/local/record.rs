@@ -1,4 +1,4 @@
-//! What came in: requests, for a test to look at afterwards.
+//! Received requests, for tests to inspect.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,7 +25,7 @@ use super::sync::lock;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// Which operation it asked for.
+    /// The operation.
     pub operation: Operation,
     /// The HTTP method.
     pub method: String,
@@ -143,7 +143,7 @@ impl RequestLog {
         }
     }
 
-    /// Tells the observer, and keeps so many of the latest as are wanted.
+    /// Calls the observer, and keeps the configured number of requests.
     pub(super) fn add(&self, request: RecordedRequest) {
         if let Some(observer) = &self.observer {
             observer(&request);

@@ -125,7 +125,7 @@ pub(super) fn exchange(
         Received::Head(head) => head,
         Received::Closed => return Ok(false),
         Received::Malformed(refusal) => {
-            // Which service was asked is not known; S3's form says what is wrong in words.
+            // The service is unknown; S3's error format has a message.
             let id = request_id(Service::S3);
             let answer = refusal.into_answer(Service::S3, &id);
             let answer = complete(shared, answer, Some((Service::S3, &id)));
@@ -398,7 +398,7 @@ fn request_id(service: Service) -> String {
     }
 }
 
-/// Hexadecimal digits that nobody needs to be unable to predict; at most 32.
+/// At most 32 hexadecimal digits, which need not be unpredictable.
 pub(super) fn random_hex(digits: usize) -> String {
     let mut hex = Random::machine().uuid().replace('-', "");
     hex.truncate(digits);

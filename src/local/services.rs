@@ -19,7 +19,7 @@ pub(super) struct Services {
     pub(super) queue: Queue,
     pub(super) queues: Queues,
     pub(super) backend: Backend,
-    /// Is told of what goes wrong with the server itself.
+    /// Called with problems of the server itself.
     pub(super) watcher: Option<Watcher>,
     pub(super) threads: Threads,
 }

@@ -66,7 +66,7 @@ impl Gate {
                 return false;
             }
             full();
-            // The stop does not wake this condition: look again often.
+            // A stop does not wake this condition variable: check often.
             inside = wait_while(&self.changed, inside, Duration::from_millis(20), |inside| {
                 *inside >= limit
             });
@@ -80,7 +80,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Waits until nobody is inside, at most for `timeout`.
+    /// Waits until all threads have left, at most for `timeout`.
     fn wait_empty(&self, timeout: Duration) {
         let inside = lock(&self.inside);
         drop(wait_while(&self.changed, inside, timeout, |inside| {

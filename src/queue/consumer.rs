@@ -107,7 +107,7 @@ impl ResultQueue {
         self.counters.snapshot()
     }
 
-    /// Receives messages one after another, as an iterator. Nothing is sent until it is asked for the first.
+    /// Receives messages one after another, as an iterator. Nothing is sent before the first call of `next`.
     pub fn deliveries(&self) -> Deliveries {
         Deliveries::new(self.clone())
     }

@@ -13,7 +13,7 @@ use crate::aws::sqs::{self, MAX_BATCH, MAX_VISIBILITY, Message, Queue};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
-/// The threads look at the clock this often, in real time, while there are messages.
+/// Interval, in real time, at which the threads read the clock while there are messages.
 const TICK: Duration = Duration::from_millis(20);
 /// Deletions wait this long for others to go with them.
 const LINGER: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ pub(super) struct State {
     pub(super) flush: bool,
     /// The first failure that a consumer has to hear of.
     pub(super) failure: Option<Error>,
-    /// `sqs:ChangeMessageVisibility` is missing; it is not asked for again.
+    /// `sqs:ChangeMessageVisibility` is denied; it is not tried again.
     pub(super) may_not_change: bool,
 }
 
@@ -118,7 +118,7 @@ impl Core {
         key
     }
 
-    /// Makes a wish for a message that nobody works on any more. False if it was not ours any more.
+    /// Requests a change of a message that is no longer worked on. False if the message is no longer ours.
     pub(super) fn finish(&self, key: u64, wish: Wish) -> bool {
         let now = self.now();
         let mut state = self.lock();

@@ -8,7 +8,7 @@ use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, Outcomes};
 use crate::error::Error;
 
-/// While nothing is in flight, nothing is due: whoever changes that wakes the thread.
+/// While nothing is in flight nothing is due: a new message wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
 
 /// Runs until the core closes and no message is left.

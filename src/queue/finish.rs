@@ -8,7 +8,7 @@ use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, MAX_BATCH, Outcomes, Refused};
 use crate::error::Error;
 
-/// While nothing waits, whoever changes that wakes the thread.
+/// While nothing waits, a new entry wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
 /// One request, retries included.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -154,7 +154,7 @@ fn settle_deletions(core: &Core, batch: &Batch, outcomes: Result<Outcomes, Error
     }
 }
 
-/// Lets an entry be sent again later. False if it had enough attempts.
+/// Schedules another attempt of an entry. False if it has had all attempts.
 fn again(core: &Core, state: &mut State, key: u64, last: bool) -> bool {
     let now = core.now();
     let Some(entry) = state.entries.get_mut(&key) else {

@@ -16,7 +16,7 @@ use crate::invalid_input::InvalidInput;
 
 /// Most threads of one consumer.
 const MAX_WORKERS: usize = 256;
-/// While all workers are busy, a look this often whether it was cancelled.
+/// Interval of checks for cancellation while all workers are busy.
 const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Default)]

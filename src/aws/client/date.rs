@@ -31,7 +31,7 @@ fn in_words(date: &str) -> Option<SystemTime> {
         } else if let Ok(number) = word.parse::<u16>() {
             match (day, number) {
                 (None, 1..=31) if word.len() <= 2 => day = Some(number),
-                // Of two digits as in RFC 850, whose dates are those of this century by now.
+                // Two digits, as in RFC 850. They are years of this century.
                 _ if word.len() == 2 => year = Some(2000 + number),
                 _ => year = Some(number),
             }

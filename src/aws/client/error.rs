@@ -24,7 +24,7 @@ pub(super) enum AttemptError {
 }
 
 impl AttemptError {
-    /// Whether the service may have carried out the request all the same.
+    /// Whether the service may nevertheless have carried out the request.
     pub(super) fn leaves_open(&self) -> bool {
         match self {
             Self::Request(_) => false,

@@ -1,4 +1,4 @@
-//! How fast requests go out that share a service's patience: as fast as they can, until the service
+//! Rate limit of requests that share a service's quota: as fast as they can, until the service
 //! throttles.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +11,15 @@ use crate::sys::Sys;
 
 /// One refusal halves the rate; those of requests that were on their way then tell nothing new.
 const ONE_CUT: Duration = Duration::from_millis(500);
-/// The rate does not fall below one request in so long.
+/// Maximum time between requests: the rate does not fall below one request in this time.
 const SLOWEST: Duration = Duration::from_secs(5);
-/// From half the rate that was too much, it takes so long to get there again.
+/// Time to recover from half of the throttled rate to all of it.
 const RECOVERY: f64 = 10.0;
-/// Requests that could have gone out so long ago and did not may go out now.
+/// Burst: unused sends of this much time may be made up for.
 const BURST: Duration = Duration::from_millis(50);
-/// If nobody gets anything through for so long, the service's refusal is the outcome.
+/// If no request succeeds for this long, the service's error is the outcome.
 const MAX_THROTTLED: Duration = Duration::from_mins(10);
-/// A pause looks this often whether it is to stop.
+/// Interval at which a pause checks for cancellation.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// A rate that all who share it keep: additive increase, multiplicative decrease.
@@ -61,7 +61,7 @@ impl Pace {
         }
     }
 
-    /// Takes leave for a request; otherwise tells when to ask again.
+    /// Reserves a send; otherwise returns when to try again.
     pub(crate) fn pass(&self, now: Duration) -> Result<(), Duration> {
         let mut state = self.lock();
         let rate = state.limit.unwrap_or(f64::INFINITY).min(self.ceiling);
@@ -178,7 +178,7 @@ mod tests {
 
     use super::Pace;
 
-    /// How many requests go out from `from` on in so many seconds of virtual time.
+    /// Number of requests sent in `seconds` of virtual time from `from` on.
     fn requests(pace: &Pace, from: Duration, seconds: u64) -> u32 {
         let mut passed = 0;
         for milli in 0..seconds * 1000 {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-/// A payload that is read anew for each attempt.
+/// A payload that is read again for each attempt.
 pub(crate) trait Source: Sync {
     fn len(&self) -> u64;
 

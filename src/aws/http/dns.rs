@@ -20,7 +20,7 @@ use crate::trace;
 #[error("{0}")]
 pub(super) struct Unresolved(io::Error);
 
-/// Addresses of hosts, shared by whoever resolves names and whoever finds that an address no longer serves.
+/// Cached addresses of hosts, shared by the resolver and the connectors, which remove addresses that fail.
 #[derive(Clone, Default)]
 pub(super) struct Addresses(Arc<Mutex<HashMap<String, (Duration, ResolvedSocketAddrs)>>>);
 

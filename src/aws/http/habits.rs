@@ -80,7 +80,7 @@ impl Habit {
         }
     }
 
-    /// A connection ended in its next request, or before it, so long after it came back.
+    /// A connection was lost in its next request or before it, after this idle time.
     pub(super) fn ended(&self, idle: Duration) {
         if idle <= SOON {
             let now = u64::try_from(SystemClock.monotonic().as_millis()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! Hosts that are asked without the proxy.
+//! Hosts that are reached without the proxy.
 
 use std::net::IpAddr;
 

@@ -59,7 +59,7 @@ impl Pace {
         }
     }
 
-    /// Whether so many more bytes in so much more time are fast enough.
+    /// Whether this many more bytes in this much more time are fast enough.
     pub(crate) fn keeps_up(&mut self, bytes: u64, spent: Duration) -> bool {
         self.moved += bytes;
         self.spent += spent;

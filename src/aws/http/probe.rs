@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(writes(&[get]), [get]);
     }
 
-    /// Takes what it is given, each time in so long.
+    /// Takes what it is given, with this delay each time.
     #[derive(Debug)]
     struct Slow(LazyBuffers, Duration);
 

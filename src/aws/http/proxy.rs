@@ -8,7 +8,7 @@ use super::no_proxy::NoProxy;
 use crate::error::ConfigError;
 use crate::sys::Environment;
 
-/// One thing for `http` and one for `https` URLs, but for hosts that are asked directly.
+/// A value for `http` and one for `https` URLs, except for hosts that are reached directly.
 #[derive(Clone)]
 pub(super) struct ByScheme<T> {
     http: Option<T>,
@@ -55,7 +55,7 @@ impl ByScheme<NamedProxy> {
     /// As curl and the Python SDK read the variables, and not as ureq does, which takes one proxy
     /// for both schemes and only from the process's own environment.
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        // A CGI script's HTTP_PROXY is a header of whoever calls it.
+        // In a CGI script HTTP_PROXY may be set by a request's `Proxy` header.
         let http: &[&str] = if environment.get("REQUEST_METHOD").is_some() {
             &["http_proxy", "all_proxy", "ALL_PROXY"]
         } else {

@@ -1,4 +1,4 @@
-//! Verifies Signature Version 2 in the query of a URL, which boto3 makes unless it is told otherwise.
+//! Verifies Signature Version 2 in the query of a URL, boto3's default for presigned URLs.
 //!
 //! It covers the method, the bucket and the key, some parameters, and all `x-amz-*` headers. Requests
 //! that have it in the `Authorization` header are refused, as in regions younger than 2014.

@@ -230,7 +230,7 @@ impl Refused {
     }
 }
 
-/// Only S3 is told the payload's hash.
+/// Only S3's clients send the payload's hash.
 pub(in crate::local) fn wrong_payload(announced: &str, actual: &str) -> Refusal {
     Refusal::new(
         400,

@@ -136,7 +136,8 @@ pub(in crate::local) enum Unproven {
     Signature,
 }
 
-/// Checks who signed the request and when, and, as far as its head tells, what: before its body is taken.
+/// Verifies who signed the request and when, and the signed payload as far as the head has it, before the body is
+/// read.
 pub(in crate::local) fn verify_head(
     auth: &Auth,
     service: Service,
@@ -192,7 +193,7 @@ pub(super) fn prove(
     Ok(Unproven::Hash(payload_hash.to_owned()))
 }
 
-/// Checks the rest. `found_hash` is the SHA-256 of the body that came, if it was asked for.
+/// Verifies the rest. `found_hash` is the SHA-256 of the received body, if it was requested.
 pub(in crate::local) fn verify_body(
     auth: &Auth,
     service: Service,

@@ -1,4 +1,4 @@
-//! Endpoints: made, looked at, updated, deleted.
+//! Endpoints: create, describe, update, delete.
 
 use serde_json::{Map, Value, json};
 
@@ -99,7 +99,7 @@ impl State {
         found.ok_or_else(|| not_found("endpoint", &arn))
     }
 
-    /// An endpoint that nobody is at work on.
+    /// An endpoint without a change in progress.
     fn settled(&mut self, name: &str) -> Result<&mut Hosted, Refusal> {
         let hosted = self.hosted(name)?;
         if hosted.status.is_in_progress() {
@@ -134,7 +134,7 @@ impl State {
         Ok(json!({ "EndpointArn": arn }))
     }
 
-    /// Who is notified of what the endpoint does, once the work that has begun is done.
+    /// The topics to notify, once jobs in progress are done.
     pub(super) fn notification(&self, name: &str) -> Option<NotificationConfig> {
         let hosted = self.endpoints.get(name)?;
         let config = hosted.pending.as_ref().unwrap_or(&hosted.config);
@@ -212,7 +212,7 @@ impl State {
     }
 }
 
-/// Looks at all that is asked of variants, before any of it is done.
+/// Validates all changes of variants before any is applied.
 fn check_variants(wanted: &[Value], variants: &[Variant], may_sleep: bool) -> Result<(), Refusal> {
     for (position, one) in wanted.iter().enumerate() {
         let name = one["VariantName"].as_str().unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::local::runtime::location::Location;
 use crate::local::runtime::queue::Backlog;
 use crate::{AsyncInferenceConfig, NotificationConfig};
 
-/// Where the results of an endpoint go, and who is told.
+/// The output paths and topics of an endpoint.
 #[derive(Debug)]
 pub(in crate::local) struct Serving {
     pub(in crate::local) endpoint: String,
@@ -110,7 +110,7 @@ pub(super) struct Hosted {
 }
 
 impl Hosted {
-    /// Does what was due by now; true if the endpoint is gone.
+    /// Applies changes that are due; true if the endpoint is deleted.
     pub(super) fn advance(&mut self, now: Now) -> bool {
         while let Some((due, _)) = &self.work
             && *due <= now.monotonic

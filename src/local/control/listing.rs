@@ -74,7 +74,7 @@ fn entries<'a>(
     })
 }
 
-/// The page that is asked for, of those that are asked for.
+/// The requested page of the matching items.
 fn page<'a>(
     input: &Input,
     list: &str,

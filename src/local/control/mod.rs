@@ -1,6 +1,6 @@
 //! The control plane: models, configurations, endpoints, their scaling and their metrics.
 //!
-//! Everything goes by the endpoint's clock. Nothing happens by itself: whenever somebody asks, and
+//! Everything uses the endpoint's clock. Nothing happens by itself: whenever a request comes, and
 //! whenever a job waits, the state is first brought up to the present.
 
 mod cloudwatch;
@@ -50,7 +50,7 @@ struct State {
     alarms: BTreeMap<String, Map<String, Value>>,
     /// What the next endpoint that is made or updated fails with.
     failures: Vec<String>,
-    /// URLs that are told, by topic.
+    /// Subscribed URLs, by topic.
     subscriptions: Vec<(String, String)>,
 }
 
@@ -62,7 +62,7 @@ struct Account {
     transition: Duration,
 }
 
-/// A model or a configuration, as it was asked for.
+/// A model or a configuration, as it was requested.
 #[derive(Debug)]
 struct Stored {
     arn: String,
@@ -71,7 +71,7 @@ struct Stored {
     tags: Vec<Value>,
 }
 
-/// The present, as the endpoint's clock tells it.
+/// The current time of the endpoint's clock.
 #[derive(Debug, Clone, Copy)]
 struct Now {
     wall: SystemTime,
@@ -158,7 +158,7 @@ impl Control {
         lock(&self.state).subscriptions.push((topic, url));
     }
 
-    /// Who is told of what goes to a topic.
+    /// The subscribers of a topic.
     pub(super) fn subscribers(&self, topic: &str) -> Vec<String> {
         let state = lock(&self.state);
         let subscriptions = state.subscriptions.iter();

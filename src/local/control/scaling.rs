@@ -12,7 +12,7 @@ use crate::endpoint::EndpointStatus;
 use crate::local::http::answer::Refusal;
 use crate::local::server::random_uuid;
 
-/// Target tracking's own alarm wants to see a low backlog for so long before instances go.
+/// How long the backlog must be low before target tracking scales in.
 const LOW_FOR: Duration = Duration::from_mins(15);
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! Answers, and refusals in the wording of the service that is asked.
+//! Responses, and errors in the service's wording.
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 

@@ -49,7 +49,7 @@ enum State {
     DataEnd,
     Trailer,
     End,
-    /// Something was wrong; what follows is passed over.
+    /// Malformed; the rest is ignored.
     Broken,
 }
 

@@ -1,4 +1,4 @@
-//! Listens, and keeps connections within bounds: so many at a time, and none that is of no use.
+//! Accepts connections, within a maximum number, and closes idle ones.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,11 +16,11 @@ use crate::sys::{Clock, SystemClock};
 /// How many connections are served at a time; the next ones wait to be accepted.
 /// Each has a file open for its payload at most, and processes may have 1,024 files by default.
 const MAX_CONNECTIONS: usize = 600;
-/// While others wait, a connection that has been idle for so long is closed.
+/// While others wait, a connection is closed after this idle time.
 const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
 /// A pause after a connection could not be taken.
 const BREATH: Duration = Duration::from_millis(20);
-/// Troubles are told no more often.
+/// Minimum time between reported problems.
 const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
 
 /// The connections of an endpoint.
@@ -104,7 +104,7 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
             });
             if let Err(error) = served {
                 drop(Leave(&shared.connections.serving));
-                // One that went away before it was accepted is nobody's trouble.
+                // A connection that was reset before it was accepted is not a problem.
                 if error.kind() != io::ErrorKind::ConnectionAborted {
                     troubles.tell(shared, &error);
                     // Out of files or of threads: others must end first.
@@ -116,12 +116,12 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
     })
 }
 
-/// When a trouble was told last.
+/// When a problem was last reported.
 #[derive(Default)]
 struct Troubles(Option<Duration>);
 
 impl Troubles {
-    /// Tells of it, unless another was told less than a minute ago.
+    /// Reports it, unless another was reported less than a minute ago.
     fn tell(&mut self, shared: &Shared, error: &io::Error) {
         let now = SystemClock.monotonic();
         let told = self
@@ -162,7 +162,7 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     lock(&shared.connections.open).insert(number, opened);
     let _open = Open { shared, number };
     if let Ok(mut connection) = Connection::new(stream, shared.patience) {
-        // An error here is one of the connection: there is nobody left to tell.
+        // An error here is the connection's: the client is gone.
         while !shared.stopping().is_stopped()
             && exchange(shared, &mut connection, number).unwrap_or(false)
         {}

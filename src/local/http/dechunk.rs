@@ -99,7 +99,7 @@ impl Dechunker {
     }
 }
 
-/// Hexadecimal digits alone, then perhaps extensions, which are passed over.
+/// Hexadecimal digits, optionally followed by extensions, which are ignored.
 pub(in crate::local) fn chunk_size(line: &[u8]) -> Option<u64> {
     let end = line
         .iter()

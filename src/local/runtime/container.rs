@@ -109,7 +109,7 @@ impl Container {
         let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
         if !status.is_success() {
             let mut message = Vec::new();
-            // What can be had of the message says more than that it broke off.
+            // The part of the message that arrived says more than an error about its end.
             drop(body.take(MAX_MESSAGE).read_to_end(&mut message));
             return Err(failed(status.as_u16(), &String::from_utf8_lossy(&message)));
         }

@@ -180,7 +180,7 @@ impl Backend {
 }
 
 impl Invocation {
-    /// The content type that is asked for, if it is a single one.
+    /// The requested content type, if it is a single one.
     pub(in crate::local) fn accepted_type(&self) -> Option<String> {
         let is_one = |accept: &&String| !accept.contains(['*', ',']) && accept.contains('/');
         self.accept.as_ref().filter(is_one).cloned()

@@ -13,7 +13,7 @@ use crate::local::sync::Stop;
 use crate::sys::processes::spawn_piped;
 use crate::sys::{Clock, SystemClock};
 
-/// How often a stop and a program that has closed its output are looked at.
+/// Interval of checks for a stop and for the program's exit.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Runs it once. The error is the text of the failure object.

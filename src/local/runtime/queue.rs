@@ -387,7 +387,7 @@ fn spawn_worker(services: &Arc<Services>) -> io::Result<()> {
         while let Some((number, job)) = services.queue.next(services) {
             let receipt = Receipt::of(&job);
             let outcome = run(services, job);
-            // Told before it counts as finished, so that whoever waits for that has been told.
+            // Notified before it counts as finished, so that a waiter for that finds the notification sent.
             notify::tell(services, &receipt, outcome.as_ref());
             services.queue.finish(number, outcome.err());
         }

@@ -23,7 +23,7 @@ pub(super) fn named(text: &str) -> Option<Algorithm> {
     all.find(|algorithm| name(*algorithm).eq_ignore_ascii_case(text.trim()))
 }
 
-/// The algorithm that `x-amz-checksum-algorithm` asks for.
+/// The algorithm of `x-amz-checksum-algorithm`.
 pub(super) fn asked(head: &Head) -> Result<Option<Algorithm>, Refusal> {
     let Some(text) = head.text("x-amz-checksum-algorithm") else {
         return Ok(None);
@@ -110,7 +110,7 @@ fn check_headers(head: &Head) -> Result<Option<Algorithm>, Refusal> {
     }
 }
 
-/// What goes by is summed up.
+/// Computes checksums of a stream.
 struct Summing {
     md5: Option<Md5>,
     sums: Vec<Checksum>,
@@ -140,7 +140,7 @@ impl Summing {
     }
 }
 
-/// The MD5 and the checksums of content that is stored, in the order asked for.
+/// The MD5 and the checksums of stored content, in the requested order.
 pub(super) fn sums(
     content: &Content,
     algorithms: &[Algorithm],

@@ -38,7 +38,7 @@ pub(super) fn take_from_query(head: &mut Head, target: &Target) {
     }
 }
 
-/// Refuses what a header asks for and this endpoint does not have.
+/// Rejects headers for features that this endpoint does not have.
 pub(super) fn check(request: &Request) -> Result<(), Refusal> {
     let operation = request.target.operation;
     request.head.headers.iter().try_for_each(|(name, value)| {

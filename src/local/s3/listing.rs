@@ -64,7 +64,7 @@ impl Mark {
     }
 }
 
-/// What a page tells of an object.
+/// An object in a page.
 struct Listed {
     key: String,
     last_modified: SystemTime,
@@ -120,7 +120,7 @@ pub(in crate::local) fn list(s3: &S3, target: &Target) -> Result<Answer, Refusal
     Ok(Answer::xml(200, listing.write()))
 }
 
-/// A parameter that says how much a page has at most: no more than 1,000, whatever is asked for.
+/// The maximum number of items per page, capped at 1,000.
 pub(super) fn number(target: &Target, name: &str) -> Result<usize, Refusal> {
     let Some(text) = target.parameter(name) else {
         return Ok(MAX_KEYS);
@@ -160,7 +160,7 @@ pub(super) fn check_encoding(target: &Target) -> Result<(), Refusal> {
     }
 }
 
-/// Keys as the listing writes them: as they are, or encoded where that was asked for.
+/// Keys as the listing writes them, URL-encoded on request.
 pub(super) fn encoded<'a>(target: &Target, text: &'a str) -> Cow<'a, str> {
     if target.parameter("encoding-type") == Some("url") {
         utf8_percent_encode(text, PLAIN).into()
@@ -261,7 +261,7 @@ impl Listing<'_> {
         xml
     }
 
-    /// What was asked for, and where to go on.
+    /// The request's parameters, and the start of the next page.
     fn write_head(&self, xml: &mut Xml) {
         let Self { page, target, .. } = self;
         let parameter = |name| target.parameter(name);

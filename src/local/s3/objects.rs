@@ -208,7 +208,7 @@ fn replace_headers(answer: &mut Answer, request: &Request) -> Result<(), Refusal
     Ok(())
 }
 
-/// The single range that a `Range` header asks for. S3 passes over what it does not understand,
+/// The single range of a `Range` header. S3 ignores what it does not understand,
 /// several ranges too.
 fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header

@@ -46,7 +46,7 @@ impl StoredObject {
         last_modified: SystemTime,
     ) -> Self {
         let mut summed = (Md5::new(), Checksum::new(Algorithm::Crc64Nvme));
-        // Bytes that cannot be read any more have no sum; whoever reads them is told.
+        // Bytes that cannot be read have no checksum; reading them reports the error.
         drop(content.copy(0..content.len(), &mut Summing(&mut summed)));
         Self {
             etag: quoted(summed.0.finalize().as_slice()),

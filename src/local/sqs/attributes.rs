@@ -1,4 +1,4 @@
-//! What a queue goes by, as `CreateQueue` sets it and `GetQueueAttributes` returns it.
+//! A queue's attributes, as `CreateQueue` sets and `GetQueueAttributes` returns them.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ fn redrive(name: &str, policy: &str) -> Result<Redrive, Refusal> {
     })
 }
 
-/// Those that are asked for; none asked for is none returned.
+/// The requested attributes; none if none are requested.
 pub(super) fn of(services: &Services, queue: &Queue, name: &str, input: &Input, now: Now) -> Value {
     let wanted = input.names("AttributeNames");
     let settings = &queue.settings;

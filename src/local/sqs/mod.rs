@@ -1,6 +1,6 @@
 //! SQS: the queues of the local endpoint, and what puts messages into them.
 //!
-//! Everything goes by the endpoint's clock. Queues are in memory and are gone when the endpoint stops.
+//! Everything uses the endpoint's clock. Queues are in memory and are lost when the endpoint stops.
 
 mod attributes;
 mod events;
@@ -39,7 +39,7 @@ struct State {
     object_rules: Vec<ObjectRule>,
 }
 
-/// The present, as the endpoint's clock tells it.
+/// The current time of the endpoint's clock.
 #[derive(Debug, Clone, Copy)]
 struct Now {
     /// Milliseconds since 1970.

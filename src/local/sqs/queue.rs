@@ -392,7 +392,7 @@ impl Stored {
 }
 
 impl Received {
-    /// With the attributes that are asked for.
+    /// With the requested attributes.
     pub(super) fn document(&self, input: &Input) -> Value {
         let message = &self.message;
         let mut document = json!({

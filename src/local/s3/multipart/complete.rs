@@ -254,7 +254,7 @@ impl Part {
     }
 }
 
-/// Of the parts' checksums, or of the whole, as the upload was begun.
+/// Composite or of the full object, as the upload was created.
 fn whole_checksum(upload: &Upload, parts: &[&Part]) -> ObjectChecksum {
     let Some(algorithm) = upload.algorithm else {
         return whole(Algorithm::Crc64Nvme, parts.iter().map(|part| &part.crc64));

@@ -81,7 +81,7 @@ fn class(upload: &Upload) -> &str {
         .unwrap_or("STANDARD")
 }
 
-/// A page of what was begun and neither completed nor aborted.
+/// A page of the uploads in progress.
 #[derive(Default)]
 struct Page<'a> {
     uploads: Vec<(&'a str, &'a Upload)>,
