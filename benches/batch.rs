@@ -168,7 +168,8 @@ fn round_of(handles: usize, others: usize) -> Outcome<()> {
             &predictor,
             at(format!("async-output/{BATCH}/{name}.out"))?,
             Some(at(format!("async-failures/{name}-error.out"))?),
-        ))
+        )
+        .expect("valid locations"))
     });
     let responses = responses.collect::<Outcome<Responses>>()?;
     let waiter = WaiterConfig::builder().delay(LONG_ROUND).build()?;

@@ -192,8 +192,9 @@ impl Ours {
             .sys(Sys::real().with_environment(Environment::empty()))
             .build()?;
         let predictor = AsyncPredictor::new("bench", &session).with_serializer(Bytes::default());
-        let missing = format!("s3://{bucket}/missing.out").parse()?;
-        let response = AsyncInferenceResponse::new(&predictor, missing, None);
+        let missing = format!("s3://{bucket}/missing.out");
+        let response =
+            AsyncInferenceResponse::new(&predictor, missing, None).expect("valid locations");
         Ok(Self {
             predictor,
             response,

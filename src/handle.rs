@@ -1,8 +1,6 @@
 //! A submitted inference as plain data, to be saved and taken up again.
 
 use std::fmt;
-use std::io;
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::invalid_input::InvalidInput;
 use crate::limits;
 use crate::limits::check_name;
-use crate::sys;
 use crate::uri::S3Uri;
 
 /// What is needed to take a submitted inference up again, in any process: where its outcome will be,
@@ -57,9 +54,6 @@ const VERSION: u32 = 1;
 
 /// A line has three keys of at most 1,024 bytes each, escaped, and little more.
 const MAX_LINE: usize = 16 << 10;
-
-/// A file of handles, read whole: room for a million of them and more.
-const MAX_FILE: u64 = 1 << 30;
 
 /// The format. Members that are not known are passed over.
 #[derive(Serialize, Deserialize)]
@@ -162,51 +156,6 @@ impl InferenceHandle {
     /// [`Error::Model`](crate::Error::Model), without a request.
     pub fn has_failed(&self) -> bool {
         self.failed
-    }
-
-    /// Writes handles to a file, one a line: the whole file appears, durably and readable for its
-    /// owner alone, or (on an error) none of it; what was there under that name is replaced.
-    ///
-    /// ```
-    /// use sagemaker_async_inference::InferenceHandle;
-    ///
-    /// let handle: InferenceHandle =
-    ///     r#"{"version":1,"endpoint_name":"e","output_path":"s3://my-bucket/out/1.out"}"#.parse()?;
-    /// let path = std::env::temp_dir().join(format!("handles-{}.jsonl", std::process::id()));
-    /// InferenceHandle::save_all([&handle], &path)?;
-    /// assert_eq!(InferenceHandle::load_all(&path)?, [handle]);
-    /// # std::fs::remove_file(path)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn save_all<'h>(
-        handles: impl IntoIterator<Item = &'h Self>,
-        path: impl AsRef<Path>,
-    ) -> io::Result<()> {
-        let mut text = String::new();
-        for handle in handles {
-            text.push_str(&handle.to_string());
-            text.push('\n');
-        }
-        sys::write_whole(path.as_ref(), text.as_bytes())
-    }
-
-    /// Reads what [`save_all`](Self::save_all) wrote; blank lines are passed over. A file of more
-    /// than 1 GiB is [`io::ErrorKind::FileTooLarge`], a line that is no handle
-    /// [`io::ErrorKind::InvalidData`] with its number.
-    pub fn load_all(path: impl AsRef<Path>) -> io::Result<Vec<Self>> {
-        let text = sys::read_bounded(path.as_ref(), MAX_FILE)?;
-        let text = String::from_utf8(text)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let lines = text.lines().enumerate();
-        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
-        lines
-            .map(|(number, line)| {
-                line.parse().map_err(|error: InvalidInput| {
-                    let problem = format!("line {}: {error}", number + 1);
-                    io::Error::new(io::ErrorKind::InvalidData, problem)
-                })
-            })
-            .collect()
     }
 }
 

@@ -88,6 +88,7 @@ mod request;
 mod timestamp;
 mod trace;
 mod uri;
+mod words;
 
 pub mod batch;
 pub mod credentials;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::codec::{Accept, Deserializer, Json, Serializer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
@@ -128,22 +128,27 @@ impl<S, D> AsyncPredictor<S, D> {
     }
 
     /// A request for an input that lies in S3 already. Its content type is told to the model only
-    /// if [`content_type`](AsyncRequest::content_type) sets it.
+    /// if [`content_type`](AsyncRequest::content_type) sets it. A location that is not valid is an error of
+    /// [`submit`](AsyncRequest::submit).
     ///
     /// ```no_run
     /// # use sagemaker_async_inference::{AsyncPredictor, Session};
     /// # let session = Session::from_env()?;
     /// let predictor = AsyncPredictor::new("my-endpoint", &session);
     /// let response = predictor
-    ///     .request_at("s3://my-bucket/scans/17.tiff".parse()?)
+    ///     .request_at("s3://my-bucket/scans/17.tiff")
     ///     .content_type("image/tiff")
     ///     .submit()?;
     /// # Ok::<(), sagemaker_async_inference::Error>(())
     /// ```
-    pub fn request_at(&self, input: S3Uri) -> AsyncRequest<'static, D>
+    pub fn request_at(
+        &self,
+        input: impl TryInto<S3Uri, Error: Into<Error>>,
+    ) -> AsyncRequest<'static, D>
     where
         D: Accept + Clone,
     {
+        let input = input.try_into().map_err(Into::into);
         AsyncRequest::at(self.target.clone(), self.deserializer.clone(), input)
     }
 

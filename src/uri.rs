@@ -32,6 +32,8 @@ const MAX_KEY: usize = 1024;
 /// assert_eq!(input.to_string(), "s3://my-bucket/inputs/a b/100%.json");
 /// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
 /// ```
+///
+/// Methods that take a location take what becomes an `S3Uri`: one, a reference to one, or its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct S3Uri {
@@ -158,6 +160,20 @@ impl TryFrom<String> for S3Uri {
 
     fn try_from(uri: String) -> Result<Self, InvalidInput> {
         uri.parse()
+    }
+}
+
+impl TryFrom<&String> for S3Uri {
+    type Error = InvalidInput;
+
+    fn try_from(uri: &String) -> Result<Self, InvalidInput> {
+        uri.parse()
+    }
+}
+
+impl From<&S3Uri> for S3Uri {
+    fn from(uri: &S3Uri) -> Self {
+        uri.clone()
     }
 }
 

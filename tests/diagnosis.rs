@@ -176,8 +176,9 @@ fn what_goes_wrong_is_told_at_the_level_of_a_warning() {
         assert!(matches!(submit, Err(Error::MaybeSubmitted(_))));
         let nothing = uri(&format!("s3://{}/nothing", endpoint.bucket()));
         let wait = WaiterConfig::new(2, Duration::from_millis(1)).expect("a wait");
-        let outcome =
-            AsyncInferenceResponse::new(&predictor, nothing, None).get_result::<String>(&wait);
+        let outcome = AsyncInferenceResponse::new(&predictor, nothing, None)
+            .expect("valid locations")
+            .get_result::<String>(&wait);
         assert!(matches!(outcome, Err(Error::PollingTimeout(_))));
     });
     one(

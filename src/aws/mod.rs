@@ -55,10 +55,21 @@ pub enum Service {
     Sqs,
 }
 
+crate::words::words!(Service, "service", {
+    S3 => "s3",
+    SageMakerRuntime => "sagemaker-runtime",
+    SageMaker => "sagemaker",
+    Sts => "sts",
+    Sso => "sso",
+    SsoOidc => "sso-oidc",
+    Signin => "signin",
+    ApplicationAutoScaling => "application-autoscaling",
+    CloudWatch => "cloudwatch",
+    Sqs => "sqs",
+});
+
 /// Facts of a service from its API model.
 struct Facts {
-    /// The name in errors: the API's id as the AWS CLI writes it.
-    name: &'static str,
     /// `signingName`: the name in a signature's scope.
     signing_name: &'static str,
     /// `serviceId` in capitals with underscores: the suffix of `AWS_ENDPOINT_URL_`.
@@ -82,39 +93,27 @@ impl Service {
     ];
 
     fn facts(self) -> Facts {
-        let [name, signing_name, environment_suffix, host_prefix] = match self {
-            Self::S3 => ["s3", "s3", "S3", "s3"],
-            Self::SageMakerRuntime => [
-                "sagemaker-runtime",
-                "sagemaker",
-                "SAGEMAKER_RUNTIME",
-                "runtime.sagemaker",
-            ],
-            Self::SageMaker => ["sagemaker", "sagemaker", "SAGEMAKER", "api.sagemaker"],
-            Self::Sts => ["sts", "sts", "STS", "sts"],
-            Self::Sso => ["sso", "awsssoportal", "SSO", "portal.sso"],
-            Self::Signin => ["signin", "signin", "SIGNIN", "signin"],
-            Self::SsoOidc => ["sso-oidc", "sso-oauth", "SSO_OIDC", "oidc"],
+        let [signing_name, environment_suffix, host_prefix] = match self {
+            Self::S3 => ["s3", "S3", "s3"],
+            Self::SageMakerRuntime => ["sagemaker", "SAGEMAKER_RUNTIME", "runtime.sagemaker"],
+            Self::SageMaker => ["sagemaker", "SAGEMAKER", "api.sagemaker"],
+            Self::Sts => ["sts", "STS", "sts"],
+            Self::Sso => ["awsssoportal", "SSO", "portal.sso"],
+            Self::Signin => ["signin", "SIGNIN", "signin"],
+            Self::SsoOidc => ["sso-oauth", "SSO_OIDC", "oidc"],
             Self::ApplicationAutoScaling => [
-                "application-autoscaling",
                 "application-autoscaling",
                 "APPLICATION_AUTO_SCALING",
                 "application-autoscaling",
             ],
-            Self::CloudWatch => ["cloudwatch", "monitoring", "CLOUDWATCH", "monitoring"],
-            Self::Sqs => ["sqs", "sqs", "SQS", "sqs"],
+            Self::CloudWatch => ["monitoring", "CLOUDWATCH", "monitoring"],
+            Self::Sqs => ["sqs", "SQS", "sqs"],
         };
         Facts {
-            name,
             signing_name,
             environment_suffix,
             host_prefix,
         }
-    }
-
-    /// The name in errors.
-    pub(crate) fn name(self) -> &'static str {
-        self.facts().name
     }
 
     /// The name in a signature's scope.

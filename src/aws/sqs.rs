@@ -238,7 +238,7 @@ impl Refused {
     /// Classifies an entry's code as if it were the whole request's error.
     pub(crate) fn into_error(self, operation: &'static str, url: &str) -> Error {
         ServiceError {
-            service: Service::Sqs.name(),
+            service: Service::Sqs.as_str(),
             operation,
             status: if self.sender_fault { 400 } else { 500 },
             code: Some(self.code),

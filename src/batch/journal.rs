@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ConfigError, Error, Result};
+use crate::error::{ConfigError, Error, Result, TransferError, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::request::Identity;
 use crate::sys::{self, Clock, SystemClock};
@@ -118,7 +118,7 @@ impl Journal {
             state.read()?;
             Ok((state, locked))
         };
-        let opened = open().map_err(|error| failed(path, "cannot be read", &error));
+        let opened = open().map_err(|error| failed(path, TransferErrorKind::Read, error));
         let (state, locked) = opened?;
         Ok(Self {
             path: path.to_owned(),
@@ -132,7 +132,7 @@ impl Journal {
         let mut state = self.lock();
         let claimed = state
             .claim(place, identity)
-            .map_err(|error| failed(&self.path, "cannot be read", &error))?;
+            .map_err(|error| failed(&self.path, TransferErrorKind::Read, error))?;
         if let Some(claim) = claimed {
             return Ok(claim);
         }
@@ -171,7 +171,7 @@ impl Journal {
             .and_then(|line| self.lock().append(line, happened))
             // Other threads write while this one waits for the disk.
             .and_then(|file| sys::tolerate_refusal(file.sync_data()));
-        written.map_err(|error| failed(&self.path, "cannot be written", &error))
+        written.map_err(|error| failed(&self.path, TransferErrorKind::Write, error))
     }
 
     /// Tries to write what could not be written when it happened. Returns how many records are still not
@@ -196,7 +196,8 @@ impl Journal {
         let mut found = Vec::new();
         for entry in entries {
             let record = state.record(entry);
-            let record = record.map_err(|error| failed(&self.path, "cannot be read", &error))?;
+            let record =
+                record.map_err(|error| failed(&self.path, TransferErrorKind::Read, error))?;
             let (inference_id, handle) = match record.stage {
                 Stage::Begun(id) => (Some(id), None),
                 Stage::Submitted(handle) => {
@@ -402,11 +403,17 @@ fn describe(path: &Path) -> String {
     format!("journal {}", path.display())
 }
 
-fn failed(path: &Path, problem: &str, error: &io::Error) -> Error {
-    let remedy = match error.kind() {
-        io::ErrorKind::WouldBlock => "wait for the process that is at this job",
-        io::ErrorKind::InvalidData => "give the journal of this job, or begin another one",
-        _ => "check the path, its permissions and the space on the disk",
+fn failed(path: &Path, kind: TransferErrorKind, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            let remedy = "give the journal of this job, or begin another one";
+            return ConfigError::new(describe(path), format!("is no journal: {error}"), remedy)
+                .into();
+        }
+        io::ErrorKind::WouldBlock => TransferErrorKind::Locked,
+        _ => kind,
     };
-    ConfigError::new(describe(path), format!("{problem} ({error})"), remedy).into()
+    TransferError::new(kind, describe(path))
+        .with_source(error)
+        .into()
 }

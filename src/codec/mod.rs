@@ -147,6 +147,11 @@ pub enum CodecDirection {
     Deserialize,
 }
 
+crate::words::words!(CodecDirection, "codec direction", {
+    Serialize => "serialize",
+    Deserialize => "deserialize",
+});
+
 /// A value that could not be written as a body, or a body that could not be read as a value.
 ///
 /// The formats of this crate give the position and the reason of the problem, such as the name of a missing

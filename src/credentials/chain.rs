@@ -69,6 +69,14 @@ pub enum ChainSlot {
     InstanceMetadata,
 }
 
+crate::words::words!(ChainSlot, "credential source", {
+    Environment => "environment",
+    Profile => "profile",
+    WebIdentity => "web-identity",
+    Container => "container",
+    InstanceMetadata => "instance-metadata",
+});
+
 const NAME: &str = "the default chain";
 
 impl DefaultChain {
@@ -188,6 +196,7 @@ fn of_all(tried: &[(Option<ChainSlot>, CredentialsError)]) -> CredentialsError {
     match tried.last() {
         Some((_, last)) if !last.not_configured => CredentialsError {
             source: last.source.clone(),
+            cause: last.cause.clone(),
             ..CredentialsError::failed(NAME, reasons)
         },
         _ => CredentialsError::not_configured(NAME, reasons),

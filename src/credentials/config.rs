@@ -250,14 +250,17 @@ pub(super) fn failed(
     error: impl Into<crate::Error>,
 ) -> CredentialsError {
     let error = error.into();
-    let told = CredentialsError::failed(provider, format!("{about}: {error}"));
-    match error {
-        crate::Error::Credentials(error) => *error,
-        crate::Error::Transport(mut error) => match error.source.take() {
-            Some(source) => told.with_source(source),
-            None => told,
-        },
-        _ => told,
+    if let crate::Error::Credentials(error) = error {
+        return *error;
+    }
+    let source = match &error {
+        crate::Error::Transport(transport) => transport.source.clone(),
+        _ => None,
+    };
+    CredentialsError {
+        source,
+        cause: Some(Box::new(error.clone())),
+        ..CredentialsError::failed(provider, format!("{about}: {error}"))
     }
 }
 

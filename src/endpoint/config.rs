@@ -26,15 +26,10 @@ pub enum RoutingStrategy {
     Random,
 }
 
-impl RoutingStrategy {
-    /// The API's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LeastOutstandingRequests => "LEAST_OUTSTANDING_REQUESTS",
-            Self::Random => "RANDOM",
-        }
-    }
-}
+crate::words::words!(RoutingStrategy, "routing strategy", {
+    LeastOutstandingRequests => "LEAST_OUTSTANDING_REQUESTS",
+    Random => "RANDOM",
+});
 
 /// A model on instances of one type (`ProductionVariant`).
 ///

@@ -24,15 +24,10 @@ pub enum CaptureMode {
     Output,
 }
 
-impl CaptureMode {
-    /// The API's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Input => "Input",
-            Self::Output => "Output",
-        }
-    }
-}
+crate::words::words!(CaptureMode, "capture mode", {
+    Input => "Input",
+    Output => "Output",
+});
 
 /// Which requests and answers an endpoint keeps in S3.
 ///

@@ -45,6 +45,11 @@ pub enum OnFailure {
     Remove,
 }
 
+crate::words::words!(OnFailure, "action on failure", {
+    Keep => "keep",
+    Remove => "remove",
+});
+
 /// A deployment that is being put together; made by [`Endpoint::deploy`].
 ///
 /// It makes a model (unless one is named that is there), an endpoint configuration and an endpoint.

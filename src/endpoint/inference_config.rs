@@ -90,8 +90,7 @@ pub struct NotificationConfig {
 ///
 /// assert_eq!(NotificationTopic::Error.as_str(), "ERROR_NOTIFICATION_TOPIC");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotificationTopic {
     /// `SUCCESS_NOTIFICATION_TOPIC`
@@ -101,6 +100,11 @@ pub enum NotificationTopic {
     /// A kind that this version does not know; passed on as it is.
     Other(String),
 }
+
+crate::words::open_words!(NotificationTopic, {
+    Success => "SUCCESS_NOTIFICATION_TOPIC",
+    Error => "ERROR_NOTIFICATION_TOPIC",
+});
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 struct OutputConfig {
@@ -237,33 +241,6 @@ impl NotificationConfig {
     /// Reads the API's JSON, as leniently as [`AsyncInferenceConfig::from_json`].
     pub fn from_json(value: &Value) -> Result<Self, CodecError> {
         read("NotificationConfig", value)
-    }
-}
-
-impl NotificationTopic {
-    /// The API's name.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Success => "SUCCESS_NOTIFICATION_TOPIC",
-            Self::Error => "ERROR_NOTIFICATION_TOPIC",
-            Self::Other(name) => name,
-        }
-    }
-}
-
-impl From<String> for NotificationTopic {
-    fn from(name: String) -> Self {
-        match name.as_str() {
-            "SUCCESS_NOTIFICATION_TOPIC" => Self::Success,
-            "ERROR_NOTIFICATION_TOPIC" => Self::Error,
-            _ => Self::Other(name),
-        }
-    }
-}
-
-impl From<NotificationTopic> for String {
-    fn from(topic: NotificationTopic) -> Self {
-        topic.as_str().to_owned()
     }
 }
 

@@ -79,16 +79,11 @@ pub enum VariantProperty {
     DataCaptureConfig,
 }
 
-impl VariantProperty {
-    /// The API's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DesiredInstanceCount => "DesiredInstanceCount",
-            Self::DesiredWeight => "DesiredWeight",
-            Self::DataCaptureConfig => "DataCaptureConfig",
-        }
-    }
-}
+crate::words::words!(VariantProperty, "variant property", {
+    DesiredInstanceCount => "DesiredInstanceCount",
+    DesiredWeight => "DesiredWeight",
+    DataCaptureConfig => "DataCaptureConfig",
+});
 
 /// `UpdateEndpoint`: an endpoint goes over to another configuration.
 ///

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use super::write_uploaded;
+use super::{Error, with_remedy, write_uploaded};
 use crate::handle::InferenceHandle;
 use crate::uri::S3Uri;
 
@@ -24,6 +24,8 @@ pub struct CredentialsError {
     pub(crate) message: String,
     pub(crate) not_configured: bool,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The error of the request that the source made; the message has its words.
+    pub(crate) cause: Option<Box<Error>>,
     pub(crate) handle: Option<Arc<InferenceHandle>>,
     /// The input that was uploaded for a submit that then failed.
     pub(crate) uploaded: Option<Box<S3Uri>>,
@@ -37,6 +39,7 @@ impl CredentialsError {
             message: message.into(),
             not_configured: true,
             source: None,
+            cause: None,
             handle: None,
             uploaded: None,
         }
@@ -70,6 +73,8 @@ impl CredentialsError {
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no credentials from {}: {}", self.provider, self.message)?;
+        let remedy = self.cause.as_ref().and_then(|cause| cause.remedy());
+        with_remedy(f, remedy.as_deref())?;
         write_uploaded(f, self.uploaded.as_deref())
     }
 }

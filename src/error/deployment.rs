@@ -2,8 +2,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::endpoint_status::EndpointStatus;
-use super::seconds;
 use super::transport::plural;
+use super::{seconds, with_remedy};
 use crate::Error;
 
 /// Something of the control plane's that has a name.
@@ -171,6 +171,15 @@ pub enum EndpointWaitReason {
     Progress,
 }
 
+crate::words::words!(EndpointWaitReason, "reason", {
+    Failed => "failed",
+    RolledBack => "rolled-back",
+    NotFound => "not-found",
+    TimedOut => "timed-out",
+    Cancelled => "cancelled",
+    Progress => "progress",
+});
+
 impl EndpointWaitReason {
     /// Whether the endpoint does not change any more.
     pub(crate) fn is_final(self) -> bool {
@@ -306,16 +315,16 @@ impl fmt::Display for EndpointWaitError {
             .status
             .as_ref()
             .map_or("unknown", EndpointStatus::as_str);
-        write!(
-            f,
-            " (status {status}, {} in {}",
-            plural(self.attempts, "look"),
-            seconds(self.elapsed)
-        )?;
-        if let Some(last) = &self.last_error {
-            write!(f, "; last: {last}")?;
+        write!(f, " (status {status}")?;
+        if f.alternate() {
+            let polls = plural(self.attempts, "poll");
+            write!(f, ", {polls} in {}", seconds(self.elapsed))?;
+            if let Some(last) = &self.last_error {
+                write!(f, "; last: {last}")?;
+            }
         }
-        write!(f, "); {}", self.remedy())
+        f.write_str(")")?;
+        with_remedy(f, Some(&self.remedy()))
     }
 }
 

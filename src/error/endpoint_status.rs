@@ -32,23 +32,19 @@ pub enum EndpointStatus {
     Other(String),
 }
 
-impl EndpointStatus {
-    /// The API's name.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::OutOfService => "OutOfService",
-            Self::Creating => "Creating",
-            Self::Updating => "Updating",
-            Self::SystemUpdating => "SystemUpdating",
-            Self::RollingBack => "RollingBack",
-            Self::InService => "InService",
-            Self::Deleting => "Deleting",
-            Self::Failed => "Failed",
-            Self::UpdateRollbackFailed => "UpdateRollbackFailed",
-            Self::Other(name) => name,
-        }
-    }
+crate::words::open_words!(EndpointStatus, {
+    OutOfService => "OutOfService",
+    Creating => "Creating",
+    Updating => "Updating",
+    SystemUpdating => "SystemUpdating",
+    RollingBack => "RollingBack",
+    InService => "InService",
+    Deleting => "Deleting",
+    Failed => "Failed",
+    UpdateRollbackFailed => "UpdateRollbackFailed",
+});
 
+impl EndpointStatus {
     /// Whether the service is at work on the endpoint, so that it can be neither updated nor deleted.
     pub fn is_in_progress(&self) -> bool {
         matches!(
@@ -59,25 +55,5 @@ impl EndpointStatus {
                 | Self::RollingBack
                 | Self::Deleting
         )
-    }
-}
-
-impl From<&str> for EndpointStatus {
-    fn from(name: &str) -> Self {
-        let known = [
-            Self::OutOfService,
-            Self::Creating,
-            Self::Updating,
-            Self::SystemUpdating,
-            Self::RollingBack,
-            Self::InService,
-            Self::Deleting,
-            Self::Failed,
-            Self::UpdateRollbackFailed,
-        ];
-        known
-            .into_iter()
-            .find(|status| status.as_str() == name)
-            .unwrap_or_else(|| Self::Other(name.to_owned()))
     }
 }

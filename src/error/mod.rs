@@ -4,6 +4,7 @@ mod control_plane;
 pub(crate) mod credentials;
 mod deployment;
 pub(crate) mod endpoint_status;
+mod judgement;
 pub(crate) mod service;
 pub(crate) mod transfer;
 pub(crate) mod transport;
@@ -33,8 +34,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that this crate's operations fail with.
 ///
-/// `Display` says what happened and what to do, without what [`source`](std::error::Error::source)
-/// says. No secret, token or payload appears in `Display` or `Debug`.
+/// `Display` is one sentence: what happened and why, without what [`source`](std::error::Error::source)
+/// says. The alternate form, `{error:#}`, adds details (attempts, times, counts) and
+/// [what to do](Self::remedy). Of [`InvalidInput`](Self::InvalidInput) and [`Config`](Self::Config), which
+/// name one value that the caller gave, both forms say what to change. No secret, token or payload appears in
+/// `Display` or `Debug`.
 ///
 /// ```
 /// use sagemaker_async_inference::Error;
@@ -51,8 +55,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///         }
 ///         Error::Service(fault) if fault.code() == Some("ValidationError") => 2,
 ///         other => {
-///             eprintln!("{other}");
-///             1
+///             eprintln!("{other:#}"); // with what to do
+///             if other.is_retryable() { 75 } else { 1 }
 ///         }
 ///     }
 /// }
@@ -81,8 +85,8 @@ pub enum Error {
     #[error(transparent)]
     Transport(#[from] Box<TransportError>),
 
-    /// A file or an object could not be sent or fetched whole, for a reason that is neither the
-    /// connection's nor the service's refusal. What was begun was taken back.
+    /// A file, a reader, a writer or an object could not be read or written whole, for a reason that is neither
+    /// the connection's nor the service's refusal. What was begun was taken back.
     #[error(transparent)]
     Transfer(#[from] Box<TransferError>),
 
@@ -242,6 +246,13 @@ from_unboxed! {
     EndpointWaitError => EndpointWait,
 }
 
+/// For conversions that cannot fail, where one that may is asked for: an [`S3Uri`](crate::S3Uri) into itself.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// A setting that a [`Session`](crate::Session) needs is missing or malformed.
 ///
 /// ```
@@ -281,6 +292,14 @@ impl ConfigError {
     /// What to do.
     pub fn remedy(&self) -> &str {
         &self.remedy
+    }
+}
+
+/// The remedy, in the alternate form of an error alone.
+pub(crate) fn with_remedy(f: &mut fmt::Formatter<'_>, remedy: Option<&str>) -> fmt::Result {
+    match remedy {
+        Some(remedy) if f.alternate() => write!(f, "; {remedy}"),
+        _ => Ok(()),
     }
 }
 

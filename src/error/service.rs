@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{control_plane, seconds, write_uploaded};
+use super::{control_plane, seconds, with_remedy, write_uploaded};
 use crate::handle::InferenceHandle;
 use crate::uri::S3Uri;
 
@@ -104,6 +104,30 @@ impl ServiceError {
     /// tried again as [`RetryConfig`](crate::session::RetryConfig) says.
     pub fn is_throttling(&self) -> bool {
         is_throttling(self.status, self.code())
+    }
+
+    /// May the same request succeed a moment later? (The SDKs' statuses and codes, and what the services'
+    /// own tables add: `_retry.json` of the Python SDK.)
+    pub(crate) fn is_transient(&self) -> bool {
+        let code = self.code().unwrap_or_default();
+        let of_service = match self.service {
+            // What arrived is not what was hashed: it was changed on its way.
+            "s3" => matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch"),
+            // STS could not reach the other identity provider, or not fetch its key: in AWS's words, and by
+            // its SDKs for PHP, Ruby and Go, to be tried again.
+            "sts" => matches!(code, "IDPCommunicationError" | "InvalidIdentityToken"),
+            _ => false,
+        };
+        of_service
+            || matches!(self.status, 500 | 502 | 504 | 509 | 530)
+            || matches!(
+                code,
+                "RequestTimeout"
+                    | "RequestTimeoutException"
+                    | "InternalError"
+                    | "InternalFailure"
+                    | "ConcurrentUpdateException"
+            )
     }
 
     /// Could the request have been carried out all the same? A refusal with 4xx or 503 did nothing;
@@ -342,19 +366,13 @@ impl fmt::Display for ServiceError {
         if let Some(message) = self.message().filter(|message| !message.is_empty()) {
             write!(f, ": {}", message.trim_end_matches('.'))?;
         }
-        if let Some(remedy) = self.remedy() {
-            write!(f, "; {remedy}")?;
-        }
+        with_remedy(f, self.remedy().as_deref())?;
         if let Some(id) = &self.request_id {
             write!(f, " [request id {id}]")?;
         }
-        if self.attempts > 1 {
-            write!(
-                f,
-                " [{} attempts in {}]",
-                self.attempts,
-                seconds(self.elapsed)
-            )?;
+        if f.alternate() && self.attempts > 1 {
+            let elapsed = seconds(self.elapsed);
+            write!(f, " [{} attempts in {elapsed}]", self.attempts)?;
         }
         write_uploaded(f, self.uploaded.as_deref())
     }

@@ -2,11 +2,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use super::with_remedy;
 use crate::handle::InferenceHandle;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why a payload was not sent or fetched.
+/// What was wrong with a file, a reader, a writer or a stored object.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -18,12 +19,14 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TransferErrorKind {
-    /// The input's file or reader could not be read.
+    /// A file or the input's reader could not be opened or read.
     Read,
     /// The input's file became another, or shorter, while it was read.
     Changed,
-    /// The result's file or writer could not be written.
+    /// A file or the result's writer could not be made or written.
     Write,
+    /// The journal is in use by another process.
+    Locked,
     /// The object in S3 was replaced by another while it was fetched in pieces.
     Replaced,
     /// What came is not what the service says it stored: another checksum, or another length.
@@ -32,33 +35,48 @@ pub enum TransferErrorKind {
     Stopped,
 }
 
+crate::words::words!(TransferErrorKind, "kind of transfer error", {
+    Read => "read",
+    Write => "write",
+    Locked => "locked",
+    Changed => "changed",
+    Replaced => "replaced",
+    Corrupt => "corrupt",
+    Stopped => "stopped",
+});
+
 impl TransferErrorKind {
     fn describe(self) -> &'static str {
         match self {
-            Self::Read => "the input could not be read",
-            Self::Changed => "the input changed while it was read",
-            Self::Write => "the result could not be written",
-            Self::Replaced => "the object was replaced while it was fetched",
+            Self::Read => "cannot be read",
+            Self::Changed => "changed while it was read",
+            Self::Write => "cannot be written",
+            Self::Locked => "is in use by another process",
+            Self::Replaced => "was replaced while it was fetched",
             Self::Corrupt => "what arrived is not what the service stored",
-            Self::Stopped => "it was stopped",
+            Self::Stopped => "the transfer was stopped",
         }
     }
 
-    fn remedy(self) -> &'static str {
+    pub(super) fn remedy(self) -> &'static str {
         match self {
-            Self::Read => "check the file and its permissions",
+            Self::Read => "check the path and its permissions",
+            Self::Locked => "wait for the process that runs this job",
             Self::Changed => "submit it again once nobody writes to it",
-            Self::Write => "check the directory, its permissions and the space on its disk",
+            Self::Write => "check the path, its permissions and the space on the disk",
             Self::Replaced => "fetch it again, and look for who else writes there",
             Self::Corrupt => "fetch it again",
-            Self::Stopped => "it can be begun again at any time",
+            Self::Stopped => "start it again at any time",
         }
     }
 }
 
-/// A payload that was not sent or fetched whole.
+/// A file, a reader, a writer or a stored object that could not be read or written whole: inputs, results,
+/// journals and files of handles.
 ///
-/// Nothing half done is left: an upload in parts was aborted, a file is not there under its name.
+/// [`source`](std::error::Error::source) is the [`io::Error`](std::io::Error) of the operating system, the
+/// reader or the writer, where there is one. Nothing half done is left: an upload in parts was aborted, a file
+/// is not there under its name.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -93,7 +111,7 @@ impl TransferError {
         self
     }
 
-    /// Why.
+    /// What was wrong.
     pub fn kind(&self) -> TransferErrorKind {
         self.kind
     }
@@ -107,13 +125,12 @@ impl TransferError {
 
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}; {}",
-            self.resource,
-            self.kind.describe(),
-            self.kind.remedy()
-        )
+        let colon = match self.kind {
+            TransferErrorKind::Corrupt | TransferErrorKind::Stopped => ":",
+            _ => "",
+        };
+        write!(f, "{}{colon} {}", self.resource, self.kind.describe())?;
+        with_remedy(f, Some(self.kind.remedy()))
     }
 }
 

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{seconds, write_uploaded};
+use super::{seconds, with_remedy, write_uploaded};
 use crate::Error;
 use crate::handle::InferenceHandle;
 use crate::uri::S3Uri;
@@ -40,7 +40,30 @@ pub enum TransportErrorKind {
     Cancelled,
 }
 
+crate::words::words!(TransportErrorKind, "kind of transport error", {
+    Resolve => "resolve",
+    Connect => "connect",
+    Proxy => "proxy",
+    Tls => "tls",
+    ConnectionLost => "connection-lost",
+    Timeout => "timeout",
+    Protocol => "protocol",
+    TooLong => "too-long",
+    Cancelled => "cancelled",
+});
+
 impl TransportErrorKind {
+    /// Whether the same request may succeed a moment later. Sent again, it would be the same otherwise; a
+    /// response that is too long even costs its length.
+    pub(crate) fn is_transient(self) -> bool {
+        match self {
+            Self::Resolve | Self::Connect | Self::Proxy | Self::ConnectionLost | Self::Timeout => {
+                true
+            }
+            Self::Tls | Self::Protocol | Self::TooLong | Self::Cancelled => false,
+        }
+    }
+
     fn describe(self) -> &'static str {
         match self {
             Self::Resolve => "the host's name could not be resolved",
@@ -154,13 +177,20 @@ impl TransportError {
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
+
+    pub(super) fn remedy(&self) -> &str {
+        match &self.advice {
+            Some(advice) => &advice.remedy,
+            None => self.kind.remedy(),
+        }
+    }
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (problem, remedy) = match &self.advice {
-            Some(advice) => (advice.problem.as_str(), advice.remedy.as_str()),
-            None => (self.kind.describe(), self.kind.remedy()),
+        let problem = match &self.advice {
+            Some(advice) => advice.problem.as_str(),
+            None => self.kind.describe(),
         };
         write!(
             f,
@@ -170,12 +200,12 @@ impl fmt::Display for TransportError {
         if let Some(proxy) = &self.proxy {
             write!(f, " through the proxy {proxy}")?;
         }
-        write!(
-            f,
-            ": {problem} ({} in {}); {remedy}",
-            plural(self.attempts, "attempt"),
-            seconds(self.elapsed),
-        )?;
+        write!(f, ": {problem}")?;
+        if f.alternate() {
+            let attempts = plural(self.attempts, "attempt");
+            write!(f, " ({attempts} in {})", seconds(self.elapsed))?;
+        }
+        with_remedy(f, Some(self.remedy()))?;
         write_uploaded(f, self.uploaded.as_deref())
     }
 }
@@ -232,17 +262,24 @@ impl MaybeSubmitted {
     pub fn cause(&self) -> &Error {
         &self.cause
     }
+
+    pub(super) fn remedy(&self) -> String {
+        format!(
+            "look for its id in the endpoint's notifications or in the log group \
+             /aws/sagemaker/Endpoints/{} before submitting it again",
+            self.endpoint_name
+        )
+    }
 }
 
 impl fmt::Display for MaybeSubmitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "inference {} on endpoint {} may have been submitted, but no usable answer came; \
-             look for its id in the endpoint's notifications or in the log group \
-             /aws/sagemaker/Endpoints/{} before submitting it again",
-            self.inference_id, self.endpoint_name, self.endpoint_name
+            "inference {} on endpoint {} may have been submitted, but no usable answer came",
+            self.inference_id, self.endpoint_name
         )?;
+        with_remedy(f, Some(&self.remedy()))?;
         match &self.input_location {
             Some(place) => write!(f, "; its input is at {place}"),
             None => Ok(()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::transport::plural;
-use super::{Result, TransferError, TransferErrorKind, seconds};
+use super::{Result, TransferError, TransferErrorKind, seconds, with_remedy};
 use crate::handle::InferenceHandle;
 use crate::sys::payload::write_file;
 use crate::uri::S3Uri;
@@ -78,6 +78,13 @@ impl ModelFailure {
     pub fn endpoint_name(&self) -> &str {
         &self.endpoint_name
     }
+
+    pub(super) fn remedy(&self) -> String {
+        format!(
+            "read it (ModelFailure::text) and the model's log group /aws/sagemaker/Endpoints/{}",
+            self.endpoint_name
+        )
+    }
 }
 
 // The failure object may repeat the input: neither Display nor Debug shows it.
@@ -90,12 +97,11 @@ impl fmt::Display for ModelFailure {
         }
         write!(
             f,
-            " holds {} bytes of {} (see ModelFailure::text); \
-             the model's log group is /aws/sagemaker/Endpoints/{}",
+            " holds {} bytes of {}",
             self.body.len(),
             self.content_type().unwrap_or("unknown type"),
-            self.endpoint_name
-        )
+        )?;
+        with_remedy(f, Some(&self.remedy()))
     }
 }
 
@@ -292,15 +298,28 @@ impl fmt::Display for PollingTimeout {
         } = self.observed;
         write!(
             f,
-            "no result at {} after {} in {} ({not_found} not found, {access_denied} denied, {failed} failed",
+            "no result at {} after {} in {}",
             self.handle.output_path,
             plural(self.attempts, "poll"),
             seconds(self.elapsed),
         )?;
+        if !f.alternate() {
+            return match (access_denied, failed) {
+                (0, 0) => Ok(()),
+                (denied, 0) => write!(f, " ({denied} denied)"),
+                (0, failed) => write!(f, " ({failed} failed)"),
+                (denied, failed) => write!(f, " ({denied} denied, {failed} failed)"),
+            };
+        }
+        write!(
+            f,
+            " ({not_found} not found, {access_denied} denied, {failed} failed"
+        )?;
         if let Some(last) = &self.last_answer {
             write!(f, "; last: {last}")?;
         }
-        write!(f, "); {}", self.remedy())
+        f.write_str(")")?;
+        with_remedy(f, Some(&self.remedy()))
     }
 }
 
@@ -324,6 +343,11 @@ pub enum WaitStopReason {
     Progress,
 }
 
+crate::words::words!(WaitStopReason, "reason", {
+    Cancelled => "cancelled",
+    Progress => "progress",
+});
+
 /// A wait that the caller stopped before its result was there.
 ///
 /// ```
@@ -342,6 +366,8 @@ pub struct WaitStopped {
 }
 
 impl WaitStopped {
+    pub(super) const REMEDY: &str = "the inference goes on and can be waited for again";
+
     /// Who stopped it.
     pub fn reason(&self) -> WaitStopReason {
         self.reason
@@ -371,11 +397,12 @@ impl fmt::Display for WaitStopped {
         };
         write!(
             f,
-            "the wait for {} was stopped by {who} after {} in {}; the inference goes on and can be waited for again",
+            "the wait for {} was stopped by {who} after {} in {}",
             self.handle.output_path,
             plural(self.attempts, "poll"),
             seconds(self.elapsed),
-        )
+        )?;
+        with_remedy(f, Some(Self::REMEDY))
     }
 }
 

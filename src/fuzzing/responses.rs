@@ -144,7 +144,8 @@ pub fn object_responses(data: &[u8]) {
             return;
         };
         let predictor = AsyncPredictor::new("e", &session).with_deserializer(Bytes::new());
-        let response = || AsyncInferenceResponse::new(&predictor, uri.clone(), None);
+        let response =
+            || AsyncInferenceResponse::new(&predictor, uri.clone(), None).expect("valid locations");
         let body = quiet(response().get_result::<Vec<u8>>(&once));
         let mut streamed = Vec::new();
         let length = quiet(response().write_result(&mut streamed, &once));

@@ -28,28 +28,11 @@ pub enum InvocationStatus {
     Other(String),
 }
 
-impl InvocationStatus {
-    /// The service's word.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Completed => "Completed",
-            Self::Failed => "Failed",
-            Self::Test => TEST,
-            Self::Other(word) => word,
-        }
-    }
-}
-
-impl From<&str> for InvocationStatus {
-    fn from(word: &str) -> Self {
-        match word {
-            "Completed" => Self::Completed,
-            "Failed" => Self::Failed,
-            TEST => Self::Test,
-            word => Self::Other(word.to_owned()),
-        }
-    }
-}
+crate::words::open_words!(InvocationStatus, {
+    Completed => "Completed",
+    Failed => "Failed",
+    Test => "TestNotification",
+});
 
 /// `eventName` of the message that checks a topic.
 const TEST: &str = "TestNotification";

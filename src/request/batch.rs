@@ -106,7 +106,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 RequestInput::At(uri) => Some(uri.to_string()),
                 RequestInput::Body(_) | RequestInput::File(_) | RequestInput::Reader(_) => None,
             },
-            cause: unrecorded(Service::SageMakerRuntime.name(), "InvokeEndpointAsync"),
+            cause: unrecorded(Service::SageMakerRuntime.as_str(), "InvokeEndpointAsync"),
         }
         .into()
     }

@@ -74,7 +74,7 @@ pub struct AsyncRequest<'v, D> {
 }
 
 enum RequestInput<'v> {
-    /// A serializer's work, or why it failed.
+    /// A serializer's work, or why the request cannot be sent.
     Body(Result<Cow<'v, [u8]>, Error>),
     At(S3Uri),
     File(InputFile),
@@ -98,8 +98,9 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
         request
     }
 
-    pub(crate) fn at(target: Arc<Target>, deserializer: D, input: S3Uri) -> Self {
-        Self::new(target, deserializer, RequestInput::At(input))
+    pub(crate) fn at(target: Arc<Target>, deserializer: D, input: Result<S3Uri>) -> Self {
+        let input = input.map_or_else(|error| RequestInput::Body(Err(error)), RequestInput::At);
+        Self::new(target, deserializer, input)
     }
 
     pub(crate) fn with_file(target: Arc<Target>, deserializer: D, path: &Path) -> Result<Self> {
@@ -273,10 +274,30 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// to a new one below it. Default: as the `SageMaker` Python SDK, a new object under
     /// `{prefix}/async-endpoint-inputs/{endpoint}-{yymmdd-hhmm}/` in the session's
     /// [default bucket](crate::Session::default_bucket).
-    pub fn upload_to(mut self, uri: S3Uri) -> Self {
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let response = predictor.request("hello").upload_to("s3://my-bucket/inputs/").submit()?;
+    /// assert!(response.input_location().is_some());
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
+    pub fn upload_to(mut self, location: impl TryInto<S3Uri, Error: Into<Error>>) -> Self {
         self.placement = Placement::S3;
-        self.upload.destination = Some(uri);
+        match location.try_into() {
+            Ok(uri) => self.upload.destination = Some(uri),
+            Err(error) => self.refuse(error.into()),
+        }
         self
+    }
+
+    /// The submit will fail with this, unless it would fail already.
+    fn refuse(&mut self, error: Error) {
+        if !matches!(self.input, RequestInput::Body(Err(_))) {
+            self.input = RequestInput::Body(Err(error));
+        }
     }
 
     /// Encrypts an upload with this KMS key (an id, alias or ARN) instead of the bucket's default.

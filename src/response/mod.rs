@@ -2,6 +2,7 @@
 
 pub(crate) mod clean_up;
 mod download;
+mod handle_files;
 pub(crate) mod poll;
 pub(crate) mod wait;
 
@@ -59,31 +60,33 @@ pub struct AsyncInferenceResponse<D> {
 
 impl<D> AsyncInferenceResponse<D> {
     /// The response of an inference that was submitted elsewhere, by its output path and, if the
-    /// endpoint writes failures, its failure path. Sends no request.
+    /// endpoint writes failures, its failure path. Sends no request. Fails with
+    /// [`Error::InvalidInput`] if a location is not valid.
     ///
     /// ```
-    /// # use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Session};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Session};
+    ///
     /// fn result_of_another_program(session: &Session) -> Result<Option<String>, Error> {
     ///     let predictor = AsyncPredictor::new("my-endpoint", session);
-    ///     let output = "s3://my-bucket/outputs/1.out".parse()?;
-    ///     AsyncInferenceResponse::new(&predictor, output, None).try_get_result()
+    ///     let output = "s3://my-bucket/outputs/1.out";
+    ///     AsyncInferenceResponse::new(&predictor, output, None)?.try_get_result()
     /// }
     /// ```
-    pub fn new<S>(
+    pub fn new<S, L>(
         predictor: &AsyncPredictor<S, D>,
-        output_path: S3Uri,
-        failure_path: Option<S3Uri>,
-    ) -> Self
+        output_path: L,
+        failure_path: Option<L>,
+    ) -> Result<Self>
     where
         D: Clone,
+        L: TryInto<S3Uri, Error: Into<Error>>,
     {
+        let output_path = output_path.try_into().map_err(Into::into)?;
+        let failure_path = failure_path.map(TryInto::try_into).transpose();
         let mut handle = InferenceHandle::new(predictor.target.endpoint_name.clone(), output_path);
-        handle.failure_path = failure_path;
-        Self::of_handle(
-            predictor.session().clone(),
-            predictor.deserializer.clone(),
-            handle,
-        )
+        handle.failure_path = failure_path.map_err(Into::into)?;
+        let (session, deserializer) = (predictor.session(), predictor.deserializer.clone());
+        Ok(Self::of_handle(session.clone(), deserializer, handle))
     }
 
     pub(crate) fn of_handle(session: Session, deserializer: D, handle: InferenceHandle) -> Self {

@@ -81,6 +81,12 @@ pub enum UploadChecksum {
     Crc32c,
 }
 
+crate::words::words!(UploadChecksum, "upload checksum", {
+    Auto => "auto",
+    SignedSha256 => "signed-sha256",
+    Crc32c => "crc32c",
+});
+
 impl TransferConfig {
     /// Every setting, from the default on.
     pub fn builder() -> TransferConfigBuilder {

@@ -25,6 +25,11 @@ pub enum TransferDirection {
     Download,
 }
 
+crate::words::words!(TransferDirection, "direction", {
+    Upload => "upload",
+    Download => "download",
+});
+
 /// What the progress callback of a [`TransferConfig`](crate::TransferConfig) receives.
 ///
 /// ```

@@ -132,7 +132,7 @@ impl Read for ResultReader {
         if !matches!(outcome, Ok(1..)) {
             self.source = Source::Ended;
         }
-        outcome.map_err(|error| io::Error::other(error.of_inference(&self.handle)))
+        outcome.map_err(|error| error.of_inference(&self.handle).into())
     }
 }
 

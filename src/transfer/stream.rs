@@ -176,7 +176,7 @@ impl ObjectStream {
 
     fn transport_error(&self, broken: ConnectionError) -> Error {
         let attempted = Attempted {
-            service: crate::aws::Service::S3.name(),
+            service: crate::aws::Service::S3.as_str(),
             operation: "GetObject",
             host: &self.host,
             attempts: self.failures.max(1),

@@ -93,6 +93,12 @@ pub enum AccessDenied {
     Fail,
 }
 
+crate::words::words!(AccessDenied, "meaning of a 403", {
+    Probe => "probe",
+    Pending => "pending",
+    Fail => "fail",
+});
+
 /// How often a sleeping wait checks its cancel token.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 

@@ -63,7 +63,7 @@ fn a_403_of_one_who_may_list_is_final() {
         .get_result::<Vec<u8>>(&WaiterConfig::default())
         .expect_err("a refusal");
     assert!(service_code(&error) == Some("AccessDenied"), "{error:?}");
-    assert!(error.to_string().contains("s3:GetObject"), "{error}");
+    assert!(format!("{error:#}").contains("s3:GetObject"), "{error}");
     assert_eq!(clock.slept(), Duration::ZERO);
     let look = response(&session).try_get_result::<Vec<u8>>();
     assert!(matches!(look, Err(Error::Service(_))), "{look:?}");
@@ -79,7 +79,7 @@ fn a_403_to_the_end_is_a_timeout_that_names_the_grant() {
         (observed.access_denied, observed.not_found, observed.failed),
         (5, 0, 0)
     );
-    let text = timeout.to_string();
+    let text = format!("{timeout:#}");
     for part in [
         "5 denied",
         "s3:GetObject on arn:aws:s3:::out-bucket/*",
@@ -148,7 +148,7 @@ fn a_failure_object_that_may_not_be_read_is_told_and_the_wait_goes_on() {
     });
     let session = session_in(&server.url(), ManualClock::new());
     let timeout = timed_out(response(&session).get_result(&waiter(|w| w.max_attempts(4))));
-    let text = timeout.to_string();
+    let text = format!("{timeout:#}");
     assert_eq!(
         timeout.observed().not_found + timeout.observed().access_denied,
         4
@@ -174,7 +174,8 @@ fn a_timeout_names_the_grants_for_both_buckets() {
         &predictor(&session),
         uri(OUTPUT),
         Some(uri("s3://failures/1.error")),
-    );
+    )
+    .expect("valid locations");
     let timeout = timed_out(response.get_result(&waiter(|w| w.max_attempts(2))));
     for bucket in ["out-bucket", "failures"] {
         let grant = format!("s3:ListBucket on arn:aws:s3:::{bucket}");

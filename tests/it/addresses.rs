@@ -58,6 +58,7 @@ fn outputs_with_odd_keys_are_fetched_from_their_own_place() {
     ] {
         let place = S3Uri::new("my-bucket", key).expect("a key");
         let result: Vec<u8> = AsyncInferenceResponse::new(&predictor, place, None)
+            .expect("valid locations")
             .get_result(&WaiterConfig::default())
             .expect("a result");
         assert_eq!(result, b"1");
@@ -79,6 +80,7 @@ fn buckets_whose_names_are_no_hosts_are_addressed_in_the_path() {
     ] {
         let place = S3Uri::new(bucket, "out").expect("a bucket");
         let result: Vec<u8> = AsyncInferenceResponse::new(&predictor, place, None)
+            .expect("valid locations")
             .get_result(&WaiterConfig::default())
             .expect("a result");
         assert_eq!(result, b"1");
@@ -144,7 +146,8 @@ fn such_a_job_ends_alone_in_a_batch() {
     let session = session_in(&server.url(), ManualClock::new());
     let predictor = predictor(&session);
     let unread = predictor.predict_async("x").expect("it is submitted");
-    let good = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+    let good = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let mut outcomes: Vec<_> = as_completed([unread, good], &WaiterConfig::default())
         .map(|done| (done.index(), done.result::<Vec<u8>>()))
         .collect();

@@ -39,10 +39,10 @@ fn submit_error(reply: Reply) -> String {
         .request_at(uri("s3://my-bucket/in"))
         .submit();
     let error = submitted.expect_err("a refusal");
-    let mut line = error.to_string();
+    let mut line = format!("{error:#}");
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
-        line = format!("{line}: {error}");
+        line = format!("{line}: {error:#}");
         source = error.source();
     }
     line
@@ -60,7 +60,7 @@ fn grants_are_advised_for_codes_of_authorisation_only() {
     ] {
         let fault = poll_refusal(s3_error(status, code, "no"));
         assert_eq!(fault.code(), Some(code));
-        assert!(!fault.to_string().contains("grant"), "{fault}");
+        assert!(!format!("{fault:#}").contains("grant"), "{fault}");
     }
     let locked = s3_error(
         403,
@@ -103,7 +103,7 @@ fn a_body_that_is_not_the_services_is_shown() {
     ] {
         let fault = poll_refusal(Reply::new(400, body));
         assert_eq!(fault.code(), None);
-        let line = fault.to_string();
+        let line = format!("{fault:#}");
         assert!(line.contains(shown), "{line}");
         assert!(line.contains("proxies and web filters"), "{line}");
         assert!(!line.contains('\x1b'), "{line}");
@@ -128,7 +128,7 @@ fn a_wait_that_a_filter_refuses_advises_no_grant() {
     let session = client::session_in(&server.url(), ManualClock::new());
     let waiter = support::wait::waiter(|w| w.max_attempts(3));
     let timeout = support::wait::timed_out(response(&session).get_result(&waiter));
-    let text = timeout.to_string();
+    let text = format!("{timeout:#}");
     assert!(text.contains("Blocked by the filter"), "{text}");
     assert!(!text.contains("grant"), "{text}");
     assert_eq!(timeout.observed().failed, 3);
@@ -188,7 +188,7 @@ fn the_clock_is_to_be_set_where_it_is_wrong() {
             panic!("{outcome:?}");
         };
         match words {
-            Some(words) => assert!(fault.to_string().contains(words), "{fault}"),
+            Some(words) => assert!(format!("{fault:#}").contains(words), "{fault}"),
             None => assert_eq!(fault.remedy(), None, "{date:?}"),
         }
     }

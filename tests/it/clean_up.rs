@@ -87,7 +87,7 @@ fn nothing_is_removed_before_success() {
     for _ in 0..2 {
         match response.clean_up(&CleanUp::everything()) {
             Err(Error::InvalidInput(error)) => {
-                assert!(error.to_string().contains("get_result"), "{error}");
+                assert!(format!("{error:#}").contains("get_result"), "{error}");
             }
             other => panic!("{other:?}"),
         }
@@ -138,7 +138,7 @@ fn each_failed_removal_is_reported_and_keeps_others_and_the_result() {
     };
     assert_eq!(Some(failure.uri()), response.input_location());
     assert!(
-        failure.error().to_string().contains("s3:DeleteObject"),
+        format!("{:#}", failure.error()).contains("s3:DeleteObject"),
         "{}",
         failure.error()
     );

@@ -103,6 +103,7 @@ fn response(session: &Session, endpoint: &LocalEndpoint) -> AsyncInferenceRespon
         uri(&format!("s3://{}/out", endpoint.bucket())),
         None,
     )
+    .expect("valid locations")
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn polls_take_one_connection(clock: impl Clock, polls: u32, delay: Duration) {
     let predictor = AsyncPredictor::new(endpoint.name(), &session.expect("a session"));
     let output = uri(&format!("s3://{}/missing", endpoint.bucket()));
     let waiter = WaiterConfig::new(polls, delay).expect("a wait");
-    let response = AsyncInferenceResponse::new(&predictor, output, None);
+    let response = AsyncInferenceResponse::new(&predictor, output, None).expect("valid locations");
     let outcome = response.get_result::<serde_json::Value>(&waiter);
     let Err(Error::PollingTimeout(timeout)) = outcome else {
         panic!("{outcome:?}");

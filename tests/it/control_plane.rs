@@ -257,7 +257,7 @@ fn refusals_have_the_services_code_and_words() {
                 .is_some_and(|m| m.starts_with("Could not find endpoint"))
         );
         assert_eq!(fault.service(), "sagemaker");
-        assert!(fault.to_string().contains("check the name"), "{fault}");
+        assert!(format!("{fault:#}").contains("check the name"), "{fault}");
     }
     let seen = server.seen();
     for exchange in &exchanges {

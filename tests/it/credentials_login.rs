@@ -305,7 +305,7 @@ fn errors_say_what_to_run_and_show_no_secret() {
     ));
     for (error, words) in errors {
         assert!(!error.is_not_configured(), "{error}");
-        let text = error.to_string();
+        let text = format!("{error:#}");
         assert!(text.contains(words), "{text}");
         assert!(text.contains("run aws login --profile default"), "{text}");
         assert!(!text.contains("sts"), "{text}");

@@ -104,7 +104,8 @@ fn a_role_is_assumed_again_during_a_long_wait() {
     });
     let session = session(sys(&clock, &[], role_files("")), &server);
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let waiter = WaiterConfig::new(30, Duration::from_mins(10)).expect("a waiter");
     let result: Vec<i32> = response.get_result(&waiter).expect("a result");
     assert_eq!(result, [1]);
@@ -146,7 +147,8 @@ fn a_session_asks_its_user_for_the_code_of_an_mfa_device() {
         .build()
         .expect("a session");
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     for _ in 0..3 {
         let result: Option<Vec<i32>> = response.try_get_result().expect("a result");
         assert_eq!(result, Some(vec![1]));

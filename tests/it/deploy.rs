@@ -66,7 +66,7 @@ fn an_endpoint_is_made_serves_and_is_removed() {
             service_code(&error) == Some("ValidationException"),
             "{error}"
         );
-        assert!(error.to_string().contains("Could not find"), "{error}");
+        assert!(format!("{error:#}").contains("Could not find"), "{error}");
     }
     let error = endpoint
         .predictor()
@@ -159,7 +159,7 @@ fn a_failed_poll_in_between_is_ignored() {
         .wait_in_service(&EndpointWaiter::in_service())
         .expect_err("a refusal");
     assert!(
-        error.to_string().contains("sagemaker:DescribeEndpoint"),
+        format!("{error:#}").contains("sagemaker:DescribeEndpoint"),
         "{error}"
     );
 }
@@ -215,7 +215,7 @@ fn a_failed_endpoint_has_its_reason_and_a_remedy() {
         };
         assert_eq!(wait.failure_reason(), Some(reason));
         assert_eq!(wait.status(), Some(&EndpointStatus::Failed));
-        assert!(wait.to_string().contains(helps), "{wait}");
+        assert!(format!("{wait:#}").contains(helps), "{wait}");
         // By default all of it stays, to look into.
         let left = [
             Resource::Endpoint("mine".into()),
@@ -236,7 +236,7 @@ fn what_was_made_is_removed_if_so_chosen() {
     let error = deployment.start().expect_err("a quota");
     let stopped = partial(error);
     assert!(
-        stopped.cause().to_string().contains("Service Quotas"),
+        format!("{:#}", stopped.cause()).contains("Service Quotas"),
         "{}",
         stopped.cause()
     );
@@ -272,9 +272,7 @@ fn what_was_there_before_is_not_removed() {
         .on_failure(OnFailure::Remove);
     let error = deployment.start().expect_err("a quota");
     assert!(
-        error
-            .to_string()
-            .contains("removed: endpoint configuration mine"),
+        format!("{error:#}").contains("removed: endpoint configuration mine"),
         "{error}"
     );
     assert!(bench.sagemaker().describe_model("old").is_ok());
@@ -289,7 +287,10 @@ fn what_was_there_before_is_not_removed() {
         service_code(&error) == Some("ValidationException"),
         "{error:?}"
     );
-    assert!(error.to_string().contains("choose another name"), "{error}");
+    assert!(
+        format!("{error:#}").contains("choose another name"),
+        "{error}"
+    );
     assert!(bench.sagemaker().describe_model("old").is_ok());
 }
 
@@ -388,18 +389,18 @@ fn existing_and_missing_names_are_reported_as_by_the_service() {
     let sagemaker = bench.sagemaker();
     let variant = || ProductionVariant::new("AllTraffic", "nobody", "ml.m5.large", 1);
     let error = sagemaker.create_endpoint_config(&EndpointConfig::new("c", [variant()]));
-    let error = error.expect_err("no model").to_string();
+    let error = format!("{:#}", error.expect_err("no model"));
     assert!(error.contains("Could not find model"), "{error}");
     assert!(error.contains("create the model first"), "{error}");
     let error = sagemaker.create_endpoint(&CreateEndpoint::new("e", "nobody"));
-    let error = error.expect_err("no configuration").to_string();
+    let error = format!("{:#}", error.expect_err("no configuration"));
     assert!(
         error.contains("Could not find endpoint configuration"),
         "{error}"
     );
     let error =
         sagemaker.create_endpoint(&CreateEndpoint::new(bench.local.name(), bench.local.name()));
-    let error = error.expect_err("a taken name").to_string();
+    let error = format!("{:#}", error.expect_err("a taken name"));
     assert!(
         error.contains("Cannot create already existing endpoint"),
         "{error}"
@@ -418,10 +419,10 @@ fn existing_and_missing_names_are_reported_as_by_the_service() {
             service_code(&error) == Some("ValidationException"),
             "{error:?}"
         );
-        assert!(error.to_string().contains("check the name"), "{error}");
+        assert!(format!("{error:#}").contains("check the name"), "{error}");
     }
     let endpoint = bench.deployment("mine").start().expect("a deployment");
-    let error = endpoint.delete(false).expect_err("in progress").to_string();
+    let error = format!("{:#}", endpoint.delete(false).expect_err("in progress"));
     assert!(
         error.contains("Cannot update in-progress endpoint"),
         "{error}"

@@ -42,7 +42,7 @@ fn polls_as_often_as_the_published_waiters() {
     assert_eq!(wait.elapsed(), 119 * Duration::from_secs(30));
     assert_eq!(wait.status(), Some(&EndpointStatus::Creating));
     assert!(
-        wait.to_string().contains("Creating, 120 looks in 3570 s"),
+        format!("{wait:#}").contains("Creating, 120 polls in 3570 s"),
         "{wait}"
     );
 
@@ -114,8 +114,8 @@ fn a_wait_without_a_successful_poll_returns_the_last_error() {
         (wait.reason(), wait.status()),
         (EndpointWaitReason::TimedOut, None)
     );
-    assert!(wait.to_string().contains("status unknown"), "{wait}");
-    assert!(wait.to_string().contains("InternalFailure"), "{wait}");
+    assert!(format!("{wait:#}").contains("status unknown"), "{wait}");
+    assert!(format!("{wait:#}").contains("InternalFailure"), "{wait}");
 }
 
 #[test]

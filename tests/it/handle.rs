@@ -140,7 +140,9 @@ fn files_of_handles_appear_whole_and_private_or_not_at_all() {
     let handles: Vec<InferenceHandle> = (0..1000)
         .map(|number| {
             let output = uri(&format!("s3://my-bucket/out/{number} \"ü\"\n.out"));
-            AsyncInferenceResponse::new(&predictor, output, None).handle()
+            AsyncInferenceResponse::new(&predictor, output, None)
+                .expect("valid locations")
+                .handle()
         })
         .collect();
     InferenceHandle::save_all(&handles, &path).expect("a file");

@@ -23,6 +23,7 @@ mod connections;
 mod control_plane;
 mod control_plane_answers;
 mod control_plane_limits;
+mod conversions;
 mod credentials_cache;
 mod credentials_container;
 mod credentials_login;
@@ -42,6 +43,7 @@ mod endpoint_wait;
 mod endpoints;
 #[cfg(feature = "local")]
 mod error_handles;
+mod errors;
 mod fault_matrix;
 mod handle;
 mod inference_config;

@@ -126,7 +126,8 @@ fn respond(stream: &mut impl Write, home: &str, scope: &str) -> io::Result<()> {
 }
 
 fn result(session: &Session, output: &str) -> Vec<u8> {
-    let response = AsyncInferenceResponse::new(&predictor(session), uri(output), None);
+    let response = AsyncInferenceResponse::new(&predictor(session), uri(output), None)
+        .expect("valid locations");
     let result: Option<Vec<u8>> = response.try_get_result().expect("an answer");
     result.expect("a result")
 }

@@ -63,7 +63,7 @@ fn inline_refuses_more_than_128000_bytes_and_via_s3_takes_any_size() {
             .expect_err("over the limit"),
     );
     for part in ["128001", "128000", "leave out inline()"] {
-        assert!(error.to_string().contains(part), "{error}");
+        assert!(format!("{error:#}").contains(part), "{error}");
     }
     assert_eq!(server.seen().len(), 1);
     let response = predictor.request("").via_s3().submit().expect("a submit");
@@ -172,7 +172,7 @@ fn a_default_bucket_of_another_account_is_reported() {
         .via_s3()
         .submit()
         .expect_err("a refusal");
-    let text = error.to_string();
+    let text = format!("{error:#}");
     for part in ["s3:PutObject", "owned by account 123456789012"] {
         assert!(text.contains(part), "{text}");
     }
@@ -182,7 +182,7 @@ fn a_default_bucket_of_another_account_is_reported() {
         .via_s3()
         .submit()
         .expect_err("a refusal");
-    assert!(!error.to_string().contains("owned by"), "{error}");
+    assert!(!format!("{error:#}").contains("owned by"), "{error}");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_default_bucket_that_cannot_be_created_is_an_error_of_its_creation() {
         .submit()
         .expect_err("a refusal");
     assert!(service_code(&error) == Some("AccessDenied"), "{error}");
-    assert!(error.to_string().contains("s3:CreateBucket"), "{error}");
+    assert!(format!("{error:#}").contains("s3:CreateBucket"), "{error}");
     assert_eq!(server.seen().len(), 3);
 }
 
@@ -305,7 +305,10 @@ fn a_bucket_that_the_user_named_is_never_created() {
         }
         let error = request.submit().expect_err("no bucket");
         assert!(service_code(&error) == Some("NoSuchBucket"), "{error}");
-        assert!(error.to_string().contains("create the bucket"), "{error}");
+        assert!(
+            format!("{error:#}").contains("create the bucket"),
+            "{error}"
+        );
     }
     assert_eq!(server.seen().len(), 2);
 }

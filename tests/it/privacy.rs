@@ -78,7 +78,8 @@ fn result_error(url: &str, waiter: &WaiterConfig) -> Error {
         &predictor,
         uri("s3://my-bucket/out"),
         Some(uri("s3://my-bucket/err")),
-    );
+    )
+    .expect("valid locations");
     let error = response
         .get_result::<Vec<u32>>(waiter)
         .expect_err("no result");
@@ -138,7 +139,8 @@ fn credentials_and_environments_show_no_secret() {
 fn a_result_is_not_shown_by_its_response() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(200, format!("\"{PAYLOAD}\"")));
     let predictor = predictor(&server.url());
-    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let result: String = response.get_result(&one_poll()).expect("a result");
     assert_eq!(result, PAYLOAD);
     assert_debug_silent(&response);

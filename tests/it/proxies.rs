@@ -280,7 +280,7 @@ fn both(environment: &[(&str, &str)]) -> [String; 2] {
             let whole = format!("{error} {source:?} {error:?}");
             assert!(!whole.contains("hush"), "{whole}");
             assert!(!whole.contains("force_path_style"), "{whole}");
-            error.to_string()
+            format!("{error:#}")
         }
         other => panic!("{other:?}"),
     })
@@ -459,7 +459,7 @@ fn what_is_wrong_with_a_proxys_url_is_said() {
     ] {
         match session(&[("HTTPS_PROXY", url)], ELSEWHERE) {
             Err(Error::Config(error)) => {
-                let shown = error.to_string();
+                let shown = format!("{error:#}");
                 assert!(shown.starts_with("HTTPS_PROXY: "), "{shown}");
                 assert!(shown.contains(words), "{url}: {shown}");
                 assert!(!format!("{error:?}").contains("hush"), "{error:?}");

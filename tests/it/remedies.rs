@@ -120,7 +120,7 @@ fn assert_told(operation: &str, status: u16, code: &str, message: &str, helps: &
     assert_eq!(fault.request_id(), Some("id-for-support"), "{place}");
     let remedy = fault.remedy().unwrap_or_else(|| panic!("{place}"));
     assert!(remedy.contains(helps), "{place}");
-    let line = fault.to_string();
+    let line = format!("{fault:#}");
     for part in [code, "id-for-support", remedy.as_str()] {
         assert!(line.contains(part), "{place}");
     }

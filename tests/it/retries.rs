@@ -50,7 +50,10 @@ fn a_submit_has_attempts_of_its_own() {
             Err(Error::Service(fault)) => {
                 assert_eq!(fault.attempts(), expected);
                 assert!(fault.is_throttling());
-                assert!(fault.to_string().contains("the service's limit"), "{fault}");
+                assert!(
+                    format!("{fault:#}").contains("the service's limit"),
+                    "{fault}"
+                );
             }
             other => panic!("{other:?}"),
         }

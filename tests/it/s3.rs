@@ -139,7 +139,8 @@ fn keys_with_empty_segments_and_dots_are_signed_as_they_are() {
     let predictor = predictor(&session_at(&server.url()));
     for (key, path) in keys {
         let response =
-            AsyncInferenceResponse::new(&predictor, uri(&format!("s3://my-bucket/{key}")), None);
+            AsyncInferenceResponse::new(&predictor, uri(&format!("s3://my-bucket/{key}")), None)
+                .expect("valid locations");
         let result: Vec<u8> = response
             .get_result(&few_polls())
             .unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -157,7 +158,8 @@ fn every_byte_that_is_not_unreserved_goes_percent_encoded() {
     let predictor = predictor(&session_at(&server.url()));
     let key = "AZaz09-._~/ +:%20&?=#'\"\u{e9}!*()$,;@";
     let response =
-        AsyncInferenceResponse::new(&predictor, uri(&format!("s3://my-bucket/{key}")), None);
+        AsyncInferenceResponse::new(&predictor, uri(&format!("s3://my-bucket/{key}")), None)
+            .expect("valid locations");
     response
         .get_result::<Vec<u8>>(&few_polls())
         .expect("a result");
@@ -205,7 +207,8 @@ fn an_output_that_somebody_else_stored_is_read() {
     let setup = setup();
     std::fs::write(setup.s3.dir().join("my-bucket/out.json"), b"[1, 2]").expect("an object");
     let predictor = AsyncPredictor::new("my-endpoint", &setup.session);
-    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out.json"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out.json"), None)
+        .expect("valid locations");
     let result: Vec<i32> = response.get_result(&few_polls()).expect("a result");
     assert_eq!(result, [1, 2]);
 }
@@ -218,7 +221,8 @@ fn a_missing_output_is_not_there_yet() {
         &predictor,
         uri("s3://my-bucket/missing"),
         Some(uri("s3://my-bucket/missing-failure")),
-    );
+    )
+    .expect("valid locations");
     assert!(matches!(pending.try_get_result::<Vec<u8>>(), Ok(None)));
 }
 
@@ -229,12 +233,13 @@ fn a_missing_bucket_is_an_error_and_no_wait() {
         s3_error(404, "NoSuchBucket", "The specified bucket does not exist")
     });
     let predictor = predictor(&session_at(&server.url()));
-    let lost = AsyncInferenceResponse::new(&predictor, uri("s3://no-such-bucket/missing"), None);
+    let lost = AsyncInferenceResponse::new(&predictor, uri("s3://no-such-bucket/missing"), None)
+        .expect("valid locations");
     match lost.get_result::<Vec<u8>>(&few_polls()) {
         Err(Error::Service(fault)) => {
             assert_eq!(fault.code(), Some("NoSuchBucket"), "{fault}");
             assert_eq!(fault.operation(), "GetObject");
-            assert!(fault.to_string().contains("no-such-bucket"), "{fault}");
+            assert!(format!("{fault:#}").contains("no-such-bucket"), "{fault}");
         }
         other => panic!("{other:?}"),
     }
@@ -263,11 +268,12 @@ fn a_wrong_secret_is_named_and_nothing_is_tried_again() {
         panic!("{error:?}")
     };
     assert_eq!((fault.status(), fault.attempts()), (403, 1));
-    assert!(error.to_string().contains("check the secret access key"));
-    assert!(!error.to_string().contains(wrong));
+    assert!(format!("{error:#}").contains("check the secret access key"));
+    assert!(!format!("{error:#}").contains(wrong));
 
     let response =
-        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
     let error = response
         .get_result::<Vec<u8>>(&WaiterConfig::default())
         .expect_err("a refusal, at once");
@@ -287,7 +293,8 @@ fn an_unknown_access_key_is_named() {
         .build()
         .expect("a session");
     let response =
-        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
     match response.get_result::<Vec<u8>>(&WaiterConfig::default()) {
         Err(Error::Service(fault)) => {
             assert_eq!(fault.status(), 403);
@@ -336,7 +343,8 @@ fn a_refused_time_without_the_services_time_is_reported_without_advice() {
         });
         let session = session_in(&server.url(), ManualClock::new());
         let response =
-            AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+            AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+                .expect("valid locations");
         let error = response
             .get_result::<Vec<u8>>(&WaiterConfig::default())
             .expect_err("a refusal");
@@ -345,7 +353,7 @@ fn a_refused_time_without_the_services_time_is_reported_without_advice() {
             "{error:?}"
         );
         // Nothing shows that it is this machine's clock.
-        assert!(!error.to_string().contains("set this machine's clock"));
+        assert!(!format!("{error:#}").contains("set this machine's clock"));
         assert_eq!(server.seen().len(), 1);
     }
 }
@@ -365,7 +373,8 @@ fn a_clock_is_learned_once_and_not_in_a_circle() {
     );
     let session = session_in(&server.url(), ManualClock::new());
     let response =
-        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
     let error = response.try_get_result::<Vec<u8>>();
     assert!(matches!(error, Err(Error::Service(_))), "{error:?}");
     assert_eq!(server.seen().len(), 2);

@@ -195,9 +195,9 @@ fn other_service_errors_have_a_remedy() {
         let error = scaling
             .scale_to_zero(&ScaleToZero::new())
             .expect_err("a refusal");
-        assert!(error.to_string().contains(helps), "{error}");
+        assert!(format!("{error:#}").contains(helps), "{error}");
         assert!(
-            error.to_string().contains("application-autoscaling"),
+            format!("{error:#}").contains("application-autoscaling"),
             "{error}"
         );
     }
@@ -419,7 +419,7 @@ mod local {
         let error = overview.backlog().expect_err("no metrics");
         assert!(matches!(error, Error::Service(_)));
         assert!(
-            error.to_string().contains("cloudwatch:GetMetricData"),
+            format!("{error:#}").contains("cloudwatch:GetMetricData"),
             "{error}"
         );
     }

@@ -124,7 +124,7 @@ fn endless_throttling_is_an_error_with_the_number_of_attempts() {
         Err(Error::Service(fault)) => {
             assert_eq!(fault.code(), Some("ThrottlingException"));
             assert_eq!(fault.attempts(), 4);
-            assert!(fault.to_string().contains("4 attempts"), "{fault}");
+            assert!(format!("{fault:#}").contains("4 attempts"), "{fault}");
         }
         other => panic!("{other:?}"),
     }
@@ -157,15 +157,12 @@ fn assert_maybe_submitted(server: &Verifier) -> Error {
             assert_eq!(maybe.endpoint_name(), "my-endpoint");
             assert_eq!(maybe.input_location(), None);
             assert!(
-                error
-                    .to_string()
+                format!("{error:#}")
                     .contains("job-7 on endpoint my-endpoint may have been submitted"),
                 "{error}"
             );
             assert!(
-                error
-                    .to_string()
-                    .contains("/aws/sagemaker/Endpoints/my-endpoint"),
+                format!("{error:#}").contains("/aws/sagemaker/Endpoints/my-endpoint"),
                 "{error}"
             );
         }
@@ -279,7 +276,6 @@ fn an_accepted_submit_without_a_usable_output_location_says_what_is_wrong() {
         let mut next: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = next {
             chain.push_str(&error.to_string());
-            chain.push('\n');
             next = error.source();
         }
         assert!(chain.contains(problem), "{chain}");
@@ -333,7 +329,7 @@ fn a_service_error_has_code_message_and_request_id() {
                 assert_eq!(fault.operation(), "InvokeEndpointAsync");
                 assert_eq!(fault.service(), "sagemaker-runtime");
                 assert!(fault.remedy().is_some());
-                let text = fault.to_string();
+                let text = format!("{fault:#}");
                 for part in ["my-endpoint", code, "d1e5b0b4-request"] {
                     assert!(text.contains(part), "{text}");
                 }
@@ -397,7 +393,7 @@ fn an_expired_token_is_renewed_once() {
         service_code(&error) == Some("ExpiredTokenException"),
         "{error:?}"
     );
-    assert!(error.to_string().contains("obtain new credentials"));
+    assert!(format!("{error:#}").contains("obtain new credentials"));
     assert_eq!(server.seen().len(), 2);
 }
 

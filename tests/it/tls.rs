@@ -119,7 +119,7 @@ fn no_other_issuer_is_trusted() {
 fn refused(builder: SessionBuilder) -> String {
     let session = builder.build().expect("nothing is read yet");
     match session.default_bucket() {
-        Err(Error::Config(error)) => error.to_string(),
+        Err(Error::Config(error)) => format!("{error:#}"),
         other => panic!("{other:?}"),
     }
 }
@@ -276,7 +276,7 @@ fn advice_fits_what_the_handshake_stopped_at() {
             Err(Error::Transport(error)) => {
                 assert_eq!(error.kind(), TransportErrorKind::Tls, "{error:?}");
                 assert!(error.never_sent(), "{error:?}");
-                error.to_string()
+                format!("{error:#}")
             }
             other => panic!("{other:?}"),
         }

@@ -76,7 +76,8 @@ fn a_403_while_the_object_is_not_there_yet() {
     });
     let session = session_in(&server.url(), ManualClock::new());
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let result: Vec<i32> = response.get_result(&ten_polls()).expect("a result");
     assert_eq!(result, [1]);
 }
@@ -92,11 +93,12 @@ fn a_timeout_that_hides_its_cause() {
         let server = Verifier::start(Rules::new(), move |_| reply.clone());
         let session = session_in(&server.url(), ManualClock::new());
         let predictor = AsyncPredictor::new("my-endpoint", &session);
-        let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+        let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
         let polls = WaiterConfig::new(2, Duration::from_secs(15)).expect("a wait");
         match response.get_result::<Value>(&polls) {
             Err(Error::PollingTimeout(timeout)) => {
-                let text = timeout.to_string();
+                let text = format!("{timeout:#}");
                 assert!(text.contains(cause), "{text}");
                 // And it waited as long as it says.
                 assert!(timeout.elapsed() >= Duration::from_secs(15), "{text}");
@@ -129,7 +131,8 @@ fn a_client_side_timeout_that_loses_the_job_or_submits_it_twice() {
         &predictor,
         timeout.output_path().clone(),
         timeout.failure_path().cloned(),
-    );
+    )
+    .expect("valid locations");
     assert_eq!(response.get_result::<i32>(&ten_polls()).ok(), Some(42));
     assert_eq!(submits(&server), 1);
 
@@ -158,7 +161,8 @@ fn a_plain_text_failure_object_that_breaks_the_json_deserializer() {
         &predictor,
         uri("s3://my-bucket/out"),
         Some(uri("s3://my-bucket/err")),
-    );
+    )
+    .expect("valid locations");
     match response.get_result::<Value>(&ten_polls()) {
         Err(Error::Model(failure)) => {
             assert_eq!(failure.text(), "Model container failed to respond");
@@ -172,7 +176,8 @@ fn a_deserializer_that_has_no_effect() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(200, "1\n2\n"));
     let session = session_at(&server.url());
     let lines = AsyncPredictor::new("my-endpoint", &session).with_deserializer(JsonLines::new());
-    let response = AsyncInferenceResponse::new(&lines, uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&lines, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let numbers: Vec<i32> = response.get_result(&ten_polls()).expect("a result");
     assert_eq!(numbers, [1, 2]);
 }
@@ -283,7 +288,8 @@ fn waiting_for_many_results_one_after_another() {
                 &predictor,
                 uri(&format!("s3://my-bucket/{number}")),
                 None,
-            );
+            )
+            .expect("valid locations");
             std::thread::spawn(move || response.get_result::<u32>(&ten_polls()))
         })
         .collect();
@@ -371,7 +377,8 @@ fn credentials_that_expire_in_the_middle_of_a_long_wait() {
         .build()
         .expect("a session");
     let predictor = AsyncPredictor::new("my-endpoint", &session);
-    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+    let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let result: Vec<i32> = response.get_result(&ten_polls()).expect("a result");
     assert_eq!(result, [1]);
     assert_eq!(provider.0.generation.load(Ordering::SeqCst), 1);

@@ -78,7 +78,8 @@ fn each_bucket_can_have_an_owner_of_its_own() {
     let predictor = predictor(&session);
     for bucket in ["theirs", "my-bucket"] {
         let response =
-            AsyncInferenceResponse::new(&predictor, uri(&format!("s3://{bucket}/out")), None);
+            AsyncInferenceResponse::new(&predictor, uri(&format!("s3://{bucket}/out")), None)
+                .expect("valid locations");
         response.try_get_result::<Vec<u8>>().expect("a look");
     }
     let owners: Vec<_> = server
@@ -127,10 +128,10 @@ fn an_output_in_somebody_elses_bucket_is_refused_and_the_owner_named() {
         .get_result::<Vec<u8>>(&strict)
         .expect_err("not theirs");
     assert!(
-        error.to_string().contains("owned by account 111111111111"),
+        format!("{error:#}").contains("owned by account 111111111111"),
         "{error}"
     );
-    assert!(error.to_string().contains("s3:GetObject"), "{error}");
+    assert!(format!("{error:#}").contains("s3:GetObject"), "{error}");
 }
 
 #[test]
@@ -246,7 +247,7 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
     let timeout = timed_out(response.get_result(&waiter(|w| w.max_attempts(10))));
     assert_eq!(timeout.limit(), WaitLimit::MaxAttempts(10));
     assert_eq!(timeout.service_limit(), Some(Duration::from_mins(90)));
-    let text = timeout.to_string();
+    let text = format!("{timeout:#}");
     assert!(text.contains("up to 5400 s after the submit"), "{text}");
     assert!(text.contains("a limit of its own of 10 polls"), "{text}");
     assert!(
@@ -261,7 +262,7 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
         WaitLimit::Deadline(Duration::from_secs(100))
     );
     assert!(
-        timeout.to_string().contains("a deadline of 100 s"),
+        format!("{timeout:#}").contains("a deadline of 100 s"),
         "{timeout}"
     );
 
@@ -270,21 +271,23 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
     let resumed = predictor(&session).resume(line.parse().expect("a handle"));
     let timeout = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2))));
     assert_eq!(timeout.service_limit(), Some(Duration::from_mins(90)));
-    let text = timeout.to_string();
+    let text = format!("{timeout:#}");
     assert!(text.contains("up to 5400 s after the submit"), "{text}");
 
     // A wait that outlasts the service's limits says nothing of them, nor one for an inference of others.
     let long = waiter(|w| w.max_attempts(400));
     let timeout = timed_out(response.get_result(&long));
     assert!(
-        !timeout.to_string().contains("after the submit"),
+        !format!("{timeout:#}").contains("after the submit"),
         "{timeout}"
     );
     // However short the next wait is: the time counts from the submit.
-    let text = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2)))).to_string();
+    let timeout = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2))));
+    let text = format!("{timeout:#}");
     assert!(text.contains("a longer wait will hardly help"), "{text}");
     assert!(!text.contains("wait longer"), "{text}");
-    let other = AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+    let other = AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+        .expect("valid locations");
     let timeout = timed_out(other.get_result(&waiter(|w| w.max_attempts(2))));
     assert_eq!(timeout.service_limit(), None);
 }
@@ -303,7 +306,8 @@ fn headers_are_bounded_on_a_kept_connection_too() {
     let session = session_at(&server.url());
     let predictor = predictor(&session);
     let look = || {
-        let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None);
+        let response = AsyncInferenceResponse::new(&predictor, uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
         response.try_get_result::<Vec<u8>>()
     };
     assert!(matches!(look(), Ok(Some(_))));

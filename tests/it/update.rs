@@ -56,7 +56,7 @@ fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
     let error = second.start().expect_err("busy");
     let stopped = partial(error);
     assert!(
-        stopped.cause().to_string().contains("in-progress"),
+        format!("{:#}", stopped.cause()).contains("in-progress"),
         "{}",
         stopped.cause()
     );
@@ -95,7 +95,10 @@ fn a_failed_update_is_rolled_back_and_reported() {
         wait.failure_reason(),
         Some("InsufficientCapacity: none left")
     );
-    assert!(wait.to_string().contains("another instance type"), "{wait}");
+    assert!(
+        format!("{wait:#}").contains("another instance type"),
+        "{wait}"
+    );
     let description = bench
         .endpoint
         .wait_in_service(&waiter())
@@ -259,10 +262,7 @@ fn a_removal_tries_everything_and_names_what_is_left() {
     ];
     assert_eq!(stopped.removed(), removed);
     assert!(
-        stopped
-            .cause()
-            .to_string()
-            .contains("cloudwatch:DeleteAlarms"),
+        format!("{:#}", stopped.cause()).contains("cloudwatch:DeleteAlarms"),
         "{stopped}"
     );
     for resource in stopped.left() {

@@ -72,7 +72,7 @@ fn by_default_60_polls_are_15_seconds_apart() {
     assert_eq!(timeout.failure_path(), Some(&uri(FAILURE)));
     // Output and failure, and nothing else.
     assert_eq!(polls.server.seen().len(), 120);
-    let text = timeout.to_string();
+    let text = format!("{timeout:#}");
     for part in [
         OUTPUT,
         "60 polls",
@@ -253,7 +253,8 @@ fn a_failure_in_plain_text_is_kept_as_it_came() {
         &predictor(&session).with_deserializer(Json::default()),
         uri(OUTPUT),
         Some(uri(FAILURE)),
-    );
+    )
+    .expect("valid locations");
     for _ in 0..2 {
         match response.get_result::<Vec<i32>>(&WaiterConfig::default()) {
             Err(Error::Model(failure)) => {
@@ -287,12 +288,13 @@ fn a_failure_that_is_no_text_or_empty_is_a_failure_too() {
 fn without_a_failure_location_only_the_output_is_polled() {
     let server = Verifier::start(Rules::new(), |_| not_found());
     let session = session_in(&server.url(), ManualClock::new());
-    let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None);
+    let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None)
+        .expect("valid locations");
     let timeout = timed_out(response.get_result(&waiter(|w| w.max_attempts(3))));
     assert!(server.seen().iter().all(is_output));
     assert_eq!(server.seen().len(), 3);
     assert!(
-        timeout.to_string().contains("no S3FailurePath"),
+        format!("{timeout:#}").contains("no S3FailurePath"),
         "{timeout}"
     );
 }

@@ -84,7 +84,7 @@ impl Call<'_> {
     /// What an error without a response says of the request.
     pub(super) fn attempted(&self, attempts: u32, elapsed: Duration) -> Attempted<'_> {
         Attempted {
-            service: self.service.name(),
+            service: self.service.as_str(),
             operation: self.operation,
             host: self.host(),
             attempts,

@@ -48,7 +48,7 @@ impl ErrorResponse {
         let is_foreign = code.is_none() && !is_described;
         Self {
             error: ServiceError {
-                service: call.service.name(),
+                service: call.service.as_str(),
                 operation: call.operation,
                 status: reply.status,
                 code: code.map(|code| bare_code(&code).to_owned()),
@@ -84,7 +84,7 @@ impl ErrorResponse {
     fn no_such_key(call: &Call<'_>, reply: &Reply) -> Self {
         Self {
             error: ServiceError {
-                service: call.service.name(),
+                service: call.service.as_str(),
                 operation: call.operation,
                 status: reply.status,
                 code: Some("NoSuchKey".to_owned()),

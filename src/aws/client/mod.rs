@@ -20,7 +20,7 @@ use http::HeaderValue;
 
 use super::http::{BodyStream, Transport};
 use crate::aws::identity::{Credentials, ProvideCredentials};
-use crate::error::{TransportErrorKind, is_throttling};
+use crate::error::is_throttling;
 use crate::sys::Sys;
 use crate::trace;
 use call::{Call, Payload, Replay, Response};
@@ -28,7 +28,7 @@ use clock::Correction;
 use error::AttemptError;
 pub(crate) use error::{CallError, unrecorded};
 use error_response::ErrorResponse;
-use retry::{RetryConfig, RetryQuota, is_expired_token, is_transient, may_be_clock_skew};
+use retry::{RetryConfig, RetryQuota, is_expired_token, may_be_clock_skew};
 
 /// How often a pause looks whether it is cancelled.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
@@ -97,7 +97,7 @@ impl Client {
             signed_again: false,
             perhaps_done: false,
         };
-        let _span = trace::request(call.service.name(), call.operation, &call.resource);
+        let _span = trace::request(call.service.as_str(), call.operation, &call.resource);
         let mut last = None;
         loop {
             attempts.count += 1;
@@ -239,22 +239,18 @@ fn may_retry(call: &Call<'_>, error: &AttemptError) -> bool {
             let error = &response.error;
             let (status, code) = (error.status(), error.code());
             match replay {
-                Replay::Safe => is_throttling(status, code) || is_transient(call.service, error),
+                Replay::Safe => is_throttling(status, code) || error.is_transient(),
                 Replay::IfNotProcessed => is_throttling(status, code),
                 Replay::IfNotSent | Replay::Never => false,
             }
         }
-        AttemptError::Connection(broken) => match broken.kind {
-            // Sent again, it would be the same; a response that is too long even costs its length.
-            TransportErrorKind::Tls
-            | TransportErrorKind::Protocol
-            | TransportErrorKind::TooLong
-            | TransportErrorKind::Cancelled => false,
-            _ => match replay {
-                Replay::Safe => true,
-                Replay::IfNotProcessed | Replay::IfNotSent => broken.never_sent,
-                Replay::Never => false,
-            },
-        },
+        AttemptError::Connection(broken) => {
+            broken.kind.is_transient()
+                && match replay {
+                    Replay::Safe => true,
+                    Replay::IfNotProcessed | Replay::IfNotSent => broken.never_sent,
+                    Replay::Never => false,
+                }
+        }
     }
 }

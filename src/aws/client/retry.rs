@@ -4,9 +4,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::aws::Service;
 use crate::aws::config::Settings;
-use crate::error::{ConfigError, ServiceError};
+use crate::error::ConfigError;
 use crate::invalid_input::InvalidInput;
 use crate::sys::Random;
 
@@ -165,31 +164,6 @@ impl RetryQuota {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// May the same request succeed a moment later? (The SDKs' statuses and codes, and what the services'
-/// own tables add: `_retry.json` of the Python SDK.)
-pub(crate) fn is_transient(service: Service, error: &ServiceError) -> bool {
-    let status = error.status();
-    let code = error.code().unwrap_or_default();
-    let of_service = match service {
-        // What arrived is not what was hashed: it was changed on its way.
-        Service::S3 => matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch"),
-        // STS could not reach the other identity provider, or not fetch its key: in AWS's words, and by its
-        // SDKs for PHP, Ruby and Go, to be tried again.
-        Service::Sts => matches!(code, "IDPCommunicationError" | "InvalidIdentityToken"),
-        _ => false,
-    };
-    of_service
-        || matches!(status, 500 | 502 | 504 | 509 | 530)
-        || matches!(
-            code,
-            "RequestTimeout"
-                | "RequestTimeoutException"
-                | "InternalError"
-                | "InternalFailure"
-                | "ConcurrentUpdateException"
-        )
 }
 
 /// Are the credentials past their time?

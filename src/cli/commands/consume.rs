@@ -109,8 +109,7 @@ impl Consume {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         let known = match &self.handles {
             Some(file) => {
-                let loaded = InferenceHandle::load_all(file);
-                let loaded = loaded.map_err(|error| Failure::io(file.display(), &error))?;
+                let loaded = InferenceHandle::load_all(file)?;
                 Known::of(loaded.into_iter())
             }
             None => Known::default(),

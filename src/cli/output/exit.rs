@@ -198,7 +198,7 @@ fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
 /// An error with what lies beneath it, in a line. Of the HTTP client's own errors only what the error above
 /// does not say.
 pub(in crate::cli) fn with_sources(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
+    let mut text = format!("{error:#}");
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(inner) = inner_words(error) {
@@ -218,7 +218,7 @@ fn inner_words(error: &(dyn StdError + 'static)) -> Option<String> {
         Some(ureq::Error::Other(_)) if error.source().is_some() => None,
         Some(ureq::Error::Other(inner)) => Some(inner.to_string()),
         Some(ureq::Error::Io(inner)) => Some(inner.to_string()),
-        _ => Some(error.to_string()),
+        _ => Some(format!("{error:#}")),
     }
 }
 
@@ -243,7 +243,7 @@ const OPTION_WORDS: [(&str, &str); 12] = [
     ),
     ("AWS_CA_BUNDLE or the agent has", "AWS_CA_BUNDLE has"),
     ("(wait_in_service)", "(sagemaker-async describe)"),
-    (" (see ModelFailure::text)", ""),
+    ("read it (ModelFailure::text) and", "read it and"),
     ("leave out inline()", "leave out --inline"),
     (
         "raise container_startup_health_check_timeout",

@@ -21,6 +21,12 @@ pub enum SnsMessageKind {
     UnsubscribeConfirmation,
 }
 
+crate::words::words!(SnsMessageKind, "kind of SNS message", {
+    Notification => "Notification",
+    SubscriptionConfirmation => "SubscriptionConfirmation",
+    UnsubscribeConfirmation => "UnsubscribeConfirmation",
+});
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
     /// RSA, PKCS#1 v1.5, over SHA-1.
@@ -62,11 +68,8 @@ pub(super) fn read(body: &[u8]) -> Result<Signed, SnsRejected> {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
         return malformed("it is not an object of JSON");
     };
-    let kind = match text(&members, "Type")? {
-        "Notification" => SnsMessageKind::Notification,
-        "SubscriptionConfirmation" => SnsMessageKind::SubscriptionConfirmation,
-        "UnsubscribeConfirmation" => SnsMessageKind::UnsubscribeConfirmation,
-        _ => return malformed("Type is none of those that SNS has"),
+    let Ok(kind) = text(&members, "Type")?.parse::<SnsMessageKind>() else {
+        return malformed("Type is none of those that SNS has");
     };
     let version = match text(&members, "SignatureVersion")? {
         "1" => Version::One,

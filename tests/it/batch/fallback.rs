@@ -224,7 +224,9 @@ fn odd_keys_are_listed_and_found() {
     for copy in ["", "x", "é"] {
         for name in names {
             let output = uri(&format!("s3://{}/odd +ü/{name}{copy}", endpoint.bucket()));
-            responses.push(AsyncInferenceResponse::new(&predictor, output, None));
+            responses.push(
+                AsyncInferenceResponse::new(&predictor, output, None).expect("valid locations"),
+            );
         }
     }
     for response in &responses {

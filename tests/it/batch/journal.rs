@@ -345,7 +345,7 @@ fn a_journal_that_is_in_use_or_is_none_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = place(&folder);
     let open = |path: &Path| predictor.submit_all(0..3).journal(path).map(drop);
-    let refused = |path: &Path| open(path).expect_err("no journal").to_string();
+    let refused = |path: &Path| format!("{:#}", open(path).expect_err("no journal"));
     let held = predictor
         .submit_all(0..3)
         .journal(&path)

@@ -62,7 +62,7 @@ fn often() -> WaiterConfig {
 
 /// Responses in one folder, `000.out` and so on.
 fn in_folder(predictor: &AsyncPredictor, bucket: &str, folder: &str, count: usize) -> Responses {
-    let at = |key: String| format!("s3://{bucket}/{key}").parse().expect("a URI");
+    let at = |key: String| format!("s3://{bucket}/{key}");
     (0..count)
         .map(|number| {
             AsyncInferenceResponse::new(
@@ -70,6 +70,7 @@ fn in_folder(predictor: &AsyncPredictor, bucket: &str, folder: &str, count: usiz
                 at(format!("{folder}/{number:05}.out")),
                 Some(at(format!("{folder}-failures/{number:05}.err"))),
             )
+            .expect("valid locations")
         })
         .collect()
 }

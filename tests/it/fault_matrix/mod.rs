@@ -219,7 +219,7 @@ fn check_error(error: &Error, cell: &Cell, expect: Expect<'_>) {
     let mut text = format!("{error:?}");
     let mut next: Option<&dyn StdError> = Some(error);
     while let Some(error) = next {
-        let own = error.to_string();
+        let own = format!("{error:#}");
         next = error.source();
         if let Some(source) = next {
             let told = source.to_string();

@@ -56,7 +56,8 @@ impl Setup {
 
     /// Leaves a kept connection behind, to which the server then does what the fault is.
     pub fn warm_up(&self) {
-        let response = AsyncInferenceResponse::new(&predictor(&self.session), uri(WARM_UP), None);
+        let response = AsyncInferenceResponse::new(&predictor(&self.session), uri(WARM_UP), None)
+            .expect("valid locations");
         let nothing = response.try_get_result::<Vec<u8>>();
         assert!(matches!(nothing, Ok(None)), "{nothing:?}");
         // Connections break in the machine's time.
@@ -75,7 +76,8 @@ impl Setup {
     /// One whose credentials come from the default chain; sends a request that needs them.
     pub fn with_chain(&self, variables: &[(&str, &str)], files: Vec<(&str, String)>) -> Outcome {
         let session = self.other(variables, files, false);
-        let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None);
+        let response = AsyncInferenceResponse::new(&predictor(&session), uri(OUTPUT), None)
+            .expect("valid locations");
         response.try_get_result::<Vec<u8>>()?;
         Ok(RESULT)
     }

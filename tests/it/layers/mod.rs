@@ -11,11 +11,12 @@ use paths::{names, paths_of};
 
 /// The layers from the bottom. A module may import from those before it. Those in one line of several form
 /// a circle on purpose.
-const LAYERS: [&[&str]; 20] = [
+const LAYERS: [&[&str]; 21] = [
     &["sys"],
     &["trace"],
     &["timestamp"],
     &["invalid_input"],
+    &["words"],
     &["uri"],
     &["limits"],
     &["handle"],

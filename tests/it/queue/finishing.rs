@@ -79,7 +79,10 @@ fn a_refused_entry_is_an_error_and_the_message_stays() {
     match deliveries.next() {
         Some(Err(Error::Service(fault))) => {
             assert_eq!(fault.code(), Some("AccessDenied"));
-            assert!(fault.to_string().contains("sqs:DeleteMessage"), "{fault}");
+            assert!(
+                format!("{fault:#}").contains("sqs:DeleteMessage"),
+                "{fault}"
+            );
         }
         other => panic!("{other:?}"),
     }

@@ -43,7 +43,7 @@ fn a_queue_that_is_not_there_is_known_under_both_names() {
         let queue = ResultQueue::new(url, &session_at(&server.url())).unwrap();
         let fault = refusal(&queue.visibility(seconds(120)));
         assert_eq!(fault.code(), Some("QueueDoesNotExist"));
-        assert!(fault.to_string().contains("region"), "{fault}");
+        assert!(format!("{fault:#}").contains("region"), "{fault}");
         assert_eq!(server.seen().len(), 1);
     }
 }
@@ -97,7 +97,10 @@ fn a_missing_permission_to_receive_names_the_action() {
         .local
         .fault(Fault::on(RECEIVE).always().access_denied());
     let fault = refusal(&bench.queue().visibility(seconds(120)));
-    assert!(fault.to_string().contains("sqs:ReceiveMessage"), "{fault}");
+    assert!(
+        format!("{fault:#}").contains("sqs:ReceiveMessage"),
+        "{fault}"
+    );
     assert_eq!(bench.count(RECEIVE), 1);
 }
 
@@ -128,7 +131,7 @@ fn an_arn_is_enough_where_the_url_may_not_be_asked_for() {
     first(&queue.unwrap()).delete().unwrap();
 
     let by_name = ResultQueue::new("done", &bench.session).unwrap();
-    assert!(refusal(&by_name).to_string().contains("sqs:GetQueueUrl"));
+    assert!(format!("{:#}", refusal(&by_name)).contains("sqs:GetQueueUrl"));
 }
 
 #[test]

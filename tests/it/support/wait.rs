@@ -19,6 +19,7 @@ pub fn is_output(seen: &Seen) -> bool {
 
 pub fn response(session: &Session) -> AsyncInferenceResponse<Bytes> {
     AsyncInferenceResponse::new(&predictor(session), uri(OUTPUT), Some(uri(FAILURE)))
+        .expect("valid locations")
 }
 
 pub fn waiter(change: impl FnOnce(WaiterConfigBuilder) -> WaiterConfigBuilder) -> WaiterConfig {

@@ -56,6 +56,7 @@ fn rest(start: usize, sent: usize) -> String {
 fn response(raw: &Raw, clock: &ManualClock) -> AsyncInferenceResponse<Bytes> {
     let session = session_in(&raw.url(), clock.clone());
     AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+        .expect("valid locations")
 }
 
 fn fetched(raw: &Raw, clock: &ManualClock) -> Result<Vec<u8>, Error> {

@@ -24,6 +24,7 @@ fn another_servers_s3_gives_what_it_has() {
         std::fs::write(s3.dir().join("my-bucket/out"), &content).expect("an object");
         let response =
             AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+                .expect("valid locations")
                 .with_transfer(transfer(small_parts));
         let path = dir.path().join("result");
         let got = response.download(&path, &once()).expect("a result");
@@ -134,7 +135,7 @@ fn a_result_above_the_limit_names_what_takes_it() {
     let response = response.with_transfer(limit(1000));
     let outcome: Result<Vec<u8>, _> = response.get_result(&once());
     let error = outcome.expect_err("too long");
-    assert!(error.to_string().contains("download"), "{error}");
+    assert!(format!("{error:#}").contains("download"), "{error}");
     assert!(
         matches!(&error, Error::Transport(t) if t.kind() == TransportErrorKind::TooLong),
         "{error:?}"

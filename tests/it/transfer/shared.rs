@@ -89,8 +89,8 @@ impl Place {
     }
 
     pub(crate) fn response(&self) -> AsyncInferenceResponse<Bytes> {
-        let uri = format!("s3://{BUCKET}/out/1.out").parse().expect("a URI");
-        AsyncInferenceResponse::new(&self.predictor(), uri, None)
+        let uri = format!("s3://{BUCKET}/out/1.out");
+        AsyncInferenceResponse::new(&self.predictor(), uri, None).expect("valid locations")
     }
 
     pub(crate) fn requests(&self, operation: Operation) -> Vec<RecordedRequest> {

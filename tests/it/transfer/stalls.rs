@@ -59,6 +59,7 @@ fn response_within(url: &str, read: Duration) -> AsyncInferenceResponse<Bytes> {
         .build()
         .expect("a session");
     AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+        .expect("valid locations")
 }
 
 fn fetched(response: &AsyncInferenceResponse<Bytes>) -> Result<Vec<u8>, Error> {
@@ -120,7 +121,8 @@ fn a_result_that_comes_byte_by_byte_on_many_connections_ends() {
     let clock = ManualClock::new();
     let session = session_in(&raw.url(), clock.clone());
     let response =
-        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
     too_slow(fetched(&response));
     let took = clock.monotonic();
     assert!(took > Duration::from_secs(30), "{took:?}");
@@ -145,7 +147,8 @@ fn a_service_that_ignores_ranges_and_breaks_ends_too() {
     let clock = ManualClock::new();
     let session = session_in(&raw.url(), clock.clone());
     let response =
-        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
     too_slow(fetched(&response));
     assert!(clock.monotonic() < Duration::from_secs(70));
 }
@@ -164,7 +167,8 @@ fn a_result_that_makes_progress_goes_on_whatever_breaks() {
     let clock = ManualClock::new();
     let session = session_in(&raw.url(), clock.clone());
     let response =
-        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
+            .expect("valid locations");
     assert_eq!(fetched(&response).expect("a result").len(), TOTAL);
     assert!(clock.monotonic() > Duration::from_mins(1));
 }

@@ -34,7 +34,8 @@ fn is_get(head: &str) -> bool {
 fn get_object() -> Operation {
     let healthy = |_| Answer::new(200, "result");
     Operation::new("GetObject", Column::S3, is_get, healthy, |setup| {
-        let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
+        let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
+            .expect("valid locations");
         match response.try_get_result::<Vec<u8>>()? {
             Some(_) => Ok(RESULT),
             None => Ok("not there yet"),
@@ -56,7 +57,8 @@ fn get_object_range() -> Operation {
         },
         |setup| {
             let response =
-                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
+                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
+                    .expect("valid locations");
             let mut written = Vec::new();
             response.write_result(&mut written, &WaiterConfig::default())?;
             assert_eq!(written, b"resultresult");
@@ -98,7 +100,8 @@ fn delete_object() -> Operation {
         |_| Answer::new(204, ""),
         |setup| {
             let response =
-                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
+                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
+                    .expect("valid locations");
             response.try_get_result::<Vec<u8>>()?;
             let report = response.clean_up(&CleanUp::nothing().output())?;
             assert_eq!(report.removed().len() + report.failures().len(), 1);
@@ -119,7 +122,8 @@ fn list_objects() -> Operation {
         |_| empty_page(),
         |setup| {
             let response =
-                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
+                AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
+                    .expect("valid locations");
             match response.try_get_result::<Vec<u8>>() {
                 // Who may list is denied for good.
                 Err(Error::Service(fault)) if fault.operation() == "GetObject" => Ok(RESULT),
@@ -161,7 +165,8 @@ fn wait() -> Operation {
             .access_denied(AccessDenied::Pending)
             .retry(RetryConfig::off())
             .build()?;
-        let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None);
+        let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
+            .expect("valid locations");
         response.get_result::<Vec<u8>>(&waiter)?;
         Ok(RESULT)
     })
@@ -188,6 +193,7 @@ fn wait_for_many() -> Operation {
             let responses = (0..12).map(|number| {
                 let output = format!("s3://my-bucket/many/{number:02}.out");
                 AsyncInferenceResponse::new(&predictor, uri(&output), None)
+                    .expect("valid locations")
             });
             let waiter = WaiterConfig::new(3, Duration::from_secs(15))?;
             let mut done = 0;
