@@ -36,6 +36,7 @@ pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
 
 /// Nobody but its owner reads what is made under this.
 fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -1,5 +1,6 @@
 //! Standard output as the system has it: unbuffered, with every error reported.
 
+#[cfg(unix)]
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
