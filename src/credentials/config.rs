@@ -65,6 +65,7 @@ impl OfSession {
     /// What sends requests by these credentials.
     pub(crate) fn client(&self, credentials: Arc<dyn ProvideCredentials>, sys: &Sys) -> Client {
         Client {
+            cancel: None,
             transport: self.transport.clone(),
             credentials,
             retry: self.retry,

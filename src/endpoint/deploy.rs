@@ -219,7 +219,8 @@ impl Deployment {
     }
 
     /// Once the token is cancelled, no further step is begun; the error has an
-    /// [`EndpointWaitReason::Cancelled`] as its cause. Default: the token of the waiter, if there is one.
+    /// [`EndpointWaitReason::Cancelled`] as its cause. The response to a step that is under way is waited for
+    /// 2 s longer; without one the error names it as [unsure](DeploymentError::unsure). Default: the token of the waiter, if there is one.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
@@ -268,7 +269,11 @@ impl Deployment {
     fn run(self) -> Result<(Endpoint, Progress)> {
         let plan = self.plan()?;
         let mut progress = Progress::default();
-        if let Err(cause) = plan.carry_out(&self.session, &mut progress) {
+        let session = match &self.cancel {
+            Some(token) => self.session.cancelled_by(token.shared_flag()),
+            None => self.session.clone(),
+        };
+        if let Err(cause) = plan.carry_out(&session, &mut progress) {
             let name = &self.endpoint_name;
             return Err(progress.failed(&self.session, name, self.on_failure, cause));
         }
@@ -422,10 +427,15 @@ impl Plan {
             input,
             taken_up: self.taken_up.as_deref(),
         };
-        let (_, made) = creation.make(session)?;
-        match made {
-            Made::Surely => progress.made.push(creation.resource),
-            Made::Presumably => progress.unsure.push(creation.resource),
+        match creation.make(session) {
+            Ok((_, Made::Surely)) => progress.made.push(creation.resource),
+            Ok((_, Made::Presumably)) => progress.unsure.push(creation.resource),
+            Err(error) => {
+                if settle::was_given_up(&error) {
+                    progress.unsure.push(creation.resource);
+                }
+                return Err(error);
+            }
         }
         Ok(())
     }

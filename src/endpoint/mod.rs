@@ -101,8 +101,10 @@ impl Endpoint {
         }
     }
 
-    /// Once the token is cancelled, [`delete`](Self::delete), [`remove`](Self::remove) and
-    /// [`update`](Self::update) begin no further step; the error has an
+    /// Once the token is cancelled, [`delete`](Self::delete), [`remove`](Self::remove),
+    /// [`update`](Self::update) and [`scaling`](Self::scaling) begin no further step. A request that is under
+    /// way is given up: one that reads within 0.1 s, one that changes something within 2 s, for its response
+    /// says what became of it. The error has an
     /// [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its cause. Default:
     /// none, and for a removal the token of its waiter.
     pub fn cancel(mut self, token: CancelToken) -> Self {
@@ -136,7 +138,7 @@ impl Endpoint {
     /// [`backlog`](EndpointOverview::backlog) is that error.
     pub fn describe(&self) -> Result<EndpointOverview> {
         let description = self.description()?;
-        let backlog = status::backlog(&self.session, &self.name);
+        let backlog = status::backlog(&self.acting(), &self.name);
         Ok(EndpointOverview::new(description, backlog))
     }
 
@@ -145,7 +147,23 @@ impl Endpoint {
     }
 
     fn sagemaker(&self) -> SageMaker {
-        SageMaker::new(&self.session)
+        SageMaker::new(&self.acting())
+    }
+
+    /// The session that ends with the token.
+    fn acting(&self) -> Session {
+        match &self.cancel {
+            Some(token) => self.session.cancelled_by(token.shared_flag()),
+            None => self.session.clone(),
+        }
+    }
+
+    /// With the waiter's token, if there is none yet.
+    fn ended_by(&self, waiter: &EndpointWaiter) -> Self {
+        Self {
+            cancel: self.cancel.clone().or_else(|| waiter.cancel_token()),
+            ..self.clone()
+        }
     }
 
     /// Waits until it is in service, and gives back what was seen then.
@@ -182,17 +200,25 @@ impl Endpoint {
     ///
     /// Scaling that is set up stays too, and its alarm costs something:
     /// [`VariantScaling::remove`] comes first.
+    ///
+    /// An error after the configuration was deleted is [`Error::Deployment`], which says so.
     pub fn delete(&self, delete_config: bool) -> Result<()> {
-        let sagemaker = self.sagemaker();
+        let mut removal = self.removal();
         if delete_config {
-            let described = self.description()?;
-            match sagemaker.delete_endpoint_config(&self.config_name_of(&described)?) {
-                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
-                outcome => outcome?,
-            }
+            let config = self.config_name_of(&self.description()?)?;
+            removal.delete(&self.acting(), Resource::EndpointConfig(config))?;
         }
-        self.check_not_cancelled("deleted")?;
-        sagemaker.delete_endpoint(&self.name)
+        let endpoint = Resource::Endpoint(self.name.clone());
+        let deleted = self
+            .check_not_cancelled("deleted")
+            .and_then(|()| settle::delete(&self.acting(), &endpoint));
+        match deleted {
+            Err(error) if !removal.removed.is_empty() => {
+                removal.note(endpoint, error);
+                removal.end()
+            }
+            outcome => outcome,
+        }
     }
 
     /// To be called between two steps.
@@ -203,11 +229,10 @@ impl Endpoint {
         }
     }
 
-    fn removal(&self, waiter: Option<&EndpointWaiter>) -> Removal {
-        let token = self.cancel.clone();
+    fn removal(&self) -> Removal {
         Removal {
             name: self.name.clone(),
-            cancel: token.or_else(|| waiter.and_then(EndpointWaiter::cancel_token)),
+            cancel: self.cancel.clone(),
             ..Removal::default()
         }
     }
@@ -217,8 +242,8 @@ impl Endpoint {
     pub fn delete_models(&self) -> Result<()> {
         let described = self.description()?;
         let models = self.models_of(&self.config_name_of(&described)?)?;
-        let mut removal = self.removal(None);
-        removal.delete_all(&self.session, models);
+        let mut removal = self.removal();
+        removal.delete_all(&self.acting(), models);
         removal.end()
     }
 
@@ -232,32 +257,36 @@ impl Endpoint {
     /// [`Error::Deployment`], names what is left. Configurations of earlier updates stay, and so do
     /// results in S3.
     pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
+        self.ended_by(waiter).remove_all(waiter)
+    }
+
+    fn remove_all(&self, waiter: &EndpointWaiter) -> Result<()> {
         let described = match self.description() {
             Err(Error::Service(fault)) if settle::is_not_found(&fault) => {
-                return self.remove_parts(waiter, Error::Service(fault));
+                return self.remove_parts(Error::Service(fault));
             }
             described => described?,
         };
         let variants = described.variants().into_iter();
         let scaling = variants
             .map(|variant| Resource::Scaling(self.scaling_of(variant.name()).resource_id()));
-        let mut removal = self.removal(Some(waiter));
-        removal.delete_all(&self.session, scaling.collect());
+        let (mut removal, session) = (self.removal(), self.acting());
+        removal.delete_all(&session, scaling.collect());
 
         let parts = self.parts(&described)?;
         let endpoint = Resource::Endpoint(self.name.clone());
         if let Err(error) = self.wait_deletable(&described, waiter) {
             removal.note(endpoint.clone(), error);
         } else if described.status() != EndpointStatus::Deleting {
-            removal.delete_all(&self.session, vec![endpoint.clone()]);
+            removal.delete_all(&session, vec![endpoint.clone()]);
         }
-        if removal.left.contains(&endpoint) {
+        if removal.left.contains(&endpoint) || removal.unsure.contains(&endpoint) {
             removal.left.extend(parts);
         } else if let Err(error) = self.wait_deleted(waiter) {
             removal.note(endpoint, error);
             removal.left.extend(parts);
         } else {
-            removal.delete_all(&self.session, parts);
+            removal.delete_all(&session, parts);
         }
         removal.end()
     }
@@ -284,7 +313,7 @@ impl Endpoint {
     /// What a deployment left that was ended before it made the endpoint: the configuration and the model of
     /// the endpoint's name, which is their default, and the models that the configuration names. Fails with
     /// `missing` if nothing is there.
-    fn remove_parts(&self, waiter: &EndpointWaiter, missing: Error) -> Result<()> {
+    fn remove_parts(&self, missing: Error) -> Result<()> {
         let config = Resource::EndpointConfig(self.name.clone());
         let model = Resource::Model(self.name.clone());
         let mut parts = vec![config];
@@ -296,9 +325,9 @@ impl Endpoint {
         if !parts.contains(&model) {
             parts.push(model);
         }
-        let mut removal = self.removal(Some(waiter));
-        removal.delete_all(&self.session, parts);
-        if removal.removed.is_empty() && removal.left.is_empty() {
+        let mut removal = self.removal();
+        removal.delete_all(&self.acting(), parts);
+        if removal.removed.is_empty() && removal.first.is_none() {
             return Err(missing);
         }
         removal.end()
@@ -312,7 +341,10 @@ impl Endpoint {
         let mut parts = vec![Resource::EndpointConfig(config.to_owned())];
         match self.models_of(config) {
             Ok(models) => parts.extend(models),
-            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+            // Nothing says any more which models it had; a deployment's own has the endpoint's name.
+            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {
+                parts.push(Resource::Model(self.name.clone()));
+            }
             Err(error) => return Err(error),
         }
         Ok(parts)
@@ -345,6 +377,7 @@ struct Removal {
     name: String,
     cancel: Option<CancelToken>,
     left: Vec<Resource>,
+    unsure: Vec<Resource>,
     removed: Vec<Resource>,
     first: Option<Error>,
 }
@@ -357,19 +390,35 @@ impl Removal {
                 self.note(resource, cancelled);
                 continue;
             }
-            match settle::delete(session, &resource) {
-                Ok(()) => self.removed.push(resource),
-                Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
-                Err(error) => self.note(resource, error),
+            if let Err(error) = self.delete(session, resource.clone()) {
+                self.note(resource, error);
             }
         }
+    }
+
+    /// One that is not there is passed over.
+    fn delete(&mut self, session: &Session, resource: Resource) -> Result<()> {
+        match settle::delete(session, &resource) {
+            Ok(()) => self.removed.push(resource),
+            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// This is left, and why; the first reason is told.
     fn note(&mut self, left: Resource, error: Error) {
         self.removed.retain(|removed| *removed != left);
-        self.left.push(left);
-        self.first.get_or_insert(error);
+        if settle::was_given_up(&error) {
+            self.unsure.push(left);
+        } else {
+            self.left.push(left);
+        }
+        self.first.get_or_insert(match error {
+            // What is left of scaling is named as a whole.
+            Error::Deployment(stopped) => stopped.cause,
+            error => error,
+        });
     }
 
     fn end(self) -> Result<()> {
@@ -380,7 +429,7 @@ impl Removal {
             endpoint_name: self.name,
             doing: "removing",
             left: self.left,
-            unsure: Vec::new(),
+            unsure: self.unsure,
             removed: self.removed,
             cause,
         }

@@ -9,7 +9,7 @@ use super::scaling::{ScalingPolicy, VariantScaling};
 use super::settle::is_not_found;
 use crate::InvalidInput;
 use crate::aws::cloudwatch;
-use crate::error::{Error, Result};
+use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::limits::facts::cloudwatch::PUT_METRIC_ALARM_INPUT;
 use crate::limits::members;
 
@@ -144,11 +144,35 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
         .map_err(InvalidInput::from)?;
 
     scaling.register(0, settings.max_capacity)?;
-    let policy_arn = scaling.put_policy(&wake_up)?;
-    alarm["AlarmActions"] = json!([policy_arn]);
-    cloudwatch::put_metric_alarm(scaling.session().caller(), &names.alarm, &alarm)?;
-    scaling.put_policy(&tracking)?;
-    Ok(())
+    let rest = || {
+        scaling.check_not_cancelled()?;
+        let policy_arn = scaling.put_policy(&wake_up)?;
+        alarm["AlarmActions"] = json!([policy_arn]);
+        scaling.check_not_cancelled()?;
+        cloudwatch::put_metric_alarm(scaling.session().caller(), &names.alarm, &alarm)?;
+        scaling.check_not_cancelled()?;
+        scaling.put_policy(&tracking).map(drop)
+    };
+    in_the_midst(scaling, "setting up the scaling of", rest)
+}
+
+/// What fails after its first step leaves the scaling in between.
+fn in_the_midst(
+    scaling: &VariantScaling,
+    doing: &'static str,
+    rest: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    rest().map_err(|cause| {
+        DeploymentError {
+            endpoint_name: scaling.endpoint_name().to_owned(),
+            doing,
+            left: vec![Resource::Scaling(scaling.resource_id())],
+            unsure: Vec::new(),
+            removed: Vec::new(),
+            cause,
+        }
+        .into()
+    })
 }
 
 /// `PutMetricAlarm`, but for its action.
@@ -173,11 +197,17 @@ fn wake_up_alarm(name: &str, endpoint: &str, minutes: u32) -> Value {
 pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
     let names = Names::of(scaling);
     gone(scaling.delete_policy(&names.tracking))?;
-    let input = json!({ "AlarmNames": [names.alarm] });
-    let deleted = cloudwatch::delete_alarms(scaling.session().caller(), &names.alarm, &input);
-    gone(deleted.map(drop).map_err(Error::from))?;
-    gone(scaling.delete_policy(&names.wake_up))?;
-    gone(scaling.deregister())
+    let rest = || {
+        scaling.check_not_cancelled()?;
+        let input = json!({ "AlarmNames": [names.alarm] });
+        let deleted = cloudwatch::delete_alarms(scaling.session().caller(), &names.alarm, &input);
+        gone(deleted.map(drop).map_err(Error::from))?;
+        scaling.check_not_cancelled()?;
+        gone(scaling.delete_policy(&names.wake_up))?;
+        scaling.check_not_cancelled()?;
+        gone(scaling.deregister())
+    };
+    in_the_midst(scaling, "removing the scaling of", rest)
 }
 
 /// What is not there need not be deleted.

@@ -42,11 +42,17 @@ use crate::session::Session;
 pub struct VariantScaling {
     endpoint: Endpoint,
     variant: String,
+    /// The one that ends with the endpoint's token.
+    session: Session,
 }
 
 impl VariantScaling {
     pub(crate) fn new(endpoint: Endpoint, variant: String) -> Self {
-        Self { endpoint, variant }
+        Self {
+            session: endpoint.acting(),
+            endpoint,
+            variant,
+        }
     }
 
     /// By what Application Auto Scaling calls the variant.
@@ -196,7 +202,12 @@ impl VariantScaling {
     }
 
     pub(crate) fn session(&self) -> &Session {
-        self.endpoint.session()
+        &self.session
+    }
+
+    /// To be called between two steps.
+    pub(crate) fn check_not_cancelled(&self) -> Result<()> {
+        self.endpoint.check_not_cancelled("scaled")
     }
 
     fn check_names(&self) -> Result<(), InvalidInput> {

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use crate::aws::{CallError, RequestPolicy, sagemaker};
-use crate::error::{Error, Resource, Result, ServiceError, is_ambiguous};
+use crate::error::{Error, Resource, Result, ServiceError, TransportErrorKind, is_ambiguous};
 use crate::session::Session;
 
 use super::EndpointStatus;
@@ -150,6 +150,13 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
 /// lost. One before that was refused deleted nothing.
 pub(crate) fn was_deleted_before(error: &Error) -> bool {
     matches!(error, Error::Service(fault) if fault.perhaps_done && is_not_found(fault))
+}
+
+/// Whether a request was cancelled before its response came: what became of it was not looked up either.
+pub(crate) fn was_given_up(error: &Error) -> bool {
+    let cancelled = matches!(error, Error::Transport(transport)
+        if transport.kind() == TransportErrorKind::Cancelled);
+    cancelled && is_ambiguous(error)
 }
 
 /// Asks for a thing by its name.

@@ -54,6 +54,7 @@ pub struct EndpointUpdate {
     data_capture: Option<DataCaptureConfig>,
     members: Map<String, Value>,
     tags: Option<Vec<(String, String)>>,
+    continues: bool,
     request: UpdateEndpoint,
 }
 
@@ -68,6 +69,7 @@ impl EndpointUpdate {
             data_capture: None,
             members: Map::new(),
             tags: None,
+            continues: false,
         }
     }
 
@@ -146,6 +148,14 @@ impl EndpointUpdate {
         self
     }
 
+    /// Takes up what an earlier run of the same update left when it was ended: a configuration that is there
+    /// under [the name](Self::endpoint_config_name) and is as it is asked for counts as made. Default: a name
+    /// that is taken is an error.
+    pub fn take_up(mut self) -> Self {
+        self.continues = true;
+        self
+    }
+
     /// Keeps each variant's present instance count, weight and data capture, over what the new
     /// configuration says. Default: no.
     pub fn retain_all_variant_properties(mut self) -> Self {
@@ -179,7 +189,7 @@ impl EndpointUpdate {
     /// was refused.
     pub fn start(self) -> Result<String> {
         self.check()?;
-        let session = self.endpoint.session();
+        let session = &self.endpoint.acting();
         let described = self.endpoint.description()?;
         let config = self.config(&described)?;
         let name = config.name().to_owned();
@@ -195,9 +205,16 @@ impl EndpointUpdate {
         let creation = Creation {
             resource,
             input: &input,
-            taken_up: None,
+            taken_up: self.continues.then_some(&[]),
         };
-        let (_, made) = creation.make(session)?;
+        self.endpoint.check_not_cancelled("in service")?;
+        let made = match creation.make(session) {
+            Ok((_, made)) => made,
+            Err(error) if super::settle::was_given_up(&error) => {
+                return Err(self.failed(Vec::new(), vec![creation.resource], error));
+            }
+            Err(error) => return Err(error),
+        };
         let input = request.to_json();
         let updated = self
             .endpoint
@@ -261,7 +278,7 @@ impl EndpointUpdate {
 
     /// The new configuration: the old one's members, with those that are named here.
     fn config(&self, described: &EndpointDescription) -> Result<EndpointConfig> {
-        let session = self.endpoint.session();
+        let session = &self.endpoint.acting();
         let old_name = self.endpoint.config_name_of(described)?;
         let old = sagemaker::describe_endpoint_config(session.caller(), &old_name)?;
         let arn = old.get("EndpointConfigArn").and_then(Value::as_str);
@@ -323,7 +340,7 @@ impl EndpointUpdate {
         if let Some(tags) = &self.tags {
             return Ok(tags.iter().map(tag).collect());
         }
-        let mut tags = sagemaker::list_tags(self.endpoint.session().caller(), arn)?;
+        let mut tags = sagemaker::list_tags(self.endpoint.acting().caller(), arn)?;
         tags.retain(|tag| {
             let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
             !key.to_ascii_lowercase().starts_with("aws:")

@@ -106,8 +106,9 @@ impl DeploymentError {
         &self.left
     }
 
-    /// What is there as it was asked for, though the answer to the request for it was lost: it may
-    /// be somebody else's from before, so it is never removed.
+    /// What may be there, for the response to its creation or its deletion was lost, or did not come before
+    /// the call was cancelled. What is there as it was asked for may be somebody else's from before, so it is
+    /// never removed.
     pub fn unsure(&self) -> &[Resource] {
         &self.unsure
     }
@@ -127,7 +128,7 @@ impl fmt::Display for DeploymentError {
         )?;
         let lists = [
             ("still there", &self.left),
-            ("there, and perhaps not by this call", &self.unsure),
+            ("perhaps there, for the response was lost", &self.unsure),
             ("removed", &self.removed),
         ];
         for (what, resources) in lists {

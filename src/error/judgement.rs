@@ -35,7 +35,7 @@ impl Error {
     /// ```
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(transport) => transport.kind.is_transient(),
+            Self::Transport(transport) => transport.kind.is_transient() && !transport.is_final(),
             Self::Transfer(transfer) => matches!(
                 transfer.kind,
                 TransferErrorKind::Replaced

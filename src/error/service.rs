@@ -211,7 +211,7 @@ impl ServiceError {
 
     /// Whether the code says that the caller lacks a permission. Other refusals with 403 are about
     /// something else: archived objects, a proxy, a web filter.
-    fn is_missing_permission(&self) -> bool {
+    pub(crate) fn is_missing_permission(&self) -> bool {
         match self.code().unwrap_or_default() {
             // S3 says so of an object that is locked, too.
             "AccessDenied" => {

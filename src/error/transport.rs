@@ -134,6 +134,8 @@ pub struct TransportError {
 pub(crate) struct Advice {
     pub(crate) problem: String,
     pub(crate) remedy: String,
+    /// Another attempt would end in the same way.
+    pub(crate) is_final: bool,
 }
 
 impl TransportError {
@@ -166,6 +168,15 @@ impl TransportError {
     /// Whether it is certain that no byte of the request reached the service.
     pub fn never_sent(&self) -> bool {
         self.never_sent
+    }
+
+    /// Whether another attempt, or a later one, would end in the same way, as far as is known.
+    pub(crate) fn is_final(&self) -> bool {
+        let kind = matches!(
+            self.kind,
+            TransportErrorKind::Tls | TransportErrorKind::TooLong
+        );
+        kind || self.advice.as_ref().is_some_and(|advice| advice.is_final)
     }
 
     /// How often the request was tried.

@@ -161,6 +161,8 @@ pub struct PollingTimeout {
     pub(crate) limit: WaitLimit,
     /// How long ago the submit was; where that is not known, as long as the wait.
     pub(crate) since_submit: Duration,
+    /// Whether a code said that access was denied, and not the status alone.
+    pub(crate) denied_by_code: bool,
 }
 
 /// Which limit ended a wait. Both are the caller's own, set in
@@ -248,9 +250,16 @@ impl PollingTimeout {
                          arn:aws:s3:::{bucket}"
                     )
                 });
+            let grants = grants.collect::<Vec<_>>().join(", and ");
+            if !self.denied_by_code {
+                return format!(
+                    "a 403 without an error code says no more than that the object is not there yet or may not \
+                     be read: wait longer; if it is there, check that the caller has {grants}, and whether the \
+                     endpoint URL leads to S3"
+                );
+            }
             return format!(
-                "without s3:ListBucket S3 answers 403 for an object that is not there yet: grant {}",
-                grants.collect::<Vec<_>>().join(", and ")
+                "without s3:ListBucket S3 answers 403 for an object that is not there yet: grant {grants}"
             );
         }
         let log = format!(

@@ -141,6 +141,7 @@ impl<D> AsyncInferenceResponse<D> {
 
     pub(crate) fn timed_out(&self, wait: &WaitState) -> PollingTimeout {
         PollingTimeout {
+            denied_by_code: wait.denied_by_code,
             handle: self.handle.clone(),
             attempts: wait.attempts,
             elapsed: self.elapsed(wait),

@@ -10,6 +10,7 @@ pub(crate) use builder::SessionBuilder;
 pub use service_endpoint::ServiceEndpoint;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use crate::aws::Service;
@@ -189,6 +190,14 @@ impl Session {
 
     pub(crate) fn transfer(&self) -> &TransferConfig {
         &self.inner.transfer
+    }
+
+    /// The same session, whose requests end once this is set, but for those that have a flag of their own.
+    pub(crate) fn cancelled_by(&self, flag: Arc<AtomicBool>) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            client: Arc::new(self.client.cancelled_by(flag)),
+        }
     }
 
     pub(crate) fn client(&self) -> &Client {

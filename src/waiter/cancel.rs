@@ -33,6 +33,11 @@ impl CancelToken {
         self.cancelled.store(true, Ordering::SeqCst);
     }
 
+    /// The flag, for whatever outlives a borrow.
+    pub(crate) fn shared_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
+    }
+
     pub(crate) fn flag(&self) -> &AtomicBool {
         &self.cancelled
     }

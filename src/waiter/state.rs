@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AccessDenied, Observed, WaitLimit, WaiterConfig};
-use crate::error::{Error, Result, ServiceError, TransportErrorKind};
+use crate::error::{Error, Result, ServiceError};
 
 /// A wait in progress.
 pub(crate) struct WaitState {
@@ -16,6 +16,8 @@ pub(crate) struct WaitState {
     whole: Option<Duration>,
     pub(crate) attempts: u32,
     pub(crate) observed: Observed,
+    /// Whether a code said that access was denied, and not the status alone.
+    pub(crate) denied_by_code: bool,
     /// What the last poll observed, in words.
     pub(crate) last: Option<Arc<str>>,
     /// Whether the caller may list the bucket, once that is known.
@@ -43,6 +45,7 @@ impl WaitState {
             whole: waiter.deadline(),
             attempts: 0,
             observed: Observed::default(),
+            denied_by_code: false,
             last: None,
             may_list: None,
         }
@@ -107,7 +110,7 @@ impl WaitState {
                 if ends {
                     return Err(Error::Service(error));
                 }
-                self.observed.access_denied += 1;
+                self.denied(&error);
                 self.last = Some(error.to_string().into());
             }
             // The output may still come, so this is no reason to find out who may list.
@@ -117,12 +120,17 @@ impl WaitState {
                 } else if policy == AccessDenied::Fail {
                     return Err(Error::Service(error));
                 } else {
-                    self.observed.access_denied += 1;
+                    self.denied(&error);
                 }
                 self.last = Some(error.to_string().into());
             }
         }
         Ok(())
+    }
+
+    fn denied(&mut self, error: &ServiceError) {
+        self.observed.access_denied += 1;
+        self.denied_by_code |= error.is_missing_permission();
     }
 
     /// Counts a poll that failed; an error that polling on does not cure ends the wait.
@@ -142,10 +150,7 @@ impl WaitState {
 /// Is it worth polling on after this error?
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Transport(transport) => !matches!(
-            transport.kind(),
-            TransportErrorKind::Tls | TransportErrorKind::TooLong
-        ),
+        Error::Transport(transport) => !transport.is_final(),
         Error::Service(fault) => {
             fault.status() >= 500 || crate::error::is_throttling(fault.status(), fault.code())
         }

@@ -202,3 +202,27 @@ fn a_page_that_is_no_listing_does_not_make_a_403_final() {
     let result = response(&session).get_result::<Vec<u8>>(&WaiterConfig::default());
     assert_eq!(result.expect("a result"), b"result");
 }
+
+/// As some S3 servers answer, and S3 itself a HEAD: the status alone does not say whether a permission is missing.
+#[test]
+fn a_bare_403_to_the_end_says_what_is_known_and_no_more() {
+    let server = Verifier::start(Rules::new(), |seen| {
+        if is_list(seen) {
+            denied()
+        } else {
+            Reply::new(403, "")
+        }
+    });
+    let session = session_in(&server.url(), ManualClock::new());
+    let timeout = timed_out(response(&session).get_result(&waiter(|w| w.max_attempts(3))));
+    assert_eq!(timeout.observed().access_denied, 3);
+    let text = format!("{timeout:#}");
+    assert!(!text.contains("grant"), "{text}");
+    for part in [
+        "not there yet or may not be read",
+        "s3:GetObject on arn:aws:s3:::out-bucket/*",
+        "endpoint URL",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}

@@ -10,13 +10,13 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sagemaker_async_inference::error::TransportErrorKind;
 use sagemaker_async_inference::session::{RetryConfig, Service, Timeouts};
-use sagemaker_async_inference::sys::{Environment, Files, Sys};
+use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
 use sagemaker_async_inference::{Error, Session};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{ACCOUNT, builder, caller_identity, keys, predictor, uri},
     raw::{Raw, answer, read_only_head, read_request},
-    wait::response,
+    wait::{response, waiter},
 };
 
 /// Answers `CONNECT` and then, in the target's stead, the request. It keeps both heads.
@@ -521,4 +521,52 @@ fn an_agent_of_the_users_connects_as_it_says_itself() {
         );
     session.build().unwrap().default_bucket().unwrap();
     assert_eq!(target.connections(), 1);
+}
+
+/// How often the proxy is asked by a request that may be repeated, and how a wait ends that goes through it.
+#[test]
+fn what_a_proxy_refuses_is_not_asked_again() {
+    for (answer, attempts) in [
+        ("407 Proxy Authentication Required", 1),
+        ("403 Forbidden", 1),
+        ("302 Found\r\nLocation: http://login.example/", 1),
+        // It cannot reach the host now, and may the next time.
+        ("503 Service Unavailable", 3),
+        ("429 Too Many Requests", 3),
+    ] {
+        let proxy = Proxy::serving(move |stream, seen| {
+            let head = read_only_head(stream)?;
+            seen.lock().unwrap().push(head);
+            write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n")?;
+            stream.read(&mut [0]).map(drop)
+        });
+        let url = format!("http://{}", proxy.address());
+        let environment = Environment::from_pairs([("HTTPS_PROXY", url.as_str())]);
+        let sys = Sys::real()
+            .with_environment(environment)
+            .with_files(Files::none())
+            .with_clock(ManualClock::new());
+        let session = builder()
+            .endpoint_url("https://service.invalid")
+            .sys(sys)
+            .build()
+            .expect("a session");
+        let poll = response(&session).try_get_result::<Vec<u8>>();
+        let Err(Error::Transport(error)) = poll else {
+            panic!("{answer}: {poll:?}");
+        };
+        assert_eq!(error.attempts(), attempts, "{answer}");
+        assert_eq!(proxy.seen().len(), attempts as usize, "{answer}");
+        let submit = predictor(&session).request("x").submit().map(drop);
+        let Err(Error::Transport(error)) = submit else {
+            panic!("{answer}: {submit:?}");
+        };
+        assert_eq!(error.attempts(), attempts, "{answer}");
+        let wait = waiter(|wait| wait.max_attempts(4));
+        match response(&session).get_result(&wait) {
+            Err(Error::Transport(_)) => assert_eq!(attempts, 1, "{answer}"),
+            Err(Error::PollingTimeout(_)) => assert_eq!(attempts, 3, "{answer}"),
+            other => panic!("{answer}: {other:?}"),
+        }
+    }
 }

@@ -120,7 +120,8 @@ impl Client {
     ) -> Result<T, AttemptError> {
         let clock = self.sys.clock();
         let began = clock.monotonic();
-        if call.policy.is_cancelled() && grace(call.policy.replay).is_zero() {
+        let cancel = self.cancel(call);
+        if cancel.is_some_and(|cancel| cancel.is_set() && cancel.grace.is_zero()) {
             return Err(ConnectionError::cancelled(true).into());
         }
         // Whoever provided the credentials may have taken all the time there was.
@@ -135,7 +136,7 @@ impl Client {
             max_success: call.max_response,
             clock,
             deadline: call.policy.deadline,
-            cancel: cancel(call),
+            cancel,
         });
         report(
             attempts.count,
@@ -143,6 +144,13 @@ impl Client {
             clock.monotonic().saturating_sub(began),
         );
         outcome
+    }
+
+    fn cancel<'a>(&'a self, call: &Call<'a>) -> Option<Cancel<'a>> {
+        self.cancel_flag(call).map(|flag| Cancel {
+            flag,
+            grace: grace(call),
+        })
     }
 
     /// Signed last, with the credentials and the time of this moment.
@@ -177,7 +185,7 @@ impl Client {
 
     /// The client's own. Where they come from may block: a service, a command, a user who is asked for a code.
     fn credentials(&self, call: &Call<'_>) -> Result<Credentials, AttemptError> {
-        let outcome = match cancel(call) {
+        let outcome = match self.cancel(call) {
             None => self.credentials.provide_credentials(),
             Some(cancel) => {
                 let provider = Arc::clone(&self.credentials);
@@ -214,19 +222,15 @@ impl Client {
     }
 }
 
-fn cancel<'a>(call: &Call<'a>) -> Option<Cancel<'a>> {
-    call.policy.cancel.map(|flag| Cancel {
-        flag,
-        grace: grace(call.policy.replay),
-    })
-}
-
 /// How long the response to a request that is cancelled is still waited for: that of a change says what
-/// became of it, and most come at once.
-fn grace(replay: Replay) -> Duration {
-    match replay {
-        Replay::Safe | Replay::Never => Duration::ZERO,
-        Replay::IfNotProcessed | Replay::IfNotSent => Duration::from_millis(600),
+/// became of it, and most come at once. The control plane takes longer.
+fn grace(call: &Call<'_>) -> Duration {
+    let reads = ["Describe", "List", "Get"];
+    let is_read = || reads.iter().any(|read| call.operation.starts_with(read));
+    match call.policy.replay {
+        Replay::Safe | Replay::Never if call.policy.cancel.is_some() || is_read() => Duration::ZERO,
+        _ if call.policy.cancel.is_some() => Duration::from_millis(600),
+        _ => Duration::from_secs(2),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
@@ -40,12 +40,6 @@ pub(crate) struct RequestPolicy<'a> {
     /// Instead of the client's.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) replay: Replay,
-}
-
-impl RequestPolicy<'_> {
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancel.is_some_and(|flag| flag.load(Ordering::SeqCst))
-    }
 }
 
 /// Who sends a request.

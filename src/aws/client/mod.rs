@@ -44,6 +44,8 @@ pub(crate) struct Client {
     pub(crate) user_agent: HeaderValue,
     /// The services' time less ours, in milliseconds; learned from their error responses.
     pub(crate) clock_offset: Arc<AtomicI64>,
+    /// Ends the calls that have no flag of their own.
+    pub(crate) cancel: Option<Arc<AtomicBool>>,
 }
 
 /// The attempts of one call so far.
@@ -114,7 +116,7 @@ impl Client {
                 (Err(error), _) => error,
             };
             match self.pause_before_retry(call, &error, &mut attempts) {
-                Some(pause) if self.pause(pause, call.policy.cancel) => {
+                Some(pause) if self.pause(pause, self.cancel_flag(call)) => {
                     attempts.perhaps_done |= error.leaves_open();
                     last = Some(error);
                 }
@@ -129,6 +131,18 @@ impl Client {
             retry,
             ..self.clone()
         }
+    }
+
+    /// The same client, whose calls end once this is set.
+    pub(crate) fn cancelled_by(&self, flag: Arc<AtomicBool>) -> Self {
+        Self {
+            cancel: Some(flag),
+            ..self.clone()
+        }
+    }
+
+    fn cancel_flag<'a>(&'a self, call: &Call<'a>) -> Option<&'a AtomicBool> {
+        call.policy.cancel.or(self.cancel.as_deref())
     }
 
     /// Whether it paused to the end.
@@ -246,6 +260,7 @@ fn may_retry(call: &Call<'_>, error: &AttemptError) -> bool {
         }
         AttemptError::Connection(broken) => {
             broken.kind.is_transient()
+                && !broken.is_final()
                 && match replay {
                     Replay::Safe => true,
                     Replay::IfNotProcessed | Replay::IfNotSent => broken.never_sent,

@@ -86,6 +86,11 @@ impl ConnectionError {
         self
     }
 
+    /// Whether another attempt would end in the same way.
+    pub(crate) fn is_final(&self) -> bool {
+        self.advice.as_ref().is_some_and(|advice| advice.is_final)
+    }
+
     /// The public error; `never_sent` of all attempts.
     pub(crate) fn into_error(self, attempted: &Attempted<'_>, never_sent: bool) -> Error {
         let source = match self.source {
@@ -186,6 +191,15 @@ impl ProxyFault {
         }
     }
 
+    /// A proxy that refuses, or wants another password, does so the next time too; one that cannot reach the
+    /// host may reach it then.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status < 500 && !matches!(status, 408 | 429),
+            _ => false,
+        }
+    }
+
     fn advice(&self) -> Advice {
         let (problem, remedy) = match self {
             Self::Refused {
@@ -216,7 +230,11 @@ impl ProxyFault {
                 "check the proxy's name and port, or exempt the host with NO_PROXY".into(),
             ),
         };
-        Advice { problem, remedy }
+        Advice {
+            problem,
+            remedy,
+            is_final: self.is_final(),
+        }
     }
 }
 

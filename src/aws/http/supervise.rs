@@ -28,7 +28,7 @@ pub(crate) struct Cancel<'a> {
 }
 
 impl Cancel<'_> {
-    fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.flag.load(Ordering::SeqCst)
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn advice(error: &Error) -> Advice {
     Advice {
         problem: problem.into(),
         remedy: remedy.into(),
+        is_final: true,
     }
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
 use serde_json::json;
 
-use super::settling::Settling;
+use super::settling::{Settling, unfinished};
 use crate::cli::args::connect::Connection;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
@@ -57,7 +57,10 @@ impl Delete {
             None => endpoint.delete(!self.keep_config),
         };
         progress.clear();
-        deleted?;
+        deleted.map_err(|error| {
+            let hint = "What was not deleted stays; the same command goes on.";
+            unfinished(error, &interrupt, hint.into())
+        })?;
         let status = if waiter.is_some() {
             "Deleted"
         } else {

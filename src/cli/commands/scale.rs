@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero};
-use serde_json::json;
+use sagemaker_async_inference::Result;
+use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero, VariantScaling};
+use serde_json::{Value, json};
 
+use super::settling::unfinished;
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::{VARIANT, duration};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
 use crate::cli::output::lines::print;
 
@@ -72,9 +75,27 @@ struct Action {
 
 impl Scale {
     pub(in crate::cli) fn run(self) -> Outcome {
+        let interrupt = Interrupt::watch()?;
         let session = self.connection.session(None)?;
-        let scaling = Endpoint::new(&self.endpoint, &session).scaling_of(&self.variant);
-        let done = if let Some(count) = self.action.to {
+        let scaling = Endpoint::new(&self.endpoint, &session)
+            .cancel(interrupt.token())
+            .scaling_of(&self.variant);
+        let done = self.scale(&scaling).map_err(|error| {
+            let hint = format!(
+                "The same command goes on; `sagemaker-async scale {} --remove` takes the scaling back.",
+                self.endpoint
+            );
+            unfinished(error, &interrupt, hint)
+        })?;
+        let mut line = done;
+        line["endpoint_name"] = self.endpoint.into();
+        line["variant"] = self.variant.into();
+        print(&line.to_string())
+    }
+
+    /// What is done, as it is printed.
+    fn scale(&self, scaling: &VariantScaling) -> Result<Value> {
+        Ok(if let Some(count) = self.action.to {
             scaling.set_instance_count(count)?;
             json!({ "desired_instances": count })
         } else if self.action.to_zero {
@@ -96,10 +117,6 @@ impl Scale {
         } else {
             scaling.remove()?;
             json!({ "scaling": null })
-        };
-        let mut line = done;
-        line["endpoint_name"] = self.endpoint.into();
-        line["variant"] = self.variant.into();
-        print(&line.to_string())
+        })
     }
 }

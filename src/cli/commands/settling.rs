@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::Args;
-use sagemaker_async_inference::Result;
 use sagemaker_async_inference::endpoint::EndpointWaiter;
+use sagemaker_async_inference::{Error, Result};
 
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::output::exit::{Code, Failure};
 use crate::cli::output::progress::Progress;
 
 /// How to wait for an endpoint.
@@ -30,6 +31,16 @@ pub(in crate::cli) struct Settling {
     /// Time limit of the wait; the change itself goes on
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
+}
+
+/// A change of the control plane that did not end well; after an interruption with how to go on.
+pub(super) fn unfinished(error: Error, interrupt: &Interrupt, how_to_go_on: String) -> Failure {
+    let failure = Failure::from(error);
+    if interrupt.has_struck() {
+        failure.with_code(Code::Interrupted).with_hint(how_to_go_on)
+    } else {
+        failure
+    }
 }
 
 impl Settling {

@@ -4,7 +4,7 @@ use clap::Args;
 use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
 use serde_json::json;
 
-use super::settling::Settling;
+use super::settling::{Settling, unfinished};
 use crate::cli::args::connect::Connection;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
@@ -26,7 +26,8 @@ pub(in crate::cli) struct Update {
     #[command(flatten)]
     changes: Changes,
 
-    /// The new configuration's name [default: the current name with a number]
+    /// The new configuration's name; one that an interrupted update left is taken up [default: the present
+    /// one's with the time]
     #[arg(long, value_name = "NAME")]
     endpoint_config_name: Option<String>,
 
@@ -79,7 +80,7 @@ impl Update {
             update = update.model_name(name);
         }
         if let Some(name) = &self.endpoint_config_name {
-            update = update.endpoint_config_name(name);
+            update = update.endpoint_config_name(name).take_up();
         }
         if self.retain_variant_properties {
             update = update.retain_all_variant_properties();
@@ -90,7 +91,15 @@ impl Update {
             None => update.start(),
         };
         progress.clear();
-        let config = updated?;
+        let config = updated.map_err(|error| {
+            let hint = format!(
+                "A configuration that was made stays: the same command takes it up with \
+                 --endpoint-config-name and its name. `sagemaker-async describe {}` shows whether the update \
+                 has begun.",
+                self.endpoint
+            );
+            unfinished(error, &interrupt, hint)
+        })?;
         let status = if waiter.is_some() {
             "InService"
         } else {

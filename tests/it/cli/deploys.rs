@@ -205,3 +205,226 @@ fn what_a_killed_deployment_left_is_removed() {
         bench.run(&delete).ends_with(5).says("mine");
     }
 }
+
+/// Whatever parts of a deployment there are: the same command makes the rest, and `delete --all` removes them.
+#[test]
+fn any_parts_are_taken_up_and_removed() {
+    let delete = ["delete", "mine", "--all", "--delay", "50ms"];
+    for parts in 1..8 {
+        let kept = [0, 1, 2].map(|part| parts >> part & 1 == 1);
+        for taken_up in [true, false] {
+            let bench = bench();
+            bench.run(&deploy(&[])).ends_with(0);
+            let session = bench.endpoint.session().expect("a session");
+            let sagemaker = SageMaker::new(&session);
+            if !kept[2] {
+                sagemaker.delete_endpoint("mine").expect("a deletion");
+                until_gone(&bench);
+            }
+            if !kept[1] {
+                sagemaker
+                    .delete_endpoint_config("mine")
+                    .expect("a deletion");
+            }
+            if !kept[0] {
+                sagemaker.delete_model("mine").expect("a deletion");
+            }
+            assert_eq!(there(&bench), kept);
+            if taken_up {
+                bench.run(&deploy(&[])).ends_with(0);
+                assert_eq!(there(&bench), [true; 3], "{kept:?}");
+            }
+            bench.run(&delete).ends_with(0);
+            assert_eq!(there(&bench), [false; 3], "{kept:?}");
+        }
+    }
+}
+
+fn until_gone(bench: &Bench) {
+    for _ in 0..400 {
+        if !there(bench)[2] {
+            return;
+        }
+        SystemClock.sleep(Duration::from_millis(10));
+    }
+    panic!("the endpoint is still there");
+}
+
+/// The operations that were sent, without those that read.
+fn changes(bench: &Bench) -> Vec<Operation> {
+    let requests = bench.endpoint.requests();
+    let operations = requests.iter().map(|request| request.operation);
+    let reads = ["Describe", "List", "Get"];
+    operations
+        .filter(|operation| {
+            !reads
+                .iter()
+                .any(|r| format!("{operation:?}").starts_with(r))
+        })
+        .collect()
+}
+
+/// A command that gets this signal while an operation is on its way; `after` is one that it sends before.
+fn signalled_in(bench: &Bench, arguments: &[&str], after: Operation, name: &str) -> Ran {
+    bench.endpoint.clear_requests();
+    let child = bench
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    for _ in 0..1000 {
+        let requests = bench.endpoint.requests();
+        if requests.iter().any(|request| request.operation == after) {
+            break;
+        }
+        SystemClock.sleep(Duration::from_millis(10));
+    }
+    SystemClock.sleep(Duration::from_millis(200));
+    signal(&child, name);
+    Ran::of(child.wait_with_output().expect("it ends"))
+}
+
+fn slow(bench: &Bench, operation: Operation) {
+    let fault = Fault::on(operation).times(1);
+    bench
+        .endpoint
+        .fault(fault.delay(Duration::from_millis(1200)));
+}
+
+#[test]
+fn a_plain_deletion_stops_before_the_next_step() {
+    for name in ["INT", "TERM"] {
+        let bench = bench();
+        bench.run(&deploy(&[])).ends_with(0);
+        slow(&bench, Operation::DeleteEndpointConfig);
+        let delete = ["delete", "mine", "--delay", "50ms"];
+        let ran = signalled_in(&bench, &delete, Operation::DescribeEndpoint, name);
+        ran.ends_with(130)
+            .says("still there: endpoint mine; removed: endpoint configuration mine")
+            .says("the same command goes on")
+            .printed("");
+        assert_eq!(changes(&bench), [Operation::DeleteEndpointConfig]);
+        // The configuration is gone, which is no reason to stop.
+        bench.run(&delete).ends_with(0);
+        assert_eq!(there(&bench), [true, false, false]);
+    }
+}
+
+#[test]
+fn an_update_stops_before_the_next_step() {
+    for name in ["INT", "TERM"] {
+        let bench = bench();
+        bench.run(&deploy(&[])).ends_with(0);
+        slow(&bench, Operation::CreateEndpointConfig);
+        let update = ["update", "mine", "--instance-count", "2", "--delay", "50ms"];
+        let named = ["--endpoint-config-name", "second"];
+        let update = [&update[..], &named].concat();
+        let ran = signalled_in(&bench, &update, Operation::DescribeEndpointConfig, name);
+        ran.ends_with(130)
+            .says("still there: endpoint configuration second")
+            .says("the same command takes it up")
+            .printed("");
+        assert_eq!(changes(&bench), [Operation::CreateEndpointConfig]);
+        bench.run(&update).ends_with(0);
+        let session = bench.endpoint.session().expect("a session");
+        let described = Endpoint::new("mine", &session).describe().expect("it is");
+        let config = described.description().endpoint_config_name();
+        assert_eq!(config, Some("second"));
+        // Another configuration of that name is not taken up.
+        let other = ["update", "mine", "--instance-count", "3"];
+        bench.run(&[&other[..], &named].concat()).ends_with(5);
+    }
+}
+
+#[test]
+fn scaling_stops_before_the_next_step() {
+    let bench = bench();
+    bench.run(&deploy(&[])).ends_with(0);
+    for (arguments, slowed, after, sent) in [
+        (
+            &["scale", "mine", "--to-zero"][..],
+            Operation::PutScalingPolicy,
+            Operation::RegisterScalableTarget,
+            &[
+                Operation::RegisterScalableTarget,
+                Operation::PutScalingPolicy,
+            ][..],
+        ),
+        (
+            &["scale", "mine", "--remove"],
+            Operation::DeleteAlarms,
+            Operation::DeleteScalingPolicy,
+            &[Operation::DeleteScalingPolicy, Operation::DeleteAlarms],
+        ),
+    ] {
+        slow(&bench, slowed);
+        let ran = signalled_in(&bench, arguments, after, "INT");
+        ran.ends_with(130)
+            .says("still there: scaling of endpoint/mine/variant/AllTraffic")
+            .says("The same command goes on")
+            .printed("");
+        assert_eq!(changes(&bench), sent);
+        bench.run(arguments).ends_with(0);
+    }
+}
+
+/// Also where the service does not answer: the time of a timeout is a minute.
+#[test]
+fn an_interrupt_ends_a_request_that_hangs() {
+    let image = deploy(&[]);
+    let to_zero = ["scale", "mine", "--to-zero"];
+    let update = ["update", "mine", "--instance-count", "2"];
+    let cases: [(&[&str], Operation, &str); 7] = [
+        (
+            &image,
+            Operation::CreateModel,
+            "perhaps there, for the response was lost: model mine",
+        ),
+        (
+            &image,
+            Operation::CreateEndpoint,
+            "perhaps there, for the response was lost: endpoint mine",
+        ),
+        (
+            &["delete", "mine"],
+            Operation::DescribeEndpoint,
+            "the same command goes on",
+        ),
+        (
+            &["delete", "mine"],
+            Operation::DeleteEndpoint,
+            "perhaps there, for the response was lost: endpoint mine",
+        ),
+        (&update, Operation::DescribeEndpointConfig, "describe mine"),
+        (
+            &update,
+            Operation::CreateEndpointConfig,
+            "perhaps there, for the response was lost: endpoint configuration",
+        ),
+        (
+            &to_zero,
+            Operation::PutMetricAlarm,
+            "still there: scaling of",
+        ),
+    ];
+    for (arguments, hangs, told) in cases {
+        let bench = bench();
+        if arguments[0] != "deploy" {
+            bench.run(&deploy(&[])).ends_with(0);
+        }
+        bench.endpoint.fault(Fault::on(hangs).always().hang());
+        let child = bench
+            .command(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        SystemClock.sleep(Duration::from_millis(1500));
+        let begun = SystemClock.monotonic();
+        signal(&child, "INT");
+        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        let took = SystemClock.monotonic().saturating_sub(begun);
+        ran.ends_with(130).says(told);
+        assert!(took < Duration::from_secs(20), "{hangs:?}: {took:?}");
+    }
+}

@@ -11,11 +11,11 @@ use serde_json::json;
 use self::inference::Inference;
 use self::instances::Instances;
 use self::model::{Chosen, ModelChoice};
-use super::settling::Settling;
+use super::settling::{Settling, unfinished};
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::pair;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::exit::Outcome;
 use crate::cli::output::lines::print;
 use crate::cli::output::progress::{Progress, Show};
 
@@ -82,13 +82,7 @@ impl Deploy {
                  delete {} --all` removes it.",
                 self.endpoint
             );
-            let interrupted = interrupt.has_struck();
-            let failure = Failure::from(error);
-            if interrupted {
-                failure.with_code(Code::Interrupted).with_hint(hint)
-            } else {
-                failure
-            }
+            unfinished(error, &interrupt, hint)
         })?;
         let status = if waiter.is_some() {
             "InService"
