@@ -20,7 +20,7 @@ use crate::limits::{self, facts::sagemaker};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RoutingStrategy {
-    /// To the instance with the fewest requests in work: `LEAST_OUTSTANDING_REQUESTS`.
+    /// To the instance with the fewest requests in progress: `LEAST_OUTSTANDING_REQUESTS`.
     LeastOutstandingRequests,
     /// To a random one, which is the service's default: `RANDOM`.
     Random,
@@ -57,7 +57,7 @@ pub struct ProductionVariant {
 part!(ProductionVariant, sagemaker::PRODUCTION_VARIANT);
 
 impl ProductionVariant {
-    /// A variant with a weight of 1. The SDK's name for an only variant is `AllTraffic`.
+    /// Creates a variant with a weight of 1. The SDK names a single variant `AllTraffic`.
     pub fn new(
         variant_name: impl Into<String>,
         model_name: impl Into<String>,
@@ -76,8 +76,8 @@ impl ProductionVariant {
         }
     }
 
-    /// Its share of the requests, beside the other variants' weights (`InitialVariantWeight`).
-    /// Default: 1.
+    /// Sets the weight (`InitialVariantWeight`): the variant's share of the requests is its weight by the sum of
+    /// all. Default: 1.
     pub fn weight(self, weight: f64) -> Self {
         self.with_raw("InitialVariantWeight", number(weight))
     }
@@ -88,13 +88,13 @@ impl ProductionVariant {
         self.with_raw("VolumeSizeInGB", size)
     }
 
-    /// How long the model's data may take to be fetched (`ModelDataDownloadTimeoutInSeconds`), in
-    /// whole seconds. Default: the service's.
+    /// How long the download of the model's data may take (`ModelDataDownloadTimeoutInSeconds`), in whole
+    /// seconds. Default: the service's.
     pub fn model_data_download_timeout(self, timeout: Duration) -> Self {
         self.with_raw("ModelDataDownloadTimeoutInSeconds", seconds(timeout))
     }
 
-    /// How long the container may take until it answers `/ping`
+    /// How long the container may take until it responds to `/ping`
     /// (`ContainerStartupHealthCheckTimeoutInSeconds`), in whole seconds. Default: the service's.
     pub fn container_startup_health_check_timeout(self, timeout: Duration) -> Self {
         let member = "ContainerStartupHealthCheckTimeoutInSeconds";
@@ -110,14 +110,14 @@ impl ProductionVariant {
         )
     }
 
-    /// `VariantName`.
+    /// The variant's name (`VariantName`), unique in the configuration.
     pub fn variant_name(&self) -> &str {
         let name = self.members.get("VariantName").and_then(Value::as_str);
         name.unwrap_or_default()
     }
 }
 
-/// An endpoint's configuration as `CreateEndpointConfig` takes it.
+/// An endpoint configuration: variants, output locations, data capture (`CreateEndpointConfig`).
 ///
 /// ```
 /// use sagemaker_async_inference::AsyncInferenceConfig;
@@ -145,7 +145,7 @@ pub struct EndpointConfig {
 document!(EndpointConfig, sagemaker::CREATE_ENDPOINT_CONFIG_INPUT);
 
 impl EndpointConfig {
-    /// With 1 to 10 variants (`ProductionVariants`), each with a name of its own.
+    /// Creates a configuration with 1 to 10 variants (`ProductionVariants`), each with a different name.
     pub fn new(
         name: impl Into<String>,
         variants: impl IntoIterator<Item = ProductionVariant>,
@@ -162,13 +162,14 @@ impl EndpointConfig {
         }
     }
 
-    /// What makes the endpoint asynchronous. Default: none, a real-time endpoint.
+    /// Makes the endpoint asynchronous, with these output locations. Default: none; the endpoint is a real-time
+    /// one.
     #[allow(clippy::needless_pass_by_value)] // as all other parts are given
     pub fn async_inference_config(self, config: AsyncInferenceConfig) -> Self {
         self.with_raw("AsyncInferenceConfig", config.to_json())
     }
 
-    /// Which requests and answers are kept for monitoring. Default: none.
+    /// Which requests and responses are stored for monitoring. Default: none.
     ///
     /// Its destination must be set here; [`Endpoint::deploy`](crate::endpoint::Endpoint::deploy) fills it in.
     pub fn data_capture_config(self, config: DataCaptureConfig) -> Self {
@@ -180,12 +181,12 @@ impl EndpointConfig {
         self.with_raw("KmsKeyId", id.into())
     }
 
-    /// The network of the endpoint's containers. Default: the models'.
+    /// The network of the endpoint's containers. Default: that of the models.
     pub fn vpc_config(self, vpc: VpcConfig) -> Self {
         self.with_raw("VpcConfig", vpc.into_json())
     }
 
-    /// Adds a variant that gets a copy of the requests and whose answers are not used
+    /// Adds a variant that gets a copy of the requests and whose responses are dropped
     /// (`ShadowProductionVariants`). Default: none.
     pub fn shadow_variant(mut self, variant: ProductionVariant) -> Self {
         let variants = vec![variant.into_json()];
@@ -199,7 +200,7 @@ impl EndpointConfig {
         self
     }
 
-    /// `EndpointConfigName`.
+    /// The configuration's name (`EndpointConfigName`), which endpoints refer to.
     pub fn name(&self) -> &str {
         let name = self.members.get("EndpointConfigName");
         name.and_then(Value::as_str).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! `DataCaptureConfig`: which requests and answers are kept for monitoring.
+//! `DataCaptureConfig`: which requests and responses are stored for monitoring.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::limits::{self, facts::sagemaker};
 use crate::session::Session;
 use crate::uri::S3Uri;
 
-/// What of a request is kept.
+/// Which part of an inference is stored.
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::CaptureMode;
@@ -20,7 +20,7 @@ use crate::uri::S3Uri;
 pub enum CaptureMode {
     /// The request; the SDK's `REQUEST`.
     Input,
-    /// The answer; the SDK's `RESPONSE`.
+    /// The response; the SDK's `RESPONSE`.
     Output,
 }
 
@@ -29,11 +29,11 @@ crate::words::words!(CaptureMode, "capture mode", {
     Output => "Output",
 });
 
-/// Which requests and answers an endpoint keeps in S3.
+/// Which requests and responses an endpoint stores in S3.
 ///
-/// The defaults are those of the `SageMaker` Python SDK's `DataCaptureConfig`: 20 per cent of the
-/// requests, with their answers, below `model-monitor/data-capture` in the session's default bucket;
-/// `text/csv` is taken for CSV and `application/json` for JSON.
+/// The defaults are those of the `SageMaker` Python SDK's `DataCaptureConfig`: 20 per cent of the requests, with
+/// their responses, below `model-monitor/data-capture` in the session's default bucket; `text/csv` is taken for
+/// CSV and `application/json` for JSON.
 ///
 /// Limits, from the API's model: 0 to 100 per cent, a destination of at most 512 characters, at most
 /// 10 content types of each kind.
@@ -57,12 +57,12 @@ pub struct DataCaptureConfig {
 part!(DataCaptureConfig, sagemaker::DATA_CAPTURE_CONFIG);
 
 impl DataCaptureConfig {
-    /// Keeps them.
+    /// Enables data capture.
     pub fn enabled() -> Self {
         Self::new(true)
     }
 
-    /// Keeps none; what else is set says how it will be when it is enabled.
+    /// Disables data capture. The other settings apply when it is enabled later.
     pub fn disabled() -> Self {
         Self::new(false)
     }
@@ -82,23 +82,23 @@ impl DataCaptureConfig {
         }
     }
 
-    /// Of how many requests in a hundred (`InitialSamplingPercentage`), 0 to 100. Default: 20.
+    /// Sets the percentage of requests that are stored (`InitialSamplingPercentage`), 0 to 100. Default: 20.
     pub fn sampling_percentage(self, percentage: u32) -> Self {
         self.with_raw("InitialSamplingPercentage", percentage)
     }
 
-    /// Where they are kept (`DestinationS3Uri`): `s3://..`. Default: below
-    /// `model-monitor/data-capture` in the session's default bucket.
+    /// Sets where they are stored (`DestinationS3Uri`): `s3://..`. Default: below `model-monitor/data-capture` in
+    /// the session's default bucket.
     pub fn destination(self, uri: impl Into<String>) -> Self {
         self.with_raw("DestinationS3Uri", uri.into())
     }
 
-    /// The key that encrypts them (`KmsKeyId`). Default: the bucket's.
+    /// Sets the key that encrypts them (`KmsKeyId`). Default: the bucket's.
     pub fn kms_key_id(self, id: impl Into<String>) -> Self {
         self.with_raw("KmsKeyId", id.into())
     }
 
-    /// What of a request is kept (`CaptureOptions`). Default: both.
+    /// Sets which parts are stored (`CaptureOptions`). Default: both.
     pub fn capture(self, modes: impl IntoIterator<Item = CaptureMode>) -> Self {
         let modes: Value = modes
             .into_iter()
@@ -137,7 +137,7 @@ impl DataCaptureConfig {
         self
     }
 
-    /// As it is but for the destination, if none was given: for a check that asks nobody.
+    /// With a placeholder for a destination that was not set: for a check that sends no request.
     pub(crate) fn drafted(self) -> Self {
         if self.members.contains_key("DestinationS3Uri") {
             self
@@ -146,7 +146,7 @@ impl DataCaptureConfig {
         }
     }
 
-    /// With the default destination, if none was given.
+    /// With the default destination if none was set.
     pub(crate) fn located(mut self, session: &Session) -> Result<Self> {
         if !self.members.contains_key("DestinationS3Uri") {
             let place = default_place(session, "model-monitor/data-capture")?;
@@ -156,7 +156,7 @@ impl DataCaptureConfig {
     }
 }
 
-/// Stands for a place in the default bucket, whose name may have to be asked for, in a check.
+/// Placeholder, in a check, for a location in the default bucket, whose name may need a request.
 pub(super) const DRAFT: &str = "s3://default-bucket/";
 
 /// A place in the session's default bucket, below its prefix.

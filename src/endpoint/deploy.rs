@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::waiter::CancelToken;
 use crate::{AsyncInferenceConfig, InvalidInput};
 
-/// What becomes of the things that a deployment made before it failed.
+/// What happens to the resources that a failed deployment created.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::Session;
@@ -37,11 +37,11 @@ use crate::{AsyncInferenceConfig, InvalidInput};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// They stay, to look into, and the error names them.
+    /// They stay, to be examined, and the error names them.
     #[default]
     Keep,
-    /// They are deleted; the error names those that could not be. What was there before, or may have
-    /// been, is never deleted.
+    /// They are deleted; the error names those that could not be. What existed before, or may have, is never
+    /// deleted.
     Remove,
 }
 
@@ -50,10 +50,10 @@ crate::words::words!(OnFailure, "action on failure", {
     Remove => "remove",
 });
 
-/// A deployment that is being put together; made by [`Endpoint::deploy`].
+/// Builds a deployment. Created by [`Endpoint::deploy`].
 ///
-/// It makes a model (unless one is named that is there), an endpoint configuration and an endpoint.
-/// Everything is checked against the API's limits before anything is sent.
+/// It creates a model (unless an existing one is named), an endpoint configuration and an endpoint. Everything is
+/// checked against the API's limits before anything is sent.
 ///
 /// | | default |
 /// |---|---|
@@ -62,7 +62,7 @@ crate::words::words!(OnFailure, "action on failure", {
 /// | output path | `s3://{default bucket}/{prefix}/async-endpoint-outputs/{endpoint}-{time}` |
 /// | failure path | `s3://{default bucket}/{prefix}/async-endpoint-failures/{endpoint}-{time}` |
 /// | data capture, KMS keys, VPC, tags | none |
-/// | on failure | what was made stays, and the error names it |
+/// | on failure | what was created stays, and the error names it |
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -112,11 +112,11 @@ struct Plan {
     config: EndpointConfig,
     endpoint: CreateEndpoint,
     cancel: Option<CancelToken>,
-    /// Members whose values were made up here and are others in every run, if what is there is taken up.
+    /// If an earlier run is continued: members whose values were generated and differ in every run.
     taken_up: Option<Vec<&'static str>>,
 }
 
-/// What a deployment has made so far.
+/// What a deployment has created so far.
 #[derive(Default)]
 struct Progress {
     made: Vec<Resource>,
@@ -144,56 +144,55 @@ impl Deployment {
         }
     }
 
-    /// Makes this model.
+    /// Creates this model.
     pub fn model(mut self, model: Model) -> Self {
         self.model = Some(model);
         self
     }
 
-    /// Takes a model that is there.
+    /// Uses an existing model.
     pub fn model_name(mut self, name: impl Into<String>) -> Self {
         self.model_name = Some(name.into());
         self
     }
 
-    /// Runs the model on so many instances of this type, as the variant `AllTraffic`.
+    /// Runs the model on `count` instances of this type, as the variant `AllTraffic`.
     pub fn instances(mut self, instance_type: impl Into<String>, count: u32) -> Self {
         self.instances = Some((instance_type.into(), count));
         self
     }
 
-    /// Adds a variant with settings of its own, instead of [`instances`](Self::instances) or beside
-    /// it.
+    /// Adds a variant with its own settings, instead of [`instances`](Self::instances) or in addition.
     pub fn variant(mut self, variant: ProductionVariant) -> Self {
         self.variants.push(variant);
         self
     }
 
-    /// Where results and failures go, who is told, how many requests one container gets at a time.
-    /// Paths that it leaves out are filled in.
+    /// Sets where results and failures are stored, which topics are notified, and how many requests an instance
+    /// gets at a time. Paths that it leaves out get their defaults.
     pub fn async_inference_config(mut self, config: AsyncInferenceConfig) -> Self {
         self.async_inference = config;
         self
     }
 
-    /// Keeps requests and answers for monitoring. Default: none.
+    /// Stores requests and responses for monitoring. Default: none.
     pub fn data_capture_config(mut self, config: DataCaptureConfig) -> Self {
         self.data_capture = Some(config);
         self
     }
 
-    /// The name of the endpoint configuration. Default: the endpoint's.
+    /// Sets the name of the endpoint configuration. Default: the endpoint's.
     pub fn endpoint_config_name(mut self, name: impl Into<String>) -> Self {
         self.config_name = Some(name.into());
         self
     }
 
-    /// The key that encrypts the volumes of the instances. Default: the service's.
+    /// Sets the key that encrypts the volumes of the instances. Default: the service's.
     pub fn kms_key_id(self, id: impl Into<String>) -> Self {
         self.with_raw_config("KmsKeyId", id.into())
     }
 
-    /// How the endpoint is updated later on, unless an update says otherwise.
+    /// Sets how later updates switch over, unless an update sets its own.
     pub fn deployment_config(mut self, config: DeploymentConfig) -> Self {
         self.update = Some(config);
         self
@@ -205,52 +204,51 @@ impl Deployment {
         self
     }
 
-    /// Sets a member of `CreateEndpointConfig` by the API's name for it, for what this crate does not
-    /// model. Models and variants have a `with_raw` of their own.
+    /// Sets a member of `CreateEndpointConfig` by its API name, for what this crate does not model. Models and
+    /// variants have their own `with_raw`.
     pub fn with_raw_config(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
         self.config_members.push((member.into(), value.into()));
         self
     }
 
-    /// What becomes of the things that were made, if the deployment fails. Default: they stay.
+    /// What happens to the created resources if the deployment fails. Default: they stay.
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// Once the token is cancelled, no further step is begun; the error has an
-    /// [`EndpointWaitReason::Cancelled`] as its cause. The response to a step that is under way is waited for
-    /// 2 s longer; without one the error names it as [unsure](DeploymentError::unsure). Default: the token of the waiter, if there is one.
+    /// Once the token is cancelled, no further step is started; the error has an
+    /// [`EndpointWaitReason::Cancelled`] as its cause. The response to a step that is under way is waited for 2 s
+    /// longer; without one the error names it as [unsure](DeploymentError::unsure). Default: the token of the
+    /// waiter, if there is one.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
     }
 
-    /// Takes up what an earlier run of the same deployment left when it was ended: a model, a configuration
-    /// or an endpoint that is there under the name and is as it is asked for (but for paths that nobody gave)
-    /// counts as made. It is never removed on failure, for it may be somebody else's. Default: a name
-    /// that is taken is an error.
+    /// Continues an earlier run of the same deployment that was interrupted: an existing model, configuration or
+    /// endpoint of the name counts as created if it is as requested (default paths may differ). It is never
+    /// removed on failure, since it may belong to somebody else. Default: a name that is taken is an error.
     pub fn take_up(mut self) -> Self {
         self.continues = true;
         self
     }
 
-    /// Makes model, configuration and endpoint, and does not wait: the endpoint is in service some
-    /// minutes later, see [`Endpoint::wait_in_service`].
+    /// Creates model, configuration and endpoint, and does not wait. The endpoint is in service some minutes
+    /// later: see [`Endpoint::wait_in_service`].
     ///
-    /// Errors: [`Error::InvalidInput`] and [`Error::Config`] before anything is made;
-    /// [`Error::Deployment`] if something was made before it failed, with what it made and with the
-    /// cause, and the cause itself if nothing was.
+    /// Errors: [`Error::InvalidInput`] and [`Error::Config`] before anything is created; [`Error::Deployment`],
+    /// with the created resources and the cause, if something was created; the cause itself if nothing was.
     pub fn start(self) -> Result<Endpoint> {
         let (endpoint, _) = self.run()?;
         Ok(endpoint)
     }
 
-    /// As [`start`](Self::start), and waits until the endpoint is in service.
+    /// Like [`start`](Self::start), then waits until the endpoint is in service.
     ///
-    /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted
-    /// with the rest, and so is one whose wait was cancelled. One that a wait only did not see the end of is left alone, for the service
-    /// does not delete what it is still making.
+    /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted with the
+    /// rest, and so is one whose wait was cancelled. One that is still being created when the wait ends is not
+    /// deleted, since the service refuses that.
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<Endpoint> {
         let on_failure = self.on_failure;
         let mut deployment = self;
@@ -296,7 +294,7 @@ impl Deployment {
         endpoint.validate()?;
         let variants = self.variants()?;
 
-        // The default bucket's name may have to be asked for: the rest is checked before that.
+        // The name of the default bucket may need a request: the rest is checked before that.
         let capture = self.data_capture.clone();
         let capture = capture.map(DataCaptureConfig::drafted);
         let draft = self.with_paths(|_| Ok(DRAFT.to_owned()))?;
@@ -377,7 +375,7 @@ impl Deployment {
         made_up.map(|(member, _)| member).collect()
     }
 
-    /// With a path of each kind where there is none.
+    /// Fills in the paths that are absent.
     fn with_paths(&self, path: impl Fn(&str) -> Result<String>) -> Result<AsyncInferenceConfig> {
         let given = &self.async_inference;
         let mut config = given.to_builder();
@@ -391,7 +389,7 @@ impl Deployment {
     }
 }
 
-/// Whether the endpoint failed, or the caller does not want it any more.
+/// Whether the endpoint failed, or the caller cancelled.
 fn is_over(wait: &EndpointWaitError) -> bool {
     let reason = wait.reason();
     matches!(
@@ -442,7 +440,7 @@ impl Plan {
 }
 
 impl Progress {
-    /// The error, after what was made has been removed, if so chosen: the last first.
+    /// The error, after the created resources were removed, if that was chosen: the last one first.
     fn failed(
         self,
         session: &Session,
@@ -456,9 +454,9 @@ impl Progress {
         let (mut left, mut removed) = (Vec::new(), Vec::new());
         let mut remove = on_failure == OnFailure::Remove;
         for resource in self.made.into_iter().rev() {
-            // What cannot be removed is named in the error, beside the cause of all this.
+            // What cannot be removed is named in the error, beside its cause.
             let removable = remove && settle::delete(session, &resource).is_ok();
-            // An endpoint that stays (one that is being made cannot be deleted) needs the rest.
+            // An endpoint that stays (one that is being created cannot be deleted) needs the rest.
             remove &= removable || !matches!(resource, Resource::Endpoint(_));
             if removable {
                 removed.push(resource);

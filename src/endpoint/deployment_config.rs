@@ -1,4 +1,4 @@
-//! `DeploymentConfig`: how an endpoint goes from one configuration to the next.
+//! `DeploymentConfig`: how an endpoint switches from one configuration to the next.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::limits::{self, facts::sagemaker};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CapacitySize {
-    /// So many instances, 1 or more (`INSTANCE_COUNT`).
+    /// A number of instances, 1 or more (`INSTANCE_COUNT`).
     Instances(u32),
-    /// So many of a hundred, 1 to 100 (`CAPACITY_PERCENT`).
+    /// A percentage of the instances, 1 to 100 (`CAPACITY_PERCENT`).
     Percent(u32),
 }
 
@@ -33,11 +33,11 @@ impl CapacitySize {
     }
 }
 
-/// How an endpoint goes from one configuration to the next: blue/green, all at once or in steps, or
-/// rolling; and when it goes back.
+/// How an endpoint switches from one configuration to the next: blue/green, all at once or in steps, or rolling;
+/// and when it rolls back.
 ///
-/// Limits, from the API's model, checked before anything is sent: waits of at most 1 hour, the whole
-/// update 10 minutes to 8 hours, at most 10 alarms; all times in whole seconds.
+/// Limits, from the API's model, checked before anything is sent: waits of at most 1 hour, 10 minutes to 8 hours
+/// for the complete update, at most 10 alarms; all times in whole seconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -89,7 +89,7 @@ impl DeploymentConfig {
         Self::with(BLUE_GREEN, json!({"TrafficRoutingConfiguration": routing}))
     }
 
-    /// Rolling: so many instances are replaced at a time, `wait` between two batches. It needs less
+    /// Rolling: instances are replaced in batches of this size, with `wait` between two batches. It needs less
     /// spare capacity than blue/green.
     pub fn rolling(batch: CapacitySize, wait: Duration) -> Self {
         let policy = json!({
@@ -105,16 +105,15 @@ impl DeploymentConfig {
         }
     }
 
-    /// How long the old instances stay after the traffic has moved (`TerminationWaitInSeconds`);
-    /// blue/green only. Default: they go at once.
+    /// How long the old instances stay after the traffic has moved (`TerminationWaitInSeconds`); blue/green only.
+    /// Default: they are terminated at once.
     pub fn termination_wait(mut self, wait: Duration) -> Self {
         let member = "TerminationWaitInSeconds".to_owned();
         set_in(&mut self.members, BLUE_GREEN, member, seconds(wait));
         self
     }
 
-    /// How long the whole update may take (`MaximumExecutionTimeoutInSeconds`). Default: the
-    /// service's.
+    /// How long the complete update may take (`MaximumExecutionTimeoutInSeconds`). Default: the service's.
     pub fn maximum_execution_timeout(mut self, timeout: Duration) -> Self {
         let rolling = self.members.contains_key(ROLLING);
         let policy = if rolling { ROLLING } else { BLUE_GREEN };
@@ -123,15 +122,16 @@ impl DeploymentConfig {
         self
     }
 
-    /// How many instances go back at a time (`RollbackMaximumBatchSize`); rolling only. Default: all.
+    /// Number of instances that are rolled back at a time (`RollbackMaximumBatchSize`); rolling only. Default:
+    /// all.
     pub fn rollback_batch(mut self, batch: CapacitySize) -> Self {
         let member = "RollbackMaximumBatchSize".to_owned();
         set_in(&mut self.members, ROLLING, member, batch.to_json());
         self
     }
 
-    /// Goes back when this `CloudWatch` alarm goes off during the update
-    /// (`AutoRollbackConfiguration`). Default: only when the update itself fails.
+    /// Rolls back when this `CloudWatch` alarm fires during the update (`AutoRollbackConfiguration`). Default:
+    /// only when the update itself fails.
     pub fn auto_rollback_on(mut self, alarm_name: impl Into<String>) -> Self {
         let alarm = json!({"AlarmName": alarm_name.into()});
         let entry = self.members.remove("AutoRollbackConfiguration");

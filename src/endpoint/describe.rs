@@ -1,5 +1,5 @@
-//! What the control plane tells of models, configurations and endpoints. Each answer is kept whole,
-//! so that members that this crate does not model can be read too.
+//! Descriptions of models, configurations and endpoints. Each response is stored completely, so that members that
+//! this crate does not model can be read too.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use crate::AsyncInferenceConfig;
 use crate::aws::json_rpc::{list, text, timestamp};
 use crate::error::endpoint_status::EndpointStatus;
 
-/// An answer that is kept whole.
+/// A response that is stored completely.
 macro_rules! answer {
     ($name:ident) => {
         impl $name {
@@ -39,7 +39,7 @@ fn status(document: &Value) -> EndpointStatus {
     EndpointStatus::from(text(document, "EndpointStatus").unwrap_or_default())
 }
 
-/// The answer to `DescribeEndpoint`.
+/// A description of an endpoint: the response to `DescribeEndpoint`.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::Session;
@@ -60,12 +60,12 @@ pub struct EndpointDescription {
 answer!(EndpointDescription);
 
 impl EndpointDescription {
-    /// `EndpointName`.
+    /// The endpoint's name (`EndpointName`).
     pub fn endpoint_name(&self) -> &str {
         text(&self.document, "EndpointName").unwrap_or_default()
     }
 
-    /// `EndpointArn`.
+    /// The endpoint's ARN (`EndpointArn`), which tags and IAM policies refer to.
     pub fn endpoint_arn(&self) -> &str {
         text(&self.document, "EndpointArn").unwrap_or_default()
     }
@@ -75,19 +75,19 @@ impl EndpointDescription {
         text(&self.document, "EndpointConfigName")
     }
 
-    /// The configuration that an update goes over to, while it does
+    /// The configuration that an update is switching to, while it runs
     /// (`PendingDeploymentSummary.EndpointConfigName`).
     pub fn pending_endpoint_config_name(&self) -> Option<&str> {
         let pending = self.document.get("PendingDeploymentSummary")?;
         text(pending, "EndpointConfigName")
     }
 
-    /// `EndpointStatus`.
+    /// The state (`EndpointStatus`): whether it serves, is being changed, or failed.
     pub fn status(&self) -> EndpointStatus {
         status(&self.document)
     }
 
-    /// Why it failed or went back (`FailureReason`).
+    /// Why the endpoint failed or an update was rolled back (`FailureReason`).
     pub fn failure_reason(&self) -> Option<&str> {
         text(&self.document, "FailureReason")
     }
@@ -98,12 +98,12 @@ impl EndpointDescription {
         variants.iter().cloned().map(VariantSummary::new).collect()
     }
 
-    /// How many instances serve now, over all variants.
+    /// Number of instances in service, over all variants.
     pub fn current_instance_count(&self) -> u64 {
         self.sum(VariantSummary::current_instance_count)
     }
 
-    /// How many instances there are to be, over all variants.
+    /// Number of instances that the endpoint is to have, over all variants.
     pub fn desired_instance_count(&self) -> u64 {
         self.sum(VariantSummary::desired_instance_count)
     }
@@ -116,18 +116,18 @@ impl EndpointDescription {
             .fold(0, u64::saturating_add)
     }
 
-    /// `CreationTime`.
+    /// When the endpoint was created (`CreationTime`).
     pub fn creation_time(&self) -> Option<SystemTime> {
         timestamp(&self.document, "CreationTime")
     }
 
-    /// `LastModifiedTime`.
+    /// When the endpoint last changed (`LastModifiedTime`), by an update or by scaling.
     pub fn last_modified_time(&self) -> Option<SystemTime> {
         timestamp(&self.document, "LastModifiedTime")
     }
 }
 
-/// What `DescribeEndpoint` tells of a variant (`ProductionVariantSummary`).
+/// A variant in the description of an endpoint (`ProductionVariantSummary`).
 ///
 /// ```
 /// # use sagemaker_async_inference::endpoint::{EndpointDescription, VariantSummary};
@@ -143,27 +143,27 @@ pub struct VariantSummary {
 answer!(VariantSummary);
 
 impl VariantSummary {
-    /// `VariantName`.
+    /// The variant's name (`VariantName`), unique in the endpoint.
     pub fn name(&self) -> &str {
         text(&self.document, "VariantName").unwrap_or_default()
     }
 
-    /// How many instances serve now (`CurrentInstanceCount`).
+    /// Number of instances in service (`CurrentInstanceCount`).
     pub fn current_instance_count(&self) -> Option<u64> {
         self.document.get("CurrentInstanceCount")?.as_u64()
     }
 
-    /// How many instances there are to be (`DesiredInstanceCount`).
+    /// Number of instances that the variant is to have (`DesiredInstanceCount`).
     pub fn desired_instance_count(&self) -> Option<u64> {
         self.document.get("DesiredInstanceCount")?.as_u64()
     }
 
-    /// Its share of the requests now (`CurrentWeight`).
+    /// Its weight now (`CurrentWeight`): its share of the requests is this by the sum of all weights.
     pub fn current_weight(&self) -> Option<f64> {
         self.document.get("CurrentWeight")?.as_f64()
     }
 
-    /// What the service does with it at present (`VariantStatus`): `Creating`, `Baking` and such.
+    /// What the service is doing with the variant (`VariantStatus`): `Creating`, `Baking` and others.
     pub fn statuses(&self) -> Vec<&str> {
         let statuses = list(&self.document, "VariantStatus");
         statuses
@@ -194,28 +194,28 @@ pub struct EndpointSummary {
 answer!(EndpointSummary);
 
 impl EndpointSummary {
-    /// `EndpointName`.
+    /// The endpoint's name (`EndpointName`).
     pub fn endpoint_name(&self) -> &str {
         text(&self.document, "EndpointName").unwrap_or_default()
     }
 
-    /// `EndpointArn`.
+    /// The endpoint's ARN (`EndpointArn`).
     pub fn endpoint_arn(&self) -> &str {
         text(&self.document, "EndpointArn").unwrap_or_default()
     }
 
-    /// `EndpointStatus`.
+    /// The state (`EndpointStatus`) at the time of the listing.
     pub fn status(&self) -> EndpointStatus {
         status(&self.document)
     }
 
-    /// `CreationTime`.
+    /// When the endpoint was created (`CreationTime`).
     pub fn creation_time(&self) -> Option<SystemTime> {
         timestamp(&self.document, "CreationTime")
     }
 }
 
-/// The answer to `DescribeEndpointConfig`.
+/// A description of an endpoint configuration: the response to `DescribeEndpointConfig`.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::Session;
@@ -233,12 +233,12 @@ pub struct EndpointConfigDescription {
 answer!(EndpointConfigDescription);
 
 impl EndpointConfigDescription {
-    /// `EndpointConfigName`.
+    /// The configuration's name (`EndpointConfigName`), which endpoints refer to.
     pub fn endpoint_config_name(&self) -> &str {
         text(&self.document, "EndpointConfigName").unwrap_or_default()
     }
 
-    /// `EndpointConfigArn`.
+    /// The configuration's ARN (`EndpointConfigArn`), which tags and IAM policies refer to.
     pub fn endpoint_config_arn(&self) -> &str {
         text(&self.document, "EndpointConfigArn").unwrap_or_default()
     }
@@ -259,8 +259,8 @@ impl EndpointConfigDescription {
         names
     }
 
-    /// What makes the endpoint asynchronous; `None` for a real-time one, and for one whose
-    /// configuration has not the known shape (see [`raw`](Self::raw)).
+    /// The settings of asynchronous inference; `None` for a real-time endpoint, and if they have a shape that
+    /// this version does not know (see [`raw`](Self::raw)).
     pub fn async_inference_config(&self) -> Option<AsyncInferenceConfig> {
         AsyncInferenceConfig::from_json(self.document.get("AsyncInferenceConfig")?).ok()
     }
@@ -270,13 +270,13 @@ impl EndpointConfigDescription {
         text(&self.document, "KmsKeyId")
     }
 
-    /// `CreationTime`.
+    /// When the configuration was created (`CreationTime`). It never changes after that.
     pub fn creation_time(&self) -> Option<SystemTime> {
         timestamp(&self.document, "CreationTime")
     }
 }
 
-/// The answer to `DescribeModel`. `Debug` does not show the variables' values.
+/// A description of a model: the response to `DescribeModel`. `Debug` hides the values of environment variables.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::Session;
@@ -294,17 +294,17 @@ pub struct ModelDescription {
 answer!(ModelDescription);
 
 impl ModelDescription {
-    /// `ModelName`.
+    /// The model's name (`ModelName`), which variants refer to.
     pub fn model_name(&self) -> &str {
         text(&self.document, "ModelName").unwrap_or_default()
     }
 
-    /// `ModelArn`.
+    /// The model's ARN (`ModelArn`), which tags and IAM policies refer to.
     pub fn model_arn(&self) -> &str {
         text(&self.document, "ModelArn").unwrap_or_default()
     }
 
-    /// `ExecutionRoleArn`.
+    /// The role under which the containers run (`ExecutionRoleArn`).
     pub fn execution_role_arn(&self) -> Option<&str> {
         text(&self.document, "ExecutionRoleArn")
     }
@@ -320,7 +320,7 @@ impl ModelDescription {
             .collect()
     }
 
-    /// `CreationTime`.
+    /// When the model was created (`CreationTime`).
     pub fn creation_time(&self) -> Option<SystemTime> {
         timestamp(&self.document, "CreationTime")
     }

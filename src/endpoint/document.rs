@@ -1,5 +1,5 @@
-//! What the documents of the control plane have in common: they are kept as the API's JSON, so that
-//! members that this crate does not model travel along.
+//! What the documents of the control plane have in common: they are stored as the API's JSON, so that members
+//! that this crate does not model are preserved.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use serde_json::{Map, Number, Value};
 macro_rules! document {
     ($name:ident, $shape:expr) => {
         impl $name {
-            /// Sets a member by the API's name for it, over whatever a method set: for what has no
-            /// method here. The limits of the API's model are checked all the same.
+            /// Sets a member by its API name, and replaces what a method set: for members without a method. The
+            /// limits of the API's model are checked too.
             pub fn with_raw(
                 mut self,
                 member: impl Into<String>,
@@ -25,9 +25,9 @@ macro_rules! document {
                 serde_json::Value::Object(self.members.clone())
             }
 
-            /// Checks every limit of the API's model, as is done before it is sent: what must be
-            /// there, types, lengths, ranges, patterns. Members and words of enumerations that the
-            /// model does not have pass.
+            /// Checks every limit of the API's model, as is done before it is sent: required members, types,
+            /// lengths, ranges, patterns. Members and enumeration values that the model does not have are
+            /// accepted.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
                 Ok($shape.check(stringify!($name), &self.members)?)
             }
@@ -44,7 +44,7 @@ macro_rules! document {
 }
 pub(crate) use document;
 
-/// As [`document`], of one that is a part of another.
+/// Like [`document`], for one that is part of another.
 macro_rules! part {
     ($name:ident, $shape:expr) => {
         document!($name, $shape);
@@ -114,14 +114,14 @@ pub(crate) fn tag((key, value): &(String, String)) -> Value {
     serde_json::json!({ "Key": key, "Value": value })
 }
 
-/// Adds tags; without any, the member stays away.
+/// Adds tags; without any, the member is left out.
 pub(crate) fn add_tags(members: &mut Map<String, Value>, pairs: &[(String, String)]) {
     if !pairs.is_empty() {
         append(members, "Tags", pairs.iter().map(tag).collect());
     }
 }
 
-/// Appends to the list of a member, made if it is not there.
+/// Appends to the list of a member, which is created if absent.
 pub(crate) fn append(members: &mut Map<String, Value>, member: &str, items: Vec<Value>) {
     match members.get_mut(member) {
         Some(Value::Array(list)) => list.extend(items),
@@ -131,7 +131,7 @@ pub(crate) fn append(members: &mut Map<String, Value>, member: &str, items: Vec<
     }
 }
 
-/// Sets a member of the object of a member, made if it is not there.
+/// Sets a member of the object of a member, which is created if absent.
 pub(crate) fn set_in(members: &mut Map<String, Value>, member: &str, name: String, value: Value) {
     if let Some(Value::Object(object)) = members.get_mut(member) {
         object.insert(name, value);

@@ -9,10 +9,11 @@ use crate::limits::facts::sagemaker::{
 use crate::limits::members;
 use crate::{CodecError, InvalidInput};
 
-/// How an endpoint performs asynchronous inference: where its results go, under which key, who is told.
+/// The settings of asynchronous inference: where results are stored, under which key, and which topics are
+/// notified.
 ///
-/// The default is an empty configuration: SageMaker needs an output path, which the one who deploys then
-/// fills in (as the Python SDK does, with the default bucket).
+/// The default is an empty configuration: SageMaker needs an output path, which a deployment fills in (as the
+/// Python SDK does, with the default bucket).
 ///
 /// Limits, from the API's model (shape `AsyncInferenceConfig`), checked by the builder:
 ///
@@ -24,8 +25,8 @@ use crate::{CodecError, InvalidInput};
 /// failure and waits until its own deadline: set one.
 ///
 /// Written with serde or [`to_json`](Self::to_json) this is the API's JSON, with absent options left out and
-/// `OutputConfig` always there. What the service answers is read leniently: unknown members are ignored
-/// and limits are not enforced; [`validate`](Self::validate) does that.
+/// `OutputConfig` always there. Responses of the service are read leniently: unknown members are ignored and
+/// limits are not enforced; [`validate`](Self::validate) does that.
 ///
 /// ```
 /// use sagemaker_async_inference::{AsyncInferenceConfig, NotificationConfig};
@@ -55,11 +56,11 @@ pub struct AsyncInferenceConfig {
     client: ClientConfig,
 }
 
-/// Whom the service tells of finished requests, through Amazon SNS.
+/// The Amazon SNS topics that the service notifies of finished inferences.
 ///
-/// Limits, from the API's model (shape `AsyncInferenceNotificationConfig`), checked by the builder: topics
-/// are ARNs of SNS topics, at most 2048 characters; at most two kinds of topic include the response. By
-/// default nobody is told of anything.
+/// Limits, from the API's model (shape `AsyncInferenceNotificationConfig`), checked by the builder: topics are
+/// ARNs of SNS topics, at most 2048 characters; at most two kinds of topic include the response. By default no
+/// topic is notified.
 ///
 /// ```
 /// use sagemaker_async_inference::NotificationConfig;
@@ -152,12 +153,12 @@ impl AsyncInferenceConfig {
         self.output.kms_key_id.as_deref()
     }
 
-    /// Whom the service tells (`NotificationConfig`).
+    /// The topics that are notified (`NotificationConfig`).
     pub fn notification_config(&self) -> Option<&NotificationConfig> {
         self.output.notification.as_ref()
     }
 
-    /// How many requests SageMaker sends to one container at a time; absent, SageMaker chooses.
+    /// Maximum number of requests that SageMaker sends to an instance at a time; absent, SageMaker chooses.
     pub fn max_concurrent_invocations_per_instance(&self) -> Option<u32> {
         self.client.max_concurrent_invocations_per_instance
     }
@@ -202,12 +203,12 @@ impl NotificationConfig {
         NotificationConfigBuilder::default()
     }
 
-    /// The ARN of the topic that is told of results.
+    /// The ARN of the topic that is notified of results.
     pub fn success_topic(&self) -> Option<&str> {
         self.success_topic.as_deref()
     }
 
-    /// The ARN of the topic that is told of failures.
+    /// The ARN of the topic that is notified of failures.
     pub fn error_topic(&self) -> Option<&str> {
         self.error_topic.as_deref()
     }
@@ -305,19 +306,20 @@ impl AsyncInferenceConfigBuilder {
         self
     }
 
-    /// How many requests SageMaker sends to one container at a time: 1 to 1000. Absent, SageMaker chooses.
+    /// Maximum number of requests that SageMaker sends to an instance at a time: 1 to 1000. Absent, SageMaker
+    /// chooses.
     pub fn max_concurrent_invocations_per_instance(mut self, count: u32) -> Self {
         self.config.client.max_concurrent_invocations_per_instance = Some(count);
         self
     }
 
-    /// Whom the service tells. Absent, nobody.
+    /// The topics that are notified. Absent, none.
     pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
         self.config.output.notification = Some(notification);
         self
     }
 
-    /// The configuration, if it keeps every limit.
+    /// Checks every limit and returns the configuration.
     pub fn build(self) -> Result<AsyncInferenceConfig, InvalidInput> {
         self.config.validate()?;
         Ok(self.config)
@@ -339,13 +341,13 @@ pub struct NotificationConfigBuilder {
 }
 
 impl NotificationConfigBuilder {
-    /// The ARN of the topic that is told of results. Absent, none is.
+    /// The ARN of the topic that is notified of results. Absent, none is.
     pub fn success_topic(mut self, arn: impl Into<String>) -> Self {
         self.config.success_topic = Some(arn.into());
         self
     }
 
-    /// The ARN of the topic that is told of failures. Absent, none is.
+    /// The ARN of the topic that is notified of failures. Absent, none is.
     pub fn error_topic(mut self, arn: impl Into<String>) -> Self {
         self.config.error_topic = Some(arn.into());
         self
@@ -367,7 +369,7 @@ impl NotificationConfigBuilder {
         self
     }
 
-    /// The configuration, if it keeps every limit.
+    /// Checks every limit and returns the configuration.
     pub fn build(self) -> Result<NotificationConfig, InvalidInput> {
         self.config.validate()?;
         Ok(self.config)

@@ -1,4 +1,4 @@
-//! An asynchronous endpoint, from a model to nothing again.
+//! Asynchronous endpoints: deploy, describe, update, scale, remove.
 
 mod config;
 mod data_capture;
@@ -46,11 +46,10 @@ use crate::predictor::AsyncPredictor;
 use crate::session::Session;
 use crate::waiter::CancelToken;
 
-/// The SDK's name for an only variant.
+/// The SDK's name for a single variant.
 const VARIANT: &str = "AllTraffic";
 
-/// An asynchronous endpoint: deployed, looked at, updated, scaled, removed. All methods block; a
-/// clone is cheap.
+/// An asynchronous endpoint, to deploy, describe, update, scale and remove. All methods block; a clone is cheap.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -92,7 +91,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint that is there, in the session's region and account. Asks nobody.
+    /// Refers to an existing endpoint in the session's region and account. Sends no request.
     pub fn new(name: impl Into<String>, session: &Session) -> Self {
         Self {
             name: name.into(),
@@ -112,7 +111,7 @@ impl Endpoint {
         self
     }
 
-    /// Begins a deployment of an endpoint of this name.
+    /// Starts to build a deployment of an endpoint of this name.
     pub fn deploy(name: impl Into<String>, session: &Session) -> Deployment {
         Deployment::new(name.into(), session.clone())
     }
@@ -127,15 +126,14 @@ impl Endpoint {
         &self.session
     }
 
-    /// A predictor for it, that speaks JSON.
+    /// A predictor for this endpoint, with JSON for inputs and results.
     pub fn predictor(&self) -> AsyncPredictor {
         AsyncPredictor::new(&self.name, &self.session)
     }
 
-    /// What it is at: state and instances (`DescribeEndpoint`) and what waits in its queue
-    /// (`CloudWatch` `GetMetricData`: `ApproximateBacklogSize`, `ApproximateAgeOfOldestRequest`,
-    /// `HasBacklogWithoutCapacity`), two requests. If only the second fails, the
-    /// [`backlog`](EndpointOverview::backlog) is that error.
+    /// Describes the endpoint: state and instances (`DescribeEndpoint`) and its queue (`CloudWatch`
+    /// `GetMetricData`: `ApproximateBacklogSize`, `ApproximateAgeOfOldestRequest`, `HasBacklogWithoutCapacity`).
+    /// Sends two requests. If only the second fails, the [`backlog`](EndpointOverview::backlog) is that error.
     pub fn describe(&self) -> Result<EndpointOverview> {
         let description = self.description()?;
         let backlog = status::backlog(&self.acting(), &self.name);
@@ -166,40 +164,40 @@ impl Endpoint {
         }
     }
 
-    /// Waits until it is in service, and gives back what was seen then.
+    /// Waits until the endpoint is in service, and returns its description.
     ///
-    /// Errors: [`Error::EndpointWait`] if it failed, is not there, or the wait ended first; others if
-    /// it cannot be looked at.
+    /// Errors: [`Error::EndpointWait`] if it failed, does not exist, or the wait ended first; others if it cannot
+    /// be described.
     pub fn wait_in_service(&self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
         wait::in_service(&self.session, &self.name, None, waiter)
     }
 
-    /// Waits until it is gone. Errors as [`wait_in_service`](Self::wait_in_service).
+    /// Waits until the endpoint is deleted. Errors as in [`wait_in_service`](Self::wait_in_service).
     pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
         wait::deleted(&self.session, &self.name, waiter)
     }
 
-    /// Begins an update: to other instances, another model, other settings.
+    /// Starts to build an update: to other instances, another model, other settings.
     pub fn update(&self) -> EndpointUpdate {
         EndpointUpdate::new(self.clone())
     }
 
-    /// The scaling of its variant `AllTraffic`.
+    /// The scaling of the variant `AllTraffic`.
     pub fn scaling(&self) -> VariantScaling {
         self.scaling_of(VARIANT)
     }
 
-    /// The scaling of one of its variants.
+    /// The scaling of a variant by its name.
     pub fn scaling_of(&self, variant_name: impl Into<String>) -> VariantScaling {
         VariantScaling::new(self.clone(), variant_name.into())
     }
 
-    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does; one
-    /// that is not there any more is passed over. The endpoint is gone some time later, see [`wait_deleted`](Self::wait_deleted). The models stay: see
-    /// [`delete_models`](Self::delete_models), to be called before, and [`remove`](Self::remove).
+    /// Deletes the endpoint, and its configuration before it if `delete_config`, as the SDK does. A configuration
+    /// that does not exist any more is ignored. The endpoint is gone some time later: see
+    /// [`wait_deleted`](Self::wait_deleted). The models stay: call [`delete_models`](Self::delete_models) before,
+    /// or [`remove`](Self::remove) instead.
     ///
-    /// Scaling that is set up stays too, and its alarm costs something:
-    /// [`VariantScaling::remove`] comes first.
+    /// Scaling stays too, and its alarm costs money: call [`VariantScaling::remove`] before.
     ///
     /// An error after the configuration was deleted is [`Error::Deployment`], which says so.
     pub fn delete(&self, delete_config: bool) -> Result<()> {
@@ -237,8 +235,8 @@ impl Endpoint {
         }
     }
 
-    /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. All are
-    /// tried; the error names those that are left. Endpoint and configuration must be there still.
+    /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. An error does not
+    /// stop it; it names the models that are left. Endpoint and configuration must still exist.
     pub fn delete_models(&self) -> Result<()> {
         let described = self.description()?;
         let models = self.models_of(&self.config_name_of(&described)?)?;
@@ -247,15 +245,14 @@ impl Endpoint {
         removal.end()
     }
 
-    /// Back to nothing: the scaling of its variants, the endpoint, then, when it is gone, its
-    /// configuration and its models. Blocks until then.
+    /// Removes everything: the scaling of its variants, the endpoint, and, once it is gone, its configuration and
+    /// its models. Blocks until then.
     ///
-    /// An endpoint that is being made or updated is waited for first, for the service does not delete it
-    /// before. Everything is tried, whatever fails before it, but that configuration and models stay while
-    /// the endpoint is not gone. What is not there counts as removed: of a deployment that was ended before it
-    /// made the endpoint, the configuration and the model that have its name go. The error,
-    /// [`Error::Deployment`], names what is left. Configurations of earlier updates stay, and so do
-    /// results in S3.
+    /// Waits first for an endpoint that is being created or updated, since the service does not delete it before.
+    /// An error does not stop the removal, but configuration and models stay while the endpoint exists. What does
+    /// not exist counts as removed: of a deployment that ended before it created the endpoint, the configuration
+    /// and the model of its name are removed. The error, [`Error::Deployment`], names what is left.
+    /// Configurations of earlier updates stay, and so do results in S3.
     pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
         self.ended_by(waiter).remove_all(waiter)
     }
@@ -291,7 +288,7 @@ impl Endpoint {
         removal.end()
     }
 
-    /// The service deletes no endpoint that is being made or changed.
+    /// The service deletes no endpoint that is being created or changed.
     fn wait_deletable(
         &self,
         described: &EndpointDescription,
@@ -310,9 +307,9 @@ impl Endpoint {
         }
     }
 
-    /// What a deployment left that was ended before it made the endpoint: the configuration and the model of
-    /// the endpoint's name, which is their default, and the models that the configuration names. Fails with
-    /// `missing` if nothing is there.
+    /// What a deployment left that ended before it created the endpoint: the configuration and the model of the
+    /// endpoint's name, which is their default, and the models that the configuration names. Fails with `missing`
+    /// if nothing is there.
     fn remove_parts(&self, missing: Error) -> Result<()> {
         let config = Resource::EndpointConfig(self.name.clone());
         let model = Resource::Model(self.name.clone());
@@ -406,7 +403,7 @@ impl Removal {
         Ok(())
     }
 
-    /// This is left, and why; the first reason is told.
+    /// Records what is left, and why; the first reason is reported.
     fn note(&mut self, left: Resource, error: Error) {
         self.removed.retain(|removed| *removed != left);
         if settle::was_given_up(&error) {

@@ -11,7 +11,7 @@ use crate::limits::{self, facts::sagemaker};
 /// without white space, data at an `s3://` or `https://` address of at most 1024, at most 100
 /// variables with names and values of at most 1024 each.
 ///
-/// Neither `Debug` nor an error shows the variables' values.
+/// Neither `Debug` nor an error shows the values of environment variables.
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::ContainerDefinition;
@@ -49,14 +49,14 @@ impl ContainerDefinition {
         }
     }
 
-    /// The archive with the model's data (`ModelDataUrl`): a `.tar.gz` in S3. Default: none, the
-    /// image has all that it needs.
+    /// The archive with the model's data (`ModelDataUrl`): a `.tar.gz` in S3. Default: none; the image then
+    /// contains what it needs.
     pub fn model_data_url(self, url: impl Into<String>) -> Self {
         self.with_raw("ModelDataUrl", url.into())
     }
 
-    /// The model's data as they lie in S3, not packed (`ModelDataSource`): all objects below a
-    /// prefix that ends with `/`. Default: none.
+    /// The model's data in S3, uncompressed (`ModelDataSource`): all objects below a prefix that ends with `/`.
+    /// Default: none.
     pub fn uncompressed_model_data(self, prefix: impl Into<String>) -> Self {
         self.with_raw(
             "ModelDataSource",
@@ -81,7 +81,7 @@ impl ContainerDefinition {
     }
 }
 
-/// In which of a VPC's networks the containers run (`VpcConfig`).
+/// The VPC's security groups and subnets that the containers run in (`VpcConfig`).
 ///
 /// Limits, from the API's model: 1 to 5 security groups, 1 to 16 subnets.
 ///
@@ -101,7 +101,7 @@ pub struct VpcConfig {
 part!(VpcConfig, sagemaker::VPC_CONFIG);
 
 impl VpcConfig {
-    /// These security groups and subnets.
+    /// Creates it from ids of security groups and subnets.
     pub fn new<G: Into<String>, S: Into<String>>(
         security_group_ids: impl IntoIterator<Item = G>,
         subnets: impl IntoIterator<Item = S>,
@@ -114,8 +114,8 @@ impl VpcConfig {
     }
 }
 
-/// A model as `CreateModel` takes it: one container or a pipeline of up to 15, the role under which
-/// they run, their network.
+/// A model: one container or a pipeline of up to 15, the role under which they run, and their network
+/// (`CreateModel`).
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::{ContainerDefinition, Model};
@@ -164,19 +164,19 @@ impl Model {
         }
     }
 
-    /// The role that `SageMaker` takes on to fetch image and data and to run the containers
-    /// (`ExecutionRoleArn`). The caller must be allowed to pass it on (`iam:PassRole`).
+    /// The role that `SageMaker` assumes to read the image and the data and to run the containers
+    /// (`ExecutionRoleArn`). The caller needs `iam:PassRole` on it.
     pub fn execution_role_arn(self, arn: impl Into<String>) -> Self {
         self.with_raw("ExecutionRoleArn", arn.into())
     }
 
-    /// The network of the containers. Default: none of the caller's.
+    /// The network of the containers. Default: none; they run in a network of the service.
     pub fn vpc_config(self, vpc: VpcConfig) -> Self {
         self.with_raw("VpcConfig", vpc.into_json())
     }
 
-    /// Whether the containers are cut off from the network, the model's data and the requests
-    /// excepted (`EnableNetworkIsolation`). Default: no.
+    /// Whether the containers have no network access; requests and the model's data still reach them
+    /// (`EnableNetworkIsolation`). Default: no.
     pub fn network_isolation(self, isolated: bool) -> Self {
         self.with_raw("EnableNetworkIsolation", isolated)
     }
@@ -187,7 +187,7 @@ impl Model {
         self
     }
 
-    /// `ModelName`.
+    /// The model's name (`ModelName`), which variants refer to.
     pub fn name(&self) -> &str {
         let name = self.members.get("ModelName").and_then(Value::as_str);
         name.unwrap_or_default()

@@ -12,8 +12,8 @@ const STAMP: &[BorrowedFormatItem<'_>] =
 /// The longest name.
 const LONGEST: usize = 63;
 
-/// `{base}-2026-11-23-06-37-35-438`, the base cut so that the whole has at most 63 characters, and
-/// freed of what a name cannot have (`name_from_base` of the SDK, which leaves that to the service).
+/// `{base}-2026-11-23-06-37-35-438`, the base cut so that the name has at most 63 characters, without characters
+/// that a name cannot have (`name_from_base` of the SDK, which leaves that to the service).
 pub(crate) fn name_from_base(base: &str, now: SystemTime) -> String {
     // A date of this clock has every part that the format asks for.
     let stamp = OffsetDateTime::from(now).format(STAMP).unwrap_or_default();

@@ -19,28 +19,26 @@ use crate::limits::check_name;
 use crate::limits::facts::sagemaker::RESOURCE_ARN;
 use crate::session::Session;
 
-/// The single operations of `SageMaker`'s control plane, under the API's names. Each method blocks,
-/// and is one request (of which the lists are several).
+/// The single operations of `SageMaker`'s control plane, under the API's names. Each method blocks and sends one
+/// request; a list sends one for each page.
 ///
 /// [`Endpoint`](crate::endpoint::Endpoint) puts them together: deploy, update, remove.
 ///
 /// # What a lost answer means
 ///
-/// The API has no idempotency tokens. Whatever asks or sets a state is repeated as the session's
-/// [`RetryConfig`](crate::session::RetryConfig) says. A create whose answer is lost is followed by a look: what
-/// is there and is as it was asked for counts as made; if nothing is there, the request is sent again;
-/// if something else of that name is there, the error stands. An update is looked after in the same
-/// way, and a delete that is repeated, or whose answers are all lost, counts as done when the thing is not
-/// found any more.
+/// The API has no idempotency tokens. Requests that read or set a state are retried as the session's
+/// [`RetryConfig`](crate::session::RetryConfig) specifies. If the response to a create is lost, the resource is
+/// described: one that exists as requested counts as created; if none exists, the request is sent again; if a
+/// different one of that name exists, the error stands. An update is checked in the same way. A delete that is
+/// repeated, or of which all responses are lost, counts as done when the resource does not exist any more.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidInput`](crate::Error::InvalidInput) before anything is sent, with the value, the
-/// limit and what to do. [`Error::Service`](crate::Error::Service) with the service's code:
-/// `ResourceLimitExceeded` (a quota), `ResourceInUse`, and `ValidationException` for most else: a name
-/// that is there already or is not there, an endpoint that is in progress, a role that cannot be
-/// assumed, an image or model data that cannot be had; [`remedy`](crate::ServiceError::remedy) says
-/// what to do.
+/// [`Error::InvalidInput`](crate::Error::InvalidInput) before anything is sent, with the value, the limit and the
+/// remedy. [`Error::Service`](crate::Error::Service) with the service's code: `ResourceLimitExceeded` (a quota),
+/// `ResourceInUse`, and `ValidationException` for most else: a name that is taken or does not exist, an endpoint
+/// that is being changed, a role that cannot be assumed, an image or model data that cannot be read;
+/// [`remedy`](crate::ServiceError::remedy) has advice.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -64,28 +62,28 @@ pub struct SageMaker {
 }
 
 impl SageMaker {
-    /// In the session's region and account.
+    /// Creates a client for the session's region and account. Sends no request.
     pub fn new(session: &Session) -> Self {
         Self {
             session: session.clone(),
         }
     }
 
-    /// `CreateModel`; gives back the ARN.
+    /// Creates a model (`CreateModel`) and returns its ARN.
     pub fn create_model(&self, model: &Model) -> Result<String> {
         model.validate()?;
         self.create(Resource::Model(model.name().to_owned()), &model.to_json())
     }
 
-    /// `CreateEndpointConfig`; gives back the ARN.
+    /// Creates an endpoint configuration (`CreateEndpointConfig`) and returns its ARN.
     pub fn create_endpoint_config(&self, config: &EndpointConfig) -> Result<String> {
         config.validate()?;
         let resource = Resource::EndpointConfig(config.name().to_owned());
         self.create(resource, &config.to_json())
     }
 
-    /// `CreateEndpoint`; gives back the ARN. The endpoint is in service some minutes later, see
-    /// [`Endpoint::wait_in_service`](crate::endpoint::Endpoint::wait_in_service).
+    /// Creates an endpoint (`CreateEndpoint`) and returns its ARN. The endpoint is in service some minutes later:
+    /// see [`Endpoint::wait_in_service`](crate::endpoint::Endpoint::wait_in_service).
     pub fn create_endpoint(&self, request: &CreateEndpoint) -> Result<String> {
         request.validate()?;
         let resource = Resource::Endpoint(request.endpoint_name().to_owned());
@@ -102,15 +100,15 @@ impl SageMaker {
         Ok(arn)
     }
 
-    /// `UpdateEndpoint`: the endpoint goes over to a configuration that is there.
+    /// Switches an endpoint to an existing configuration (`UpdateEndpoint`). Does not wait.
     pub fn update_endpoint(&self, request: &UpdateEndpoint) -> Result<()> {
         request.validate()?;
         let (name, config) = (request.endpoint_name(), request.endpoint_config_name());
         settle::update(&self.session, name, config, &request.to_json())
     }
 
-    /// `UpdateEndpointWeightsAndCapacities`: so many instances of a variant, at once and without a
-    /// new configuration; 0 only where scaling allows it.
+    /// Sets the number of instances of a variant (`UpdateEndpointWeightsAndCapacities`), without a new
+    /// configuration. 0 is accepted only where scaling allows it.
     pub fn update_instance_count(
         &self,
         endpoint_name: &str,
@@ -125,7 +123,7 @@ impl SageMaker {
         )
     }
 
-    /// `UpdateEndpointWeightsAndCapacities`: another share of the requests for a variant.
+    /// Sets the weight of a variant, its share of the requests (`UpdateEndpointWeightsAndCapacities`).
     pub fn update_weight(
         &self,
         endpoint_name: &str,
@@ -169,21 +167,21 @@ impl SageMaker {
         Ok(())
     }
 
-    /// `DescribeModel`.
+    /// Describes a model (`DescribeModel`): images, role, creation time.
     pub fn describe_model(&self, name: &str) -> Result<ModelDescription> {
         check_name("model name", name)?;
         let answer = sagemaker::describe_model(self.session.caller(), name)?;
         Ok(ModelDescription::new(answer))
     }
 
-    /// `DescribeEndpointConfig`.
+    /// Describes an endpoint configuration (`DescribeEndpointConfig`): variants, output location.
     pub fn describe_endpoint_config(&self, name: &str) -> Result<EndpointConfigDescription> {
         check_name("endpoint configuration name", name)?;
         let answer = sagemaker::describe_endpoint_config(self.session.caller(), name)?;
         Ok(EndpointConfigDescription::new(answer))
     }
 
-    /// `DescribeEndpoint`.
+    /// Describes an endpoint (`DescribeEndpoint`): state, instances, configuration in use.
     pub fn describe_endpoint(&self, name: &str) -> Result<EndpointDescription> {
         check_name("endpoint name", name)?;
         let answer =
@@ -191,21 +189,21 @@ impl SageMaker {
         Ok(EndpointDescription::new(answer))
     }
 
-    /// `DeleteModel`. Endpoints that run it run on, but cannot be scaled or repaired any more: delete
-    /// them first.
+    /// `DeleteModel`. Endpoints that use it keep running, but can no longer be scaled or repaired: delete them
+    /// first.
     pub fn delete_model(&self, name: &str) -> Result<()> {
         check_name("model name", name)?;
         settle::delete(&self.session, &Resource::Model(name.to_owned()))
     }
 
-    /// `DeleteEndpointConfig`. Not for one that an endpoint still uses or goes over to.
+    /// `DeleteEndpointConfig`. Do not delete one that an endpoint uses or is switching to.
     pub fn delete_endpoint_config(&self, name: &str) -> Result<()> {
         check_name("endpoint configuration name", name)?;
         settle::delete(&self.session, &Resource::EndpointConfig(name.to_owned()))
     }
 
-    /// `DeleteEndpoint`. Not while it is being made or updated. It is gone some time later, see
-    /// [`Endpoint::wait_deleted`](crate::endpoint::Endpoint::wait_deleted).
+    /// `DeleteEndpoint`. The service refuses it while the endpoint is being created or updated. The endpoint is
+    /// gone some time later: see [`Endpoint::wait_deleted`](crate::endpoint::Endpoint::wait_deleted).
     pub fn delete_endpoint(&self, name: &str) -> Result<()> {
         check_name("endpoint name", name)?;
         settle::delete(&self.session, &Resource::Endpoint(name.to_owned()))
@@ -223,7 +221,7 @@ impl SageMaker {
         }
     }
 
-    /// `ListEndpoints`: all of them, one after another; the pages are asked for as they are needed.
+    /// Lists endpoints (`ListEndpoints`). Pages are requested as the iterator needs them.
     pub fn list_endpoints(&self, request: &ListEndpoints) -> ListedEndpoints {
         ListedEndpoints {
             session: self.session.clone(),
@@ -233,7 +231,7 @@ impl SageMaker {
         }
     }
 
-    /// `ListTags`: the tags of a model, a configuration or an endpoint, by its ARN.
+    /// Returns the tags of a model, a configuration or an endpoint, by its ARN (`ListTags`).
     pub fn list_tags(&self, resource_arn: &str) -> Result<Vec<(String, String)>> {
         RESOURCE_ARN
             .check("resource ARN", resource_arn)
@@ -248,7 +246,7 @@ pub(crate) fn read_tag(tag: &Value) -> Option<(String, String)> {
     Some((text("Key")?, text("Value")?))
 }
 
-/// The endpoints of an account, as an iterator. After an error it ends.
+/// Iterates over the endpoints of an account. Ends after an error.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::Session;

@@ -8,13 +8,13 @@ use crate::error::Result;
 use crate::predictor::AsyncPredictor;
 
 impl<S, D> AsyncPredictor<S, D> {
-    /// The endpoint, to look at it, scale it or remove it.
+    /// The endpoint, to describe, scale or remove it.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.endpoint_name(), self.session())
     }
 
-    /// Begins an update of the endpoint, as the SDK's `update_endpoint`: a new configuration is made
-    /// from the one in use, and keeps what is not named.
+    /// Starts to build an update of the endpoint, like the SDK's `update_endpoint`: a new configuration is
+    /// created from the one in use and keeps what is not set.
     pub fn update_endpoint(&self) -> EndpointUpdate {
         self.endpoint().update()
     }
@@ -31,21 +31,19 @@ impl<S, D> AsyncPredictor<S, D> {
         self.endpoint().delete_models()
     }
 
-    /// Keeps requests and answers for monitoring, with the SDK's defaults. Does not wait for the
-    /// update; gives back the new configuration's name.
+    /// Enables data capture with the SDK's defaults. Does not wait for the update; returns the new
+    /// configuration's name.
     pub fn enable_data_capture(&self) -> Result<String> {
         self.update_data_capture_config(DataCaptureConfig::enabled())
     }
 
-    /// Keeps no requests and answers any more. Does not wait for the update; gives back the new
-    /// configuration's name.
+    /// Disables data capture. Does not wait for the update; returns the new configuration's name.
     pub fn disable_data_capture(&self) -> Result<String> {
         self.update_data_capture_config(DataCaptureConfig::disabled())
     }
 
-    /// Keeps requests and answers in another way, as the SDK's `update_data_capture_config`. Does not
-    /// wait for the update; gives back the new configuration's name, which is the endpoint's with the
-    /// time.
+    /// Replaces the settings of data capture, like the SDK's `update_data_capture_config`. Does not wait for the
+    /// update; returns the new configuration's name, which is the endpoint's with the time.
     pub fn update_data_capture_config(&self, config: DataCaptureConfig) -> Result<String> {
         let now = self.session().sys().clock().now();
         self.update_endpoint()

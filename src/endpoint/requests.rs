@@ -9,7 +9,7 @@ use super::deployment_config::DeploymentConfig;
 use super::document::{add_tags, append, document, number};
 use crate::limits::{self, facts::sagemaker};
 
-/// `CreateEndpoint`: an endpoint from a configuration that is there.
+/// A request for an endpoint with an existing configuration (`CreateEndpoint`).
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::CreateEndpoint;
@@ -27,7 +27,7 @@ pub struct CreateEndpoint {
 document!(CreateEndpoint, sagemaker::CREATE_ENDPOINT_INPUT);
 
 impl CreateEndpoint {
-    /// With a name that no other endpoint of the account has in the region.
+    /// Creates the request. No other endpoint of the account may have the name in the region.
     pub fn new(endpoint_name: impl Into<String>, endpoint_config_name: impl Into<String>) -> Self {
         let members = json!({
             "EndpointName": endpoint_name.into(),
@@ -40,7 +40,7 @@ impl CreateEndpoint {
         }
     }
 
-    /// How the endpoint is updated later on, unless an update says otherwise.
+    /// Sets how later updates switch over, unless an update sets its own. Default: blue/green, all at once.
     pub fn deployment_config(self, config: DeploymentConfig) -> Self {
         self.with_raw("DeploymentConfig", config.into_json())
     }
@@ -55,13 +55,13 @@ impl CreateEndpoint {
         self
     }
 
-    /// `EndpointName`.
+    /// The name of the new endpoint (`EndpointName`).
     pub fn endpoint_name(&self) -> &str {
         text(&self.members, "EndpointName")
     }
 }
 
-/// A property of a variant that an update can keep (`VariantPropertyType`).
+/// A property of a variant that an update can retain (`VariantPropertyType`).
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::VariantProperty;
@@ -71,11 +71,11 @@ impl CreateEndpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum VariantProperty {
-    /// How many instances there are, whatever the configuration says of the first ones.
+    /// The number of instances, instead of the new configuration's initial one.
     DesiredInstanceCount,
-    /// The share of the requests.
+    /// The weight, which is the variant's share of the requests.
     DesiredWeight,
-    /// Which requests are kept for monitoring.
+    /// The settings of data capture.
     DataCaptureConfig,
 }
 
@@ -85,9 +85,9 @@ crate::words::words!(VariantProperty, "variant property", {
     DataCaptureConfig => "DataCaptureConfig",
 });
 
-/// `UpdateEndpoint`: an endpoint goes over to another configuration.
+/// A request that switches an endpoint to another configuration (`UpdateEndpoint`).
 ///
-/// [`Endpoint::update`](crate::endpoint::Endpoint::update) makes the configuration too.
+/// [`Endpoint::update`](crate::endpoint::Endpoint::update) also creates the configuration.
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::{UpdateEndpoint, VariantProperty};
@@ -108,7 +108,7 @@ pub struct UpdateEndpoint {
 document!(UpdateEndpoint, sagemaker::UPDATE_ENDPOINT_INPUT);
 
 impl UpdateEndpoint {
-    /// Over to this configuration.
+    /// Creates a request that switches the endpoint to this configuration.
     pub fn new(endpoint_name: impl Into<String>, endpoint_config_name: impl Into<String>) -> Self {
         let members = json!({
             "EndpointName": endpoint_name.into(),
@@ -119,13 +119,14 @@ impl UpdateEndpoint {
         }
     }
 
-    /// Keeps each variant's present instance count, weight and data capture
-    /// (`RetainAllVariantProperties`), over what the new configuration says. Default: no.
+    /// Keeps each variant's current instance count, weight and data capture (`RetainAllVariantProperties`)
+    /// instead of those of the new configuration. Default: no.
     pub fn retain_all_variant_properties(self) -> Self {
         self.with_raw("RetainAllVariantProperties", true)
     }
 
-    /// Of those, takes this one from the new configuration all the same.
+    /// Takes this property from the new configuration although the others are retained
+    /// (`ExcludeRetainedVariantProperties`).
     pub fn exclude_retained(mut self, property: VariantProperty) -> Self {
         let property = json!({"VariantPropertyType": property.as_str()});
         let member = "ExcludeRetainedVariantProperties";
@@ -133,28 +134,28 @@ impl UpdateEndpoint {
         self
     }
 
-    /// How the endpoint goes over. Default: blue/green, all at once.
+    /// Sets how the endpoint switches over. Default: blue/green, all at once.
     pub fn deployment_config(self, config: DeploymentConfig) -> Self {
         self.with_raw("DeploymentConfig", config.into_json())
     }
 
-    /// Goes over as the last time (`RetainDeploymentConfig`). Default: no.
+    /// Switches over as in the last update (`RetainDeploymentConfig`). Default: no.
     pub fn retain_deployment_config(self) -> Self {
         self.with_raw("RetainDeploymentConfig", true)
     }
 
-    /// `EndpointName`.
+    /// The endpoint that is updated (`EndpointName`).
     pub fn endpoint_name(&self) -> &str {
         text(&self.members, "EndpointName")
     }
 
-    /// `EndpointConfigName`.
+    /// The configuration that the endpoint switches to (`EndpointConfigName`).
     pub fn endpoint_config_name(&self) -> &str {
         text(&self.members, "EndpointConfigName")
     }
 }
 
-/// `ListEndpoints`: which endpoints are listed, and in which order.
+/// Which endpoints a listing has, and in which order (`ListEndpoints`).
 ///
 /// ```
 /// use sagemaker_async_inference::endpoint::{EndpointStatus, ListEndpoints};
@@ -174,35 +175,34 @@ pub struct ListEndpoints {
 document!(ListEndpoints, sagemaker::LIST_ENDPOINTS_INPUT);
 
 impl ListEndpoints {
-    /// All, the newest first, as the service lists them.
+    /// Lists all endpoints, the newest first, as the service does.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only those whose name has this part, of letters, digits and hyphens. Default: all.
+    /// Lists only endpoints whose name contains this text of letters, digits and hyphens. Default: all.
     pub fn name_contains(self, part: impl Into<String>) -> Self {
         self.with_raw("NameContains", part.into())
     }
 
-    /// Only those in this state. Default: all.
+    /// Lists only endpoints in this state. Default: all.
     pub fn status_equals(self, status: &EndpointStatus) -> Self {
         self.with_raw("StatusEquals", status.as_str())
     }
 
-    /// Only those made after that time. Default: all.
+    /// Lists only endpoints that were created after this time. Default: all.
     pub fn creation_time_after(self, time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.with_raw("CreationTimeAfter", number(since.as_secs_f64()))
     }
 
-    /// By name, from A. Default: by the time they were made.
+    /// Sorts by name, ascending. Default: by creation time, the newest first.
     pub fn sorted_by_name(self) -> Self {
         self.with_raw("SortBy", "Name")
             .with_raw("SortOrder", "Ascending")
     }
 
-    /// How many come with one answer, 1 to 100; all of them come in the end. Default: the service's,
-    /// 10.
+    /// Number of endpoints in a page, 1 to 100. The iterator yields all pages. Default: the service's, 10.
     pub fn page_size(self, size: u32) -> Self {
         self.with_raw("MaxResults", size)
     }

@@ -1,4 +1,4 @@
-//! Scale to zero, set up and undone as a whole.
+//! Scale to zero: set up and undone in one call.
 
 use std::time::Duration;
 
@@ -18,23 +18,22 @@ use crate::limits::members;
 ///
 /// Two policies work together:
 ///
-/// - **Target tracking** on `ApproximateBacklogSizePerInstance` follows the backlog up and, when it
-///   is gone, down to no instances. From none it wakes the endpoint only once the backlog is larger
-///   than the target, so that a lone request would wait for long.
-/// - A **step policy** with an alarm on `HasBacklogWithoutCapacity`, which is 1 while requests wait
-///   and there are no instances, wakes it at the first request.
+/// - **Target tracking** on `ApproximateBacklogSizePerInstance` adds instances while the backlog grows, and
+///   removes all when it is gone. From zero it starts an instance only once the backlog exceeds the target, so
+///   that a single request would wait for a long time.
+/// - A **step policy** with an alarm on `HasBacklogWithoutCapacity`, which is 1 while requests are queued and no
+///   instance runs, starts one at the first request.
 ///
 /// | | default | why |
 /// |---|---|---|
 /// | [`max_capacity`](Self::max_capacity) | 1 | costs no more than the endpoint did before |
-/// | [`backlog_per_instance`](Self::backlog_per_instance) | 5 | the service's guide; raise it where the model is quick |
+/// | [`backlog_per_instance`](Self::backlog_per_instance) | 5 | the service's guide; raise it where the model is fast |
 /// | [`scale_in_cooldown`](Self::scale_in_cooldown) | 600 s | an instance takes minutes to start: it is not worth stopping it for a short pause |
-/// | [`scale_out_cooldown`](Self::scale_out_cooldown) | 300 s | the last instances have started by then, and count |
-/// | [`wake_up_after`](Self::wake_up_after) | 1 minute | one look of the alarm: the metric does not flutter, so a second look would only cost a minute |
+/// | [`scale_out_cooldown`](Self::scale_out_cooldown) | 300 s | the last instances have started then, and count |
+/// | [`wake_up_after`](Self::wake_up_after) | 1 minute | one evaluation of the alarm: the metric does not flutter, so a second one would only cost a minute |
 ///
-/// The guide is "Autoscale an asynchronous endpoint" of SageMaker's documentation. After the backlog
-/// is gone, target tracking's own alarm wants to see it so for 15 minutes before the first instance
-/// goes.
+/// The guide is "Autoscale an asynchronous endpoint" of SageMaker's documentation. Target tracking removes the
+/// first instance when there has been no backlog for 15 minutes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,7 +56,7 @@ pub struct ScaleToZero {
 }
 
 impl ScaleToZero {
-    /// With the defaults.
+    /// Creates the settings with their defaults.
     pub fn new() -> Self {
         Self {
             max_capacity: 1,
@@ -68,31 +67,31 @@ impl ScaleToZero {
         }
     }
 
-    /// At most so many instances, 1 or more. Default: 1.
+    /// Maximum number of instances, 1 or more. Default: 1.
     pub fn max_capacity(mut self, count: u32) -> Self {
         self.max_capacity = count;
         self
     }
 
-    /// So many requests may wait for one instance, more than 0. Default: 5.
+    /// Target number of queued requests for each instance, more than 0. Default: 5.
     pub fn backlog_per_instance(mut self, requests: f64) -> Self {
         self.backlog_per_instance = requests;
         self
     }
 
-    /// After instances went, none go for so long, in whole seconds. Default: 600 s.
+    /// Time after a scale-in in which no further one starts, in whole seconds. Default: 600 s.
     pub fn scale_in_cooldown(mut self, cooldown: Duration) -> Self {
         self.scale_in_cooldown = cooldown;
         self
     }
 
-    /// After instances came, none come for so long, in whole seconds. Default: 300 s.
+    /// Time after a scale-out in which no further one starts, in whole seconds. Default: 300 s.
     pub fn scale_out_cooldown(mut self, cooldown: Duration) -> Self {
         self.scale_out_cooldown = cooldown;
         self
     }
 
-    /// So many minutes on end requests must wait without instances before the endpoint is woken, 1 or
+    /// Number of consecutive minutes in which requests are queued without an instance before one is started, 1 or
     /// more. Default: 1.
     pub fn wake_up_after(mut self, minutes: u32) -> Self {
         self.wake_up_after = minutes;
@@ -106,7 +105,7 @@ impl Default for ScaleToZero {
     }
 }
 
-/// What the parts are called: the same at each call, so that they can be changed and found again.
+/// The names of the parts: the same at each call, so that they can be found and changed.
 struct Names {
     tracking: String,
     wake_up: String,
@@ -136,7 +135,7 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
     .scale_out_cooldown(settings.scale_out_cooldown);
     let wake_up = ScalingPolicy::add_instances(names.wake_up, 1, settings.scale_out_cooldown);
     let mut alarm = wake_up_alarm(&names.alarm, endpoint, settings.wake_up_after);
-    // Before anything is sent, so that nothing is set up by halves for a number's sake.
+    // Before anything is sent, so that an invalid number leaves nothing half set up.
     tracking.validate()?;
     wake_up.validate()?;
     PUT_METRIC_ALARM_INPUT

@@ -17,11 +17,10 @@ use crate::limits::check_name;
 use crate::limits::facts::application_autoscaling::{POLICY_NAME, SCALING_POLICY};
 use crate::session::Session;
 
-/// The scaling of one of an endpoint's variants by Application Auto Scaling; made by
-/// [`Endpoint::scaling`].
+/// The scaling of one variant of an endpoint by Application Auto Scaling. Created by [`Endpoint::scaling`].
 ///
-/// [`scale_to_zero`](Self::scale_to_zero) sets up all that it takes and
-/// [`remove`](Self::remove) undoes it; the other methods are the API's single operations.
+/// [`scale_to_zero`](Self::scale_to_zero) sets up everything and [`remove`](Self::remove) undoes it; the other
+/// methods are the API's single operations.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -55,7 +54,7 @@ impl VariantScaling {
         }
     }
 
-    /// By what Application Auto Scaling calls the variant.
+    /// The name that Application Auto Scaling has for the variant.
     pub(crate) fn at(session: &Session, resource_id: &str) -> Result<Self, InvalidInput> {
         let names = resource_id
             .strip_prefix("endpoint/")
@@ -80,42 +79,39 @@ impl VariantScaling {
         &self.variant
     }
 
-    /// What Application Auto Scaling calls the variant: `endpoint/{endpoint}/variant/{variant}`.
+    /// The name that Application Auto Scaling has for the variant: `endpoint/{endpoint}/variant/{variant}`.
     pub fn resource_id(&self) -> String {
         format!("endpoint/{}/variant/{}", self.endpoint.name(), self.variant)
     }
 
-    /// Sets up scale to zero, in one call: registers the variant with no instances as the least, and
-    /// puts a policy that wakes it at the first request, the alarm that policy goes by, and a policy
-    /// that follows the backlog.
+    /// Sets up scale to zero: registers the variant with a minimum of 0, and creates a step policy that starts an
+    /// instance at the first request, the alarm that triggers it, and a policy that follows the backlog.
     ///
-    /// Each of the four requests says how things are to be, so that a call that failed halfway can
-    /// be made again, and a second call with other settings changes them. The policy that scales in
-    /// comes last: nothing is scaled to zero before it can be woken. See [`ScaleToZero`] for what it
-    /// does and why.
+    /// Each of the four requests sets a complete state: a call that failed part-way can be repeated, and a second
+    /// call with other settings changes them. The policy that scales in is created last, so that nothing is
+    /// scaled to zero before it can be woken. [`ScaleToZero`] explains the policies.
     pub fn scale_to_zero(&self, settings: &ScaleToZero) -> Result<()> {
         self.check_names()?;
         scale_to_zero::set_up(self, settings)
     }
 
-    /// Undoes [`scale_to_zero`](Self::scale_to_zero), in one call: the alarm, both policies, the
-    /// registration. What is not there counts as undone.
+    /// Undoes [`scale_to_zero`](Self::scale_to_zero), deletes the alarm, both policies and the registration. What
+    /// does not exist counts as deleted.
     ///
-    /// The instance count stays as it is, **which may be zero**: then nothing wakes the endpoint any
-    /// more, and [`set_instance_count`](Self::set_instance_count) does it by hand.
+    /// The number of instances stays as it is, **which may be zero**: then nothing wakes the endpoint any more.
+    /// Call [`set_instance_count`](Self::set_instance_count) to start one.
     pub fn remove(&self) -> Result<()> {
         self.check_names()?;
         scale_to_zero::tear_down(self)
     }
 
-    /// So many instances, at once (`UpdateEndpointWeightsAndCapacities`).
+    /// Sets the number of instances now (`UpdateEndpointWeightsAndCapacities`).
     pub fn set_instance_count(&self, count: u32) -> Result<()> {
         let sagemaker = super::SageMaker::new(self.session());
         sagemaker.update_instance_count(self.endpoint.name(), &self.variant, count)
     }
 
-    /// `RegisterScalableTarget`: between so many instances the policies choose. Registering again
-    /// changes the numbers.
+    /// Sets the range of instances that policies may choose (`RegisterScalableTarget`). A second call changes it.
     pub fn register(&self, min_capacity: u32, max_capacity: u32) -> Result<()> {
         self.check_names()?;
         if min_capacity > max_capacity || max_capacity == 0 {
@@ -134,14 +130,14 @@ impl VariantScaling {
         Ok(())
     }
 
-    /// `DeregisterScalableTarget`, which deletes the variant's policies too. The instance count stays
-    /// as it is.
+    /// Ends the scaling of the variant (`DeregisterScalableTarget`). The service deletes its policies too. The
+    /// number of instances stays as it is.
     pub fn deregister(&self) -> Result<()> {
         self.check_names()?;
         self.delete(autoscaling::deregister_scalable_target, self.identity())
     }
 
-    /// `DescribeScalableTargets`, for this variant; `None` if it is not registered.
+    /// Describes the registration of this variant (`DescribeScalableTargets`); `None` if there is none.
     pub fn describe_target(&self) -> Result<Option<ScalableTarget>> {
         self.check_names()?;
         let input = Map::from_iter([
@@ -157,8 +153,8 @@ impl VariantScaling {
             .map(|document| ScalableTarget { document }))
     }
 
-    /// `PutScalingPolicy`; gives back the policy's ARN, for the alarm of a step policy. Putting it
-    /// again changes it. The variant must be registered.
+    /// Creates or changes a policy (`PutScalingPolicy`) and returns its ARN, for the alarm of a step policy. The
+    /// variant must be [registered](Self::register).
     pub fn put_policy(&self, policy: &ScalingPolicy) -> Result<String> {
         self.check_names()?;
         policy.validate()?;
@@ -168,7 +164,7 @@ impl VariantScaling {
         Ok(text(&answer, "PolicyARN").unwrap_or_default().to_owned())
     }
 
-    /// `DescribeScalingPolicies`: this variant's policies.
+    /// Describes this variant's policies (`DescribeScalingPolicies`).
     pub fn describe_policies(&self) -> Result<Vec<ScalingPolicyDescription>> {
         self.check_names()?;
         let mut input = self.identity();
@@ -189,8 +185,8 @@ impl VariantScaling {
         }
     }
 
-    /// `DeleteScalingPolicy`. The alarms of a target tracking policy go with it; the alarm of a step
-    /// policy does not.
+    /// Deletes a policy (`DeleteScalingPolicy`). The service deletes the alarms of a target tracking policy too,
+    /// but not the alarm of a step policy.
     pub fn delete_policy(&self, policy_name: &str) -> Result<()> {
         self.check_names()?;
         POLICY_NAME
@@ -223,7 +219,7 @@ impl VariantScaling {
         ])
     }
 
-    /// As [`send`](Self::send). What a repeated request does not find any more is deleted.
+    /// Like [`send`](Self::send). What a repeated request does not find was deleted by the one before.
     fn delete(&self, operation: Operation, input: Map<String, Value>) -> Result<()> {
         match self.send(operation, input) {
             Err(error) if !settle::was_deleted_before(&error) => Err(error),
@@ -245,7 +241,7 @@ type Operation = fn(Caller<'_>, &str, &Value) -> Result<Value, CallError>;
 
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
 
-/// A policy as `PutScalingPolicy` takes it.
+/// A scaling policy, for [`VariantScaling::put_policy`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -269,8 +265,8 @@ const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
 const STEP: &str = "StepScalingPolicyConfiguration";
 
 impl ScalingPolicy {
-    /// Target tracking on `ApproximateBacklogSizePerInstance`: as many instances as it takes for each
-    /// to have so many requests before it, on average.
+    /// Target tracking on `ApproximateBacklogSizePerInstance`: enough instances for each to have this number of
+    /// requests queued, on average.
     pub fn track_backlog_per_instance(
         name: impl Into<String>,
         endpoint_name: &str,
@@ -288,8 +284,8 @@ impl ScalingPolicy {
         Self::new(name.into(), "TargetTrackingScaling", TRACKING, config)
     }
 
-    /// A step policy: adds so many instances each time its alarm goes off, and not again within the
-    /// cooldown. The alarm is the caller's to put, with the policy's ARN as its action.
+    /// A step policy: adds `count` instances each time its alarm fires, at most once in a cooldown. The caller
+    /// creates the alarm, with the policy's ARN as its action.
     pub fn add_instances(name: impl Into<String>, count: u32, cooldown: Duration) -> Self {
         let config = json!({
             "AdjustmentType": "ChangeInCapacity",
@@ -310,29 +306,28 @@ impl ScalingPolicy {
         }
     }
 
-    /// After instances went, none go for so long; for target tracking. Default: the service's, 300 s.
+    /// Time after a scale-in in which no further one starts; for target tracking. Default: the service's, 300 s.
     pub fn scale_in_cooldown(mut self, cooldown: Duration) -> Self {
         let name = "ScaleInCooldown".to_owned();
         super::document::set_in(&mut self.members, TRACKING, name, seconds(cooldown));
         self
     }
 
-    /// After instances came, none come for so long; for target tracking. Default: the service's,
-    /// 300 s.
+    /// Time after a scale-out in which no further one starts; for target tracking. Default: the service's, 300 s.
     pub fn scale_out_cooldown(mut self, cooldown: Duration) -> Self {
         let name = "ScaleOutCooldown".to_owned();
         super::document::set_in(&mut self.members, TRACKING, name, seconds(cooldown));
         self
     }
 
-    /// `PolicyName`.
+    /// The policy's name (`PolicyName`), unique for the variant.
     pub fn name(&self) -> &str {
         let name = self.members.get("PolicyName").and_then(Value::as_str);
         name.unwrap_or_default()
     }
 }
 
-/// What `DescribeScalingPolicies` tells of a policy.
+/// A description of a scaling policy (`DescribeScalingPolicies`).
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -347,22 +342,22 @@ pub struct ScalingPolicyDescription {
 }
 
 impl ScalingPolicyDescription {
-    /// `PolicyName`.
+    /// The policy's name (`PolicyName`), unique for the variant.
     pub fn name(&self) -> &str {
         text(&self.document, "PolicyName").unwrap_or_default()
     }
 
-    /// `PolicyARN`.
+    /// The policy's ARN (`PolicyARN`): the action of the alarm of a step policy.
     pub fn arn(&self) -> &str {
         text(&self.document, "PolicyARN").unwrap_or_default()
     }
 
-    /// `PolicyType`: `TargetTrackingScaling`, `StepScaling` or another.
+    /// The kind of policy (`PolicyType`): `TargetTrackingScaling`, `StepScaling` or another.
     pub fn policy_type(&self) -> &str {
         text(&self.document, "PolicyType").unwrap_or_default()
     }
 
-    /// The names of the alarms that it goes by.
+    /// The names of the alarms that trigger it.
     pub fn alarm_names(&self) -> Vec<&str> {
         let alarms = list(&self.document, "Alarms");
         alarms
@@ -377,7 +372,7 @@ impl ScalingPolicyDescription {
     }
 }
 
-/// What `DescribeScalableTargets` tells of a variant.
+/// The registration of a variant for scaling (`DescribeScalableTargets`).
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -392,12 +387,12 @@ pub struct ScalableTarget {
 }
 
 impl ScalableTarget {
-    /// `MinCapacity`.
+    /// The least number of instances that policies scale in to (`MinCapacity`); 0 allows scale to zero.
     pub fn min_capacity(&self) -> Option<i64> {
         self.document.get("MinCapacity")?.as_i64()
     }
 
-    /// `MaxCapacity`.
+    /// The largest number of instances that policies scale out to (`MaxCapacity`).
     pub fn max_capacity(&self) -> Option<i64> {
         self.document.get("MaxCapacity")?.as_i64()
     }

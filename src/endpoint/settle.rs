@@ -1,10 +1,10 @@
-//! What became of a request whose answer was lost.
+//! Finds out what became of a request whose response was lost.
 //!
-//! The control plane has no idempotency tokens, but names: whether a change was carried out can be
-//! looked up. So a create whose answer is lost is followed by a look. What is there and is as it was
-//! asked for counts as made, though nobody can know by whom; if nothing is there, the request is sent
-//! again, as often as the session retries; if something else is there, the error stands. A delete whose
-//! answers are all lost counts as done if the thing is gone.
+//! The control plane has no idempotency tokens, but names: whether a change was carried out can be looked up. If
+//! the response to a create is lost, the resource is described. One that exists as requested counts as created,
+//! though it cannot be known by whom; if none exists, the request is retried as often as the session allows; if a
+//! different one exists, the error stands. A delete of which all responses are lost counts as done if the
+//! resource is gone.
 
 use serde_json::Value;
 
@@ -16,20 +16,20 @@ use super::EndpointStatus;
 use super::describe::EndpointDescription;
 use super::scaling::VariantScaling;
 
-/// How sure it is that a thing was made by this call, and not by somebody else before.
+/// How certain it is that this call created a resource, and not somebody else before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Made {
-    /// The service said so.
+    /// The service confirmed it.
     Surely,
-    /// The answer was lost, and the thing is there, as it was asked for.
+    /// The response was lost, and the resource exists as requested.
     Presumably,
 }
 
-/// A model, a configuration or an endpoint to be made: its name, and the document that asks for it.
+/// A model, a configuration or an endpoint to create: its name and the request document.
 pub(crate) struct Creation<'a> {
     pub(crate) resource: Resource,
     pub(crate) input: &'a Value,
-    /// If what is there already counts as made when it is as asked for: the members that may differ.
+    /// If an existing resource counts as created when it is as requested: the members that may differ.
     pub(crate) taken_up: Option<&'a [&'static str]>,
 }
 
@@ -45,15 +45,15 @@ impl Creation<'_> {
         }
     }
 
-    /// Whether what is there has every member that was asked for. Tags and the way of updates are not
-    /// among what is described.
+    /// Whether the existing resource has every requested member. Descriptions do not contain tags and deployment
+    /// settings.
     fn is_as_asked(&self, found: &Value) -> bool {
         let mut ignored = vec!["Tags", "DeploymentConfig"];
         ignored.extend(self.taken_up.unwrap_or_default());
         is_as_asked(self.input, found, &ignored)
     }
 
-    /// Makes it, and gives back its ARN.
+    /// Creates it and returns its ARN.
     pub(crate) fn make(&self, session: &Session) -> Result<(String, Made)> {
         let arn = |answer: &Value| {
             let arn = answer.get(self.resource.arn_member());
@@ -72,7 +72,7 @@ impl Creation<'_> {
                     _ => Err(error),
                 };
             }
-            // The look came before the thing could be seen, and so did the second request.
+            // The description was requested before the resource was visible, and so was the second request.
             let came_late = lost.is_some() && is_already_there(&error);
             if !is_ambiguous(&error) && !came_late {
                 return Err(error);
@@ -92,7 +92,7 @@ impl Creation<'_> {
     }
 }
 
-/// Sends `UpdateEndpoint`; if the answer is lost, looks whether the endpoint is on its way.
+/// Sends `UpdateEndpoint`; if the response is lost, checks whether the endpoint is being updated.
 pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value) -> Result<()> {
     let mut attempt = 0;
     loop {
@@ -123,8 +123,8 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
     }
 }
 
-/// Deletes a thing. One that a repeated request does not find any more was deleted by one before, and so was
-/// one that is gone after requests whose answers were lost.
+/// Deletes a resource. One that a repeated request does not find was deleted by the one before, and so was one
+/// that is gone after requests whose responses were lost.
 pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     let name = resource.name();
     let outcome = match resource {
@@ -146,8 +146,8 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     }
 }
 
-/// What is not found by a request that was sent again was deleted by the one before, whose answer was
-/// lost. One before that was refused deleted nothing.
+/// What a repeated request does not find was deleted by the one before, whose response was lost. A request before
+/// that was refused deleted nothing.
 pub(crate) fn was_deleted_before(error: &Error) -> bool {
     matches!(error, Error::Service(fault) if fault.perhaps_done && is_not_found(fault))
 }
@@ -159,7 +159,7 @@ pub(crate) fn was_given_up(error: &Error) -> bool {
     cancelled && is_ambiguous(error)
 }
 
-/// Asks for a thing by its name.
+/// Describes a resource by its name.
 fn look(session: &Session, resource: &Resource) -> Result<Value, CallError> {
     let name = resource.name();
     match resource {
@@ -169,7 +169,7 @@ fn look(session: &Session, resource: &Resource) -> Result<Value, CallError> {
     }
 }
 
-/// Looks whether it is not there any more. An endpoint that is on its way out refuses to be deleted again.
+/// Checks whether it is gone. An endpoint that is being deleted refuses a second deletion.
 fn is_gone(session: &Session, resource: &Resource) -> bool {
     match (look(session, resource), resource) {
         (Ok(found), Resource::Endpoint(_)) => {
@@ -192,7 +192,7 @@ fn pause(session: &Session, attempt: u32) -> bool {
     true
 }
 
-/// Does the service say that there is no such thing?
+/// Whether the service reports that the resource does not exist.
 pub(crate) fn is_not_found(fault: &ServiceError) -> bool {
     match fault.code() {
         Some("ValidationException") => fault

@@ -1,4 +1,4 @@
-//! What an endpoint is at: its state, its instances, what waits in its queue.
+//! The status of an endpoint: its state, its instances, its queue.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use crate::aws::json_rpc::{list, text, time_of};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
-/// How far back the metrics are looked at: they come every minute, and some minutes late.
+/// How far back metrics are requested: they appear every minute, some minutes late.
 const WINDOW: Duration = Duration::from_mins(10);
 const PERIOD: u64 = 60;
 
@@ -20,9 +20,9 @@ const SIZE: &str = "ApproximateBacklogSize";
 const AGE: &str = "ApproximateAgeOfOldestRequest";
 const WITHOUT_CAPACITY: &str = "HasBacklogWithoutCapacity";
 
-/// What waits in an endpoint's queue, by the latest data of `CloudWatch` (namespace `AWS/SageMaker`),
-/// which are some minutes old. `None` is what there are no data of within ten minutes: a new endpoint
-/// has none, and an idle one may have none.
+/// The queue of an endpoint, by the latest metrics of `CloudWatch` (namespace `AWS/SageMaker`), which are some
+/// minutes old. A value is `None` if there was no data within ten minutes: a new endpoint has none, and an idle
+/// one may have none.
 ///
 /// ```
 /// # use sagemaker_async_inference::endpoint::Backlog;
@@ -39,22 +39,22 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// How many requests wait or are in work (`ApproximateBacklogSize`).
+    /// Number of requests that are queued or in progress (`ApproximateBacklogSize`).
     pub fn size(&self) -> Option<u64> {
         self.size.map(|size| whole(size.round()))
     }
 
-    /// For how long the oldest has waited (`ApproximateAgeOfOldestRequest`).
+    /// How long the oldest request has been queued (`ApproximateAgeOfOldestRequest`).
     pub fn age_of_oldest_request(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.oldest?).ok()
     }
 
-    /// Whether requests wait while there are no instances (`HasBacklogWithoutCapacity`).
+    /// Whether requests are queued while no instance runs (`HasBacklogWithoutCapacity`).
     pub fn has_backlog_without_capacity(&self) -> Option<bool> {
         self.without_capacity.map(|value| value > 0.0)
     }
 
-    /// When the latest of these was measured.
+    /// When the latest of these values was measured.
     pub fn as_of(&self) -> Option<SystemTime> {
         self.as_of
     }
@@ -118,9 +118,9 @@ fn read(answer: &Value) -> Backlog {
     backlog
 }
 
-/// What an endpoint is at: what `DescribeEndpoint` tells, and what `CloudWatch` knows of its queue.
+/// The status of an endpoint: its description (`DescribeEndpoint`) and the metrics of its queue (`CloudWatch`).
 ///
-/// `Display` says it in a few words: "waking up, 12 waiting".
+/// `Display` is a short text such as "waking up, 12 waiting".
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -163,29 +163,27 @@ impl EndpointOverview {
         }
     }
 
-    /// State, configuration, variants.
+    /// State, configuration and variants.
     pub fn description(&self) -> &EndpointDescription {
         &self.description
     }
 
-    /// `EndpointStatus`.
+    /// The state (`EndpointStatus`).
     pub fn status(&self) -> EndpointStatus {
         self.description.status()
     }
 
-    /// What waits in the queue; the error if `CloudWatch` did not tell, for want of
-    /// `cloudwatch:GetMetricData` for one.
+    /// The queue, or the error of `CloudWatch`, such as a missing permission `cloudwatch:GetMetricData`.
     pub fn backlog(&self) -> Result<&Backlog, &Error> {
         self.backlog.as_ref()
     }
 
-    /// Whether instances are on their way where there are none. (While instances come and go the
-    /// service may call the endpoint `Updating`.)
+    /// Whether the first instances are starting. (The service may report `Updating` while it scales.)
     pub fn is_waking_up(&self) -> bool {
         self.has_no_instances() && self.description.desired_instance_count() > 0
     }
 
-    /// Whether there are no instances, and none on their way.
+    /// Whether there are no instances, and none are starting.
     pub fn is_scaled_to_zero(&self) -> bool {
         self.has_no_instances() && self.description.desired_instance_count() == 0
     }
@@ -198,8 +196,8 @@ impl EndpointOverview {
         serves && self.description.current_instance_count() == 0
     }
 
-    /// For somebody who waits for a result: "waking up, 12 ahead of you". Of what waits, by data that
-    /// are some minutes old, one is taken to be the asker's own.
+    /// A short text for a user who waits for a result: "waking up, 12 ahead of you". One of the queued requests,
+    /// by metrics that are some minutes old, is counted as the user's own.
     pub fn while_waiting(&self) -> String {
         match self.backlog.as_ref().ok().and_then(Backlog::size) {
             Some(size) => format!("{}, {} ahead of you", self.state(), size.saturating_sub(1)),
@@ -207,7 +205,7 @@ impl EndpointOverview {
         }
     }
 
-    /// State and instances, in a few words.
+    /// State and instances, as a short text.
     fn state(&self) -> String {
         if self.is_waking_up() {
             return "waking up".to_owned();
@@ -229,7 +227,7 @@ impl EndpointOverview {
     }
 }
 
-/// An age below this says nothing.
+/// An age below this is not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 impl fmt::Display for EndpointOverview {

@@ -1,4 +1,4 @@
-//! An endpoint goes over to a new configuration, made from the old one.
+//! Updates an endpoint with a new configuration, made from the old one.
 
 use serde_json::{Map, Value, json};
 
@@ -16,18 +16,18 @@ use crate::aws::sagemaker;
 use crate::error::{DeploymentError, Error, Resource, Result};
 use crate::{AsyncInferenceConfig, InvalidInput};
 
-/// An update that is being put together; made by [`Endpoint::update`] and
+/// Builds an update. Created by [`Endpoint::update`] and
 /// [`AsyncPredictor::update_endpoint`](crate::AsyncPredictor::update_endpoint).
 ///
-/// A configuration cannot be changed, so a new one is made from the one in use: it keeps everything
-/// that is not named here, also what this crate does not know, and the tags but AWS's own (`aws:..`).
-/// Then the endpoint goes over to it. The old configuration stays, for the way back.
+/// A configuration cannot be changed, so a new one is created from the one in use. It keeps everything that is
+/// not set here, also members that this crate does not know, and all tags but those of AWS (`aws:..`). Then the
+/// endpoint switches to it. The old configuration stays, to return to.
 ///
-/// Unlike the SDK's `update_endpoint`, which replaces the variant when one of its settings is named,
-/// this keeps a variant's other settings too.
+/// Unlike the SDK's `update_endpoint`, which replaces the variant when one of its settings is set, this keeps a
+/// variant's other settings too.
 ///
-/// Where scaling is set up, [`retain_all_variant_properties`](Self::retain_all_variant_properties)
-/// keeps the present instance count; without it the endpoint comes up with the configuration's.
+/// Where scaling is set up, [`retain_all_variant_properties`](Self::retain_all_variant_properties) keeps the
+/// current number of instances; without it the endpoint starts with the configuration's.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -73,63 +73,63 @@ impl EndpointUpdate {
         }
     }
 
-    /// Another number of instances at first. For an endpoint of one variant.
+    /// Sets the initial number of instances. For an endpoint with one variant.
     pub fn initial_instance_count(mut self, count: u32) -> Self {
         self.variant
             .insert("InitialInstanceCount".into(), count.into());
         self
     }
 
-    /// Another instance type. For an endpoint of one variant.
+    /// Sets the instance type. For an endpoint with one variant.
     pub fn instance_type(mut self, instance_type: impl Into<String>) -> Self {
         let value = Value::String(instance_type.into());
         self.variant.insert("InstanceType".into(), value);
         self
     }
 
-    /// Another model, which is there. For an endpoint of one variant.
+    /// Sets the model, which must exist. For an endpoint with one variant.
     pub fn model_name(mut self, name: impl Into<String>) -> Self {
         let value = Value::String(name.into());
         self.variant.insert("ModelName".into(), value);
         self
     }
 
-    /// Another setting of the variant, by the API's name for it. For an endpoint of one variant.
+    /// Sets a member of the variant by its API name. For an endpoint with one variant.
     pub fn with_raw_variant(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
         self.variant.insert(member.into(), value.into());
         self
     }
 
-    /// These variants instead of the old ones.
+    /// Replaces all variants.
     pub fn variants(mut self, variants: impl IntoIterator<Item = ProductionVariant>) -> Self {
         self.variants = Some(variants.into_iter().collect());
         self
     }
 
-    /// Another way of asynchronous inference, as a whole.
+    /// Replaces the settings of asynchronous inference.
     #[allow(clippy::needless_pass_by_value)] // as all other parts are given
     pub fn async_inference_config(self, config: AsyncInferenceConfig) -> Self {
         self.with_raw_config("AsyncInferenceConfig", config.to_json())
     }
 
-    /// Other data capture.
+    /// Replaces the settings of data capture.
     pub fn data_capture_config(mut self, config: DataCaptureConfig) -> Self {
         self.data_capture = Some(config);
         self
     }
 
-    /// Another key for the volumes of the instances.
+    /// Sets the key that encrypts the volumes of the instances.
     pub fn kms_key_id(self, id: impl Into<String>) -> Self {
         self.with_raw_config("KmsKeyId", id.into())
     }
 
-    /// Another member of the configuration, by the API's name for it.
+    /// Sets a member of the configuration by its API name.
     pub fn with_raw_config(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
         self.members.insert(member.into(), value.into());
         self
     }
 
-    /// These tags for the new configuration instead of the old one's.
+    /// Sets the tags of the new configuration, instead of the old one's.
     pub fn tags<K: Into<String>, V: Into<String>>(
         mut self,
         tags: impl IntoIterator<Item = (K, V)>,
@@ -141,8 +141,8 @@ impl EndpointUpdate {
         self
     }
 
-    /// The new configuration's name. Default: the old one's with the time, as in the SDK; its old
-    /// time goes.
+    /// Sets the new configuration's name. Default: the old one's with the current time, as in the SDK, in place
+    /// of its old time.
     pub fn endpoint_config_name(mut self, name: impl Into<String>) -> Self {
         self.config_name = Some(name.into());
         self
@@ -156,37 +156,36 @@ impl EndpointUpdate {
         self
     }
 
-    /// Keeps each variant's present instance count, weight and data capture, over what the new
-    /// configuration says. Default: no.
+    /// Keeps each variant's current number of instances, weight and data capture instead of those of the new
+    /// configuration. Default: no.
     pub fn retain_all_variant_properties(mut self) -> Self {
         self.request = self.request.retain_all_variant_properties();
         self
     }
 
-    /// Of those, takes this one from the new configuration all the same.
+    /// Takes this property from the new configuration although the others are retained.
     pub fn exclude_retained(mut self, property: VariantProperty) -> Self {
         self.request = self.request.exclude_retained(property);
         self
     }
 
-    /// How the endpoint goes over: blue/green or rolling. Default: blue/green, all at once.
+    /// Sets how the endpoint switches over: blue/green or rolling. Default: blue/green, all at once.
     pub fn deployment_config(mut self, config: DeploymentConfig) -> Self {
         self.request = self.request.deployment_config(config);
         self
     }
 
-    /// Goes over as the last time. Default: no.
+    /// Switches over as in the last update. Default: no.
     pub fn retain_deployment_config(mut self) -> Self {
         self.request = self.request.retain_deployment_config();
         self
     }
 
-    /// Makes the new configuration and begins the update; gives back the configuration's name. The
-    /// endpoint goes on to take requests.
+    /// Creates the new configuration, starts the update, and returns the configuration's name. The endpoint keeps
+    /// accepting requests.
     ///
-    /// Errors: [`Error::InvalidInput`] if a limit is broken or if a variant's setting is named where
-    /// there are several variants; [`Error::Deployment`] if the configuration was made and the update
-    /// was refused.
+    /// Errors: [`Error::InvalidInput`] if a limit is broken or if a variant's setting is set and there are
+    /// several variants; [`Error::Deployment`] if the configuration was created and the update was refused.
     pub fn start(self) -> Result<String> {
         self.check()?;
         let session = &self.endpoint.acting();
@@ -233,9 +232,9 @@ impl EndpointUpdate {
         }
     }
 
-    /// As [`start`](Self::start), and waits until the endpoint is in service with the new
-    /// configuration. One that went back to the old is
-    /// [`Error::EndpointWait`] with [`RolledBack`](crate::error::EndpointWaitReason::RolledBack).
+    /// Like [`start`](Self::start), then waits until the endpoint is in service with the new configuration. One
+    /// that was rolled back is [`Error::EndpointWait`] with
+    /// [`RolledBack`](crate::error::EndpointWaitReason::RolledBack).
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<String> {
         let endpoint = self.endpoint.clone();
         let config = self.start()?;
@@ -243,7 +242,7 @@ impl EndpointUpdate {
         Ok(config)
     }
 
-    /// What can be checked before anybody is asked: all that is named here.
+    /// Checks what needs no request: everything that is set here.
     fn check(&self) -> Result<(), InvalidInput> {
         let name = self.config_name.as_deref().unwrap_or("any");
         let request = self.request.clone();
@@ -276,7 +275,7 @@ impl EndpointUpdate {
         .into()
     }
 
-    /// The new configuration: the old one's members, with those that are named here.
+    /// The new configuration: the old one's members with those that are set here.
     fn config(&self, described: &EndpointDescription) -> Result<EndpointConfig> {
         let session = &self.endpoint.acting();
         let old_name = self.endpoint.config_name_of(described)?;
@@ -287,8 +286,8 @@ impl EndpointUpdate {
         for only_told in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
             members.remove(only_told);
         }
-        // The service tells of what is not set as null, as an empty list or as an empty object; but within
-        // a member an empty object can say something (OutputConfig).
+        // The service reports what is not set as null, as an empty list or as an empty object; but within a
+        // member an empty object can say something (OutputConfig).
         members.retain(|_, value| strip_unset(value) && *value != json!({}));
 
         let name = self.config_name.clone().unwrap_or_else(|| {
@@ -365,8 +364,8 @@ fn strip_unset(value: &mut Value) -> bool {
     }
 }
 
-/// A name without the time that [`name_from_base`] put at its end: else names of often updated
-/// endpoints would be made of nothing else.
+/// A name without the time that [`name_from_base`] appended, or the names of often updated endpoints would
+/// consist of times only.
 fn without_time(name: &str) -> &str {
     const STAMP: &str = "-0000-00-00-00-00-00-000";
     let Some(start) = name.len().checked_sub(STAMP.len()) else {

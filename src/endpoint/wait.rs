@@ -18,13 +18,13 @@ use crate::waiter::schedule::Age;
 use crate::waiter::state::{WaitState, is_passing};
 use crate::waiter::{CancelToken, WaiterConfig};
 
-/// How long and how often a wait looks at an endpoint.
+/// How long a wait for an endpoint lasts and how often it polls.
 ///
-/// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the
-/// API's model: `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. A wait ends as they do:
-/// on the state that is waited for, on `CallError`, on a `ValidationException` (there is no such
-/// endpoint). `UpdateRollbackFailed`, which nothing leads out of, ends it too. Looks that fail on the
-/// way or at the service are passed over.
+/// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the API's model:
+/// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. A wait ends as they do: on the state that is
+/// waited for, on `CallError`, on a `ValidationException` (there is no such endpoint). `UpdateRollbackFailed`,
+/// which no operation recovers from, ends it too. Polls that fail because of the network or the service are
+/// ignored.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,14 +52,14 @@ pub struct EndpointWaiter {
 
 type ProgressFn = dyn Fn(&EndpointProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
-/// What a progress callback is told after each look that did not end the wait.
+/// The progress of a wait, after each poll that did not end it.
 ///
 /// ```
 /// use std::ops::ControlFlow;
 /// use sagemaker_async_inference::endpoint::EndpointWaiter;
 ///
 /// let waiter = EndpointWaiter::in_service().progress(|wait| {
-///     eprintln!("look {} of {}", wait.attempts(), wait.max_attempts());
+///     eprintln!("poll {} of {}", wait.attempts(), wait.max_attempts());
 ///     ControlFlow::Continue(())
 /// });
 /// # let _ = waiter;
@@ -74,17 +74,17 @@ pub struct EndpointProgress<'a> {
 }
 
 impl EndpointProgress<'_> {
-    /// What the last look saw.
+    /// The description from the last poll.
     pub fn description(&self) -> &EndpointDescription {
         self.description
     }
 
-    /// Looks so far.
+    /// Number of polls so far.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Looks that the wait makes at most.
+    /// Maximum number of polls of this wait.
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
@@ -94,7 +94,7 @@ impl EndpointProgress<'_> {
         self.elapsed
     }
 
-    /// Time until the next look; `None` if this was the last.
+    /// Time until the next poll; `None` if this was the last.
     pub fn next_look_in(&self) -> Option<Duration> {
         self.next_look_in
     }
@@ -121,22 +121,22 @@ impl EndpointWaiter {
         }
     }
 
-    /// Looks every `delay` (1 ms to 24 hours), at most so many times (1 to 10,000,000).
+    /// Polls every `delay` (1 ms to 24 hours), at most `max_attempts` times (1 to 10,000,000).
     pub fn every(mut self, delay: Duration, max_attempts: u32) -> Result<Self> {
         WaiterConfig::new(max_attempts, delay)?;
         (self.delay, self.max_attempts) = (delay, max_attempts);
         Ok(self)
     }
 
-    /// The whole wait lasts no longer (1 ms to 365 days). Default: none.
+    /// Sets the longest time that the wait may take (1 ms to 365 days). Default: none.
     pub fn deadline(mut self, deadline: Duration) -> Result<Self> {
         WaiterConfig::builder().deadline(deadline).build()?;
         self.deadline = Some(deadline);
         Ok(self)
     }
 
-    /// Called after each look that did not end the wait, on the waiting thread;
-    /// [`ControlFlow::Break`] stops the wait. Default: none.
+    /// Called after each poll that did not end the wait, on the waiting thread; [`ControlFlow::Break`] stops the
+    /// wait. Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&EndpointProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,

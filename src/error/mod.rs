@@ -246,7 +246,7 @@ from_unboxed! {
     EndpointWaitError => EndpointWait,
 }
 
-/// For conversions that cannot fail, where one that may is asked for: an [`S3Uri`](crate::S3Uri) into itself.
+/// For conversions that cannot fail, where one that may is asked for: an [`S3Uri`] into itself.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
