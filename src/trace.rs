@@ -61,6 +61,10 @@ mod told {
         warn!(%error, "a handler failed; its message is given back");
     }
 
+    pub(crate) fn queue_failed(error: &dyn std::fmt::Display) {
+        warn!(%error, "the queue of a wait failed; results are polled for");
+    }
+
     pub(crate) fn submit(endpoint_name: &str, inference_id: &str) -> EnteredSpan {
         info_span!(
             "submit",
@@ -188,6 +192,7 @@ mod told {
     pub(crate) fn address_forgotten(_: &str) {}
     pub(crate) fn clock(_: i64, _: i64) {}
     pub(crate) fn handler_failed(_: &dyn Display) {}
+    pub(crate) fn queue_failed(_: &dyn Display) {}
     pub(crate) fn refused(_: u16, _: Option<&str>, _: Option<&str>, _: (u32, Duration)) {}
     pub(crate) fn submit(_: &str, _: &str) -> NoSpan {
         NoSpan

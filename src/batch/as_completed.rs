@@ -11,6 +11,7 @@ use super::caught::Caught;
 use super::completed::Completed;
 use super::poller::{Ended, Poller, Settings, Step};
 use super::progress::{BatchProgress, Totals};
+use super::wake::{OnError, Wakes};
 use crate::codec::Deserializer;
 use crate::error::Result;
 use crate::handle::InferenceHandle;
@@ -64,11 +65,16 @@ use crate::waiter::WaiterConfig;
 /// ```
 #[must_use = "an iterator waits only while its items are taken"]
 pub struct AsCompleted<D> {
-    waiter: WaiterConfig,
+    pub(super) waiter: WaiterConfig,
     settings: Settings,
     inbox: Arc<Inbox<D>>,
     /// From the first handle on, whose session's clock is the clock of all.
-    poller: Option<Poller<D>>,
+    pub(super) poller: Option<Poller<D>>,
+    /// What says which handles to poll before their time.
+    pub(super) wakes: Option<Box<dyn Wakes>>,
+    pub(super) on_queue_error: Option<OnError>,
+    /// The item that the caller has.
+    pub(super) yielded: Option<u32>,
     totals: Totals,
     stopped: bool,
     /// Whose turn it was when the progress callback panicked.
@@ -124,6 +130,9 @@ pub fn as_completed<D>(
             changed: Condvar::new(),
         }),
         poller: None,
+        wakes: None,
+        on_queue_error: None,
+        yielded: None,
         totals: Totals::default(),
         stopped: false,
         held: None,
@@ -365,6 +374,9 @@ impl<D> AsCompleted<D> {
             });
             self.totals.begin(poller.now());
             self.totals.submitted += 1;
+            if let (Some(wakes), Ok(index)) = (&mut self.wakes, u32::try_from(poller.slots.len())) {
+                wakes.watch(index, &response.handle());
+            }
             poller.add(response);
         }
         // The room for the first ones is not needed again.
@@ -384,6 +396,10 @@ impl<D> AsCompleted<D> {
     fn idle(&mut self, until: Duration) {
         self.report();
         let has_adders = self.has_adders();
+        if self.wait_for_news(until, has_adders) {
+            return;
+        }
+        let until = self.next_news().map_or(until, |then| then.min(until));
         let Some(poller) = &mut self.poller else {
             return;
         };
@@ -413,6 +429,7 @@ impl<D> AsCompleted<D> {
 impl<D> AsCompleted<D> {
     fn complete(&mut self, ended: Ended<D>) -> Completed<D> {
         self.totals.count(ended.outcome.is_ok());
+        self.yielded = Some(ended.index);
         let completed = Completed::new(ended, &self.waiter);
         if let Err(panic) = Caught::catch(|| self.report()) {
             self.held = Some(completed);
@@ -430,7 +447,9 @@ impl<D> Iterator for AsCompleted<D> {
             if let Some(held) = self.held.take() {
                 return Some(held);
             }
+            self.settle_news();
             if self.stopped || self.waiter.is_cancelled() {
+                self.finish_news();
                 return None;
             }
             let pending = self.take_added();
@@ -445,6 +464,7 @@ impl<D> Iterator for AsCompleted<D> {
             } else if self.has_adders() {
                 self.wait_for_added();
             } else if self.inbox.lock().responses.is_empty() {
+                self.finish_news();
                 return None;
             }
             if let Some(panic) = self.poller.as_mut().and_then(|poller| poller.panic.take()) {

@@ -87,6 +87,7 @@ mod prefix;
 mod progress;
 mod slots;
 pub(crate) mod submit_all;
+pub(crate) mod wake;
 mod workers;
 
 pub use journal::JournalEntry;

@@ -78,6 +78,8 @@ pub(super) struct Poller<D> {
     pub(super) path_of: Option<Arc<PathOf>>,
     pub(super) not_listed: Arc<str>,
     pub(super) ended: VecDeque<Ended<D>>,
+    /// Handles whose poll before their time found nothing.
+    pub(super) still_pending: Vec<u32>,
     /// Of the waiter's progress callback; it goes on when everything is in order again.
     pub(super) panic: Option<Caught>,
 }
@@ -120,6 +122,7 @@ impl<D> Poller<D> {
             path_of: settings.path_of.clone(),
             not_listed: "not listed".into(),
             ended: VecDeque::new(),
+            still_pending: Vec::new(),
             panic: None,
         }
     }
@@ -156,6 +159,8 @@ impl<D> Poller<D> {
             state: State::Waiting,
             asked_for_failure: false,
             slow: 0,
+            woken: false,
+            reported: None,
         });
         match kept {
             Some(outcome) => self.end_cached(index, &outcome),
@@ -281,9 +286,14 @@ impl<D> Poller<D> {
         self.downloads.as_ref().is_some_and(Downloads::are_at_work)
     }
 
+    /// Whether what is found now would be fetched at once.
+    pub(super) fn has_room(&self) -> bool {
+        self.downloads.as_ref().is_none_or(Downloads::has_room)
+    }
+
     /// Takes an output that is there.
     fn fetch(&mut self, now: Duration) -> bool {
-        let room = self.downloads.as_ref().is_none_or(Downloads::has_room);
+        let room = self.has_room();
         let Some((slot, size)) = self.found.front().copied().filter(|_| room) else {
             return false;
         };

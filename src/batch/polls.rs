@@ -137,8 +137,12 @@ impl<D> Poller<D> {
         }
         let outcome = match finished {
             Ok(None) => {
+                let found = settled.state == State::Found;
+                if found && self.sleep_on(slot, now) {
+                    return;
+                }
                 // A listed output that could not be fetched is one of its polls too.
-                if settled.state == State::Found {
+                if found && let Some(settled) = self.slots.get_mut(slot) {
                     settled.wait.attempts += 1;
                 }
                 return self.end_poll(slot, true, now);

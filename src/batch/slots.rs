@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::ModelFailure;
 use crate::response::AsyncInferenceResponse;
 use crate::waiter::state::WaitState;
 
@@ -21,6 +22,10 @@ pub(super) struct Slot<D> {
     pub(super) asked_for_failure: bool,
     /// How often the time for one look was too short; each time the next one has twice as much.
     pub(super) slow: u8,
+    /// It is polled before its time, for something says that it may be done.
+    pub(super) woken: bool,
+    /// The failure that was reported, should no object hold it.
+    pub(super) reported: Option<Box<ModelFailure>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

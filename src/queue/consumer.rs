@@ -129,6 +129,10 @@ impl ResultQueue {
         &self.session
     }
 
+    pub(super) fn is_fifo(&self) -> bool {
+        self.address.is_fifo()
+    }
+
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
     }

@@ -52,6 +52,7 @@ mod predictor;
 mod run;
 mod sns;
 mod stats;
+mod wake;
 mod wrappers;
 
 pub use consumer::ResultQueue;

@@ -94,7 +94,10 @@ impl<S, D> AsyncPredictor<S, D> {
         }
         match notification.status() {
             InvocationStatus::Completed => self.completed(notification).map(Notified::Response),
-            InvocationStatus::Failed => Ok(Notified::Failed(self.failed(notification))),
+            InvocationStatus::Failed => {
+                let failure = failure_of(notification, &self.target.endpoint_name);
+                Ok(Notified::Failed(failure))
+            }
             InvocationStatus::Test => Err(InvalidInput::new(
                 "notification",
                 InvocationStatus::Test.as_str(),
@@ -129,20 +132,21 @@ impl<S, D> AsyncPredictor<S, D> {
         handle.input_location = location(notification.input_location());
         Ok(self.resume(handle))
     }
+}
 
-    fn failed(&self, notification: &Notification) -> ModelFailure {
-        // Members that are not documented; read where they come all the same.
-        let failure_path = notification
-            .nested("responseParameters", "failureLocation")
-            .or_else(|| notification.raw().get("failureLocation")?.as_str());
-        ModelFailure {
-            endpoint_name: self.target.endpoint_name.clone(),
-            output_path: location(notification.output_location()),
-            failure_path: location(failure_path),
-            content_type: Some("text/plain".to_owned()),
-            body: Arc::from(notification.failure_reason().unwrap_or_default().as_bytes()),
-            handle: None,
-        }
+/// The failure that a notification tells of.
+pub(super) fn failure_of(notification: &Notification, endpoint_name: &str) -> ModelFailure {
+    // Members that are not documented; read where they come all the same.
+    let failure_path = notification
+        .nested("responseParameters", "failureLocation")
+        .or_else(|| notification.raw().get("failureLocation")?.as_str());
+    ModelFailure {
+        endpoint_name: endpoint_name.into(),
+        output_path: location(notification.output_location()),
+        failure_path: location(failure_path),
+        content_type: Some("text/plain".to_owned()),
+        body: Arc::from(notification.failure_reason().unwrap_or_default().as_bytes()),
+        handle: None,
     }
 }
 

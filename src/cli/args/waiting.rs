@@ -12,7 +12,7 @@ use super::values::duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
 pub(in crate::cli) struct Waiting {
-    /// Time between two polls [default: 15s]
+    /// Time between two polls [default: 15s; 10m with --queue]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
 
@@ -30,6 +30,8 @@ pub(in crate::cli) struct Waiting {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
+
+const RARE: Duration = Duration::from_mins(10);
 
 const LEAST: Duration = Duration::from_millis(1);
 
@@ -68,6 +70,15 @@ impl Waiting {
             (Some(attempts), _) => builder.max_attempts(attempts),
             (None, Some(_)) => builder.max_attempts(WITHOUT_END),
             (None, None) => builder,
+        }
+    }
+
+    /// For a wait that messages wake: a poll each ten minutes, unless the options say otherwise.
+    pub(in crate::cli) fn rare(&self) -> WaiterConfigBuilder {
+        let builder = self.builder();
+        match self.delay {
+            Some(_) => builder,
+            None => builder.delay(RARE),
         }
     }
 

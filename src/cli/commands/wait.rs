@@ -1,9 +1,12 @@
 //! `wait`: fetches the results of handles as they complete.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
 use sagemaker_async_inference::batch::Completed;
+use sagemaker_async_inference::queue::ResultQueue;
 use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, Session, as_completed};
 use serde_json::{Value, json};
 
@@ -20,6 +23,8 @@ use crate::cli::output::standard::check_standard_output;
 
 /// Concurrent downloads, beside the polls.
 const DOWNLOAD_THREADS: usize = 4;
+/// How long a message is hidden from others before it is extended; long polls last a quarter of it.
+const VISIBILITY: Duration = Duration::from_mins(2);
 
 /// Wait for submitted inferences and fetch each result as soon as it is available
 ///
@@ -35,6 +40,7 @@ const DOWNLOAD_THREADS: usize = 4;
 ///     sagemaker-async wait handle.json --timeout 1h > answer.json
 ///     sagemaker-async submit my-endpoint --input-dir scans | sagemaker-async wait --output-dir results
 ///     sagemaker-async wait handles.jsonl --output-dir results --summary --timeout 6h
+///     sagemaker-async wait handles.jsonl --output-dir results --queue results-of-this-job
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Wait {
@@ -61,6 +67,12 @@ pub(in crate::cli) struct Wait {
     /// With --output-dir: print one JSON line at the end instead of one per inference
     #[arg(long, requires = "output_dir")]
     summary: bool,
+
+    /// With --output-dir: poll seldom, and at once what a message of this queue reports as done: the URL, ARN or name of
+    /// an SQS queue that gets the endpoint's notifications or S3's events. Messages of these inferences are deleted once
+    /// their results are stored; others are given back, but count as received: use a queue that no other wait uses
+    #[arg(long, value_name = "QUEUE", requires = "output_dir")]
+    queue: Option<String>,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -148,13 +160,33 @@ impl Wait {
         remove_abandoned(directory);
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;
-        let waiter = self.waiting.builder().cancel(interrupt.token()).build()?;
+        let waiter = match &self.queue {
+            Some(_) => self.waiting.rare(),
+            None => self.waiting.builder(),
+        };
+        let waiter = waiter.cancel(interrupt.token()).build()?;
+        let refused = Arc::new(Mutex::new(None));
         let places = results.places(submitted.clone());
         let responses = submitted.map(|one| predictor(one, &session).resume(one.handle.clone()));
         let mut completed = as_completed(responses, &waiter)
             .progress(progress.batch_callback("wait_all", interrupt))
             .download_threads(DOWNLOAD_THREADS)?
             .download_to(places);
+        if let Some(queue) = &self.queue {
+            let queue = ResultQueue::new(queue, &session)?.visibility(VISIBILITY);
+            let (refused, progress) = (Arc::clone(&refused), progress.clone());
+            let token = interrupt.token();
+            completed = completed.woken_by(&queue).on_queue_error(move |error| {
+                if passes(error) {
+                    progress.error(&with_sources(error));
+                    return;
+                }
+                // The next request would fail as well, and nobody wants to wait for a poll each ten minutes.
+                let failure = Failure::from(error.clone());
+                *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                token.cancel();
+            });
+        }
         let mut run = Run {
             handles,
             results,
@@ -177,8 +209,24 @@ impl Wait {
             let summary = run.ends.summary().to_string();
             run.print(&summary, &summary);
         }
+        let refused = refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
         let all = handles.len() + found.bad.len();
         run.ends.outcome(all, interrupt, run.unprintable)
+    }
+}
+
+/// Whether the queue may be reached a moment later.
+fn passes(error: &Error) -> bool {
+    match error {
+        Error::Service(fault) => fault.status() >= 500 || fault.is_throttling(),
+        Error::Transport(_) => true,
+        _ => false,
     }
 }
 

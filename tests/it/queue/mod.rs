@@ -8,6 +8,7 @@ mod receiving;
 mod running;
 mod sns;
 mod troubles;
+mod waking;
 
 use std::time::Duration;
 

@@ -1,0 +1,187 @@
+//! Handles that are polled at once, because something else than polls says that they may be done.
+
+use std::time::Duration;
+
+use super::as_completed::AsCompleted;
+use super::poller::Poller;
+use super::slots::State;
+use crate::error::{Error, ModelFailure};
+use crate::handle::InferenceHandle;
+use crate::sys::Sys;
+use crate::transfer::outcome::Outcome;
+use crate::waiter::CancelToken;
+
+/// Waits shorter than this are slept through: whoever brings news has a service to ask.
+const WORTH_ASKING: Duration = Duration::from_secs(1);
+/// While a handle can be added from another thread, or is being fetched, it waits no longer for news.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// Is called with errors.
+pub(super) type OnError = Box<dyn Fn(&Error) + Send + Sync>;
+
+/// News of one handle, by its index.
+pub(crate) struct News {
+    pub(crate) index: u32,
+    /// The failure, as the news reports it.
+    pub(crate) failure: Option<ModelFailure>,
+}
+
+/// Where news comes from.
+pub(crate) trait Wakes: Send + Sync {
+    /// A handle that is waited for from now on.
+    fn watch(&mut self, index: u32, handle: &InferenceHandle);
+
+    /// When it can be asked again, on the monotonic clock.
+    fn not_before(&self) -> Duration;
+
+    /// Whether more has probably come already.
+    fn has_more(&self) -> bool;
+
+    /// Asks, and waits for news no longer than this.
+    fn receive(&mut self, wait: Duration, sys: &Sys, cancel: Option<&CancelToken>) -> Vec<News>;
+
+    /// The caller took the outcome, and came back for the next one.
+    fn taken(&mut self, index: u32);
+
+    /// The poll after the news found nothing.
+    fn still_pending(&mut self, index: u32);
+
+    /// Nothing more is waited for.
+    fn finish(&mut self);
+
+    /// An error that was not returned before.
+    fn take_error(&mut self) -> Option<Error>;
+}
+
+impl<D> Poller<D> {
+    /// Polls a handle as soon as possible. A reported failure of which there can be no object ends it.
+    pub(super) fn wake(&mut self, news: News) {
+        let Some(slot) = self.slots.get_mut(news.index) else {
+            return;
+        };
+        match news.failure {
+            Some(failure) if slot.failure.is_none() => return self.end_failed(news.index, failure),
+            failure => slot.reported = failure.map(Box::new),
+        }
+        if slot.state != State::Found {
+            slot.woken = slot.state == State::Waiting;
+            slot.state = State::Found;
+            self.found.push_back((news.index, 0));
+        }
+    }
+
+    fn end_failed(&mut self, index: u32, failure: ModelFailure) {
+        if let Some(slot) = self.slots.get(index) {
+            slot.response.keep(Outcome::Failure(failure.clone()));
+        }
+        self.end(index, Err(failure.into()));
+    }
+
+    /// The poll of a woken handle found nothing: a reported failure ends it, and else it waits for its own time
+    /// as if nothing had been. False if that is now.
+    pub(super) fn sleep_on(&mut self, slot: u32, now: Duration) -> bool {
+        let Some(woken) = self.slots.get_mut(slot) else {
+            return false;
+        };
+        if let Some(failure) = woken.reported.take() {
+            self.end_failed(slot, *failure);
+            return true;
+        }
+        if !std::mem::take(&mut woken.woken) {
+            return false;
+        }
+        self.still_pending.push(slot);
+        if woken.due <= now {
+            return false;
+        }
+        woken.state = State::Waiting;
+        let (prefix, due) = (woken.output, woken.due);
+        self.schedule(prefix, due);
+        true
+    }
+}
+
+impl<D> AsCompleted<D> {
+    pub(crate) fn with_wakes(mut self, mut wakes: Box<dyn Wakes>) -> Self {
+        for (index, slot) in self.poller.iter().flat_map(|poller| poller.slots.indexed()) {
+            if let Ok(index) = u32::try_from(index) {
+                wakes.watch(index, &slot.response.handle());
+            }
+        }
+        self.wakes = Some(wakes);
+        self
+    }
+
+    /// Called, on the calling thread, with each error of the queue that [wakes](Self::woken_by) this wait: a missing
+    /// queue or permission, a lost connection. The wait goes on by polls alone, and the queue is asked again after a
+    /// pause. Default: nothing is called.
+    pub fn on_queue_error(mut self, callback: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.on_queue_error = Some(Box::new(callback));
+        self
+    }
+
+    /// Waits for news until then at most; false if there is nobody to bring any, or not now.
+    pub(super) fn wait_for_news(&mut self, until: Duration, has_adders: bool) -> bool {
+        let (Some(wakes), Some(poller)) = (&mut self.wakes, &mut self.poller) else {
+            return false;
+        };
+        let now = poller.now();
+        let left = until.saturating_sub(now);
+        let fetching = poller.is_fetching();
+        if now < wakes.not_before() || (fetching && !(wakes.has_more() && poller.has_room())) {
+            return false;
+        }
+        if left < WORTH_ASKING && !wakes.has_more() {
+            return false;
+        }
+        let wait = if has_adders || fetching {
+            left.min(SHORT)
+        } else {
+            left
+        };
+        let sys = poller.sys().clone();
+        for news in wakes.receive(wait, &sys, self.waiter.cancel()) {
+            poller.wake(news);
+        }
+        self.report_error();
+        true
+    }
+
+    /// When a sleep has to end for news.
+    pub(super) fn next_news(&self) -> Option<Duration> {
+        let now = self.poller.as_ref()?.now();
+        let then = self.wakes.as_ref()?.not_before();
+        (then > now).then_some(then)
+    }
+
+    /// Tells of what happened since the caller's last look.
+    pub(super) fn settle_news(&mut self) {
+        let Some(wakes) = &mut self.wakes else {
+            return;
+        };
+        if let Some(index) = self.yielded.take() {
+            wakes.taken(index);
+        }
+        if let Some(poller) = &mut self.poller {
+            for index in poller.still_pending.drain(..) {
+                wakes.still_pending(index);
+            }
+        }
+    }
+
+    /// Nothing is waited for any more.
+    pub(super) fn finish_news(&mut self) {
+        self.settle_news();
+        if let Some(wakes) = &mut self.wakes {
+            wakes.finish();
+        }
+        self.report_error();
+    }
+
+    fn report_error(&mut self) {
+        let error = self.wakes.as_mut().and_then(|wakes| wakes.take_error());
+        if let (Some(error), Some(callback)) = (error, &self.on_queue_error) {
+            callback(&error);
+        }
+    }
+}
