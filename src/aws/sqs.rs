@@ -112,12 +112,17 @@ impl Queue<'_> {
             .collect())
     }
 
-    /// Deletes messages, at most ten.
+    /// Deletes messages, at most ten; a single one by `DeleteMessage`.
     pub(crate) fn delete(
         &self,
         receipts: &[&str],
         policy: RequestPolicy<'_>,
     ) -> Result<Outcomes, CallError> {
+        if let [receipt] = receipts {
+            let input = json!({ "ReceiptHandle": receipt });
+            self.send("DeleteMessage", input, Replay::Safe, policy)?;
+            return Ok(vec![Some(Ok(()))]);
+        }
         let entry = |(index, receipt): (usize, &&str)| json!({ "Id": index.to_string(), "ReceiptHandle": receipt });
         let entries: Vec<_> = receipts.iter().enumerate().map(entry).collect();
         let input = json!({ "Entries": entries });
@@ -125,12 +130,17 @@ impl Queue<'_> {
         Ok(outcomes(&answer, receipts.len()))
     }
 
-    /// Sets the visibility timeout of at most ten messages, counted from now.
+    /// Sets the visibility timeout of at most ten messages, counted from now; of a single one by
+    /// `ChangeMessageVisibility`.
     pub(crate) fn change_visibility(
         &self,
         changes: &[(&str, Duration)],
         policy: RequestPolicy<'_>,
     ) -> Result<Outcomes, CallError> {
+        if let [(receipt, visibility)] = changes {
+            self.change_visibility_of(receipt, *visibility, policy)?;
+            return Ok(vec![Some(Ok(()))]);
+        }
         let entry = |(index, (receipt, visibility)): (usize, &(&str, Duration))| {
             json!({
                 "Id": index.to_string(),

@@ -248,9 +248,12 @@ impl Drop for Guard {
     }
 }
 
-/// How long deletions wait for others.
-pub(super) fn linger(visibility: Duration) -> Duration {
-    LINGER.min(visibility / 8)
+/// How long deletions wait for others. In a FIFO queue the next message of a group waits for them.
+pub(super) fn linger(core: &Core) -> Duration {
+    if core.fifo {
+        return Duration::ZERO;
+    }
+    LINGER.min(core.visibility / 8)
 }
 
 /// The first of the entries that are due, as many as fit in one batch.

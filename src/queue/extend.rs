@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::core::{Core, State, TICK_WHILE_BUSY, Wish, take_due};
+use super::core::{Core, State, TICK_WHILE_BUSY, Wish, is_stale, take_due};
 use super::stats::add;
 use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, Outcomes};
@@ -92,6 +92,8 @@ fn settle(
             .any(|outcome| outcome.as_ref().is_err_and(sqs::Refused::is_denied)),
     };
     state.may_not_change |= denied;
+    // Of a single message, what is refused is the request.
+    let useless = outcomes.as_ref().is_err_and(is_stale) && batch.len() == 1;
     let outcomes = outcomes.unwrap_or_default();
     for (index, (key, _, visibility)) in batch.iter().enumerate() {
         let Some(entry) = state.entries.get_mut(key) else {
@@ -103,7 +105,7 @@ fn settle(
                 entry.deadline = sent + *visibility;
                 add(&core.counters.extended, 1);
             }
-            Some(Err(refused)) if refused.is_stale() => {
+            outcome if useless || matches!(outcome, Some(Err(refused)) if refused.is_stale()) => {
                 // Somebody else may have it.
                 entry.deadline = entry.deadline.min(now);
                 add(&core.counters.extension_failures, 1);

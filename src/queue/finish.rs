@@ -48,7 +48,7 @@ fn due(core: &Core, state: &mut State) -> Batch {
         entries.filter(|entry| entry.wish == Wish::Delete && !entry.busy)
     };
     let first = deletions().map(|entry| entry.since).min();
-    let ripe = first.is_some_and(|first| now >= first + linger(core.visibility));
+    let ripe = first.is_some_and(|first| now >= first + linger(core));
     if at_once || ripe || deletions().count() >= MAX_BATCH {
         let batch = take_due(state, |entry| {
             entry.wish == Wish::Delete && (at_once || entry.not_before <= now)

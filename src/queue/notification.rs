@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::wrappers::{refused, unwrap_all};
@@ -202,6 +204,23 @@ impl Notification {
     /// so this is the JSON as it came: `responseBody`.
     pub fn included_response(&self) -> Option<&Value> {
         self.message.get("responseBody")
+    }
+
+    /// The content of an included response: decoded where its `encoding` says base64, else as text. `None` if the
+    /// message includes none, or in another form than the one that is known.
+    ///
+    /// The service does not document this form: what counts is the object at
+    /// [`output_location`](Self::output_location), which `response_from` fetches in any case.
+    pub fn included_content(&self) -> Option<Vec<u8>> {
+        let response = self.included_response()?;
+        let content = text(response, "content").or_else(|| text(response, "message"))?;
+        match text(response, "encoding") {
+            Some(encoding) if encoding.eq_ignore_ascii_case("BASE64") => {
+                STANDARD.decode(content).ok()
+            }
+            Some(_) => None,
+            None => Some(content.as_bytes().to_vec()),
+        }
     }
 
     /// The whole message, with members that this crate does not know.

@@ -48,9 +48,12 @@ impl Desk {
             if state.panic.is_some() {
                 return None;
             }
-            if let Some(delivery) = state.waiting.pop_front() {
-                state.free -= 1;
-                return Some(delivery);
+            // What waited here was kept all the time; if that failed, others have it.
+            while let Some(delivery) = state.waiting.pop_front() {
+                if delivery.is_ours() {
+                    state.free -= 1;
+                    return Some(delivery);
+                }
             }
             if state.over {
                 return None;
@@ -81,7 +84,8 @@ impl Desk {
 
 impl Deliveries {
     /// Handles messages on `workers` threads, 1 to 256, until it ends as the iterator does, fails for good,
-    /// or a handler panics. Never receives more messages than there are workers without one.
+    /// or a handler panics. Never receives more messages than there are workers without one, unless
+    /// [`at_once`](Self::at_once) is larger. After a cancel, only messages that are being handled are finished.
     ///
     /// A handler that returns an error, or panics, gives its message back unless it deleted it before. After a
     /// panic the other workers finish what they have, deletions are sent, and the panic goes on here.
@@ -115,6 +119,7 @@ impl Deliveries {
         }
         let queue = self.queue().clone();
         let desk = Desk::default();
+        let cancel = self.cancel_token();
         let outcome = thread::scope(|scope| {
             let mut failure = None;
             for number in 0..workers {
@@ -126,7 +131,13 @@ impl Deliveries {
                 }
             }
             let failure = failure.or_else(|| self.hand_out(&desk));
-            desk.lock().over = true;
+            let mut state = desk.lock();
+            state.over = true;
+            if cancel.is_cancelled() {
+                // They are for others: what is handled already is enough to wait for.
+                state.waiting.clear();
+            }
+            drop(state);
             desk.changed.notify_all();
             failure
         });
@@ -149,7 +160,7 @@ impl Deliveries {
     fn hand_out(&mut self, desk: &Desk) -> Option<Error> {
         let cancel = self.cancel_token();
         while let Some(free) = desk.free(|| cancel.is_cancelled()) {
-            match self.next_batch(free) {
+            match self.next_batch(free.max(self.max_at_once())) {
                 Some(Ok(received)) => {
                     desk.lock().waiting.extend(received);
                     desk.changed.notify_all();

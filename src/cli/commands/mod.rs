@@ -2,7 +2,6 @@
 
 pub(super) mod completions;
 pub(super) mod consume;
-mod consumed_name;
 pub(super) mod credentials;
 pub(super) mod delete;
 pub(super) mod deploy;

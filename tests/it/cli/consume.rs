@@ -225,6 +225,124 @@ fn sigterm_ends_it_with_what_is_done_deleted() {
 }
 
 #[test]
+fn sigterm_during_work_finishes_the_work_in_hand_and_sends_the_deletions() {
+    let bench = bench(&[]);
+    submit(&bench, &["a", "b", "c", "d"]);
+    // The third result takes its time, while the deletions of the first two wait for company.
+    let slow = Fault::on(Operation::GetObject).skip(2).times(1);
+    bench
+        .endpoint
+        .fault(slow.delay(std::time::Duration::from_secs(2)));
+    let mut command = bench.command(&["consume", "done", "--output-dir", "out", "--workers", "1"]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let third = || {
+        let requests = bench.endpoint.requests();
+        requests
+            .iter()
+            .filter(|request| request.operation == Operation::ReceiveMessage)
+            .count()
+            >= 3
+    };
+    let started = SystemClock.monotonic();
+    while !(stored(&bench).len() == 2 && third()) {
+        let waited = SystemClock.monotonic().saturating_sub(started);
+        assert!(waited < std::time::Duration::from_mins(1), "no results");
+        SystemClock.sleep(std::time::Duration::from_millis(2));
+    }
+    signal(&child, "TERM");
+    let ran = Ran::of(child.wait_with_output().expect("it ends"));
+    ran.ends_with(0);
+    assert_eq!(
+        stored(&bench).len(),
+        3,
+        "the work in hand, and nothing further"
+    );
+    assert_eq!(bench.endpoint.messages_in("done"), 1);
+    // The last one is nobody's now.
+    consume(&bench, &[]).ends_with(0);
+    assert_eq!(
+        (stored(&bench).len(), bench.endpoint.messages_in("done")),
+        (4, 0)
+    );
+}
+
+#[test]
+fn an_output_that_can_be_read_only_later_is_stored_when_its_message_comes_again() {
+    let bench = bench(&[]);
+    submit(&bench, &["a"]);
+    let late = Fault::on(Operation::GetObject).times(3);
+    bench.endpoint.fault(late.error(404, "NoSuchKey"));
+    let ran = bench.run(&[
+        "consume",
+        "done",
+        "--output-dir",
+        "out",
+        "--until-idle",
+        "4s",
+    ]);
+    let lines = ran.ends_with(0).json();
+    let states: Vec<_> = lines
+        .iter()
+        .map(|line| line["status"].as_str().expect("a status"))
+        .collect();
+    assert_eq!(states, ["pending", "completed"]);
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
+fn endpoints_that_share_a_queue_get_their_own_results() {
+    let bench = bench(&[]);
+    let ids: Vec<_> = (0..10).map(|number| format!("job-{number}")).collect();
+    submit(&bench, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for number in 0..10 {
+        let key = format!("other/{number}.out");
+        bench.endpoint.put_object("bucket", &key, "theirs");
+        let message = json!({
+            "invocationStatus": "Completed",
+            "inferenceId": format!("other-{number}"),
+            "requestParameters": { "endpointName": "other" },
+            "responseParameters": { "outputLocation": format!("s3://bucket/{key}") },
+        });
+        bench.endpoint.send_message("done", message.to_string());
+    }
+    let name = bench.name().to_owned();
+    let ran = consume(&bench, &["--endpoint", &name, "--summary"]);
+    let summary = &ran.ends_with(0).json()[0];
+    assert_eq!(
+        (&summary["completed"], &summary["deleted"]),
+        (&10.into(), &10.into())
+    );
+    assert!(
+        summary["foreign"].as_u64().expect("a count") >= 10,
+        "{summary}"
+    );
+    assert_eq!(bench.endpoint.messages_in("done"), 10);
+    // They were hidden for a second or two, not for long.
+    let other = [
+        "consume",
+        "done",
+        "--output-dir",
+        "theirs",
+        "--until-idle",
+        "6s",
+        "--endpoint",
+        "other",
+        "--summary",
+    ];
+    let ran = bench.run(&other);
+    let summary = &ran.ends_with(0).json()[0];
+    assert_eq!(
+        (&summary["completed"], &summary["foreign"]),
+        (&10.into(), &0.into())
+    );
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
 fn after_a_kill_another_worker_has_every_result_once() {
     let bench = bench(&[("VisibilityTimeout", "5")]);
     let ids: Vec<_> = (0..40).map(|n| format!("job-{n:02}")).collect();
@@ -334,4 +452,63 @@ fn queue_policy_prints_what_has_to_be_allowed() {
         )
         .ends_with(2);
     }
+}
+
+fn handles(bench: &Bench, ids: &[&str]) -> String {
+    let session = bench.endpoint.session().expect("a session");
+    let predictor = AsyncPredictor::new(bench.name(), &session);
+    let submit = |id: &&str| {
+        let request = predictor.request(*id).inference_id(*id);
+        request.submit().expect("a submit").handle().to_string()
+    };
+    let lines: Vec<_> = ids.iter().map(submit).collect();
+    bench.file("handles.jsonl", &lines.join("\n"))
+}
+
+#[test]
+fn a_wait_is_woken_by_messages_and_leaves_those_of_others() {
+    let bench = bench(&[]);
+    let file = handles(&bench, &["a", "bad", "c"]);
+    assert!(
+        bench
+            .endpoint
+            .wait_until_idle(std::time::Duration::from_mins(1))
+    );
+    submit(&bench, &["other"]);
+    // The first polls find nothing.
+    let late = Fault::on(Operation::GetObject).times(6);
+    bench.endpoint.fault(late.error(404, "NoSuchKey"));
+    let begun = SystemClock.monotonic();
+    let arguments = [
+        "wait",
+        &file,
+        "--output-dir",
+        "out",
+        "--queue",
+        "done",
+        "--summary",
+    ];
+    let ran = bench.run(&arguments);
+    ran.ends_with(3).says("2 are completed, 1 failed");
+    let took = SystemClock.monotonic().saturating_sub(begun);
+    assert!(
+        took < std::time::Duration::from_mins(5),
+        "long before the next poll: {took:?}"
+    );
+    assert_eq!(bench.endpoint.messages_in("done"), 1);
+    assert_eq!(stored(&bench).len(), 3);
+}
+
+#[test]
+fn a_wait_with_a_queue_that_is_not_there_says_so_and_keeps_the_handles() {
+    let bench = bench(&[]);
+    let file = handles(&bench, &["a"]);
+    let late = Fault::on(Operation::GetObject).always();
+    bench.endpoint.fault(late.error(404, "NoSuchKey"));
+    let ran = bench.run(&["wait", &file, "--output-dir", "out", "--queue", "none"]);
+    ran.ends_with(5)
+        .says("QueueDoesNotExist")
+        .says("\"inference_id\":\"a\"");
+    let ran = bench.run(&["wait", &file, "--queue", "done"]);
+    ran.ends_with(2).says("--output-dir");
 }

@@ -7,7 +7,7 @@ use sagemaker_async_inference::local::{Fault, Operation};
 use super::receiving::send_to_group;
 use super::{bench, eventually, first, named, nap, seconds};
 
-const EXTEND: Operation = Operation::ChangeMessageVisibilityBatch;
+const EXTEND: Operation = Operation::ChangeMessageVisibility;
 
 #[test]
 fn a_handler_longer_than_the_visibility_keeps_its_message() {
@@ -46,6 +46,24 @@ fn the_deadline_counts_from_before_the_receive() {
             "{waited:?}"
         );
     });
+}
+
+#[test]
+fn extensions_of_several_messages_go_out_together() {
+    let bench = bench(&[]);
+    bench.send(&["a", "b", "c"]);
+    let queue = bench.queue().visibility(seconds(60));
+    let mut deliveries = queue.deliveries().at_once(10);
+    let held: Vec<_> = (0..3)
+        .map(|_| deliveries.next().unwrap().unwrap())
+        .collect();
+    bench.clock.advance(seconds(31));
+    eventually("extensions", || {
+        held.iter()
+            .all(|delivery| delivery.time_left() > seconds(30))
+    });
+    assert_eq!(bench.count(Operation::ChangeMessageVisibilityBatch), 1);
+    assert_eq!(bench.count(EXTEND), 0);
 }
 
 #[test]
@@ -186,7 +204,7 @@ fn a_deletion_waits_for_the_extension_that_is_on_its_way() {
         .map(|request| request.operation)
         .collect();
     let at = |operation| order.iter().position(|found| *found == operation).unwrap();
-    assert!(at(EXTEND) < at(Operation::DeleteMessageBatch), "{order:?}");
+    assert!(at(EXTEND) < at(Operation::DeleteMessage), "{order:?}");
 }
 
 #[test]

@@ -27,6 +27,19 @@ fn deletes_ten_at_a_time_and_the_rest_at_the_end() {
 }
 
 #[test]
+fn a_single_deletion_that_fails_is_sent_again() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    bench
+        .local
+        .fault(Fault::on(Operation::DeleteMessage).times(4).status(500));
+    let queue = bench.queue().visibility(seconds(120));
+    first(&queue).delete().unwrap();
+    assert_eq!((bench.left(), queue.stats().deleted), (0, 1));
+    assert_eq!(bench.count(DELETE), 0);
+}
+
+#[test]
 fn entries_that_fail_are_deleted_again_and_others_are_not_held_back() {
     let bench = bench(&[]);
     bench.send(&["a", "b"]);
@@ -66,16 +79,21 @@ fn a_batch_answered_without_lists_is_sent_again() {
 #[test]
 fn a_refused_entry_is_an_error_and_the_message_stays() {
     let bench = bench(&[]);
-    bench.send(&["a"]);
-    let refused = r#"{"Failed": [{"Id": "0", "SenderFault": true, "Code": "AccessDenied", "Message": "no"}]}"#;
+    bench.send(&["a", "b"]);
+    let refused = r#"{"Successful": [{"Id": "1"}], "Failed": [{"Id": "0", "SenderFault": true, "Code": "AccessDenied", "Message": "no"}]}"#;
     bench.local.fault(Fault::on(DELETE).respond(
         200,
         [("content-type", "application/x-amz-json-1.0")],
         refused,
     ));
     let queue = bench.queue().visibility(seconds(120));
-    let mut deliveries = queue.deliveries().max_messages(1);
-    deliveries.next().unwrap().unwrap().delete().unwrap();
+    let mut deliveries = queue.deliveries().at_once(10).max_messages(2);
+    let both: Vec<_> = (0..2)
+        .map(|_| deliveries.next().unwrap().unwrap())
+        .collect();
+    for delivery in both {
+        delivery.delete().unwrap();
+    }
     match deliveries.next() {
         Some(Err(Error::Service(fault))) => {
             assert_eq!(fault.code(), Some("AccessDenied"));
@@ -94,9 +112,11 @@ fn a_refused_entry_is_an_error_and_the_message_stays() {
 fn missing_permission_to_delete_is_reported() {
     let bench = bench(&[]);
     bench.send(&["a", "b"]);
-    bench
-        .local
-        .fault(Fault::on(DELETE).always().access_denied());
+    for operation in [DELETE, Operation::DeleteMessage] {
+        bench
+            .local
+            .fault(Fault::on(operation).always().access_denied());
+    }
     let queue = bench.queue().visibility(seconds(120));
     let outcomes: Vec<_> = queue
         .deliveries()

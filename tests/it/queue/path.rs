@@ -1,7 +1,8 @@
 //! From a submit to the deletion of its message.
 
+use sagemaker_async_inference::endpoint::NotificationTopic;
 use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
-use sagemaker_async_inference::queue::{InvocationStatus, QueueEvent, ResultQueue};
+use sagemaker_async_inference::queue::{InvocationStatus, Notification, QueueEvent, ResultQueue};
 use sagemaker_async_inference::{AsyncPredictor, Error, NotificationConfig, Session, WaiterConfig};
 use serde_json::{Value, json};
 
@@ -92,6 +93,108 @@ fn a_failure_without_a_failure_path_is_learned_from_the_queue() {
         Err(Error::Model(failure)) => assert!(failure.text().contains("cannot read it")),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn failures_are_known_with_and_without_the_place_of_a_response() {
+    let (local, session, queue) = endpoint(false);
+    let predictor = AsyncPredictor::new(local.name(), &session);
+    let place = "s3://my-bucket/out/b.out";
+    for response in [Value::Null, json!({ "outputLocation": place })] {
+        let mut message = json!({
+            "invocationStatus": "Failed",
+            "inferenceId": "a",
+            "failureReason": "ClientError: no such model",
+            "requestParameters": { "endpointName": local.name() },
+        });
+        if !response.is_null() {
+            message["responseParameters"] = response.clone();
+        }
+        local.send_message("done", message.to_string());
+        let delivery = queue
+            .deliveries()
+            .next()
+            .expect("no end")
+            .expect("a message");
+        let QueueEvent::Inference(notification) = delivery.event() else {
+            panic!("{:?}", delivery.event());
+        };
+        let failed = predictor.response_from(notification).expect("a failure");
+        match failed.get_result::<Value>(&WaiterConfig::default()) {
+            Err(Error::Model(failure)) => {
+                assert_eq!(failure.text(), "ClientError: no such model");
+                let named = failure.output_path().map(ToString::to_string);
+                assert_eq!(named.as_deref(), response["outputLocation"].as_str());
+            }
+            other => panic!("{other:?}"),
+        }
+        delivery.delete().expect("a deletion");
+    }
+}
+
+#[test]
+fn included_responses_are_there_to_read_and_the_object_is_what_counts() {
+    let included = |body: Value| {
+        let message = json!({
+            "invocationStatus": "Completed",
+            "inferenceId": "a",
+            "requestParameters": { "endpointName": "local-endpoint" },
+            "responseParameters": { "outputLocation": "s3://my-bucket/out/a.out" },
+            "responseBody": body,
+        });
+        Notification::parse(message.to_string()).expect("a notification")
+    };
+    let of = |body: Value| included(body).included_content();
+    assert_eq!(
+        of(json!({ "content": "WzEsMl0=", "encoding": "BASE64" })),
+        Some(b"[1,2]".to_vec())
+    );
+    assert_eq!(of(json!({ "content": "[1,2]" })), Some(b"[1,2]".to_vec()));
+    assert_eq!(
+        of(json!({ "message": "CUDA error" })),
+        Some(b"CUDA error".to_vec())
+    );
+    for unknown in [
+        json!({}),
+        json!({ "content": "?", "encoding": "BASE64" }),
+        json!({ "content": "a", "encoding": "ROT13" }),
+    ] {
+        assert_eq!(of(unknown), None);
+    }
+    let notification = included(json!({ "content": "c2VjcmV0", "encoding": "BASE64" }));
+    assert!(!format!("{notification:?}").contains("c2VjcmV0"));
+
+    let topics = NotificationConfig::builder()
+        .success_topic(SUCCESS)
+        .include_inference_response_in([NotificationTopic::Success]);
+    let local = LocalEndpoint::builder().notification_config(topics.build().expect("topics"));
+    let local = local.start().expect("a local endpoint");
+    let url = local.create_queue("done", &[]).expect("a queue");
+    local
+        .subscribe_queue(SUCCESS, &url, false)
+        .expect("a subscription");
+    let session = local.session().expect("a session");
+    let predictor = AsyncPredictor::new(local.name(), &session);
+    let sent = predictor.predict_async(&json!([1, 2])).expect("a submit");
+    let queue = ResultQueue::new(&url, &session)
+        .expect("a queue")
+        .visibility(seconds(120));
+    let delivery = queue
+        .deliveries()
+        .next()
+        .expect("no end")
+        .expect("a message");
+    let QueueEvent::Inference(notification) = delivery.event() else {
+        panic!("{:?}", delivery.event());
+    };
+    assert_eq!(notification.included_content(), Some(b"[1,2]".to_vec()));
+    local.put_object(sent.output_path().bucket(), sent.output_path().key(), "[3]");
+    let response = predictor.response_from(notification).expect("a response");
+    let answer: Value = response
+        .get_result(&WaiterConfig::default())
+        .expect("a result");
+    assert_eq!(answer, json!([3]));
+    delivery.delete().expect("a deletion");
 }
 
 #[test]

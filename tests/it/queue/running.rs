@@ -9,7 +9,8 @@ use sagemaker_async_inference::queue::{Delivery, QueueEvent, ResultQueue};
 use sagemaker_async_inference::{CancelToken, Error};
 use serde_json::{Value, json};
 
-use super::{bench, eventually, nap, seconds};
+use super::receiving::send_to_group;
+use super::{bench, eventually, named, nap, seconds};
 use crate::support::client::session_at;
 use crate::support::verifier::{Reply, Rules, Verifier};
 
@@ -154,7 +155,7 @@ fn a_cancel_ends_it_and_flushes_what_is_done() {
         .unwrap();
     assert_eq!(stats.deleted, 1);
     assert_eq!(bench.left(), 2);
-    assert_eq!(bench.count(Operation::DeleteMessageBatch), 1);
+    assert_eq!(bench.count(Operation::DeleteMessage), 1);
 }
 
 #[test]
@@ -198,5 +199,80 @@ fn a_queue_that_is_not_there_ends_it() {
     match queue.run(2, Delivery::delete) {
         Err(Error::Service(fault)) => assert_eq!(fault.code(), Some("QueueDoesNotExist")),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn receives_of_ten_cost_a_fifth_of_a_request_a_message() {
+    let bench = bench(&[]);
+    let ids: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+    bench.send(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let queue = bench.queue().visibility(seconds(120));
+    let stats = queue
+        .deliveries()
+        .at_once(10)
+        .max_messages(100)
+        .run(2, Delivery::delete);
+    assert_eq!(stats.unwrap().deleted, 100);
+    assert_eq!(bench.count(Operation::ReceiveMessage), 10);
+    let deletions =
+        bench.count(Operation::DeleteMessageBatch) + bench.count(Operation::DeleteMessage);
+    assert!((10..=12).contains(&deletions), "{deletions}");
+}
+
+#[test]
+fn what_waits_for_a_worker_is_given_back_when_it_is_cancelled() {
+    let bench = bench(&[]);
+    bench.send(&["a", "b", "c", "d", "e"]);
+    let queue = bench.queue().visibility(seconds(120));
+    let token = CancelToken::new();
+    let stats = queue
+        .deliveries()
+        .at_once(10)
+        .cancel(&token)
+        .run(1, |delivery| {
+            token.cancel();
+            nap(100);
+            delivery.delete()
+        })
+        .unwrap();
+    assert_eq!((stats.received, stats.deleted, stats.released), (5, 1, 4));
+    assert_eq!(bench.left(), 4);
+}
+
+#[test]
+fn messages_of_a_group_are_handled_in_order_and_one_at_a_time() {
+    let fifo = [("FifoQueue", "true"), ("ContentBasedDeduplication", "true")];
+    let bench = named("done.fifo", &fifo);
+    for number in 0..8 {
+        for group in ["g", "h"] {
+            send_to_group(&bench, group, &format!("{group}{number}"));
+        }
+    }
+    let queue = bench.queue().visibility(seconds(120));
+    let (handled, busy) = (
+        Mutex::new(Vec::new()),
+        [AtomicUsize::new(0), AtomicUsize::new(0)],
+    );
+    let outcome = queue
+        .deliveries()
+        .at_once(10)
+        .max_messages(16)
+        .run(4, |delivery| {
+            let group = usize::from(delivery.group() == Some("h"));
+            assert_eq!(busy[group].fetch_add(1, Ordering::SeqCst), 0, "two at once");
+            nap(3);
+            if let QueueEvent::Inference(notification) = delivery.event() {
+                let id = notification.inference_id().unwrap().to_owned();
+                handled.lock().unwrap().push(id);
+            }
+            busy[group].fetch_sub(1, Ordering::SeqCst);
+            delivery.delete()
+        });
+    assert_eq!(outcome.unwrap().deleted, 16);
+    let handled = handled.into_inner().unwrap();
+    for group in ["g", "h"] {
+        let of_group: Vec<_> = handled.iter().filter(|id| id.starts_with(group)).collect();
+        assert!(of_group.is_sorted() && of_group.len() == 8, "{handled:?}");
     }
 }

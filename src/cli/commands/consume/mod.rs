@@ -1,5 +1,8 @@
 //! `consume`: results from a queue into a directory.
 
+mod ends;
+mod name;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,8 @@ use sagemaker_async_inference::{
 };
 use serde_json::{Value, json};
 
-use super::consumed_name::name_of;
+use self::ends::Ends;
+use self::name::name_of;
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
@@ -101,9 +105,11 @@ enum OnUnknown {
 /// An announced output is there; S3's reads are consistent. Anything else is left to the message's next delivery.
 const POLLS: u32 = 3;
 const DELAY: Duration = Duration::from_secs(1);
-/// Messages of others stay hidden for this long times the number of receives, so that their count does not
-/// run up to the redrive policy's while whoever they are for is busy.
-const FOREIGN: Duration = Duration::from_secs(30);
+/// For so long a message of others is hidden, times the number of receives: they get it soon, and its count does
+/// not run up to the redrive policy's at once while they are busy.
+const FOREIGN: Duration = Duration::from_secs(1);
+/// The same from the fourth receive on: nobody seems to take it.
+const LEFT: Duration = Duration::from_secs(30);
 
 impl Consume {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
@@ -231,8 +237,8 @@ impl Consumer<'_> {
             Verdict::Done => delivery.delete(),
             Verdict::Again => delivery.release(),
             Verdict::Foreign => {
-                let delay = FOREIGN.saturating_mul(delivery.receive_count().min(120));
-                delivery.release_after(delay)
+                let count = delivery.receive_count().min(120);
+                delivery.release_after(if count > 3 { LEFT } else { FOREIGN } * count)
             }
         };
         if let Err(error) = outcome {
@@ -290,6 +296,7 @@ impl Consumer<'_> {
 
     /// Each object that a handle waits for.
     fn objects(&self, events: &[ObjectEvent]) -> Verdict {
+        let all = events.len();
         let known: Vec<_> = events
             .iter()
             .filter_map(|event| self.known.get(event))
@@ -298,7 +305,12 @@ impl Consumer<'_> {
             self.note(|ends| ends.foreign += 1);
             return Verdict::Foreign;
         }
-        let mut verdict = Verdict::Done;
+        let mut verdict = if known.len() < all {
+            // Those whom the others belong to need the message too.
+            Verdict::Foreign
+        } else {
+            Verdict::Done
+        };
         for handle in known {
             let output = handle.output_path().to_string();
             let path = self
@@ -335,11 +347,13 @@ impl Consumer<'_> {
 
     /// Prints the line, counts, and decides what becomes of the message.
     fn tell(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
+        let inference = line.to_string();
         let mut ends = self.lock();
         let verdict = match stored {
             Ok(Stored::Output(path, bytes)) => {
                 ends.completed += 1;
                 ends.bytes += bytes;
+                ends.settle(&inference);
                 line["status"] = "completed".into();
                 line["file"] = path.display().to_string().into();
                 line["bytes"] = bytes.into();
@@ -347,7 +361,7 @@ impl Consumer<'_> {
             }
             Ok(Stored::Failure(path, text)) => {
                 ends.failed += 1;
-                ends.note(Code::Model);
+                ends.settle(&inference);
                 line["status"] = "failed".into();
                 line["file"] = path.display().to_string().into();
                 line["error"] = text.into();
@@ -363,13 +377,10 @@ impl Consumer<'_> {
                 let text = with_sources(&error);
                 line["status"] = if pending { "pending" } else { "error" }.into();
                 line["error"] = text.clone().into();
-                ends.note(Code::of(&error));
-                if pending {
-                    ends.pending += 1;
-                } else {
-                    ends.errors += 1;
+                if !pending {
                     self.progress.error(&text);
                 }
+                ends.leave(inference, Code::of(&error), pending);
                 Verdict::Again
             }
         };
@@ -416,59 +427,4 @@ enum Stored {
 
 fn is_of_this_machine(error: &Error) -> bool {
     matches!(error, Error::Transfer(transfer) if transfer.kind() == TransferErrorKind::Write)
-}
-
-/// How the messages ended.
-#[derive(Debug, Default)]
-struct Ends {
-    completed: usize,
-    failed: usize,
-    pending: usize,
-    errors: usize,
-    tests: usize,
-    foreign: usize,
-    unknown: usize,
-    bytes: u64,
-    worst: Option<Code>,
-    stopped: Option<Failure>,
-}
-
-impl Ends {
-    fn note(&mut self, code: Code) {
-        self.worst = self.worst.max(Some(code));
-    }
-
-    fn summary(&self, stats: &QueueStats) -> Value {
-        json!({
-            "completed": self.completed,
-            "failed": self.failed,
-            "pending": self.pending,
-            "errors": self.errors,
-            "bytes": self.bytes,
-            "tests": self.tests,
-            "foreign": self.foreign,
-            "unknown": self.unknown,
-            "received": stats.received,
-            "deleted": stats.deleted,
-            "lost": stats.lost,
-        })
-    }
-
-    fn outcome(&self) -> Outcome {
-        let Self {
-            completed,
-            failed,
-            pending,
-            errors,
-            ..
-        } = self;
-        let Some(code) = self.worst else {
-            return Ok(());
-        };
-        let message = format!(
-            "{completed} inferences are completed, {failed} failed, {pending} were not readable yet, and {errors} could not \
-             be fetched; what is not stored comes again from the queue"
-        );
-        Err(Failure::new(code, message))
-    }
 }
