@@ -1,4 +1,4 @@
-//! A submitted inference as plain data, to be saved and taken up again.
+//! A submitted inference as plain data, to save and resume.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,14 +12,14 @@ use crate::limits;
 use crate::limits::check_name;
 use crate::uri::S3Uri;
 
-/// What is needed to take a submitted inference up again, in any process: where its outcome will be,
-/// and what it goes by.
+/// A submitted inference as data: the locations of its output and failure, and its ids. Any process can resume
+/// it.
 ///
-/// It is had from [`AsyncInferenceResponse::handle`](crate::AsyncInferenceResponse::handle) and
-/// becomes a response again with [`AsyncPredictor::resume`](crate::AsyncPredictor::resume). It holds
-/// no secret, no payload and nothing of the session. `Display` writes it as one line of JSON, which
-/// `FromStr` and `serde` read; the format is versioned, and a later version than this crate knows is
-/// an error and not guessed at.
+/// [`AsyncInferenceResponse::handle`](crate::AsyncInferenceResponse::handle) returns it, and so does
+/// [`Error::handle`](crate::Error::handle); [`AsyncPredictor::resume`](crate::AsyncPredictor::resume) turns it
+/// into a response. It holds no secret, no payload and nothing of the session. `Display` writes it as one line of
+/// JSON, which `FromStr` and `serde` read; the format has a version, and a later one than this crate knows is an
+/// error.
 ///
 /// ```
 /// use sagemaker_async_inference::InferenceHandle;
@@ -39,7 +39,7 @@ pub struct InferenceHandle {
     pub(crate) inference_id: Option<String>,
     pub(crate) input_location: Option<S3Uri>,
     pub(crate) submitted_at: Option<SystemTime>,
-    /// Whether the submit put the input there.
+    /// Whether the submit uploaded the input.
     pub(crate) input_uploaded: bool,
     /// How long after the submit the service gives up, in whole seconds.
     pub(crate) service_limit: Option<u64>,
@@ -47,15 +47,15 @@ pub struct InferenceHandle {
     pub(crate) failed: bool,
 }
 
-/// The format that this version writes, and the only one that there is. What was added since, earlier
-/// releases pass over, and lines of theirs do not have: whether the input was uploaded, the service's
-/// limit, and whether it is known to have failed.
+/// The format that this version writes, and the only one so far. Members that were added since are ignored by
+/// earlier releases and absent in their lines: whether the input was uploaded, the service's limit, and whether
+/// it is known to have failed.
 const VERSION: u32 = 1;
 
 /// A line has three keys of at most 1,024 bytes each, escaped, and little more.
 const MAX_LINE: usize = 16 << 10;
 
-/// The format. Members that are not known are passed over.
+/// The format. Unknown members are ignored.
 #[derive(Serialize, Deserialize)]
 struct Wire {
     version: u32,
@@ -128,25 +128,24 @@ impl InferenceHandle {
         self.inference_id.as_deref()
     }
 
-    /// Where the input lies in S3; absent if it went in the request's body.
+    /// The location of the input in S3; absent if it was sent in the request's body.
     pub fn input_location(&self) -> Option<&S3Uri> {
         self.input_location.as_ref()
     }
 
-    /// When it was submitted, by the clock of the machine that did so; to the millisecond once it
-    /// was written.
+    /// When it was submitted, by the clock of that machine; to the millisecond once it was saved.
     pub fn submitted_at(&self) -> Option<SystemTime> {
         self.submitted_at
     }
 
-    /// Whether the submit uploaded the input, which then is its own to remove
-    /// ([`CleanUp::input`](crate::response::CleanUp::input)). False too where that is not known.
+    /// Whether the submit uploaded the input, so that [`CleanUp::input`](crate::response::CleanUp::input) may
+    /// remove it. False also if that is not known.
     pub fn input_uploaded(&self) -> bool {
         self.input_uploaded
     }
 
-    /// How long after the submit the service itself gives up: the request's time to live in the queue and
-    /// its invocation timeout together. Absent where that is not known.
+    /// How long after the submit the service gives up: the request's TTL and its invocation timeout together.
+    /// Absent if that is not known.
     pub fn service_limit(&self) -> Option<Duration> {
         self.service_limit.map(Duration::from_secs)
     }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 /// The longest piece of a refused value that the error keeps, in characters.
 const SHOWN: usize = 80;
 
-/// A value that breaks a documented limit, found before any request was made.
+/// A value that breaks a documented limit, found before a request was sent.
 ///
-/// It names the value, the limit and what to do about it. Values that may hold a secret (a signed URL, for
-/// one) are left out; all others are cut after 80 characters.
+/// It has the value, the limit and the remedy. Values that may hold a secret (a signed URL, for one) are left
+/// out; all others are cut after 80 characters.
 ///
 /// ```
 /// use sagemaker_async_inference::S3Uri;
@@ -28,7 +28,7 @@ pub struct InvalidInput {
 }
 
 impl InvalidInput {
-    /// `what` names the value, `limit` says what would be valid, `remedy` (may be empty) what to change.
+    /// `what` names the value, `limit` is what would be valid, `remedy` (may be empty) is what to change.
     pub(crate) fn new(
         what: impl Into<Cow<'static, str>>,
         value: impl AsRef<str>,
@@ -46,7 +46,7 @@ impl InvalidInput {
         }
     }
 
-    /// As [`Self::new`], for values that no message may show.
+    /// Like [`Self::new`], for values that no message may show.
     pub(crate) fn redacted(
         what: impl Into<Cow<'static, str>>,
         limit: impl Into<String>,
@@ -60,7 +60,7 @@ impl InvalidInput {
         }
     }
 
-    /// What was refused, such as `S3 bucket name`.
+    /// The name of what was refused, such as `S3 bucket name`.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -70,12 +70,12 @@ impl InvalidInput {
         self.value.as_deref()
     }
 
-    /// What would have been valid.
+    /// The limit: what would have been valid.
     pub fn limit(&self) -> &str {
         &self.limit
     }
 
-    /// What to do about it; may be empty.
+    /// The remedy: what to do about it; may be empty.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }

@@ -1,4 +1,4 @@
-//! A predictor: one endpoint, one way to write inputs and to read results.
+//! The predictor: an endpoint, and the formats of its inputs and results.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::session::Session;
 use crate::uri::S3Uri;
 use crate::waiter::WaiterConfig;
 
-/// Sends inputs to one asynchronous endpoint and takes its results. All methods block.
+/// Sends inputs to one asynchronous endpoint and fetches its results. All methods block.
 ///
-/// `S` writes inputs and `D` reads results; both are [`Json`] unless
-/// [`with_serializer`](Self::with_serializer) and [`with_deserializer`](Self::with_deserializer)
-/// say otherwise. A clone is cheap.
+/// `S` serializes inputs and `D` deserializes results; the default of both is [`Json`]. Change them with
+/// [`with_serializer`](Self::with_serializer) and [`with_deserializer`](Self::with_deserializer). A clone is
+/// cheap.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -54,11 +54,11 @@ pub(crate) struct Target {
 }
 
 impl AsyncPredictor {
-    /// A predictor for the endpoint of this name, in the session's region and account, that speaks
-    /// JSON.
+    /// Creates a predictor for the endpoint of this name, in the session's region and account, with JSON for
+    /// inputs and results.
     ///
-    /// Asks nobody: a name that no endpoint can have (at most 63 letters, digits and inner hyphens)
-    /// and one that no endpoint has are errors of the first request.
+    /// Sends no request: an invalid name (valid are at most 63 letters, digits and inner hyphens) and the name of
+    /// an endpoint that does not exist are errors of the first request.
     pub fn new(endpoint_name: impl Into<String>, session: &Session) -> Self {
         Self {
             target: Arc::new(Target {
@@ -74,7 +74,7 @@ impl AsyncPredictor {
 }
 
 impl<S, D> AsyncPredictor<S, D> {
-    /// With another format for inputs.
+    /// Sets the format of inputs. Default: [`Json`].
     ///
     /// ```
     /// # use sagemaker_async_inference::{AsyncPredictor, Csv, Session};
@@ -94,7 +94,7 @@ impl<S, D> AsyncPredictor<S, D> {
         }
     }
 
-    /// With another format for results.
+    /// Sets the format of results. Default: [`Json`].
     pub fn with_deserializer<D2>(self, deserializer: D2) -> AsyncPredictor<S, D2> {
         AsyncPredictor {
             target: self.target,
@@ -105,7 +105,7 @@ impl<S, D> AsyncPredictor<S, D> {
         }
     }
 
-    /// With another wait in [`predict`](Self::predict). Default: [`WaiterConfig::default`].
+    /// Sets how [`predict`](Self::predict) waits. Default: [`WaiterConfig::default`], 60 polls, 15 s apart.
     pub fn with_waiter_config(mut self, waiter: WaiterConfig) -> Self {
         self.waiter = waiter;
         self
@@ -127,8 +127,8 @@ impl<S, D> AsyncPredictor<S, D> {
         &self.target.session
     }
 
-    /// A request for an input that lies in S3 already. Its content type is told to the model only
-    /// if [`content_type`](AsyncRequest::content_type) sets it. A location that is not valid is an error of
+    /// Starts a request for an input that is in S3 already. The model gets its content type only if
+    /// [`content_type`](AsyncRequest::content_type) sets it. A location that is not valid is an error of
     /// [`submit`](AsyncRequest::submit).
     ///
     /// ```no_run
@@ -152,20 +152,18 @@ impl<S, D> AsyncPredictor<S, D> {
         AsyncRequest::at(self.target.clone(), self.deserializer.clone(), input)
     }
 
-    /// A request for a file's bytes as they are: no serializer is asked, and a content type is told
-    /// to the model only if [`content_type`](AsyncRequest::content_type) sets it.
+    /// Starts a request for the bytes of a file. The serializer is not used, and the model gets a content type
+    /// only if [`content_type`](AsyncRequest::content_type) sets it.
     ///
-    /// The file is opened here and read by [`submit`](AsyncRequest::submit), never into memory
-    /// whole: up to 128,000 bytes go in the request's body, up to 16 MiB in one upload to S3, more
-    /// in parts ([`TransferConfig`](crate::TransferConfig)). A part that fails is sent again alone;
-    /// if the upload fails for good, or is stopped, S3 is told to throw its parts away, which takes
-    /// 5 s at most. An empty file is uploaded as an empty object.
+    /// The file is opened here and read by [`submit`](AsyncRequest::submit), never completely into memory: up to
+    /// 128,000 bytes are sent in the request's body, up to 16 MiB in one upload to S3, more in parts
+    /// ([`TransferConfig`](crate::TransferConfig)). A part that fails is retried alone. If the upload fails
+    /// finally, or is stopped, its parts are discarded, which takes 5 s at most. An empty file is uploaded as an
+    /// empty object.
     ///
-    /// - [`Error::Transfer`](crate::Error::Transfer): it cannot be opened, or is not a regular file.
-    ///   From `submit`: it cannot be read, or changed (its length, its time of modification, or what
-    ///   is in it) while it was read.
-    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): it has more than 1 GiB, the service's
-    ///   limit.
+    /// - [`Error::Transfer`](crate::Error::Transfer): it cannot be opened, or is not a regular file. From
+    ///   `submit`: it cannot be read, or it changed (its length, modification time or content) while it was read.
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): it is larger than 1 GiB, the service's limit.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -195,15 +193,13 @@ impl<S, D> AsyncPredictor<S, D> {
         )
     }
 
-    /// A request for what a reader gives, to its end: a socket's, a decompressor's, another
-    /// process's bytes.
+    /// Starts a request for all bytes of a reader, such as a socket, a decompressor or another process.
     ///
-    /// As [`request_file`](Self::request_file), but nobody knows the length beforehand and nothing
-    /// can be read twice: what is on its way is in memory, up to 16 MiB while it is not known
-    /// whether there is more, and a part of 8 MiB for each of 4 uploads at a time
-    /// ([`TransferConfig`](crate::TransferConfig)). More than 1 GiB is
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput) once that much was read; what was sent
-    /// until then is thrown away.
+    /// Like [`request_file`](Self::request_file), but the length is not known in advance and nothing can be read
+    /// twice: data in transit is held in memory, up to 16 MiB at first, then a part of 8 MiB for each of 4
+    /// uploads at a time ([`TransferConfig`](crate::TransferConfig)). More than 1 GiB is
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) once that much was read; what was uploaded until then
+    /// is discarded.
     ///
     /// ```no_run
     /// # use sagemaker_async_inference::{AsyncPredictor, Session};
@@ -219,10 +215,10 @@ impl<S, D> AsyncPredictor<S, D> {
         AsyncRequest::with_reader(self.target.clone(), self.deserializer.clone(), reader)
     }
 
-    /// Takes a submitted inference up again, as
-    /// [`AsyncInferenceResponse::handle`] saved it, here or in another process. Asks nobody.
+    /// Returns the response of a submitted inference from its handle, which [`AsyncInferenceResponse::handle`]
+    /// returned in this or another process. Sends no request.
     ///
-    /// The inference stays one of the endpoint that the handle names, whichever this predictor is for.
+    /// The inference belongs to the endpoint that the handle names, whichever endpoint this predictor is for.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -247,7 +243,7 @@ impl<S, D> AsyncPredictor<S, D> {
         AsyncInferenceResponse::of_handle(self.session().clone(), self.deserializer.clone(), handle)
     }
 
-    /// A request for a value, with every option of the call.
+    /// Starts a request for a value, with every option of the call.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -275,9 +271,9 @@ impl<S, D> AsyncPredictor<S, D> {
         )
     }
 
-    /// Submits a value; the result is waited for through the response.
+    /// Submits a value and returns without waiting. Wait for the result with the response.
     ///
-    /// The same as [`request(value).submit()`](AsyncRequest::submit), which see for the errors.
+    /// The same as [`request(value).submit()`](AsyncRequest::submit), with the same errors.
     pub fn predict_async<T: ?Sized>(&self, value: &T) -> Result<AsyncInferenceResponse<D>>
     where
         S: Serializer<T>,
@@ -288,9 +284,9 @@ impl<S, D> AsyncPredictor<S, D> {
 
     /// Submits a value and waits for its result.
     ///
-    /// The wait is 60 polls, 15 s apart, unless [`with_waiter_config`](Self::with_waiter_config)
-    /// says otherwise. A wait that ends early loses nothing: every error that follows the submit has the
-    /// inference's handle ([`Error::handle`](crate::Error::handle)), which [`resume`](Self::resume) takes.
+    /// The wait is 60 polls, 15 s apart, unless [`with_waiter_config`](Self::with_waiter_config) sets another. No
+    /// error loses the inference: every error after the submit has the inference's handle
+    /// ([`Error::handle`](crate::Error::handle)), which [`resume`](Self::resume) takes.
     pub fn predict<T: ?Sized, R>(&self, value: &T) -> Result<R>
     where
         S: Serializer<T>,
@@ -300,7 +296,7 @@ impl<S, D> AsyncPredictor<S, D> {
         let response = request.submit()?;
         let result = response.get_result(&self.waiter)?;
         if let Some(clean_up) = &self.clean_up {
-            // What stays is told to its callback; the result is had all the same.
+            // Failures go to the callback; the result is still returned.
             let _ = response.clean_up(clean_up)?;
         }
         Ok(result)

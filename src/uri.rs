@@ -1,4 +1,4 @@
-//! Places in S3.
+//! Locations in S3.
 
 use std::{fmt, str::FromStr};
 
@@ -8,17 +8,17 @@ use crate::InvalidInput;
 
 const MAX_KEY: usize = 1024;
 
-/// A bucket and a key in S3, written `s3://bucket/key`; with an empty key, a whole bucket.
+/// A bucket and a key in S3, written `s3://bucket/key`; with an empty key, a bucket.
 ///
 /// The key is kept byte for byte: nothing is decoded, normalised or trimmed, so `%20` stays three
 /// characters, and `//`, `+`, `?`, spaces and non-ASCII letters are part of the name.
 ///
 /// Limits:
 ///
-/// - bucket: 3 to 255 of `a-z`, `A-Z`, `0-9`, `.`, `-`, `_` and `:`. S3 creates none with upper case letters,
-///   underscores or more than 63 characters any more, but those from before 2018 in us-east-1 exist, and other
-///   implementations of S3 have such and names with a tenant (`tenant:bucket`). A name that cannot be part of a
-///   host goes in the path. An access point's alias is a bucket's name; its ARN is not and is refused.
+/// - bucket: 3 to 255 of `a-z`, `A-Z`, `0-9`, `.`, `-`, `_` and `:`. S3 no longer creates buckets with upper case
+///   letters, underscores or more than 63 characters, but those from before 2018 in us-east-1 exist, and other
+///   implementations of S3 have such names and names with a tenant (`tenant:bucket`). A name that cannot be part
+///   of a host name is sent in the path. The alias of an access point is valid; its ARN is refused.
 /// - key: at most 1024 bytes of UTF-8. An empty key is accepted, since output locations are given as
 ///   prefixes; see [`S3Uri::has_key`].
 ///
@@ -41,12 +41,12 @@ pub struct S3Uri {
     key: String,
 }
 
-/// Longer ones are from no service.
+/// No service returns longer ones.
 const MAX_UNREAD: usize = 4096;
 
 impl S3Uri {
-    /// A location of the service's that this crate cannot read, as it came: it is shown and stored, and every
-    /// request to it is refused before it is sent. It has no bucket, which no other one lacks.
+    /// A location from the service that this crate cannot parse: it is shown and stored unchanged, and every
+    /// request to it is refused before it is sent. It is the only kind without a bucket.
     pub(crate) fn unread(location: &str) -> Option<Self> {
         let fits = !location.is_empty() && location.len() <= MAX_UNREAD;
         fits.then(|| Self {
@@ -55,12 +55,12 @@ impl S3Uri {
         })
     }
 
-    /// The location as it came, if this crate cannot read it.
+    /// The location as the service returned it, if this crate cannot parse it.
     pub(crate) fn as_unread(&self) -> Option<&str> {
         self.bucket.is_empty().then_some(self.key.as_str())
     }
 
-    /// The place `key` in `bucket`. The key may be empty and may begin with `/`.
+    /// Creates the location of `key` in `bucket`. The key may be empty and may begin with `/`.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Result<Self, InvalidInput> {
         let (bucket, key) = (bucket.into(), key.into());
         check_bucket(&bucket)?;
@@ -85,14 +85,15 @@ impl S3Uri {
         &self.key
     }
 
-    /// Whether there is a key, so that this may name one object and not only a bucket.
+    /// Whether there is a key, so that this names an object and not only a bucket.
     pub fn has_key(&self) -> bool {
         !self.key.is_empty()
     }
 
-    /// The place `part` below this one: one `/` goes between, unless this key is empty or ends with one.
+    /// Returns the location `part` below this one, separated by one `/` unless this key is empty or ends with
+    /// one.
     ///
-    /// `part` is appended as it is; its own leading slashes and dots mean nothing special.
+    /// `part` is appended unchanged; leading slashes and dots in it have no special meaning.
     pub fn join(&self, part: &str) -> Result<Self, InvalidInput> {
         let slash = if self.key.is_empty() || self.key.ends_with('/') {
             ""

@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
-/// Bodies that are bytes already: nothing is copied on the way out, nothing checked on the way in.
+/// The codec of raw bytes: nothing is copied when serializing, nothing is checked when deserializing.
 ///
-/// Serializes whatever is `AsRef<[u8]>`, deserializes to `Vec<u8>`. Content type and accept are
-/// `application/octet-stream` by default, as with the Python SDK's `IdentitySerializer` and
-/// `BytesDeserializer` (which asks for `*/*`).
+/// Serializes any `AsRef<[u8]>`, deserializes to `Vec<u8>`. Content type and accept are
+/// `application/octet-stream` by default, as with the Python SDK's `IdentitySerializer` and `BytesDeserializer`
+/// (which asks for `*/*`).
 ///
 /// ```
 /// use sagemaker_async_inference::{Bytes, Accept, Deserializer, Serializer};
@@ -23,7 +23,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// Content type and accept `application/octet-stream`.
+    /// Creates the codec with content type and accept `application/octet-stream`.
     pub const fn new() -> Self {
         Self {
             content_type: Cow::Borrowed("application/octet-stream"),

@@ -5,20 +5,20 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
-/// CSV: one record a line, from and to a sequence of records.
+/// The codec of CSV, from and to a sequence of records.
 ///
-/// Each element of the slice, vector or array is one record: a tuple, an array, a vector or a struct of
-/// plain fields. (So `vec![1.0, 2.0]` is two records of one field; one record of two is `[[1.0, 2.0]]`.)
-/// Quoting is that of RFC 4180, done where needed. Lines end with `\n`, but for the last, which ends the
-/// body, as the Python SDK's `CSVSerializer` has it: models that split the body at line ends see no empty
-/// record.
+/// Each element of the slice, vector or array is one record: a tuple, an array, a vector or a struct of plain
+/// fields. (So `vec![1.0, 2.0]` is two records of one field; one record of two is `[[1.0, 2.0]]`.) Fields are
+/// quoted by RFC 4180 where needed. Records are separated by `\n`, and none follows the last one, as with the
+/// Python SDK's `CSVSerializer`: models that split the body at line ends see no empty record.
 ///
 /// NaN and the infinities are written as `NaN`, `inf` and `-inf`, which Python's `float` and pandas read.
 ///
-/// Deserializes to a vector; a byte order mark is ignored, all records must have as many fields as the first, blank lines are skipped, an
-/// error gives the number of the record, counted from 1 with the header, if there is one.
+/// Deserializes to a vector. A byte order mark is ignored, blank lines are skipped, and all records must have as
+/// many fields as the first. An error has the number of the record, counted from 1 and including a header.
 ///
-/// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s models take none.
+/// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s built-in models expect
+/// none.
 ///
 /// ```
 /// use sagemaker_async_inference::{Csv, Accept, Deserializer, Serializer};
@@ -37,7 +37,7 @@ pub struct Csv {
 }
 
 impl Csv {
-    /// Content type and accept `text/csv`, no header, comma.
+    /// Creates the codec with content type and accept `text/csv`, no header, comma.
     pub const fn new() -> Self {
         Self {
             content_type: Cow::Borrowed("text/csv"),
@@ -49,16 +49,16 @@ impl Csv {
 
     mime_types!();
 
-    /// Whether the first line names the fields; default false.
+    /// Sets whether the first line names the fields. Default: false.
     ///
-    /// Written from the names of a struct's fields; records without names have no header. Read, the first
-    /// line is always taken for the header, and a struct's fields are found by their names.
+    /// When serializing, the names are those of a struct's fields; records without names have no header. When
+    /// deserializing, the first line is always the header, and fields of a struct are found by name.
     pub const fn with_header(mut self, header: bool) -> Self {
         self.header = header;
         self
     }
 
-    /// The byte between fields; default `,`. A quote or a line end is refused when it is used.
+    /// Sets the byte between fields. Default: `,`. A quote or a line end is an error when the codec is used.
     pub const fn with_delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
         self

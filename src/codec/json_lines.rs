@@ -8,11 +8,11 @@ use super::{
     mime_types, without_mark,
 };
 
-/// JSON Lines: one JSON value a line, from and to a sequence.
+/// The codec of JSON Lines, one JSON value on each line, from and to a sequence.
 ///
-/// Serializes slices, vectors and arrays, each line compact and ended with `\n`, the last one too.
-/// Deserializes to a vector; a byte order mark is ignored and blank lines are skipped, so an empty body is an
-/// empty vector, and an error gives the number of the line, counted from 1. Numbers are as in [`Json`](crate::Json).
+/// Serializes slices, vectors and arrays; each line is compact and ends with `\n`, the last one too. Deserializes
+/// to a vector; a byte order mark is ignored and blank lines are skipped, so that an empty body is an empty
+/// vector. An error has the number of the line, counted from 1. Numbers are as in [`Json`](crate::Json).
 ///
 /// Content type and accept are `application/jsonlines` by
 /// default, as with the Python SDK's `JSONLinesSerializer`.
@@ -33,7 +33,7 @@ pub struct JsonLines {
 }
 
 impl JsonLines {
-    /// Content type and accept `application/jsonlines`.
+    /// Creates the codec with content type and accept `application/jsonlines`.
     pub const fn new() -> Self {
         Self {
             content_type: Cow::Borrowed("application/jsonlines"),

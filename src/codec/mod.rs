@@ -1,4 +1,4 @@
-//! Values to request bodies and result bodies to values: two traits, one file a format.
+//! Serialization of inputs and deserialization of results: two traits, and one file for each format.
 
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
@@ -14,8 +14,8 @@ pub use self::{bytes::Bytes, csv::Csv, json::Json, json_lines::JsonLines, text::
 
 /// Turns values of type `T` into request bodies.
 ///
-/// `SageMaker` sees the content type as `X-Amzn-SageMaker-Content-Type` (at most 1024 ASCII characters, by
-/// the API's model of `InvokeEndpointAsync`) and hands it to the model's container with the body.
+/// `SageMaker` sees the content type as `X-Amzn-SageMaker-Content-Type` (at most 1024 ASCII characters, by the
+/// API's model of `InvokeEndpointAsync`) and passes it to the model's container with the body.
 ///
 /// ```
 /// use std::borrow::Cow;
@@ -45,17 +45,17 @@ pub use self::{bytes::Bytes, csv::Csv, json::Json, json_lines::JsonLines, text::
 /// # Ok::<(), CodecError>(())
 /// ```
 pub trait Serializer<T: ?Sized> {
-    /// The MIME type of what [`serialize`](Self::serialize) makes.
+    /// Returns the MIME type of the body that [`serialize`](Self::serialize) returns.
     fn content_type(&self) -> &str;
 
-    /// The body for `value`; borrowed from it where its bytes are the body already.
+    /// Returns the body for `value`; borrowed from it if its bytes are the body already.
     fn serialize<'v>(&self, value: &'v T) -> Result<Cow<'v, [u8]>, CodecError>;
 }
 
-/// The MIME type that a format asks the model for.
+/// The MIME type that a format accepts from the model.
 ///
-/// It goes with the invocation as `X-Amzn-SageMaker-Accept`, before it is known what type the result
-/// will be read as; hence a trait of its own under [`Deserializer`].
+/// It is sent with the invocation as `X-Amzn-SageMaker-Accept`, before the type of the result is known; hence a
+/// separate supertrait of [`Deserializer`].
 ///
 /// ```
 /// use sagemaker_async_inference::{Accept, Json};
@@ -63,7 +63,7 @@ pub trait Serializer<T: ?Sized> {
 /// assert_eq!(Json::default().accept(), "application/json");
 /// ```
 pub trait Accept {
-    /// The MIME type to ask the model for, at most 1024 ASCII characters.
+    /// Returns the MIME type that the model is to return, at most 1024 ASCII characters.
     fn accept(&self) -> &str;
 }
 
@@ -96,7 +96,7 @@ pub trait Accept {
 /// # Ok::<(), CodecError>(())
 /// ```
 pub trait Deserializer<T>: Accept {
-    /// The value in `body`. `content_type` is what the result was stored as, if known.
+    /// Returns the value in `body`. `content_type` is that of the stored result, if known.
     ///
     /// The formats of this crate do not refuse a body for its content type, since models often name the
     /// wrong one: it only appears in the error.
@@ -130,7 +130,7 @@ macro_rules! forward {
 }
 forward!(&S, Box<S>, Arc<S>);
 
-/// Which way a value was going when its codec failed.
+/// Whether serialization or deserialization failed.
 ///
 /// ```
 /// use sagemaker_async_inference::{Deserializer, Json};
@@ -154,9 +154,9 @@ crate::words::words!(CodecDirection, "codec direction", {
 
 /// A value that could not be written as a body, or a body that could not be read as a value.
 ///
-/// The formats of this crate give the position and the reason of the problem, such as the name of a missing
-/// field or the sort of value that came instead, never any content: values, unknown names and what a type's own
-/// `Deserialize` says are left out.
+/// The formats of this crate report the position and the reason, such as the name of a missing field or the kind
+/// of value that was found, and never any content: values, unknown names and messages of a type's own
+/// `Deserialize` are left out.
 ///
 /// ```
 /// use sagemaker_async_inference::{Deserializer, Json};
@@ -180,7 +180,7 @@ pub struct CodecError {
 }
 
 impl CodecError {
-    /// A failure to write a body in `format`. `message` should hold no content.
+    /// Creates the error of a failed serialization in `format`. `message` should contain nothing of the value.
     pub fn serialize(
         format: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
@@ -195,7 +195,7 @@ impl CodecError {
         }
     }
 
-    /// A failure to read a body in `format`. `message` should hold no content.
+    /// Creates the error of a failed deserialization in `format`. `message` should contain nothing of the body.
     pub fn deserialize(
         format: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
@@ -206,24 +206,24 @@ impl CodecError {
         }
     }
 
-    /// Adds the content type that the body came with; cut after 80 characters.
+    /// Adds the content type of the body, cut after 80 characters.
     pub fn with_content_type(mut self, content_type: Option<&str>) -> Self {
         self.content_type = content_type.map(|text| text.chars().take(80).collect());
         self
     }
 
-    /// Adds the cause.
+    /// Adds the cause, which [`source`](std::error::Error::source) returns.
     pub fn with_source<E: Error + Send + Sync + 'static>(mut self, source: E) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
 
-    /// Says where in a larger document the problem is.
+    /// Adds where in a larger document the problem is.
     pub(crate) fn located_in(&mut self, place: &str) {
         self.message = format!("{place}: {}", self.message).into();
     }
 
-    /// Which way the value was going.
+    /// Whether serialization or deserialization failed.
     pub fn direction(&self) -> CodecDirection {
         self.direction
     }
@@ -233,7 +233,7 @@ impl CodecError {
         &self.format
     }
 
-    /// The content type that the body came with, if known; always `None` when serializing.
+    /// The content type of the body, if known; always `None` when serializing.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
@@ -273,7 +273,7 @@ pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
 /// The two MIME types of a format, and the methods to change them.
 macro_rules! mime_types {
     () => {
-        /// Sends bodies as another MIME type (at most 1024 ASCII characters, checked on submit).
+        /// Sets the MIME type of bodies: at most 1024 ASCII characters, checked by the submit.
         pub fn with_content_type(
             mut self,
             content_type: impl Into<std::borrow::Cow<'static, str>>,
@@ -282,7 +282,8 @@ macro_rules! mime_types {
             self
         }
 
-        /// Asks for results as another MIME type (at most 1024 ASCII characters, checked on submit).
+        /// Sets the MIME type of results that the model is asked for: at most 1024 ASCII characters, checked by
+        /// the submit.
         pub fn with_accept(mut self, accept: impl Into<std::borrow::Cow<'static, str>>) -> Self {
             self.accept = accept.into();
             self
@@ -291,11 +292,12 @@ macro_rules! mime_types {
 }
 use mime_types;
 
-/// The method that lets numbers that are not finite out.
+/// The method that allows numbers that are not finite.
 macro_rules! allow_nan {
     () => {
-        /// Whether to send NaN and the infinities as Python's `json` does: `NaN`, `Infinity`, `-Infinity`;
-        /// default false: an error. They are no JSON, and a model that is not written in Python may refuse them.
+        /// Sets whether NaN and the infinities are sent as Python's `json` writes them: `NaN`, `Infinity`,
+        /// `-Infinity`. Default: false, an error. They are not valid JSON, and a model that is not written in
+        /// Python may refuse them.
         pub const fn allow_nan(mut self, allow_nan: bool) -> Self {
             self.allow_nan = allow_nan;
             self

@@ -2,15 +2,15 @@ use std::borrow::Cow;
 
 use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 
-/// Bodies that are UTF-8 text.
+/// The codec of UTF-8 text.
 ///
-/// Serializes whatever is `AsRef<str>`, deserializes to `String`; a body that is not UTF-8 is an error that
-/// gives the offset of the first wrong byte.
+/// Serializes any `AsRef<str>`, deserializes to `String`. A body that is not UTF-8 is an error with the offset of
+/// the first wrong byte.
 ///
-/// Content type and accept are `text/plain` by default. It is the Python SDK's `StringSerializer`'s, without
-/// a charset, since handlers often compare the whole content type; where one is wanted, give
-/// `with_content_type("text/plain; charset=utf-8")`. The SDK's `StringDeserializer` asks for
-/// `application/json`, which a model that honours it answers with JSON.
+/// Content type and accept are `text/plain` by default. The content type is that of the Python SDK's
+/// `StringSerializer`. It has no charset, since handlers often compare the complete value; set one with
+/// `with_content_type("text/plain; charset=utf-8")`. The SDK's `StringDeserializer` accepts `application/json`,
+/// for which a model may return JSON.
 ///
 /// ```
 /// use sagemaker_async_inference::{Deserializer, Serializer, Text};
@@ -26,7 +26,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Content type and accept `text/plain`.
+    /// Creates the codec with content type and accept `text/plain`.
     pub const fn new() -> Self {
         Self {
             content_type: Cow::Borrowed("text/plain"),

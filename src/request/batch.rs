@@ -1,4 +1,4 @@
-//! A request as batches and journals see it: what it is known by, and how it outlives what it borrowed.
+//! A request in batches and journals: its identity, and how it outlives what it borrowed.
 
 use std::borrow::Cow;
 use std::sync::PoisonError;
@@ -15,10 +15,10 @@ use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
 use crate::transfer;
 
-/// What an input is known by, in every run.
+/// The identity of an input, the same in every run.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    /// A digest of the endpoint and of what the input is; none where that cannot be known.
+    /// A digest of the endpoint and of what the input is; none if that cannot be known.
     pub(crate) sha256: Option<String>,
     /// The digest that release 0.1 would have written of a file: of its path, length and time.
     pub(crate) sha256_of_0_1: Option<String>,
@@ -35,7 +35,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         self.output_path_extension.is_some()
     }
 
-    /// The id that it will go by, chosen now if the caller has chosen none.
+    /// The inference id, generated now if the caller has set none.
     pub(crate) fn settle_inference_id(&mut self) -> String {
         self.inference_id
             .get_or_insert_with(|| self.target.session.sys().random().uuid().into())
@@ -43,9 +43,9 @@ impl<'v, D> AsyncRequest<'v, D> {
             .into_owned()
     }
 
-    /// What a journal knows it by: a digest of the endpoint and of the caller's key, or else of what the
-    /// input is. That is a value's bytes, an object's URI, a file's name and content. The folder of a file
-    /// is left out: it may be copied, or given by another spelling.
+    /// The identity in a journal: a digest of the endpoint and of the caller's key, or else of the input. That is
+    /// a value's bytes, an object's URI, a file's name and content. The folder of a file is left out: it may be
+    /// copied, or given by another spelling.
     pub(crate) fn identity(&self) -> Result<Identity> {
         let mut identity = Identity {
             sha256: None,
@@ -111,8 +111,8 @@ impl<'v, D> AsyncRequest<'v, D> {
         .into()
     }
 
-    /// With everything that it borrowed copied, to outlive it: as [`submit_all`](crate::submit_all)
-    /// takes requests. What a reader gives is read into memory now.
+    /// Copies everything that the request borrows, so that it can be stored or passed to
+    /// [`submit_all`](crate::submit_all). A reader is read into memory now.
     ///
     /// ```no_run
     /// # use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};

@@ -27,8 +27,9 @@ use crate::waiter::CancelToken;
 
 /// One request to an asynchronous endpoint, with every option of `InvokeEndpointAsync`.
 ///
-/// Made by [`AsyncPredictor::request`](crate::AsyncPredictor::request) and
-/// [`request_at`](crate::AsyncPredictor::request_at). [`submit`](Self::submit) checks every option
+/// Created by [`AsyncPredictor::request`](crate::AsyncPredictor::request),
+/// [`request_at`](crate::AsyncPredictor::request_at), [`request_file`](crate::AsyncPredictor::request_file) and
+/// [`request_reader`](crate::AsyncPredictor::request_reader). [`submit`](Self::submit) checks every option
 /// against the limits of the API's model before it sends anything.
 ///
 /// ```
@@ -74,11 +75,11 @@ pub struct AsyncRequest<'v, D> {
 }
 
 enum RequestInput<'v> {
-    /// A serializer's work, or why the request cannot be sent.
+    /// The serialized value, or why the request cannot be sent.
     Body(Result<Cow<'v, [u8]>, Error>),
     At(S3Uri),
     File(InputFile),
-    /// Locked for nobody: it makes the request `Sync`.
+    /// Never contended: the lock makes the request `Sync`.
     Reader(Mutex<ReaderInput<'v>>),
 }
 
@@ -147,9 +148,9 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
 }
 
 impl<'v, D> AsyncRequest<'v, D> {
-    /// An id of the caller's, which comes back in the answer, in notifications and in the model's
-    /// request: 1 to 64 printable ASCII characters, the first not blank. Default: a random UUID, so
-    /// that a submit whose answer is lost can be looked for.
+    /// Sets an id that the response, notifications and the model's request contain: 1 to 64 printable ASCII
+    /// characters, the first and the last not blank. Default: a random UUID, so that a submit whose response is
+    /// lost can be found.
     ///
     /// It is not an idempotency token: the service runs two requests with one id twice.
     pub fn inference_id(mut self, id: impl Into<Cow<'v, str>>) -> Self {
@@ -157,101 +158,97 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Text that is handed to the model's container: at most 1024 visible ASCII characters.
-    /// Default: none.
+    /// Sets a text for the model's container: at most 1024 visible ASCII characters. Default: none.
     pub fn custom_attributes(mut self, attributes: impl Into<Cow<'v, str>>) -> Self {
         self.custom_attributes = Some(attributes.into());
         self
     }
 
-    /// The input's MIME type, at most 1024 ASCII characters; told to the model, and put on an
-    /// upload. Default: the serializer's; for an input that is in S3 already, none.
+    /// Sets the MIME type of the input, which the model and an upload get: at most 1024 ASCII characters.
+    /// Default: the serializer's; none for files, readers and inputs that are in S3 already.
     pub fn content_type(mut self, mime_type: impl Into<Cow<'v, str>>) -> Self {
         self.content_type = Some(mime_type.into());
         self
     }
 
-    /// The MIME type that the model is asked for, at most 1024 ASCII characters. Default: the
+    /// Sets the MIME type that the model is to return: at most 1024 ASCII characters. Default: the
     /// deserializer's.
     pub fn accept(mut self, mime_type: impl Into<Cow<'v, str>>) -> Self {
         self.accept = Some(mime_type.into());
         self
     }
 
-    /// How long the request may stay in the queue, 60 s to 6 hours, in whole seconds. Default: the
+    /// Sets how long the request may stay in the service's queue: 60 s to 6 hours, in whole seconds. Default: the
     /// service's, 6 hours.
     pub fn request_ttl(mut self, ttl: Duration) -> Self {
         self.request_ttl = Some(ttl);
         self
     }
 
-    /// How long the model may work on it, 1 s to 1 hour, in whole seconds. Default: the service's,
-    /// 15 minutes.
+    /// Sets how long the model may work on it: 1 s to 1 hour, in whole seconds. Default: the service's, 15
+    /// minutes.
     pub fn invocation_timeout(mut self, timeout: Duration) -> Self {
         self.invocation_timeout = Some(timeout);
         self
     }
 
-    /// A name for the output object: 1 to 32 letters, digits, `-`, `_` and at most one `.`, the
-    /// first a letter or digit. How the service makes a key of it is not documented; the response
-    /// has the key that it chose. Default: the service's.
+    /// Sets a name for the output object: 1 to 32 letters, digits, `-`, `_` and at most one `.`, the first a
+    /// letter or digit. The service does not document how it forms the key; the response has the one that it
+    /// chose. Default: the service's.
     pub fn filename(mut self, name: impl Into<Cow<'v, str>>) -> Self {
         self.filename = Some(name.into());
         self
     }
 
-    /// A path below the endpoint's output path: 1 to 512 letters, digits and ``!_.*'()/-``. Default:
-    /// none.
+    /// Sets a path below the endpoint's output path: 1 to 512 letters, digits and ``!_.*'()/-``. Default: none.
     pub fn output_path_extension(mut self, extension: impl Into<Cow<'v, str>>) -> Self {
         self.output_path_extension = Some(extension.into());
         self
     }
 
-    /// How often this submit, and the upload before it, are tried. Default: as the
-    /// [session](crate::SessionBuilder::retry) says.
+    /// Sets the attempts of this submit and of the upload before it. Default: those of the
+    /// [session](crate::SessionBuilder::retry).
     pub fn retry(mut self, retry: RetryConfig) -> Self {
         self.retry = Some(retry);
         self
     }
 
-    /// Time limit of upload and submit together, with their retries and the pauses between them. Not counted
-    /// is whoever gives credentials, and a reader that gives no bytes. A submit that is cut off after its bytes
-    /// went out is [`Error::MaybeSubmitted`]; an upload that is cut off is [`Error::Transport`], and nothing was
-    /// submitted. Default: none, each attempt is bounded by [`Timeouts`](crate::session::Timeouts) alone.
+    /// Sets the time limit of upload and submit together, with their retries and pauses. The time of a
+    /// credentials provider, and of a reader without bytes, is not counted. A submit that is cut off after its
+    /// bytes went out is [`Error::MaybeSubmitted`]; an upload that is cut off is [`Error::Transport`], and
+    /// nothing was submitted. Default: none, each attempt is bounded by [`Timeouts`](crate::session::Timeouts)
+    /// alone.
     pub fn submit_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Sends the request again also where the service may have taken it: for those to whom a second
-    /// run costs less than a lost answer. The inference may then run several times under the one
-    /// inference id; the response is that of the attempt that was answered. Where all attempts fail
-    /// and one of them may have arrived, the error is [`Error::MaybeSubmitted`] all the same.
-    /// Default: never, there is no idempotency token.
+    /// Retries the submit even if the service may have accepted it: for callers to whom a second run costs less
+    /// than a lost response. The inference may then run several times under one inference id; the response is
+    /// that of the attempt that succeeded. If all attempts fail and one may have arrived, the error is still
+    /// [`Error::MaybeSubmitted`]. Default: off, since there is no idempotency token.
     pub fn allow_duplicates(mut self) -> Self {
         self.duplicates = true;
         self
     }
 
-    /// Gives the upload and the submit up once the token is cancelled, whatever they wait for. The submit's
-    /// response is waited for 0.6 s longer; without one the error is
+    /// Ends the upload and the submit once the token is cancelled, whatever they wait for. A submit waits up to
+    /// 0.6 s longer for its response; without one the error is
     /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none;
-    /// [`predict`](crate::AsyncPredictor::predict) takes that of its
-    /// [`WaiterConfig`](crate::WaiterConfig).
+    /// [`predict`](crate::AsyncPredictor::predict) uses that of its [`WaiterConfig`](crate::WaiterConfig).
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
     }
 
-    /// With this token, unless the request has one.
+    /// Sets this token unless the request has one.
     pub(crate) fn or_cancel(mut self, token: Option<&CancelToken>) -> Self {
         self.cancel = self.cancel.or_else(|| token.cloned());
         self
     }
 
-    /// What a [journal](crate::batch::SubmitAll::journal) knows this input by, instead of by its content:
-    /// the same in every run, another one for each input. An input that comes from a reader needs one.
-    /// Default: none.
+    /// Sets the key by which a [journal](crate::batch::SubmitAll::journal) identifies this input, instead of its
+    /// content: the same in every run, different for each input. An input from a reader needs one. Default: none.
     pub fn journal_key(mut self, key: impl Into<String>) -> Self {
         self.journal_key = Some(key.into());
         self
@@ -270,10 +267,10 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Uploads the input to exactly this object, or, if the URI has no key or its key ends in `/`,
-    /// to a new one below it. Default: as the `SageMaker` Python SDK, a new object under
-    /// `{prefix}/async-endpoint-inputs/{endpoint}-{yymmdd-hhmm}/` in the session's
-    /// [default bucket](crate::Session::default_bucket).
+    /// Uploads the input to this object, or, if the URI has no key or its key ends in `/`, to a new one below it.
+    /// Default: as in the `SageMaker` Python SDK, a new object under
+    /// `{prefix}/async-endpoint-inputs/{endpoint}-{yymmdd-hhmm}/` in the session's [default
+    /// bucket](crate::Session::default_bucket).
     ///
     /// ```no_run
     /// use sagemaker_async_inference::{AsyncPredictor, Session};
@@ -306,27 +303,24 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Sends an upload in another way than
-    /// [`SessionBuilder::transfer`](crate::SessionBuilder::transfer) says; the response fetches its
-    /// result in this way too.
+    /// Sets how the input is uploaded and the result is fetched. Default:
+    /// [`SessionBuilder::transfer`](crate::SessionBuilder::transfer).
     pub fn transfer(mut self, transfer: TransferConfig) -> Self {
         self.transfer = Some(transfer);
         self
     }
 
-    /// Checks everything, uploads the input if it must, and submits it.
+    /// Checks every option, uploads the input if necessary, and submits it. Blocks until the service responds,
+    /// not until the inference is done.
     ///
     /// - [`Error::InvalidInput`] names the value that breaks a limit; nothing was sent.
     /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
-    /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile; or
-    ///   the progress callback stopped the upload. It was not submitted, and parts that were sent
-    ///   were thrown away.
-    /// - [`Error::MaybeSubmitted`]: the request went out and its answer was lost, or was a 5xx that
-    ///   leaves open what happened. It is not sent again by itself, unless
-    ///   [`allow_duplicates`](Self::allow_duplicates) says so.
-    /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: it was not submitted.
-    ///   The request had been tried again as [`RetryConfig`](crate::session::RetryConfig) says, wherever it
-    ///   provably had not happened.
+    /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile, or the progress
+    ///   callback stopped the upload. Nothing was submitted, and uploaded parts were discarded.
+    /// - [`Error::MaybeSubmitted`]: the request was sent and its response was lost, or was a 5xx that leaves open
+    ///   what happened. It is not retried unless [`allow_duplicates`](Self::allow_duplicates) is set.
+    /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: nothing was submitted. Attempts that
+    ///   provably had no effect were retried as [`RetryConfig`](crate::session::RetryConfig) specifies.
     pub fn submit(self) -> Result<AsyncInferenceResponse<D>> {
         self.submit_through(None)
     }

@@ -1,4 +1,4 @@
-//! Where an input goes: into the request's body, or into an object of S3.
+//! Where an input is sent: in the request's body, or to an object in S3.
 
 use std::borrow::Cow;
 
@@ -25,8 +25,8 @@ pub(crate) enum Placement {
 }
 
 impl Placement {
-    /// An empty input goes through S3: the service takes exactly one of a body and a location, and
-    /// an empty body is none.
+    /// An empty input goes through S3: the service accepts exactly one of a body and a location, and an empty
+    /// body counts as none.
     pub(crate) fn is_inline(self, len: u64) -> Result<bool> {
         let fits = (1..=MAX_INLINE_BYTES as u64).contains(&len);
         match self {
@@ -69,8 +69,8 @@ impl Upload<'_> {
     }
 }
 
-/// Has the input put into S3 and says where it is. `send` is called again if the bucket had to be
-/// created first.
+/// Uploads the input to S3 and returns its location. `send` is called again if the bucket had to be created
+/// first.
 pub(crate) fn upload(
     target: &Target,
     upload: &Upload<'_>,

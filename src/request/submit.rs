@@ -1,4 +1,4 @@
-//! The submit: checked, placed, sent, and told truly.
+//! The submit: check, place, send, and report what happened.
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
@@ -23,12 +23,12 @@ use crate::transfer;
 use crate::uri::S3Uri;
 use crate::waiter::CancelToken;
 
-/// What is submitted: the input itself, or where it lies.
+/// What is submitted: the input itself, or its location.
 type Placed<'v> = (Cow<'v, [u8]>, Option<S3Uri>);
 
 impl<'v, D> AsyncRequest<'v, D> {
-    /// As [`submit`](Self::submit); with a gate, in the turn that it gives, and again as long as the
-    /// service refuses it for being too much.
+    /// Like [`submit`](Self::submit); with a gate, in the turn that it assigns, and again while the service
+    /// throttles.
     pub(crate) fn submit_through(
         mut self,
         gate: Option<&Gate<'_>>,
@@ -49,7 +49,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         let begun = target.session.sys().clock().monotonic();
         let deadline = self.deadline.map(|deadline| begun + deadline);
         let span = trace::submit(&target.endpoint_name, &inference_id);
-        // What is sent in the request's body has no place in S3.
+        // What is sent in the request's body has no location in S3.
         let uploads = !matches!(self.input, RequestInput::At(_));
         let service_limit = self.request_ttl.unwrap_or(limits::DEFAULT_REQUEST_TTL)
             + self
@@ -172,7 +172,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         Ok(())
     }
 
-    /// The input's body, or where it lies.
+    /// The input's body, or its location.
     fn place(&mut self, gate: Option<&Gate<'_>>, deadline: Option<Duration>) -> Result<Placed<'v>> {
         let input = std::mem::replace(&mut self.input, RequestInput::Body(Ok(Cow::Borrowed(&[]))));
         match input {

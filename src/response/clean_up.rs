@@ -1,4 +1,4 @@
-//! Removing an inference's objects once its result is had.
+//! Removes an inference's objects once its result has been fetched.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,12 +11,13 @@ use crate::response::AsyncInferenceResponse;
 use crate::trace;
 use crate::uri::S3Uri;
 
-/// Which of an inference's objects are removed once its result is had; none by default.
+/// Which of an inference's objects are removed once its result has been fetched; none by default.
 ///
 /// For one inference: [`AsyncInferenceResponse::clean_up`]. For every
-/// [`predict`](crate::AsyncPredictor::predict): [`AsyncPredictor::with_clean_up`](crate::AsyncPredictor::with_clean_up).
-/// Nothing is removed of an inference that failed or whose result is not had yet, and a failure to
-/// remove never takes the place of a result. Needs `s3:DeleteObject`.
+/// [`predict`](crate::AsyncPredictor::predict):
+/// [`AsyncPredictor::with_clean_up`](crate::AsyncPredictor::with_clean_up). Nothing is removed if the inference
+/// failed or its result has not been fetched, and a failure to remove never replaces a result. Needs
+/// `s3:DeleteObject`.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -46,38 +47,38 @@ pub struct CleanUp {
 type OnFailure = dyn Fn(&CleanUpFailure) + Send + Sync;
 
 impl CleanUp {
-    /// Nothing; to be added to.
+    /// Removes nothing; add to it.
     pub fn nothing() -> Self {
         Self::default()
     }
 
-    /// Input, output and failure object.
+    /// Removes input, output and failure object.
     pub fn everything() -> Self {
         Self::nothing().input().output().failure()
     }
 
-    /// The input, if the submit uploaded it: a value's, a file's or a reader's. One that lay in S3 before
-    /// ([`request_at`](crate::AsyncPredictor::request_at)) is the caller's and stays. A response that was
-    /// resumed knows it from its [handle](crate::InferenceHandle::input_uploaded); handles that earlier
-    /// releases wrote do not tell, and their inputs stay.
+    /// Removes the input, if the submit uploaded it. One that was in S3 before
+    /// ([`request_at`](crate::AsyncPredictor::request_at)) belongs to the caller and stays. A resumed response
+    /// knows it from its [handle](crate::InferenceHandle::input_uploaded); handles of release 0.1 do not have it,
+    /// and their inputs stay.
     pub fn input(mut self) -> Self {
         self.input = true;
         self
     }
 
-    /// The output. The result stays in the response's memory.
+    /// Removes the output. The result stays cached in the response.
     pub fn output(mut self) -> Self {
         self.output = true;
         self
     }
 
-    /// The failure object, which may be there beside an output.
+    /// Removes the failure object, which may exist beside an output.
     pub fn failure(mut self) -> Self {
         self.failure = true;
         self
     }
 
-    /// Called with each object that could not be removed. A panic in it goes no further.
+    /// Sets a callback for each object that could not be removed. A panic in it is caught.
     pub fn on_failure(mut self, call: impl Fn(&CleanUpFailure) + Send + Sync + 'static) -> Self {
         self.on_failure = Some(Arc::new(call));
         self
@@ -95,7 +96,7 @@ impl fmt::Debug for CleanUp {
     }
 }
 
-/// What became of the objects.
+/// Which objects were removed, and which could not be.
 ///
 /// ```
 /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
@@ -115,17 +116,17 @@ pub struct CleanUpReport {
 }
 
 impl CleanUpReport {
-    /// What is not there any more. S3 says so too of what never was.
+    /// The objects that do not exist any more. S3 does not distinguish those that never existed.
     pub fn removed(&self) -> &[S3Uri] {
         &self.removed
     }
 
-    /// What could not be removed, and why.
+    /// The objects that could not be removed, and why.
     pub fn failures(&self) -> &[CleanUpFailure] {
         &self.failures
     }
 
-    /// As [`failures`](Self::failures), to keep.
+    /// Like [`failures`](Self::failures), by value.
     pub fn into_failures(self) -> Vec<CleanUpFailure> {
         self.failures
     }
@@ -153,12 +154,12 @@ impl CleanUpFailure {
         &self.uri
     }
 
-    /// Why it is still there, as far as is known.
+    /// Why it could not be removed.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// As [`error`](Self::error), to keep.
+    /// Like [`error`](Self::error), by value.
     pub fn into_error(self) -> Error {
         self.error
     }
@@ -177,12 +178,12 @@ impl std::error::Error for CleanUpFailure {
 }
 
 impl<D> AsyncInferenceResponse<D> {
-    /// Removes the inference's objects, one request each (`DeleteObject`), and tells what became of
-    /// them. A request that fails is tried again as [`RetryConfig`](crate::session::RetryConfig) says, and does
-    /// not keep the others from being removed.
+    /// Removes the inference's objects with one request each (`DeleteObject`), and reports which were removed. A
+    /// request that fails is retried as [`RetryConfig`](crate::session::RetryConfig) specifies, and does not keep
+    /// the others from being removed.
     ///
-    /// [`Error::InvalidInput`]: this response has no output yet; nothing was removed. Take the result
-    /// first ([`get_result`](Self::get_result)): it is kept, and can be had again afterwards.
+    /// [`Error::InvalidInput`]: this response has no output yet; nothing was removed. Fetch the result first
+    /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards.
     pub fn clean_up(&self, what: &CleanUp) -> Result<CleanUpReport> {
         if !self.has_output() {
             return Err(InvalidInput::new(
@@ -213,7 +214,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
         if let Some(call) = &what.on_failure {
             for failure in &report.failures {
-                // Whoever panics there has seen it on standard error; the result is not lost for it.
+                // The panic is on standard error; the result is not lost for it.
                 let _ = catch_unwind(AssertUnwindSafe(|| call(failure)));
             }
         }

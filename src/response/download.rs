@@ -1,4 +1,4 @@
-//! Results to files, writers and readers, never in memory whole.
+//! Results to files, writers and readers, never completely in memory.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,35 +15,35 @@ use crate::transfer::reader::ResultReader;
 use crate::transfer::stream::ObjectStream;
 use crate::waiter::WaiterConfig;
 
-/// A result that is about to come, or came earlier.
+/// A result that is about to be fetched, or was fetched earlier.
 enum Ready {
     Open(Box<OpenObject>),
     Kept(Arc<Outcome>),
 }
 
 impl<D> AsyncInferenceResponse<D> {
-    /// Waits for the result and fetches it into a file; gives back its length in bytes. Blocks.
+    /// Waits for the result and stores it in a file; returns its length in bytes. Blocks.
     ///
-    /// The file appears whole or not at all: it is written beside its place under another name
-    /// (`.{name}.{random}.part`), brought to the disk, and renamed. A file that is there already is
-    /// replaced then, and its permissions are kept; a symbolic link stays one and its target is
-    /// replaced. Whether the directory can be written to is found out before the wait.
+    /// The file is complete or absent: it is written to the same directory under another name
+    /// (`.{name}.{random}.part`), synced to disk, and renamed. An existing file is replaced and keeps its
+    /// permissions; a symbolic link stays one and its target is replaced. Whether the directory can be written to
+    /// is checked before the wait.
     ///
-    /// A large result comes over several connections, as [`TransferConfig`](crate::TransferConfig)
-    /// says. A broken connection is resumed from the last byte, for the same version of the object
-    /// (`Range`, `If-Match`). The length is verified, and the checksum where S3 gives one of the
-    /// whole object: CRC-64/NVME, CRC-32C, CRC-32 or SHA-256.
+    /// A large result is fetched over several connections ([`TransferConfig`](crate::TransferConfig)). A broken
+    /// connection is resumed from the last byte, for the same version of the object (`Range`, `If-Match`). The
+    /// length is verified, and the checksum if S3 returns one for the complete object: CRC-64/NVME, CRC-32C,
+    /// CRC-32 or SHA-256.
     ///
-    /// Memory: below 1 MiB for each connection. The result is not kept in this response. A deadline
-    /// of the waiter's is for the wait and does not cut the transfer; its cancel token does.
+    /// Memory: below 1 MiB for each connection. The result is not cached in this response. The waiter's deadline
+    /// bounds the wait, not the transfer; its cancel token ends both.
     ///
-    /// Errors as [`get_result`](Self::get_result), but for [`Error::Codec`]; and
+    /// Errors are those of [`get_result`](Self::get_result) without [`Error::Codec`], and:
     ///
-    /// - [`Error::Transfer`]: the file could not be written, the object was replaced while it was
-    ///   fetched, it does not fit its checksum, or the transfer was stopped.
-    /// - [`Error::Transport`]: the connection broke as often as
-    ///   [`RetryConfig`](crate::session::RetryConfig) has attempts, with no byte in between; or less than 1 KiB/s
-    ///   came over a read timeout ([`Timeouts`](crate::session::Timeouts)), all connections together.
+    /// - [`Error::Transfer`]: the file could not be written, the object was replaced while it was fetched, its
+    ///   checksum differs, or the transfer was stopped.
+    /// - [`Error::Transport`]: the connection broke as often as [`RetryConfig`](crate::session::RetryConfig) has
+    ///   attempts, with no byte in between; or less than 1 KiB/s arrived over a read timeout
+    ///   ([`Timeouts`](crate::session::Timeouts)), all connections together.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -69,7 +69,7 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     fn download_to(&self, path: &Path, waiter: &WaiterConfig) -> Result<u64> {
-        // An hour's wait for nothing would be worse than one file made in vain.
+        // An hour of waiting in vain would be worse than a file created in vain.
         drop(OutputFile::create(path).map_err(|error| unwritable(path, error))?);
         match self.wait_until_ready(waiter)? {
             Ready::Open(object) => self.store_open(*object, path, waiter),
@@ -87,11 +87,11 @@ impl<D> AsyncInferenceResponse<D> {
         self.origin(waiter).to_file(object, path)
     }
 
-    /// Waits for the result and writes it to `writer`, from first to last byte, over one
-    /// connection; gives back its length in bytes. Blocks.
+    /// Waits for the result and writes it to `writer` in order, over one connection; returns its length in bytes.
+    /// Blocks.
     ///
-    /// Resumes, verifies and fails as [`download`](Self::download); after an error a part of the
-    /// result may have been written.
+    /// Resumes, verifies and fails like [`download`](Self::download); after an error a part of the result may
+    /// have been written.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -129,10 +129,10 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    /// Waits for the result and gives back a reader of it. Blocks.
+    /// Waits for the result and returns a reader for it. Blocks.
     ///
-    /// Errors of the wait as [`get_result`](Self::get_result); those of the transfer come from the
-    /// [`ResultReader`]. The progress callback is not told: whoever reads knows.
+    /// Errors of the wait are those of [`get_result`](Self::get_result); errors of the transfer come from the
+    /// [`ResultReader`]. The progress callback is not called.
     pub fn read_result(&self, waiter: &WaiterConfig) -> Result<ResultReader> {
         let uri = self.output_path();
         Ok(match self.about(self.wait_until_ready(waiter))? {

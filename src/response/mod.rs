@@ -1,4 +1,4 @@
-//! A submitted inference: where its outcome will be, and how it is taken.
+//! A submitted inference: where its outcome will be, and how it is fetched.
 
 pub(crate) mod clean_up;
 mod download;
@@ -29,8 +29,7 @@ use wait::Finished;
 
 /// A submitted inference.
 ///
-/// Dropping it stops nothing: the inference goes on, and [`new`](Self::new) with the same paths
-/// takes it up again.
+/// Dropping it does not stop the inference. Save its [`handle`](Self::handle) to resume it later.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -59,9 +58,9 @@ pub struct AsyncInferenceResponse<D> {
 }
 
 impl<D> AsyncInferenceResponse<D> {
-    /// The response of an inference that was submitted elsewhere, by its output path and, if the
-    /// endpoint writes failures, its failure path. Sends no request. Fails with
-    /// [`Error::InvalidInput`] if a location is not valid.
+    /// Creates the response of an inference that was submitted elsewhere, from its output path and, if the
+    /// endpoint has one, its failure path. Sends no request. Fails with [`Error::InvalidInput`] if a location is
+    /// not valid.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Session};
@@ -110,8 +109,8 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    /// What is needed to take it up again, as plain data: for a file, a queue or a database. See
-    /// [`AsyncPredictor::resume`].
+    /// Returns the inference as plain data, for a file, a queue or a database. [`AsyncPredictor::resume`] turns
+    /// it into a response again.
     pub fn handle(&self) -> InferenceHandle {
         (*self.handle).clone()
     }
@@ -131,7 +130,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    /// Reads the result in another format. What has been fetched is kept.
+    /// Sets another format for the result. What has been fetched stays cached.
     ///
     /// ```
     /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Text, WaiterConfig};
@@ -158,8 +157,7 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    /// Fetches the result in another way than [`SessionBuilder::transfer`](crate::SessionBuilder::transfer)
-    /// says.
+    /// Sets how the result is fetched. Default: [`SessionBuilder::transfer`](crate::SessionBuilder::transfer).
     ///
     /// ```
     /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, TransferConfig, WaiterConfig};
@@ -184,9 +182,9 @@ impl<D> AsyncInferenceResponse<D> {
         &self.session
     }
 
-    /// The output location as the service gave it, if this crate cannot read it; then no request is sent for the
-    /// result, and waiting for it is [`Error::InvalidInput`]. The inference runs all the
-    /// same. `None` is the rule.
+    /// The output location as the service returned it, if this crate cannot parse it. Then waiting is
+    /// [`Error::InvalidInput`], and no request is sent for the result; the inference runs nevertheless. Usually
+    /// `None`.
     pub fn unread_output_location(&self) -> Option<&str> {
         self.handle.unread_output_location()
     }
@@ -206,8 +204,7 @@ impl<D> AsyncInferenceResponse<D> {
         self.handle.inference_id()
     }
 
-    /// Where the input lies in S3; absent if it was sent in the request's body or was submitted
-    /// elsewhere.
+    /// The location of the input in S3; absent if it was sent in the request's body or submitted elsewhere.
     pub fn input_location(&self) -> Option<&S3Uri> {
         self.handle.input_location()
     }
@@ -217,36 +214,36 @@ impl<D> AsyncInferenceResponse<D> {
         self.handle.endpoint_name()
     }
 
-    /// Whether the output has been taken.
+    /// Whether the output has been fetched.
     pub(crate) fn has_output(&self) -> bool {
         matches!(self.kept().as_deref(), Some(Outcome::Output(_)))
     }
 
-    /// Waits for the result and reads it. Blocks; sleeps with [`std::thread::sleep`] between polls.
+    /// Waits for the result and decodes it. Blocks the calling thread.
     ///
-    /// A poll is a GET of the output and, if that is not there, of the failure object. The result
-    /// is kept: a second call asks nobody. What is taken into memory is limited, to 1 GiB unless
-    /// [`max_result_bytes`](crate::transfer::TransferConfigBuilder::max_result_bytes) says otherwise;
-    /// [`download`](Self::download), [`write_result`](Self::write_result) and
-    /// [`read_result`](Self::read_result) take results of any size.
+    /// Each poll sends a GET for the output object and, if S3 reports it missing, a GET for the failure object.
+    /// Between polls the thread sleeps ([`std::thread::sleep`]) as `waiter` specifies. The result is cached: a
+    /// second call sends no request. A result in memory has at most 1 GiB
+    /// ([`max_result_bytes`](crate::transfer::TransferConfigBuilder::max_result_bytes));
+    /// [`download`](Self::download), [`write_result`](Self::write_result) and [`read_result`](Self::read_result)
+    /// have no limit.
     ///
-    /// What was there and is not any more when a poll comes is pending again; an output of no bytes is
-    /// an output, which the deserializer gets; an output is one GET and so whole, the old one or the new
-    /// one, if it is replaced meanwhile. A body that is cut off, or that comes at less than 1 KiB/s over
-    /// the [read timeout](crate::session::Timeouts), is a failed poll.
+    /// An output that is removed before a poll finds it is pending. An empty output is a result. An output that
+    /// is replaced during the wait is read entirely from one version. A body that breaks off, or arrives at less
+    /// than 1 KiB/s over the [read timeout](crate::session::Timeouts), is a failed poll.
     ///
-    /// - [`Error::Model`]: the failure object is there, whatever is in it. Where both are, the
-    ///   output counts.
-    /// - [`Error::PollingTimeout`]: neither came in time. Ask again to wait longer.
-    /// - [`Error::WaitStopped`]: by the cancel token or the progress callback.
-    /// - [`Error::Codec`]: the output is there and kept, and the deserializer cannot read it.
-    /// - [`Error::Service`]: S3 refused for good: the bucket does not exist, the credentials are
-    ///   unknown, or access is denied to one who may list (see [`AccessDenied`](crate::waiter::AccessDenied)).
-    /// - [`Error::Transport`]: only for what waiting does not mend: an untrusted certificate, or a
-    ///   result above the limit
-    ///   ([`TransportErrorKind::TooLong`](crate::error::TransportErrorKind::TooLong)); polls that fail otherwise are counted, and the wait goes on.
-    /// - [`Error::Credentials`]: there are none at the first poll; if they fail later, the poll is
-    ///   counted as failed, and the wait goes on.
+    /// - [`Error::Model`]: the failure object exists. If both objects exist, the output wins.
+    /// - [`Error::PollingTimeout`]: neither object appeared in time. The inference may still complete: call again
+    ///   to wait longer.
+    /// - [`Error::WaitStopped`]: the cancel token or the progress callback ended the wait.
+    /// - [`Error::Codec`]: the deserializer cannot read the output, which stays cached.
+    /// - [`Error::Service`]: S3 refuses permanently: the bucket does not exist, the credentials are unknown, or
+    ///   access is denied to a caller who may list (see [`AccessDenied`](crate::waiter::AccessDenied)).
+    /// - [`Error::Transport`]: only for what waiting does not cure: an untrusted certificate, or a result above
+    ///   the limit ([`TransportErrorKind::TooLong`](crate::error::TransportErrorKind::TooLong)); other failed
+    ///   polls are counted, and the wait goes on.
+    /// - [`Error::Credentials`]: there are none at the first poll. If they fail later, the poll counts as failed,
+    ///   and the wait goes on.
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
     where
         D: Deserializer<T>,
@@ -265,15 +262,15 @@ impl<D> AsyncInferenceResponse<D> {
         self.about(outcome.and_then(|outcome| self.decode(&outcome)))
     }
 
-    /// Tells an error which inference it is about.
+    /// Adds the handle to an error.
     pub(crate) fn about<T>(&self, outcome: Result<T>) -> Result<T> {
         outcome.map_err(|error| error.of_inference(&self.handle))
     }
 
-    /// Looks once and never waits: `None` if neither output nor failure is there.
+    /// Polls once, without waiting: `None` if neither output nor failure exists.
     ///
-    /// Errors as [`get_result`](Self::get_result), and [`Error::Service`] or [`Error::Transport`]
-    /// if the look itself fails.
+    /// Errors are those of [`get_result`](Self::get_result), and [`Error::Service`] or [`Error::Transport`] if
+    /// the poll fails.
     pub fn try_get_result<T>(&self) -> Result<Option<T>>
     where
         D: Deserializer<T>,

@@ -1,4 +1,4 @@
-//! One poll: what S3 says about an inference's objects now.
+//! One poll: the state of an inference's objects in S3.
 
 use super::AsyncInferenceResponse;
 use crate::aws::s3::objects::{OpenObject, Piece, open_object};

@@ -1,4 +1,4 @@
-//! The parts of a session, set one by one.
+//! Builds a session.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::session::history::History;
 use crate::session::transfer_config::TransferConfig;
 use crate::sys::Sys;
 
-/// Sets the parts of a [`Session`].
+/// Builds a [`Session`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,27 +66,27 @@ pub struct SessionBuilder {
 }
 
 impl SessionBuilder {
-    /// The region. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's `region`, then
-    /// the region of the EC2 instance that this runs on.
+    /// Sets the region, such as `eu-west-1`. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's
+    /// `region`, then the region of the EC2 instance that this runs on.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// The profile in the shared config and credentials files. Default: `AWS_PROFILE`, then
+    /// Sets the profile in the shared config and credentials files. Default: `AWS_PROFILE`, then
     /// `AWS_DEFAULT_PROFILE`, then `default`.
     ///
-    /// Its credentials go before those of the environment; its other settings do not.
-    /// [`build`](Self::build) fails where the profile does not exist.
+    /// Its credentials go before those of the environment; its other settings do not. [`build`](Self::build)
+    /// fails if the profile does not exist.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
     }
 
-    /// Where credentials come from: [`Credentials`](crate::credentials::Credentials) themselves, another
-    /// [`ProvideCredentials`], or a function. They are cached ([`CachedCredentials`]) and refreshed by the
-    /// expiry that they state; those without one are kept until a service refuses them as expired.
-    /// Default: [`DefaultChain`].
+    /// Sets where credentials come from: [`Credentials`](crate::credentials::Credentials) themselves, another
+    /// [`ProvideCredentials`], or a function. They are cached ([`CachedCredentials`]) and refreshed by the expiry
+    /// that they state; those without one stay cached until a service reports them as expired. Default:
+    /// [`DefaultChain`].
     ///
     /// ```
     /// use sagemaker_async_inference::Session;
@@ -104,17 +104,17 @@ impl SessionBuilder {
         self
     }
 
-    /// As [`credentials`](Self::credentials), asked before every request that is signed: for a provider that
-    /// caches by itself.
+    /// Like [`credentials`](Self::credentials), but the provider is called for every request that is signed: for
+    /// one that caches by itself.
     pub fn uncached_credentials<Kind>(mut self, credentials: impl IntoProvider<Kind>) -> Self {
         self.credentials = Some(credentials.into_provider());
         self.is_uncached = true;
         self
     }
 
-    /// Who knows the code of the moment of an MFA device, for profiles whose role asks for one; as
-    /// [`ProviderConfig::with_mfa`]. Default: nobody, and such a profile is an error when its
-    /// credentials are needed.
+    /// Sets a function that returns the current code of an MFA device, for profiles whose role requires one; like
+    /// [`ProviderConfig::with_mfa`]. Default: none, and such a profile is an error when its credentials are
+    /// needed.
     pub fn mfa(
         mut self,
         ask: impl Fn(&str) -> Result<String, Box<dyn std::error::Error + Send + Sync>>
@@ -126,116 +126,107 @@ impl SessionBuilder {
         self
     }
 
-    /// One endpoint URL for all services, such as a local endpoint's. Default:
-    /// `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
+    /// Sets one endpoint URL for all services, such as a local endpoint's. Default: `AWS_ENDPOINT_URL`, then the
+    /// profile's `endpoint_url`. Unlike the services' own hosts it may be `http`.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.endpoints.of_all = Some(url.into());
         self
     }
 
-    /// The endpoint URL of one service; goes before the one for all. Default:
-    /// `AWS_ENDPOINT_URL_<SERVICE>`, where `<SERVICE>` is `S3`, `SAGEMAKER_RUNTIME`, `SAGEMAKER`,
-    /// `STS`, `SSO`, `SSO_OIDC`, `SIGNIN`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless
-    /// `AWS_ENDPOINT_URL` is set, `endpoint_url` below the same name in lower case in the `services`
-    /// section that the profile names.
+    /// Sets the endpoint URL of one service, which takes precedence over the one for all. Default:
+    /// `AWS_ENDPOINT_URL_<SERVICE>`, where `<SERVICE>` is `S3`, `SAGEMAKER_RUNTIME`, `SAGEMAKER`, `STS`, `SSO`,
+    /// `SSO_OIDC`, `SIGNIN`, `APPLICATION_AUTO_SCALING` or `CLOUDWATCH`; then, unless `AWS_ENDPOINT_URL` is set,
+    /// `endpoint_url` below the same name in lower case in the `services` section that the profile names.
     pub fn endpoint_url_for(mut self, service: Service, url: impl Into<String>) -> Self {
         self.endpoints.of_service.insert(service, url.into());
         self
     }
 
-    /// Whether only hosts with cryptography after FIPS 140 are spoken to. Cannot be combined with a
-    /// custom endpoint. Default: `AWS_USE_FIPS_ENDPOINT`, then the profile's `use_fips_endpoint`,
-    /// then false.
+    /// Sets whether only FIPS 140 endpoints are used. Cannot be combined with a custom endpoint. Default:
+    /// `AWS_USE_FIPS_ENDPOINT`, then the profile's `use_fips_endpoint`, then false.
     pub fn use_fips(mut self, yes: bool) -> Self {
         self.endpoints.fips = Some(yes);
         self
     }
 
-    /// Whether hosts are spoken to that have IPv6 addresses beside IPv4 ones. Cannot be combined
-    /// with a custom endpoint. Default: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile's
-    /// `use_dualstack_endpoint`, then false.
+    /// Sets whether dual-stack endpoints are used, which have IPv6 addresses too. Cannot be combined with a
+    /// custom endpoint. Default: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile's `use_dualstack_endpoint`, then
+    /// false.
     pub fn use_dual_stack(mut self, yes: bool) -> Self {
         self.endpoints.dual_stack = Some(yes);
         self
     }
 
-    /// Whether buckets are named in the path of S3's URLs and never in the host. True is what an S3
-    /// server at a name of its own needs, such as `http://minio:9000`, unless its DNS has names for
-    /// buckets. False takes `localhost` for a name like any other. Default: as the profile's
-    /// `addressing_style` below `s3 =` says, where `path` is true and `virtual` is false; then in the
-    /// path at an IP address and at `localhost`, and where the bucket's name does not fit into a
-    /// host's, and in the host everywhere else.
+    /// Sets whether the bucket is in the path of S3's URLs and never in the host name. An S3 server with its own
+    /// name, such as `http://minio:9000`, needs true, unless its DNS has names for buckets. With false,
+    /// `localhost` is a name like any other. Default: the profile's `addressing_style` below `s3 =` (`path` is
+    /// true, `virtual` is false); without it, in the path at an IP address, at `localhost`, and if the bucket's
+    /// name cannot be part of a host name; otherwise in the host name.
     pub fn force_path_style(mut self, yes: bool) -> Self {
         self.endpoints.force_path_style = Some(yes);
         self
     }
 
-    /// The HTTP agent, with a proxy, TLS roots, connector or pool of its own. What the protocol
-    /// needs is set on every request and need not be set on the agent: statuses are not errors,
-    /// redirects are not followed, timeouts. The agent's `max_idle_age` should be above the poll
-    /// delay (ureq's default is not, for a delay of 15 s). Leave ureq's cargo features `gzip` and
-    /// `brotli` off: with them ureq decodes objects that are stored with a `Content-Encoding`.
+    /// Sets the HTTP agent, with its own proxy, TLS roots, connector or pool. What the protocol needs is set on
+    /// every request: statuses are not errors, redirects are not followed, timeouts. The agent's `max_idle_age`
+    /// should be above the poll delay (ureq's default is not, for a delay of 15 s). Leave ureq's cargo features
+    /// `gzip` and `brotli` off: with them ureq decodes objects that are stored with a `Content-Encoding`.
     ///
-    /// An agent of the user's connects as it says itself: neither a CA bundle nor the proxy
-    /// variables of the environment are applied to it. With ureq's own resolver it looks up the host's
-    /// name for every request, each time in a thread of its own, for only so can that be limited in
-    /// time: for many requests give it a resolver that remembers.
+    /// An agent that is set here connects by its own configuration: neither a CA bundle nor the proxy variables
+    /// of the environment apply. ureq's own resolver resolves the host name for every request, each time in a new
+    /// thread, to bound its time: for many requests set a resolver that caches.
     ///
-    /// Default: an agent with 32 idle connections a host for 90 s and remembered addresses, the
-    /// roots of [`ca_bundle`](Self::ca_bundle), and a proxy from the environment:
-    /// - For `https` URLs the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy`, `ALL_PROXY` that
-    ///   is set, for `http` URLs the first of `http_proxy`, `HTTP_PROXY` (not in a CGI script, where
-    ///   `REQUEST_METHOD` is set), `all_proxy`, `ALL_PROXY`; a blank one means no proxy. The URL's
-    ///   scheme is `http` (also if there is none), `https`, `socks4`, `socks4a`, `socks5` or
-    ///   `socks5h`; an `http` or `https` proxy must allow `CONNECT`, for `http` URLs too. The
-    ///   metadata of instances and containers is never asked through a proxy.
-    /// - But not for hosts that `no_proxy` or `NO_PROXY` lists, with commas or spaces between: a
-    ///   name (for itself and all below it), an IP address, either with a port or without, a
-    ///   network such as `10.0.0.0/8`, or `*`. Loopback addresses are hosts like all others here.
+    /// Default: an agent with 32 idle connections per host for 90 s, cached addresses, the roots of
+    /// [`ca_bundle`](Self::ca_bundle), and a proxy from the environment:
+    /// - For `https` URLs the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy`, `ALL_PROXY` that is set, for
+    ///   `http` URLs the first of `http_proxy`, `HTTP_PROXY` (not in a CGI script, where `REQUEST_METHOD` is
+    ///   set), `all_proxy`, `ALL_PROXY`; a blank one means no proxy. The URL's scheme is `http` (also if there is
+    ///   none), `https`, `socks4`, `socks4a`, `socks5` or `socks5h`; an `http` or `https` proxy must allow
+    ///   `CONNECT`, for `http` URLs too. Metadata of instances and containers is never requested through a proxy.
+    /// - No proxy is used for hosts that `no_proxy` or `NO_PROXY` lists, with commas or spaces between: a name
+    ///   (for itself and all below it), an IP address, either with a port or without, a network such as
+    ///   `10.0.0.0/8`, or `*`. Loopback addresses are hosts like all others here.
     pub fn agent(mut self, agent: ureq::Agent) -> Self {
         self.agent = Some(agent);
         self
     }
 
-    /// A file of certificates in PEM: servers must have a certificate that one of these vouches
-    /// for, and no other roots are trusted. [`build`](Self::build) fails where the file cannot be
-    /// read or no certificate in it can be a root, and where there is an [`agent`](Self::agent) too.
+    /// Sets a PEM file of root certificates, which replace all others. [`build`](Self::build) fails if the file
+    /// cannot be read, if no certificate in it can be a root, and if an [`agent`](Self::agent) is set too.
     /// Default: `AWS_CA_BUNDLE`, then the profile's `ca_bundle`, then the roots of `WebPKI`.
     pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_bundle = Some(CaBundle::Path(path.into()));
         self
     }
 
-    /// As [`ca_bundle`](Self::ca_bundle), with the content of the file.
+    /// Like [`ca_bundle`](Self::ca_bundle), with the content of the file.
     pub fn ca_bundle_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_bundle = Some(CaBundle::Pem(pem.into()));
         self
     }
 
-    /// The bucket that inputs are uploaded to. Default: `sagemaker-{region}-{account}`.
+    /// Sets the bucket that inputs are uploaded to. Default: `sagemaker-{region}-{account}`.
     pub fn default_bucket(mut self, bucket: impl Into<String>) -> Self {
         self.default_bucket = Some(bucket.into());
         self
     }
 
-    /// A prefix for the keys of uploads. Default: none.
+    /// Sets a prefix for the keys of uploads. Default: none.
     pub fn default_bucket_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.default_bucket_prefix = Some(prefix.into());
         self
     }
 
-    /// The account (12 digits) that must own every bucket that is read or written; S3 answers 403
-    /// otherwise (`x-amz-expected-bucket-owner`). Default: none, but for the derived default bucket
-    /// the caller's own account.
+    /// Sets the account (12 digits) that must own every bucket that is read or written; otherwise S3 responds 403
+    /// (`x-amz-expected-bucket-owner`). Default: none; for the derived default bucket the caller's own account.
     pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
         self.expected_bucket_owner = Some(account.into());
         self
     }
 
-    /// The account that must own this one bucket; goes before
-    /// [`expected_bucket_owner`](Self::expected_bucket_owner). An endpoint of another team may put its
-    /// outputs, whose places it names itself, into a bucket of another account: with this they are
-    /// read there if that account owns the bucket, and from nobody else's.
+    /// Sets the account that must own this one bucket, which takes precedence over
+    /// [`expected_bucket_owner`](Self::expected_bucket_owner). For an endpoint of another team that stores its
+    /// outputs in a bucket of another account.
     pub fn expected_owner_of(
         mut self,
         bucket: impl Into<String>,
@@ -245,41 +236,41 @@ impl SessionBuilder {
         self
     }
 
-    /// How often requests are tried. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS`
-    /// or the profile's `max_attempts`. See [`RetryConfig`] for `AWS_RETRY_MODE`.
+    /// Sets the attempts of requests. Default: [`RetryConfig::default`], with `AWS_MAX_ATTEMPTS` or the profile's
+    /// `max_attempts`. See [`RetryConfig`] for `AWS_RETRY_MODE`.
     pub fn retry(mut self, retry: RetryConfig) -> Self {
         self.retry = Some(retry);
         self
     }
 
-    /// How long each phase of a request may take. Default: [`Timeouts::default`].
+    /// Sets how long each phase of a request may take. Default: [`Timeouts::default`].
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// How inputs are sent to S3 and results fetched from it, unless a request or a response says
-    /// otherwise. Default: [`TransferConfig::default`].
+    /// Sets how inputs are uploaded and results fetched, unless a request or a response has its own setting.
+    /// Default: [`TransferConfig::default`].
     pub fn transfer(mut self, transfer: TransferConfig) -> Self {
         self.transfer = transfer;
         self
     }
 
-    /// A name in the user agent, at most 50 letters, digits and ``!#$%&'*+-.^_`|~``. A longer one is cut,
-    /// other characters become hyphens. Default: `AWS_SDK_UA_APP_ID`, then the profile's
-    /// `sdk_ua_app_id`.
+    /// Sets a name in the user agent, at most 50 letters, digits and ``!#$%&'*+-.^_`|~``. A longer one is cut,
+    /// other characters become hyphens. Default: `AWS_SDK_UA_APP_ID`, then the profile's `sdk_ua_app_id`.
     pub fn app_name(mut self, name: impl Into<String>) -> Self {
         self.app_name = Some(name.into());
         self
     }
 
-    /// Clock, environment and files, for tests. Default: [`Sys::real`].
+    /// Sets clock, environment and files, for tests. Default: [`Sys::real`].
     pub fn sys(mut self, sys: Sys) -> Self {
         self.sys = sys;
         self
     }
 
-    /// Checks everything and makes the session. Sends nothing.
+    /// Checks everything and creates the session. Sends no request, except for the region of an EC2 instance if
+    /// nothing else sets one.
     pub fn build(mut self) -> Result<Session> {
         let sys = self.sys.clone();
         let settings = Settings::new(&sys, self.profile.as_deref());

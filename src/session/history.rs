@@ -1,13 +1,13 @@
-//! How long an endpoint's inferences took lately, for waits that adapt.
+//! The durations of an endpoint's latest inferences, for adaptive waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// So many of an endpoint's latest durations count.
+/// Number of an endpoint's latest durations that count.
 const KEPT: usize = 32;
-/// A program meets few endpoints; one that meets more starts anew.
+/// A program uses few endpoints; with more, the history starts from empty.
 const MAX_ENDPOINTS: usize = 1000;
 
 /// The durations, from the submit to the poll that found the outcome, by endpoint.
@@ -16,7 +16,7 @@ pub(crate) struct History {
     endpoints: Mutex<HashMap<String, VecDeque<Duration>>>,
 }
 
-/// What the latest inferences of an endpoint took.
+/// The durations of the latest inferences of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Usual {
     pub(crate) shortest: Duration,

@@ -26,10 +26,10 @@ use crate::session::history::History;
 use crate::session::transfer_config::TransferConfig;
 use crate::sys::Sys;
 
-/// Region, credentials, connections and retries, shared by everything that is made from it.
+/// Region, credentials, connections and retries, shared by everything that is created from it.
 ///
-/// A clone is cheap and shares all of these. `Send` and `Sync`: one session serves any number of
-/// threads, over one pool of kept connections.
+/// A clone is cheap and shares all of these. `Send` and `Sync`: one session serves any number of threads, over
+/// one connection pool.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::{AsyncPredictor, Session};
@@ -52,46 +52,45 @@ struct Inner {
     default_bucket_prefix: Option<String>,
     transfer: TransferConfig,
     buckets: Buckets,
-    /// Held while STS is asked for the account, so that one thread does.
+    /// Held while STS is called for the account, so that only one thread calls it.
     deriving: Mutex<()>,
     history: History,
 }
 
 impl Session {
-    /// A session from the process's environment and the shared config and credentials files. The
-    /// environment goes before the profile (`AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`):
+    /// Creates a session from the process's environment and the shared config and credentials files. The
+    /// environment takes precedence over the profile (`AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`):
     ///
     /// | | environment | profile |
     /// |---|---|---|
     /// | region | `AWS_REGION`, `AWS_DEFAULT_REGION` | `region` |
-    /// | credentials, see [`DefaultChain`](crate::credentials::DefaultChain) | `AWS_ACCESS_KEY_ID` and its fellows | `aws_access_key_id` and its fellows |
+    /// | credentials, see [`DefaultChain`](crate::credentials::DefaultChain) | `AWS_ACCESS_KEY_ID` and related ones | `aws_access_key_id` and related ones |
     /// | endpoints, see [`ServiceEndpoint`] | `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` | `endpoint_url` in the `services` section, `endpoint_url` |
-    /// | no configured endpoints | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
+    /// | ignore configured endpoints | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
     /// | FIPS endpoints | `AWS_USE_FIPS_ENDPOINT` | `use_fips_endpoint` |
     /// | dual-stack endpoints | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
     /// | buckets in the path or the host | | `addressing_style` below `s3 =` |
     /// | attempts | `AWS_MAX_ATTEMPTS` | `max_attempts` |
     /// | retry mode, see [`RetryConfig`] | `AWS_RETRY_MODE` | `retry_mode` |
-    /// | roots of TLS | `AWS_CA_BUNDLE` | `ca_bundle` |
+    /// | TLS roots | `AWS_CA_BUNDLE` | `ca_bundle` |
     /// | app name | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     /// | proxy, see [`SessionBuilder::agent`] | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | |
     ///
-    /// Fails with [`Error::Config`](crate::Error::Config) where a region is missing, a value is
-    /// malformed, a profile that was asked for by name does not exist, or one of the files is
-    /// malformed. The files are read once, and only if something is looked for that neither code
-    /// nor environment gave; missing ones count as empty. Credentials are looked for when they are
-    /// needed, and then kept ([`CachedCredentials`](crate::credentials::CachedCredentials)).
+    /// Fails with [`Error::Config`](crate::Error::Config) if the region is missing, a value is malformed, a named
+    /// profile does not exist, or one of the files is malformed. The files are read once, and only for settings
+    /// that neither code nor environment provides; missing files count as empty. Credentials are loaded when they
+    /// are needed, and then cached ([`CachedCredentials`](crate::credentials::CachedCredentials)).
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
     }
 
-    /// A session whose parts are set one by one; what is not set comes from the environment.
+    /// Starts to build a session. Settings that are left out come from the environment and the profile.
     pub fn builder() -> SessionBuilder {
         SessionBuilder::default()
     }
 
-    /// The same session, with its connections, credentials and quota of retries, but with other
-    /// attempts: for a part of a program that is more patient or more hasty than the rest.
+    /// Returns the same session, with its connections, credentials and retry quota, but with other attempts: for
+    /// a part of a program that should retry more or less than the rest.
     ///
     /// For one submit see [`AsyncRequest::retry`](crate::AsyncRequest::retry), for the polls of one
     /// wait [`WaiterConfigBuilder::retry`](crate::WaiterConfigBuilder::retry).
@@ -117,8 +116,8 @@ impl Session {
     }
 
     /// The bucket that inputs are uploaded to unless a request says otherwise: the builder's, or
-    /// `sagemaker-{region}-{account}` as in the `SageMaker` Python SDK. The account is asked from
-    /// STS (`GetCallerIdentity`) once and remembered.
+    /// `sagemaker-{region}-{account}` as in the `SageMaker` Python SDK. The account is requested from STS
+    /// (`GetCallerIdentity`) once and cached.
     pub fn default_bucket(&self) -> Result<String> {
         match &self.inner.default_bucket {
             Some(bucket) => Ok(bucket.clone()),
@@ -126,7 +125,7 @@ impl Session {
         }
     }
 
-    /// The prefix under which inputs are uploaded, without slashes at its ends.
+    /// The prefix of the keys of uploaded inputs, without slashes at its ends.
     pub fn default_bucket_prefix(&self) -> Option<&str> {
         self.inner.default_bucket_prefix.as_deref()
     }
@@ -144,14 +143,14 @@ impl Session {
         Ok(buckets.derive(bucket, account))
     }
 
-    /// Whether the bucket's name was derived and not given, so that it may be created.
+    /// Whether the bucket's name was derived and not set, so that it may be created.
     pub(crate) fn is_derived_default_bucket(&self, bucket: &str) -> bool {
         let derived = self.inner.buckets.derived();
         derived.is_some_and(|derived| derived.bucket == bucket)
     }
 
-    /// The configuration of credential providers that this session's own chain has: its profile, region,
-    /// endpoints, HTTP agent, attempts and MFA function. For a provider that is to use the same.
+    /// The configuration of this session's credential providers: profile, region, endpoints, HTTP agent, attempts
+    /// and MFA function. Give it to a provider that should use the same.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::Session;
@@ -166,22 +165,22 @@ impl Session {
         self.inner.providers.clone()
     }
 
-    /// Where requests to a service go, and what they are signed for. For S3 see also
+    /// Returns where requests to a service are sent, and what they are signed for. For S3 see also
     /// [`bucket_endpoint`](Self::bucket_endpoint).
     ///
-    /// Fails with [`Error::Config`](crate::Error::Config) where FIPS or dual-stack are asked for
-    /// and cannot be had, see [`ServiceEndpoint`]. Sends nothing.
+    /// Fails with [`Error::Config`](crate::Error::Config) if FIPS or dual-stack are set and do not exist, see
+    /// [`ServiceEndpoint`]. Sends no request.
     pub fn service_endpoint(&self, service: Service) -> Result<ServiceEndpoint> {
         let url = self.endpoints().url(service, self.region())?;
         Ok(ServiceEndpoint::new(url, service, self.region()))
     }
 
-    /// Where requests about a bucket and its objects go, in the region that the bucket is known to
-    /// be in: the session's, until an answer of S3's told of another one.
+    /// Returns where requests for a bucket and its objects are sent. Its region is the session's, until S3
+    /// reports another one.
     ///
     /// Fails as [`service_endpoint`](Self::service_endpoint) does, and with
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput) for ARNs, directory buckets and Outposts,
-    /// which are not supported. Other names are not checked. Sends nothing.
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) for ARNs, directory buckets and Outposts, which are
+    /// not supported. Other names are not checked. Sends no request.
     pub fn bucket_endpoint(&self, bucket: &str) -> Result<ServiceEndpoint> {
         let region = self.s3().region_of(bucket);
         let url = self.endpoints().bucket_url(&region, bucket)?;
@@ -204,7 +203,7 @@ impl Session {
         &self.client
     }
 
-    /// What an operation needs of the session.
+    /// The parts of the session that an operation needs.
     pub(crate) fn caller(&self) -> Caller<'_> {
         Caller {
             client: &self.client,
@@ -213,7 +212,7 @@ impl Session {
         }
     }
 
-    /// What an operation of S3 needs of the session.
+    /// The parts of the session that an operation of S3 needs.
     pub(crate) fn s3(&self) -> S3<'_> {
         S3 {
             caller: self.caller(),

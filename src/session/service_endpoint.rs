@@ -1,7 +1,7 @@
 use crate::aws::Service;
 use crate::aws::endpoints::signing_region;
 
-/// Where requests to a service go, and what their signatures are for.
+/// Where requests to a service are sent, and what they are signed for.
 ///
 /// # What wins
 ///
@@ -46,17 +46,17 @@ use crate::aws::endpoints::signing_region;
 ///   of `CloudWatch` also with dual-stack.
 /// - In the other partitions but `aws`, the FIPS hosts of `SageMaker` (there and not in `aws-us-gov`)
 ///   and `SageMakerRuntime` are `api.sagemaker-fips.R.S` and `runtime.sagemaker-fips.R.S`.
-/// - STS is asked in the region, never at its global host, unless the region is `aws-global`: then
-///   its host is `sts.amazonaws.com` and S3's is `s3.amazonaws.com` (with FIPS or dual-stack, that of
-///   `us-east-1`), and requests are signed for `us-east-1`.
+/// - STS is called in the region, never at its global host, unless the region is `aws-global`: then its host is
+///   `sts.amazonaws.com` and S3's is `s3.amazonaws.com` (with FIPS or dual-stack, that of `us-east-1`), and
+///   requests are signed for `us-east-1`.
 ///
 /// Source: the endpoint rules that AWS publishes for its SDKs (`partitions.json` and
 /// `endpoint-rule-set-1.json` of each service in botocore 1.44.8).
 ///
 /// # What is refused
 ///
-/// - FIPS or dual-stack with a custom endpoint: nobody knows which variants it has. With one for all
-///   services, already when the session is built.
+/// - FIPS or dual-stack with a custom endpoint: it is not known whether it has such variants. With one for all
+///   services, this is an error when the session is built.
 /// - FIPS with S3 in `aws-cn`, which has no such hosts.
 /// - A region that is not one label of a host's name (letters, digits, inner hyphens).
 ///
@@ -64,14 +64,13 @@ use crate::aws::endpoints::signing_region;
 ///
 /// In the host's name, as in `https://my-bucket.s3.eu-west-1.amazonaws.com`, also at a custom
 /// endpoint; but in the path, as in `https://s3.eu-west-1.amazonaws.com/my.bucket`,
-/// - if its name is no label of a host's name: it has dots, capitals or other characters, is shorter
-///   than 3 or formed like an IP address. At a custom `http` endpoint, where no certificate has to
-///   fit, dots are let in;
+/// - if its name is no label of a host's name: it has dots, capitals or other characters, is shorter than 3 or
+///   formed like an IP address. At a custom `http` endpoint, where no certificate has to match, dots are allowed;
 /// - if the custom endpoint is an IP address, or `localhost` (or below it), where few resolvers know
 ///   names of buckets. (The rules put buckets before `localhost`, and such with dots even before an
 ///   IP address.)
 /// - if [`SessionBuilder::force_path_style`](crate::SessionBuilder::force_path_style) or the profile's
-///   `addressing_style` says so.
+///   `addressing_style` sets it.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};

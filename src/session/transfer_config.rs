@@ -12,19 +12,19 @@ const MAX_PART: u64 = 5 << 30;
 
 const DEFAULT_THRESHOLD: u64 = 16 << 20;
 
-/// How inputs are sent to S3 and results fetched from it.
+/// How inputs are uploaded to S3 and results fetched from it.
 ///
-/// The defaults are chosen by the payload's size, for few requests and little memory:
+/// The defaults depend on the payload's size, for few requests and little memory:
 ///
 /// | payload | requests | at a time |
 /// |---|---|---|
 /// | up to 16 MiB (the [threshold](TransferConfigBuilder::multipart_threshold)) | 1 | 1 |
 /// | up to 512 MiB | parts or ranges of 8 MiB | 4 |
 /// | more | of 16 MiB | 4 |
-/// | a reader of more than 16 MiB, whose length nobody knows | parts of 8 MiB | 4 |
+/// | a reader of more than 16 MiB, whose length is not known | parts of 8 MiB | 4 |
 ///
-/// A file in either direction takes below 1 MiB of memory for each request at a time, whatever the
-/// size of parts; a reader takes a part for each.
+/// A file, in either direction, needs less than 1 MiB of memory for each concurrent request, whatever the size of
+/// parts; a reader needs one part for each.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -54,8 +54,7 @@ pub struct TransferConfig {
 
 pub(crate) type ProgressFn = dyn Fn(&TransferProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
-/// What protects an upload from a file or a reader on its way. S3 verifies either and refuses what
-/// does not fit.
+/// How the integrity of an upload from a file or reader is protected. S3 verifies it and refuses a mismatch.
 ///
 /// ```
 /// use sagemaker_async_inference::TransferConfig;
@@ -68,16 +67,16 @@ pub(crate) type ProgressFn = dyn Fn(&TransferProgress<'_>) -> ControlFlow<()> + 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum UploadChecksum {
-    /// [`Crc32c`](Self::Crc32c) over TLS, which itself keeps others from changing anything, and
+    /// [`Crc32c`](Self::Crc32c) over TLS, which protects against changes itself, and
     /// [`SignedSha256`](Self::SignedSha256) over plain HTTP.
     #[default]
     Auto,
-    /// The SHA-256 of each part is in its signature: nobody on the way can change it unnoticed.
-    /// Costs a CPU second for each 0.5 to 2 GB.
+    /// The SHA-256 of each part is in its signature: a change in transit is noticed. Costs a CPU second for each
+    /// 0.5 to 2 GB.
     SignedSha256,
-    /// The payload is not signed (`UNSIGNED-PAYLOAD`) and a CRC-32C goes with each part
-    /// (`x-amz-checksum-crc32c`), as the AWS SDKs do over TLS: tells of accidents, runs at the
-    /// speed of memory. Over plain HTTP somebody on the way could change both.
+    /// The payload is not signed (`UNSIGNED-PAYLOAD`) and each part has a CRC-32C (`x-amz-checksum-crc32c`), as
+    /// with the AWS SDKs over TLS: detects accidents, at memory speed. Over plain HTTP an attacker could change
+    /// both.
     Crc32c,
 }
 
@@ -88,34 +87,34 @@ crate::words::words!(UploadChecksum, "upload checksum", {
 });
 
 impl TransferConfig {
-    /// Every setting, from the default on.
+    /// Starts to build a configuration from the defaults.
     pub fn builder() -> TransferConfigBuilder {
         TransferConfigBuilder {
             config: Self::default(),
         }
     }
 
-    /// Larger payloads go in parts, and come in ranges. In bytes.
+    /// The size in bytes above which payloads are sent in parts and fetched in ranges.
     pub fn multipart_threshold(&self) -> u64 {
         self.multipart_threshold
     }
 
-    /// The size of parts and ranges in bytes, if it was chosen.
+    /// The size of parts and ranges in bytes, if it was set.
     pub fn part_size(&self) -> Option<u64> {
         self.part_size
     }
 
-    /// How many parts or ranges are on their way at a time, if it was chosen.
+    /// The number of concurrent parts or ranges, if it was set.
     pub fn parallelism(&self) -> Option<usize> {
         self.parallelism
     }
 
-    /// What protects uploads.
+    /// How the integrity of uploads is protected.
     pub fn upload_checksum(&self) -> UploadChecksum {
         self.upload_checksum
     }
 
-    /// The largest result that is taken into memory, in bytes.
+    /// The largest result that is read into memory, in bytes.
     pub fn max_result_bytes(&self) -> u64 {
         self.max_result_bytes
     }
@@ -151,7 +150,7 @@ impl fmt::Debug for TransferConfig {
     }
 }
 
-/// Sets the parts of a [`TransferConfig`].
+/// Builds a [`TransferConfig`].
 ///
 /// ```
 /// use sagemaker_async_inference::TransferConfig;
@@ -168,44 +167,43 @@ pub struct TransferConfigBuilder {
 }
 
 impl TransferConfigBuilder {
-    /// Payloads of more bytes than this go in parts and come in ranges; up to it, in one request.
-    /// At most 5 GiB, which is S3's limit for one request. Default: 16 MiB.
+    /// Sets the size in bytes up to which a payload is one request; larger ones are sent in parts and fetched in
+    /// ranges. At most 5 GiB, which is S3's limit for one request. Default: 16 MiB.
     pub fn multipart_threshold(mut self, bytes: u64) -> Self {
         self.config.multipart_threshold = bytes;
         self
     }
 
-    /// The size of parts and ranges in bytes, 5 MiB to 5 GiB; raised where a payload would need more
-    /// than 10,000 of them (all three are S3's limits). Default: by the payload's size, see
-    /// [`TransferConfig`].
+    /// Sets the size of parts and ranges in bytes, 5 MiB to 5 GiB. It is raised if a payload would need more than
+    /// 10,000 of them (all three are S3's limits). Default: by the payload's size, see [`TransferConfig`].
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.config.part_size = Some(bytes);
         self
     }
 
-    /// How many parts or ranges are on their way at a time, 1 to 64; each has a thread and a
-    /// connection. Default: by the payload's size, see [`TransferConfig`].
+    /// Sets the number of concurrent parts or ranges, 1 to 64; each has a thread and a connection. Default: by
+    /// the payload's size, see [`TransferConfig`].
     pub fn parallelism(mut self, parallelism: usize) -> Self {
         self.config.parallelism = Some(parallelism);
         self
     }
 
-    /// What protects uploads. Default: [`UploadChecksum::Auto`].
+    /// Sets how the integrity of uploads is protected. Default: [`UploadChecksum::Auto`].
     pub fn upload_checksum(mut self, checksum: UploadChecksum) -> Self {
         self.config.upload_checksum = checksum;
         self
     }
 
-    /// The largest result that [`get_result`](crate::AsyncInferenceResponse::get_result) and the
-    /// likes take into memory, in bytes. A larger one is an error, and can be had with
+    /// Sets the largest result in bytes that [`get_result`](crate::AsyncInferenceResponse::get_result) and
+    /// similar methods read into memory. A larger one is an error; fetch it with
     /// [`download`](crate::AsyncInferenceResponse::download). Default: 1 GiB, the service's limit.
     pub fn max_result_bytes(mut self, bytes: u64) -> Self {
         self.config.max_result_bytes = bytes;
         self
     }
 
-    /// Is told of bytes that were sent or fetched, some thousand times a gigabyte, from the threads
-    /// that transfer, never by two at once. [`ControlFlow::Break`] ends the transfer with
+    /// Sets a callback for bytes that were sent or fetched. It is called some thousand times per gigabyte by the
+    /// transferring threads, never by two at once. [`ControlFlow::Break`] ends the transfer with
     /// [`TransferErrorKind::Stopped`](crate::error::TransferErrorKind::Stopped).
     pub fn progress(
         mut self,
@@ -215,7 +213,7 @@ impl TransferConfigBuilder {
         self
     }
 
-    /// Checks everything.
+    /// Checks every value.
     pub fn build(self) -> Result<TransferConfig> {
         let config = self.config;
         if config.multipart_threshold > MAX_PART {

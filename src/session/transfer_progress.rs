@@ -1,6 +1,6 @@
 use crate::uri::S3Uri;
 
-/// Which way bytes go.
+/// The direction of a transfer.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -54,7 +54,7 @@ pub struct TransferProgress<'a> {
 }
 
 impl TransferProgress<'_> {
-    /// Which way.
+    /// The direction.
     pub fn direction(&self) -> TransferDirection {
         self.direction
     }
@@ -64,13 +64,12 @@ impl TransferProgress<'_> {
         self.uri
     }
 
-    /// Bytes that were handed to the connection, or came from it. Goes back by what has to be sent
-    /// once more.
+    /// Bytes that were sent or received so far. Decreases by what has to be sent again.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// How many there are in all; `None` for a reader, whose length nobody knows.
+    /// The total number of bytes; `None` for a reader, whose length is not known.
     pub fn total(&self) -> Option<u64> {
         self.total
     }

@@ -1,5 +1,5 @@
-//! Payloads that never are in memory whole: inputs from files and readers, results to files, readers and
-//! writers.
+//! Transfers of payloads that are never completely in memory: inputs from files and readers, results to files,
+//! readers and writers.
 
 pub(crate) mod download;
 pub(crate) mod memory;
@@ -20,5 +20,5 @@ pub use reader::ResultReader;
 pub(crate) use source::{ReaderInput, read_all, read_file};
 pub(crate) use upload::{Destination, upload_file, upload_reader};
 
-/// How much is read and written at a time: as much as the agent's buffers hold.
+/// Bytes that are read and written at a time: the size of the agent's buffers.
 const CHUNK: usize = 128 << 10;

@@ -7,7 +7,7 @@ use crate::session::transfer_config::TransferConfig;
 use crate::session::transfer_progress::{TransferDirection, TransferProgress};
 use crate::uri::S3Uri;
 
-/// Counts what goes by, tells the callback, and knows whether to stop.
+/// Counts bytes, calls the callback, and records whether to stop.
 pub(super) struct Meter<'a> {
     config: &'a TransferConfig,
     direction: TransferDirection,
@@ -16,7 +16,7 @@ pub(super) struct Meter<'a> {
     bytes: Mutex<u64>,
     /// Set by the callback or by the first failure.
     pub(super) stop: AtomicBool,
-    /// The caller's wish to stop.
+    /// The caller's cancel flag.
     cancel: Option<&'a AtomicBool>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Counts; an error if it is to stop.
+    /// Counts; an error if the transfer is to stop.
     pub(super) fn add(&self, bytes: usize) -> Result<(), TransferError> {
         if let Some(callback) = self.config.progress() {
             let mut counted = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,12 +63,12 @@ impl<'a> Meter<'a> {
         Ok(())
     }
 
-    /// What ends a request that is under way: the caller's wish, if he can have one.
+    /// What ends a request in progress: the caller's cancel flag, if there is one.
     pub(super) fn stopper(&self) -> &AtomicBool {
         self.cancel.unwrap_or(&self.stop)
     }
 
-    /// What was counted has to go once more.
+    /// What was counted has to be sent again.
     pub(super) fn take_back(&self, bytes: u64) {
         if self.config.progress().is_some() {
             *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;

@@ -9,13 +9,12 @@ use crate::handle::InferenceHandle;
 use crate::transfer::outcome::Outcome;
 use crate::uri::S3Uri;
 
-/// A result as it comes from S3, from
-/// [`read_result`](crate::AsyncInferenceResponse::read_result).
+/// Reads a result from S3 as it arrives. Returned by [`read_result`](crate::AsyncInferenceResponse::read_result).
 ///
-/// A broken connection is resumed from the last byte, for the same version of the object. At the
-/// end length and checksum are held against what the service says: only when
-/// [`read`](Read::read) has returned 0 is all of it there and right. An [`io::Error`] of it holds an
-/// [`Error`](crate::Error) of this crate ([`io::Error::downcast`]); after one, the reader stays at its end.
+/// A broken connection is resumed from the last byte, for the same version of the object. At the end length and
+/// checksum are compared with those of the service: the result is complete and correct only when
+/// [`read`](Read::read) has returned 0. An [`io::Error`] contains an [`Error`](crate::Error) of this crate
+/// ([`io::Error::downcast`]); after one, the reader stays at its end.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -50,7 +49,7 @@ enum Source {
 
 struct Streamed {
     stream: ObjectStream,
-    /// What the service says, and what came so far.
+    /// What the service reported, and what arrived so far.
     checksum: Option<(Expected, Checksum)>,
 }
 
@@ -88,12 +87,12 @@ impl ResultReader {
         &self.handle.output_path
     }
 
-    /// The `Content-Type` that the object is stored with.
+    /// The `Content-Type` of the object.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// How many bytes there are in all, if the service tells.
+    /// The total number of bytes, if the service reports it.
     pub fn total(&self) -> Option<u64> {
         self.total
     }

@@ -1,4 +1,4 @@
-//! How a [`WaiterConfig`] is put together, and what it may hold.
+//! Builds a [`WaiterConfig`] and checks its values.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -30,9 +30,9 @@ const MIN_DELAY: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_hours(24);
 
 impl WaiterConfigBuilder {
-    /// Delays as in [`WaiterConfig::adaptive`], and its deadline and number of polls, in place of
-    /// what was set before. [`delay`](Self::delay) then is the shortest pause, and
-    /// [`growing`](Self::growing) sets the longest; its factor is not used.
+    /// Sets the delays, deadline and number of polls of [`WaiterConfig::adaptive`], and replaces earlier settings
+    /// of these. Afterwards [`delay`](Self::delay) sets the shortest delay, and [`growing`](Self::growing) the
+    /// longest; its factor is ignored.
     pub fn adaptive(mut self) -> Self {
         let WaiterConfig {
             max_attempts,
@@ -50,26 +50,26 @@ impl WaiterConfigBuilder {
         self
     }
 
-    /// Polls at most, 1 to 10,000,000. Default: 60.
+    /// Sets the maximum number of polls, 1 to 10,000,000. Default: 60.
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.config.max_attempts = max_attempts;
         self
     }
 
-    /// Time between two polls, 1 ms to 24 hours. Default: 15 s.
+    /// Sets the time between two polls, 1 ms to 24 hours. Default: 15 s.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.config.delay = delay;
         self
     }
 
-    /// Time before the first poll, up to 24 hours. Default: none.
+    /// Sets the time before the first poll, up to 24 hours. Default: none.
     pub fn initial_delay(mut self, delay: Duration) -> Self {
         self.config.initial_delay = delay;
         self
     }
 
-    /// Each delay is `factor` (1 to 10) times the one before, up to `max_delay` (at most 24 hours).
-    /// Default: 1, all delays are the same.
+    /// Multiplies each delay by `factor` (1 to 10), up to `max_delay` (at most 24 hours). Default: 1; all delays
+    /// are the same.
     pub fn growing(mut self, factor: f64, max_delay: Duration) -> Self {
         self.config.growth = factor;
         self.config.max_delay = max_delay;
@@ -83,30 +83,30 @@ impl WaiterConfigBuilder {
         self
     }
 
-    /// The whole wait, from its begin, lasts no longer, even if a server accepts and never answers.
-    /// The last poll is made 2 s before it, or a tenth of a shorter deadline, for its answer to come in
-    /// time. Default: none.
+    /// Sets the time limit of the wait, from its start; it holds even if a server accepts requests and never
+    /// responds. The last poll is sent 2 s before it, or a tenth of a shorter deadline, so that its response
+    /// arrives in time. Default: none.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = Some(deadline);
         self
     }
 
-    /// What a 403 means. Default: [`AccessDenied::Probe`].
+    /// Sets what a 403 means. Default: [`AccessDenied::Probe`].
     pub fn access_denied(mut self, policy: AccessDenied) -> Self {
         self.config.access_denied = policy;
         self
     }
 
-    /// How often each request of a poll is tried; [`RetryConfig::off`] leaves that to the next poll.
-    /// Default: as the [session](crate::SessionBuilder::retry) says.
+    /// Sets the attempts of each request of a poll; with [`RetryConfig::off`] only the next poll retries.
+    /// Default: those of the [session](crate::SessionBuilder::retry).
     pub fn retry(mut self, retry: RetryConfig) -> Self {
         self.config.retry = Some(retry);
         self
     }
 
-    /// Called after each poll that found no result, on the waiting thread;
-    /// [`ControlFlow::Break`] stops the wait. A panic in it ends this wait, in the waiting thread,
-    /// and nothing else: the response can be waited for again. Default: none.
+    /// Sets a callback for each poll that found no result. It runs on the waiting thread; [`ControlFlow::Break`]
+    /// stops the wait. A panic in it ends this wait, in the waiting thread, and nothing else: the response can be
+    /// waited for again. Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,

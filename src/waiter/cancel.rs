@@ -1,12 +1,13 @@
-//! Ending waits from elsewhere.
+//! Cancellation of waits and submits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Stops waits from another thread; they end within 100 ms, whatever they wait for: a request that is under
-/// way is given up, also while its address is resolved, its connection made, or its response read.
+/// Cancels waits, submits and transfers from another thread. They end within 100 ms, whatever they wait for: a
+/// request in progress is given up, also while its address is resolved, its connection is opened, or its response
+/// is read.
 ///
-/// Clones stop the same waits. The inference itself goes on: the service has no way to cancel it.
+/// All clones cancel the same waits. The inference itself goes on: the service has no way to cancel it.
 ///
 /// ```
 /// use sagemaker_async_inference::{CancelToken, WaiterConfig};
@@ -23,12 +24,12 @@ pub struct CancelToken {
 }
 
 impl CancelToken {
-    /// A token that is not cancelled.
+    /// Creates a token that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops every wait that has this token, now and later.
+    /// Cancels every wait that has this token, now and later.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! When to look for a result: the schedule of polls, and what can end it.
+//! Waits for results: the schedule of polls, and what ends a wait.
 
 pub(crate) mod builder;
 pub(crate) mod cancel;
@@ -23,17 +23,17 @@ use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::sys::Clock;
 
-/// How long and how often a wait looks for the result.
+/// How long a wait lasts and how often it polls for the result.
 ///
 /// [`WaiterConfig::default`] is the `SageMaker` Python SDK's: 60 polls, 15 s apart, so 14 min 45 s
 /// from the first to the last. A wait ends with the result, with
 /// [`Error::PollingTimeout`](crate::Error::PollingTimeout) after the last poll or at the deadline,
 /// or when it is stopped.
 ///
-/// Time is the monotonic clock's: it goes on evenly when the wall clock is set, and on Linux and macOS
-/// it stands still while the machine is suspended, so that a wait has as many polls after a suspension
-/// as without one; elsewhere a wait that wakes after its deadline makes one last poll. Connections that
-/// did not survive are a failed poll at most.
+/// Time is that of the monotonic clock: setting the wall clock does not change it, and on Linux and macOS it
+/// stops while the machine is suspended, so that a wait has as many polls with a suspension as without. Elsewhere
+/// a wait that wakes after its deadline polls once more. A connection that did not survive costs at most a failed
+/// poll.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,7 +68,7 @@ pub struct WaiterConfig {
 
 type ProgressFn = dyn Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
-/// What a 403 means while a result is waited for.
+/// What a 403 means during a wait.
 ///
 /// ```
 /// use sagemaker_async_inference::WaiterConfig;
@@ -82,9 +82,9 @@ type ProgressFn = dyn Fn(&WaitProgress<'_>) -> ControlFlow<()> + Send + Sync;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AccessDenied {
-    /// Without `s3:ListBucket` S3 answers 403 for an object that is not there yet. So one look with
-    /// `ListObjectsV2` at the first 403 finds out: a caller who may list is truly denied, and the
-    /// wait ends with the service's error; for any other the wait goes on.
+    /// Without `s3:ListBucket` S3 responds 403 for an object that does not exist yet. So at the first 403 one
+    /// `ListObjectsV2` is sent: if the caller may list, access is really denied, and the wait ends with the
+    /// service's error; otherwise the wait goes on.
     #[default]
     Probe,
     /// The wait goes on until its end.
@@ -103,7 +103,7 @@ crate::words::words!(AccessDenied, "meaning of a 403", {
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 impl WaiterConfig {
-    /// The `SageMaker` Python SDK's constructor: polls, and the delay between them.
+    /// Creates a waiter from the number of polls and the delay between them, like the `SageMaker` Python SDK.
     ///
     /// `max_attempts` is 1 to 10,000,000; `delay` is 1 ms to 24 hours.
     pub fn new(max_attempts: u32, delay: Duration) -> Result<Self> {
@@ -113,20 +113,19 @@ impl WaiterConfig {
             .build()
     }
 
-    /// Every setting, from the default on.
+    /// Starts to build a waiter from the defaults.
     pub fn builder() -> WaiterConfigBuilder {
         WaiterConfigBuilder::default()
     }
 
-    /// Polls that start fast and grow with the inference's age: for endpoints that answer in a second
-    /// as for those that take an hour, with few requests.
+    /// Creates a waiter whose delays grow with the age of the inference: for inferences of a second as well as of
+    /// an hour, with few requests.
     ///
-    /// Each poll comes when the inference is a tenth older than at the poll before, at least 50 ms
-    /// and at most 15 s later, so that a result is found when it is a tenth late at most and a
-    /// twentieth late on average. Once the session knows what the endpoint's latest 32 inferences
-    /// took, the first poll comes at four fifths of the shortest of them, and until the longest of
-    /// them has passed polls are twice as dense. An inference's age counts from its submit, or from
-    /// the begin of the wait where that is not known.
+    /// Each poll is due when the inference is a tenth older than at the poll before, at least 50 ms and at most
+    /// 15 s later. So a result is found at most a tenth of its time late, a twentieth on average. Once the
+    /// session knows the durations of the endpoint's latest 32 inferences, the first poll is due at four fifths
+    /// of the shortest, and polls are twice as frequent until the longest has passed. The age counts from the
+    /// submit, or from the start of the wait if that is not known.
     ///
     /// The wait lasts 15 minutes, as long as the default one;
     /// [`builder().adaptive()`](WaiterConfigBuilder::adaptive) takes another
@@ -149,17 +148,17 @@ impl WaiterConfig {
         }
     }
 
-    /// Polls at most.
+    /// Maximum number of polls.
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
 
-    /// The (first) delay between two polls.
+    /// The delay between two polls; the first one if delays grow.
     pub fn delay(&self) -> Duration {
         self.delay
     }
 
-    /// The limit on the whole wait, if there is one.
+    /// The time limit of the wait, if there is one.
     pub fn deadline(&self) -> Option<Duration> {
         self.deadline
     }

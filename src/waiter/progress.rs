@@ -1,11 +1,11 @@
-//! How a wait stands, for whoever watches it.
+//! The progress of a wait.
 
 use std::time::Duration;
 
 use crate::error::Observed;
 use crate::uri::S3Uri;
 
-/// What a progress callback is told after each poll that found no result.
+/// The progress of a wait, after each poll that found no result.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -36,12 +36,12 @@ impl WaitProgress<'_> {
         self.output_path
     }
 
-    /// Polls made so far.
+    /// Number of polls so far.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Polls that the wait makes at most.
+    /// Maximum number of polls of this wait.
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
@@ -51,7 +51,7 @@ impl WaitProgress<'_> {
         self.elapsed
     }
 
-    /// What the polls have seen.
+    /// What the polls have observed.
     pub fn observed(&self) -> &Observed {
         self.observed
     }

@@ -12,17 +12,17 @@ mod write;
 use problem::Problem;
 pub(super) use write::write;
 
-/// JSON, of anything that serde knows.
+/// The codec of JSON, for any type with serde support. The default of predictors.
 ///
-/// Written compactly. On the way in, a byte order mark is ignored; an empty body and anything but whitespace
-/// after the value are errors. Floats survive a round trip bit by bit. Numbers that JSON or a type has no room
-/// for are errors and never another value:
+/// Serializes compactly. When deserializing, a byte order mark is ignored; an empty body and anything but
+/// whitespace after the value are errors. Floats survive a round trip bit by bit. Numbers that JSON or a type has
+/// no room for are errors and never another value:
 ///
-/// - NaN and the infinities are not sent, unless [`allow_nan`](Self::allow_nan) says so. They are read as
-///   Python's `json` writes them (`NaN`, `Infinity`, `-Infinity`): as floats, and as these texts into a
+/// - NaN and the infinities are not sent, unless [`allow_nan`](Self::allow_nan) is set. They are read as Python's
+///   `json` writes them (`NaN`, `Infinity`, `-Infinity`): as floats, and as these texts into a
 ///   [`serde_json::Value`], which has no such number.
-/// - An integer beyond 64 bits is read into `i128`, `u128` or a float, and into a type of one's own that takes
-///   such; it is an error for a [`serde_json::Value`], which would round it.
+/// - An integer beyond 64 bits is read into `i128`, `u128` or a float, and into your own types that accept those;
+///   it is an error for a [`serde_json::Value`], which would round it.
 ///
 /// Content type and accept are `application/json` by default, as with the Python SDK's `JSONSerializer` and
 /// `JSONDeserializer`.
@@ -44,7 +44,7 @@ pub struct Json {
 }
 
 impl Json {
-    /// Content type and accept `application/json`.
+    /// Creates the codec with content type and accept `application/json`.
     pub const fn new() -> Self {
         Self {
             content_type: Cow::Borrowed("application/json"),
