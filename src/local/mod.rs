@@ -95,8 +95,9 @@
 //!   on messages in flight. Counts are exact, a purge is immediate, there are no spurious duplicates, and
 //!   `MD5OfMessageAttributes` is absent. The maximum message size is 1 MiB. S3 events are immediate, and sent for
 //!   created objects only.
-//! - SNS's envelope is not signed, and an included response is `{"responseBody": {"content": ..}}`,
-//!   for the service's form is not documented.
+//! - SNS's envelope is not signed. The form of an included response is not documented; it is that of public
+//!   samples: `responseBody` has the result as `content` in base64 with `"encoding": "BASE64"`, or the failure's
+//!   reason as `content` and `message`. Results of more than 128,000 bytes are not included.
 //!
 //! # When it stops
 //!

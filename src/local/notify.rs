@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::dates::iso_millis;
@@ -207,22 +209,26 @@ fn message(
                 "contentType": prediction.content_type.as_deref().unwrap_or("application/octet-stream"),
                 "outputLocation": receipt.output_location,
             });
-            // How the service includes a response is not documented: this is a choice.
+            // How the service includes a response is not documented: as in samples of its messages.
             if included.contains(&NotificationTopic::Success)
                 && prediction.content.len() <= MAX_INCLUDED
                 && let Ok(bytes) = prediction.content.to_vec()
-                && let Ok(text) = String::from_utf8(bytes)
             {
-                message["responseBody"] = json!({ "content": text });
+                message["responseBody"] =
+                    json!({ "content": STANDARD.encode(bytes), "encoding": "BASE64" });
             }
         }
         Err(reason) => {
             message["invocationStatus"] = "Failed".into();
             message["failureReason"] = format!("ClientError: {reason}").into();
-            if let Some(location) = &receipt.failure_location
-                && included.contains(&NotificationTopic::Error)
-            {
-                message["failureLocation"] = location.as_str().into();
+            if included.contains(&NotificationTopic::Error) {
+                if let Some(location) = &receipt.failure_location {
+                    message["failureLocation"] = location.as_str().into();
+                }
+                // Of a container's response the message has the reason; the rest is left out.
+                if reason.len() as u64 <= MAX_INCLUDED {
+                    message["responseBody"] = json!({ "content": reason, "message": reason });
+                }
             }
         }
     }

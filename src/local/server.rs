@@ -172,11 +172,15 @@ fn admit(shared: &Shared, head: &Head, target: &Target) -> Result<Unproven, Refu
     if let Some(refusal) = unserved::refusal(head, target) {
         return Err(refusal);
     }
-    if shared.verify_signatures {
-        signature::verify_head(&shared.auth, target.service, head)
+    let unproven = if shared.verify_signatures {
+        signature::verify_head(&shared.auth, target.service, head)?
     } else {
-        Ok(Unproven::Nothing)
+        Unproven::Nothing
+    };
+    if target.service == Service::S3 {
+        objects::admit(&shared.services.s3, head, target)?;
     }
+    Ok(unproven)
 }
 
 fn receive_body(

@@ -1,12 +1,10 @@
 //! Headers that ask for something: honoured elsewhere, or refused here under their names.
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 use crate::local::auth::{presigned, presigned_v2};
 use crate::local::http::answer::Refusal;
-use crate::local::http::head::Head;
 use crate::local::operation::{Operation, Target};
-use crate::local::server::Request;
 
 const STORAGE_CLASSES: [&str; 8] = [
     "STANDARD",
@@ -20,7 +18,7 @@ const STORAGE_CLASSES: [&str; 8] = [
 ];
 
 /// Signers may move headers into the query of a URL; they mean the same there.
-pub(super) fn take_from_query(head: &mut Head, target: &Target) {
+pub(super) fn take_from_query(headers: &mut HeaderMap, target: &Target) {
     for (name, value) in &target.query {
         let of_old_signature =
             name.starts_with("content-") && presigned_v2::is_of_signature(name, &target.query);
@@ -33,15 +31,14 @@ pub(super) fn take_from_query(head: &mut Head, target: &Target) {
             http::HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_bytes(value.as_bytes()),
         ) {
-            head.headers.entry(name).or_insert(value);
+            headers.entry(name).or_insert(value);
         }
     }
 }
 
 /// Rejects headers for features that this endpoint does not have.
-pub(super) fn check(request: &Request) -> Result<(), Refusal> {
-    let operation = request.target.operation;
-    request.head.headers.iter().try_for_each(|(name, value)| {
+pub(super) fn check(headers: &HeaderMap, operation: Operation) -> Result<(), Refusal> {
+    headers.iter().try_for_each(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         check_one(operation, name.as_str(), value.trim())
     })

@@ -9,7 +9,8 @@ use super::store::{Bucket, StoredObject};
 use super::{buckets, checksums, copy, headers, listing, multipart};
 use crate::local::dates::http_date;
 use crate::local::http::answer::{Answer, Refusal};
-use crate::local::operation::Operation;
+use crate::local::http::head::Head;
+use crate::local::operation::{Operation, Target};
 use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{ToDelete, Xml, malformed, objects_to_delete};
@@ -34,16 +35,24 @@ const ENCRYPTION: [&str; 3] = [
 /// Further headers that S3 keeps with an object.
 const KEPT: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
 
-pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer, Refusal> {
-    if let Some(refused) = &request.target.refused {
+/// Rejects what is not offered, before the body is received.
+pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(), Refusal> {
+    if let Some(refused) = &target.refused {
         return Err(Refusal::not_offered(refused));
     }
-    headers::take_from_query(&mut request.head, &request.target);
-    headers::check(request)?;
-    let owner = request.head.text("x-amz-expected-bucket-owner");
-    if owner.is_some_and(|owner| owner != s3.common.account) {
+    let mut headers = head.headers.clone();
+    headers::take_from_query(&mut headers, target);
+    headers::check(&headers, target.operation)?;
+    let owner = headers.get("x-amz-expected-bucket-owner");
+    if owner.is_some_and(|owner| owner.as_bytes() != s3.common.account.as_bytes()) {
         return Err(Refusal::access_denied());
     }
+    Ok(())
+}
+
+/// Carries out a request that is [admitted](admit).
+pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer, Refusal> {
+    headers::take_from_query(&mut request.head.headers, &request.target);
     match request.target.operation {
         Operation::GetObject => get_object(s3, request, true),
         Operation::HeadObject => get_object(s3, request, false),
@@ -321,7 +330,11 @@ fn delete_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
 }
 
 fn delete_objects(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
-    checksums::verified(request)?;
+    let sum = checksums::verified(request)?;
+    if sum.is_none() && !request.head.headers.contains_key("content-md5") {
+        let message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
+        return Err(Refusal::new(400, "InvalidRequest", message));
+    }
     let (objects, quiet) = objects_to_delete(&request.body).ok_or_else(malformed)?;
     let outcomes = in_bucket(s3, request, |bucket| {
         let outcomes = objects.iter().map(|object| delete_one(bucket, object));

@@ -113,9 +113,26 @@ fn collect(root: &Path, directory: &Path, names: &mut Vec<String>) {
 }
 
 pub(crate) fn bare(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sagemaker-async"));
+    let binary = env!("CARGO_BIN_EXE_sagemaker-async");
+    let mut command = if is_interrupt_ignored() {
+        // What runs the tests ignores SIGINT, as `nohup` does, and a child would inherit it.
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal=INT", binary]);
+        command
+    } else {
+        Command::new(binary)
+    };
     command.args(arguments).env_clear();
     command
+}
+
+/// Whether this process ignores SIGINT. Known on Linux alone.
+fn is_interrupt_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 0b10 != 0)
 }
 
 /// A signal, as a shell sends it.

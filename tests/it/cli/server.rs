@@ -140,6 +140,21 @@ fn it_says_where_it_is_logs_and_stops_cleanly() {
     }
 }
 
+/// `nohup` and shells that start it in the background rely on it.
+#[test]
+fn a_server_leaves_an_ignored_sigint_ignored_and_ends_by_sigterm() {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", r#"trap "" INT && exec "$0" local"#])
+        .arg(env!("CARGO_BIN_EXE_sagemaker-async"))
+        .env_clear();
+    let server = Server::of(&mut command);
+    signal(server.child.as_ref().expect("running"), "INT");
+    let answer: Value = server.predictor().predict(&json!(1)).expect("an echo");
+    assert_eq!(answer, json!(1));
+    server.stop("TERM").ends_with(0).says("stopped");
+}
+
 #[test]
 fn objects_are_there_again_after_a_restart() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -316,7 +316,7 @@ fn a_signal_that_is_ignored_stays_so() {
     let mut shell = std::process::Command::new("/bin/sh");
     shell
         .args(["-c", r#"trap "" HUP; exec "$0" "$@""#])
-        .arg(own.get_program())
+        .arg(env!("CARGO_BIN_EXE_sagemaker-async"))
         .args(["wait", "--delay", "20ms"])
         .env_clear()
         .envs(

@@ -1,5 +1,7 @@
 //! Checksums: verified, kept, and given out.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sagemaker_async_inference::local::LocalEndpoint;
 
 use crate::local_endpoint::client::client;
@@ -128,4 +130,36 @@ fn large_objects_are_the_same_from_the_disk() {
         .send();
     assert_eq!(part.status, 206);
     assert_eq!(part.body, body[4_194_300..=4_194_310]);
+}
+
+/// Objects that are deleted by mistake are gone: S3 wants to know that the list came as it was sent.
+#[test]
+fn a_list_of_objects_to_delete_needs_a_checksum() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let list = "<Delete><Object><Key>a</Key></Object></Delete>";
+    let delete = || {
+        endpoint.put_object(endpoint.bucket(), "a", "x");
+        let target = format!("/{}?delete", endpoint.bucket());
+        client.s3("POST", &target).body(list)
+    };
+    let reply = delete().send();
+    reply.is_error(400, "InvalidRequest");
+    let message = reply.text();
+    assert!(
+        message.contains("Content-MD5 OR x-amz-checksum-*"),
+        "{message}"
+    );
+    let wrong = delete().header("x-amz-checksum-crc32", "AAAAAA==").send();
+    wrong.is_error(400, "BadDigest");
+    let announced = delete().header("x-amz-sdk-checksum-algorithm", "CRC32");
+    assert!(announced.send().status == 400);
+    assert_eq!(endpoint.objects(endpoint.bucket()), ["a"]);
+    assert_eq!(delete().with_md5().send().status, 200);
+    assert!(endpoint.objects(endpoint.bucket()).is_empty());
+    let sum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, list.as_bytes());
+    let sum = &STANDARD.encode(&sum.to_be_bytes()[4..]);
+    let summed = delete().header("x-amz-checksum-crc32", sum);
+    assert_eq!(summed.send().status, 200);
+    assert!(endpoint.objects(endpoint.bucket()).is_empty());
 }

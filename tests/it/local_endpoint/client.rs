@@ -8,7 +8,10 @@ use aws_sigv4::http_request::{
     SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Request;
+use md5::{Digest as _, Md5};
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
@@ -140,6 +143,12 @@ impl Call<'_> {
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// With the digest of the body, which some operations want.
+    pub(crate) fn with_md5(self) -> Self {
+        let digest = STANDARD.encode(Md5::digest(&self.body));
+        self.header("content-md5", &digest)
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {

@@ -259,7 +259,7 @@ fn documents_that_are_cut_or_have_no_root_are_refused() {
         "<!DOCTYPE Delete [<!ENTITY a 'k'>]><Delete><Object><Key>&a;</Key></Object></Delete>",
         "",
     ] {
-        let reply = client.s3("POST", "/b?delete").body(body).send();
+        let reply = client.s3("POST", "/b?delete").body(body).with_md5().send();
         reply.is_error(400, "MalformedXML");
     }
     assert_eq!(endpoint.objects("b"), ["k"]);
@@ -364,6 +364,48 @@ fn the_body_of_a_request_that_is_not_signed_rightly_is_not_taken() {
         assert_eq!(statuses(&answer), ["403"], "{answer}");
     }
     assert!(endpoint.objects("b").is_empty());
+}
+
+/// What is not offered is refused as early.
+#[test]
+fn the_body_of_a_request_that_is_not_offered_is_not_taken() {
+    let endpoint = LocalEndpoint::builder().bucket("b").start().expect("start");
+    endpoint.put_object("b", "k", "x");
+    let client = client(&endpoint);
+    let large = "content-length: 200000000\r\nexpect: 100-continue\r\n";
+    for (call, name) in [
+        (client.put("/b/k?tagging", ""), "PutObjectTagging"),
+        (client.put("/b/k?renameObject", ""), "RenameObject"),
+        (
+            client.s3("POST", "/b/k?select&select-type=2"),
+            "SelectObjectContent",
+        ),
+        (client.put("/b?policy", ""), "PutBucketPolicy"),
+        (
+            client
+                .put("/b/k", "")
+                .header("x-amz-write-offset-bytes", "1"),
+            "x-amz-write-offset-bytes of PutObject",
+        ),
+        (
+            client.put("/b/k?x-amz-write-offset-bytes=1", ""),
+            "x-amz-write-offset-bytes of PutObject",
+        ),
+    ] {
+        let call = call.with(|call| call.unsigned_payload = true);
+        let head = head_of(call, large).replacen("content-length: 0\r\n", "", 1);
+        let answer = answer_to(&endpoint, head.as_bytes());
+        assert_eq!(statuses(&answer), ["501"], "{head}: {answer}");
+        assert!(answer.contains(name), "{name}: {answer}");
+    }
+    let other = client
+        .put("/b/k", "")
+        .header("x-amz-expected-bucket-owner", "210987654321");
+    let other = other.with(|call| call.unsigned_payload = true);
+    let head = head_of(other, large).replacen("content-length: 0\r\n", "", 1);
+    assert_eq!(statuses(&answer_to(&endpoint, head.as_bytes())), ["403"]);
+    let object = endpoint.get_object("b", "k").expect("an object");
+    assert_eq!(object.body(), b"x");
 }
 
 /// A short one that is refused is read and dropped, and the connection goes on.

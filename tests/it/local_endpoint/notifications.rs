@@ -3,7 +3,10 @@
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sagemaker_async_inference::NotificationConfig;
+use sagemaker_async_inference::endpoint::NotificationTopic;
 use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
 use sagemaker_async_inference::sys::{Clock, ManualClock};
 use serde_json::{Value, json};
@@ -76,6 +79,65 @@ fn an_outcome_says_when_the_request_came_and_what_came_with_it() {
         });
         assert_eq!(is_said, failed, "{reason:?}");
     }
+}
+
+/// As samples of the service's messages have it: in base64 if it is a result.
+#[test]
+fn an_included_response_is_encoded_for_subscribers_and_queues() {
+    let notification = NotificationConfig::builder()
+        .success_topic(DONE)
+        .error_topic(FAILED)
+        .include_inference_response_in([NotificationTopic::Success, NotificationTopic::Error])
+        .build();
+    let endpoint = LocalEndpoint::builder()
+        .notification_config(notification.expect("a configuration"))
+        .model(|request| match request.body.as_slice() {
+            b"bad" => ModelResponse::failure(500, "ValueError"),
+            b"large" => ModelResponse::ok(vec![b'x'; 128_001]),
+            body => ModelResponse::ok([b"\xff\x00", body].concat()),
+        })
+        .start()
+        .expect("start");
+    let (done_url, done) = subscriber(200);
+    let (failed_url, failed) = subscriber(200);
+    endpoint.subscribe(DONE, done_url).expect("a subscription");
+    endpoint
+        .subscribe(FAILED, failed_url)
+        .expect("a subscription");
+    endpoint.create_queue("results", &[]).expect("a queue");
+    for topic in [DONE, FAILED] {
+        endpoint
+            .subscribe_queue(topic, "results", true)
+            .expect("a subscription");
+    }
+    let client = client(&endpoint);
+    let outcome = |body: &str, posted| {
+        let reply = client.invoke(endpoint.name()).body(body).send();
+        assert_eq!(reply.status, 202);
+        message(posted)
+    };
+    let included = &outcome("good", &done)["responseBody"];
+    let encoded = json!({"content": STANDARD.encode(b"\xff\x00good"), "encoding": "BASE64"});
+    assert_eq!(included, &encoded);
+    let included = &outcome("bad", &failed)["responseBody"];
+    for member in ["content", "message"] {
+        let text = included[member].as_str().expect(member);
+        assert!(text.contains("Received server error (500)"), "{text}");
+    }
+    assert!(included.get("encoding").is_none());
+    assert!(outcome("large", &done).get("responseBody").is_none());
+    assert_eq!(endpoint.messages_in("results"), 3);
+    let receive = client
+        .call("sqs", "POST", "/")
+        .header("x-amz-target", "AmazonSQS.ReceiveMessage")
+        .header("content-type", "application/x-amz-json-1.0")
+        .body(json!({"QueueUrl": format!("{}/{}/results", endpoint.url(), endpoint.account_id()), "MaxNumberOfMessages": 10}).to_string());
+    let reply = receive.send();
+    let received = reply.text();
+    assert!(
+        received.contains(&STANDARD.encode(b"\xff\x00good")),
+        "{received}"
+    );
 }
 
 #[test]
