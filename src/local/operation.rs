@@ -335,7 +335,7 @@ pub(super) struct Target {
     pub(super) service: Service,
     /// The bucket; the endpoint's name for [`Operation::InvokeEndpointAsync`].
     pub(super) container: String,
-    /// The key, exactly as percent-decoded; `None` if it is not UTF-8.
+    /// The key, exactly as percent-decoded; `None` if it is not UTF-8 or not encoded rightly.
     pub(super) key: Option<String>,
     /// The query, decoded.
     pub(super) query: Vec<(String, String)>,
@@ -438,7 +438,16 @@ fn s3_operation(
     asked.operation()
 }
 
+/// `None` if it is not UTF-8, or has a `%` without two digits after it.
 fn decoded(text: &str) -> Option<String> {
+    let mut after_percent = text.split('%').skip(1);
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !after_percent.all(is_escape) {
+        return None;
+    }
     percent_decode_str(text)
         .decode_utf8()
         .ok()

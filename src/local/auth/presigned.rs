@@ -60,6 +60,14 @@ pub(super) fn verify(auth: &Auth, head: &Head, query: &Query) -> Result<Unproven
         let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
         return Err(Refusal::new(400, "InvalidArgument", message));
     }
+    let mut parameters = query.0.iter().enumerate();
+    let twice = parameters.find(|(index, (name, _))| {
+        let mut before = query.0[..*index].iter();
+        is_of_signature(&name.to_ascii_lowercase()) && before.any(|(other, _)| other == name)
+    });
+    if let Some((_, (name, _))) = twice {
+        return Err(wrong(format!("{name} must be specified once")));
+    }
     let value = |name: &str| {
         query.value(name).ok_or_else(|| {
             wrong("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")

@@ -230,6 +230,13 @@ impl Refused {
     }
 }
 
+/// An `Authorization` header of another scheme, sent to S3.
+pub(in crate::local) fn unsupported_authorization() -> Refusal {
+    // The value is not repeated: another scheme's may be a password.
+    Refusal::new(400, "InvalidArgument", "Unsupported Authorization Type")
+        .detail("ArgumentName", "Authorization")
+}
+
 /// Only S3's clients send the payload's hash.
 pub(in crate::local) fn wrong_payload(announced: &str, actual: &str) -> Refusal {
     Refusal::new(

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::Auth;
-use super::refused::{Refused, wrong_payload};
+use super::refused::{Refused, unsupported_authorization, wrong_payload};
 use super::{canonical, presigned, presigned_v2};
 use crate::local::dates;
 use crate::local::http::answer::Refusal;
@@ -152,9 +152,15 @@ pub(in crate::local) fn verify_head(
             return presigned::verify(auth, head, &query);
         }
     }
-    let header = head
-        .text("authorization")
-        .ok_or_else(|| refused.not_signed())?;
+    let mut headers = head.headers.get_all("authorization").iter();
+    let header = headers.next().ok_or_else(|| refused.not_signed())?;
+    if headers.next().is_some() {
+        return Err(refused.malformed_authorization());
+    }
+    let header = header.to_str().unwrap_or_default();
+    if service == Service::S3 && !header.starts_with(ALGORITHM) {
+        return Err(unsupported_authorization());
+    }
     let authorization =
         Authorization::parse(header).ok_or_else(|| refused.malformed_authorization())?;
     let (amz_date, time) = head
@@ -313,13 +319,23 @@ fn announced_hash(head: &Head) -> Result<&str, Refusal> {
             Err(Refusal::not_offered(hash))
         }
         // The signature covers this value, and each chunk carries a signature of its own.
-        Some(hash) => Ok(hash),
+        Some(hash) if hash == UNSIGNED || hash.starts_with(STREAMING) || is_hash(hash) => Ok(hash),
+        Some(hash) => {
+            let message = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
+            Err(Refusal::new(400, "InvalidArgument", message)
+                .detail("ArgumentName", "x-amz-content-sha256")
+                .detail("ArgumentValue", hash))
+        }
         None => Err(Refusal::new(
             400,
             "InvalidRequest",
             "Missing required header for this request: x-amz-content-sha256",
         )),
     }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {

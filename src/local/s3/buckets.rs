@@ -64,7 +64,7 @@ fn constraint(request: &Request) -> Result<Option<String>, Refusal> {
 fn check_location(common: &Common, constraint: Option<&str>) -> Result<(), Refusal> {
     let region = common.region.as_str();
     match constraint {
-        Some("us-east-1") => Err(Refusal::new(
+        Some("us-east-1") if region == "us-east-1" => Err(Refusal::new(
             400,
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",

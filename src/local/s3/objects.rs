@@ -226,10 +226,16 @@ fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal>
     else {
         return Ok(None);
     };
-    let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(length),
-        (Ok(first), Err(_)) if last.trim().is_empty() => first..length,
-        (Err(_), Ok(tail)) if first.trim().is_empty() => length.saturating_sub(tail)..length,
+    // A number without an end is a place beyond the end of every object.
+    let number = |digits: &str| {
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| digits.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    let (first, last) = (first.trim(), last.trim());
+    let range = match (number(first), number(last)) {
+        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
+        (Some(first), None) if last.is_empty() => first..length,
+        (None, Some(tail)) if first.is_empty() => length.saturating_sub(tail)..length,
         _ => return Ok(None),
     };
     if range.start < range.end {

@@ -8,13 +8,13 @@ use sagemaker_async_inference::local::LocalEndpoint;
 use crate::local_endpoint::client::{Call, PATIENCE, client};
 use crate::local_endpoint::http1::raw;
 
-fn open() -> LocalEndpoint {
+pub(crate) fn open() -> LocalEndpoint {
     let builder = LocalEndpoint::builder().bucket("b");
     builder.verify_signatures(false).start().expect("start")
 }
 
 /// All that the endpoint sends until it closes the connection; the client's side stays open.
-fn answer_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
+pub(crate) fn answer_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
     let address = endpoint.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
@@ -25,13 +25,13 @@ fn answer_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn statuses(answer: &str) -> Vec<&str> {
+pub(crate) fn statuses(answer: &str) -> Vec<&str> {
     let lines = answer.split("HTTP/1.1 ").skip(1);
     lines.filter_map(|line| line.get(..3)).collect()
 }
 
 /// The head of a signed request.
-fn head_of(call: Call<'_>, more: &str) -> String {
+pub(crate) fn head_of(call: Call<'_>, more: &str) -> String {
     let request = call.signed();
     let target = request.uri().path_and_query().expect("a path");
     let host = request.uri().authority().expect("a host");

@@ -243,6 +243,7 @@ fn a_bucket_is_in_the_endpoints_region() {
     assert_eq!(create(west, &body(west)).status, 200);
     create(west, "").is_error(400, "IllegalLocationConstraintException");
     create(west, &body("eu-west-2")).is_error(400, "IllegalLocationConstraintException");
+    create(west, &body("us-east-1")).is_error(400, "IllegalLocationConstraintException");
     create(east, "<Other/>").is_error(400, "MalformedXML");
     create(east, "<CreateBucketConfiguration>").is_error(400, "MalformedXML");
     let tags = "<CreateBucketConfiguration><Tags><Tag/></Tags></CreateBucketConfiguration>";
