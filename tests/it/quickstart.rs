@@ -25,6 +25,9 @@ fn it_shows_an_inline_an_uploaded_and_a_rejected_input() {
         "CreateModel, CreateEndpointConfig, CreateEndpoint",
         "RegisterScalableTarget, PutScalingPolicy, PutMetricAlarm, PutScalingPolicy",
         "1 instance, 1 waiting",
+        "good: Ok(Statistics { count: 3, mean: 3",
+        "bad: failed, ",
+        "ObjectCreated:Put: s3://",
         "DeregisterScalableTarget, DeleteEndpoint, DeleteEndpointConfig, DeleteModel",
     ] {
         assert!(text.contains(expected), "no {expected:?} in {text}");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use sagemaker_async_inference::NotificationConfig;
 use sagemaker_async_inference::local::{
     DamagedObject, Fault, LocalEndpoint, LocalEndpointBuilder, LocalError, Operation,
     RecordedRequest,
@@ -112,6 +113,14 @@ pub(in crate::cli) struct Local {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     slow_timeout: Duration,
 
+    /// Create this SQS queue and send it a notification of each finished inference, as through an SNS topic
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
+
+    /// Create this SQS queue and send it S3's event of each object in the bucket
+    #[arg(long, value_name = "NAME")]
+    object_events_queue: Option<String>,
+
     /// Inject a fault: OPERATION:EFFECT[,..]. OPERATION is AWS's name or Any; EFFECT is status=CODE, throttle,
     /// deny, drop, lose-answer, hang, truncate=BYTES or delay=TIME, with times=COUNT (default: always), skip=COUNT
     /// and key=PART. Repeatable
@@ -159,11 +168,29 @@ impl Local {
         for fault in self.fault {
             endpoint.fault(fault);
         }
+        let queues = [
+            ("queue_url", self.queue.as_deref()),
+            (
+                "object_events_queue_url",
+                self.object_events_queue.as_deref(),
+            ),
+        ];
+        let mut urls = Vec::new();
+        for (member, name) in queues {
+            if let Some(name) = name {
+                let created = create_queue(&endpoint, member, name);
+                urls.push((member, created.map_err(|error| not_started(&error))?));
+            }
+        }
         report_damaged(endpoint.damaged_objects());
         let sdk_config = endpoint
             .sagemaker_sdk_config()
             .map_err(|error| not_started(&error))?;
-        print(&ready(&endpoint, self.listen.ip(), &sdk_config).to_string())?;
+        let mut line = ready(&endpoint, self.listen.ip(), &sdk_config);
+        for (member, url) in urls {
+            line[member] = url.into();
+        }
+        print(&line.to_string())?;
         // The sender of the channel lives as long as the process.
         let _ = interrupted.recv();
         drop(endpoint);
@@ -192,6 +219,13 @@ impl Local {
             Some(directory) => builder.data_directory(directory),
             None => builder.objects_on_disk(),
         };
+        if self.queue.is_some() {
+            let topic = topic(&self.region, &self.account);
+            let topics = NotificationConfig::builder()
+                .success_topic(topic.as_str())
+                .error_topic(topic);
+            builder = builder.notification_config(topics.build()?);
+        }
         for name in &self.host_name {
             builder = builder.host_name(name);
         }
@@ -217,6 +251,23 @@ impl Local {
         }
         Ok(builder)
     }
+}
+
+/// The topic of the endpoint's notifications.
+fn topic(region: &str, account: &str) -> String {
+    format!("arn:aws:sns:{region}:{account}:local-endpoint-results")
+}
+
+/// Creates a queue for notifications or for events of objects; its URL.
+fn create_queue(endpoint: &LocalEndpoint, member: &str, name: &str) -> Result<String, LocalError> {
+    let url = endpoint.create_queue(name, &[])?;
+    if member == "queue_url" {
+        let topic = topic(endpoint.region(), endpoint.account_id());
+        endpoint.subscribe_queue(topic, &url, false)?;
+    } else {
+        endpoint.send_object_events(endpoint.bucket(), "", &url)?;
+    }
+    Ok(url)
 }
 
 /// Enough for as many connections as are served at a time, each with an object open.

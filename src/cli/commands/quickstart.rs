@@ -9,10 +9,11 @@ use std::time::Duration;
 use sagemaker_async_inference::endpoint::{
     ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero,
 };
-use sagemaker_async_inference::local::{LocalEndpoint, LocalError, ModelRequest, ModelResponse};
+use sagemaker_async_inference::local::{LocalEndpoint, ModelRequest, ModelResponse};
+use sagemaker_async_inference::queue::{QueueEvent, ResultQueue};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Error, Json, WaiterConfig,
+    AsyncInferenceResponse, AsyncPredictor, Error, Json, NotificationConfig, WaiterConfig,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +27,10 @@ type Outcome<T> = Result<T, Box<dyn StdError>>;
 
 /// How long the model takes, so that there are polls to show.
 const THINKING: Duration = Duration::from_millis(250);
+
+/// Where the endpoint publishes what is finished.
+const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:quickstart";
+const VISIBILITY: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Deserialize)]
 struct Statistics {
@@ -45,6 +50,7 @@ pub(in crate::cli) fn run() -> Outcome<()> {
     large_through_s3(&endpoint, &predictor)?;
     rejected(&endpoint, &predictor)?;
     deployed(&endpoint)?;
+    from_queues(&endpoint, &predictor)?;
 
     say!("")?;
     say!("That is all there is to it. On AWS the same program differs in one line:")?;
@@ -52,11 +58,17 @@ pub(in crate::cli) fn run() -> Outcome<()> {
     Ok(())
 }
 
-fn start_endpoint() -> Result<LocalEndpoint, LocalError> {
-    LocalEndpoint::builder()
+fn start_endpoint() -> Outcome<LocalEndpoint> {
+    let topics = NotificationConfig::builder()
+        .success_topic(TOPIC)
+        .error_topic(TOPIC)
+        .build()?;
+    let endpoint = LocalEndpoint::builder()
         .endpoint_name("quickstart")
+        .notification_config(topics)
         .model(mean)
-        .start()
+        .start()?;
+    Ok(endpoint)
 }
 
 fn mean(request: &ModelRequest) -> ModelResponse {
@@ -150,6 +162,63 @@ fn deployed(local: &LocalEndpoint) -> Outcome<()> {
     say!("  endpoint.remove(&waiter)?;   // scaling, endpoint, configuration, model")?;
     endpoint.remove(&EndpointWaiter::deleted().every(Duration::from_millis(50), 200)?)?;
     show_operations(local)
+}
+
+fn from_queues(local: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()> {
+    heading(
+        5,
+        "Results that a queue announces, for any number of consumers",
+    )?;
+    let session = local.session()?;
+    let done = local.create_queue("done", &[])?;
+    local.subscribe_queue(TOPIC, &done, false)?;
+    let objects = local.create_queue("objects", &[])?;
+    local.send_object_events(local.bucket(), "async-output/", &objects)?;
+    say!("  notifications: endpoint -> SNS topic -> SQS queue {done}")?;
+    say!(
+        "  S3's events:   s3://{}/async-output/ -> SQS queue {objects}",
+        local.bucket()
+    )?;
+    for (id, input) in [("good", json!([1.0, 2.0, 6.0])), ("bad", json!("none"))] {
+        predictor.request(&input).inference_id(id).submit()?;
+    }
+
+    say!("  for delivery in queue.deliveries().max_messages(2) {{ .. delivery.delete()?; }}")?;
+    let queue = ResultQueue::new(&done, &session)?.visibility(VISIBILITY);
+    for delivery in queue.deliveries().max_messages(2) {
+        let delivery = delivery?;
+        if let QueueEvent::Inference(notification) = delivery.event() {
+            let id = notification.inference_id().unwrap_or_default();
+            let waiter = WaiterConfig::default();
+            match predictor
+                .response_from(notification)?
+                .get_result::<Statistics>(&waiter)
+            {
+                Ok(statistics) => say!("    {id}: Ok({statistics:?})")?,
+                Err(Error::Model(failure)) => say!("    {id}: failed, {}", failure.text())?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        delivery.delete()?;
+    }
+    // S3 sends a test event first.
+    let queue = ResultQueue::new(&objects, &session)?.visibility(VISIBILITY);
+    for delivery in queue.deliveries().max_messages(2) {
+        let delivery = delivery?;
+        if let QueueEvent::Object(events) = delivery.event() {
+            for event in events {
+                let size = event.size().unwrap_or_default();
+                say!(
+                    "    {}: s3://{}/{}, {size} bytes",
+                    event.name(),
+                    event.bucket(),
+                    event.key()
+                )?;
+            }
+        }
+        delivery.delete()?;
+    }
+    Ok(())
 }
 
 /// The control plane's operations since the last call that change something.

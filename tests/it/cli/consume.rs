@@ -10,6 +10,7 @@ use sagemaker_async_inference::{AsyncPredictor, NotificationConfig};
 use serde_json::{Value, json};
 
 use crate::cli::bench::{Bench, Ran, bare, signal};
+use crate::cli::server::Server;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:done";
 
@@ -511,4 +512,42 @@ fn a_wait_with_a_queue_that_is_not_there_says_so_and_keeps_the_handles() {
         .says("\"inference_id\":\"a\"");
     let ran = bench.run(&["wait", &file, "--queue", "done"]);
     ran.ends_with(2).says("--output-dir");
+}
+
+#[test]
+fn a_local_endpoint_sends_notifications_and_events_of_s3_to_queues() {
+    let server = Server::start(&["--queue", "done", "--object-events-queue", "objects"]);
+    assert!(server.text("queue_url").ends_with("/done"));
+    assert!(server.text("object_events_queue_url").ends_with("/objects"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = |arguments: &[&str]| {
+        let mut command = bare(arguments);
+        command
+            .envs(server.environment())
+            .current_dir(directory.path());
+        Ran::of(command.output().expect("the binary runs"))
+    };
+    fs::write(directory.path().join("in.txt"), "1").expect("an input");
+    let name = server.text("endpoint_name");
+    let ran = run(&["submit", name, "--input", "in.txt", "--inference-id", "a"]);
+    fs::write(directory.path().join("handles"), &ran.ends_with(0).stdout).expect("a file");
+    let idle = ["--until-idle", "2s"];
+    run(&[&["consume", "done", "--output-dir", "one"], &idle[..]].concat()).ends_with(0);
+    let more = ["--handles", "handles", "--summary"];
+    let ran = run(&[
+        &["consume", "objects", "--output-dir", "two"],
+        &idle[..],
+        &more,
+    ]
+    .concat());
+    let summary = &ran.ends_with(0).json()[0];
+    assert_eq!(
+        (&summary["completed"], &summary["tests"]),
+        (&1.into(), &1.into()),
+        "{summary}"
+    );
+    for folder in ["one", "two"] {
+        let path = directory.path().join(folder).join("a.out");
+        assert_eq!(fs::read_to_string(path).expect("a result"), "1");
+    }
 }
