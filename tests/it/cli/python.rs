@@ -1,6 +1,7 @@
-//! boto3, the AWS CLI and the SageMaker Python SDK, unchanged, against `sagemaker-async local`.
+//! boto3, the AWS CLI and the SageMaker Python SDK, unchanged, against `sagemaker-async local`; and the command
+//! against the SQS, SNS and S3 of moto.
 //!
-//! The test makes a virtual environment below the target directory and keeps it there for the next run.
+//! Each test makes a virtual environment below the target directory and keeps it there for the next run.
 //! Where there is no Python, or nothing can be installed, it says so on standard error and tests nothing;
 //! with `CI` set that is a failure.
 
@@ -10,13 +11,14 @@ use std::process::{Command, Stdio};
 use crate::support::skipped;
 
 /// What the clients' versions are held to, so that a new one does not break old commits.
-const PACKAGES: [&str; 3] = ["boto3>=1.40,<2", "awscli>=1.42,<2", "sagemaker>=2.240,<3"];
+const CLIENTS: [&str; 3] = ["boto3>=1.40,<2", "awscli>=1.42,<2", "sagemaker>=2.240,<3"];
+const MOTO: [&str; 2] = ["boto3>=1.40,<2", "moto[server]>=5.1,<6"];
 
-fn python() -> Result<PathBuf, String> {
-    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-clients");
+fn python(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = environment.join("bin/python");
     let complete = environment.join("complete");
-    if std::fs::read_to_string(&complete).is_ok_and(|found| found == PACKAGES.join(" ")) {
+    if std::fs::read_to_string(&complete).is_ok_and(|found| found == packages.join(" ")) {
         return Ok(python);
     }
     let run = |command: &mut Command, what: &str| {
@@ -45,22 +47,18 @@ fn python() -> Result<PathBuf, String> {
         "--disable-pip-version-check",
     ];
     run(
-        Command::new(&python).args(install).args(PACKAGES),
+        Command::new(&python).args(install).args(packages),
         "nothing can be installed",
     )?;
-    std::fs::write(&complete, PACKAGES.join(" ")).map_err(|error| error.to_string())?;
+    std::fs::write(&complete, packages.join(" ")).map_err(|error| error.to_string())?;
     Ok(python)
 }
 
-#[test]
-fn boto3_the_aws_cli_and_the_sagemaker_sdk() {
-    let python = match python() {
-        Ok(python) => python,
-        Err(reason) => return skipped("boto3, the AWS CLI and the SageMaker SDK", &reason),
-    };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cli/clients.py");
+/// Runs a script of this directory with the binary as its argument.
+fn run(python: &Path, script: &str) {
+    let script = format!("{}/tests/it/cli/{script}", env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(python)
-        .args([script, env!("CARGO_BIN_EXE_sagemaker-async")])
+        .args([&script, env!("CARGO_BIN_EXE_sagemaker-async")])
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("HOME", env!("CARGO_TARGET_TMPDIR"))
@@ -73,4 +71,20 @@ fn boto3_the_aws_cli_and_the_sagemaker_sdk() {
     );
     assert!(output.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.ends_with("all of it works\n"), "{stdout}\n{stderr}");
+}
+
+#[test]
+fn boto3_the_aws_cli_and_the_sagemaker_sdk() {
+    match python("python-clients", &CLIENTS) {
+        Ok(python) => run(&python, "clients.py"),
+        Err(reason) => skipped("boto3, the AWS CLI and the SageMaker SDK", &reason),
+    }
+}
+
+#[test]
+fn queues_topics_and_events_of_moto() {
+    match python("python-moto", &MOTO) {
+        Ok(python) => run(&python, "queue_by_moto.py"),
+        Err(reason) => skipped("the queues of moto", &reason),
+    }
 }

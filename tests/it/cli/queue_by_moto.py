@@ -1,6 +1,7 @@
 """The command against moto's SQS, SNS and S3. Its argument is the binary."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from moto.server import ThreadedMotoServer
 
 binary = os.path.abspath(sys.argv[1])
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 server.start()
 host, port = server.get_host_and_port()
 os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
@@ -166,7 +168,7 @@ def poison_and_fifo():
 
 def inputs_of_a_prefix():
     """moto takes submits too, and names an output for each."""
-    keys = [f"in/{shape}-{number}" for number in range(400) for shape in ("a b", "a+b", "%2F", "\u00fc", "p")]
+    keys = [f"in/{shape}-{number}" for number in range(42) for shape in ("a b", "a+b", "%2F", "\u00fc", "p")]
     for key in keys:
         s3.put_object(Bucket="inputs", Key=key, Body=b"1")
     s3.put_object(Bucket="inputs", Key="in/folder/", Body=b"")
@@ -175,7 +177,7 @@ def inputs_of_a_prefix():
         arguments = ["--inputs-under", "s3://inputs/in/", "--shard", shard, "--concurrency", "16"]
         lines, _ = run("submit", "my-endpoint", *arguments)
         found += [line["input"] for line in lines]
-    assert len(found) == 2000 and set(found) == {f"s3://inputs/{key}" for key in keys}, len(found)
+    assert len(found) == 210 and set(found) == {f"s3://inputs/{key}" for key in keys}, len(found)
 
 
 try:
