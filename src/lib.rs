@@ -114,6 +114,8 @@ pub use batch::as_completed::{as_completed, wait_all};
 pub use batch::submit_all::submit_all;
 pub use codec::CodecError;
 pub use codec::{Accept, Bytes, Csv, Deserializer, Json, JsonLines, Serializer, Text};
+#[cfg(feature = "npy")]
+pub use codec::{Npy, NpyArray, NpyElement};
 pub use endpoint::inference_config::{AsyncInferenceConfig, NotificationConfig};
 pub use error::credentials::CredentialsError;
 pub use error::service::ServiceError;

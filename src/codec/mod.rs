@@ -8,8 +8,12 @@ mod bytes;
 mod csv;
 mod json;
 mod json_lines;
+#[cfg(feature = "npy")]
+mod npy;
 mod text;
 
+#[cfg(feature = "npy")]
+pub use self::npy::{Npy, NpyArray, NpyElement};
 pub use self::{bytes::Bytes, csv::Csv, json::Json, json_lines::JsonLines, text::Text};
 
 /// Turns values of type `T` into request bodies.

@@ -138,8 +138,8 @@ pub use error::LocalError;
 pub use fault::Fault;
 pub use operation::Operation;
 pub use record::RecordedRequest;
+pub use runtime::job_record::{JobRecord, JobState};
 pub use runtime::model::{ModelRequest, ModelResponse};
-pub use runtime::queue::{JobRecord, JobState};
 pub use s3::index::DamagedObject;
 pub use s3::store::StoredObject;
 
@@ -359,9 +359,11 @@ impl LocalEndpoint {
         self.shared.services.queue.records()
     }
 
-    /// Waits until no job waits or runs; false if `timeout` (of real time) passes first.
+    /// Waits until no job waits or runs; false if `timeout` passes first. A [`ManualClock`](crate::sys::ManualClock)
+    /// is moved on for that, to the end of the last job.
     pub fn wait_until_idle(&self, timeout: Duration) -> bool {
-        self.shared.services.queue.wait_idle(timeout)
+        let services = &self.shared.services;
+        services.queue.wait_idle(&*services.common.clock, timeout)
     }
 
     /// The next endpoint that is made fails with this `FailureReason`, and the next update is undone

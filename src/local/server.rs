@@ -103,7 +103,7 @@ impl Shared {
     pub(super) fn stop(&self, address: SocketAddr) {
         let services = &self.services;
         services.threads.stop.stop();
-        services.queue.stop();
+        services.queue.stop(services);
         // The listener sleeps until somebody knocks.
         drop(TcpStream::connect_timeout(&address, STOP_PATIENCE));
         self.connections.close_all();

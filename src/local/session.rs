@@ -25,7 +25,7 @@ impl LocalEndpoint {
     }
 
     /// The builder of such a session, to set more of it. It reads nothing from the process's
-    /// environment.
+    /// environment, and has the endpoint's clock.
     pub fn session_builder(&self) -> SessionBuilder {
         let credentials = Credentials::new(
             self.access_key(),
@@ -34,8 +34,12 @@ impl LocalEndpoint {
             None,
             "LocalEndpoint",
         );
+        let clock = self.shared.services.common.clock.clone();
+        let sys = Sys::real()
+            .with_environment(Environment::empty())
+            .with_clock(clock);
         Session::builder()
-            .sys(Sys::real().with_environment(Environment::empty()))
+            .sys(sys)
             .region(self.region())
             .credentials(credentials)
             .endpoint_url(self.url())

@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::sys::Clock;
+
 /// Locks. A thread that panicked while it held the lock has left whole values behind: no critical
 /// section here calls foreign code.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -40,6 +42,17 @@ impl Stop {
 
     pub(super) fn is_stopped(&self) -> bool {
         *lock(&self.stopped)
+    }
+
+    /// Waits for `duration` of the clock's time, where a thread holds that, and of real time otherwise; true if
+    /// the endpoint stops.
+    pub(super) fn wait_in(&self, clock: &dyn Clock, duration: Duration) -> bool {
+        let Some(clock) = clock.manual() else {
+            return self.wait(duration);
+        };
+        let until = clock.slept().saturating_add(duration);
+        clock.wait_until(Some(until), || self.is_stopped());
+        self.is_stopped()
     }
 
     /// Waits for `duration` of real time; true if the endpoint stops.

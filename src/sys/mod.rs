@@ -26,6 +26,7 @@
 mod durable;
 mod files;
 mod home;
+mod manual_clock;
 pub(crate) mod payload;
 pub(crate) mod processes;
 mod random;
@@ -33,13 +34,13 @@ mod random;
 pub(crate) use durable::{open_to_append, read_bounded, tolerate_refusal, write_whole};
 pub use files::Files;
 pub(crate) use home::Platform;
+pub use manual_clock::ManualClock;
 pub use processes::{ProcessOutput, Processes};
 pub use random::Random;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -75,6 +76,29 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
     /// Blocks the calling thread.
     fn sleep(&self, duration: Duration);
+    /// The [`ManualClock`] that this clock is, if it is one: a local endpoint works in its time then, and by the
+    /// machine's otherwise. Default: `None`.
+    fn manual(&self) -> Option<&ManualClock> {
+        None
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> SystemTime {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        (**self).sleep(duration);
+    }
+
+    fn manual(&self) -> Option<&ManualClock> {
+        (**self).manual()
+    }
 }
 
 /// The machine's clock; [`Clock::sleep`] is [`std::thread::sleep`].
@@ -101,80 +125,6 @@ impl Clock for SystemClock {
 
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
-    }
-}
-
-/// A clock that a test drives: `sleep` returns at once and moves the time on by what was asked.
-///
-/// Clones share one time, and any number of threads may use them.
-///
-/// ```
-/// use std::time::Duration;
-/// use sagemaker_async_inference::sys::{Clock, ManualClock};
-///
-/// let clock = ManualClock::new();
-/// let start = clock.now();
-/// clock.clone().sleep(Duration::from_secs(900));
-/// assert_eq!(clock.now(), start + Duration::from_secs(900));
-/// ```
-#[derive(Clone)]
-pub struct ManualClock {
-    start: SystemTime,
-    elapsed_nanos: Arc<AtomicU64>,
-}
-
-impl ManualClock {
-    /// A clock that starts at the machine's present time, so that real servers accept the
-    /// signatures made under it (until it has been moved on by minutes).
-    pub fn new() -> Self {
-        Self::starting_at(SystemClock.now())
-    }
-
-    /// A clock that starts at `start`.
-    pub fn starting_at(start: SystemTime) -> Self {
-        Self {
-            start,
-            elapsed_nanos: Arc::new(AtomicU64::new(0)),
-        }
-    }
-
-    /// How much time has passed: the sum of all sleeps and of all [`advance`](Self::advance)s.
-    pub fn slept(&self) -> Duration {
-        Duration::from_nanos(self.elapsed_nanos.load(Ordering::SeqCst))
-    }
-
-    /// Moves the time on.
-    pub fn advance(&self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.elapsed_nanos.fetch_add(nanos, Ordering::SeqCst);
-    }
-}
-
-impl Default for ManualClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for ManualClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ManualClock")
-            .field("slept", &self.slept())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> SystemTime {
-        self.start + self.slept()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.slept()
-    }
-
-    fn sleep(&self, duration: Duration) {
-        self.advance(duration);
     }
 }
 

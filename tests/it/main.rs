@@ -57,6 +57,8 @@ mod lost_answers;
 mod model_limits;
 mod notification;
 mod notification_wrappers;
+#[cfg(feature = "npy")]
+mod npy;
 mod own_hosts;
 mod placement;
 mod privacy;

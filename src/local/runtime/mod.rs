@@ -2,6 +2,7 @@
 
 pub(super) mod container;
 pub(super) mod invoke;
+pub(super) mod job_record;
 pub(super) mod location;
 pub(super) mod model;
 pub(super) mod program;

@@ -150,7 +150,7 @@ impl Backend {
     ) -> Result<Prediction, String> {
         if !self.delay.is_zero() {
             let delay = self.delay.min(invocation.timeout);
-            if around.stop.wait(delay) {
+            if around.stop.wait_in(around.clock, delay) {
                 return Err("The endpoint was stopped.".to_owned());
             }
             invocation.timeout -= delay;

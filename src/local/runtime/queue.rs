@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
 use percent_encoding::percent_decode_str;
 
+use super::job_record::{JobRecord, JobState};
 use super::location::Location;
 use super::model::{Invocation, Prediction, Surroundings};
 use crate::local::control::Serving;
@@ -19,6 +21,7 @@ use crate::local::s3::store::StoredObject;
 use crate::local::services::Services;
 use crate::local::sqs;
 use crate::local::sync::{lock, wait_while};
+use crate::sys::{Clock, ManualClock};
 
 /// How many records of jobs are kept.
 const KEPT: usize = 10_000;
@@ -57,109 +60,6 @@ pub(in crate::local) struct Backlog {
     pub(in crate::local) oldest: Option<Duration>,
 }
 
-/// Where a job is on its way.
-///
-/// ```
-/// use sagemaker_async_inference::local::{JobState, LocalEndpoint};
-///
-/// let endpoint = LocalEndpoint::builder().start()?;
-/// // .. submits ..
-/// let failed = endpoint.jobs().iter().filter(|job| job.state == JobState::Failed).count();
-/// assert_eq!(failed, 0);
-/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum JobState {
-    /// Waits for a free worker.
-    Queued,
-    /// The model has it.
-    Running,
-    /// The output object is there.
-    Completed,
-    /// The failure object is there, if the endpoint has a failure path.
-    Failed,
-}
-
-/// An invocation that the endpoint accepted.
-///
-/// ```
-/// use sagemaker_async_inference::local::{JobState, LocalEndpoint};
-///
-/// let endpoint = LocalEndpoint::builder().start()?;
-/// // .. submits ..
-/// let failed = endpoint.jobs().iter().filter(|job| job.state == JobState::Failed).count();
-/// assert_eq!(failed, 0);
-/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
-/// ```
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct JobRecord {
-    /// `EndpointName`.
-    pub endpoint_name: String,
-    /// `InferenceId`, the caller's or made up.
-    pub inference_id: String,
-    /// `InputLocation`; `None` for an inline body.
-    pub input_location: Option<String>,
-    /// `OutputLocation` of the answer.
-    pub output_location: String,
-    /// `FailureLocation` of the answer.
-    pub failure_location: Option<String>,
-    /// `ContentType`.
-    pub content_type: Option<String>,
-    /// `Accept`.
-    pub accept: Option<String>,
-    /// `CustomAttributes`.
-    pub custom_attributes: Option<String>,
-    /// `RequestTTLSeconds`, or its default.
-    pub request_ttl: Duration,
-    /// `InvocationTimeoutSeconds`, or its default.
-    pub invocation_timeout: Duration,
-    /// How far it is.
-    pub state: JobState,
-    /// Why it failed.
-    pub failure_reason: Option<String>,
-}
-
-impl fmt::Debug for JobRecord {
-    /// Without the custom attributes, which are sensitive.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobRecord")
-            .field("endpoint_name", &self.endpoint_name)
-            .field("inference_id", &self.inference_id)
-            .field("input_location", &self.input_location)
-            .field("output_location", &self.output_location)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
-impl JobRecord {
-    fn of(job: &Job) -> Self {
-        Self {
-            endpoint_name: job.serving.endpoint.clone(),
-            inference_id: job.inference_id.clone(),
-            input_location: match &job.input {
-                Input::Inline(_) => None,
-                Input::Location(location) => Some(location.clone()),
-            },
-            output_location: job.output.uri(),
-            failure_location: job.failure.as_ref().map(Location::uri),
-            content_type: job.content_type.clone(),
-            accept: job.accept.clone(),
-            custom_attributes: job.custom_attributes.clone(),
-            request_ttl: job.ttl,
-            invocation_timeout: job.invocation_timeout,
-            state: JobState::Queued,
-            failure_reason: None,
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(self.state, JobState::Completed | JobState::Failed)
-    }
-}
-
 #[derive(Default)]
 struct State {
     waiting: VecDeque<(u64, Job)>,
@@ -170,14 +70,18 @@ struct State {
     /// The endpoints of the jobs in work.
     running: BTreeMap<u64, String>,
     pending: BTreeMap<String, Pending>,
-    /// Counts what changes, for those who wait for a change.
-    changes: u64,
+    /// Workers that were started and have not looked for a job yet.
+    starting: usize,
+    /// Jobs that keep a manual clock's time until a worker has looked at them.
+    unnoticed: usize,
     stopped: bool,
 }
 
 /// While jobs wait that no endpoint has room for, a look this often whether one has: that comes with
 /// the time, and nobody tells.
 const LOOK: Duration = Duration::from_millis(10);
+/// The same by a manual clock, whose time costs nothing but these looks.
+const MANUAL_LOOK: Duration = Duration::from_secs(1);
 
 /// The jobs of one endpoint that are not over.
 #[derive(Default)]
@@ -188,6 +92,24 @@ struct Pending {
 }
 
 impl State {
+    fn expect_worker(&mut self) {
+        self.workers += 1;
+        self.starting += 1;
+    }
+
+    /// A worker has taken a job. Returns how many jobs are noticed with it: all, if no other worker can come
+    /// for the rest.
+    fn notice_one(&mut self) -> usize {
+        let others = !self.waiting.is_empty() && self.idle + self.starting > 0;
+        let noticed = if others {
+            self.unnoticed.min(1)
+        } else {
+            self.unnoticed
+        };
+        self.unnoticed -= noticed;
+        noticed
+    }
+
     /// The first job that its endpoint has room for.
     fn take(&mut self, slots: &BTreeMap<String, usize>) -> Option<(u64, Job)> {
         let has_room = |endpoint: &String| {
@@ -251,6 +173,8 @@ impl State {
 pub(in crate::local) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Counts what changes, for those who wait for a change.
+    changes: AtomicU64,
 }
 
 impl fmt::Debug for Queue {
@@ -267,11 +191,18 @@ impl Queue {
         let mut state = lock(&self.state);
         if state.idle <= state.waiting.len() && state.workers < room.max(1) {
             match spawn_worker(services) {
-                Ok(()) => state.workers += 1,
+                Ok(()) => state.expect_worker(),
                 // Those that are there will get to it.
                 Err(_) if state.workers > 0 => {}
                 Err(error) => return Err(error),
             }
+        }
+        if let Some(clock) = services.common.clock.manual()
+            && state.idle + state.starting > 0
+            && !state.stopped
+        {
+            state.unnoticed += 1;
+            clock.hand_over();
         }
         let number = state.next_number;
         state.next_number += 1;
@@ -285,16 +216,28 @@ impl Queue {
         let pending = state.pending.entry(job.serving.endpoint.clone());
         pending.or_default().jobs.insert(number, job.received);
         state.waiting.push_back((number, job));
-        state.changes += 1;
         drop(state);
-        self.changed.notify_all();
+        self.has_changed(services);
         Ok(())
     }
 
-    /// The next job; `None` when the endpoint stops.
-    fn next(&self, services: &Arc<Services>) -> Option<(u64, Job)> {
-        lock(&self.state).idle += 1;
+    fn has_changed(&self, services: &Services) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.changed.notify_all();
+        if let Some(clock) = services.common.clock.manual() {
+            clock.wake();
+        }
+    }
+
+    /// The next job; `None` when the endpoint stops. The calling thread holds the time of a manual clock.
+    fn next(&self, services: &Arc<Services>, is_new: bool) -> Option<(u64, Job)> {
+        let mut state = lock(&self.state);
+        state.idle += 1;
+        state.starting -= usize::from(is_new);
+        drop(state);
+        let clock = services.common.clock.manual();
         loop {
+            let seen = self.changes.load(Ordering::SeqCst);
             // The control plane's lock is never taken while this one is held.
             let slots = services.control.slots(&services.queue);
             let mut state = lock(&self.state);
@@ -316,19 +259,31 @@ impl Queue {
                     && state.workers < room
                     && spawn_worker(services).is_ok()
                 {
-                    state.workers += 1;
+                    state.expect_worker();
+                }
+                let noticed = state.notice_one();
+                drop(state);
+                if let Some(clock) = clock {
+                    clock.taken_over(noticed);
                 }
                 return Some((number, job));
             }
-            let seen = state.changes;
-            let nap = if state.waiting.is_empty() {
-                Duration::from_mins(1)
+            let is_empty = state.waiting.is_empty();
+            let is_changed = || self.changes.load(Ordering::SeqCst) != seen;
+            if let Some(clock) = clock {
+                let noticed = std::mem::take(&mut state.unnoticed);
+                drop(state);
+                clock.taken_over(noticed);
+                let next_look = (!is_empty).then(|| clock.slept() + MANUAL_LOOK);
+                clock.wait_until(next_look, is_changed);
             } else {
-                LOOK
-            };
-            drop(wait_while(&self.changed, state, nap, |state| {
-                state.changes == seen && !state.stopped
-            }));
+                let nap = if is_empty {
+                    Duration::from_mins(1)
+                } else {
+                    LOOK
+                };
+                drop(wait_while(&self.changed, state, nap, |_| !is_changed()));
+            }
         }
     }
 
@@ -347,10 +302,9 @@ impl Queue {
             .collect()
     }
 
-    fn finish(&self, number: u64, failure: Option<String>) {
+    fn finish(&self, services: &Services, number: u64, failure: Option<String>) {
         let mut state = lock(&self.state);
         state.is_over(number);
-        state.changes += 1;
         if let Some(record) = state.records.get_mut(&number) {
             record.state = if failure.is_some() {
                 JobState::Failed
@@ -360,21 +314,41 @@ impl Queue {
             record.failure_reason = failure;
         }
         drop(state);
-        self.changed.notify_all();
+        self.has_changed(services);
     }
 
-    pub(in crate::local) fn stop(&self) {
-        lock(&self.state).stopped = true;
-        self.changed.notify_all();
+    pub(in crate::local) fn stop(&self, services: &Services) {
+        let mut state = lock(&self.state);
+        state.stopped = true;
+        let unnoticed = std::mem::take(&mut state.unnoticed);
+        drop(state);
+        if let Some(clock) = services.common.clock.manual() {
+            clock.taken_over(unnoticed);
+        }
+        self.has_changed(services);
     }
 
     pub(in crate::local) fn records(&self) -> Vec<JobRecord> {
         lock(&self.state).records.values().cloned().collect()
     }
 
-    /// Waits until no job waits or runs; false after `timeout`.
-    pub(in crate::local) fn wait_idle(&self, timeout: Duration) -> bool {
+    /// Waits until no job waits or runs; false after `timeout`. A manual clock is moved on for that, from one
+    /// event to the next.
+    pub(in crate::local) fn wait_idle(&self, clock: &dyn Clock, timeout: Duration) -> bool {
         let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
+        if let Some(clock) = clock.manual() {
+            let end = clock.slept().saturating_add(timeout);
+            while let Some(next) = clock.settle(timeout).filter(|next| *next <= end) {
+                if !busy(&mut lock(&self.state)) {
+                    return true;
+                }
+                clock.advance(next.saturating_sub(clock.slept()));
+            }
+            if busy(&mut lock(&self.state)) {
+                clock.advance(end.saturating_sub(clock.slept()));
+            }
+            return !busy(&mut lock(&self.state));
+        }
         let mut state = wait_while(&self.changed, lock(&self.state), timeout, busy);
         !busy(&mut state)
     }
@@ -384,12 +358,15 @@ fn spawn_worker(services: &Arc<Services>) -> io::Result<()> {
     let inside = Arc::clone(services);
     services.threads.spawn("local-endpoint-worker", move || {
         let services = &inside;
-        while let Some((number, job)) = services.queue.next(services) {
+        let _hold = services.common.clock.manual().map(ManualClock::hold);
+        let mut is_new = true;
+        while let Some((number, job)) = services.queue.next(services, is_new) {
+            is_new = false;
             let receipt = Receipt::of(&job);
             let outcome = run(services, job);
             // Notified before it counts as finished, so that a waiter for that finds the notification sent.
             notify::tell(services, &receipt, outcome.as_ref());
-            services.queue.finish(number, outcome.err());
+            services.queue.finish(services, number, outcome.err());
         }
     })
 }

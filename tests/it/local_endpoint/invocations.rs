@@ -236,25 +236,22 @@ fn held() -> (
 #[test]
 fn a_request_that_waited_too_long_fails() {
     let clock = ManualClock::new();
-    let (model, begun, end) = held();
     let endpoint = LocalEndpoint::builder()
         .bucket("b")
-        .model(model)
-        .clock(clock.clone())
+        .model_delay(Duration::from_secs(61))
+        .clock(clock)
         .max_concurrent_invocations_per_instance(1)
         .start()
         .expect("start");
     let client = client(&endpoint);
     client.invoke("local-endpoint").body("x").send();
-    begun.recv_timeout(PATIENCE).expect("the first runs");
     let call = client.invoke("local-endpoint").body("x");
     let second = call
         .header("x-amzn-sagemaker-requestttlseconds", "60")
         .send();
     let states: Vec<_> = endpoint.jobs().iter().map(|job| job.state).collect();
     assert_eq!(states, [JobState::Running, JobState::Queued]);
-    clock.advance(Duration::from_secs(61));
-    end.send(()).expect("send");
+    assert!(endpoint.wait_until_idle(Duration::from_mins(3)));
     let text = object(&endpoint, &second, FAILURE).expect("a failure");
     assert!(text.contains("time to live of 60 seconds"), "{text}");
 }

@@ -24,3 +24,4 @@ mod signature_probes;
 mod signatures;
 mod storage;
 mod uploads;
+mod virtual_time;
