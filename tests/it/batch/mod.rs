@@ -4,7 +4,7 @@ use crate::support;
 
 mod adding;
 mod fallback;
-#[cfg(feature = "inventory")]
+#[cfg(all(feature = "inventory", feature = "local"))]
 pub(crate) mod inputs;
 mod journal;
 mod large;

@@ -9,6 +9,7 @@ pub mod anywhere;
 #[cfg(feature = "local")]
 pub mod bench;
 pub mod client;
+#[cfg(all(feature = "inventory", feature = "local"))]
 pub mod inventory;
 pub mod raw;
 pub mod s3;
