@@ -142,9 +142,18 @@ fn take(piece: &[u8], at: &mut usize, buffer: &mut [u8]) -> usize {
 /// The body of a response that is read on a thread of its own.
 pub(super) struct Pump {
     /// Behind a lock only for the sake of `Sync`.
-    pieces: Mutex<Receiver<Result<Vec<u8>, ConnectionError>>>,
-    piece: Vec<u8>,
+    pieces: Mutex<Receiver<Result<Piece, ConnectionError>>>,
+    /// Pieces that were read go back to be filled again: a new one for each would cost more than its bytes.
+    spares: Sender<Vec<u8>>,
+    piece: Piece,
     at: usize,
+}
+
+/// A buffer, and how much of it is filled.
+#[derive(Default)]
+struct Piece {
+    buffer: Vec<u8>,
+    filled: usize,
 }
 
 impl Pump {
@@ -154,11 +163,13 @@ impl Pump {
     ) -> Option<Self> {
         // One piece waits here while the next one is read.
         let (sender, pieces) = mpsc::sync_channel(1);
+        let (spares, returned) = mpsc::channel();
         let thread = thread::Builder::new().name("response".into());
-        thread.spawn(move || pump(read, &sender)).ok()?;
+        thread.spawn(move || pump(read, &sender, &returned)).ok()?;
         Some(Self {
             pieces: Mutex::new(pieces),
-            piece: Vec::new(),
+            spares,
+            piece: Piece::default(),
             at: 0,
         })
     }
@@ -168,11 +179,16 @@ impl Pump {
         buffer: &mut [u8],
         cancel: &AtomicBool,
     ) -> Result<usize, ConnectionError> {
-        while self.at == self.piece.len() {
+        while self.at == self.piece.filled {
             let pieces = self.pieces.get_mut();
             let pieces = pieces.unwrap_or_else(PoisonError::into_inner);
             match pieces.recv_timeout(CHECK) {
-                Ok(piece) => (self.piece, self.at) = (piece?, 0),
+                Ok(piece) => {
+                    let read = std::mem::replace(&mut self.piece, piece?);
+                    self.at = 0;
+                    // If nobody fills it any more, it is dropped.
+                    let _ = self.spares.send(read.buffer);
+                }
                 // It ended.
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
                 Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::SeqCst) => {
@@ -181,22 +197,22 @@ impl Pump {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        Ok(take(&self.piece, &mut self.at, buffer))
+        let filled = &self.piece.buffer[..self.piece.filled];
+        Ok(take(filled, &mut self.at, buffer))
     }
 }
 
 fn pump(
     mut read: impl FnMut(&mut [u8]) -> Result<usize, ConnectionError>,
-    pieces: &SyncSender<Result<Vec<u8>, ConnectionError>>,
+    pieces: &SyncSender<Result<Piece, ConnectionError>>,
+    spares: &Receiver<Vec<u8>>,
 ) {
     loop {
-        let mut piece = vec![0; CHUNK];
-        let outcome = match read(&mut piece) {
+        let mut buffer = spares.try_recv().unwrap_or_default();
+        buffer.resize(CHUNK, 0);
+        let outcome = match read(&mut buffer) {
             Ok(0) => return,
-            Ok(length) => {
-                piece.truncate(length);
-                Ok(piece)
-            }
+            Ok(filled) => Ok(Piece { buffer, filled }),
             Err(error) => Err(error),
         };
         let ended = outcome.is_err();
