@@ -30,6 +30,7 @@ mod manual_clock;
 pub(crate) mod payload;
 pub(crate) mod processes;
 mod random;
+mod write_behind;
 
 pub(crate) use durable::{open_to_append, read_bounded, tolerate_refusal, write_whole};
 pub use files::Files;

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::durable::{sync_directory, temporary_name, tolerate_refusal};
+use super::write_behind::WriteBehind;
 
 const DIGEST_BLOCK: usize = 256 << 10;
 
@@ -84,6 +85,7 @@ impl InputFile {
 /// nothing behind.
 pub(crate) struct OutputFile {
     file: File,
+    behind: WriteBehind,
     temporary: PathBuf,
     target: PathBuf,
     done: bool,
@@ -117,6 +119,7 @@ impl OutputFile {
             }
             return Ok(Self {
                 file,
+                behind: WriteBehind::default(),
                 temporary,
                 target,
                 done: false,
@@ -125,7 +128,9 @@ impl OutputFile {
     }
 
     pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        write_all_at(&self.file, bytes, offset)
+        write_all_at(&self.file, bytes, offset)?;
+        self.behind.wrote(&self.file, bytes.len() as u64);
+        Ok(())
     }
 
     /// Puts the file under its name, once the disk has it. It keeps the permissions of the one that
@@ -134,6 +139,7 @@ impl OutputFile {
         if let Ok(replaced) = fs::metadata(&self.target) {
             tolerate_refusal(self.file.set_permissions(replaced.permissions()))?;
         }
+        tolerate_refusal(self.behind.stop())?;
         tolerate_refusal(self.file.sync_all())?;
         match fs::rename(&self.temporary, &self.target) {
             Ok(()) => {

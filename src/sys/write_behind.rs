@@ -1,0 +1,95 @@
+//! A file that is brought to the disk while more of it is written, so that its last flush has little left to do.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// The system keeps what is written in memory, and for a file of some hundred megabytes begins with the disk when
+/// it is flushed: the time of the disk comes after that of the network. After so many bytes it begins here.
+const EVERY: u64 = 64 << 20;
+
+/// Starts a thread once there is enough to flush.
+#[derive(Default)]
+pub(super) struct WriteBehind {
+    written: AtomicU64,
+    flusher: Mutex<Option<Flusher>>,
+}
+
+struct Flusher {
+    /// One flush waits while another one is on.
+    wanted: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl WriteBehind {
+    /// So many bytes more were written to the file.
+    pub(super) fn wrote(&self, file: &File, bytes: u64) {
+        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
+        if before / EVERY == (before + bytes) / EVERY {
+            return;
+        }
+        let mut flusher = self.flusher.lock().unwrap_or_else(PoisonError::into_inner);
+        if flusher.is_none() {
+            *flusher = Flusher::start(file);
+        }
+        if let Some(flusher) = &*flusher {
+            // One that waits covers these bytes too.
+            let _ = flusher.wanted.try_send(());
+        }
+    }
+
+    /// Waits for the flush that is on. An error of the disk is reported once for a file, and so may have been
+    /// reported here.
+    pub(super) fn stop(&mut self) -> io::Result<()> {
+        let flusher = self
+            .flusher
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(Flusher { wanted, thread }) = flusher.take() else {
+            return Ok(());
+        };
+        drop(wanted);
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the flush panicked")))
+    }
+}
+
+impl Flusher {
+    /// `None` if the system has no handle or thread for it: then the last flush does it all.
+    fn start(file: &File) -> Option<Self> {
+        let file = file.try_clone().ok()?;
+        let (wanted, flushes) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name("flush".into());
+        let thread = thread.spawn(move || flushes.iter().try_for_each(|()| file.sync_data()));
+        Some(Self {
+            wanted,
+            thread: thread.ok()?,
+        })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::File;
+    use std::io::{self, ErrorKind};
+    use std::os::fd::OwnedFd;
+
+    use super::{EVERY, WriteBehind};
+
+    #[test]
+    fn what_a_flush_reported_is_reported_at_the_end() {
+        let (_reader, writer) = io::pipe().expect("a pipe");
+        // A pipe cannot be flushed.
+        let pipe = File::from(OwnedFd::from(writer));
+        let mut behind = WriteBehind::default();
+        behind.wrote(&pipe, EVERY - 1);
+        assert!(behind.stop().is_ok(), "too little to begin with");
+        behind.wrote(&pipe, 1);
+        let error = behind.stop().expect_err("the flush's error");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+}
