@@ -2,8 +2,11 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use http::Uri;
+
+use crate::aws::sagemaker_runtime;
 use crate::codec::{Accept, Deserializer, Json, Serializer};
 use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
@@ -51,6 +54,26 @@ pub struct AsyncPredictor<S = Json, D = Json> {
 pub(crate) struct Target {
     pub(crate) endpoint_name: Arc<str>,
     pub(crate) session: Session,
+    invocations: OnceLock<Uri>,
+}
+
+impl Target {
+    pub(crate) fn new(endpoint_name: Arc<str>, session: Session) -> Self {
+        Self {
+            endpoint_name,
+            session,
+            invocations: OnceLock::new(),
+        }
+    }
+
+    /// Where the endpoint takes invocations; made once, for it is the same for each.
+    pub(crate) fn invocations(&self) -> Result<&Uri> {
+        if let Some(uri) = self.invocations.get() {
+            return Ok(uri);
+        }
+        let uri = sagemaker_runtime::invocations(self.session.caller(), &self.endpoint_name)?;
+        Ok(self.invocations.get_or_init(|| uri))
+    }
 }
 
 impl AsyncPredictor {
@@ -61,10 +84,7 @@ impl AsyncPredictor {
     /// an endpoint that does not exist are errors of the first request.
     pub fn new(endpoint_name: impl Into<String>, session: &Session) -> Self {
         Self {
-            target: Arc::new(Target {
-                endpoint_name: endpoint_name.into().into(),
-                session: session.clone(),
-            }),
+            target: Arc::new(Target::new(endpoint_name.into().into(), session.clone())),
             serializer: Json::default(),
             deserializer: Json::default(),
             waiter: WaiterConfig::default(),

@@ -20,9 +20,21 @@ mod told {
         debug_span!("request", service, operation, %resource).entered()
     }
 
-    pub(crate) fn response(attempt: u32, status: u16, request_id: Option<&str>, took: Duration) {
+    /// `request_id` is called where somebody listens.
+    pub(crate) fn response<'a>(
+        attempt: u32,
+        status: u16,
+        request_id: impl FnOnce() -> Option<&'a str>,
+        took: Duration,
+    ) {
         let elapsed_ms = millis(took);
-        debug!(attempt, status, request_id, elapsed_ms, "answered");
+        debug!(
+            attempt,
+            status,
+            request_id = request_id(),
+            elapsed_ms,
+            "answered"
+        );
     }
 
     pub(crate) fn no_response(attempt: u32, kind: &dyn Debug, never_sent: bool, took: Duration) {
@@ -186,7 +198,7 @@ mod told {
     pub(crate) fn request(_: &str, _: &str, _: &dyn Display) -> NoSpan {
         NoSpan
     }
-    pub(crate) fn response(_: u32, _: u16, _: Option<&str>, _: Duration) {}
+    pub(crate) fn response<'a>(_: u32, _: u16, _: impl FnOnce() -> Option<&'a str>, _: Duration) {}
     pub(crate) fn no_response(_: u32, _: &dyn Debug, _: bool, _: Duration) {}
     pub(crate) fn retry(_: u32, _: Duration) {}
     pub(crate) fn address_forgotten(_: &str) {}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Deserialize;
 
 use super::client::error_response::text;
@@ -26,6 +26,8 @@ pub(crate) enum Input<'a> {
 /// The members of `InvokeEndpointAsync`, all checked against the model's limits.
 pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) endpoint_name: &'a str,
+    /// From [`invocations`].
+    pub(crate) uri: &'a Uri,
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
     pub(crate) members: Vec<Member<'a>>,
@@ -35,7 +37,7 @@ pub(crate) struct InvokeEndpointAsync<'a> {
 pub(crate) struct Member<'a> {
     /// Its name in errors.
     pub(crate) what: &'static str,
-    pub(crate) header: &'static str,
+    pub(crate) header: HeaderName,
     pub(crate) value: Cow<'a, str>,
 }
 
@@ -48,15 +50,24 @@ pub(crate) struct Submitted {
     pub(crate) failure_location: Option<S3Uri>,
 }
 
+/// Where an endpoint takes invocations. S3 settings with which the result cannot be polled are refused too, before
+/// a job is submitted.
+pub(crate) fn invocations(caller: Caller<'_>, endpoint_name: &str) -> Result<Uri> {
+    caller.endpoints.check(Service::S3, caller.region)?;
+    let path = format!(
+        "/endpoints/{}/async-invocations",
+        encode_segment(endpoint_name)
+    );
+    caller
+        .endpoints
+        .uri(Service::SageMakerRuntime, caller.region, &path)
+}
+
 pub(crate) fn invoke_endpoint_async(
     caller: Caller<'_>,
     request: &InvokeEndpointAsync<'_>,
     policy: RequestPolicy<'_>,
 ) -> Result<Submitted, CallError> {
-    let path = format!(
-        "/endpoints/{}/async-invocations",
-        encode_segment(request.endpoint_name)
-    );
     let region = caller.region;
     let body = match request.input {
         Input::Body(body) => body,
@@ -67,22 +78,18 @@ pub(crate) fn invoke_endpoint_async(
         identity: Identity::Client,
         operation: "InvokeEndpointAsync",
         method: Method::POST,
-        uri: caller
-            .endpoints
-            .uri(Service::SageMakerRuntime, region, &path)?,
+        uri: request.uri.clone(),
         region: Cow::Borrowed(region),
         headers: Cow::Owned(headers(request)?),
         resource: Resource::Named(request.endpoint_name.into()),
         policy,
         max_response: MAX_DOCUMENT,
     };
-    // S3 settings with which the result cannot be polled are refused before the job is submitted.
-    caller.endpoints.check(Service::S3, caller.region)?;
     let response = caller.client.send(&call, Payload::Bytes(body))?;
-    let location = |name: &str| text(&response.headers, name).filter(|uri| !uri.is_empty());
+    let location = |name: HeaderName| text(&response.headers, name).filter(|uri| !uri.is_empty());
     // It was submitted, but there is no location to poll.
     let malformed = |problem: String| call.unreadable(problem);
-    let output = location("x-amzn-sagemaker-outputlocation")
+    let output = location(const { HeaderName::from_static("x-amzn-sagemaker-outputlocation") })
         .ok_or_else(|| malformed(without_location(&response.body, body)))?;
     Ok(Submitted {
         inference_id: serde_json::from_slice::<Body>(&response.body)
@@ -90,8 +97,10 @@ pub(crate) fn invoke_endpoint_async(
             .and_then(|body| body.inference_id),
         output_location: read_location("output", &output)
             .ok_or_else(|| malformed("its X-Amzn-SageMaker-OutputLocation is too long".into()))?,
-        failure_location: location("x-amzn-sagemaker-failurelocation")
-            .and_then(|uri| read_location("failure", &uri)),
+        failure_location: location(
+            const { HeaderName::from_static("x-amzn-sagemaker-failurelocation") },
+        )
+        .and_then(|uri| read_location("failure", &uri)),
     })
 }
 
@@ -124,21 +133,24 @@ struct Body {
     inference_id: Option<String>,
 }
 
+/// Each attempt adds those of its signature and the user agent to a copy, which has the same room.
+const ADDED_HEADERS: usize = 5;
+
 fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(request.members.len() + 2);
+    let mut headers = HeaderMap::with_capacity(request.members.len() + 2 + ADDED_HEADERS);
     headers.insert(
-        HeaderName::from_static("x-amzn-sagemaker-inference-id"),
+        const { HeaderName::from_static("x-amzn-sagemaker-inference-id") },
         header_value("inference id", request.inference_id)?,
     );
     if let Input::Location(uri) = request.input {
         headers.insert(
-            HeaderName::from_static("x-amzn-sagemaker-inputlocation"),
-            header_value("input location", &uri.to_string())?,
+            const { HeaderName::from_static("x-amzn-sagemaker-inputlocation") },
+            header_value("input location", &uri.text())?,
         );
     }
     for member in &request.members {
         let value = header_value(member.what, &member.value)?;
-        headers.insert(HeaderName::from_static(member.header), value);
+        headers.insert(member.header.clone(), value);
     }
     Ok(headers)
 }

@@ -127,7 +127,7 @@ pub(crate) fn input_location(uri: &S3Uri) -> Checked {
         )
     })?;
     let max = runtime::INPUT_LOCATION_HEADER.max;
-    check(uri.to_string().chars().count() <= max, || {
+    check(uri.text().chars().count() <= max, || {
         InvalidInput::new(
             "input location",
             uri.to_string(),

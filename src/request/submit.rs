@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use http::HeaderName;
+
 use super::{AsyncRequest, RequestInput};
 use crate::aws::client::gate::Gate;
 use crate::aws::s3::{self, PutOptions};
@@ -41,10 +43,8 @@ impl<'v, D> AsyncRequest<'v, D> {
         let target = Arc::clone(&self.target);
         if let Some(retry) = self.retry {
             // For upload and submit alone: the response polls as the predictor's session says.
-            self.target = Arc::new(Target {
-                endpoint_name: target.endpoint_name.clone(),
-                session: target.session.with_retry(retry),
-            });
+            let session = target.session.with_retry(retry);
+            self.target = Arc::new(Target::new(target.endpoint_name.clone(), session));
         }
         let begun = target.session.sys().clock().monotonic();
         let deadline = self.deadline.map(|deadline| begun + deadline);
@@ -114,6 +114,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         let session = &self.target.session;
         let request = InvokeEndpointAsync {
             endpoint_name: &self.target.endpoint_name,
+            uri: self.target.invocations()?,
             input: match location {
                 Some(uri) => Input::Location(uri),
                 None => Input::Body(body),
@@ -262,31 +263,39 @@ impl<'v, D> AsyncRequest<'v, D> {
         let texts = [
             (
                 "content type",
-                "x-amzn-sagemaker-content-type",
+                const { HeaderName::from_static("x-amzn-sagemaker-content-type") },
                 &self.content_type,
             ),
-            ("accept", "x-amzn-sagemaker-accept", &self.accept),
+            (
+                "accept",
+                const { HeaderName::from_static("x-amzn-sagemaker-accept") },
+                &self.accept,
+            ),
             (
                 "custom attributes",
-                "x-amzn-sagemaker-custom-attributes",
+                const { HeaderName::from_static("x-amzn-sagemaker-custom-attributes") },
                 &self.custom_attributes,
             ),
-            ("filename", "x-amzn-sagemaker-filename", &self.filename),
+            (
+                "filename",
+                const { HeaderName::from_static("x-amzn-sagemaker-filename") },
+                &self.filename,
+            ),
             (
                 "output path extension",
-                "x-amzn-sagemaker-s3outputpathextension",
+                const { HeaderName::from_static("x-amzn-sagemaker-s3outputpathextension") },
                 &self.output_path_extension,
             ),
         ];
         let durations = [
             (
                 "request TTL",
-                "x-amzn-sagemaker-requestttlseconds",
+                const { HeaderName::from_static("x-amzn-sagemaker-requestttlseconds") },
                 self.request_ttl,
             ),
             (
                 "invocation timeout",
-                "x-amzn-sagemaker-invocationtimeoutseconds",
+                const { HeaderName::from_static("x-amzn-sagemaker-invocationtimeoutseconds") },
                 self.invocation_timeout,
             ),
         ];

@@ -62,12 +62,13 @@ impl Random {
             | (0x4000_u128 << 64)
             | (0x8000_u128 << 48);
         let mut text = String::with_capacity(36);
-        for nibble in (0..32).rev() {
-            if matches!(nibble, 23 | 19 | 15 | 11) {
+        for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
                 text.push('-');
             }
-            let digit = (bits >> (nibble * 4)) & 0xf;
-            text.extend(char::from_digit(digit as u32, 16));
+            for digit in [byte >> 4, byte & 0xf] {
+                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+            }
         }
         text
     }

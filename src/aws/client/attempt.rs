@@ -25,9 +25,6 @@ use crate::trace;
 /// upload in parts, its beginning has asked already.
 const WORTH_ASKING: u64 = 1 << 20;
 
-/// The signature's headers and the user agent.
-const ADDED_HEADERS: usize = 5;
-
 impl Client {
     pub(super) fn attempt(
         &self,
@@ -160,12 +157,7 @@ impl Client {
         body: Body<'_>,
         attempts: &mut Attempts,
     ) -> Result<Request<()>, AttemptError> {
-        let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
-        headers.extend(
-            call.headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+        let mut headers = HeaderMap::clone(&call.headers);
         match call.identity {
             Identity::Anonymous => {}
             Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,
@@ -258,10 +250,12 @@ fn report<T: Head>(attempt: u32, outcome: &Result<T, AttemptError>, took: Durati
     match outcome {
         Ok(response) => {
             let (status, headers) = response.head();
-            let id = ["x-amzn-requestid", "x-amz-request-id"]
-                .into_iter()
-                .find_map(|name| headers.get(name)?.to_str().ok());
-            trace::response(attempt, status, id, took);
+            let request_id = || {
+                let names = ["x-amzn-requestid", "x-amz-request-id"];
+                let mut found = names.iter().filter_map(|name| headers.get(*name));
+                found.find_map(|id| id.to_str().ok())
+            };
+            trace::response(attempt, status, request_id, took);
         }
         Err(AttemptError::Connection(error)) => {
             trace::no_response(attempt, &error.kind, error.never_sent, took);

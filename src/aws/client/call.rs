@@ -103,13 +103,19 @@ pub(crate) enum Resource<'a> {
     },
 }
 
+impl Resource<'_> {
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone().into_owned(),
+            Self::S3 { bucket, key: "" } => ["s3://", bucket].concat(),
+            Self::S3 { bucket, key } => ["s3://", bucket, "/", key].concat(),
+        }
+    }
+}
+
 impl fmt::Display for Resource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Named(name) => f.write_str(name),
-            Self::S3 { bucket, key: "" } => write!(f, "s3://{bucket}"),
-            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
-        }
+        f.write_str(&self.text())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderValue};
+use http::header::AsHeaderName;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::call::Call;
 use super::date;
@@ -59,7 +60,7 @@ impl ErrorResponse {
                     .or_else(|| header("x-amz-request-id"))
                     .or(described.request_id),
                 extended_request_id: header("x-amz-id-2"),
-                resource: Some(call.resource.to_string()),
+                resource: Some(call.resource.text()),
                 expected_owner: call
                     .headers
                     .get("x-amz-expected-bucket-owner")
@@ -89,9 +90,12 @@ impl ErrorResponse {
                 status: reply.status,
                 code: Some("NoSuchKey".to_owned()),
                 message: None,
-                request_id: text(&reply.headers, "x-amz-request-id"),
+                request_id: text(
+                    &reply.headers,
+                    const { HeaderName::from_static("x-amz-request-id") },
+                ),
                 extended_request_id: None,
-                resource: Some(call.resource.to_string()),
+                resource: Some(call.resource.text()),
                 expected_owner: None,
                 foreign_body: None,
                 clock_error: None,
@@ -210,7 +214,7 @@ fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let value = headers.get(name)?;
     Some(match value.to_str() {
         Ok(text) => text.to_owned(),

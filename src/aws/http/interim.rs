@@ -13,6 +13,8 @@ use super::connection_error::ProxyFault;
 enum Next {
     /// The head of a response, of which no byte of a final one has been handed on.
     Head,
+    /// As `Head`, and perhaps ureq waits for a `100`: it would take the beginning of another head for the whole.
+    HeadOrContinue,
     /// As `Head`, of the response to `CONNECT`.
     ConnectHead,
     /// A whole final head was handed on, with so many bytes of input.
@@ -45,6 +47,8 @@ impl Heads {
         match self.0 {
             Next::ConnectHead | Next::Tunnelled => {}
             _ if output.starts_with(b"CONNECT ") => self.0 = Next::ConnectHead,
+            // Only uploads ask whether they may send their body.
+            _ if output.starts_with(b"PUT ") => self.0 = Next::HeadOrContinue,
             _ => self.0 = Next::Head,
         }
     }
@@ -62,7 +66,7 @@ impl Heads {
     /// Whether input is handed on as it comes.
     pub(super) fn passes(&mut self, buffers: &mut dyn Buffers) -> bool {
         match self.0 {
-            Next::Head | Next::ConnectHead => false,
+            Next::Head | Next::HeadOrContinue | Next::ConnectHead => false,
             // Not a byte of it was consumed: it is to be parsed again, and there may be no more input to wait for.
             Next::HandedOn(length) if buffers.input().len() == length => false,
             Next::HandedOn(_) => {
@@ -77,7 +81,8 @@ impl Heads {
     /// can be handed on: a partial head would be mistaken for a final one. Heads are scanned again with each
     /// read, which their bounded length allows.
     pub(super) fn settle(&mut self, buffers: &mut dyn Buffers) -> Result<bool, Error> {
-        if let Next::HandedOn(_) = self.0 {
+        let is_handed_on = matches!(self.0, Next::HandedOn(_));
+        if is_handed_on || (self.0 == Next::Head && begins_final(buffers.input())) {
             self.0 = Next::Anything;
             return Ok(true);
         }
@@ -152,6 +157,26 @@ fn replace(buffers: &mut dyn Buffers, length: usize, head: &[u8]) -> Result<(), 
         buffers.input_appended(part.len());
     }
     Ok(())
+}
+
+/// Whether it begins with the status of a final response: most input does, and is read no further here.
+fn begins_final(input: &[u8]) -> bool {
+    matches!(
+        input,
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            b'0' | b'1',
+            b' ',
+            b'2'..=b'5',
+            ..
+        ]
+    )
 }
 
 /// What input begins with.

@@ -164,8 +164,8 @@ macro_rules! with_timeouts {
         $builder
             .timeout_resolve(Some(timeouts.connect().min(most)))
             .timeout_connect(Some(timeouts.connect().min(most)))
-            .timeout_per_write(Some(timeouts.write().min(most)))
-            .timeout_per_read(Some(timeouts.read().min(most)))
+            .timeout_per_write(Some(timeouts.write().min($crate::aws::http::coarse(most))))
+            .timeout_per_read(Some(timeouts.read().min($crate::aws::http::coarse(most))))
             // A little more than for each read, so that an answer that comes at once needs no other
             // timeout of the socket than the one before it: one system call less a request.
             .timeout_recv_response(Some(
@@ -185,6 +185,17 @@ macro_rules! with_timeouts {
     }};
 }
 use with_timeouts;
+
+/// A little less than the time that is left, and the same for many requests in a row that have about as much: each
+/// other value would cost two system calls, to set the socket's timeouts.
+pub(in crate::aws::http) fn coarse(left: Duration) -> Duration {
+    if left < Duration::from_secs(1) || left == Duration::MAX {
+        return left;
+    }
+    let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    let step = (1_u64 << millis.ilog2()) / 16;
+    Duration::from_millis(millis - millis % step)
+}
 
 /// How long an upload waits for the service to agree to take it.
 const AWAIT_100: Duration = Duration::from_secs(1);

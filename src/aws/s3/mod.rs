@@ -84,7 +84,7 @@ pub(crate) fn get_object(
 ) -> Result<Object, CallError> {
     let mut headers = HeaderMap::new();
     headers.insert(
-        HeaderName::from_static("x-amz-checksum-mode"),
+        const { HeaderName::from_static("x-amz-checksum-mode") },
         HeaderValue::from_static("ENABLED"),
     );
     let request = Request {

@@ -71,7 +71,7 @@ pub(crate) fn open_object(
         }
         None => {
             headers.insert(
-                HeaderName::from_static("x-amz-checksum-mode"),
+                const { HeaderName::from_static("x-amz-checksum-mode") },
                 HeaderValue::from_static("ENABLED"),
             );
         }
