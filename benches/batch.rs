@@ -1,36 +1,42 @@
-//! What it costs to wait for many inferences at once, and how soon each is found, beside one GET a
-//! handle. The local endpoint runs in another process; both ways take turns in one run, and printed
-//! are medians.
+//! What it costs to wait for many inferences at once, and how soon each is found, beside one GET a handle and
+//! beside the floor: a loop around `ListObjectsV2` with plain `ureq` and `aws-sigv4`. The local endpoint runs in
+//! another process; all ways take turns in one run, and printed are medians. `cargo bench` puts them into the guide.
 //!
 //!     cargo bench --features local --bench batch
 
 // A bench measures real time and starts a server process; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
 
-use std::error::Error;
+#[allow(dead_code, unreachable_pub)] // each bench uses a part of it
+mod support;
+
 use std::io::{BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
 use sagemaker_async_inference::credentials::Credentials;
-use sagemaker_async_inference::local::{LocalEndpoint, Operation};
+use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::{
     AsyncInferenceResponse, AsyncPredictor, Json, S3Uri, Session, SessionBuilder, WaiterConfig,
     as_completed,
 };
+use support::guide::Table;
+use support::{Outcome, cpu_of_thread, lister, median, now};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
 type Responses = Vec<AsyncInferenceResponse<Json>>;
 
 const RUNS: usize = 5;
-const IN_FLIGHT: usize = 1000;
+/// Outputs of the run with many pages: a LIST and a GET take so long there.
+const PAGED: usize = 5000;
+const LIST_TAKES: Duration = Duration::from_millis(300);
+const GET_TAKES: Duration = Duration::from_millis(2);
 const ROUND: Duration = Duration::from_millis(10);
 /// In rounds of many handles nothing else happens.
 const LONG_ROUND: Duration = Duration::from_secs(3);
@@ -41,95 +47,166 @@ fn main() -> Outcome<()> {
     if asked_for("serve") {
         return serve();
     }
-    // One part alone with `-- appearing` or `-- pending`.
-    if !asked_for("pending") {
+    // One part alone with `-- appearing`, `-- paged` or `-- pending`.
+    let chosen = ["appearing", "paged", "pending"].map(asked_for);
+    let all = !chosen.contains(&true);
+    if all || chosen[0] {
         appearing_over_a_second()?;
     }
-    if !asked_for("appearing") {
+    if all || chosen[1] {
+        many_pages()?;
+    }
+    if all || chosen[2] {
         many_pending()?;
     }
     Ok(())
 }
 
-/// 1,000 in flight whose outputs appear over one second, a round every 10 ms.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Floor,
+    Listing,
+    Single,
+}
+
+/// Outputs that appear over one second, a round every 10 ms.
 fn appearing_over_a_second() -> Outcome<()> {
-    println!("{IN_FLIGHT} in flight, outputs appear over 1 s, a round every {ROUND:?}");
-    println!(
-        "{:<12} {:>8} {:>8} {:>8} {:>10} {:>10} {:>10}",
-        "", "submits", "LISTs", "GETs", "/ needed", "p50", "p99"
-    );
-    let (mut listing, mut single) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        listing.push(Run::measure(true)?);
-        single.push(Run::measure(false)?);
+    let columns = [
+        "in flight, polled by",
+        "requests / needed",
+        "CPU time",
+        "p50",
+        "p99",
+    ];
+    let mut table = Table::new(&columns);
+    for in_flight in [400, 1000] {
+        let ways = [
+            ("the floor's LIST", Way::Floor),
+            ("LIST", Way::Listing),
+            ("GET each", Way::Single),
+        ];
+        let mut runs = ways.map(|_| Vec::new());
+        for _ in 0..RUNS {
+            for ((_, way), runs) in ways.iter().zip(&mut runs) {
+                runs.push(Run::measure(*way, in_flight)?);
+            }
+        }
+        for ((name, _), runs) in ways.iter().zip(&runs) {
+            let millis = |of: fn(&Run) -> Duration| {
+                let time = median(runs.iter().map(of).collect());
+                format!("{:.1} ms", time.as_secs_f64() * 1e3)
+            };
+            let requests = median(runs.iter().map(|run| run.requests).collect());
+            table.row(&[
+                format!("{in_flight}, {name}"),
+                format!("{:.2}", ratio(requests, 2 * in_flight as u64)),
+                millis(|run| run.cpu),
+                millis(|run| run.p50),
+                millis(|run| run.p99),
+            ]);
+        }
     }
-    print_runs("LIST", &listing);
-    print_runs("GET each", &single);
-    println!();
-    Ok(())
+    table.publish("batch")
+}
+
+/// More outputs than a page holds, all of them there, far away: what do threads gain?
+fn many_pages() -> Outcome<()> {
+    let mut table = Table::new(&["download threads", "time", "GETs at once on average"]);
+    for threads in [0, 1, 4, 8, 16] {
+        let mut server = Server::start()?;
+        server.tell(&format!("outputs {PAGED}"))?;
+        server.answer()?;
+        let predictor = server.predictor()?;
+        let responses = (0..PAGED).map(|number| {
+            let output = S3Uri::new(server.bucket.as_str(), output_key(number))?;
+            Ok(AsyncInferenceResponse::new(&predictor, output, None)?)
+        });
+        let responses = responses.collect::<Outcome<Responses>>()?;
+        let waiter = WaiterConfig::builder().delay(LONG_ROUND).build()?;
+        let mut waiting = as_completed(responses, &waiter);
+        if threads > 0 {
+            waiting = waiting.download_threads(threads)?;
+        }
+        let began = Instant::now();
+        if waiting.filter(|done| done.error().is_none()).count() != PAGED {
+            return Err("an output was not found".into());
+        }
+        let took = began.elapsed().as_secs_f64();
+        let fetching = GET_TAKES.as_secs_f64() * ratio(PAGED as u64, 1);
+        table.row(&[
+            if threads == 0 {
+                "none".to_owned()
+            } else {
+                threads.to_string()
+            },
+            format!("{took:.1} s"),
+            format!("{:.1}", fetching / took),
+        ]);
+    }
+    table.publish("pages")
+}
+
+fn output_key(number: usize) -> String {
+    format!("async-output/{BATCH}/{number:06}.out")
 }
 
 struct Run {
-    submits: u64,
-    lists: u64,
-    gets: u64,
+    requests: u64,
+    cpu: Duration,
     p50: Duration,
     p99: Duration,
 }
 
 impl Run {
-    fn measure(listing: bool) -> Outcome<Self> {
+    fn measure(way: Way, in_flight: usize) -> Outcome<Self> {
         let mut server = Server::start()?;
         let predictor = server.predictor()?;
         let responses: Responses = predictor
-            .submit_all(0..IN_FLIGHT)
+            .submit_all(0..in_flight)
             .collect::<Result<_, _>>()?;
         for response in &responses {
             server.tell(response.output_path().key())?;
         }
         server.tell("appear")?;
-        let waiter = WaiterConfig::builder()
-            .delay(ROUND)
-            .max_attempts(10_000)
-            .build()?;
-        let mut waiting = as_completed(responses, &waiter);
-        if !listing {
-            waiting = waiting.without_listing().polls_per_second(100_000.0)?;
-        }
-        let mut late = Vec::new();
-        for done in waiting {
-            let appeared: u64 = done.result::<u64>()?;
-            late.push(now().saturating_sub(Duration::from_nanos(appeared)));
-        }
+        let began = cpu_of_thread().unwrap_or_default();
+        let mut late = match way {
+            Way::Floor => {
+                let keys = responses
+                    .iter()
+                    .map(|response| response.output_path().key());
+                lister::wait(&server.url, &server.bucket, keys.collect(), ROUND)?
+            }
+            _ => ours(responses, way)?,
+        };
+        let cpu = cpu_of_thread().unwrap_or_default().saturating_sub(began);
         late.sort();
         server.tell("requests")?;
         let counts = server.answer()?;
-        let mut counts = counts.split_whitespace().map(str::parse);
-        let mut count = || counts.next().ok_or("too few counts");
+        let counts = counts.split_whitespace().map(str::parse::<u64>);
         Ok(Self {
-            submits: count()??,
-            lists: count()??,
-            gets: count()??,
+            requests: counts.sum::<Result<u64, _>>()?,
+            cpu,
             p50: late[late.len() / 2],
             p99: late[late.len() * 99 / 100],
         })
     }
 }
 
-fn print_runs(name: &str, runs: &[Run]) {
-    let count = |of: fn(&Run) -> u64| median(runs.iter().map(of).collect());
-    let time = |of: fn(&Run) -> Duration| median(runs.iter().map(of).collect());
-    let (submits, lists, gets) = (
-        count(|run| run.submits),
-        count(|run| run.lists),
-        count(|run| run.gets),
-    );
-    println!(
-        "{name:<12} {submits:>8} {lists:>8} {gets:>8} {:>10.2} {:>7.1} ms {:>7.1} ms",
-        ratio(submits + lists + gets, 2 * IN_FLIGHT as u64),
-        time(|run| run.p50).as_secs_f64() * 1e3,
-        time(|run| run.p99).as_secs_f64() * 1e3,
-    );
+/// How long after its appearance each output was there.
+fn ours(responses: Responses, way: Way) -> Outcome<Vec<Duration>> {
+    let waiter = WaiterConfig::builder()
+        .delay(ROUND)
+        .max_attempts(10_000)
+        .build()?;
+    let mut waiting = as_completed(responses, &waiter);
+    if way == Way::Single {
+        waiting = waiting.without_listing().polls_per_second(100_000.0)?;
+    }
+    let late = waiting.map(|done| {
+        let appeared: u64 = done.result()?;
+        Ok(now().saturating_sub(Duration::from_nanos(appeared)))
+    });
+    late.collect()
 }
 
 /// Counts of a bench are exact in a double.
@@ -141,20 +218,23 @@ fn ratio(requests: u64, needed: u64) -> f64 {
 /// Memory, requests and time of a round, for ever more handles; beside nothing, and beside as many
 /// outputs of the batch that are there already.
 fn many_pending() -> Outcome<()> {
-    println!("pending handles, none of which gets ready");
-    println!(
-        "{:>8} {:>14} {:>14} {:>14} {:>16}",
-        "handles", "other objects", "bytes/handle", "requests/round", "round"
-    );
+    let columns = [
+        "pending handles, none of which gets ready",
+        "other objects",
+        "bytes a handle",
+        "requests a round",
+        "time a round",
+    ];
+    let mut table = Table::new(&columns);
     for handles in [1_000, 10_000, 100_000, 200_000] {
         for others in [0, handles] {
-            round_of(handles, others)?;
+            table.row(&round_of(handles, others)?);
         }
     }
-    Ok(())
+    table.publish("pending")
 }
 
-fn round_of(handles: usize, others: usize) -> Outcome<()> {
+fn round_of(handles: usize, others: usize) -> Outcome<[String; 5]> {
     let mut server = Server::start()?;
     let sent = Arc::new(AtomicU64::new(0));
     let predictor = server.predictor_counting(&sent)?;
@@ -168,8 +248,7 @@ fn round_of(handles: usize, others: usize) -> Outcome<()> {
             &predictor,
             at(format!("async-output/{BATCH}/{name}.out"))?,
             Some(at(format!("async-failures/{name}-error.out"))?),
-        )
-        .expect("valid locations"))
+        )?)
     });
     let responses = responses.collect::<Outcome<Responses>>()?;
     let waiter = WaiterConfig::builder().delay(LONG_ROUND).build()?;
@@ -201,28 +280,16 @@ fn round_of(handles: usize, others: usize) -> Outcome<()> {
         requests.push(pair[1].2 - pair[0].2);
     }
     let bytes = rounds.last().map_or(0, |last| last.1) - before;
-    println!(
-        "{handles:>8} {others:>14} {:>14} {:>14} {:>13.1} ms",
-        bytes / handles,
-        median(requests),
-        median(times).as_secs_f64() * 1e3
-    );
-    Ok(())
+    Ok([
+        handles.to_string(),
+        others.to_string(),
+        (bytes / handles).to_string(),
+        median(requests).to_string(),
+        format!("{:.1} ms", median(times).as_secs_f64() * 1e3),
+    ])
 }
 
 const BATCH: &str = "batch-00000000-0000-4000-8000-000000000000";
-
-fn median<T: Ord + Copy>(mut values: Vec<T>) -> T {
-    values.sort();
-    values[values.len() / 2]
-}
-
-/// The time that both processes see.
-fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-}
 
 /// A number that comes once.
 fn random() -> u128 {
@@ -276,8 +343,9 @@ struct Server {
     secret_key: String,
 }
 
-/// Does what it is told, a line each, until its input ends: keys that are to appear, `appear` over
-/// one second from now on, `others N` for so many objects of the batch, `requests` to tell how many came.
+/// Does what it is told, a line each, until its input ends: keys that are to appear, `appear` over one second from
+/// now on, `others N` for so many objects of the batch, `outputs N` for so many outputs far away, `requests` to
+/// tell how many came.
 fn serve() -> Outcome<()> {
     let counts = Arc::new(Counts::default());
     let counted = counts.clone();
@@ -304,6 +372,14 @@ fn serve() -> Outcome<()> {
                 let key = format!("async-output/{BATCH}/{:032x}.done", random());
                 endpoint.put_object(endpoint.bucket(), &key, "1");
             }
+            println!("there");
+        } else if let Some(count) = line.strip_prefix("outputs ") {
+            for number in 0..count.parse()? {
+                endpoint.put_object(endpoint.bucket(), &output_key(number), "1");
+            }
+            let slow = |operation, delay| Fault::on(operation).always().delay(delay);
+            endpoint.fault(slow(Operation::ListObjectsV2, LIST_TAKES));
+            endpoint.fault(slow(Operation::GetObject, GET_TAKES));
             println!("there");
         } else if line == "requests" {
             println!("{}", counts.line());

@@ -1,263 +1,494 @@
-//! What a request costs in CPU time, beside the floor: plain `ureq` and `aws-sigv4` with a kept
-//! connection, written out below. Both speak to the same local endpoint in another process, in turns,
-//! in one run; printed are medians and their ratio.
+//! What a request costs, beside the floor: plain `ureq` and `aws-sigv4` with a kept connection, written out in
+//! `support/clients.rs`. Both speak to the same local endpoint in another process, in turns, in one run; printed
+//! are medians and their ratio. `cargo bench` puts the tables into the guide.
 //!
 //!     cargo bench --features local --bench requests
 //!
 //! `taskset -c 1` before it has both processes on one core, so that no time goes into waking the other.
 //!
-//! With `profile floor poll` (or `ours`, or `invoke`) it makes 1000 requests of that kind and prints nothing,
-//! for a profiler: `valgrind --tool=callgrind` counts instructions, which a busy machine does not change.
+//! `profile ours poll` (or `floor`; `invoke`, `submit`) makes 1000 requests of that kind and prints nothing, for a
+//! profiler: `valgrind --tool=callgrind` counts instructions, which a busy machine does not change.
 
-// A bench measures real time and starts a server process; neither is for `sys`.
+// A bench measures real time and starts processes; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
 
 #[allow(dead_code, unreachable_pub)] // each bench uses a part of it
 mod support;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../tests/it/support/tls.rs"]
+mod tls;
 
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aws_sigv4::http_request::SignableBody;
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Environment, Sys};
-use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Bytes, Session};
-use support::{Outcome, Served, arguments_after, credentials, signed};
+use support::clients::{Client, Floor, LISTED, Ours, listed_key};
+use support::guide::{Table, machine};
+use support::{Outcome, Served, arguments_after, cpu_of_process, cpu_of_thread, median};
 
 const ROUNDS: usize = 7;
 const REQUESTS: u32 = 1000;
 const COLD_STARTS: usize = 31;
-const BODY: &[u8] = b"{\"inputs\": \"hello\"}";
+/// Sessions of which the memory is measured.
+const CLIENTS: u64 = 100;
+const BODY: [u8; 1024] = [b'x'; 1024];
+/// A bundle that most machines have.
+const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() -> Outcome<()> {
-    if arguments_after("serve").is_some() {
-        return serve();
-    }
-    if let Some(rest) = arguments_after("once") {
-        return once(&rest);
-    }
-    let server = Served::start(&["serve"])?;
-    let floor = Floor::new(&server.url, &server.bucket);
-    let ours = Ours::new(&server.url, &server.bucket)?;
-    if let Some(rest) = arguments_after("profile") {
-        return profile(&floor, &ours, &rest);
-    }
-    println!(
-        "{:<34} {:>12} {:>12} {:>7}",
-        "CPU time a request", "floor", "this crate", "ratio"
-    );
-    compare("poll of a missing key", || floor.poll(), || ours.poll())?;
-    compare("InvokeEndpointAsync", || floor.invoke(), || ours.invoke())?;
-    // The name that every machine knows; Amazon's have to be asked for as this one has.
-    let by_name = server.url.replace("127.0.0.1", "localhost");
-    let floor = Floor::new(&by_name, &server.bucket);
-    let ours = Ours::new(&by_name, &server.bucket)?;
-    compare("poll, by a host name", || floor.poll(), || ours.poll())?;
-    compare(
-        "InvokeEndpointAsync, by a host name",
-        || floor.invoke(),
-        || ours.invoke(),
-    )?;
-    cold(&by_name, &server.bucket)
-}
-
-/// A process that asks once: from its start to its end, by the clock.
-fn cold(url: &str, bucket: &str) -> Outcome<()> {
-    let started_by = |who: &str| -> Outcome<Duration> {
-        let started = Instant::now();
-        let status = Command::new(std::env::current_exe()?)
-            .args(["once", who, url, bucket])
-            .status()?;
-        if !status.success() {
-            return Err("the process failed".into());
+    type Part = fn(&[String]) -> Outcome<()>;
+    let parts: [(&str, Part); 6] = [
+        ("serve", |_| serve()),
+        ("serve-tls", |_| serve_tls()),
+        ("once", once),
+        ("memory", memory_of),
+        ("count", count),
+        ("profile", profile),
+    ];
+    for (word, part) in parts {
+        if let Some(rest) = arguments_after(word) {
+            return part(&rest);
         }
-        Ok(started.elapsed())
-    };
-    let (mut floors, mut oursies) = (Vec::new(), Vec::new());
-    for _ in 0..COLD_STARTS {
-        floors.push(started_by("floor")?);
-        oursies.push(started_by("ours")?);
     }
-    report(
-        "from process start to an answer",
-        median(floors),
-        median(oursies),
-    );
-    Ok(())
+    println!("{}", machine());
+    let mut server = Served::start(&["serve"])?;
+    times(&server)?;
+    counts(&server)?;
+    tls_times()?;
+    threads(&mut server)?;
+    memory(&server)
 }
 
-/// The process that [`cold`] starts.
+const WORK: [(&str, &str); 3] = [
+    ("poll of a missing key", "poll"),
+    ("`InvokeEndpointAsync` of an input in S3", "invoke"),
+    ("submit of 1 KiB, a request", "submit"),
+];
+
+/// What is counted besides.
+const PAGE: (&str, &str) = ("poll by a page of 1,000 keys", "list");
+
+/// One request of this kind; how many it was.
+fn request(client: &dyn Client, what: &str) -> Outcome<u32> {
+    match what {
+        "poll" => client.poll().map(|()| 1),
+        "invoke" => client.invoke().map(|()| 1),
+        "submit" => client.submit(&BODY),
+        "list" => client.list().map(|()| 1),
+        _ => Err("what is it: poll, invoke or submit?".into()),
+    }
+}
+
+fn client(who: &str, url: &str, bucket: &str) -> Outcome<Box<dyn Client>> {
+    Ok(match who {
+        "floor" => Box::new(Floor::new(url, bucket)),
+        _ => Box::new(Ours::new(url, bucket)?),
+    })
+}
+
+fn times(server: &Served) -> Outcome<()> {
+    let mut table = Table::new(&["CPU time of a request", "floor", "this crate", "ratio"]);
+    // The name that every machine knows; Amazon's have to be resolved as this one has.
+    let by_name = server.url.replace("127.0.0.1", "localhost");
+    for (url, how) in [(&server.url, "by address"), (&by_name, "by name")] {
+        let floor = Floor::new(url, &server.bucket);
+        let ours = Ours::new(url, &server.bucket)?;
+        for (name, what) in WORK {
+            let (mut floors, mut oursies) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                floors.push(cost(&floor, what)?);
+                oursies.push(cost(&ours, what)?);
+            }
+            row(&mut table, &format!("{name}, {how}"), floors, oursies);
+        }
+    }
+    for (name, who) in [
+        ("process start to response", "ours"),
+        ("the same, with `AWS_CA_BUNDLE` set", "ours-bundle"),
+    ] {
+        if who == "ours-bundle" && fs::metadata(CA_BUNDLE).is_err() {
+            println!("left out: {CA_BUNDLE} is not there");
+            continue;
+        }
+        let (mut floors, mut oursies) = (Vec::new(), Vec::new());
+        for _ in 0..COLD_STARTS {
+            floors.push(started_by("floor", server)?);
+            oursies.push(started_by(who, server)?);
+        }
+        row(&mut table, name, floors, oursies);
+    }
+    table.publish("requests")
+}
+
+fn row(table: &mut Table, name: &str, floors: Vec<Duration>, oursies: Vec<Duration>) {
+    let (floor, ours) = (median(floors), median(oursies));
+    let micros = |time: Duration| format!("{:.1} us", time.as_secs_f64() * 1e6);
+    table.row(&[
+        name.to_owned(),
+        micros(floor),
+        micros(ours),
+        format!("{:.2}", ours.as_secs_f64() / floor.as_secs_f64()),
+    ]);
+}
+
+/// CPU time of this thread for one request, on average; wall time where the system tells no other.
+fn cost(client: &dyn Client, what: &str) -> Outcome<Duration> {
+    let started = (cpu_of_thread(), Instant::now());
+    let mut requests = 0;
+    while requests < REQUESTS {
+        requests += request(client, what)?;
+    }
+    let spent = match (started.0, cpu_of_thread()) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => started.1.elapsed(),
+    };
+    Ok(spent / requests)
+}
+
+/// From the start of a process that sends one request to its end, by the clock.
+fn started_by(who: &str, server: &Served) -> Outcome<Duration> {
+    let started = Instant::now();
+    let status = Command::new(std::env::current_exe()?)
+        .args(["once", who, &server.url, &server.bucket])
+        .status()?;
+    if !status.success() {
+        return Err("the process failed".into());
+    }
+    Ok(started.elapsed())
+}
+
 fn once(arguments: &[String]) -> Outcome<()> {
     let [who, url, bucket, ..] = arguments else {
         return Err("too few arguments".into());
     };
-    match who.as_str() {
-        "floor" => Floor::new(url, bucket).invoke(),
-        _ => Ours::new(url, bucket)?.invoke(),
+    if who == "ours-bundle" {
+        let environment = Environment::from_pairs([("AWS_CA_BUNDLE", CA_BUNDLE)]);
+        let session = Ours::session(url).sys(Sys::real().with_environment(environment));
+        return Ours::of(session, bucket)?.poll();
     }
+    client(who, url, bucket)?.poll()
 }
 
-fn profile(floor: &Floor, ours: &Ours, of: &[String]) -> Outcome<()> {
-    let of: Vec<&str> = of.iter().map(String::as_str).collect();
+fn profile(of: &[String]) -> Outcome<()> {
+    let [who, what, ..] = of else {
+        return Err("profile what: floor or ours; poll, invoke or submit?".into());
+    };
+    let server = Served::start(&["serve"])?;
+    let client = client(who, &server.url, &server.bucket)?;
     for _ in 0..REQUESTS {
-        match of[..] {
-            ["floor", "poll", ..] => floor.poll()?,
-            ["floor", "invoke", ..] => floor.invoke()?,
-            ["ours", "poll", ..] => ours.poll()?,
-            ["ours", "invoke", ..] => ours.invoke()?,
-            _ => return Err("profile what: floor or ours, poll or invoke?".into()),
+        request(&*client, what)?;
+    }
+    Ok(())
+}
+
+/// Instructions by callgrind, allocations by an allocator that counts: neither scatters.
+fn counts(server: &Served) -> Outcome<()> {
+    let mut table = Table::new(&["of a request", "floor", "this crate", "ratio"]);
+    for (name, what) in WORK.into_iter().chain([PAGE]) {
+        let [floor, ours] = ["floor", "ours"].map(|who| instructions(server, who, what));
+        match (floor?, ours?) {
+            (Some(floor), Some(ours)) => {
+                counted(&mut table, &format!("instructions, {name}"), floor, ours);
+            }
+            _ => println!("instructions are left out: there is no valgrind"),
         }
     }
-    Ok(())
-}
-
-/// In turns, so that whatever else the machine does falls on both.
-fn compare(
-    name: &str,
-    mut floor: impl FnMut() -> Outcome<()>,
-    mut ours: impl FnMut() -> Outcome<()>,
-) -> Outcome<()> {
-    let (mut floors, mut oursies) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        floors.push(cost(&mut floor)?);
-        oursies.push(cost(&mut ours)?);
+    for (name, what) in WORK.into_iter().chain([PAGE]) {
+        let [floor, ours] = ["floor", "ours"].map(|who| allocations(server, who, what));
+        counted(&mut table, &format!("allocations, {name}"), floor?, ours?);
     }
-    let (floor, ours) = (median(floors), median(oursies));
-    report(name, floor, ours);
-    Ok(())
+    table.publish("counts")
 }
 
-fn report(name: &str, floor: Duration, ours: Duration) {
-    println!(
-        "{name:<34} {:>9.1} us {:>9.1} us {:>7.2}",
-        micros(floor),
-        micros(ours),
-        ours.as_secs_f64() / floor.as_secs_f64()
-    );
+fn counted(table: &mut Table, name: &str, floor: u64, ours: u64) {
+    #[allow(clippy::cast_precision_loss)] // far below 2^53
+    let ratio = ours as f64 / floor as f64;
+    table.row(&[
+        name.to_owned(),
+        floor.to_string(),
+        ours.to_string(),
+        format!("{ratio:.2}"),
+    ]);
 }
 
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
-}
-
-fn median(mut values: Vec<Duration>) -> Duration {
-    values.sort();
-    values[values.len() / 2]
-}
-
-/// CPU time of this process for one request, on average; wall time where the system tells no other.
-fn cost(request: &mut impl FnMut() -> Outcome<()>) -> Outcome<Duration> {
-    let started = (cpu_time(), Instant::now());
-    for _ in 0..REQUESTS {
-        request()?;
+/// Of the process below, with one number of requests and with another: the difference is theirs alone.
+fn instructions(server: &Served, who: &str, what: &str) -> Outcome<Option<u64>> {
+    let mut collected = Vec::new();
+    for requests in [100, 300] {
+        let run = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(std::env::current_exe()?)
+            .args([
+                "count",
+                who,
+                what,
+                &server.url,
+                &server.bucket,
+                &requests.to_string(),
+            ])
+            .output();
+        let Ok(run) = run else { return Ok(None) };
+        let told = String::from_utf8_lossy(&run.stderr);
+        let number = told
+            .lines()
+            .find_map(|line| line.split_once("Collected : "));
+        let number = number.ok_or("callgrind counted nothing")?.1.trim();
+        collected.push(number.parse::<u64>()?);
     }
-    let spent = match (started.0, cpu_time()) {
-        (Some(before), Some(after)) => after.saturating_sub(before),
-        _ => started.1.elapsed(),
+    Ok(Some((collected[1] - collected[0]) / 200))
+}
+
+fn count(arguments: &[String]) -> Outcome<()> {
+    let [who, what, url, bucket, requests, ..] = arguments else {
+        return Err("too few arguments".into());
     };
-    Ok(spent / REQUESTS)
+    let client = client(who, url, bucket)?;
+    let (mut sent, requests) = (0, requests.parse()?);
+    while sent < requests {
+        sent += request(&*client, what)?;
+    }
+    Ok(())
 }
 
-/// Time on a CPU, of this thread, which does all the work.
-fn cpu_time() -> Option<Duration> {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    stat.split_whitespace()
-        .next()?
-        .parse()
-        .ok()
-        .map(Duration::from_nanos)
+fn allocations(server: &Served, who: &str, what: &str) -> Outcome<u64> {
+    let client = client(who, &server.url, &server.bucket)?;
+    // The first request connects.
+    request(&*client, what)?;
+    let (mut sent, mut outcome) = (0, Ok(()));
+    let counted = allocation_counter::measure(|| {
+        while sent < 100 && outcome.is_ok() {
+            outcome = request(&*client, what).map(|requests| sent += requests);
+        }
+    });
+    outcome?;
+    Ok(counted.count_total / u64::from(sent))
+}
+
+/// Polls over TLS, of a server that always gives the same response.
+fn tls_times() -> Outcome<()> {
+    let server = Served::start(&["serve-tls"])?;
+    let pem = fs::read(&server.bucket)?;
+    let mut table = Table::new(&[
+        "CPU time of a poll over TLS",
+        "floor",
+        "this crate",
+        "ratio",
+    ]);
+    let ours = || {
+        Ours::of(
+            Ours::session(&server.url).ca_bundle_pem(pem.clone()),
+            "bench-bucket",
+        )
+    };
+    let floor = || -> Outcome<Floor> {
+        let root = ureq::tls::Certificate::from_pem(&pem)?;
+        let trusted = ureq::tls::RootCerts::from([root]);
+        let tls = ureq::tls::TlsConfig::builder().root_certs(trusted).build();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .tls_config(tls)
+            .build();
+        Ok(Floor::with_agent(
+            config.new_agent(),
+            &server.url,
+            "bench-bucket",
+        ))
+    };
+    let (kept_floor, kept_ours) = (floor()?, ours()?);
+    let first = |client: &dyn Client| -> Outcome<Duration> {
+        let before = cpu_of_thread();
+        client.poll()?;
+        Ok(cpu_of_thread()
+            .zip(before)
+            .map_or(Duration::ZERO, |(after, before)| {
+                after.saturating_sub(before)
+            }))
+    };
+    let [mut floors, mut oursies, mut new_floors, mut new_ours] = [(); 4].map(|()| Vec::new());
+    for _ in 0..ROUNDS {
+        floors.push(cost(&kept_floor, "poll")?);
+        oursies.push(cost(&kept_ours, "poll")?);
+        for _ in 0..10 {
+            new_floors.push(first(&floor()?)?);
+            new_ours.push(first(&ours()?)?);
+        }
+    }
+    row(&mut table, "on a kept connection", floors, oursies);
+    row(
+        &mut table,
+        "the first one: roots, handshake, poll",
+        new_floors,
+        new_ours,
+    );
+    table.publish("tls")
+}
+
+/// Several threads on one session.
+fn threads(server: &mut Served) -> Outcome<()> {
+    const OF_EACH: u32 = 2000;
+    let columns = [
+        "polls",
+        "threads",
+        "CPU time of each",
+        "wall time of each",
+        "connections opened",
+    ];
+    let mut table = Table::new(&columns);
+    for threads in [1, 4, 16] {
+        for who in ["floor", "ours"] {
+            let client: Box<dyn Client + Sync> = match who {
+                "floor" => Box::new(Floor::new(&server.url, &server.bucket)),
+                _ => Box::new(Ours::new(&server.url, &server.bucket)?),
+            };
+            let before = (server.connections()?, cpu_of_process(), Instant::now());
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| (0..OF_EACH).try_for_each(|_| client.poll()).expect("polls"));
+                }
+            });
+            let (wall, cpu) = (
+                before.2.elapsed(),
+                cpu_of_process().saturating_sub(before.1),
+            );
+            let micros = |time: Duration| {
+                format!("{:.1} us", (time / (threads * OF_EACH)).as_secs_f64() * 1e6)
+            };
+            table.row(&[
+                if who == "floor" {
+                    "floor"
+                } else {
+                    "this crate"
+                }
+                .to_owned(),
+                threads.to_string(),
+                micros(cpu),
+                micros(wall),
+                (server.connections()? - before.0).to_string(),
+            ]);
+        }
+    }
+    table.publish("threads")
+}
+
+/// What is resident in a process of its own.
+fn memory(server: &Served) -> Outcome<()> {
+    let mut table = Table::new(&["resident", "floor", "this crate"]);
+    for (name, what) in [
+        ("after 8,000 polls", "polls"),
+        ("of that, not of the program's file", "anonymous"),
+        ("a session at rest", "sessions"),
+        ("a connection", "connections"),
+    ] {
+        let resident = |who| -> Outcome<String> {
+            let run = Command::new(std::env::current_exe()?)
+                .args(["memory", who, what, &server.url, &server.bucket])
+                .output()?;
+            Ok(String::from_utf8(run.stdout)?.trim().to_owned())
+        };
+        table.row(&[name.to_owned(), resident("floor")?, resident("ours")?]);
+    }
+    table.publish("memory")
+}
+
+fn memory_of(arguments: &[String]) -> Outcome<()> {
+    let [who, what, url, bucket, ..] = arguments else {
+        return Err("too few arguments".into());
+    };
+    let status = |field: &str| -> Outcome<u64> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.ok_or("the system tells nothing of memory")?;
+        Ok(number.trim().trim_end_matches("kB").trim().parse()?)
+    };
+    if matches!(&**what, "polls" | "anonymous") {
+        let client = client(who, url, bucket)?;
+        (0..8000).try_for_each(|_| client.poll())?;
+        let field = if what == "polls" {
+            "VmRSS:"
+        } else {
+            "RssAnon:"
+        };
+        #[allow(clippy::cast_precision_loss)] // far below 2^53
+        let mib = status(field)? as f64 / 1024.0;
+        println!("{mib:.1} MiB");
+        return Ok(());
+    }
+    // What the first one makes for all.
+    client(who, url, bucket)?.poll()?;
+    let before = status("RssAnon:")?;
+    let clients = (0..CLIENTS)
+        .map(|_| client(who, url, bucket))
+        .collect::<Outcome<Vec<_>>>()?;
+    let made = status("RssAnon:")?;
+    clients.iter().try_for_each(|client| client.poll())?;
+    let connected = status("RssAnon:")?;
+    let one = if what == "sessions" {
+        made - before
+    } else {
+        connected - made
+    };
+    println!("{} KiB", one / CLIENTS);
+    Ok(())
 }
 
 fn serve() -> Outcome<()> {
     let endpoint = LocalEndpoint::builder()
         .endpoint_name("bench")
         .instances(0)
+        .kept_requests(0)
         .start()?;
-    support::serve(&endpoint)
-}
-
-struct Ours {
-    predictor: AsyncPredictor<Bytes>,
-    response: AsyncInferenceResponse<sagemaker_async_inference::Json>,
-}
-
-impl Ours {
-    fn new(url: &str, bucket: &str) -> Outcome<Self> {
-        let session = Session::builder()
-            .region("us-east-1")
-            .endpoint_url(url)
-            .credentials(credentials())
-            // A CA bundle that the machine's environment names would be read at each start.
-            .sys(Sys::real().with_environment(Environment::empty()))
-            .build()?;
-        let predictor = AsyncPredictor::new("bench", &session).with_serializer(Bytes::default());
-        let missing = format!("s3://{bucket}/missing.out");
-        let response =
-            AsyncInferenceResponse::new(&predictor, missing, None).expect("valid locations");
-        Ok(Self {
-            predictor,
-            response,
-        })
+    for number in 0..LISTED {
+        endpoint.put_object(endpoint.bucket(), &listed_key(number), "1");
     }
+    support::serve(&endpoint);
+    Ok(())
+}
 
-    fn poll(&self) -> Outcome<()> {
-        match self.response.try_get_result::<serde_json::Value>()? {
-            None => Ok(()),
-            Some(_) => Err("the key is there".into()),
+/// Prints its URL and the file of its root certificate.
+fn serve_tls() -> Outcome<()> {
+    use std::io::{Read, Write};
+
+    const BODY: &str =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code></Error>";
+    let authority = tls::Authority::new();
+    let config = authority.server(&["localhost"]);
+    let pem = std::env::temp_dir().join(format!("bench-root-{}.pem", std::process::id()));
+    fs::write(&pem, authority.root())?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    println!(
+        "https://localhost:{}\n{}",
+        listener.local_addr()?.port(),
+        pem.display()
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let config = config.clone();
+            std::thread::spawn(move || -> std::io::Result<()> {
+                stream.set_nodelay(true)?;
+                let mut stream = tls::accept(&config, stream)?;
+                let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
+                loop {
+                    let read = stream.read(&mut buffer)?;
+                    head.extend_from_slice(&buffer[..read]);
+                    if read == 0 {
+                        return Ok(());
+                    }
+                    if head.ends_with(b"\r\n\r\n") {
+                        head.clear();
+                        let length = BODY.len();
+                        write!(
+                            stream,
+                            "HTTP/1.1 404 Not Found\r\nx-amz-request-id: 1\r\nContent-Length: {length}\r\n\r\n{BODY}"
+                        )?;
+                        stream.flush()?;
+                    }
+                }
+            });
         }
-    }
-
-    fn invoke(&self) -> Outcome<()> {
-        self.predictor.predict_async(BODY)?;
-        Ok(())
-    }
-}
-
-struct Floor {
-    agent: ureq::Agent,
-    poll: http::Uri,
-    invoke: http::Uri,
-}
-
-impl Floor {
-    fn new(url: &str, bucket: &str) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build();
-        let uri = |path: String| path.parse().expect("a URI");
-        Self {
-            agent: config.new_agent(),
-            poll: uri(format!("{url}/{bucket}/missing.out")),
-            invoke: uri(format!("{url}/endpoints/bench/async-invocations")),
-        }
-    }
-
-    fn poll(&self) -> Outcome<()> {
-        let request = http::Request::get(&self.poll).body(())?;
-        let request = signed(request, "s3", SignableBody::Bytes(&[]))?;
-        Self::finish(self.agent.run(request)?, 404)
-    }
-
-    fn invoke(&self) -> Outcome<()> {
-        let request = http::Request::post(&self.invoke)
-            .header("x-amzn-sagemaker-content-type", "application/octet-stream")
-            .header("x-amzn-sagemaker-accept", "application/json")
-            .header(
-                "x-amzn-sagemaker-inference-id",
-                "00000000-0000-4000-8000-000000000000",
-            )
-            .body(BODY)?;
-        let request = signed(request, "sagemaker", SignableBody::Bytes(BODY))?;
-        Self::finish(self.agent.run(request)?, 202)
-    }
-
-    fn finish(mut response: http::Response<ureq::Body>, status: u16) -> Outcome<()> {
-        response.body_mut().read_to_vec()?;
-        if response.status() == status {
-            Ok(())
-        } else {
-            Err(format!("HTTP {}", response.status()).into())
-        }
-    }
+    });
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    fs::remove_file(pem)?;
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! One gigabyte up from a file and down to a file, beside the floor: plain `ureq` and `aws-sigv4` over one
-//! kept connection, written out below, with the same integrity guarantee (the payload's SHA-256 in the
-//! signature, since this is plain HTTP). Both speak to the same local endpoint in another process, in turns;
-//! each transfer is a process of its own, whose peak of resident memory is taken. Printed are medians and
-//! their ratio.
+//! kept connection, written out below. Both speak to the same local endpoint in another process, in turns; each
+//! transfer is a process of its own, whose peak of resident memory is taken. Printed are medians and their
+//! ratio. `cargo bench` puts them into the guide.
 //!
 //!     cargo bench --features local --bench transfer [MiB]
 //!
-//! Files lie in `/dev/shm` where there is one, so that no disk is measured.
+//! Since this is plain HTTP, this crate signs what it sends (the SHA-256 of each part); the floor does so once, and
+//! once not at all. Files are in `/dev/shm` where there is one, so that no disk is measured, and once more on the
+//! disk, where the time until the last byte is written and the time until the disk has it are two.
 
 // A bench measures real time and starts processes; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
@@ -17,18 +18,21 @@ mod support;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_sigv4::http_request::SignableBody;
 use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::local::LocalEndpoint;
-use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+use sagemaker_async_inference::{AsyncPredictor, Session, TransferConfig, WaiterConfig};
 use sha2::{Digest, Sha256};
+use support::guide::Table;
 use support::{Outcome, Served, arguments_after, credentials, signed};
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 const DEFAULT_MIB: usize = 1024;
 const BUFFER: usize = 128 << 10;
 
@@ -47,43 +51,102 @@ fn main() -> Outcome<()> {
 
 /// Runs all of it and prints the table.
 fn measure(mib: usize) -> Outcome<()> {
-    let scratch = Scratch::new()?;
-    write_input(&scratch.input(), mib)?;
-    let server = Served::start(&["serve", &scratch.0.to_string_lossy()])?;
-    println!(
-        "{:<22} {:>13} {:>13} {:>7} {:>12} {:>12}",
-        format!("{mib} MiB, in MB/s"),
+    let columns = [
+        "1 GiB",
         "floor",
         "this crate",
-        "ratio",
-        "floor's peak",
-        "peak memory"
-    );
-    for direction in ["up", "down"] {
+        "ratio of times",
+        "peak memory, floor",
+        "this crate",
+    ];
+    let mut table = Table::new(&columns);
+    let memory = Scratch::new(Path::new("/dev/shm"))?;
+    let disk = Scratch::new(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
+    write_input(&memory.input(), mib)?;
+    let server = Served::start(&["serve", &memory.0.to_string_lossy()])?;
+    for (name, floor, direction, scratch, what) in [
+        ("up, both signed", "floor", "up", &memory, Time::Durable),
+        (
+            "up, the floor unsigned",
+            "unsigned",
+            "up",
+            &memory,
+            Time::Durable,
+        ),
+        ("down", "floor", "down", &memory, Time::Durable),
+        (
+            "down to a disk, until the last byte is written",
+            "floor",
+            "down",
+            &disk,
+            Time::Written,
+        ),
+        (
+            "down to a disk, until the disk has it",
+            "floor",
+            "down",
+            &disk,
+            Time::Durable,
+        ),
+    ] {
         let (mut floors, mut oursies) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            floors.push(run(&server, "floor", direction, &scratch)?);
-            oursies.push(run(&server, "ours", direction, &scratch)?);
+            floors.push(run(&server, floor, direction, &memory, scratch)?);
+            oursies.push(run(&server, "ours", direction, &memory, scratch)?);
         }
-        let (floor, ours) = (Median::of(floors), Median::of(oursies));
-        println!(
-            "{:<22} {:>13.0} {:>13.0} {:>7.2} {:>8.1} MiB {:>8.1} MiB",
-            format!("{direction}, a file"),
-            floor.rate(mib),
-            ours.rate(mib),
-            floor.seconds / ours.seconds,
-            floor.peak,
-            ours.peak
-        );
+        let (floor, ours) = (Median::of(&floors, what), Median::of(&oursies, what));
+        table.row(&[
+            name.to_owned(),
+            format!("{:.0} MB/s", floor.rate(mib)),
+            format!("{:.0} MB/s", ours.rate(mib)),
+            format!("{:.2}", ours.seconds / floor.seconds),
+            format!("{:.1} MiB", floor.peak),
+            format!("{:.1} MiB", ours.peak),
+        ]);
     }
-    Ok(())
+    let local = (0..ROUNDS).map(|_| local_write(&memory.input(), &disk.output()));
+    let local = Median::of(&local.collect::<Outcome<Vec<_>>>()?, Time::Durable);
+    let rate = format!("{:.0} MB/s", local.rate(mib));
+    table.row(&[
+        "a local copy to that disk, with fsync",
+        &rate,
+        "",
+        "",
+        "",
+        "",
+    ]);
+    table.publish("transfer")
+}
+
+/// What any program takes for the disk alone.
+fn local_write(from: &Path, to: &Path) -> Outcome<Cost> {
+    let started = Instant::now();
+    let mut file = File::create(to)?;
+    std::io::copy(&mut File::open(from)?, &mut file)?;
+    let written = started.elapsed().as_secs_f64();
+    file.sync_all()?;
+    let seconds = started.elapsed().as_secs_f64();
+    fs::remove_file(to)?;
+    Ok(Cost {
+        seconds,
+        written,
+        peak: 0.0,
+    })
 }
 
 /// What one transfer took.
 #[derive(Clone, Copy)]
 struct Cost {
     seconds: f64,
+    /// Until the last byte was written, before it was flushed.
+    written: f64,
     peak: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Time {
+    Written,
+    Durable,
 }
 
 /// The median of the times, and the highest peak.
@@ -93,10 +156,17 @@ struct Median {
 }
 
 impl Median {
-    fn of(mut costs: Vec<Cost>) -> Self {
-        costs.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+    fn of(costs: &[Cost], what: Time) -> Self {
+        let mut times: Vec<f64> = costs
+            .iter()
+            .map(|cost| match what {
+                Time::Written => cost.written,
+                Time::Durable => cost.seconds,
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
         Self {
-            seconds: costs[costs.len() / 2].seconds,
+            seconds: times[times.len() / 2],
             peak: costs.iter().map(|cost| cost.peak).fold(0.0, f64::max),
         }
     }
@@ -112,10 +182,9 @@ impl Median {
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Outcome<Self> {
-        let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() {
-            memory.to_owned()
+    fn new(parent: &Path) -> Outcome<Self> {
+        let parent = if parent.is_dir() {
+            parent.to_owned()
         } else {
             std::env::temp_dir()
         };
@@ -161,14 +230,15 @@ fn serve(arguments: &[String]) -> Outcome<()> {
         .instances(0)
         .storage_directory(arguments.first().ok_or("no directory")?)
         .start()?;
-    support::serve(&endpoint)
+    support::serve(&endpoint);
+    Ok(())
 }
 
 /// One transfer in a process of its own.
-fn run(server: &Served, who: &str, direction: &str, scratch: &Scratch) -> Outcome<Cost> {
+fn run(server: &Served, who: &str, direction: &str, from: &Scratch, to: &Scratch) -> Outcome<Cost> {
     let output = Command::new(std::env::current_exe()?)
         .args(["transfer", who, direction, &server.url, &server.bucket])
-        .args([scratch.input(), scratch.output()])
+        .args([from.input(), to.output()])
         .stderr(Stdio::inherit())
         .output()?;
     let text = String::from_utf8(output.stdout)?;
@@ -176,14 +246,14 @@ fn run(server: &Served, who: &str, direction: &str, scratch: &Scratch) -> Outcom
     let mut number = || numbers.next().ok_or("the client failed");
     let cost = Cost {
         seconds: number()??,
+        written: number()??,
         peak: number()?? / 1024.0,
     };
-    if direction == "down"
-        && fs::metadata(scratch.output())?.len() != fs::metadata(scratch.input())?.len()
+    if direction == "down" && fs::metadata(to.output())?.len() != fs::metadata(from.input())?.len()
     {
         return Err("another length came back".into());
     }
-    let _ = fs::remove_file(scratch.output());
+    let _ = fs::remove_file(to.output());
     Ok(cost)
 }
 
@@ -196,13 +266,19 @@ fn transfer(arguments: &[String]) -> Outcome<()> {
     };
     let (input, output) = (Path::new(input), Path::new(output));
     let started = Instant::now();
-    match (who.as_str(), direction.as_str()) {
+    let written = match (who.as_str(), direction.as_str()) {
         ("ours", "up") => ours_up(url, bucket, input)?,
         ("ours", _) => ours_down(url, bucket, output)?,
-        (_, "up") => floor_up(url, bucket, input)?,
+        (_, "up") => floor_up(url, bucket, input, who == "floor")?,
         (_, _) => floor_down(url, bucket, output)?,
-    }
-    println!("{} {}", started.elapsed().as_secs_f64(), peak_kib()?);
+    };
+    let (seconds, written) = (started.elapsed(), written - started);
+    println!(
+        "{} {} {}",
+        seconds.as_secs_f64(),
+        written.as_secs_f64(),
+        peak_kib()?
+    );
     Ok(())
 }
 
@@ -216,30 +292,37 @@ fn peak_kib() -> Outcome<u64> {
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
-fn session(url: &str) -> Outcome<Session> {
+fn session(url: &str, transfer: TransferConfig) -> Outcome<Session> {
     Ok(Session::builder()
         .region("us-east-1")
         .endpoint_url(url)
         .credentials(credentials())
+        .transfer(transfer)
         .build()?)
 }
 
-fn ours_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
-    let session = session(url)?;
+fn ours_up(url: &str, bucket: &str, input: &Path) -> Outcome<Instant> {
+    let session = session(url, TransferConfig::default())?;
     AsyncPredictor::new("bench", &session)
         .request_file(input)?
         .upload_to(format!("s3://{bucket}/{KEY}"))
         .submit()?;
-    Ok(())
+    Ok(Instant::now())
 }
 
-fn ours_down(url: &str, bucket: &str, output: &Path) -> Outcome<()> {
-    let session = session(url)?;
+fn ours_down(url: &str, bucket: &str, output: &Path) -> Outcome<Instant> {
+    let written = Arc::new(Mutex::new(Instant::now()));
+    let last = written.clone();
+    let watched = TransferConfig::builder().progress(move |_| {
+        *last.lock().expect("no panic") = Instant::now();
+        ControlFlow::Continue(())
+    });
+    let session = session(url, watched.build()?)?;
     let uri = format!("s3://{bucket}/{KEY}");
-    AsyncInferenceResponse::new(&AsyncPredictor::new("bench", &session), uri, None)
-        .expect("valid locations")
+    AsyncInferenceResponse::new(&AsyncPredictor::new("bench", &session), uri, None)?
         .download(output, &WaiterConfig::new(1, Duration::from_secs(1))?)?;
-    Ok(())
+    let written = *written.lock().expect("no panic");
+    Ok(written)
 }
 
 fn agent() -> ureq::Agent {
@@ -249,7 +332,21 @@ fn agent() -> ureq::Agent {
         .new_agent()
 }
 
-fn floor_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
+fn floor_up(url: &str, bucket: &str, input: &Path, is_signed: bool) -> Outcome<Instant> {
+    let body = if is_signed {
+        SignableBody::Precomputed(sha256_of(input)?)
+    } else {
+        SignableBody::UnsignedPayload
+    };
+    let file = File::open(input)?;
+    let request = http::Request::put(format!("{url}/{bucket}/{KEY}")).body(&file)?;
+    let mut response = agent().run(signed(request, "s3", body)?)?;
+    response.body_mut().read_to_vec()?;
+    status_is_200(response.status())?;
+    Ok(Instant::now())
+}
+
+fn sha256_of(input: &Path) -> Outcome<String> {
     let mut file = File::open(input)?;
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; BUFFER];
@@ -263,15 +360,10 @@ fn floor_up(url: &str, bucket: &str, input: &Path) -> Outcome<()> {
     for byte in sha256.finalize() {
         write!(hex, "{byte:02x}")?;
     }
-    let file = File::open(input)?;
-    let request = http::Request::put(format!("{url}/{bucket}/{KEY}")).body(&file)?;
-    let request = signed(request, "s3", SignableBody::Precomputed(hex))?;
-    let mut response = agent().run(request)?;
-    response.body_mut().read_to_vec()?;
-    status_is_200(response.status())
+    Ok(hex)
 }
 
-fn floor_down(url: &str, bucket: &str, output: &Path) -> Outcome<()> {
+fn floor_down(url: &str, bucket: &str, output: &Path) -> Outcome<Instant> {
     let request = http::Request::get(format!("{url}/{bucket}/{KEY}")).body(())?;
     let response = agent().run(signed(request, "s3", SignableBody::Bytes(&[]))?)?;
     status_is_200(response.status())?;
@@ -288,8 +380,9 @@ fn floor_down(url: &str, bucket: &str, output: &Path) -> Outcome<()> {
             read => file.write_all(&buffer[..read])?,
         }
     }
+    let written = Instant::now();
     file.sync_all()?;
-    Ok(())
+    Ok(written)
 }
 
 fn status_is_200(status: http::StatusCode) -> Outcome<()> {

@@ -1,9 +1,14 @@
-//! What the benches share: a server in a process of its own, and how the floor signs.
+//! What the benches share: a server in a process of its own, the floor, and the guide's tables.
+
+pub mod clients;
+pub mod guide;
+pub mod lister;
 
 use std::error::Error;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::time::SystemTime;
+use std::fs;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
@@ -25,6 +30,7 @@ pub fn arguments_after(word: &str) -> Option<Vec<String>> {
 /// The bench itself in another process, as a server, until this is dropped.
 pub struct Served {
     child: Child,
+    told: Lines<BufReader<ChildStdout>>,
     pub url: String,
     pub bucket: String,
 }
@@ -37,13 +43,20 @@ impl Served {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let mut line = || -> Outcome<String> { Ok(lines.next().ok_or("the server ended")??) };
+        let mut told = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let mut line = || -> Outcome<String> { Ok(told.next().ok_or("the server ended")??) };
         Ok(Self {
             url: line()?,
             bucket: line()?,
+            told,
             child,
         })
+    }
+
+    /// How many connections it has accepted.
+    pub fn connections(&mut self) -> Outcome<u64> {
+        writeln!(self.child.stdin.as_mut().ok_or("no input")?, "connections")?;
+        Ok(self.told.next().ok_or("the server ended")??.parse()?)
     }
 }
 
@@ -54,11 +67,43 @@ impl Drop for Served {
     }
 }
 
-/// Tells where the endpoint is, and stays until whoever started this process closes its input.
-pub fn serve(endpoint: &LocalEndpoint) -> Outcome<()> {
+/// Prints where the endpoint is, and for each line of input the number of its connections, until whoever
+/// started this process closes its input.
+pub fn serve(endpoint: &LocalEndpoint) {
     println!("{}\n{}", endpoint.url(), endpoint.bucket());
-    std::io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
+    for _line in std::io::stdin().lines() {
+        println!("{}", endpoint.connections());
+    }
+}
+
+pub fn median<T: Ord + Copy>(mut values: Vec<T>) -> T {
+    values.sort();
+    values[values.len() / 2]
+}
+
+/// The time that all processes see.
+pub fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Time of this thread on a CPU, if the system tells it.
+pub fn cpu_of_thread() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanos = stat.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
+}
+
+/// Time of this process's threads on CPUs, also of those that have ended, in steps of 10 ms.
+pub fn cpu_of_process() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse().ok())
+        .map(|ticks: u64| Duration::from_millis(10 * ticks))
+        .sum()
 }
 
 /// The local endpoint's own.

@@ -23,6 +23,7 @@
 //! | [`faults`] | what is retried and what never is, operation by operation |
 //! | [`networks`] | proxies, TLS, names, kept connections |
 //! | [`local_endpoint_operations`] | every operation that the local endpoint offers or refuses |
+//! | [`performance`] | what requests, transfers and batches cost, beside plain `ureq` |
 //! | [`changelog`] | what changed, and what to write instead |
 //! | [`design`] | for those who change this crate |
 #![allow(clippy::doc_markdown)] // the pages are full of names
@@ -77,3 +78,6 @@ pub mod changelog {}
 
 #[doc = include_str!("design.md")]
 pub mod design {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
