@@ -1,4 +1,4 @@
-//! Times in documents of the services.
+//! Timestamps in documents of the services.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,7 @@
-//! What `tracing` is told: a span for each batch, submit, wait and request, an event for each attempt.
+//! Spans and events for `tracing`: a span for each batch, submit, wait and request, an event for each attempt.
 //!
-//! Without the feature all of this is nothing. Payloads, credentials, custom attributes and signatures
-//! are in no field.
+//! Without the feature all of this compiles to nothing. No field has a payload, credentials, custom attributes or
+//! a signature.
 
 #[cfg(feature = "tracing")]
 mod told {
@@ -88,7 +88,7 @@ mod told {
         .entered()
     }
 
-    /// The output path, unless it is one that could not be read.
+    /// The output path, unless it could not be parsed.
     pub(crate) fn submitted(span: &EnteredSpan, output_path: Option<&dyn Display>) {
         if let Some(output_path) = output_path {
             span.record("output_path", display(output_path));
@@ -110,7 +110,7 @@ mod told {
         }
     }
 
-    /// The span of a batch, and who listened where it began: its threads tell the same one.
+    /// The span of a batch, and the subscriber where it began: its threads report to the same one.
     #[derive(Clone)]
     pub(crate) struct Batch {
         span: Span,
@@ -192,7 +192,7 @@ mod told {
     use std::fmt::{Debug, Display};
     use std::time::Duration;
 
-    /// A span that is none.
+    /// An absent span.
     pub(crate) struct NoSpan;
 
     pub(crate) fn request(_: &str, _: &str, _: &dyn Display) -> NoSpan {
@@ -212,7 +212,7 @@ mod told {
     pub(crate) fn submitted(_: &NoSpan, _: Option<&dyn Display>) {}
     pub(crate) fn location_unread(_: &str, _: &str) {}
     pub(crate) fn not_submitted(_: &dyn Display, _: bool) {}
-    /// A batch of which nobody is told.
+    /// A batch without a subscriber.
     #[derive(Clone)]
     pub(crate) struct Batch;
 

@@ -5,26 +5,24 @@ use std::time::{Duration, SystemTime};
 use super::{Credentials, CredentialsError, IntoProvider, ProvideCredentials};
 use crate::sys::Sys;
 
-/// Credentials of another source, kept in memory and fetched anew before they expire.
+/// Caches the credentials of another provider in memory and refreshes them before they expire.
 ///
-/// - **When**: from 15 minutes before the expiry on (the advisory timeout of the Python SDK), or, for
-///   credentials that live less than half an hour, from the middle of the time they had left when
-///   they were fetched. There is no thread in the background: the request that comes then fetches.
-///   Credentials without an expiry are kept until [`invalidate`](ProvideCredentials::invalidate): a
-///   profile's keys are read once, and an edit of the file counts for a new session, or once the
-///   service refuses the old keys as expired.
-/// - **How many**: one fetch at a time, however many threads ask. Meanwhile the others get what is
-///   still valid, and wait only where nothing is.
-/// - **Failures**: while what is kept is valid it is served (unlike the Python SDK also in the last
-///   10 minutes), and the source is asked again after 1 s, 2 s, 4 s and so on to 60 s. With nothing
-///   valid the error is returned, and repeated without asking the source for at most 5 s. A source
-///   that panics does so in the thread that asked it, and in no other.
-/// - **Expired on arrival**: credentials that the source hands out and that have expired by this
-///   machine's clock are passed on, for the clock may be wrong, and not kept.
+/// - **When**: 15 minutes before the expiry (the advisory timeout of the Python SDK), or, for credentials with a
+///   lifetime below half an hour, at half of the time that was left when they were fetched. There is no
+///   background thread: the next request refreshes them. Credentials without an expiry stay cached until
+///   [`invalidate`](ProvideCredentials::invalidate): a profile's keys are read once, and an edit of the file
+///   takes effect in a new session, or once the service reports the old keys as expired.
+/// - **How many**: one refresh at a time, for any number of threads. Meanwhile the others get the cached
+///   credentials while these are valid, and wait only if they are not.
+/// - **Failures**: while the cached credentials are valid they are returned (unlike in the Python SDK also in the
+///   last 10 minutes), and the provider is called again after 1 s, 2 s, 4 s and so on up to 60 s. Without valid
+///   ones the error is returned, and repeated without calling the provider for at most 5 s. A provider that
+///   panics does so in the thread that called it, and in no other.
+/// - **Expired on arrival**: credentials that are already expired by this machine's clock are returned, since the
+///   clock may be wrong, but not cached.
 ///
-/// A [`Session`](crate::Session) puts it before its [`DefaultChain`](crate::credentials::DefaultChain) and before
-/// a provider that it is given, unless that is given as
-/// [uncached](crate::SessionBuilder::uncached_credentials).
+/// A [`Session`](crate::Session) wraps its [`DefaultChain`](crate::credentials::DefaultChain) in it, and the provider
+/// that it is given, unless that is given as [uncached](crate::SessionBuilder::uncached_credentials).
 ///
 /// ```
 /// use sagemaker_async_inference::credentials::{CachedCredentials, Credentials, ProvideCredentials};
@@ -41,12 +39,12 @@ pub struct CachedCredentials {
     fetched: Condvar,
 }
 
-/// How long before their expiry credentials are fetched anew.
+/// How long before their expiry credentials are refreshed.
 const AHEAD: Duration = Duration::from_mins(15);
 /// After the first failed fetch; doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// With nothing valid to serve, a source that works again is found soon.
+/// Without valid credentials, a provider that works again is noticed soon.
 const LONGEST_PAUSE_WITHOUT: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
@@ -54,8 +52,8 @@ struct State {
     kept: Option<Kept>,
     fetching: bool,
     failure: Option<Failure>,
-    /// What a service refused while a fetch was under way; if the fetch brings the same, it was
-    /// begun too early, and is not kept.
+    /// What a service refused while a refresh was in progress; if the refresh returns the same, it started too
+    /// early, and is not cached.
     refused: Option<Credentials>,
 }
 
@@ -73,7 +71,7 @@ struct Failure {
 }
 
 impl CachedCredentials {
-    /// Before `source`.
+    /// Wraps `source`.
     pub fn new<Kind>(source: impl IntoProvider<Kind>) -> Self {
         Self {
             source: source.into_provider(),
@@ -83,18 +81,18 @@ impl CachedCredentials {
         }
     }
 
-    /// In the time of `sys`. Default: the machine's.
+    /// Uses the clock of `sys`. Default: the machine's.
     pub fn with_sys(mut self, sys: &Sys) -> Self {
         self.sys = sys.clone();
         self
     }
 
-    /// Every change to the state is made whole under the lock and runs no foreign code.
+    /// Every change to the state is complete under the lock and runs no foreign code.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What can be answered without the source, or else the right to ask it.
+    /// The cached credentials, or else the right to call the provider.
     fn answer_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
         let mut state = self.lock();
         loop {
@@ -136,8 +134,8 @@ impl ProvideCredentials for CachedCredentials {
         }
     }
 
-    /// If it is these that are kept, or none are, the next request fetches, whatever the expiry and
-    /// earlier failures.
+    /// If these are cached, or none are, the next request refreshes them, whatever the expiry and earlier
+    /// failures.
     fn invalidate(&self, refused: &Credentials) {
         {
             let mut state = self.lock();
@@ -156,7 +154,7 @@ impl ProvideCredentials for CachedCredentials {
     }
 }
 
-/// The right to fetch. Given back when it is dropped, thus also where the source panics.
+/// The right to refresh. Released on drop, so also when the provider panics.
 struct Turn<'a> {
     cache: &'a CachedCredentials,
 }

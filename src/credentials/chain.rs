@@ -6,8 +6,8 @@ use super::{
     WebIdentityProvider,
 };
 
-/// Sources of credentials asked one after another; what a [`Session`](crate::Session) uses unless
-/// it is given credentials.
+/// Tries several sources of credentials in order. A [`Session`](crate::Session) uses it unless it is given
+/// credentials.
 ///
 /// Order, as in the other AWS SDKs:
 /// 1. the environment ([`EnvironmentProvider`]),
@@ -16,14 +16,12 @@ use super::{
 /// 4. the container's ([`ContainerProvider`]: ECS, EKS pod identity),
 /// 5. the instance's ([`InstanceMetadataProvider`]: EC2).
 ///
-/// Where a profile was named in code ([`ProviderConfig::with_profile`]) it is asked first, as in the Python
-/// SDK: who names a profile does not mean the keys that happen to be in the environment.
-/// `AWS_PROFILE` alone changes which profile is read and not the order.
+/// If code names a profile ([`ProviderConfig::with_profile`]), the profile comes first, as in the Python SDK.
+/// `AWS_PROFILE` alone changes which profile is read, not the order.
 ///
-/// A source that is not configured passes on to the next. One that is configured and broken stops
-/// the chain, so that no program runs under another identity than the one its user meant. The error
-/// says of every source that was asked why it did not serve; it is itself "not configured" only if
-/// all were.
+/// A source that is not configured passes on to the next. One that is configured and fails stops the chain, so
+/// that no program runs under another identity than its user meant. The error has the reason of every source that
+/// was tried; it is itself "not configured" only if all were.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
@@ -43,7 +41,7 @@ pub struct DefaultChain {
     sources: Vec<(Option<ChainSlot>, Arc<dyn ProvideCredentials>)>,
 }
 
-/// A place in the [`DefaultChain`], to be given another source or none.
+/// A position in the [`DefaultChain`], to replace or remove its source.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Sys;
@@ -80,7 +78,7 @@ crate::words::words!(ChainSlot, "credential source", {
 const NAME: &str = "the default chain";
 
 impl DefaultChain {
-    /// All sources, with one configuration.
+    /// Creates the chain with all sources, from one configuration.
     pub fn new(config: impl Into<ProviderConfig>) -> Self {
         let config = config.into();
         let sys = config.sys();
@@ -111,7 +109,7 @@ impl DefaultChain {
         Self { sources }
     }
 
-    /// With another source in a slot, at the slot's place. Does nothing to a slot that was removed.
+    /// Replaces the source of a slot. No effect on a slot that was removed.
     pub fn with<Kind>(mut self, slot: ChainSlot, source: impl IntoProvider<Kind>) -> Self {
         if let Some((_, found)) = self.sources.iter_mut().find(|(of, _)| *of == Some(slot)) {
             *found = source.into_provider();
@@ -119,13 +117,13 @@ impl DefaultChain {
         self
     }
 
-    /// Without a slot.
+    /// Removes a slot.
     pub fn without(mut self, slot: ChainSlot) -> Self {
         self.sources.retain(|(of, _)| *of != Some(slot));
         self
     }
 
-    /// With one more source at the end.
+    /// Appends a source at the end.
     pub fn then<Kind>(mut self, source: impl IntoProvider<Kind>) -> Self {
         self.sources.push((None, source.into_provider()));
         self
@@ -138,15 +136,15 @@ impl DefaultChain {
 pub struct ChainReport {
     /// What the chain returns.
     pub outcome: Result<Credentials, CredentialsError>,
-    /// The slot whose source served; `None` where none did, or one added by [`DefaultChain::then`].
+    /// The slot whose source returned credentials; `None` if none did, or one added by [`DefaultChain::then`].
     pub slot: Option<ChainSlot>,
-    /// The sources that were asked and gave no credentials, in order, with their errors.
+    /// The sources that were tried and returned no credentials, in order, with their errors.
     pub tried: Vec<(Option<ChainSlot>, CredentialsError)>,
 }
 
 impl DefaultChain {
-    /// Asks as [`provide_credentials`](ProvideCredentials::provide_credentials) does, and reports what
-    /// each source returned.
+    /// Tries the sources like [`provide_credentials`](ProvideCredentials::provide_credentials), and reports what
+    /// each returned.
     ///
     /// ```
     /// use sagemaker_async_inference::sys::{Environment, Sys};

@@ -15,13 +15,13 @@ use crate::aws::{Caller, Client};
 use crate::error::ConfigError;
 use crate::sys::Sys;
 
-/// What sources of credentials need beside their own settings: clock, environment, files and commands;
-/// the profile; a region and an HTTP agent for those that ask STS or IAM Identity Center; and who
-/// knows the code of an MFA device.
+/// What providers need in addition to their own settings: clock, environment, files and commands; the profile;
+/// region and HTTP agent for calls to STS or IAM Identity Center; and the function that returns MFA codes.
 ///
-/// What is not set comes from where it comes from for a [`Session`](crate::Session): profile, region,
-/// endpoint URLs, FIPS and dual-stack, attempts. A session passes on its own to its
-/// [`DefaultChain`](crate::credentials::DefaultChain). A [`Sys`] turns into one, so that providers take either.
+/// What is not set comes from the same places as for a [`Session`](crate::Session): profile, region, endpoint
+/// URLs, FIPS and dual-stack, attempts. A session passes its own configuration to its
+/// [`DefaultChain`](crate::credentials::DefaultChain). A [`Sys`] converts into one, so that providers accept
+/// either.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Sys;
@@ -78,7 +78,7 @@ impl OfSession {
 }
 
 impl ProviderConfig {
-    /// With everything from the environment and the files of `sys`.
+    /// Creates a configuration from the environment and the files of `sys`.
     pub fn new(sys: &Sys) -> Self {
         Self {
             sys: sys.clone(),
@@ -90,29 +90,29 @@ impl ProviderConfig {
         }
     }
 
-    /// The profile. Default: `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`.
+    /// Sets the profile. Default: `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`.
     pub fn with_profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
     }
 
-    /// The region whose STS is asked. Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's
-    /// `region`, the region of the machine that this runs on (EC2).
+    /// Sets the region whose STS is called. Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`,
+    /// the region of the machine that this runs on (EC2).
     pub fn with_region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// The HTTP agent for STS and IAM Identity Center; metadata of machines and containers is always
-    /// asked with an agent of its own, which knows no proxy. Default: the session's.
+    /// Sets the HTTP agent for STS and IAM Identity Center. Metadata of instances and containers always has its
+    /// own agent, without a proxy. Default: the session's.
     pub fn with_agent(mut self, agent: ureq::Agent) -> Self {
         self.agent = Some(agent);
         self
     }
 
-    /// Who knows the code of the moment: called with the profile's `mfa_serial` each time that a role
-    /// with one is assumed, on the thread that needs the credentials. Default: nobody, and such a
-    /// role is an error.
+    /// Sets a function that returns the current MFA code. It is called with the profile's `mfa_serial` each time
+    /// that a role with one is assumed, on the thread that needs the credentials. Default: none; such a role is
+    /// an error.
     pub fn with_mfa(
         mut self,
         ask: impl Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
@@ -159,7 +159,7 @@ impl ProviderConfig {
         }
     }
 
-    /// What asks AWS's services: as the session does, or as one would that was made here.
+    /// The client for AWS's services: the session's, or one like it.
     pub(super) fn services(&self) -> crate::Result<Services> {
         let shared = match &self.session {
             Some(shared) => Arc::clone(shared),
@@ -214,7 +214,7 @@ pub(super) enum MfaProblem {
     NotACode,
 }
 
-/// Asks AWS's services for a source of credentials.
+/// Calls AWS's services for a source of credentials.
 pub(super) struct Services {
     client: Client,
     endpoints: Endpoints,
@@ -243,8 +243,8 @@ impl ProvideCredentials for Nobody {
     }
 }
 
-/// The error of a source whose question to a service failed. The text has that error's, so that the
-/// chain can tell it in a line; what was underneath that stays underneath.
+/// The error of a source whose call to a service failed. Its text contains that error's, so that the chain can
+/// report it in a line; its source stays the source.
 pub(super) fn failed(
     provider: &'static str,
     about: impl fmt::Display,
@@ -265,7 +265,7 @@ pub(super) fn failed(
     }
 }
 
-/// As [`failed`], for a file or setting.
+/// Like [`failed`], for a file or setting.
 pub(super) fn misconfigured(provider: &'static str, error: &ConfigError) -> CredentialsError {
     CredentialsError::failed(provider, error.to_string())
 }

@@ -11,22 +11,21 @@ use crate::aws::http::{Bounds, Reply, Timeouts, Transport};
 use crate::error::TransportErrorKind;
 use crate::sys::Sys;
 
-/// Credentials of a container's task role (ECS, Fargate) or pod identity (EKS), fetched over HTTP
-/// at each call; put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
+/// Provides the credentials of a container's task role (ECS, Fargate) or pod identity (EKS). Each call sends a
+/// request; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
-/// From the environment, as "Container credential provider" in the AWS SDKs and Tools Reference
-/// Guide says:
-/// - `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`: a path on `http://169.254.170.2`; goes before
-/// - `AWS_CONTAINER_CREDENTIALS_FULL_URI`: a URL. It may be `http` only where the host is a loopback
-///   address, `localhost`, 169.254.170.2, 169.254.170.23 or `[fd00:ec2::23]`. With neither variable
-///   the source is not configured; all other failures are of a broken one.
-/// - `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: the file whose content is sent as `Authorization`,
-///   read anew at each fetch, for it is rotated; goes before
+/// Read from the environment (source: "Container credential provider" in the AWS SDKs and Tools Reference Guide):
+/// - `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`: a path on `http://169.254.170.2`; takes precedence over
+/// - `AWS_CONTAINER_CREDENTIALS_FULL_URI`: a URL. It may be `http` only if the host is a loopback address,
+///   `localhost`, 169.254.170.2, 169.254.170.23 or `[fd00:ec2::23]`. With neither variable the source is not
+///   configured; all other failures are those of a configured one.
+/// - `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: the file whose content is sent as `Authorization`, read for each
+///   request, since it is rotated; takes precedence over
 /// - `AWS_CONTAINER_AUTHORIZATION_TOKEN`: the value itself.
 ///
-/// Limits: 3 attempts with 200 ms and 400 ms between them, where no answer came or its status was
-/// 429 or 5xx; 2 s to connect, 2 s for an attempt's answer, 64 KiB of answer. Never through a proxy,
-/// and redirects are not followed. Errors show no part of an answer or a token.
+/// Limits: 3 attempts with pauses of 200 ms and 400 ms, after no response or one with 429 or 5xx; 2 s to connect,
+/// 2 s for a response, at most 64 KiB. No proxy is used, and no redirect is followed. Errors show no part of a
+/// response or token.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
@@ -54,7 +53,7 @@ const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// Hosts that hand out credentials over http, besides loopback addresses.
+/// Hosts that provide credentials over http, besides loopback addresses.
 const METADATA_HOSTS: [&str; 4] = [
     "localhost",
     "169.254.170.2",
@@ -81,8 +80,8 @@ impl ContainerProvider {
         }
     }
 
-    /// The host of a relative URI, for tests against a server of their own. Default:
-    /// `http://169.254.170.2`. The rules for hosts hold for it too.
+    /// Sets the host of a relative URI, for tests against their own server. Default: `http://169.254.170.2`. The
+    /// rules for hosts apply to it too.
     pub fn with_relative_base(mut self, url: impl Into<String>) -> Self {
         self.base = url.into();
         self

@@ -1,4 +1,4 @@
-//! Credentials in a JSON document, as container and instance metadata and processes hand them out.
+//! Credentials in a JSON document, as container and instance metadata and processes return them.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use crate::timestamp;
 
 /// How the documents differ.
 pub(super) struct Form<'a> {
-    /// What to call it in errors.
+    /// The name in errors.
     pub(super) what: &'a str,
     /// The field of the session token.
     pub(super) token: &'static str,
-    /// Whether token and expiration must be there.
+    /// Whether token and expiration are required.
     pub(super) is_temporary: bool,
-    /// Whether there must be a `Version`, and it 1.
+    /// Whether `Version` is required and must be 1.
     pub(super) has_version: bool,
 }
 
-/// What containers and instances hand out.
+/// The form that containers and instances return.
 pub(super) const METADATA: Form<'static> = Form {
     what: "the answer",
     token: "Token",
@@ -28,9 +28,8 @@ pub(super) const METADATA: Form<'static> = Form {
     has_version: false,
 };
 
-/// Reads `AccessKeyId`, `SecretAccessKey`, the token, `Expiration` and, if it is there, `AccountId`;
-/// `account` is the one if it is not. Errors name the field and show no part of the document, for it may be
-/// a secret.
+/// Reads `AccessKeyId`, `SecretAccessKey`, the token, `Expiration` and, if it is there, `AccountId`; `account` is
+/// used if it is absent. Errors name the field and show no part of the document, since it may be a secret.
 pub(super) fn parse(
     body: &[u8],
     form: &Form<'_>,

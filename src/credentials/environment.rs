@@ -1,11 +1,10 @@
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::sys::Environment;
 
-/// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and
-/// `AWS_ACCOUNT_ID`, read anew at each call.
+/// Provides credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and
+/// `AWS_ACCOUNT_ID`, which are read at each call.
 ///
-/// A blank variable counts as not set. An access key without a secret is an error and not a reason
-/// to look elsewhere.
+/// A blank variable counts as not set. An access key without a secret is an error, and no other source is tried.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Environment;

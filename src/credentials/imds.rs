@@ -13,31 +13,30 @@ use crate::aws::http::{Bounds, ConnectionError, Reply, Timeouts, Transport};
 use crate::error::{ConfigError, TransportErrorKind};
 use crate::sys::Sys;
 
-/// Credentials of the role of the EC2 instance that this runs on, from its metadata service (IMDS), at
-/// each call; put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
+/// Provides the credentials of the role of this EC2 instance, from its metadata service (IMDS). Each call sends
+/// requests; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
-/// A token is asked for first (version 2 of the service). Where the service refuses to give one (403,
-/// 404, 405), or connects and does not answer, as in a container too many hops away, it is asked
-/// without (version 1), unless that is switched off.
+/// A token is requested first (version 2 of the service). If the service refuses (403, 404, 405), or accepts the
+/// connection and does not respond, as in a container too many hops away, requests are sent without one (version
+/// 1), unless that is disabled.
 ///
 /// | setting | environment | profile | default |
 /// |---|---|---|---|
-/// | off | `AWS_EC2_METADATA_DISABLED` | | `false` |
+/// | disabled | `AWS_EC2_METADATA_DISABLED` | | `false` |
 /// | URL | `AWS_EC2_METADATA_SERVICE_ENDPOINT` | `ec2_metadata_service_endpoint` | `http://169.254.169.254` |
-/// | `IPv4` or `IPv6`, where there is no URL | `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` | `ec2_metadata_service_endpoint_mode` | `IPv4`; with `IPv6` the URL is `http://[fd00:ec2::254]` |
-/// | version 1 off | `AWS_EC2_METADATA_V1_DISABLED` | `ec2_metadata_v1_disabled` | `false` |
-/// | seconds to connect, and for each answer, at most 60 | `AWS_METADATA_SERVICE_TIMEOUT` | `metadata_service_timeout` | 1 |
+/// | `IPv4` or `IPv6`, if no URL is set | `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` | `ec2_metadata_service_endpoint_mode` | `IPv4`; with `IPv6` the URL is `http://[fd00:ec2::254]` |
+/// | version 1 disabled | `AWS_EC2_METADATA_V1_DISABLED` | `ec2_metadata_v1_disabled` | `false` |
+/// | seconds to connect, and for each response, at most 60 | `AWS_METADATA_SERVICE_TIMEOUT` | `metadata_service_timeout` | 1 |
 /// | attempts to reach it, at most 10 | `AWS_METADATA_SERVICE_NUM_ATTEMPTS` | `metadata_service_num_attempts` | 1 |
-/// | role, instead of asking which | `AWS_EC2_INSTANCE_PROFILE_NAME` | `ec2_instance_profile_name` | |
+/// | role, instead of requesting its name | `AWS_EC2_INSTANCE_PROFILE_NAME` | `ec2_instance_profile_name` | |
 ///
 /// Source: "IMDS credential provider" in the AWS SDKs and Tools Reference Guide.
 ///
-/// The source is not configured where it is switched off, where nothing answers at the default URLs
-/// (so that a laptop is held up for a second), and where the instance has no role. Everything else is
-/// an error of a configured source. An answer of 429 or 5xx is asked for 3 times, 200 ms and 400 ms
-/// apart. Credentials that have expired are passed on as good for 10 minutes, for services accept
-/// them while the metadata service recovers. Never through a proxy; redirects are not followed; 64 KiB
-/// of answer.
+/// The source is not configured if it is disabled, if nothing responds at the default URLs (which takes a second
+/// on a laptop), or if the instance has no role. Everything else is an error of a configured source. A request
+/// with a response of 429 or 5xx is sent 3 times, 200 ms and 400 ms apart. Expired credentials are returned as
+/// valid for 10 minutes, since services accept them while the metadata service recovers. No proxy is used, no
+/// redirect is followed, and a response has at most 64 KiB.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
@@ -58,14 +57,14 @@ const NAME: &str = "instance metadata";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 const REGION: &str = "/latest/meta-data/placement/region";
 const TOKEN: &str = "/latest/api/token";
-/// How long a token lives, in seconds: the most that the service gives. One is asked for at each fetch.
+/// The lifetime of a token in seconds: the longest that the service allows. Each fetch requests one.
 const TOKEN_LIFE: HeaderValue = HeaderValue::from_static("21600");
 
 const ATTEMPTS_AT_ANSWERS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_ANSWER: u64 = 64 << 10;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Settings beyond these are taken for these.
+/// Settings above these are reduced to these.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
 const MOST_ATTEMPTS: u32 = 10;
 /// What expired credentials of an instance are good for.
@@ -107,7 +106,7 @@ impl ProvideCredentials for InstanceMetadataProvider {
     }
 }
 
-/// Of the answer, what is no secret.
+/// The parts of the response that are not secret.
 #[derive(Deserialize)]
 struct Outcome {
     #[serde(rename = "Code")]
@@ -120,7 +119,7 @@ fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> 
         .and_then(|answer| answer.code)
         .filter(|code| code != "Success")
     {
-        // Only words that the service is known to use: what else may be there nobody knows.
+        // Only words that the service is known to use: anything else may be a secret.
         let known = ["AssumeRoleUnauthorizedAccess", "Failed"];
         let told = known.into_iter().find(|known| *known == code);
         return Err(broken(&format!(
@@ -142,8 +141,7 @@ fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> 
     Ok(credentials)
 }
 
-/// The region of the instance that this runs on. `None` where there is no metadata service or it does
-/// not tell.
+/// The region of this instance. `None` if there is no metadata service or it does not report one.
 pub(crate) fn region(settings: &Settings<'_>) -> Result<Option<String>, ConfigError> {
     let Some(imds) = Imds::new(settings)? else {
         return Ok(None);
@@ -163,7 +161,7 @@ const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 struct Imds<'a> {
     sys: &'a Sys,
     base: String,
-    /// Whether the user named the place, and thus means it.
+    /// Whether the user set the URL, and thus means it.
     is_named: bool,
     version_1: bool,
     attempts: u32,
@@ -233,7 +231,7 @@ impl<'a> Imds<'a> {
         }))
     }
 
-    /// Gets a token, or learns that there is none to be had.
+    /// Requests a token, or finds out that none is available.
     fn open(&self) -> Result<Session<'_>, CredentialsError> {
         let life = (
             HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"),
@@ -282,7 +280,7 @@ impl<'a> Imds<'a> {
         }
     }
 
-    /// Until it is reached, as often as configured; then as often as it asks for patience.
+    /// Retries as configured until the service is reached, then while it responds 429 or 5xx.
     fn exchange(
         &self,
         method: &Method,

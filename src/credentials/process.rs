@@ -6,20 +6,19 @@ use super::document::{self, Form};
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::sys::Sys;
 
-/// Credentials that a command writes, run at each call; put
-/// [`CachedCredentials`](crate::credentials::CachedCredentials) before it. A profile's `credential_process` is run the same
-/// way by [`ProfileProvider`](crate::credentials::ProfileProvider).
+/// Provides the credentials that a command writes. Each call runs it; wrap it in
+/// [`CachedCredentials`](crate::credentials::CachedCredentials). A profile's `credential_process` is run in the
+/// same way by [`ProfileProvider`](crate::credentials::ProfileProvider).
 ///
-/// The command goes to the shell as it stands ([`Processes::shell`](crate::sys::Processes::shell)). It must
-/// end with exit code 0 and write a JSON object with `Version` 1, `AccessKeyId`, `SecretAccessKey` and, where
-/// they apply, `SessionToken`, `Expiration` (ISO 8601; without it the credentials are kept until they are
-/// refused) and `AccountId`. A path or an argument with spaces stands in double quotes; in a profile a
-/// comment begins with a blank and `#` or `;` outside quotes. Source: "Process credential provider" in the
-/// AWS SDKs and Tools Reference Guide. What it writes to standard error goes to this process's. Errors show
-/// the program and the names of its options, and neither its arguments nor its output, for they may be
-/// secrets.
+/// The command is passed to the shell unchanged ([`Processes::shell`](crate::sys::Processes::shell)). It must end
+/// with exit code 0 and write a JSON object with `Version` 1, `AccessKeyId`, `SecretAccessKey` and, where they
+/// apply, `SessionToken`, `Expiration` (ISO 8601; without it the credentials stay cached until they are refused)
+/// and `AccountId`. A path or an argument with spaces must be in double quotes; in a profile a comment begins
+/// with a blank and `#` or `;` outside quotes. Source: "Process credential provider" in the AWS SDKs and Tools
+/// Reference Guide. Its standard error is that of this process. Errors show the program and the names of its
+/// options, but neither its arguments nor its output, which may be secrets.
 ///
-/// Limits: 5 minutes, for it may ask its user; 256 KiB of output.
+/// Limits: 5 minutes, since it may ask the user; 256 KiB of output.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{ProcessOutput, Processes, Sys};
@@ -47,7 +46,7 @@ const NAME: &str = "process";
 const TIMEOUT: Duration = Duration::from_mins(5);
 
 impl ProcessProvider {
-    /// Runs `command` with what `sys` runs commands with.
+    /// Runs `command` with the command runner of `sys`.
     pub fn new(sys: &Sys, command: impl Into<String>) -> Self {
         Self {
             sys: sys.clone(),
@@ -56,7 +55,7 @@ impl ProcessProvider {
         }
     }
 
-    /// How long the command may take, in the machine's time. Default: 5 minutes.
+    /// Sets how long the command may take, in real time. Default: 5 minutes.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -75,7 +74,7 @@ impl std::fmt::Debug for ProcessProvider {
     }
 }
 
-/// A profile's command, whose account is the profile's unless the command tells another.
+/// A profile's command; the account is the profile's unless the command returns another.
 pub(super) fn of_profile(
     sys: &Sys,
     command: &str,

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::{Credentials, CredentialsError, ProvideCredentials};
 
-/// What is taken where credentials are provided: a [`ProvideCredentials`], or a function that returns
-/// credentials. The parameter only tells the two apart, and is never written.
+/// Accepts a [`ProvideCredentials`] or a function that returns credentials. The type parameter only distinguishes
+/// the two; leave it to inference.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::{Credentials, CredentialsError, ProvideCredentials};
 /// # let _ = builders;
 /// ```
 pub trait IntoProvider<Kind> {
-    /// The provider.
+    /// Returns the provider.
     fn into_provider(self) -> Arc<dyn ProvideCredentials>;
 }
 

@@ -9,11 +9,11 @@ use crate::aws::sts::{self, AssumeRole};
 use crate::invalid_input::InvalidInput;
 use crate::sys::Sys;
 
-/// Credentials of a role, from STS (`AssumeRole`) by the credentials of another source, at each call;
-/// put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
+/// Provides the credentials of a role, which it assumes (`AssumeRole`) with those of another source. Each call
+/// sends a request to STS; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
-/// STS is asked in the region of the [`ProviderConfig`]. What is not allowed, or what no device was
-/// asked for, is an error of a configured source; the other source's error is passed on as it is.
+/// STS is called in the region of the [`ProviderConfig`]. A refusal, or an MFA code that nobody provides, is an
+/// error of a configured source; the other source's error is returned unchanged.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -54,8 +54,8 @@ pub(super) struct Role {
 }
 
 impl AssumeRoleProvider {
-    /// The role of this ARN, assumed by the credentials of `source`. Limits of all values: the model of
-    /// STS, `AssumeRole`.
+    /// Creates a provider for the role of this ARN, assumed with the credentials of `source`. All values are
+    /// checked against the limits of STS (`AssumeRole`).
     pub fn new<Kind>(
         config: impl Into<ProviderConfig>,
         role_arn: impl Into<String>,
@@ -76,28 +76,28 @@ impl AssumeRoleProvider {
         .and_then(Self::checked)
     }
 
-    /// The name of the role's session, which stands in logs. Default: `sagemaker-async-inference-` and the
+    /// Sets the name of the role's session, which appears in logs. Default: `sagemaker-async-inference-` and the
     /// time.
     pub fn with_session_name(mut self, name: impl Into<String>) -> crate::Result<Self> {
         self.role.session_name = Some(name.into());
         self.checked()
     }
 
-    /// What the role's owner asks for from third parties. Default: none.
+    /// Sets the external id that the role's owner requires from third parties. Default: none.
     pub fn with_external_id(mut self, id: impl Into<String>) -> crate::Result<Self> {
         self.role.external_id = Some(id.into());
         self.checked()
     }
 
-    /// How long the credentials live: 15 minutes to 12 hours, and at most what the role allows.
-    /// Default: the service's, 1 hour.
+    /// Sets the lifetime of the credentials: 15 minutes to 12 hours, and at most what the role allows. Default:
+    /// the service's, 1 hour.
     pub fn with_duration(mut self, duration: Duration) -> crate::Result<Self> {
         // Beyond all limits, and refused as such.
         self.role.duration_seconds = Some(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
         self.checked()
     }
 
-    /// The MFA device that the role asks for, by serial number or ARN; its code comes from
+    /// Sets the MFA device that the role requires, by serial number or ARN; its code comes from
     /// [`ProviderConfig::with_mfa`]. Default: none.
     pub fn with_mfa_serial(mut self, serial: impl Into<String>) -> crate::Result<Self> {
         self.role.mfa_serial = Some(serial.into());
@@ -146,7 +146,7 @@ impl Role {
         }
     }
 
-    /// Asks STS. `provider` is who is named in an error.
+    /// Calls STS. `provider` is named in an error.
     pub(super) fn assume(
         &self,
         config: &ProviderConfig,
@@ -223,7 +223,7 @@ pub(super) fn check_session_name(name: &str) -> Result<(), InvalidInput> {
     check("role session name", name, 2..=64, b"_+=,.@-", limit)
 }
 
-/// The one given, or one that tells this crate and the time.
+/// The name that was set, or one with this crate and the time.
 pub(super) fn session_name(given: Option<&str>, sys: &Sys) -> String {
     given.map_or_else(
         || {

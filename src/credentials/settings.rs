@@ -1,5 +1,5 @@
-//! What a session, or a source of credentials without one, takes from environment and profile where code says
-//! nothing.
+//! The settings that a session, or a source of credentials without one, reads from environment and profile if
+//! code does not set them.
 
 use http::HeaderValue;
 
@@ -44,8 +44,7 @@ pub(crate) fn app_name(
 /// The longest app name, as the AWS SDKs and Tools Reference Guide limits it ("Application ID").
 const MAX_APP_NAME: usize = 50;
 
-/// An app name is a label for logs and stops no work: a character that does not fit becomes a hyphen,
-/// and what is too long is cut.
+/// An app name is only a label for logs: an invalid character becomes a hyphen, and a long name is cut.
 pub(crate) fn user_agent(app_name: Option<&str>) -> Result<HeaderValue> {
     let mut text = concat!(
         "sagemaker-async-inference/",

@@ -4,15 +4,14 @@ use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
 use crate::aws::sts::{self, AssumeRoleWithWebIdentity};
 use crate::error::ConfigError;
 
-/// Credentials of a role for a token of another identity provider, from STS
-/// (`AssumeRoleWithWebIdentity`), at each call; put
-/// [`CachedCredentials`](crate::credentials::CachedCredentials) before it. This is how pods of EKS get theirs (IAM roles for
-/// service accounts).
+/// Provides the credentials of a role for a token of another identity provider (`AssumeRoleWithWebIdentity`), as
+/// in EKS pods with IAM roles for service accounts. Each call sends a request to STS; wrap it in
+/// [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
-/// From the environment: `AWS_WEB_IDENTITY_TOKEN_FILE`, the file with the token, read anew at each
-/// fetch, for it is rotated; `AWS_ROLE_ARN`; `AWS_ROLE_SESSION_NAME`, else a name with the time. Without the
-/// first, the source is not configured; with it and without the second, it is broken. A profile's
-/// `web_identity_token_file` and `role_arn` are [`ProfileProvider`](crate::credentials::ProfileProvider)'s.
+/// From the environment: `AWS_WEB_IDENTITY_TOKEN_FILE`, the file with the token, read for each request, since it
+/// is rotated; `AWS_ROLE_ARN`; `AWS_ROLE_SESSION_NAME`, else a name with the time. Without the first, the source
+/// is not configured; with it and without the second, it fails. A profile's `web_identity_token_file` and
+/// `role_arn` are [`ProfileProvider`](crate::credentials::ProfileProvider)'s.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};

@@ -1,10 +1,10 @@
-//! Files that this crate writes for its user: whole or not at all, and there after a power cut.
+//! Files that this crate writes for its user: complete or absent, also after a power cut.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes a file whole: a temporary one beside it, flushed to the disk, takes its name.
+/// Writes a complete file: a temporary one in the same directory is synced to disk and renamed.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = Temporary::beside(path)?;
     let mut file = private().write(true).create_new(true).open(&temporary.0)?;
@@ -15,7 +15,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_directory(path)
 }
 
-/// The whole of a file that is no longer than `max`.
+/// Reads a file of at most `max` bytes.
 pub(crate) fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?
@@ -27,14 +27,14 @@ pub(crate) fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// For reading and appending; made if it is not there.
+/// Opens a file for reading and appending; creates it if it does not exist.
 pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
     let file = private().read(true).append(true).create(true).open(path)?;
     sync_directory(path)?;
     Ok(file)
 }
 
-/// Nobody but its owner reads what is made under this.
+/// Only the owner can read what is created with this.
 fn private() -> OpenOptions {
     #[cfg_attr(not(unix), allow(unused_mut))]
     let mut options = OpenOptions::new();
@@ -43,8 +43,8 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Flushes the name of a file to the disk: a new name in a directory lasts once the directory is there.
-/// Where directories cannot be opened, or take no fsync, the system sees to that itself.
+/// Syncs the directory of a file: a new name lasts once its directory is on disk. Systems where directories
+/// cannot be opened or synced do that by themselves.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let synced = File::open(directory(path)).and_then(|directory| directory.sync_all());
@@ -53,9 +53,9 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes "this file system does not do that" for success: network and user-space file systems have no
-/// fsync of directories (`EINVAL`, `EBADF`) or no chmod, and a directory that may be written to need not be
-/// readable. The content itself is written; an error of the disk stays an error.
+/// Treats "not supported by this file system" as success: network and user-space file systems have no fsync of
+/// directories (`EINVAL`, `EBADF`) or no chmod, and a directory that may be written to need not be readable. The
+/// content itself is written; an error of the disk stays an error.
 pub(crate) fn tolerate_refusal(outcome: io::Result<()>) -> io::Result<()> {
     const EBADF: i32 = 9;
     outcome.or_else(|error| match error.kind() {
@@ -75,12 +75,12 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-/// A name beside a file for what will take its place: hidden, so that nobody takes it for an input or a
-/// result, and no longer than any name may be.
+/// A temporary name in the directory of a file: hidden, so that it is not mistaken for an input or a result, and
+/// no longer than a name may be.
 pub(super) fn temporary_name(path: &Path, extension: &str) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     let name = name.to_string_lossy();
-    // What is kept of it tells a reader of the directory enough.
+    // The part that is left identifies the file well enough.
     let name: String = name.chars().take(40).collect();
     let random = fastrand::u64(..);
     Ok(directory(path).join(format!(".{name}.{random:016x}.{extension}")))
@@ -97,7 +97,7 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // It may never have been made.
+        // It may never have been created.
         let _ = fs::remove_file(&self.0);
     }
 }

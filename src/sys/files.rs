@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::durable::write_whole;
 
-/// Where configuration files come from: the disk, or a map from path to content.
+/// The configuration files: those on disk, or a map from path to content.
 ///
-/// Only small files that configure something are read through it, never payloads, and only tokens
-/// that were renewed are written. Its `Debug` shows paths and no content, for some of it is secret.
-/// Clones of a map share it.
+/// Only small configuration files are read through it, never payloads, and only refreshed tokens are written.
+/// `Debug` shows paths and no content, since some of it is secret. Clones of a map share it.
 ///
 /// ```
 /// use std::io::ErrorKind;
@@ -38,23 +37,23 @@ enum Entry {
 }
 
 impl Files {
-    /// The largest file that is read, in bytes: 10 MiB, far above any real configuration. A larger
-    /// one (or an endless one, such as a device) is an error and not a reason to run out of memory.
+    /// The largest file that is read, in bytes: 10 MiB, far above any real configuration. A larger one, or an
+    /// endless one such as a device, is an error.
     pub const MAX_BYTES: u64 = 10 << 20;
 
-    /// The machine's files, read anew at each look.
+    /// The files on disk, which are read at each access.
     pub fn disk() -> Self {
         Self { map: None }
     }
 
-    /// No files at all.
+    /// No files.
     pub fn none() -> Self {
         Self {
             map: Some(Arc::default()),
         }
     }
 
-    /// Exactly these files and no others.
+    /// Only these files.
     pub fn from_pairs<P: Into<PathBuf>, C: Into<Vec<u8>>>(
         pairs: impl IntoIterator<Item = (P, C)>,
     ) -> Self {
@@ -67,16 +66,16 @@ impl Files {
         }
     }
 
-    /// With a file that is there and cannot be read or written. Called on [`Files::disk`], it makes a
-    /// map with this file only.
+    /// Adds a file that exists and cannot be read or written. Called on [`Files::disk`], it returns a map with
+    /// this file only.
     pub fn with_error(mut self, path: impl Into<PathBuf>, kind: io::ErrorKind) -> Self {
         let map = self.map.get_or_insert_default();
         locked(map).insert(path.into(), Entry::Error(kind));
         self
     }
 
-    /// The whole of a file. Fails with what the system says, [`io::ErrorKind::NotFound`] where there
-    /// is none, [`io::ErrorKind::FileTooLarge`] above [`Files::MAX_BYTES`].
+    /// Reads a file. Fails with the system's error, [`io::ErrorKind::NotFound`] if there is none,
+    /// [`io::ErrorKind::FileTooLarge`] above [`Files::MAX_BYTES`].
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let path = path.as_ref();
         match &self.map {
@@ -93,8 +92,8 @@ impl Files {
         }
     }
 
-    /// Replaces the content of a file, or makes it, for this user alone to read. The file has its old
-    /// content or its new one at all times. Fails with what the system says.
+    /// Creates a file or replaces its content, readable by this user only. At all times the file has its old
+    /// content or its new one. Fails with the system's error.
     pub fn write(&self, path: impl AsRef<Path>, content: &[u8]) -> io::Result<()> {
         let path = path.as_ref();
         match &self.map {
@@ -111,13 +110,13 @@ impl Files {
     }
 }
 
-/// A change is one insertion, whole after a panic too.
+/// A change is one insertion, so that a panic leaves nothing incomplete.
 fn locked<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is read may be a secret, and what grows would leave parts of it behind: so there is room for all of
-/// it, and some for the end to be seen, from the start.
+/// What is read may be a secret, and a growing buffer would leave copies behind: so it has its full size from the
+/// start, and a bit more to see the end.
 fn bounded(from: impl Read, length: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(length.min(Files::MAX_BYTES)).unwrap_or(0);
     let mut content = Vec::with_capacity(length + 64);

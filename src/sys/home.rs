@@ -1,6 +1,6 @@
 use super::Environment;
 
-/// How paths are written and where a user's home is told.
+/// How paths are written and where the home directory comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Platform {
     Unix,
@@ -27,9 +27,8 @@ impl Platform {
 }
 
 impl Environment {
-    /// The user's home directory as the AWS SDKs find it: `HOME` everywhere; on Windows, where that
-    /// is not set, `USERPROFILE`, then `HOMEDRIVE` and `HOMEPATH` together. No system database of
-    /// users is asked.
+    /// The user's home directory, as in the AWS SDKs: `HOME`; on Windows, if that is not set, `USERPROFILE`, then
+    /// `HOMEDRIVE` and `HOMEPATH` together. The system's user database is not read.
     ///
     /// Source: "Location of the shared config and credentials files" in the AWS SDKs and Tools
     /// Reference Guide.

@@ -1,11 +1,10 @@
-//! The only door to the clock, to sleep, to the environment, to configuration files, to commands and to random
-//! numbers.
+//! Clock, sleep, environment, configuration files, commands and random numbers: everything that this crate gets
+//! from the machine, and that a test can replace.
 //!
-//! Everything in this crate that waits, retries, signs or looks for configuration goes through a
-//! [`Sys`]. The one of a normal program is [`Sys::real`]. A test hands in its own: with
-//! [`ManualClock`] an hour of waiting passes in no time, and [`Environment::from_pairs`] and
-//! [`Files::from_pairs`] stand in for the process's environment, which a test must never change,
-//! and for the files of whoever runs the test.
+//! Everything in this crate that waits, retries, signs or reads configuration uses a [`Sys`]. Programs have
+//! [`Sys::real`]. Tests provide their own: with [`ManualClock`] an hour of waiting takes no time, and
+//! [`Environment::from_pairs`] and [`Files::from_pairs`] replace the process's environment, which a test must not
+//! change, and the files of the user who runs the test.
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,8 +44,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Time as this crate sees it: a wall clock for signatures and names, a monotonic one for
-/// deadlines, and a sleep.
+/// A source of time: a wall clock for signatures and names, a monotonic clock for deadlines, and a sleep.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -71,9 +69,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// assert!(Sys::real().with_clock(Tomorrow).clock().now() > SystemClock.now());
 /// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The wall clock, which may jump.
+    /// Returns the time of the wall clock, which may jump.
     fn now(&self) -> SystemTime;
-    /// Time since some fixed moment; never goes back.
+    /// Returns the time since a fixed moment; never decreases.
     fn monotonic(&self) -> Duration;
     /// Blocks the calling thread.
     fn sleep(&self, duration: Duration);
@@ -129,9 +127,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// Where configuration variables come from: the process's environment, or a map.
+/// The environment variables: those of the process, or a map.
 ///
-/// Its `Debug` shows no values, for some of them are secrets.
+/// `Debug` shows no values, since some of them are secrets.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Environment;
@@ -146,19 +144,19 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process, read anew at each look.
+    /// The environment of this process, which is read at each access.
     pub fn process() -> Self {
         Self { map: None }
     }
 
-    /// No variables at all.
+    /// No variables.
     pub fn empty() -> Self {
         Self {
             map: Some(Arc::default()),
         }
     }
 
-    /// Exactly these variables and no others.
+    /// Only these variables.
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
@@ -221,7 +219,7 @@ pub struct Sys {
 }
 
 impl Sys {
-    /// The machine's own.
+    /// The machine's own clock, environment, files, shell and random numbers.
     pub fn real() -> Self {
         Self {
             clock: Arc::new(SystemClock),
@@ -232,31 +230,31 @@ impl Sys {
         }
     }
 
-    /// With another clock.
+    /// Sets the clock.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// With another environment.
+    /// Sets the environment.
     pub fn with_environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
         self
     }
 
-    /// With other files.
+    /// Sets the configuration files.
     pub fn with_files(mut self, files: Files) -> Self {
         self.files = files;
         self
     }
 
-    /// With something else than the shell to run commands.
+    /// Sets what runs commands.
     pub fn with_processes(mut self, processes: Processes) -> Self {
         self.processes = processes;
         self
     }
 
-    /// With another source of random numbers.
+    /// Sets the source of random numbers.
     pub fn with_random(mut self, random: Random) -> Self {
         self.random = random;
         self

@@ -1,5 +1,5 @@
-//! Files that hold payloads: read at any place by many threads, or written beside their final name and
-//! moved there whole.
+//! Payload files: read at any offset by many threads, or written under a temporary name and renamed when
+//! complete.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -14,7 +14,7 @@ use super::write_behind::WriteBehind;
 
 const DIGEST_BLOCK: usize = 256 << 10;
 
-/// A file to be sent, as it was when it was opened.
+/// A file to upload, with its state when it was opened.
 #[derive(Debug)]
 pub(crate) struct InputFile {
     file: File,
@@ -24,7 +24,7 @@ pub(crate) struct InputFile {
 }
 
 impl InputFile {
-    /// Opens a regular file; of anything else the length cannot be known.
+    /// Opens a regular file; the length of anything else is not known.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -54,7 +54,7 @@ impl InputFile {
         self.modified
     }
 
-    /// Fills the buffer from this place on; an end before that is [`io::ErrorKind::UnexpectedEof`].
+    /// Fills the buffer from this offset; an earlier end is [`io::ErrorKind::UnexpectedEof`].
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         read_exact_at(&self.file, buffer, offset)
     }
@@ -74,15 +74,14 @@ impl InputFile {
         Ok(hash.finalize().into())
     }
 
-    /// Whether length or time of modification are others than at the start.
+    /// Whether length or modification time differ from those at the start.
     pub(crate) fn has_changed(&self) -> io::Result<bool> {
         let metadata = self.file.metadata()?;
         Ok(metadata.len() != self.len || metadata.modified().ok() != self.modified)
     }
 }
 
-/// A file that is not there under its name until [`finish`](Self::finish): dropped before, it leaves
-/// nothing behind.
+/// A file that gets its name in [`finish`](Self::finish); dropped before, it leaves nothing behind.
 pub(crate) struct OutputFile {
     file: File,
     behind: WriteBehind,
@@ -92,8 +91,8 @@ pub(crate) struct OutputFile {
 }
 
 impl OutputFile {
-    /// Begins a file beside the target, so that it can be moved there in one step. A target that is
-    /// a symbolic link stays one, also where the file that it names is not there yet.
+    /// Creates a temporary file in the directory of the target, so that it can be renamed in one step. A target
+    /// that is a symbolic link stays one, also if the file that it names does not exist yet.
     pub(crate) fn create(target: &Path) -> io::Result<Self> {
         let target = behind_links(target)?;
         match fs::metadata(&target) {
@@ -113,7 +112,7 @@ impl OutputFile {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             };
-            // Held as long as it is written; where the file system has no locks nobody sweeps.
+            // Held while the file is written; on file systems without locks nothing is swept.
             if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || !temporary.exists() {
                 continue;
             }
@@ -133,8 +132,8 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Puts the file under its name, once the disk has it. It keeps the permissions of the one that
-    /// it takes the place of, where the file system has permissions.
+    /// Syncs the file and gives it its name. It has the permissions of the file that it replaces, if the file
+    /// system has permissions.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if let Ok(replaced) = fs::metadata(&self.target) {
             tolerate_refusal(self.file.set_permissions(replaced.permissions()))?;
@@ -146,13 +145,13 @@ impl OutputFile {
                 self.done = true;
                 sync_directory(&self.target)
             }
-            // A file that is mounted by itself, as containers have them, keeps its place.
+            // A file that is a mount point, as in containers, cannot be replaced.
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => self.copy_into_place(),
             Err(error) => Err(error),
         }
     }
 
-    /// The target's content is replaced, and the target is not. The temporary file goes.
+    /// Replaces the content of the target instead of the file, and removes the temporary file.
     fn copy_into_place(&self) -> io::Result<()> {
         let mut content = File::open(&self.temporary)?;
         let mut target = OpenOptions::new()
@@ -164,7 +163,7 @@ impl OutputFile {
     }
 }
 
-/// Where a chain of symbolic links ends, whether or not anything is there.
+/// The end of a chain of symbolic links, whether or not it exists.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
@@ -191,7 +190,7 @@ pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if !self.done {
-            // Nobody is left to tell.
+            // There is nobody to report to.
             drop(fs::remove_file(&self.temporary));
         }
     }
@@ -205,8 +204,8 @@ impl fmt::Debug for OutputFile {
     }
 }
 
-/// For a file that takes the place of another: nobody who may not read that one can read this one
-/// meanwhile. A new one has the permissions that this user's files have.
+/// For a file that replaces another: who may not read that one cannot read this one meanwhile. A new one has the
+/// default permissions of this user's files.
 fn beside(target: &Path) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

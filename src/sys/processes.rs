@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use super::{Clock, SystemClock};
 
-/// Where commands are run that configuration names (`credential_process`): the machine's shell, or a
-/// function.
+/// Runs the commands that configuration names (`credential_process`): with the machine's shell, or a function.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,9 +29,9 @@ pub struct Processes {
 
 type Function = dyn Fn(&str) -> io::Result<ProcessOutput> + Send + Sync;
 
-/// What a command wrote, and how it ended.
+/// The output of a command, and its exit code.
 ///
-/// Its `Debug` shows no output, for it is likely a secret.
+/// `Debug` does not show the output, which is probably a secret.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::ProcessOutput;
@@ -42,9 +41,9 @@ type Function = dyn Fn(&str) -> io::Result<ProcessOutput> + Send + Sync;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProcessOutput {
-    /// The exit code; `None` where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub exit_code: Option<i32>,
-    /// What it wrote to its standard output.
+    /// Its standard output.
     pub stdout: Vec<u8>,
 }
 
@@ -56,24 +55,23 @@ impl fmt::Debug for ProcessOutput {
     }
 }
 
-/// How often a process is looked at that closed its output and has not ended yet.
+/// Interval of checks for the end of a process that has closed its output.
 const MOST: usize = 256 << 10;
 
 const LOOK: Duration = Duration::from_millis(10);
 
 impl Processes {
-    /// The most that a command may write to its standard output, in bytes: 256 KiB. It is stopped
-    /// when it writes more.
+    /// The largest standard output of a command in bytes: 256 KiB. A command that writes more is killed.
     pub const MAX_OUTPUT: u64 = MOST as u64;
 
-    /// The machine's shell: `sh -c` on Unix, `cmd.exe /C` on Windows. The command has the standard
-    /// input and standard error of this process, so that it can ask its user for a code, and the
-    /// environment of this process.
+    /// The machine's shell: `sh -c` on Unix, `cmd.exe /C` on Windows. The command has the standard input and
+    /// standard error of this process, so that it can ask the user for a code, and the environment of this
+    /// process.
     pub fn shell() -> Self {
         Self { function: None }
     }
 
-    /// A function in place of all commands.
+    /// Calls a function instead of running commands.
     pub fn from_fn(
         function: impl Fn(&str) -> io::Result<ProcessOutput> + Send + Sync + 'static,
     ) -> Self {
@@ -82,10 +80,9 @@ impl Processes {
         }
     }
 
-    /// Runs a command to its end. Fails with what the system says,
-    /// [`io::ErrorKind::TimedOut`] where it takes longer than `timeout` of the machine's time, and
-    /// [`io::ErrorKind::FileTooLarge`] where it writes more than [`Processes::MAX_OUTPUT`]; it is then
-    /// killed, which may leave children of its own running.
+    /// Runs a command and waits for its end. Fails with the system's error, [`io::ErrorKind::TimedOut`] if it
+    /// takes longer than `timeout` in real time, and [`io::ErrorKind::FileTooLarge`] if it writes more than
+    /// [`Processes::MAX_OUTPUT`]; it is then killed, which may leave its own children running.
     pub fn run(&self, command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
         match &self.function {
             Some(function) => function(command),
@@ -109,7 +106,7 @@ fn shell(command: &str) -> Command {
     {
         use std::os::windows::process::CommandExt;
         let mut shell = Command::new("cmd.exe");
-        // The rest of the line as it stands: cmd.exe has rules of its own for quotes.
+        // The rest of the line unchanged: cmd.exe has its own rules for quotes.
         shell.arg("/C").raw_arg(command);
         shell
     }
@@ -177,7 +174,7 @@ fn watch(child: &mut Child, timeout: Duration) -> io::Result<(ExitStatus, Vec<u8
             .take(MOST as u64 + 1)
             .read_to_end(&mut stdout)
             .map(|_| stdout);
-        // Nobody listens any more once the time is up.
+        // Nobody receives it once the time is up.
         let _ = sender.send(read);
     })?;
     let stdout = match receiver.recv_timeout(timeout) {

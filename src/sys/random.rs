@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A source of random numbers: for the jitter of pauses, and for ids of inferences and uploads. None of them
-/// has to be unpredictable.
+/// A source of random numbers: for the jitter of pauses, and for ids of inferences and uploads. They need not be
+/// unpredictable.
 ///
-/// A test hands in its own, so that pauses and ids are known exactly.
+/// A test sets its own, so that pauses and ids are known exactly.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Random, Sys};
@@ -23,24 +23,24 @@ enum Source {
 }
 
 impl Random {
-    /// Different numbers in every process.
+    /// A source with different numbers in every process.
     pub fn machine() -> Self {
         Self(Source::Machine)
     }
 
-    /// The same numbers in the same order for the same seed. Clones share the order.
+    /// A source with the same sequence of numbers for the same seed. Clones share the sequence.
     pub fn seeded(seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self(Source::Seeded(Arc::new(Mutex::new(random))))
     }
 
-    /// Always this fraction, from 0 to below 1; other values count as the nearest of these. Ids are still
-    /// different ones.
+    /// A source that always returns this fraction, from 0 to below 1; other values are reduced to this range. Ids
+    /// still differ.
     pub fn constant(fraction: f64) -> Self {
         Self(Source::Constant(fraction.clamp(0.0, 1.0 - f64::EPSILON)))
     }
 
-    /// A number from 0 to below 1.
+    /// Returns a number from 0 to below 1.
     pub fn fraction(&self) -> f64 {
         match &self.0 {
             Source::Machine => fastrand::f64(),
@@ -74,7 +74,7 @@ impl Random {
     }
 }
 
-/// The generator is whole after every call, so that a panic elsewhere harms nothing.
+/// The generator is complete after every call, so that a panic elsewhere does not harm it.
 fn lock(random: &Mutex<fastrand::Rng>) -> std::sync::MutexGuard<'_, fastrand::Rng> {
     random.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,7 +18,7 @@ use crate::session::transfer_progress::TransferDirection;
 use crate::sys::payload::OutputFile;
 use crate::uri::S3Uri;
 
-/// Where a result comes from.
+/// The source of a result.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<'a> {
     pub(crate) session: &'a Session,
@@ -33,7 +33,7 @@ impl<'a> Origin<'a> {
         Meter::new(self.config, direction, self.uri, total, self.cancel)
     }
 
-    /// To a file, which is there whole in the end or not at all. Gives back its length.
+    /// To a file, which is complete or absent. Returns its length.
     pub(crate) fn to_file(self, object: OpenObject, path: &Path) -> Result<u64> {
         let named = |mut error: TransferError| {
             if error.kind == TransferErrorKind::Write {
@@ -62,7 +62,7 @@ impl<'a> Origin<'a> {
         Ok(len)
     }
 
-    /// To a writer, from first to last byte. Gives back how many there were.
+    /// To a writer, in order. Returns the number of bytes.
     pub(crate) fn to_writer(self, object: OpenObject, writer: &mut dyn Write) -> Result<u64> {
         let failed =
             |error| TransferError::new(TransferErrorKind::Write, "the writer").with_source(error);
@@ -124,7 +124,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Whether the object is to come in ranges: it is large enough, and all that this needs is known.
+/// Whether the object is fetched in ranges: it is large enough, and everything needed is known.
 fn in_ranges(config: &TransferConfig, object: &OpenObject) -> Option<(Plan, u64, String)> {
     let (len, etag) = (object.total?, object.etag.clone()?);
     let plan = Plan::of(config, len).filter(|plan| plan.parallelism > 1)?;

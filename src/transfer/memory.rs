@@ -1,4 +1,4 @@
-//! Objects into memory.
+//! Reads objects into memory.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::uri::S3Uri;
 
-/// The whole object, if it has at most `max` bytes, verified against its checksum.
+/// The complete object, if it has at most `max` bytes, verified against its checksum.
 pub(crate) fn read_whole(
     session: &Session,
     uri: &S3Uri,
@@ -37,7 +37,7 @@ pub(crate) fn read_whole(
     Ok(Object { body, content_type })
 }
 
-/// The object's first bytes, at most `max`; what is longer is cut, and its connection closed.
+/// The object's first bytes, at most `max`; a longer one is cut, and its connection closed.
 pub(crate) fn read_start(
     session: &Session,
     uri: &S3Uri,

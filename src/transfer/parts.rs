@@ -1,4 +1,4 @@
-//! One request's share of an input: hashed, then sent, and both again when it has to be.
+//! The part of an input that one request sends: hashed, then sent, and both again if necessary.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -62,7 +62,7 @@ impl Read for ContentReader<'_> {
     }
 }
 
-/// A part with what protects it.
+/// A part with its checksum.
 pub(super) struct Share<'a> {
     content: Content<'a>,
     hash: PayloadHash,

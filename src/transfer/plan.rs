@@ -1,4 +1,4 @@
-//! Into how many parts a payload is cut, and how many of them are on their way at a time.
+//! The number and size of the parts of a payload, and how many are in transit at a time.
 
 use crate::session::transfer_config::TransferConfig;
 
@@ -11,7 +11,7 @@ const MAX_PARTS: u64 = 10_000;
 /// faster than one, two and eight.
 const DEFAULT_PARALLELISM: usize = 4;
 
-/// How a payload goes in parts, or comes in ranges.
+/// How a payload is sent in parts, or fetched in ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) part_size: u64,
@@ -37,7 +37,7 @@ impl Plan {
         })
     }
 
-    /// For a payload whose length nobody knows yet; at most the service's limit is sent.
+    /// For a payload whose length is not known yet; at most the service's limit is sent.
     pub(crate) fn of_unknown(config: &TransferConfig, limit: u64) -> Self {
         let chosen = config.part_size().unwrap_or(8 * MIB);
         Self {
@@ -46,7 +46,7 @@ impl Plan {
         }
     }
 
-    /// How many parts it makes.
+    /// The number of parts.
     pub(crate) fn parts(&self, len: u64) -> u64 {
         len.div_ceil(self.part_size)
     }

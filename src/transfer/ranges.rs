@@ -28,7 +28,7 @@ pub(super) struct Ranges<'a> {
     pub(super) file: &'a OutputFile,
 }
 
-/// Which ranges nobody has taken yet, and what was found of the others.
+/// Which ranges are still open, and the outcomes of the others.
 struct Board {
     free: Mutex<Range<u64>>,
     sums: Mutex<BTreeMap<u64, Checksum>>,
@@ -36,8 +36,8 @@ struct Board {
 }
 
 impl Ranges<'_> {
-    /// Reads the answer that is there already from its start, and ranges from the object's end
-    /// towards it on further connections, until they meet. Holds the whole against its checksum.
+    /// Reads the open response from its start, and ranges from the object's end on further connections, until
+    /// they meet. Verifies the checksum of the complete object.
     pub(super) fn fetch(&self, first: ObjectStream) -> Result<()> {
         let board = Board {
             free: Mutex::new(0..self.plan.parts(self.len)),
@@ -51,7 +51,7 @@ impl Ranges<'_> {
                     .spawn_scoped(scope, || {
                         self.work(&board, DoubleEndedIterator::next_back, None);
                     });
-                // Those that there are fetch all of it.
+                // The existing threads fetch all of it.
                 if spawned.is_err() {
                     break;
                 }
@@ -88,14 +88,14 @@ impl Ranges<'_> {
                 Ok(Some(sum)) => drop(locked(&board.sums).insert(index, sum)),
                 Ok(None) => {}
                 Err(error) => {
-                    // The first tells why; the others are stopped by it.
+                    // The first error is reported; the others follow from it.
                     locked(&board.failed).get_or_insert(error);
                     return;
                 }
             }
         }
         if let Some(mut stream) = running {
-            // At the object's end this gives the connection back; before it, the rest is another's.
+            // At the object's end this returns the connection; before it, the rest belongs to another thread.
             if stream.position() == self.len {
                 drop(stream.read(&mut buffer, None));
             }
@@ -103,7 +103,7 @@ impl Ranges<'_> {
         stop.done();
     }
 
-    /// Over the running answer if there is one, else over one of its own.
+    /// Over the open response if there is one, else over a new one.
     fn fetch_one(
         &self,
         index: u64,
@@ -137,7 +137,7 @@ impl Ranges<'_> {
             self.meter.add(read)?;
         }
         if let Some(mut own) = own {
-            // Sees the end, so that the connection can be used again.
+            // Reads the end, so that the connection can be used again.
             own.read(buffer, None)?;
         }
         Ok(checksum)
@@ -152,7 +152,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stops the other threads, unless this one has come to its end.
+/// Stops the other threads unless this one has finished.
 struct StopUnlessDone<'a>(&'a AtomicBool);
 
 impl StopUnlessDone<'_> {

@@ -1,4 +1,4 @@
-//! Inputs of a caller's: what is read of them before it is known how they go.
+//! Inputs of the caller: what is read of them before it is known how they are sent.
 
 use std::io::{self, Read};
 
@@ -9,7 +9,7 @@ use crate::sys::payload::InputFile;
 /// Memory is reserved in advance up to this.
 const MOST_RESERVED: u64 = 64 << 20;
 
-/// The whole of a small file.
+/// Reads a small file.
 pub(crate) fn read_file(file: &InputFile) -> Result<Vec<u8>> {
     let failed =
         |kind| move |error| TransferError::new(kind, file.path().display()).with_source(error);
@@ -28,7 +28,7 @@ pub(crate) fn read_file(file: &InputFile) -> Result<Vec<u8>> {
     }
 }
 
-/// A reader, and what was read of it and not sent.
+/// A reader, and the bytes that were read and not sent.
 pub(crate) struct ReaderInput<'r> {
     begun: Vec<u8>,
     reader: Box<dyn Read + Send + 'r>,
@@ -100,7 +100,7 @@ impl<'r> ReaderInput<'r> {
         Ok(())
     }
 
-    /// Takes back what was given out and not sent.
+    /// Takes back bytes that were given out and not sent.
     pub(super) fn unread(&mut self, mut bytes: Vec<u8>) {
         self.given -= bytes.len() as u64;
         bytes.append(&mut self.begun);
@@ -108,7 +108,7 @@ impl<'r> ReaderInput<'r> {
     }
 }
 
-/// Everything that a reader gives.
+/// Reads everything from a reader.
 pub(crate) fn read_all(mut input: ReaderInput<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.fill(&mut bytes, limits::MAX_PAYLOAD_BYTES)?;

@@ -1,4 +1,4 @@
-//! An object, or a range of it, read from first to last byte over as many connections as it takes.
+//! Reads an object, or a range of it, in order, over as many connections as needed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,33 +13,33 @@ use crate::session::Session;
 use crate::sys::{Clock, SystemClock};
 use crate::uri::S3Uri;
 
-/// Reads a range of an object. After a broken connection it goes on from the byte it had got to, with
-/// `If-Match`, so that two versions never are mixed.
+/// Reads a range of an object. After a connection error it continues at the next byte, with `If-Match`, so that
+/// two versions are never mixed.
 ///
 /// It goes on as long as it makes progress: 1 KiB a second over every read timeout, connections, pauses and new
-/// requests together. A connection's own pace alone would let a server that sends a little on each of
-/// many connections hold a caller for ever.
+/// requests together. Without the sum, a server that sends a little on each of many connections could hold a
+/// caller for ever.
 pub(crate) struct ObjectStream {
     session: Session,
     uri: S3Uri,
     etag: Option<String>,
     body: Option<BodyStream>,
     at: u64,
-    /// The byte after the last one; `None` if the service does not tell.
+    /// The offset after the last byte; `None` if the service does not report it.
     end: Option<u64>,
-    /// Connections that were lost since the last byte that came.
+    /// Connections that were lost since the last byte arrived.
     failures: u32,
     pace: Pace,
-    /// Whether a response came: from then on the pace counts.
+    /// Whether a response arrived: from then on the pace counts.
     begun: bool,
-    /// Host and port that answered last.
+    /// Host and port of the last response.
     host: String,
     /// When it began, on the monotonic clock.
     started: Duration,
 }
 
 impl ObjectStream {
-    /// The whole of an object that was asked for.
+    /// A complete object that was requested.
     pub(crate) fn new(session: &Session, uri: &S3Uri, object: OpenObject) -> Self {
         Self {
             session: session.clone(),
@@ -56,7 +56,7 @@ impl ObjectStream {
         }
     }
 
-    /// A range that is asked for when it is read.
+    /// A range that is requested when it is read.
     pub(crate) fn range(session: &Session, uri: &S3Uri, etag: &str, start: u64, end: u64) -> Self {
         Self {
             session: session.clone(),
@@ -73,12 +73,12 @@ impl ObjectStream {
         }
     }
 
-    /// Where in the object the next byte is.
+    /// The offset of the next byte in the object.
     pub(crate) fn position(&self) -> u64 {
         self.at
     }
 
-    /// The next bytes; 0 at the end. `stop` ends a pause before another try.
+    /// The next bytes; 0 at the end. `stop` ends a pause before the next attempt.
     pub(crate) fn read(&mut self, buffer: &mut [u8], stop: Option<&AtomicBool>) -> Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -100,7 +100,7 @@ impl ObjectStream {
             let outcome = body.read(&mut buffer[..most], stop);
             let spent = SystemClock.monotonic().saturating_sub(before);
             match outcome {
-                // Of an answer without a length, its end is the object's.
+                // A response without a length ends with the object.
                 Ok(0) if self.end.is_none() => return Ok(0),
                 Ok(0) => self.broken(early_end(), spent, stop)?,
                 Ok(read) => {
@@ -117,16 +117,16 @@ impl ObjectStream {
         }
     }
 
-    /// Sees the end of an answer that was read whole, so that its connection can be used again.
+    /// Reads the end of a complete response, so that its connection can be used again.
     fn release(&mut self) {
         if let Some(mut body) = self.body.take() {
-            // All that was to come has come.
+            // All bytes have arrived.
             drop(body.read(&mut [0], None));
         }
     }
 
-    /// Waits, to go on with another connection; an error if that is not to be. `spent` is how long the read took
-    /// that found it broken.
+    /// Pauses before the next connection; an error if there is none. `spent` is the duration of the read that
+    /// failed.
     fn broken(
         &mut self,
         broken: ConnectionError,
@@ -143,7 +143,7 @@ impl ObjectStream {
             broken.kind,
             TransportErrorKind::Tls | TransportErrorKind::TooLong
         );
-        // Without a version's name nobody knows what the rest would be the rest of.
+        // Without an ETag the rest may belong to another version.
         let goes_on = may_pass
             && self.etag.is_some()
             && self.end.is_some()
@@ -169,7 +169,7 @@ impl ObjectStream {
         Err(self.transport_error(broken))
     }
 
-    /// The error of an object that has more bytes than the caller takes.
+    /// The error of an object that has more bytes than the caller accepts.
     pub(crate) fn too_long(&self, max: u64) -> Error {
         self.transport_error(ConnectionError::too_long(max))
     }
@@ -190,7 +190,7 @@ impl ObjectStream {
         broken.into_error(&attempted, false)
     }
 
-    /// Asks for what is left.
+    /// Requests the rest.
     fn open(&mut self, stop: Option<&AtomicBool>) -> Result<()> {
         let piece = Piece {
             start: self.at,
@@ -229,7 +229,7 @@ impl ObjectStream {
         self.skip_from(object.start, stop)
     }
 
-    /// A service that passes over ranges sends what is known already first.
+    /// A service that ignores ranges sends the known bytes again first.
     fn skip_from(&mut self, start: u64, stop: Option<&AtomicBool>) -> Result<()> {
         let Some(mut unwanted) = self.at.checked_sub(start) else {
             return Err(self.transport_error(not_what_was_asked()));
@@ -240,7 +240,7 @@ impl ObjectStream {
             let most = usize::try_from(unwanted).map_or(scratch.len(), |n| n.min(scratch.len()));
             let before = SystemClock.monotonic();
             let outcome = body.read(&mut scratch[..most], stop);
-            // What is known already is no progress.
+            // Known bytes are not progress.
             let spent = SystemClock.monotonic().saturating_sub(before);
             match outcome {
                 Ok(0) => return self.broken(early_end(), spent, stop),

@@ -23,24 +23,24 @@ use crate::session::transfer_progress::TransferDirection;
 use crate::sys::payload::InputFile;
 use crate::uri::S3Uri;
 
-/// How long the end of a failed upload may take: parts that nobody completes cost money, and a
-/// caller who has failed wants to know it.
+/// How long the abort of a failed upload may take: parts that stay cost money, but the caller waits for the
+/// error.
 const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where an input goes.
+/// The destination of an input.
 #[derive(Clone, Copy)]
 pub(crate) struct Destination<'a> {
     pub(crate) session: &'a Session,
     pub(crate) uri: &'a S3Uri,
     pub(crate) options: &'a PutOptions<'a>,
     pub(crate) config: &'a TransferConfig,
-    /// Once this is set, it is given up.
+    /// Cancels the upload once it is set.
     pub(crate) cancel: Option<&'a AtomicBool>,
-    /// Nor is it gone on with after this, on the monotonic clock.
+    /// The deadline, on the monotonic clock.
     pub(crate) deadline: Option<Duration>,
 }
 
-/// How an upload ended that did not succeed: what S3 says may be mended by the caller.
+/// How an upload failed: the caller may be able to correct what S3 reports.
 pub(crate) type Outcome<T> = Result<T, CallError>;
 
 /// Sends a file.
@@ -70,7 +70,7 @@ pub(crate) fn upload_file(to: Destination<'_>, file: &InputFile) -> Outcome<()> 
     })
 }
 
-/// Sends all that a reader still has.
+/// Sends the rest of a reader.
 pub(crate) fn upload_reader(to: Destination<'_>, input: &mut ReaderInput<'_>) -> Outcome<()> {
     let meter = to.meter(None);
     let sending = Sending::new(to, &meter, None);
@@ -108,14 +108,14 @@ enum Place {
         start: u64,
         len: u64,
     },
-    /// In the buffer that was handed out.
+    /// In the buffer that was given out.
     Buffer,
 }
 
 /// Gives out the parts, each with its index from 0, until there are no more.
 type NextPart<'a> = dyn Fn(&mut Vec<u8>) -> Result<Option<(u64, Place)>> + Sync + 'a;
 
-/// An upload on its way.
+/// An upload in progress.
 struct Sending<'a> {
     to: Destination<'a>,
     meter: &'a Meter<'a>,
@@ -170,7 +170,7 @@ impl<'a> Sending<'a> {
         })
     }
 
-    /// Hashes and sends; both again where the service found another content than was hashed.
+    /// Hashes and sends; both again if the service found other content than was hashed.
     fn verified_alone<T>(
         &self,
         content: Content<'_>,
@@ -208,7 +208,7 @@ impl<'a> Sending<'a> {
     }
 
     fn unreadable(&self, error: io::Error) -> Error {
-        // The meter's wish to stop comes as an error of the source.
+        // A stop of the meter arrives as an error of the source.
         let error = match error.downcast::<TransferError>() {
             Ok(stopped) => return stopped.into(),
             Err(error) => error,
@@ -222,7 +222,7 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// In parts, several at a time. Whatever ends it early takes back what was sent.
+    /// In parts, several at a time. If it ends early, uploaded parts are discarded.
     fn in_parts(&self, parallelism: usize, next: &NextPart<'_>) -> Outcome<()> {
         let Destination {
             session,
@@ -249,8 +249,8 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    /// An upload that was made an object is no upload any more: a repeated request does not find it
-    /// where the answer to the one before was lost. So the object is looked for.
+    /// A completed upload no longer exists: a repeated request does not find it if the response to the one before
+    /// was lost. So the object is looked up.
     fn is_there(&self, failed: &CallError, parts: &[Part]) -> bool {
         let lost = matches!(failed, CallError::Response(response)
             if response.error.perhaps_done && response.error.code() == Some("NoSuchUpload"));
@@ -279,7 +279,7 @@ impl<'a> Sending<'a> {
                     Ok(None) => break,
                     Ok(Some(part)) => locked(&done).push(part),
                     Err(error) => {
-                        // The first tells why; the others are stopped by it.
+                        // The first error is reported; the others follow from it.
                         locked(&failed).get_or_insert(error);
                         self.meter.stop.store(true, Ordering::SeqCst);
                     }
@@ -291,11 +291,11 @@ impl<'a> Sending<'a> {
                 let spawned = thread::Builder::new()
                     .name("sagemaker-async-upload".to_owned())
                     .spawn_scoped(scope, || {
-                        // The parts of the others are for nothing if this thread panics.
+                        // The parts of the others are useless if this thread panics.
                         let _stop = StopOnPanic(self.meter);
                         work();
                     });
-                // Those that there are do all of it.
+                // The existing threads do all of it.
                 if spawned.is_err() {
                     break;
                 }

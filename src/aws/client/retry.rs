@@ -9,14 +9,14 @@ use crate::error::ConfigError;
 use crate::invalid_input::InvalidInput;
 use crate::sys::Random;
 
-/// How often and how patiently a request is tried again.
+/// How often requests are retried, and with which pauses.
 ///
-/// The defaults are those of the AWS SDKs' standard mode: 3 attempts in all, and before the n-th
-/// retry a random pause between zero and `2^(n-1)` s, at most 20 s. A service's own `Retry-After`
-/// goes first. What is retried at all does not depend on it.
+/// The defaults are those of the AWS SDKs' standard mode: 3 attempts, and before the n-th retry a random pause
+/// between zero and `2^(n-1)` s, at most 20 s. A service's `Retry-After` takes precedence. Which errors are
+/// retried does not depend on it.
 ///
-/// Without a `RetryConfig` of its own, a session takes from the environment, then from the profile:
-/// - `AWS_MAX_ATTEMPTS`, `max_attempts`: attempts in all, 1 to 100; a number beyond is the limit;
+/// Without a `RetryConfig`, a session reads from the environment, then from the profile:
+/// - `AWS_MAX_ATTEMPTS`, `max_attempts`: all attempts, 1 to 100; other numbers are changed to the nearest limit;
 /// - `AWS_RETRY_MODE`, `retry_mode`: `standard`, `adaptive` or `legacy`, which all mean the standard
 ///   mode here. `adaptive` is that mode with a limit on the client's rate after throttling, which
 ///   the SDKs call experimental; a session that is throttled slows down by its backoff and the
@@ -50,7 +50,7 @@ impl RetryConfig {
         }
     }
 
-    /// Attempts in all, 1 to 100. Default: 3.
+    /// Sets the number of all attempts, 1 to 100. Default: 3.
     pub fn with_max_attempts(mut self, max_attempts: u32) -> Result<Self, crate::Error> {
         if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
             return Err(InvalidInput::new(
@@ -76,19 +76,19 @@ impl RetryConfig {
         })
     }
 
-    /// The longest pause between two attempts. Default: 20 s.
+    /// Sets the longest pause between two attempts. Default: 20 s.
     pub fn with_max_backoff(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// Attempts in all.
+    /// The number of all attempts.
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
 
-    /// The pause before the retry that follows attempt number `attempt` (from 1): what the service asked for,
-    /// or a random one.
+    /// The pause before the retry that follows attempt number `attempt` (from 1): what the service requested, or
+    /// a random one.
     pub(crate) fn backoff(
         &self,
         attempt: u32,
@@ -114,7 +114,7 @@ impl Default for RetryConfig {
     }
 }
 
-/// The modes of the SDKs are known, and are all one here.
+/// The modes of the SDKs are accepted, and all mean the same here.
 fn check_mode(settings: &Settings<'_>) -> Result<(), ConfigError> {
     let Some(found) = settings.find("AWS_RETRY_MODE", "retry_mode")? else {
         return Ok(());
@@ -129,8 +129,8 @@ fn check_mode(settings: &Settings<'_>) -> Result<(), ConfigError> {
     }
 }
 
-/// The retry quota that all requests of a session share: 500 tokens, 5 a retry, 10 a retry after a
-/// timeout; what a retry took comes back when it succeeds, and 1 with each first-time success.
+/// The retry quota that all requests of a session share: 500 tokens, 5 a retry, 10 a retry after a timeout; what
+/// a retry took is returned when it succeeds, and 1 with each success of a first attempt.
 #[derive(Debug)]
 pub(crate) struct RetryQuota {
     tokens: Mutex<u32>,
@@ -145,7 +145,7 @@ impl RetryQuota {
         }
     }
 
-    /// Takes the tokens of one retry, if they are there.
+    /// Takes the tokens of one retry, if there are enough.
     pub(crate) fn acquire(&self, after_timeout: bool) -> Option<u32> {
         let cost = if after_timeout { 10 } else { 5 };
         let mut tokens = self.lock();
@@ -153,7 +153,7 @@ impl RetryQuota {
         Some(cost)
     }
 
-    /// Gives back after a success; `taken` by its last retry, none if it was the first attempt.
+    /// Returns tokens after a success: those `taken` by the last retry, or none after a first attempt.
     pub(crate) fn release(&self, taken: Option<u32>) {
         let mut tokens = self.lock();
         *tokens = (*tokens + taken.unwrap_or(1)).min(QUOTA);

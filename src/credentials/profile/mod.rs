@@ -14,36 +14,36 @@ use crate::aws::config::{Choice, ProfileFiles};
 use crate::error::ConfigError;
 use plan::{Base, NamedSource, Plan};
 
-/// Credentials from a profile of the shared config and credentials files, in each way that they name:
-/// keys, a role, a web identity, IAM Identity Center, a process. Files are read and services asked at
-/// each call; put [`CachedCredentials`](crate::credentials::CachedCredentials) before it.
+/// Provides the credentials of a profile in the shared config and credentials files: keys, a role, a web
+/// identity, IAM Identity Center, a process, a login. Each call reads the files and calls the services; wrap it
+/// in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
 /// Files: `~/.aws/config` and `~/.aws/credentials`, or those that `AWS_CONFIG_FILE` and
-/// `AWS_SHARED_CREDENTIALS_FILE` name; of a property in both the credentials file's counts.
-/// Profile: the [`ProviderConfig`]'s or [`with_profile`](Self::with_profile), `AWS_PROFILE`,
-/// `AWS_DEFAULT_PROFILE`, `default`. Source: "Settings reference" of the AWS SDKs and Tools Reference
-/// Guide, and the SDKs' published test cases. Of these settings of a profile the first that is there counts:
+/// `AWS_SHARED_CREDENTIALS_FILE` name; of a property in both the credentials file's counts. Profile: the
+/// [`ProviderConfig`]'s or [`with_profile`](Self::with_profile), `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`.
+/// Source: "Settings reference" of the AWS SDKs and Tools Reference Guide, and the SDKs' published test cases.
+/// The first of these settings counts:
 ///
 /// | setting | credentials |
 /// |---|---|
 /// | `role_arn` with `source_profile` | of the role, assumed by those of the other profile, which may do the same; a profile that names itself assumes by its own |
 /// | `role_arn` with `credential_source` | of the role, assumed by those of `Environment`, `Ec2InstanceMetadata` or `EcsContainer` |
 /// | `role_arn` with `web_identity_token_file` | of the role, for the file's token |
-/// | `sso_session` or `sso_start_url` and `sso_region`, with `sso_account_id` and `sso_role_name` | as [`SsoProvider`](crate::credentials::SsoProvider) |
-/// | `credential_process` | as [`ProcessProvider`](crate::credentials::ProcessProvider) |
+/// | `sso_session` or `sso_start_url` and `sso_region`, with `sso_account_id` and `sso_role_name` | those of [`SsoProvider`](crate::credentials::SsoProvider) |
+/// | `credential_process` | those of [`ProcessProvider`](crate::credentials::ProcessProvider) |
 /// | `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_account_id` | these keys |
 /// | `login_session` | of the login that `aws login` left in `~/.aws/login/cache` (or `AWS_LOGIN_CACHE_DIRECTORY`), refreshed from 5 minutes before their end on and written back |
 ///
-/// With a role: `role_session_name` (default: this crate's name and the time), `external_id`,
-/// `duration_seconds` (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] asks for. A
-/// profile that is a source, and has keys, gives these whatever else it has.
+/// With a role: `role_session_name` (default: this crate's name and the time), `external_id`, `duration_seconds`
+/// (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] asks for. A profile that is a source,
+/// and has keys, provides these, whatever else it has.
 ///
-/// The source is not configured where the profile has no credentials, and where no profile was
-/// asked for and `default` does not exist. It is broken, which stops a chain, where
-/// - the profile that was asked for, or one that another names, does not exist;
+/// The source is not configured if the profile has no credentials, or if no profile was named and `default` does
+/// not exist. It fails, which stops a chain, if
+/// - the named profile, or one that it refers to, does not exist;
 /// - a file cannot be read or is malformed;
 /// - settings are incomplete, contradict each other or lead in a circle;
-/// - the way that the profile names does not work.
+/// - the configured method does not work.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
@@ -70,7 +70,7 @@ pub struct ProfileProvider {
 const NAME: &str = "profile";
 
 impl ProfileProvider {
-    /// Reads the files of the configuration, in the places that its environment names.
+    /// Reads the files that the environment of the configuration names.
     pub fn new(config: impl Into<ProviderConfig>) -> Self {
         Self {
             config: config.into(),
@@ -79,7 +79,7 @@ impl ProfileProvider {
         }
     }
 
-    /// The profile's name, which goes before `AWS_PROFILE`.
+    /// Sets the profile, which takes precedence over `AWS_PROFILE`.
     pub fn with_profile(mut self, name: impl Into<String>) -> Self {
         self.config = self.config.with_profile(name);
         self

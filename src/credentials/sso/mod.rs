@@ -7,19 +7,17 @@ use super::{Credentials, CredentialsError, ProvideCredentials, ProviderConfig};
 use crate::aws::sso;
 use token::TokenCache;
 
-/// Credentials of a role from IAM Identity Center (formerly AWS SSO), for the token that
-/// `aws sso login` left in the cache, at each call; put
-/// [`CachedCredentials`](crate::credentials::CachedCredentials) before it. Profiles with `sso_` settings are read by
-/// [`ProfileProvider`](crate::credentials::ProfileProvider).
+/// Provides the credentials of a role from IAM Identity Center (formerly AWS SSO), for the token of `aws sso
+/// login`. Each call sends a request; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
+/// Profiles with `sso_` settings are read by [`ProfileProvider`](crate::credentials::ProfileProvider).
 ///
-/// The token is read from `~/.aws/sso/cache`, the file whose name is the SHA-1 of the session's name, or
-/// of the start URL where there is no session. A session's token is refreshed (`CreateToken` of the
-/// OIDC service) from 5 minutes before it expires on, if the cache has what that takes; the new one is
-/// written back for the other tools, where that is possible. A refresh that fails is tried again after
-/// 30 s, and the old token used while it is valid. A token of a start URL is not refreshed.
+/// The token is read from `~/.aws/sso/cache`, the file whose name is the SHA-1 of the session's name, or of the
+/// start URL if there is no session. A session's token is refreshed (`CreateToken` of the OIDC service) 5 minutes
+/// before it expires, if the cache has a refresh token; the new one is written back for other tools, if possible.
+/// A refresh that fails is retried after 30 s, and the old token is used while it is valid. A token of a start
+/// URL is not refreshed.
 ///
-/// Every failure is one of a configured source, and names the login that mends it. No token is in any
-/// error.
+/// Every failure is one of a configured source, and names the login command to run. No token is in any error.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
@@ -66,7 +64,8 @@ pub(super) struct SsoRole {
 }
 
 impl SsoProvider {
-    /// By the token of an `sso-session` of this name, whose `sso_region` and `sso_start_url` these are.
+    /// Uses the token of the `sso-session` of this name, with these values of its `sso_region` and
+    /// `sso_start_url`.
     pub fn for_session(
         config: impl Into<ProviderConfig>,
         session: impl Into<String>,
@@ -85,7 +84,7 @@ impl SsoProvider {
         }
     }
 
-    /// By the token of a start URL, as in profiles without `sso_session`.
+    /// Uses the token of a start URL, as in profiles without `sso_session`.
     pub fn for_start_url(
         config: impl Into<ProviderConfig>,
         region: impl Into<String>,
@@ -147,7 +146,7 @@ pub(super) fn fetch(
 pub(super) use token::TokenCache as SsoTokenCache;
 
 impl Login {
-    /// The command that mends it.
+    /// The command to run.
     fn remedy(&self, config: &ProviderConfig) -> String {
         match (&self.session, config.profile()) {
             (Some(session), _) => format!("run aws sso login --sso-session {session}"),
