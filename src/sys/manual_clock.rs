@@ -45,6 +45,7 @@ struct State {
     handed_over: usize,
     /// Holders that wait for a time, by that time and the order in which they came.
     waiters: BTreeMap<(Duration, u64), ThreadId>,
+    #[cfg(feature = "local")]
     next_waiter: u64,
 }
 
