@@ -449,7 +449,7 @@ impl<D> Iterator for AsCompleted<D> {
             }
             self.settle_news();
             if self.stopped || self.waiter.is_cancelled() {
-                self.finish_news();
+                self.finish_news(false);
                 return None;
             }
             let pending = self.take_added();
@@ -464,7 +464,7 @@ impl<D> Iterator for AsCompleted<D> {
             } else if self.has_adders() {
                 self.wait_for_added();
             } else if self.inbox.lock().responses.is_empty() {
-                self.finish_news();
+                self.finish_news(true);
                 return None;
             }
             if let Some(panic) = self.poller.as_mut().and_then(|poller| poller.panic.take()) {

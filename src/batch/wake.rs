@@ -46,8 +46,8 @@ pub(crate) trait Wakes: Send + Sync {
     /// The poll after the news found nothing.
     fn still_pending(&mut self, index: u32);
 
-    /// Nothing more is waited for.
-    fn finish(&mut self);
+    /// Nothing more is waited for; with `drain`, since all outcomes were taken.
+    fn finish(&mut self, drain: bool, sys: &Sys);
 
     /// An error that was not returned before.
     fn take_error(&mut self) -> Option<Error>;
@@ -170,10 +170,10 @@ impl<D> AsCompleted<D> {
     }
 
     /// Nothing is waited for any more.
-    pub(super) fn finish_news(&mut self) {
+    pub(super) fn finish_news(&mut self, drain: bool) {
         self.settle_news();
-        if let Some(wakes) = &mut self.wakes {
-            wakes.finish();
+        if let (Some(wakes), Some(poller)) = (&mut self.wakes, &self.poller) {
+            wakes.finish(drain, poller.sys());
         }
         self.report_error();
     }

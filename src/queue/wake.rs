@@ -33,6 +33,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 const REFUSED: Duration = Duration::from_mins(1);
 /// An empty response that comes sooner than this is followed by a pause.
 const MIN_ROUND: Duration = Duration::from_secs(1);
+/// At the end, messages of results that polls found before are deleted for so long.
+const DRAIN: Duration = Duration::from_secs(30);
 
 impl<D> AsCompleted<D> {
     /// Polls a handle at once when a message of the queue says that it is done, so that the waiter's own polls can
@@ -57,7 +59,9 @@ impl<D> AsCompleted<D> {
     /// it. The queue is asked on the calling thread, between polls, with long polls of up to 20 s.
     ///
     /// A message is deleted when the next item is asked for after its handle's outcome, and released if the
-    /// iterator is dropped before. If the poll after it finds nothing, it is given back and comes again later.
+    /// iterator is dropped before. If the poll after it finds nothing, it is given back and comes again later. After
+    /// the last outcome, messages of results that polls found first are deleted as long as there are such, for at
+    /// most 30 s.
     ///
     /// **Messages of others** are given back at once, and then nothing is received for 2 s, and up to 5 minutes while
     /// only such messages come, so that those whom they belong to get them. Each receive counts all the same, and
@@ -85,6 +89,9 @@ struct Waking {
     /// Errors in a row.
     failures: u32,
     has_more: bool,
+    /// Messages of ours that were deleted.
+    deleted: u64,
+    finished: bool,
     error: Option<Error>,
 }
 
@@ -122,6 +129,8 @@ impl Waking {
             pause: FIRST_PAUSE,
             failures: 0,
             has_more: false,
+            deleted: 0,
+            finished: false,
             error: None,
         }
     }
@@ -237,6 +246,7 @@ impl Waking {
         let outcome = if held.shared {
             give_back(held.delivery)
         } else {
+            self.deleted += 1;
             held.delivery.delete()
         };
         self.note(outcome);
@@ -264,6 +274,7 @@ impl Waking {
 
 impl Wakes for Waking {
     fn watch(&mut self, index: u32, handle: &InferenceHandle) {
+        self.finished = false;
         let places = [Some(handle.output_path()), handle.failure_path()];
         for place in places.into_iter().flatten() {
             self.know(of_place(place.bucket(), place.key()), index);
@@ -338,7 +349,18 @@ impl Wakes for Waking {
         self.held.retain(|held| !held.open.contains(&index));
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, drain: bool, sys: &Sys) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        let end = sys.clock().monotonic() + DRAIN;
+        while drain && self.error.is_none() && sys.clock().monotonic() < end {
+            let deleted = self.deleted;
+            self.receive(MIN_ROUND, sys, None);
+            if self.deleted == deleted {
+                break;
+            }
+        }
         self.held.clear();
         if let Some(error) = self.deliveries.end() {
             self.error = Some(error);

@@ -233,6 +233,27 @@ fn news_alone_uses_up_none_of_the_polls() {
 }
 
 #[test]
+fn messages_of_results_that_polls_found_first_are_deleted_at_the_end() {
+    let bench = bench(&[]);
+    let ids: Vec<_> = (0..25).map(|number| format!("job-{number:02}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    for id in &ids {
+        bench
+            .local
+            .put_object("my-bucket", &format!("out/{id}.out"), "1");
+    }
+    bench.send(&ids);
+    bench.send(&["of others"]);
+    let queue = bench.queue();
+    let mut waiting =
+        as_completed(ids.iter().map(|id| response(&bench, id)), &slow()).woken_by(&queue);
+    assert_eq!(waiting.by_ref().count(), 25);
+    assert!(waiting.next().is_none());
+    assert_eq!(bench.left(), 1);
+    assert!(received(&bench) <= 5, "{}", received(&bench));
+}
+
+#[test]
 fn without_its_queue_a_wait_goes_on_and_says_so() {
     let bench = bench(&[]);
     put_late(&bench, &["a"]);

@@ -35,8 +35,7 @@ use crate::cli::output::standard::check_standard_output;
 ///     sagemaker-async submit my-endpoint --input question.json > handle.json
 ///     sagemaker-async submit my-endpoint --input-dir scans --journal scans.journal > handles.jsonl
 ///     find scans -name '*.tiff' | sagemaker-async submit my-endpoint --inputs-from -
-///     sagemaker-async submit my-endpoint --inputs-under s3://bucket/scans/ --suffix .tiff --shard 2/3 \
-///         --journal shard-2.journal > handles-2.jsonl
+///     sagemaker-async submit my-endpoint --inputs-under s3://bucket/in/ --shard 2/3 --journal 2.journal
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Submit {

@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
         let mut ends = self.ends.borrow_mut();
         if !ends.stopped {
             ends.stopped = true;
-            ends.worst = ends.worst.max(Some(Code::Usage));
+            ends.worst = ends.worst.max(Some(Code::Other));
             self.progress.error(&format!(
                 "the output {place} lies below --inputs-under and would be taken for an input; give a longer prefix, \
                  or a --suffix that outputs do not have"
@@ -273,6 +273,12 @@ impl<'a> Run<'a> {
             0 => format!("{submitted} of {all} inputs are submitted"),
             failed => format!("{failed} of {all} inputs could not be submitted"),
         };
+        if unlisted && taken == 0 {
+            return Err(Failure::new(
+                code.unwrap_or(Code::Other),
+                "no input could be listed",
+            ));
+        }
         if unlisted {
             message = format!("not all inputs could be listed; of those that were, {message}");
         }
