@@ -170,7 +170,7 @@ impl Journal {
             .map_err(io::Error::from)
             .and_then(|line| self.lock().append(line, happened))
             // Other threads write while this one waits for the disk.
-            .and_then(|file| sys::tolerate_refusal(file.sync_data()));
+            .and_then(|file| sys::sync_data(&file));
         written.map_err(|error| failed(&self.path, TransferErrorKind::Write, error))
     }
 
@@ -182,7 +182,7 @@ impl Journal {
             && let Ok(file) = state.write_out(Vec::new())
         {
             // Nothing is lost by it but what a power cut takes.
-            let _ = file.sync_data();
+            let _ = sys::sync_data(&file);
         }
         state.unwritten.len()
     }

@@ -82,6 +82,8 @@ mod journal;
 mod listings;
 mod poller;
 mod polls;
+#[cfg(all(test, unix, feature = "local"))]
+mod power_cut;
 mod predictor;
 mod prefix;
 mod progress;

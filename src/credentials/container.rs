@@ -165,7 +165,11 @@ impl ContainerProvider {
                 TransportErrorKind::Timeout => format!(" within {TIMEOUT:?}"),
                 _ => String::new(),
             };
-            let error = broken(format!("no usable answer from {}{in_time}", place(uri)));
+            let why = failed.explanation();
+            let error = broken(format!(
+                "no usable answer from {}{in_time}{why}",
+                place(uri)
+            ));
             match failed.source {
                 Some(source) => error.with_source(source),
                 None => error,

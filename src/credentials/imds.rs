@@ -268,7 +268,8 @@ impl<'a> Imds<'a> {
                 TransportErrorKind::Timeout => format!(" within {:?}", self.timeout),
                 _ => String::new(),
             };
-            broken(&format!("gives no usable answer at {base}{in_time}"))
+            let why = failed.explanation();
+            broken(&format!("gives no usable answer at {base}{in_time}{why}"))
         } else {
             not_configured(format!(
                 "nothing answers at {base}, so this is no EC2 instance"

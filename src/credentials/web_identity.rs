@@ -113,11 +113,15 @@ impl WebIdentity {
             );
             misconfigured(provider, &error)
         };
-        let content = config
-            .sys()
-            .files()
-            .read(path)
-            .map_err(|error| problem("cannot be read").with_source(error))?;
+        let content = config.sys().files().read(path).map_err(|error| {
+            // As in other AWS tools; a shell expands it, and a profile does not.
+            let problem = problem(if path.starts_with('~') {
+                "cannot be read: write the whole path, for ~ is not expanded here"
+            } else {
+                "cannot be read"
+            });
+            problem.with_source(error)
+        })?;
         let token = String::from_utf8(content).map_err(|_| problem("is not UTF-8 text"))?;
         let token = zeroize::Zeroizing::new(token);
         // The model's limits of `WebIdentityToken`.

@@ -34,6 +34,16 @@ pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Flushes what was written to a file to the disk: from now on a power cut does not take it.
+pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+    #[cfg(all(test, unix))]
+    let length = file.metadata()?.len();
+    tolerate_refusal(file.sync_data())?;
+    #[cfg(all(test, unix))]
+    super::power::flushed(file, length)?;
+    Ok(())
+}
+
 /// Only the owner can read what is created with this.
 fn private() -> OpenOptions {
     #[cfg_attr(not(unix), allow(unused_mut))]
@@ -50,6 +60,8 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
         let synced = File::open(directory(path)).and_then(|directory| directory.sync_all());
         tolerate_refusal(synced)?;
     }
+    #[cfg(all(test, unix))]
+    super::power::named(path);
     Ok(())
 }
 

@@ -27,11 +27,13 @@ mod files;
 mod home;
 mod manual_clock;
 pub(crate) mod payload;
+#[cfg(all(test, unix))]
+pub(crate) mod power;
 pub(crate) mod processes;
 mod random;
 mod write_behind;
 
-pub(crate) use durable::{open_to_append, read_bounded, tolerate_refusal, write_whole};
+pub(crate) use durable::{open_to_append, read_bounded, sync_data, write_whole};
 pub use files::Files;
 pub(crate) use home::Platform;
 pub use manual_clock::ManualClock;

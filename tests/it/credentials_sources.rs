@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use aws_credential_types::attributes::AccountId;
-use sagemaker_async_inference::CredentialsError;
 use sagemaker_async_inference::credentials::{
     Credentials, DefaultChain, ProfileProvider, ProvideCredentials, ProviderConfig,
 };
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Processes, Sys};
+use sagemaker_async_inference::{CredentialsError, Session};
 use serde_json::{Map, Value, json};
 use support::anywhere;
 use support::verifier::{Reply, Rules, Seen, Verifier};
@@ -325,4 +325,26 @@ fn commands_have_limits() {
         error.to_string().contains("was ended by a signal"),
         "{error}"
     );
+}
+
+/// The AWS CLI takes this path as it is written; only the files of settings and bundles may be below `~`.
+#[test]
+fn the_home_directory_is_not_expanded_in_a_token_files_path_and_the_error_says_so() {
+    let sys = Sys::real()
+        .with_environment(Environment::from_pairs([
+            ("HOME", "/h"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/a"),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "~/token"),
+        ]))
+        .with_files(Files::from_pairs([("/h/token", "hush-token")]));
+    let session = Session::builder().sys(sys).build().expect("a session");
+    let error = session.default_bucket().expect_err("no credentials");
+    let mut shown = format!("{error:#}");
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        shown = format!("{shown}: {error:#}");
+        source = error.source();
+    }
+    assert!(shown.contains("write the whole path"), "{shown}");
 }

@@ -82,6 +82,7 @@ mod signing;
 mod submit;
 mod support_selfcheck;
 mod tls;
+mod tls_metadata;
 #[cfg(feature = "local")]
 mod transfer;
 mod tripping;

@@ -91,6 +91,13 @@ impl ConnectionError {
         self.advice.as_ref().is_some_and(|advice| advice.is_final)
     }
 
+    /// What is known beyond the kind, and what to do about it, to be added to a message.
+    pub(crate) fn explanation(&self) -> String {
+        self.advice.as_ref().map_or_else(String::new, |advice| {
+            format!(": {}; {}", advice.problem, advice.remedy)
+        })
+    }
+
     /// The public error; `never_sent` of all attempts.
     pub(crate) fn into_error(self, attempted: &Attempted<'_>, never_sent: bool) -> Error {
         let source = match self.source {

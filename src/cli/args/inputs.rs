@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sagemaker_async_inference::S3Uri;
 
+use super::streams::in_utf8;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::files::is_same_file;
 use crate::cli::output::lines::is_record;
@@ -114,6 +115,9 @@ pub(in crate::cli) fn in_list(list: &Path, null: bool) -> Outcome<Vec<Listed>> {
     } else {
         let mut file = File::open(list).map_err(failed)?;
         file.read_to_end(&mut text).map_err(failed)?;
+    }
+    if !null {
+        text = in_utf8(text);
     }
     let text = text.strip_prefix(MARK).unwrap_or(&text);
     let end = if null { b'\0' } else { b'\n' };

@@ -13,6 +13,7 @@ use super::streams::Stream;
 use super::values::duration;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::standard::check_standard_input;
 
 /// Options of the request.
 #[derive(Debug, Args)]
@@ -78,6 +79,7 @@ impl RequestOptions {
     ) -> Outcome<AsyncRequest<'static, Bytes>> {
         let mut request = match input {
             Input::Standard => {
+                check_standard_input()?;
                 let stream = Stream::new(|| Ok(io::stdin()), interrupt);
                 let failed = |error| Failure::io("standard input", &error);
                 predictor.request_reader(stream.map_err(failed)?)

@@ -71,6 +71,32 @@ impl Stream {
     }
 }
 
+/// Whether a text begins as UTF-16 does, with the byte order mark and a character of ASCII: what `>` writes in
+/// some shells of Windows. Names and JSON in other encodings have no NUL there.
+pub(in crate::cli) fn is_utf16(begin: &[u8]) -> bool {
+    matches!(
+        begin,
+        [0xff, 0xfe, 1..=0x7f, 0, ..] | [0xfe, 0xff, 0, 1..=0x7f, ..]
+    )
+}
+
+/// A text of UTF-16 as UTF-8; anything else as it is.
+pub(in crate::cli) fn in_utf8(text: Vec<u8>) -> Vec<u8> {
+    if !is_utf16(&text) {
+        return text;
+    }
+    let unit = if text[0] == 0xff {
+        u16::from_le_bytes
+    } else {
+        u16::from_be_bytes
+    };
+    let units: Vec<u16> = text[2..]
+        .chunks_exact(2)
+        .map(|pair| unit([pair[0], pair[1]]))
+        .collect();
+    String::from_utf16_lossy(&units).into_bytes()
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.read == self.block.len() {

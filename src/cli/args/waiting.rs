@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
-use sagemaker_async_inference::{Result, WaiterConfig, WaiterConfigBuilder};
+use sagemaker_async_inference::{WaiterConfig, WaiterConfigBuilder};
 
 use super::values::duration;
+use crate::cli::output::exit::{Failure, Outcome};
 
 /// The wait for a result.
 #[derive(Debug, Args)]
@@ -33,7 +34,9 @@ pub(in crate::cli) struct Waiting {
 
 const RARE: Duration = Duration::from_mins(10);
 
+/// What the library lets a deadline be.
 const LEAST: Duration = Duration::from_millis(1);
+const MOST: Duration = Duration::from_hours(365 * 24);
 
 /// As many polls as the library lets a waiter have.
 const WITHOUT_END: u32 = 10_000_000;
@@ -83,7 +86,14 @@ impl Waiting {
     }
 
     /// Checks the values before anything is sent.
-    pub(in crate::cli) fn check(&self) -> Result<()> {
-        self.builder().build().map(drop)
+    pub(in crate::cli) fn check(&self) -> Outcome {
+        if let Some(timeout) = self
+            .timeout
+            .filter(|timeout| !(LEAST..=MOST).contains(timeout))
+        {
+            let text = format!("--timeout is {timeout:?}, and has to be from 1ms to 365d");
+            return Err(Failure::usage(text));
+        }
+        Ok(self.builder().build().map(drop)?)
     }
 }

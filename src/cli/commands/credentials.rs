@@ -6,7 +6,7 @@ use sagemaker_async_inference::{CredentialsError, Error};
 use serde_json::{Value, json};
 
 use crate::cli::args::connect::Connection;
-use crate::cli::output::exit::{Outcome, in_option_words, with_sources};
+use crate::cli::output::exit::{Outcome, with_sources};
 use crate::cli::output::lines::print;
 
 /// Print which source of credentials is used and which were tried, without secrets, as a JSON object
@@ -70,7 +70,7 @@ fn name(slot: Option<ChainSlot>) -> &'static str {
 
 /// Why a source has no credentials, with the cause, without the source's name, which is printed beside it.
 fn reason(error: &CredentialsError) -> String {
-    let text = in_option_words(&with_sources(error));
+    let text = with_sources(error);
     let beside = format!("no credentials from {}: ", error.provider());
     text.strip_prefix(&beside).unwrap_or(&text).to_owned()
 }

@@ -10,6 +10,7 @@ use sagemaker_async_inference::sys::Environment;
 use sagemaker_async_inference::{Error, InvalidInput};
 
 use super::held;
+use super::option_words::in_option_words;
 use super::words::{printable, without_secrets};
 
 /// A command's outcome.
@@ -177,7 +178,7 @@ impl From<Box<dyn StdError>> for Failure {
     fn from(error: Box<dyn StdError>) -> Self {
         Self {
             reader_left: is_broken_pipe(&*error),
-            ..Self::new(Code::Other, in_option_words(&with_sources(&*error)))
+            ..Self::new(Code::Other, with_sources(&*error))
         }
     }
 }
@@ -195,7 +196,7 @@ fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// An error with what lies beneath it, in a line. Of the HTTP client's own errors only what the error above
+/// An error with what lies beneath it, in a line and in the command's words. Of the HTTP client's own errors only what the error above
 /// does not say.
 pub(in crate::cli) fn with_sources(error: &dyn StdError) -> String {
     let mut text = format!("{error:#}");
@@ -207,7 +208,7 @@ pub(in crate::cli) fn with_sources(error: &dyn StdError) -> String {
         }
         source = error.source();
     }
-    text
+    in_option_words(&text)
 }
 
 /// What a source says, without the HTTP client's names for its kinds of errors: `other: ..`, `io: ..`. `None`
@@ -220,53 +221,6 @@ fn inner_words(error: &(dyn StdError + 'static)) -> Option<String> {
         Some(ureq::Error::Io(inner)) => Some(inner.to_string()),
         _ => Some(format!("{error:#}")),
     }
-}
-
-/// The library's API names, and the command's words for them.
-const OPTION_WORDS: [(&str, &str); 12] = [
-    ("Session::builder().region(..)", "--region"),
-    (
-        "give the session a function that knows it, SessionBuilder::mfa or ProviderConfig::with_mfa",
-        "run the command in a terminal, or use a profile without mfa_serial",
-    ),
-    (
-        "fetch it into a file with download(), or raise TransferConfig::max_result_bytes",
-        "take the result into a file with --output",
-    ),
-    (
-        "(`force_path_style`)",
-        "(addressing_style = path below s3 = in the profile)",
-    ),
-    (
-        "if it persists, raise the session's timeouts or check the network",
-        "if it persists, check the network",
-    ),
-    ("AWS_CA_BUNDLE or the agent has", "AWS_CA_BUNDLE has"),
-    ("(wait_in_service)", "(sagemaker-async describe)"),
-    ("read it (ModelFailure::text) and", "read it and"),
-    ("leave out inline()", "leave out --inline"),
-    (
-        "raise container_startup_health_check_timeout",
-        "raise --startup-timeout",
-    ),
-    (
-        "raise model_data_download_timeout",
-        "raise --download-timeout",
-    ),
-    (
-        "give all of them with variants(..)",
-        "update it with the AWS CLI or the library",
-    ),
-];
-
-/// A message with the command's options and variables in place of the library's API.
-pub(in crate::cli) fn in_option_words(text: &str) -> String {
-    OPTION_WORDS
-        .iter()
-        .filter(|(api, _)| text.contains(api))
-        .fold(text.to_owned(), |text, (api, option)| {
-            text.replace(api, option)
-        })
 }
 
 /// Prints what went wrong and returns the exit code.

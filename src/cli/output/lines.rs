@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::exit::{Failure, Outcome};
 use super::held::{self, Held};
 use super::standard::standard_output;
-use crate::cli::args::streams::Stream;
+use crate::cli::args::streams::{Stream, in_utf8, is_utf16};
 use crate::cli::interrupt::Interrupt;
 
 /// A handle, and its input as the user named it.
@@ -140,6 +140,8 @@ fn read_lines(
     terminal: bool,
 ) -> io::Result<()> {
     let (mut line, mut number) = (Vec::new(), 0);
+    // All of a text in UTF-16, whose lines do not end with a byte.
+    let mut wide = None;
     let mut struck_at = None;
     let mut quiet_since = SystemClock.monotonic();
     loop {
@@ -154,18 +156,30 @@ fn read_lines(
         let Some(block) = stream.next_block(CHECK) else {
             continue;
         };
-        let block = block?;
+        let mut block = block?;
         quiet_since = now;
+        if wide.is_none() && number == 0 && line.is_empty() && is_utf16(&block) {
+            wide = Some(Vec::new());
+        }
+        let mut is_last = block.is_empty();
+        if let Some(wide) = &mut wide {
+            if !is_last {
+                wide.append(&mut block);
+                continue;
+            }
+            block = in_utf8(std::mem::take(wide));
+        }
+        is_last |= wide.is_some();
         let mut parts = block.split(|byte| *byte == b'\n').peekable();
         while let Some(part) = parts.next() {
             // What is too long for a handle is kept as far as it shows that.
             line.extend(&part[..part.len().min(2 * MAX_LINE - line.len().min(2 * MAX_LINE))]);
-            if parts.peek().is_some() || block.is_empty() {
+            if parts.peek().is_some() || is_last {
                 found.take_number(&line, &mut number);
                 line.clear();
             }
         }
-        if block.is_empty() {
+        if is_last {
             return Ok(());
         }
     }

@@ -6,6 +6,7 @@ pub(super) mod handle_file;
 pub(super) mod held;
 pub(super) mod lines;
 pub(super) mod names;
+pub(super) mod option_words;
 pub(super) mod progress;
 pub(super) mod standard;
 pub(super) mod words;

@@ -21,7 +21,7 @@ pub(in crate::cli) fn standard_output() -> io::Result<impl io::Write> {
 
 /// Fails if standard output was closed when the process began: what is printed would be lost.
 pub(in crate::cli) fn check_standard_output() -> Outcome {
-    if was_closed() {
+    if was_closed(io::stdout()) {
         return Err(Failure::new(
             Code::Other,
             "standard output is closed, and what this command prints would be lost; nothing was sent. \
@@ -49,25 +49,36 @@ pub(in crate::cli) fn is_standard_output(_: &Path) -> bool {
     false
 }
 
-/// Rust opens the null device for reading and writing where standard output is closed; whoever means to
-/// throw the output away opens it for writing.
+/// Fails if standard input was closed when the process began: an empty input is not what anybody means by it.
+pub(in crate::cli) fn check_standard_input() -> Outcome {
+    if was_closed(io::stdin()) {
+        return Err(Failure::new(
+            Code::Other,
+            "standard input is closed, so that there is no input; nothing was sent. Open it, or name a file",
+        ));
+    }
+    Ok(())
+}
+
+/// Rust opens the null device for reading and writing where a standard stream is closed; whoever means to use it
+/// opens it for writing or for reading.
 #[cfg(unix)]
-fn was_closed() -> bool {
+fn was_closed(stream: impl std::os::fd::AsFd) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-    let Ok(stdout) = standard_output() else {
+    let Ok(stream) = stream.as_fd().try_clone_to_owned().map(File::from) else {
         return true;
     };
     let null = std::fs::metadata("/dev/null").map(|null| null.rdev());
-    let is_null = stdout.metadata().is_ok_and(|metadata| {
+    let is_null = stream.metadata().is_ok_and(|metadata| {
         metadata.file_type().is_char_device() && null.is_ok_and(|null| null == metadata.rdev())
     });
     is_null
-        && rustix::fs::fcntl_getfl(&stdout)
+        && rustix::fs::fcntl_getfl(&stream)
             .is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
 }
 
 #[cfg(not(unix))]
-fn was_closed() -> bool {
+fn was_closed<T>(_: T) -> bool {
     false
 }

@@ -165,6 +165,24 @@ impl Ran {
         let Self { stdout, stderr, .. } = self;
         assert_eq!(self.code, Some(code), "out: {stdout}\nerr: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
+        // What the library and its HTTP client call things is nothing to a user of the command.
+        for inner in [
+            "Session::",
+            "Config::",
+            "Builder::",
+            "Error::",
+            "builder()",
+            "(..)",
+            "cancel token",
+            "callback",
+            ": other: ",
+            ": io: ",
+            "timeout: per",
+            "Some(",
+            "Err(",
+        ] {
+            assert!(!stderr.contains(inner), "{inner:?} in {stderr}");
+        }
         self
     }
 

@@ -6,6 +6,7 @@ mod codes;
 mod consume;
 #[cfg(unix)]
 mod deploys;
+mod encodings;
 mod endpoints;
 mod handles;
 mod inputs;
@@ -25,3 +26,5 @@ mod signals;
 #[cfg(target_os = "linux")] // its way to open a pseudo-terminal
 mod terminal;
 mod troubles;
+#[cfg(target_os = "linux")] // its way to name the store of certificates
+mod trust;

@@ -106,8 +106,14 @@ impl Iterator for Requests<'_> {
                     return Some(request);
                 }
                 Err(failure) => {
-                    let message = format!("{}: {}", input.shown(), failure.message);
-                    self.run.fail(failure.code, &message);
+                    let shown = input.shown();
+                    // What the system says of a file has its name already.
+                    let failure = if failure.message.starts_with(&shown) {
+                        failure
+                    } else {
+                        failure.within(&shown)
+                    };
+                    self.run.fail(failure.code, &failure.message);
                 }
             }
         }
