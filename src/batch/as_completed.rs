@@ -395,6 +395,9 @@ impl<D> AsCompleted<D> {
     /// Waits for the next thing to happen.
     fn idle(&mut self, until: Duration) {
         self.report();
+        if self.stopped {
+            return;
+        }
         let has_adders = self.has_adders();
         if self.wait_for_news(until, has_adders) {
             return;

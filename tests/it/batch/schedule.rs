@@ -1,5 +1,6 @@
 //! When rounds are, in virtual time.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +19,18 @@ fn seconds(seconds: u64) -> Duration {
 fn in_the_middle(clock: &ManualClock) -> LocalEndpoint {
     let middle = ManualClock::starting_at(clock.now() + seconds(442));
     idle_endpoint(|builder| builder.clock(middle))
+}
+
+#[test]
+fn a_progress_callback_that_breaks_ends_without_another_pause() {
+    let clock = ManualClock::new();
+    let endpoint = in_the_middle(&clock);
+    let predictor = predictor_in(&endpoint, &clock);
+    let responses = in_folder(&predictor, endpoint.bucket(), "out", 3);
+    let waiting = as_completed(responses, &WaiterConfig::default());
+    assert_eq!(waiting.progress(|_| ControlFlow::Break(())).count(), 0);
+    assert_eq!(count(&endpoint, Operation::GetObject), 6);
+    assert_eq!(clock.slept(), Duration::ZERO);
 }
 
 #[test]
