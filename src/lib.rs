@@ -67,6 +67,8 @@
 //! |---|---|
 //! | `local` | `local::LocalEndpoint`: an asynchronous endpoint on a loopback port, for development and tests |
 //! | `cli` | the command `sagemaker-async` ([`guide::command_line`]); includes `local` |
+//! | `npy` | `Npy`, the codec of `NumPy` arrays |
+//! | `inventory` | inputs from an S3 Inventory ([`batch`]); included in `cli` |
 //! | `tracing` | spans and events of submits, waits, requests and retries |
 //! | `platform-verifier` | trusts the machine's certificate store instead of the built-in roots |
 //!

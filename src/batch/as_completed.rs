@@ -1,4 +1,4 @@
-//! Many waits in one: an iterator that yields each outcome as soon as it is there.
+//! Many waits in one: an iterator that yields each inference when it has finished.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,13 +19,12 @@ use crate::invalid_input::InvalidInput;
 use crate::response::AsyncInferenceResponse;
 use crate::waiter::WaiterConfig;
 
-/// Waits for many inferences at once and yields each outcome as soon as it is there: the
-/// [module](super) tells how. Made by [`as_completed`].
+/// Waits for many inferences at once and yields each when it has finished; the [module](super) explains how.
+/// Created by [`as_completed`].
 ///
-/// It works in `next`, on the calling thread: between the calls nothing is asked. It ends when there
-/// is nothing left to wait for (and every [`Adder`] is dropped), or when the waiter's
-/// [`CancelToken`](crate::CancelToken) is cancelled. The handles that are not finished then are
-/// [`unfinished`](Self::unfinished).
+/// It works in `next`, on the calling thread: between the calls no request is sent. It ends when there is nothing
+/// left to wait for (and every [`Adder`] is dropped), or when the waiter's [`CancelToken`](crate::CancelToken) is
+/// cancelled. The handles that are not finished then are [`unfinished`](Self::unfinished).
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -77,11 +76,11 @@ pub struct AsCompleted<D> {
     pub(super) yielded: Option<u32>,
     totals: Totals,
     stopped: bool,
-    /// Whose turn it was when the progress callback panicked.
+    /// The item to yield when the progress callback panicked.
     held: Option<Completed<D>>,
 }
 
-/// What is to be waited for and has not been looked at yet.
+/// Responses that were added and not taken yet.
 struct Inbox<D> {
     state: Mutex<InboxState<D>>,
     changed: Condvar,
@@ -99,15 +98,15 @@ impl<D> Inbox<D> {
     }
 }
 
-/// Sleeps are so short where something can end them.
+/// Longest sleep if something can end it.
 const CHECK: Duration = Duration::from_millis(50);
 
-/// Waits for all of these inferences, as the waiter says for each of them, and yields each outcome
-/// as soon as it is there: [`AsCompleted`].
+/// Waits for all of these inferences and yields each when it has finished, in the order of completion:
+/// [`AsCompleted`].
 ///
-/// They may be of any mix of endpoints, buckets and sessions. The waiter's number of polls, delays,
-/// deadline, progress callback and policies are each handle's own and count from when it was added;
-/// its delay is the time between two rounds, in which many handles are asked for together.
+/// They may belong to different endpoints, buckets and sessions. The waiter's number of polls, delays, deadline,
+/// progress callback and policies apply to each inference separately, from the moment it was added; its delay is
+/// the time between two rounds, each of which polls many handles together.
 pub fn as_completed<D>(
     responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
     waiter: &WaiterConfig,
@@ -141,10 +140,9 @@ pub fn as_completed<D>(
 
 /// Waits for all of these inferences and returns their results in the order of the responses.
 ///
-/// Each inference has a result of its own: an error of one does not end the wait for the others. Where the
-/// waiter's token cancels the wait, the result of an unfinished inference is
-/// [`Error::WaitStopped`](crate::Error::WaitStopped) with its handle. Memory: the values, and one output at a
-/// time.
+/// Each inference has its own result: an error of one does not end the wait for the others. If the waiter's token
+/// cancels the wait, the result of an unfinished inference is [`Error::WaitStopped`](crate::Error::WaitStopped)
+/// with its handle. Memory: the values, and one output at a time.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -182,8 +180,8 @@ where
 
 /// Adds inferences to an [`AsCompleted`] from other threads.
 ///
-/// The iterator does not end as long as one of its adders lives: drop them. On the iterating thread
-/// [`AsCompleted::add`] does without.
+/// The iterator does not end as long as one of its adders lives: drop them. On the iterating thread use
+/// [`AsCompleted::add`].
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -213,7 +211,7 @@ pub struct Adder<D> {
 }
 
 impl<D> Adder<D> {
-    /// Adds an inference and tells its index; gives it back if the iterator is gone.
+    /// Adds an inference and returns its index; returns the response if the iterator is gone.
     pub fn add(
         &self,
         response: AsyncInferenceResponse<D>,
@@ -263,13 +261,13 @@ impl<D> AsCompleted<D> {
         Ok(self)
     }
 
-    /// Stores each output in a file as soon as it is there, and never holds one in memory that has more than
-    /// 8 MiB. `path_of` names the file by the inference's handle; see [`Completed::file`]. Default: outputs go
-    /// to no file.
+    /// Stores each output in a file when it has appeared, and never holds more than 8 MiB of one in memory.
+    /// `path_of` names the file by the inference's handle; see [`Completed::file`]. Default: outputs go to no
+    /// file.
     ///
-    /// A file appears whole or not at all, as with
-    /// [`download`](crate::AsyncInferenceResponse::download); an existing one is replaced. One that cannot be
-    /// written is the error of its inference ([`Error::Transfer`](crate::Error::Transfer)), and the others go on. With
+    /// A file is complete or absent, as with [`download`](crate::AsyncInferenceResponse::download); an existing
+    /// one is replaced. One that cannot be written is the error of its inference
+    /// ([`Error::Transfer`](crate::Error::Transfer)), and the others go on. With
     /// [`download_threads`](Self::download_threads) several outputs are fetched at a time.
     ///
     /// ```
@@ -308,10 +306,9 @@ impl<D> AsCompleted<D> {
         self
     }
 
-    /// Polls of single handles (a GET of the output, and one of the failure), in a second, at most:
-    /// 0.1 to 100,000. Where that is not enough for the waiter's delay, all handles get their turn,
-    /// but later. Listings, which are few, and fetches of what was found do not count.
-    /// Default: 1,000.
+    /// Sets the maximum number of single polls (a GET of the output, and one of the failure) in a second: 0.1 to
+    /// 100,000. If that is too few for the waiter's delay, all handles are polled in turn, but later. Listings
+    /// and fetches of results do not count. Default: 1,000.
     pub fn polls_per_second(mut self, polls: f64) -> Result<Self> {
         let fits = (0.1..=100_000.0).contains(&polls);
         check("polls per second", fits, &polls, "0.1 to 100,000")?;
@@ -319,14 +316,14 @@ impl<D> AsCompleted<D> {
         Ok(self)
     }
 
-    /// Never asks with `ListObjectsV2`. Default: where it pays.
+    /// Never sends `ListObjectsV2`. Default: LIST where it pays.
     pub fn without_listing(mut self) -> Self {
         self.settings.listing = false;
         self
     }
 
-    /// Called with the totals at each outcome and before each pause; [`ControlFlow::Break`] ends the
-    /// iterator as a cancelled token does. Default: none.
+    /// Sets a callback for the totals, at each outcome and before each pause. [`ControlFlow::Break`] ends the
+    /// iterator like a cancelled token. Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync + 'static,
@@ -335,7 +332,7 @@ impl<D> AsCompleted<D> {
         self
     }
 
-    /// Adds an inference and tells its index.
+    /// Adds an inference and returns its index.
     pub fn add(&mut self, response: AsyncInferenceResponse<D>) -> usize {
         let mut inbox = self.inbox.lock();
         inbox.responses.push_back(response);
@@ -343,15 +340,15 @@ impl<D> AsCompleted<D> {
         inbox.added - 1
     }
 
-    /// For other threads to add to it.
+    /// Returns an adder, with which other threads add inferences.
     pub fn adder(&self) -> Adder<D> {
         Adder {
             inbox: self.inbox.clone(),
         }
     }
 
-    /// The handles whose outcome has not been yielded: plain data, to be saved with
-    /// [`InferenceHandle::save_all`] and taken up again in any process.
+    /// Returns the handles of the inferences that were not yielded. Save them with [`InferenceHandle::save_all`]
+    /// and resume them in any process.
     pub fn unfinished(&self) -> Vec<InferenceHandle> {
         let inbox = self.inbox.lock();
         let held = self.held.iter().map(|held| held.response().handle());
@@ -423,7 +420,7 @@ impl<D> AsCompleted<D> {
     fn wait_for_added(&self) {
         let inbox = self.inbox.lock();
         if inbox.responses.is_empty() && self.has_adders() {
-            // Whether the token is cancelled is looked at in between.
+            // The token is checked in between.
             let _ = self.inbox.changed.wait_timeout(inbox, CHECK);
         }
     }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::response::AsyncInferenceResponse;
 use crate::waiter::WaiterConfig;
 
-/// A finished inference, from [`as_completed`](crate::as_completed): its output is there, it failed, or its wait
+/// A finished inference, from [`as_completed`](crate::as_completed): its output exists, it failed, or its wait
 /// ended with an error.
 ///
 /// An output of at most 8 MiB is in memory already. A larger one is still in S3 alone: [`result`](Self::result) and
@@ -74,8 +74,8 @@ impl<D> Completed<D> {
     /// Decodes the output. Sends a request if the output has more than 8 MiB or was stored in a file; the
     /// response then caches it.
     ///
-    /// Errors as [`AsyncInferenceResponse::get_result`]; the error of a wait that failed is returned again by
-    /// each call.
+    /// Errors are those of [`AsyncInferenceResponse::get_result`]; the error of a wait that failed is returned
+    /// again by each call.
     pub fn result<T>(&self) -> Result<T>
     where
         D: Deserializer<T>,
@@ -95,7 +95,7 @@ impl<D> Completed<D> {
         }
     }
 
-    /// The response, to wait for it again or to decode its output otherwise.
+    /// The response, to wait again or to decode its output in another format.
     pub fn into_response(self) -> AsyncInferenceResponse<D> {
         self.response
     }

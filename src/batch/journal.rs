@@ -1,4 +1,4 @@
-//! What was submitted, on the disk before the next submit.
+//! The journal: what was submitted, on disk before the next submit.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, TryLockError};
@@ -17,18 +17,18 @@ use crate::sys::{self, Clock, SystemClock};
 /// A record is one line: a handle, a path, a digest, an id.
 const MAX_LINE: u64 = 64 << 10;
 
-/// Where several records are of equal inputs, so many are read to find the one of the same path.
+/// Of several records of equal inputs, at most this many are read to find the one with the same path.
 const MOST_COMPARED: usize = 16;
 
-/// The file, and where in it the latest record of each input is.
+/// The file, and the position of the latest record of each input.
 ///
-/// Each input has up to two records: `begun` before its submit, with the inference's id, and
-/// `submitted` with the handle or `refused` after it. An input that was begun and nothing else may
-/// or may not have been submitted when the process ended.
+/// Each input has up to two records: `begun` before its submit, with the inference's id, and `submitted` with the
+/// handle or `refused` after it. An input with `begun` only may or may not have been submitted when the process
+/// ended.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    /// False where the file system has no locks.
+    /// False if the file system has no locks.
     pub(super) locked: bool,
     state: Mutex<State>,
 }
@@ -37,12 +37,12 @@ pub(super) struct Journal {
 #[derive(Debug)]
 pub(super) struct Claim {
     entry: u64,
-    /// How far it got in an earlier run, if it was begun at all.
+    /// Its state in an earlier run, if it was begun.
     pub(super) stage: Option<Stage>,
 }
 
-/// An entry of a [journal](super::SubmitAll::journal) that belongs to no input of this run: the input was
-/// left out, or has another content now.
+/// An entry of a [journal](super::SubmitAll::journal) that belongs to no input of this run: the input was left
+/// out, or its content changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JournalEntry {
@@ -50,7 +50,7 @@ pub struct JournalEntry {
     pub input: Option<String>,
     /// The inference's id.
     pub inference_id: Option<String>,
-    /// The handle; absent where the submit had begun and its response was never recorded.
+    /// The handle; absent if the submit had started and its response was never recorded.
     pub handle: Option<InferenceHandle>,
 }
 
@@ -72,7 +72,7 @@ struct State {
 /// Half of a SHA-256: enough to tell any number of inputs apart.
 type Digest = u128;
 
-/// A line of the file. Members that are not known are passed over.
+/// A line of the file. Unknown members are ignored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     version: u32,
@@ -86,13 +86,13 @@ struct Record {
     stage: Stage,
 }
 
-/// How far an input got.
+/// The state of an input.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Stage {
-    /// Its submit was about to begin, under this inference id.
+    /// Its submit was about to start, with this inference id.
     Begun(String),
-    /// Its submit was answered.
+    /// Its submit had a response.
     Submitted(Box<InferenceHandle>),
     /// Its submit provably did not happen, for this reason.
     Refused(String),
@@ -102,8 +102,8 @@ pub(super) enum Stage {
 const VERSION: u32 = 2;
 
 impl Journal {
-    /// Opens or makes it, and holds it for this process alone where the file system has locks. A record
-    /// that was cut off by a crash was never acted upon, and is removed.
+    /// Opens or creates it, and locks it for this process if the file system has locks. A record that was cut off
+    /// by a crash was never acted upon, and is removed.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let open = || -> io::Result<(State, bool)> {
             let file = sys::open_to_append(path)?;
@@ -156,7 +156,7 @@ impl Journal {
         Ok(Claim { entry, stage: None })
     }
 
-    /// Writes how far the input got; it is on the disk when this returns.
+    /// Records the state of an input; it is on disk when this returns.
     pub(super) fn record(&self, claim: &Claim, identity: &Identity, stage: Stage) -> Result<()> {
         let happened = matches!(stage, Stage::Submitted(_));
         let record = Record {
@@ -181,7 +181,7 @@ impl Journal {
         if !state.unwritten.is_empty()
             && let Ok(file) = state.write_out(Vec::new())
         {
-            // Nothing is lost by it but what a power cut takes.
+            // Only a power cut could lose it.
             let _ = sys::sync_data(&file);
         }
         state.unwritten.len()
@@ -344,7 +344,7 @@ impl State {
         let mut lines = self.unwritten.concat();
         lines.extend(line);
         if let Err(error) = self.file.write_all(&lines) {
-            // Half a line would spoil the next one.
+            // Half a line would corrupt the next one.
             self.file.set_len(self.end)?;
             return Err(error);
         }

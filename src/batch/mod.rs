@@ -3,29 +3,26 @@
 //! - [`submit_all`](crate::submit_all) (or [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for plain
 //!   values) submits what an iterator yields, several at a time, in bounded memory.
 //! - [`inputs_under`] and `inputs_of_inventory` (feature `inventory`) list inputs that are in S3 already.
-//! - [`as_completed`](crate::as_completed) waits for any number of responses and yields each outcome as soon as it is
-//!   there; [`wait_all`](crate::wait_all) collects them in order.
+//! - [`as_completed`](crate::as_completed) waits for any number of responses and yields each inference when it
+//!   has finished; [`wait_all`](crate::wait_all) collects them in order.
 //! - [`InferenceHandle`](crate::InferenceHandle) saves what is unfinished, and a
 //!   [`journal`](SubmitAll::journal) what was submitted.
 //!
 //! # Rounds
 //!
-//! A round comes every [`delay`](crate::WaiterConfig::delay) of the waiter, the first at once. In it
-//! all handles are polled that are due by their waiter's schedule, which each has for itself: number
-//! of polls, growing pauses, deadline. What becomes due between two rounds waits for the next one, and
-//! so does what is added then; so handles that came at different times are asked for together.
-//! Between rounds the thread sleeps.
+//! A round comes every [`delay`](crate::WaiterConfig::delay) of the waiter, the first at once. It polls all
+//! handles that are due. Each handle has its own schedule: number of polls, growing pauses, deadline. A handle
+//! that becomes due, or is added, between two rounds waits for the next one, so that handles of different times
+//! are polled together. Between rounds the thread sleeps.
 //!
 //! # LIST or GET
 //!
-//! A poll by itself is a GET of the output and one of the failure. Where many handles' objects lie
-//! in one folder of a bucket, one `ListObjectsV2` tells of up to 1,000 of them. In S3's standard
-//! class a LIST costs 0.005 USD a thousand and a GET 0.0004
-//! ([prices](https://aws.amazon.com/s3/pricing/), us-east-1): **12 GETs and a half**. In time the
-//! break-even is about the same, for a LIST page takes some five to ten times as long as a GET that
-//! finds nothing, and one thread sends one request after another. So a folder is listed from **12**
-//! handles on that are due, and page after page as long as a page tells of 12 more. What an hour of
-//! waiting costs, in rounds of 15 s:
+//! A single poll is a GET of the output and one of the failure. If the objects of many handles are in one folder
+//! of a bucket, one `ListObjectsV2` finds up to 1,000 of them. In S3's standard class a LIST costs 0.005 USD a
+//! thousand and a GET 0.0004 ([prices](https://aws.amazon.com/s3/pricing/), us-east-1): **12.5 GETs**. In time
+//! the break-even is about the same: a LIST page takes five to ten times as long as a GET that finds nothing. So
+//! a folder is listed if at least **12** handles in it are due, page by page while a page finds 12 more. An hour
+//! of waiting costs, in rounds of 15 s:
 //!
 //! | pending all the time | GET each | LIST |
 //! |---|---|---|
@@ -34,43 +31,41 @@
 //! | 100,000, none ready | 48,000,000 GETs, 19 USD | 480 LISTs, 0.0024 USD |
 //! | 100,000, beside 100,000 that are done | 48,000,000 GETs, 19 USD | 24,240 LISTs, 0.12 USD |
 //!
-//! The listing begins right before the first pending key and leaves out what lies deeper than the
-//! folder. Failures are looked for the same way, in theirs, after the outputs. Each object that is
-//! found is fetched with one GET.
+//! The listing begins right before the first pending key and skips subfolders. Failures are listed in the same
+//! way, after the outputs. Each object that is found is fetched with one GET.
 //!
 //! A batch that was submitted here has a folder of its own below the endpoint's output path
-//! (`S3OutputPathExtension`), so that its listing holds nothing else. Failures have no such
-//! extension: all of an endpoint's lie together.
+//! (`S3OutputPathExtension`), so that its listing contains nothing else. Failures have no such extension: all
+//! failures of an endpoint are in one folder.
 //!
 //! # What happens when
 //!
 //! | | then |
 //! |---|---|
 //! | fewer than 12 handles are due in a folder | GETs |
-//! | the caller may not list (403) | GETs from then on; and a 403 of an output is "not there yet", as [`AccessDenied::Probe`](crate::waiter::AccessDenied::Probe) says |
+//! | the caller may not list (403) | GETs from then on; and a 403 of an output is pending, as [`AccessDenied::Probe`](crate::waiter::AccessDenied::Probe) specifies |
 //! | the caller may list and an object is denied | that handle ends with the service's error |
-//! | the store cannot list, or there is no such bucket | GETs from then on |
-//! | a listing fails on the way, is throttled, or makes no sense | GETs in this round; listed again after 10 s, then 20 s, up to 10 minutes |
-//! | other objects are in the way: a full page tells of fewer than 12 handles | GETs for the rest; listed again after 10 s, 20 s, up to 10 minutes, or when there are twice as many handles |
-//! | outcomes come in, and a page holds all | one more page half way to the next round |
-//! | failures cannot be listed and outputs can | each failure is asked for by GET, in turn, when there is nothing else to do |
+//! | the store cannot list, or the bucket does not exist | GETs from then on |
+//! | a listing fails, is throttled, or makes no sense | GETs in this round; listed again after 10 s, then 20 s, up to 10 minutes |
+//! | other objects are in between: a full page finds fewer than 12 handles | GETs for the rest; listed again after 10 s, 20 s, up to 10 minutes, or when there are twice as many handles |
+//! | outcomes appear, and one page has all handles | one more page half way to the next round |
+//! | failures cannot be listed and outputs can | each failure is requested by GET, in turn, when there is nothing else to do |
 //! | an object is listed and cannot be fetched | that was one of its polls; again in the next round |
-//! | a handle's last poll | is a GET of its own as well: no timeout rests on a listing alone |
-//! | a look takes too long (10 s, or an eighth of the waiter's deadline) | that handle has twice as long the next time; all such handles together get a fifth of the time at most |
-//! | S3 throttles | GETs go out at half the rate, and over ten seconds find their way back |
+//! | a handle's last poll | is also a GET: no timeout depends on a listing alone |
+//! | a poll takes too long (10 s, or an eighth of the waiter's deadline) | that handle has twice as long the next time; all such handles together get a fifth of the time at most |
+//! | S3 throttles | GETs are sent at half the rate, which recovers over ten seconds |
 //! | a handle ends with an error | the others go on |
 //!
-//! Polls by GET are bounded [per second](AsCompleted::polls_per_second) and taken in turn: where
-//! there are too many for the waiter's delay, each handle is polled less often, and none is left out.
-//! Nothing is tried again at once; the next round is the retry. Fetches and listings are made on the
-//! calling thread, or on [others](AsCompleted::download_threads): then outputs are fetched while the next page
-//! is on its way.
+//! Polls by GET are bounded [per second](AsCompleted::polls_per_second) and sent in turn: if there are too many
+//! for the waiter's delay, each handle is polled less often, and none is left out. A failed request is not
+//! retried at once; the next round is the retry. Fetches and listings are made on the calling thread, or on
+//! [others](AsCompleted::download_threads): then outputs are fetched while the next page is requested.
 //!
 //! # What it needs
 //!
 //! `s3:ListBucket` on the bucket (a condition on `s3:prefix` has to allow the folder) to list, and
-//! `s3:GetObject`. A pending handle takes less than 1 KB of memory, its response included; a
-//! finished one 8 bytes until the iterator is dropped.
+//! `s3:GetObject`. A pending handle needs less than 1 KB of memory, including its response; a finished one 8
+//! bytes until the iterator is dropped.
 
 pub(crate) mod as_completed;
 mod caught;

@@ -8,16 +8,15 @@ use crate::session::Session;
 use crate::waiter::state::is_passing;
 use crate::{Error, S3Uri};
 
-/// A LIST request costs as much as so many GETs ([prices](https://aws.amazon.com/s3/pricing/) of the
-/// standard class: 0.005 and 0.0004 USD a thousand).
+/// A LIST request costs as much as this many GETs ([prices](https://aws.amazon.com/s3/pricing/) of the standard
+/// class: 0.005 and 0.0004 USD a thousand).
 pub(super) const BREAK_EVEN: usize = 12;
 
-/// A place that holds too much else is not listed again for so long at first, then for twice as
-/// long, and so on.
+/// A folder with too many other objects is not listed again for this time, then for twice as long, and so on.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
-/// Which of a handle's objects.
+/// Which object of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Which {
     Output,
@@ -68,7 +67,7 @@ pub(super) struct Scan {
     pub(super) extra: bool,
 }
 
-/// The request for one page of a listing, for whichever thread sends it.
+/// The request for one page of a listing, for any thread to send.
 pub(super) struct PageRequest {
     session: Session,
     bucket: String,
@@ -225,7 +224,7 @@ impl Prefix {
         })
     }
 
-    /// What the page says of the entries. An error means that this place is not to be listed for now.
+    /// What the page says of the entries. An error means that this folder is not to be listed for now.
     pub(super) fn cover(
         &mut self,
         scan: &mut Scan,

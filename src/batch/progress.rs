@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where a batch stands.
+/// The totals of a batch so far.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -27,32 +27,32 @@ pub struct BatchProgress {
     failed: u64,
     rate: f64,
     elapsed: Duration,
-    /// How many there will be in all, if that is known.
+    /// The total number, if that is known.
     expected: Option<u64>,
 }
 
 impl BatchProgress {
-    /// Inputs that were taken from the iterator, or inferences that are waited for.
+    /// Number of inputs that were taken from the iterator, or of inferences that are waited for.
     pub fn submitted(&self) -> u64 {
         self.submitted
     }
 
-    /// Those that went well: an accepted submit, an output.
+    /// Number of successes: accepted submits, or outputs.
     pub fn done(&self) -> u64 {
         self.done
     }
 
-    /// Those that ended with an error.
+    /// Number of errors.
     pub fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// Those whose outcome is not there yet.
+    /// Number of those without an outcome so far.
     pub fn pending(&self) -> u64 {
         self.submitted - self.done - self.failed
     }
 
-    /// Outcomes a second, over the last 15 to 30 seconds.
+    /// Outcomes per second, over the last 15 to 30 seconds.
     pub fn rate(&self) -> f64 {
         self.rate
     }
@@ -62,8 +62,7 @@ impl BatchProgress {
         self.elapsed
     }
 
-    /// How long it will take at this rate; `None` before the first outcome, and where nobody knows
-    /// how many inputs there are.
+    /// Time that is left at this rate; `None` before the first outcome, and if the number of inputs is not known.
     pub fn remaining(&self) -> Option<Duration> {
         let finished = self.done + self.failed;
         let left = self.expected?.saturating_sub(finished);
@@ -74,7 +73,7 @@ impl BatchProgress {
     }
 }
 
-/// What is called with the totals.
+/// The callback for the totals.
 pub(super) type BatchCallback = Arc<dyn Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync>;
 
 /// Half the time over which the rate is taken.

@@ -21,24 +21,22 @@ use crate::sys::Random;
 use crate::trace;
 use crate::waiter::CancelToken;
 
-/// Submits every request, several at a time, and yields the outcomes in order, each its own
-/// [`Result`]. Made by [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for values
-/// and by [`submit_all`] for requests with options of their own.
+/// Submits requests, several at a time, and yields the outcomes in the order of the inputs, each as its own
+/// [`Result`]. Created by [`AsyncPredictor::submit_all`](crate::AsyncPredictor::submit_all) for values and by
+/// [`submit_all`] for requests with options of their own.
 ///
-/// It begins at the first `next`. Inputs are taken from their iterator, and serialized, on the
-/// calling thread, and no more of them than twice the concurrency before their outcomes are taken:
-/// the memory needed is the same for ten inputs and for ten million. Uploads and submits are made on
-/// threads of its own.
+/// It starts at the first `next`. Inputs are taken from their iterator and serialized on the calling thread, at
+/// most twice the concurrency ahead of the outcomes that were taken: ten inputs need as much memory as ten
+/// million. Uploads and submits run on their own threads.
 ///
-/// A submit that the service throttles is made again: all of them together slow down to half the
-/// rate, and over ten seconds find their way back to it. It fails with the service's error only if
-/// none gets through for 10 minutes. Every other error is as of
-/// [`AsyncRequest::submit`], and the next inputs are submitted all the same, unless
-/// [`stop_at_first_error`](Self::stop_at_first_error) says otherwise.
+/// A throttled submit is retried: all submits slow down to half the rate, which recovers over ten seconds. It
+/// fails with the service's error only if no submit succeeds for 10 minutes. Other errors are those of
+/// [`AsyncRequest::submit`], and the next inputs are still submitted, unless
+/// [`stop_at_first_error`](Self::stop_at_first_error) is set.
 ///
-/// To stop early, [cancel](Self::cancel) and take the outcomes that are left: they are of submits
-/// that were on their way. **Dropping it** does not block. It takes no further inputs, and submits
-/// that are on their way end in the background, with nobody to take their responses.
+/// To stop early, [cancel](Self::cancel) and take the remaining outcomes, which belong to submits in progress.
+/// **Dropping it** does not block: no further inputs are taken, and submits in progress end in the background,
+/// and their responses are dropped.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -80,7 +78,7 @@ pub struct SubmitAll<I, D> {
     workers: Option<Workers<D>>,
     taken: u64,
     yielded: u64,
-    /// What came before its turn.
+    /// Outcomes that arrived before their turn.
     early: BTreeMap<u64, Finished<D>>,
     totals: Totals,
     /// The batch's span, from the first input to the end.
@@ -92,7 +90,7 @@ const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 const MAX_CONCURRENCY: usize = 256;
 
-/// Submits requests with options of their own: [`SubmitAll`].
+/// Submits requests that have their own options: [`SubmitAll`].
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -139,7 +137,7 @@ where
 }
 
 impl<I, D> SubmitAll<I, D> {
-    /// So many submits (and uploads) at a time, 1 to 256. Default: 8.
+    /// Sets the number of concurrent submits (and uploads), 1 to 256. Default: 8.
     pub fn concurrency(mut self, submits: usize) -> Result<Self> {
         if !(1..=MAX_CONCURRENCY).contains(&submits) {
             return Err(InvalidInput::new(
@@ -154,9 +152,9 @@ impl<I, D> SubmitAll<I, D> {
         Ok(self)
     }
 
-    /// Submits a second, at most: 0.01 to 10,000. Uploads and what is sent again after throttling count too; what a
-    /// [journal](Self::journal) has from an earlier run does not. They are spread evenly, not sent in bursts. Below the
-    /// limit the rate still gives way to throttling. Default: no limit.
+    /// Sets the maximum number of submits in a second: 0.01 to 10,000. Uploads and retries after throttling count
+    /// too; inputs that a [journal](Self::journal) has from an earlier run do not. They are spread evenly,
+    /// without bursts. Throttling reduces the rate further. Default: no limit.
     pub fn submits_per_second(mut self, submits: f64) -> Result<Self> {
         if !(0.01..=10_000.0).contains(&submits) {
             let limit = "0.01 to 10,000";
@@ -168,19 +166,19 @@ impl<I, D> SubmitAll<I, D> {
         Ok(self)
     }
 
-    /// After the first error no further input is taken. The outcomes of submits that were on their
-    /// way then are yielded all the same, so that none is lost. Default: every input is submitted.
+    /// Takes no further input after the first error. The outcomes of submits in progress are still yielded, so
+    /// that none is lost. Default: every input is submitted.
     pub fn stop_at_first_error(mut self) -> Self {
         self.stop_at_first_error = true;
         self
     }
 
-    /// The batch's `S3OutputPathExtension`, a path below the endpoint's output path: 1 to 512
-    /// letters, digits and ``!_.*'()/-``. Default: `batch-{UUID}`.
+    /// Sets the batch's `S3OutputPathExtension`, a path below the endpoint's output path: 1 to 512 letters,
+    /// digits and ``!_.*'()/-``. Default: `batch-{UUID}`.
     ///
-    /// Outputs of the batch then lie alone in one place, where a single `ListObjectsV2` finds a
-    /// thousand of them. A request that has an extension already keeps its own. Where an output
-    /// location comes without it, the service does not know the extension, and no more are sent.
+    /// The outputs of the batch are then in their own folder, where a single `ListObjectsV2` finds a thousand of
+    /// them. A request that has an extension keeps it. If an output location comes back without it, the service
+    /// does not support the extension, and no more are sent.
     pub fn output_path_extension(mut self, path: impl Into<String>) -> Result<Self> {
         let path = path.into();
         limits::output_path_extension(&path)?;
@@ -188,14 +186,14 @@ impl<I, D> SubmitAll<I, D> {
         Ok(self)
     }
 
-    /// No output path extension: outputs lie where the endpoint's others do.
+    /// Sends no output path extension: outputs are in the endpoint's output path.
     pub fn without_output_path_extension(mut self) -> Self {
         self.extension.path = None;
         self
     }
 
-    /// Called on the calling thread with the totals at each outcome;
-    /// [`ControlFlow::Break`] stops as [`cancel`](Self::cancel) does. Default: none.
+    /// Sets a callback for the totals, on the calling thread at each outcome. [`ControlFlow::Break`] stops like
+    /// [`cancel`](Self::cancel). Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync + 'static,
@@ -204,31 +202,29 @@ impl<I, D> SubmitAll<I, D> {
         self
     }
 
-    /// Once the token is cancelled no further input is taken and nothing that was throttled is
-    /// retried; the outcomes of submits on their way are yielded, and then the iterator ends. A submit
-    /// that has no response within 0.6 s after that is
-    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none.
+    /// Stops once the token is cancelled: no further input is taken, and throttled submits are not retried. The
+    /// outcomes of submits in progress are yielded, and then the iterator ends. A submit without a response
+    /// within 0.6 s after that is [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
     }
 
-    /// Writes each submit to a file, before it begins and when it was answered, and each time to
-    /// the disk: whatever ends the process, no handle is lost. A run of the same job with the same
-    /// journal yields what was submitted before without submitting it again, and submits the rest.
+    /// Records each submit in a file, before it starts and when it has a response, synced to disk each time:
+    /// whatever ends the process, no handle is lost. A later run of the same job with the same journal yields
+    /// what was submitted before without submitting it again, and submits the rest.
     ///
-    /// An input is known by what it is: a value by its bytes, an object in S3 by its URI, a file by its name
-    /// and content, and any of them by a [`journal_key`](AsyncRequest::journal_key) instead, which an input
-    /// from a reader needs ([`Error::Config`](crate::Error::Config) without). So inputs may be added, left
-    /// out and reordered, and a folder of files may be copied. Equal inputs are told apart by their number.
-    /// A file is read once more for that. A file that was changed, and a value that was, is another input
-    /// and is submitted; of an object in S3 the URI counts, not what lies there. What the journal has of
-    /// inputs that are not in this run: [`journal_entries_left`](Self::journal_entries_left).
+    /// An input is identified by its content: a value by its bytes, an object in S3 by its URI, a file by its
+    /// name and content, and any of them by a [`journal_key`](AsyncRequest::journal_key) instead, which an input
+    /// from a reader needs ([`Error::Config`](crate::Error::Config) without). So inputs may be added, left out
+    /// and reordered, and a folder of files may be copied. Equal inputs are distinguished by their number. A file
+    /// is read once more for this. A file or value that was changed is another input and is submitted; of an
+    /// object in S3 the URI counts, not its content. [`journal_entries_left`](Self::journal_entries_left) returns
+    /// the entries of inputs that are not in this run.
     ///
-    /// An input whose submit had begun
-    /// and was not answered when the process ended is
+    /// An input whose submit had started and had no response when the process ended is
     /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
-    /// [`resubmit_uncertain`](Self::resubmit_uncertain) says otherwise.
+    /// [`resubmit_uncertain`](Self::resubmit_uncertain) is set.
     ///
     /// Fails with [`Error::Config`](crate::Error::Config) where the file cannot be read or written,
     /// is no journal, or is held by another process ([`journal_is_locked`](Self::journal_is_locked)). It is
@@ -259,39 +255,37 @@ impl<I, D> SubmitAll<I, D> {
         Ok(self)
     }
 
-    /// With a [`journal`](Self::journal): inputs that may or may not have been submitted when an
-    /// earlier run ended are submitted again, for those to whom an inference that runs twice is
-    /// cheap. Default: they are [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted).
+    /// Submits inputs again that may or may not have been submitted when an earlier run with the same
+    /// [`journal`](Self::journal) ended: for callers to whom an inference that runs twice is cheap. Default: they
+    /// are [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted).
     pub fn resubmit_uncertain(mut self) -> Self {
         self.resubmit_uncertain = true;
         self
     }
 
-    /// Whether the [journal](Self::journal) is locked against other processes. False where the file system
-    /// offers no locks: then nothing but care keeps two processes from submitting the same job at once.
-    /// True without a journal.
+    /// Whether the [journal](Self::journal) is locked against other processes. False if the file system has no
+    /// locks: then nothing prevents two processes from submitting the same job at once. True without a journal.
     pub fn journal_is_locked(&self) -> bool {
         self.journal.as_ref().is_none_or(|journal| journal.locked)
     }
 
-    /// What the [journal](Self::journal) has that belongs to no input taken so far; after the last outcome,
-    /// the inputs of earlier runs that are not in this one.
+    /// Returns the entries of the [journal](Self::journal) that belong to no input taken so far; after the last
+    /// outcome, these are the inputs of earlier runs that are not in this one.
     pub fn journal_entries_left(&self) -> Result<Vec<JournalEntry>> {
         let journal = self.journal.as_ref();
         journal.map_or(Ok(Vec::new()), |journal| journal.unclaimed())
     }
 
-    /// Number of submits that happened and that the [journal](Self::journal) does not have, for it could not
-    /// be written (a full disk, say); tries to write them now. Until they are written, a later run takes
-    /// them for uncertain.
+    /// Tries to write the submits that happened and could not be recorded in the [journal](Self::journal), for
+    /// example because of a full disk. Returns how many are still missing; a later run treats these as uncertain.
     pub fn journal_write_rest(&self) -> usize {
         let journal = self.journal.as_ref();
         journal.map_or(0, |journal| journal.write_the_rest())
     }
 
-    /// Called with an input's index and handle as soon as it is submitted, on the thread that submitted
-    /// it and in no order: to keep handles whose outcome has not had its turn yet. Not called for those
-    /// that a journal has from an earlier run. Default: none.
+    /// Sets a callback for each input's index and handle. It is called as soon as the input is submitted, on the
+    /// submitting thread and in no particular order, so that handles can be stored before their turn. Not called
+    /// for inputs that a journal has from an earlier run. Default: none.
     pub fn on_submitted(
         mut self,
         callback: impl Fn(u64, &InferenceHandle) + Send + Sync + 'static,
@@ -322,7 +316,7 @@ where
     I: Iterator<Item = AsyncRequest<'static, D>>,
     D: Send + 'static,
 {
-    /// Hands out as many requests as may be on their way.
+    /// Gives the threads as many requests as may be in progress.
     fn fill(&mut self) {
         let ahead = 2 * self.concurrency as u64;
         loop {
@@ -368,7 +362,7 @@ where
         }
     }
 
-    /// Tells once that there are no more outcomes.
+    /// Reports once that there are no more outcomes.
     fn end(&mut self) {
         let now = self.workers.as_ref().map(Workers::now);
         if let (Some(batch), Some(now)) = (self.batch.take(), now) {
@@ -412,7 +406,7 @@ where
             self.fill();
             if let Some(finished) = self.early.remove(&self.yielded) {
                 self.yielded += 1;
-                // A panic of the caller's code on a thread goes on where it would have been seen.
+                // A panic of the caller's code on a thread is resumed on the calling thread.
                 let outcome = finished.unwrap_or_else(|panic| panic.resume());
                 let now = self.workers.as_ref()?.now();
                 self.report(&outcome, now);

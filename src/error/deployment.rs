@@ -63,7 +63,7 @@ impl fmt::Display for Resource {
     }
 }
 
-/// A deployment, an update or a removal that stopped in its midst.
+/// A deployment, an update or a removal that stopped part-way.
 ///
 /// Its [`cause`](Self::cause) says why; here is what is there now. What is left is deleted with
 /// [`SageMaker::delete`](crate::endpoint::SageMaker::delete).
@@ -123,7 +123,7 @@ impl fmt::Display for DeploymentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} endpoint {} stopped in its midst",
+            "{} endpoint {} stopped part-way",
             self.doing, self.endpoint_name
         )?;
         let lists = [

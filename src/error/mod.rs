@@ -112,7 +112,7 @@ pub enum Error {
     #[error(transparent)]
     WaitStopped(#[from] Box<WaitStopped>),
 
-    /// A deployment, an update or a removal stopped in its midst.
+    /// A deployment, an update or a removal stopped part-way.
     #[error(transparent)]
     Deployment(#[from] Box<DeploymentError>),
 
