@@ -98,6 +98,11 @@ fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceEr
     };
     match outcome {
         Err(Error::Service(fault)) => *fault,
+        // What was removed before it is said too.
+        Err(Error::Deployment(failed)) => match failed.cause() {
+            Error::Service(fault) => ServiceError::clone(fault),
+            other => panic!("{operation}: {other:?}"),
+        },
         // Nobody knows whether a submit that failed so was done.
         Err(Error::MaybeSubmitted(perhaps)) => match perhaps.cause() {
             Error::Service(fault) => ServiceError::clone(fault),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use sagemaker_async_inference::sys::{Clock, SystemClock};
@@ -69,27 +70,58 @@ pub enum KeptEnd {
 }
 
 impl KeptEnd {
-    /// Answers the request that is there to be read, and ends the connection.
-    pub fn of(self, stream: &mut TcpStream) -> io::Result<()> {
+    /// Answers the request that is there to be read and, once the client has read that, ends the connection.
+    pub fn of(self, mut stream: TcpStream, read: &Gate, ended: &Gate) -> io::Result<()> {
         // What is left unread makes the end a reset.
         if self != Self::Reset {
-            read_request(stream)?;
+            read_request(&mut stream)?;
         }
         stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?;
+        read.wait();
         match self {
-            Self::Closed => Ok(()),
-            // Not before the response was read, which it would take back.
-            Self::Reset => {
-                SystemClock.sleep(Duration::from_millis(10));
+            Self::Closed | Self::Reset => {
+                drop(stream);
+                ended.open();
                 Ok(())
             }
             Self::HalfClosed => {
                 stream.shutdown(Shutdown::Write)?;
-                io::copy(stream, &mut io::sink()).map(drop)
+                ended.open();
+                io::copy(&mut stream, &mut io::sink()).map(drop)
             }
-            Self::ResetUnderRequest => stream.peek(&mut [0]).map(drop),
-            Self::Dead => io::copy(stream, &mut io::sink()).map(drop),
+            Self::ResetUnderRequest => {
+                ended.open();
+                stream.peek(&mut [0]).map(drop)
+            }
+            Self::Dead => {
+                ended.open();
+                io::copy(&mut stream, &mut io::sink()).map(drop)
+            }
         }
+    }
+}
+
+/// An event that one thread waits for.
+#[derive(Default)]
+pub struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub fn open(&self) {
+        *self.is_open.lock().expect("a gate") = true;
+        self.opened.notify_all();
+    }
+
+    /// Ends after a minute at the latest.
+    pub fn wait(&self) {
+        let is_open = self.is_open.lock().expect("a gate");
+        let minute = Duration::from_mins(1);
+        let waited = self
+            .opened
+            .wait_timeout_while(is_open, minute, |open| !*open);
+        assert!(!waited.expect("a gate").1.timed_out(), "a hang");
     }
 }
 

@@ -186,7 +186,7 @@ impl Operation {
     pub fn run(&self, server: &Server, hasty: bool) -> Outcome {
         let setup = Setup::at(server, hasty);
         if server.ends_kept_connections() {
-            setup.warm_up();
+            setup.warm_up(server);
         }
         (self.run)(&setup)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::fault_matrix::faults::{Act, Fault, Wire};
+use crate::fault_matrix::faults::{Act, Fault, Gate, Wire};
 use crate::fault_matrix::operation::{Effect, Operation};
 use crate::support::raw::read_request;
 use crate::support::tls::{Authority, accept};
@@ -44,6 +44,10 @@ struct Shared {
     carried_out: AtomicUsize,
     looks: AtomicUsize,
     stop: AtomicBool,
+    /// The client has read the response on the connection that it keeps.
+    read: Gate,
+    /// That connection has ended.
+    ended: Gate,
     /// Where a redirect leads; nobody may come.
     elsewhere: TcpListener,
     tls: Option<Tls>,
@@ -81,6 +85,8 @@ impl Server {
             carried_out: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            read: Gate::default(),
+            ended: Gate::default(),
             elsewhere: TcpListener::bind("127.0.0.1:0").expect("a loopback port"),
             tls,
         });
@@ -99,6 +105,12 @@ impl Server {
     /// Whether the fault is one of connections that are kept after another request.
     pub fn ends_kept_connections(&self) -> bool {
         matches!(self.shared.fault.act, Act::Kept(_))
+    }
+
+    /// Ends the connection that the client has kept by now.
+    pub fn end_kept_connection(&self) {
+        self.shared.read.open();
+        self.shared.ended.wait();
     }
 
     /// The root that vouches for this server, in PEM.
@@ -198,7 +210,7 @@ impl Shared {
             if let Act::Kept(end) = self.fault.act
                 && head.starts_with("GET /warm-up/")
             {
-                return end.of(&mut stream);
+                return end.of(stream, &self.read, &self.ended);
             }
             if !(self.operation.is)(&head) {
                 let head = read_request(&mut stream)?;

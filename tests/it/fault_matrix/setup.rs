@@ -32,7 +32,7 @@ impl Setup {
         let clock = ManualClock::new();
         let mut timeouts = Timeouts::default();
         if hasty {
-            timeouts = timeouts.with_read(Duration::from_millis(1500));
+            timeouts = timeouts.with_read(Duration::from_secs(2));
         }
         let sys = Sys::real()
             .with_clock(clock.clone())
@@ -55,13 +55,14 @@ impl Setup {
     }
 
     /// Leaves a kept connection behind, to which the server then does what the fault is.
-    pub fn warm_up(&self) {
+    pub fn warm_up(&self, server: &Server) {
         let response = AsyncInferenceResponse::new(&predictor(&self.session), uri(WARM_UP), None)
             .expect("valid locations");
         let nothing = response.try_get_result::<Vec<u8>>();
         assert!(matches!(nothing, Ok(None)), "{nothing:?}");
-        // Connections break in the machine's time.
-        SystemClock.sleep(Duration::from_millis(300));
+        server.end_kept_connection();
+        // The end arrives when the system has time for it.
+        SystemClock.sleep(Duration::from_millis(20));
     }
 
     pub fn url(&self) -> &str {
@@ -82,9 +83,9 @@ impl Setup {
         Ok(RESULT)
     }
 
-    /// On a machine with a metadata service, which has time for each answer, or 2 s.
+    /// On a machine with a metadata service, which has time for each answer, or 3 s.
     pub fn with_instance(&self) -> Outcome {
-        let seconds = if self.hasty { "2" } else { "30" };
+        let seconds = if self.hasty { "3" } else { "30" };
         let variables = [
             ("AWS_EC2_METADATA_DISABLED", "false"),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*self.url),

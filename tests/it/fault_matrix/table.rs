@@ -33,22 +33,6 @@ const TABLES: [(&str, &[Column]); 3] = [
     ),
 ];
 
-/// The faults of which the documentation says something else.
-pub fn differing(cells: &BTreeMap<Key, Cell>) -> Vec<usize> {
-    let document = Document::read();
-    let new = tables(cells);
-    let rows = |text: &str, name: &str| -> Vec<String> {
-        let start = format!("| {name} |");
-        let of_it = text.lines().filter(|line| line.starts_with(&start));
-        of_it.map(str::to_owned).collect()
-    };
-    let faults = FAULTS.iter().enumerate();
-    faults
-        .filter(|(_, fault)| rows(&document.tables, fault.name) != rows(&new, fault.name))
-        .map(|(index, _)| index)
-        .collect()
-}
-
 /// Fails where the documentation has other tables; writes these there if it is asked to.
 pub fn compare(cells: &BTreeMap<Key, Cell>) {
     let document = Document::read();

@@ -151,10 +151,7 @@ fn a_body_that_is_too_long_is_refused_before_it_comes() {
 
 #[test]
 fn starts_and_stops_at_once() {
-    let begin = SystemClock.monotonic();
     let endpoint = start();
-    assert!(elapsed(begin) < Duration::from_millis(100));
-
     // A request that hangs, and a connection that idles.
     endpoint.fault(Fault::on(Operation::GetObject).hang());
     let client_ = client(&endpoint);
@@ -166,7 +163,7 @@ fn starts_and_stops_at_once() {
     let url = endpoint.url().to_owned();
     let begin = SystemClock.monotonic();
     drop(endpoint);
-    assert!(elapsed(begin) < Duration::from_millis(500));
+    assert!(elapsed(begin) < PATIENCE);
     assert!(hanging.join().expect("no panic"));
     TcpStream::connect(url.trim_start_matches("http://")).expect_err("closed");
 }

@@ -22,6 +22,9 @@ pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 /// Its secret; 40 characters, as the verifier's library asks for.
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
+/// A guard against hangs: no test waits for it to pass, and what it guards against takes a minute or never ends.
+pub const HANG: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Says on standard error that something is not tested, and why; with `CI` set that is a failure.
 #[allow(clippy::disallowed_methods)] // of the machine that runs the tests, not of the crate
 pub fn skipped(what: &str, reason: &str) {
