@@ -29,7 +29,7 @@ pub struct InvalidInput {
 
 impl InvalidInput {
     /// `what` names the value, `limit` is what would be valid, `remedy` (may be empty) is what to change.
-    pub(crate) fn new(
+    pub fn new(
         what: impl Into<Cow<'static, str>>,
         value: impl AsRef<str>,
         limit: impl Into<String>,

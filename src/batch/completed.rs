@@ -36,6 +36,39 @@ pub struct Completed<D> {
     fetch: WaiterConfig,
 }
 
+#[cfg(feature = "local")]
+impl<D> Completed<D> {
+    /// For tests: what [`as_completed`](crate::as_completed) yields of a response, with the error that ended its
+    /// wait, if one did. Without one the result is that of the response, polled once.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::batch::Completed;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::{AsyncPredictor, ModelFailure};
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
+    /// let response = predictor.predict_async("hello")?;
+    /// let failure = ModelFailure::for_tests(response.handle(), "out of memory");
+    /// let done = Completed::for_tests(0, response, Some(failure.into()));
+    /// assert!(done.result::<String>().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_tests(
+        index: usize,
+        response: AsyncInferenceResponse<D>,
+        error: Option<Error>,
+    ) -> Self {
+        Self {
+            index,
+            response,
+            error,
+            file: None,
+            fetch: WaiterConfig::default().one_poll(),
+        }
+    }
+}
+
 impl<D> Completed<D> {
     pub(super) fn new(ended: Ended<D>, waiter: &WaiterConfig) -> Self {
         let (file, error) = match ended.outcome {

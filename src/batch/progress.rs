@@ -31,6 +31,32 @@ pub struct BatchProgress {
     expected: Option<u64>,
 }
 
+#[cfg(feature = "local")]
+impl BatchProgress {
+    /// For tests of a progress callback: what it receives after `done` successes and `failed` errors of
+    /// `submitted` inputs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::batch::BatchProgress;
+    ///
+    /// let batch = BatchProgress::for_tests(10, 6, 1, Duration::from_secs(7));
+    /// assert_eq!(batch.done() + batch.failed(), 7);
+    /// ```
+    pub fn for_tests(submitted: u64, done: u64, failed: u64, elapsed: Duration) -> Self {
+        #[allow(clippy::cast_precision_loss)] // a rate
+        let rate = (done + failed) as f64 / elapsed.as_secs_f64().max(1e-9);
+        Self {
+            submitted,
+            done,
+            failed,
+            rate,
+            elapsed,
+            expected: Some(submitted),
+        }
+    }
+}
+
 impl BatchProgress {
     /// Number of inputs that were taken from the iterator, or of inferences that are waited for.
     pub fn submitted(&self) -> u64 {

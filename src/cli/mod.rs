@@ -2,6 +2,8 @@
 
 mod args;
 mod commands;
+#[cfg(test)]
+mod examples;
 mod interrupt;
 mod output;
 

@@ -73,6 +73,25 @@ pub struct EndpointProgress<'a> {
     next_look_in: Option<Duration>,
 }
 
+#[cfg(feature = "local")]
+impl<'a> EndpointProgress<'a> {
+    /// For tests of a progress callback: what it receives after `attempts` polls that had this description.
+    pub fn for_tests(
+        description: &'a EndpointDescription,
+        attempts: u32,
+        max_attempts: u32,
+        elapsed: Duration,
+    ) -> Self {
+        Self {
+            description,
+            attempts,
+            max_attempts,
+            elapsed,
+            next_look_in: (attempts < max_attempts).then_some(Duration::from_secs(30)),
+        }
+    }
+}
+
 impl EndpointProgress<'_> {
     /// The description from the last poll.
     pub fn description(&self) -> &EndpointDescription {

@@ -6,6 +6,8 @@ mod deployment;
 pub(crate) mod endpoint_status;
 mod judgement;
 pub(crate) mod service;
+#[cfg(feature = "local")]
+mod testing;
 pub(crate) mod transfer;
 pub(crate) mod transport;
 pub(crate) mod wait;
@@ -272,7 +274,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn new(
+    /// A setting by the name under which the user gives it, what is wrong with it, and what to do.
+    pub fn new(
         setting: impl Into<String>,
         problem: impl Into<String>,
         remedy: impl Into<String>,

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use super::with_remedy;
 use crate::handle::InferenceHandle;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
-
 /// What was wrong with a file, a reader, a writer or a stored object.
 ///
 /// ```
@@ -97,7 +95,8 @@ pub struct TransferError {
 }
 
 impl TransferError {
-    pub(crate) fn new(kind: TransferErrorKind, resource: impl fmt::Display) -> Self {
+    /// A problem with `resource`: a path, an S3 URI, `the reader` or `the writer`.
+    pub fn new(kind: TransferErrorKind, resource: impl fmt::Display) -> Self {
         Self {
             kind,
             resource: resource.to_string(),
@@ -106,7 +105,8 @@ impl TransferError {
         }
     }
 
-    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+    /// With the error underneath.
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }

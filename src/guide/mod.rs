@@ -49,6 +49,9 @@ pub mod endpoints {}
 #[doc = include_str!("queue.md")]
 pub mod queue {}
 
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
 #[doc = include_str!("local_endpoint.md")]
 pub mod local_endpoint {}
 

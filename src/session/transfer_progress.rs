@@ -53,6 +53,34 @@ pub struct TransferProgress<'a> {
     pub(crate) total: Option<u64>,
 }
 
+#[cfg(feature = "local")]
+impl<'a> TransferProgress<'a> {
+    /// For tests of a progress callback: what it receives after so many bytes.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::S3Uri;
+    /// use sagemaker_async_inference::transfer::{TransferDirection, TransferProgress};
+    ///
+    /// let object = S3Uri::new("my-bucket", "in/1")?;
+    /// let transfer = TransferProgress::for_tests(TransferDirection::Upload, &object, 5, Some(10));
+    /// assert_eq!(transfer.bytes(), 5);
+    /// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+    /// ```
+    pub fn for_tests(
+        direction: TransferDirection,
+        uri: &'a S3Uri,
+        bytes: u64,
+        total: Option<u64>,
+    ) -> Self {
+        Self {
+            direction,
+            uri,
+            bytes,
+            total,
+        }
+    }
+}
+
 impl TransferProgress<'_> {
     /// The direction.
     pub fn direction(&self) -> TransferDirection {

@@ -30,6 +30,42 @@ pub struct WaitProgress<'a> {
     pub(crate) next_poll_in: Option<Duration>,
 }
 
+#[cfg(feature = "local")]
+impl<'a> WaitProgress<'a> {
+    /// For tests of a progress callback: what it receives after `attempts` of at most `max_attempts` polls.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::S3Uri;
+    /// use sagemaker_async_inference::waiter::{Observed, WaitProgress};
+    ///
+    /// fn shown(wait: &WaitProgress<'_>) -> String {
+    ///     format!("{} of {}", wait.attempts(), wait.max_attempts())
+    /// }
+    ///
+    /// let (output, observed) = (S3Uri::new("my-bucket", "1.out")?, Observed::default());
+    /// let wait = WaitProgress::for_tests(&output, 3, 60, Duration::from_secs(30), &observed);
+    /// assert_eq!(shown(&wait), "3 of 60");
+    /// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+    /// ```
+    pub fn for_tests(
+        output_path: &'a S3Uri,
+        attempts: u32,
+        max_attempts: u32,
+        elapsed: Duration,
+        observed: &'a Observed,
+    ) -> Self {
+        Self {
+            output_path,
+            attempts,
+            max_attempts,
+            elapsed,
+            observed,
+            next_poll_in: (attempts < max_attempts).then_some(Duration::from_secs(15)),
+        }
+    }
+}
+
 impl WaitProgress<'_> {
     /// Where the output will be.
     pub fn output_path(&self) -> &S3Uri {

@@ -81,6 +81,8 @@ mod scaling;
 mod signing;
 mod submit;
 mod support_selfcheck;
+#[cfg(feature = "local")]
+mod testing;
 mod tls;
 mod tls_metadata;
 #[cfg(feature = "local")]

@@ -13,16 +13,18 @@ use crate::cli::output::exit::{Failure, Outcome};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
 pub(in crate::cli) struct Waiting {
-    /// Time between two polls [default: 15s; 10m with --queue]
+    /// Time between two polls [default: 250ms at first, growing to 15s with the inference's age; 15s with
+    /// --max-attempts; 10m with --queue]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
 
-    /// Maximum number of polls [default: 60; unlimited with --timeout]
+    /// Maximum number of polls [default: 60 with --delay, or else as many as 15 minutes take; unlimited with
+    /// --timeout]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     max_attempts: Option<u32>,
 
-    /// Poll less often the older the inference is, and by how long earlier ones took; --delay is then the shortest
-    /// time between polls
+    /// Poll less often the older the inference is, and by how long earlier ones took, with --delay as the shortest
+    /// time between polls. This is the default without --delay and --max-attempts
     #[arg(long)]
     adaptive: bool,
 
@@ -31,6 +33,9 @@ pub(in crate::cli) struct Waiting {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
+
+/// The shortest time between polls, unless an option sets it: an inference of a second costs three or four.
+const FIRST: Duration = Duration::from_millis(250);
 
 const RARE: Duration = Duration::from_mins(10);
 
@@ -58,11 +63,16 @@ impl Waiting {
     }
 
     pub(in crate::cli) fn builder(&self) -> WaiterConfigBuilder {
-        let mut builder = if self.adaptive {
-            WaiterConfig::builder().adaptive()
-        } else {
-            WaiterConfig::builder()
-        };
+        let builder = WaiterConfig::builder();
+        let is_fixed = self.delay.is_some() || self.max_attempts.is_some();
+        self.limit(match (self.adaptive, is_fixed) {
+            (true, _) => builder.adaptive(),
+            (false, true) => builder,
+            (false, false) => builder.adaptive().delay(FIRST),
+        })
+    }
+
+    fn limit(&self, mut builder: WaiterConfigBuilder) -> WaiterConfigBuilder {
         if let Some(delay) = self.delay {
             builder = builder.delay(delay);
         }
@@ -78,10 +88,9 @@ impl Waiting {
 
     /// For a wait that messages wake: a poll each ten minutes, unless the options say otherwise.
     pub(in crate::cli) fn rare(&self) -> WaiterConfigBuilder {
-        let builder = self.builder();
         match self.delay {
-            Some(_) => builder,
-            None => builder.delay(RARE),
+            Some(_) => self.builder(),
+            None => self.limit(WaiterConfig::builder().delay(RARE)),
         }
     }
 

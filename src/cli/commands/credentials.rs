@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::cli::args::connect::Connection;
 use crate::cli::output::exit::{Outcome, with_sources};
-use crate::cli::output::lines::print;
+use crate::cli::output::form::Form;
 
-/// Print which source of credentials is used and which were tried, without secrets, as a JSON object
+/// Print which source of credentials is used and which were tried, without secrets: text on a terminal, a JSON object otherwise
 ///
 /// Resolves credentials as every other command does and exits with the code that they would: a missing region
 /// or an invalid setting is reported too. Example:
@@ -18,6 +18,9 @@ use crate::cli::output::lines::print;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct ShowCredentials {
+    #[command(flatten)]
+    form: Form,
+
     #[command(flatten)]
     connection: Connection,
 }
@@ -49,7 +52,7 @@ impl ShowCredentials {
             }),
             Err(_) => json!({ "source": null, "tried": tried }),
         };
-        print(&found.to_string())?;
+        self.form.print(&found)?;
         // What stops a session stops all commands, whatever the sources say.
         session?;
         outcome.map_err(|error| Error::from(Box::new(error)))?;

@@ -16,3 +16,4 @@ pub(super) mod status;
 pub(super) mod submit;
 pub(super) mod update;
 pub(super) mod wait;
+mod watch;

@@ -12,7 +12,7 @@ use crate::cli::args::connect::Connection;
 use crate::cli::args::values::{VARIANT, duration};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
-use crate::cli::output::lines::print;
+use crate::cli::output::form::Form;
 
 /// Set an endpoint's number of instances, or let it scale to zero by its backlog
 ///
@@ -53,6 +53,9 @@ pub(in crate::cli) struct Scale {
     variant: String,
 
     #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -90,7 +93,7 @@ impl Scale {
         let mut line = done;
         line["endpoint_name"] = self.endpoint.into();
         line["variant"] = self.variant.into();
-        print(&line.to_string())
+        self.form.print(&line)
     }
 
     /// What is done, as it is printed.

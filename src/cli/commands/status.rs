@@ -9,9 +9,10 @@ use serde_json::json;
 use crate::cli::args::connect::Connection;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome};
-use crate::cli::output::lines::{Taken, handles, print};
+use crate::cli::output::form::Form;
+use crate::cli::output::lines::{Taken, handles};
 
-/// Check once whether an inference is done, and print its status as a JSON line
+/// Check once whether an inference is done, and print its status: text on a terminal, a JSON line otherwise
 ///
 /// The exit code is 0 if there is a result, 3 if the model failed, and 4 if the inference is still pending.
 /// Example:
@@ -23,6 +24,9 @@ use crate::cli::output::lines::{Taken, handles, print};
 pub(in crate::cli) struct Status {
     /// A handle as printed by `submit`, a file with one, or `-` for standard input
     handle: String,
+
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     connection: Connection,
@@ -76,7 +80,7 @@ impl Status {
             Err(error) => return Err(error.into()),
         };
         line["status"] = status.into();
-        print(&line.to_string())?;
+        self.form.print(&line)?;
         if status != "pending" {
             held.release();
         }

@@ -2,6 +2,7 @@
 
 pub(super) mod exit;
 pub(super) mod files;
+pub(super) mod form;
 pub(super) mod handle_file;
 pub(super) mod held;
 pub(super) mod lines;

@@ -45,6 +45,28 @@ pub struct ModelRequest {
     pub invocation_timeout: Duration,
 }
 
+impl ModelRequest {
+    /// A request with this input, for tests of a model; everything else as an invocation without options has it.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::local::ModelRequest;
+    ///
+    /// let mut request = ModelRequest::new("hello");
+    /// request.content_type = Some("text/plain".into());
+    /// assert_eq!(request.body, b"hello");
+    /// ```
+    pub fn new(body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            body: body.into(),
+            content_type: None,
+            accept: None,
+            custom_attributes: None,
+            inference_id: crate::sys::Random::machine().uuid(),
+            invocation_timeout: Duration::from_mins(15),
+        }
+    }
+}
+
 impl fmt::Debug for ModelRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ModelRequest")

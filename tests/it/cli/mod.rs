@@ -8,6 +8,7 @@ mod consume;
 mod deploys;
 mod encodings;
 mod endpoints;
+mod forms;
 mod handles;
 mod inputs;
 #[cfg(target_os = "linux")] // what the server uses is read from /proc

@@ -10,8 +10,9 @@ use std::time::Duration;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use crate::cli::bench::{Bench, QUICK, bench};
+use crate::cli::bench::{Bench, QUICK, bench, signal};
 
 const ROWS: NonZeroU16 = NonZeroU16::new(24).expect("some rows");
 const COLUMNS: NonZeroU16 = NonZeroU16::new(100).expect("some columns");
@@ -28,19 +29,7 @@ struct Shown {
 
 impl Shown {
     fn of(command: &mut Command) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-        let master = openpt(flags).expect("a pseudo-terminal");
-        grantpt(&master)
-            .and_then(|()| unlockpt(&master))
-            .expect("the other side");
-        let size = Winsize {
-            ws_row: ROWS.get(),
-            ws_col: COLUMNS.get(),
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&master, size).expect("a size");
-        let terminal = ioctl_tiocgptpeer(&master, flags).expect("the terminal");
+        let (master, terminal) = pseudo_terminal();
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,7 +37,7 @@ impl Shown {
             .spawn();
         // The command holds the terminal's side too, and its end is seen only without.
         command.stderr(Stdio::null());
-        let (raw, screens) = screens(File::from(master));
+        let (raw, screens) = screens(master);
         let output = child
             .expect("the binary runs")
             .wait_with_output()
@@ -71,6 +60,24 @@ impl Shown {
     fn last(&self) -> &str {
         self.screens.last().map_or("", String::as_str)
     }
+}
+
+/// The side of the test, and that of the command.
+fn pseudo_terminal() -> (File, File) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let master = openpt(flags).expect("a pseudo-terminal");
+    grantpt(&master)
+        .and_then(|()| unlockpt(&master))
+        .expect("the other side");
+    let size = Winsize {
+        ws_row: ROWS.get(),
+        ws_col: COLUMNS.get(),
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&master, size).expect("a size");
+    let terminal = ioctl_tiocgptpeer(&master, flags).expect("the terminal");
+    (File::from(master), File::from(terminal))
 }
 
 /// Everything that comes until the terminal is closed, and how the screen looked after each piece.
@@ -250,4 +257,45 @@ fn colours_only_where_they_are_wanted() {
         assert!(!plain.raw.contains("\u{1b}[31m"), "{:?}", plain.raw);
         plain.showed("/no/such/file");
     }
+}
+
+#[test]
+fn describe_on_a_terminal_is_text_that_watch_refreshes_until_it_is_interrupted() {
+    let bench = bench();
+    let (master, terminal) = pseudo_terminal();
+    let watch = ["describe", bench.name(), "--watch", "--interval", "20ms"];
+    let mut command = command(&bench, &watch);
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(terminal)
+        .stderr(Stdio::null())
+        .spawn();
+    command.stdout(Stdio::null());
+    let mut child = child.expect("the binary runs");
+    let reader = std::thread::spawn(move || screens(master));
+    let described = || {
+        let requests = bench.endpoint.requests();
+        let all = requests.iter().map(|request| request.operation);
+        all.filter(|operation| *operation == Operation::DescribeEndpoint)
+            .count()
+    };
+    for _ in 0..2000 {
+        if described() > 4 {
+            break;
+        }
+        SystemClock.sleep(Duration::from_millis(10));
+    }
+    signal(&child, "INT");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let (_, screens) = reader.join().expect("the screens");
+    let showed = |part: &str| screens.iter().any(|screen| screen.contains(part));
+    assert!(showed("status"), "{screens:#?}");
+    assert!(showed("instances  ██"), "{screens:#?}");
+    assert!(!showed("{"), "{screens:#?}");
+    // Each refresh takes the place of the one before.
+    let most = screens
+        .iter()
+        .map(|screen| screen.matches("endpoint name").count())
+        .max();
+    assert_eq!(most, Some(1), "{screens:#?}");
 }
