@@ -102,7 +102,7 @@ const MAX_CONCURRENCY: usize = 256;
 ///
 /// let scans = ["a.tiff", "b.tiff"];
 /// let requests = scans.iter().map(|scan| {
-///     let uri = format!("s3://my-bucket/scans/{scan}").parse().expect("a URI");
+///     let uri = format!("s3://my-bucket/scans/{scan}");
 ///     predictor.request_at(uri).content_type("image/tiff").inference_id(*scan)
 /// });
 /// let responses = submit_all(requests).collect::<Result<Vec<_>, _>>()?;

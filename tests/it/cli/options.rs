@@ -60,8 +60,11 @@ fn adaptive_waits_poll_sooner() {
         });
         pauses.next().expect("a pause")
     };
-    let (fixed, adaptive) = (first_pause(&[]), first_pause(&["--adaptive"]));
-    assert!(fixed > 2.0 && adaptive < 1.0, "{fixed} {adaptive}");
+    let fixed = first_pause(&["--delay", "2500ms"]);
+    let (default, adaptive) = (first_pause(&[]), first_pause(&["--adaptive"]));
+    assert!(fixed > 2.0, "{fixed}");
+    assert!(default > 0.2 && default < 0.3, "{default}");
+    assert!(adaptive < 0.1, "{adaptive}");
 }
 
 #[test]
