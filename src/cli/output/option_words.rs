@@ -1,7 +1,7 @@
 //! Errors of the library in the words of the command.
 
 /// The library's API names, and the command's words for them.
-const OPTION_WORDS: [(&str, &str); 25] = [
+const OPTION_WORDS: [(&str, &str); 27] = [
     ("Session::builder().region(..)", "--region"),
     (
         "give the session a function that knows it, SessionBuilder::mfa or ProviderConfig::with_mfa",
@@ -52,6 +52,11 @@ const OPTION_WORDS: [(&str, &str); 25] = [
         "give --image or --model-name",
     ),
     ("call instances(..) or variant(..)", "give --instance-type"),
+    (
+        "(LocalEndpointBuilder::credentials; --access-key",
+        "(--access-key",
+    ),
+    ("(allow_insecure; --allow-insecure)", "(--allow-insecure)"),
     ("by its cancel token", "by an interruption"),
     ("its cancel token", "an interruption"),
     (
