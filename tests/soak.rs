@@ -19,7 +19,7 @@
 //! - every error of a submit becomes `MaybeSubmitted`: "maybe, but every submit of them was refused".
 //!
 //! A journal without fsync is not found out by a kill: the system keeps what a dead process has written, and only a
-//! machine that loses its power loses it. That is simulated in `src/batch/power_cut.rs`, where all that was not
+//! machine that loses its power loses it. That is simulated in `src/batch/tests.rs`, where all that was not
 //! flushed is lost at a cut. Without the flush in `Journal::record`, tried by hand, both of its tests fail: a handle
 //! "would be lost", and inputs run up to five times.
 #![cfg(feature = "local")]

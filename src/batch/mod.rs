@@ -77,13 +77,13 @@ mod journal;
 mod listings;
 mod poller;
 mod polls;
-#[cfg(all(test, unix, feature = "local"))]
-mod power_cut;
 mod predictor;
 mod prefix;
 mod progress;
 mod slots;
 pub(crate) mod submit_all;
+#[cfg(all(test, unix, feature = "local"))]
+mod tests;
 pub(crate) mod wake;
 mod workers;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::fault_matrix::faults::FAULTS;
+use crate::fault_matrix::faults::{Act, FAULTS, Fault};
 use crate::fault_matrix::operation::{Column, Effect, Operation};
 use crate::fault_matrix::operations::OPERATIONS;
 use crate::fault_matrix::{Cell, Key};
@@ -121,7 +121,7 @@ fn cell(cells: &BTreeMap<Key, Cell>, fault: usize, column: Column) -> String {
         let outcomes = [false, true].map(|always| {
             cells
                 .get(&(fault, index, always))
-                .map(|cell| words(cell, operation))
+                .map(|cell| words(cell, operation, &FAULTS[fault], always))
         });
         let text = match outcomes {
             [Some(once), Some(always)] if once == always => once,
@@ -149,11 +149,19 @@ fn cell(cells: &BTreeMap<Key, Cell>, fault: usize, column: Column) -> String {
     texts.by_ref().collect::<Vec<_>>().join("<br>")
 }
 
-fn words(cell: &Cell, operation: &Operation) -> String {
+fn words(cell: &Cell, operation: &Operation, fault: &Fault, always: bool) -> String {
     let counts = &cell.counts;
-    // What is left of one read timeout, in real time, decides how often a stalled range is requested.
-    if operation.name == "GetObject of a range" && cell.outcome == "Transport Timeout" {
-        return format!("{} (1 to 3)", cell.outcome);
+    // What is left of one read timeout, in real time, decides whether and how often a stalled range is
+    // requested again.
+    let stalls = matches!(fault.act, Act::Hang | Act::Drip(_) | Act::Endless(..));
+    if stalls && operation.name == "GetObject of a range" {
+        match (always, cell.outcome.as_str()) {
+            (true, "Transport Timeout") => return "Transport Timeout (1 to 3)".to_owned(),
+            (false, "Transport Timeout" | "result") => {
+                return "result or Transport Timeout (1 to 3)".to_owned();
+            }
+            _ => {}
+        }
     }
     let mut text = format!("{} ({}", cell.outcome, counts.requests);
     match operation.effect {
