@@ -43,7 +43,8 @@ pub(super) fn named(path: &Path) {
     }
 }
 
-/// What there is of the file after a power cut now.
+/// The file's content after a power cut now.
+#[cfg(feature = "local")]
 pub(crate) fn left_of(path: &Path) -> Vec<u8> {
     let Ok(metadata) = fs::metadata(path) else {
         return Vec::new();
