@@ -46,7 +46,7 @@ pub fn inputs_of_inventory(session: &Session, manifest: &S3Uri) -> Inputs {
     Inputs::new(Source::Inventory(Box::new(inventory)))
 }
 
-/// Objects in S3 as inputs, from [`inputs_under`] or [`inputs_of_inventory`]: an iterator of their URIs.
+/// Objects in S3 as inputs, from [`inputs_under`] or `inputs_of_inventory` (feature `inventory`): an iterator of their URIs.
 ///
 /// Millions of objects take no more memory than one page of a listing, 1,000 keys. Keys are exact, byte for byte.
 /// Zero-byte objects whose key ends with `/` or `_$folder$` are markers that consoles and Hadoop write for folders;
