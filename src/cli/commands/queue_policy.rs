@@ -14,7 +14,8 @@ use crate::cli::output::lines::print;
 ///
 /// Example:
 ///
-///     sagemaker-async queue-policy arn:aws:sns:eu-west-1:123456789012:done arn:aws:sqs:eu-west-1:123456789012:done
+///     sagemaker-async queue-policy arn:aws:sns:eu-west-1:123456789012:done \
+///         arn:aws:sqs:eu-west-1:123456789012:done
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct QueuePolicy {

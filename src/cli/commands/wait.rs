@@ -38,7 +38,8 @@ const VISIBILITY: Duration = Duration::from_mins(2);
 /// Example:
 ///
 ///     sagemaker-async wait handle.json --timeout 1h > answer.json
-///     sagemaker-async submit my-endpoint --input-dir scans | sagemaker-async wait --output-dir results
+///     sagemaker-async submit my-endpoint --input-dir scans |
+///         sagemaker-async wait --output-dir results
 ///     sagemaker-async wait handles.jsonl --output-dir results --summary --timeout 6h
 ///     sagemaker-async wait handles.jsonl --output-dir results --queue results-of-this-job
 #[derive(Debug, Args)]

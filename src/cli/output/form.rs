@@ -78,8 +78,11 @@ fn write(lines: &mut String, report: &Value, indent: usize) {
             for item in items {
                 match item {
                     Value::Object(members) => {
-                        let parts = members.values().filter(|value| !is_nothing(value));
-                        let parts: Vec<_> = parts.map(short).collect();
+                        let mut parts: Vec<_> = members.iter().collect();
+                        // What the item is about comes first; other members are in order of their names.
+                        parts.sort_by_key(|(name, _)| *name != "source");
+                        parts.retain(|(_, value)| !is_nothing(value));
+                        let parts: Vec<_> = parts.iter().map(|(_, value)| short(value)).collect();
                         let _ = writeln!(lines, "{:indent$}{}", "", parts.join(": "));
                     }
                     item => {

@@ -44,8 +44,10 @@ use crate::cli::output::progress::{Progress, Show};
 ///
 /// Example:
 ///
-///     sagemaker-async consume https://sqs.eu-west-1.amazonaws.com/123456789012/done --output-dir results
-///     sagemaker-async consume done --output-dir results --endpoint my-endpoint --until-idle 10m --summary
+///     sagemaker-async consume https://sqs.eu-west-1.amazonaws.com/123456789012/done \
+///         --output-dir results
+///     sagemaker-async consume done --output-dir results --endpoint my-endpoint \
+///         --until-idle 10m --summary
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Consume {

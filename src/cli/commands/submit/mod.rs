@@ -35,7 +35,8 @@ use crate::cli::output::standard::check_standard_output;
 ///     sagemaker-async submit my-endpoint --input question.json > handle.json
 ///     sagemaker-async submit my-endpoint --input-dir scans --journal scans.journal > handles.jsonl
 ///     find scans -name '*.tiff' | sagemaker-async submit my-endpoint --inputs-from -
-///     sagemaker-async submit my-endpoint --inputs-under s3://bucket/in/ --shard 2/3 --journal 2.journal
+///     sagemaker-async submit my-endpoint --inputs-under s3://bucket/in/ --shard 2/3 \
+///         --journal 2.journal
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Submit {
