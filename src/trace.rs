@@ -70,11 +70,17 @@ mod told {
     }
 
     pub(crate) fn handler_failed(error: &dyn std::fmt::Display) {
-        warn!(%error, "a handler failed; its message is given back");
+        warn!(
+            error = format_args!("{error:#}"),
+            "a handler failed; its message is given back"
+        );
     }
 
     pub(crate) fn queue_failed(error: &dyn std::fmt::Display) {
-        warn!(%error, "the queue of a wait failed; results are polled for");
+        warn!(
+            error = format_args!("{error:#}"),
+            "the queue of a wait failed; results are polled for"
+        );
     }
 
     pub(crate) fn submit(endpoint_name: &str, inference_id: &str) -> EnteredSpan {
@@ -104,9 +110,9 @@ mod told {
 
     pub(crate) fn not_submitted(error: &dyn Display, maybe: bool) {
         if maybe {
-            warn!(%error, "may have been submitted");
+            warn!(error = format_args!("{error:#}"), "may have been submitted");
         } else {
-            warn!(%error, "not submitted");
+            warn!(error = format_args!("{error:#}"), "not submitted");
         }
     }
 
@@ -136,7 +142,7 @@ mod told {
         pub(crate) fn known(&self, input: u64, error: Option<&impl Display>) {
             self.span.in_scope(|| match error {
                 None => debug!(input, "submitted by an earlier run"),
-                Some(error) => warn!(input, %error, "not submitted"),
+                Some(error) => warn!(input, error = format_args!("{error:#}"), "not submitted"),
             });
         }
 
@@ -178,12 +184,17 @@ mod told {
         let elapsed_ms = millis(elapsed);
         match error {
             None => info!(attempts, elapsed_ms, "the wait is over"),
-            Some(error) => warn!(attempts, elapsed_ms, %error, "the wait is over without a result"),
+            Some(error) => warn!(
+                attempts,
+                elapsed_ms,
+                error = format_args!("{error:#}"),
+                "the wait is over without a result"
+            ),
         }
     }
 
     pub(crate) fn not_removed(uri: &dyn Display, error: &dyn Display) {
-        warn!(%uri, %error, "not removed");
+        warn!(%uri, error = format_args!("{error:#}"), "not removed");
     }
 }
 
