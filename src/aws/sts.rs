@@ -13,13 +13,14 @@ use crate::error::{ConfigError, Result};
 use crate::timestamp;
 
 /// The account id of the caller's credentials.
-pub(crate) fn get_caller_account(caller: Caller<'_>) -> Result<String> {
+pub(crate) fn get_caller_account(caller: Caller<'_>, policy: RequestPolicy<'_>) -> Result<String> {
     let body = send(
         caller,
         "GetCallerIdentity",
         Identity::Client,
         "the caller",
         &[],
+        policy,
     )?;
     let [account] = texts(&body, &["GetCallerIdentityResult"], ["Account"]);
     account
@@ -59,7 +60,15 @@ pub(crate) fn assume_role(
         ("TokenCode", request.mfa.map(|(_, code)| code)),
     ];
     let identity = Identity::Given(credentials);
-    let body = send(caller, "AssumeRole", identity, request.role_arn, &members)?;
+    let policy = RequestPolicy::default();
+    let body = send(
+        caller,
+        "AssumeRole",
+        identity,
+        request.role_arn,
+        &members,
+        policy,
+    )?;
     role_credentials(&body, "AssumeRoleResult", "AssumeRoleProvider")
 }
 
@@ -85,6 +94,7 @@ pub(crate) fn assume_role_with_web_identity(
         Identity::Anonymous,
         request.role_arn,
         &members,
+        RequestPolicy::default(),
     )?;
     role_credentials(&body, "AssumeRoleWithWebIdentityResult", "WebIdentityToken")
 }
@@ -96,6 +106,7 @@ fn send(
     identity: Identity<'_>,
     resource: &str,
     members: &[(&str, Option<&str>)],
+    policy: RequestPolicy<'_>,
 ) -> Result<Zeroizing<Vec<u8>>> {
     // It may hold a token or a code: a buffer that grows leaves copies in freed memory.
     let lengths = members.iter();
@@ -124,7 +135,7 @@ fn send(
             region: Cow::Borrowed(caller.region),
             headers: Cow::Owned(headers),
             resource: Resource::Named(resource.into()),
-            policy: RequestPolicy::default(),
+            policy,
             max_response: MAX_DOCUMENT,
         },
         Payload::Bytes(form.as_bytes()),

@@ -79,7 +79,7 @@ pub(crate) fn upload(
     mut send: impl FnMut(&S3Uri, &PutOptions<'_>) -> Result<(), CallError>,
 ) -> Result<S3Uri> {
     let session = &target.session;
-    let uri = destination(target, upload.destination.as_ref())?;
+    let uri = destination(target, upload.destination.as_ref(), policy)?;
     limits::input_location(&uri)?;
     let options = PutOptions {
         content_type,
@@ -100,7 +100,11 @@ pub(crate) fn upload(
 }
 
 /// The object to write: the caller's, a new one below the caller's prefix, or the SDK's choice.
-fn destination(target: &Target, wanted: Option<&S3Uri>) -> Result<S3Uri> {
+fn destination(
+    target: &Target,
+    wanted: Option<&S3Uri>,
+    policy: RequestPolicy<'_>,
+) -> Result<S3Uri> {
     let session = &target.session;
     let now = OffsetDateTime::from(session.sys().clock().now());
     let random = session.sys().random();
@@ -119,7 +123,7 @@ fn destination(target: &Target, wanted: Option<&S3Uri>) -> Result<S3Uri> {
                 "{prefix}async-endpoint-inputs/{folder}/{}",
                 object_name(now, random)?
             );
-            Ok(S3Uri::new(session.default_bucket()?, key)?)
+            Ok(S3Uri::new(session.default_bucket_within(policy)?, key)?)
         }
     }
 }

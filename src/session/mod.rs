@@ -19,7 +19,7 @@ use crate::aws::endpoints::Endpoints;
 pub use crate::aws::http::Timeouts;
 use crate::aws::s3::S3;
 use crate::aws::s3::buckets::{Buckets, Derived};
-use crate::aws::{Caller, Client, sts};
+use crate::aws::{Caller, Client, RequestPolicy, sts};
 use crate::credentials::ProviderConfig;
 use crate::error::Result;
 use crate::session::history::History;
@@ -119,9 +119,14 @@ impl Session {
     /// `sagemaker-{region}-{account}` as in the `SageMaker` Python SDK. The account is requested from STS
     /// (`GetCallerIdentity`) once and cached.
     pub fn default_bucket(&self) -> Result<String> {
+        self.default_bucket_within(RequestPolicy::default())
+    }
+
+    /// As [`default_bucket`](Self::default_bucket), with a policy for the request to STS.
+    pub(crate) fn default_bucket_within(&self, policy: RequestPolicy<'_>) -> Result<String> {
         match &self.inner.default_bucket {
             Some(bucket) => Ok(bucket.clone()),
-            None => Ok(self.derived_bucket()?.bucket.clone()),
+            None => Ok(self.derived_bucket(policy)?.bucket.clone()),
         }
     }
 
@@ -131,14 +136,14 @@ impl Session {
     }
 
     /// `sagemaker-{region}-{account}`.
-    fn derived_bucket(&self) -> Result<&Derived> {
+    fn derived_bucket(&self, policy: RequestPolicy<'_>) -> Result<&Derived> {
         let buckets = &self.inner.buckets;
         let deriving = self.inner.deriving.lock();
         let _one_at_a_time = deriving.unwrap_or_else(PoisonError::into_inner);
         if let Some(derived) = buckets.derived() {
             return Ok(derived);
         }
-        let account = sts::get_caller_account(self.caller())?;
+        let account = sts::get_caller_account(self.caller(), policy)?;
         let bucket = format!("sagemaker-{}-{account}", self.region());
         Ok(buckets.derive(bucket, account))
     }

@@ -100,6 +100,7 @@ impl RequestOptions {
             (None, Some(guessed)) => request.content_type(guessed),
             (None, None) => request.content_type("application/octet-stream"),
         };
+        request = request.cancel(interrupt.token());
         if let Some(attributes) = &self.custom_attributes {
             request = request.custom_attributes(attributes.clone());
         }

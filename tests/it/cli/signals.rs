@@ -443,3 +443,42 @@ fn a_wait_is_interrupted_while_it_reads() {
     assert_eq!(ids(&rest), jobs(&bench));
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }
+
+/// The read timeout is a minute, after which each of these would end by itself.
+#[test]
+fn an_interrupt_ends_requests_that_hang_before_there_is_a_handle() {
+    let cases: [(Operation, &[&str]); 4] = [
+        (Operation::GetCallerIdentity, &["--s3"]),
+        (
+            Operation::PutObject,
+            &["--upload-to", "s3://bucket/uploads/"],
+        ),
+        (Operation::InvokeEndpointAsync, &["--inline"]),
+        (
+            Operation::CreateMultipartUpload,
+            &["--upload-to", "s3://bucket/uploads/"],
+        ),
+    ];
+    for (operation, options) in cases {
+        let bench = bench();
+        let length = match operation {
+            Operation::CreateMultipartUpload => 20 << 20,
+            _ => 1000,
+        };
+        let input = bench.file("input", &"x".repeat(length));
+        bench.endpoint.fault(Fault::on(operation).always().hang());
+        let arguments = ["predict", bench.name(), "--input", &input];
+        let arguments = [&arguments[..], options].concat();
+        let mut child = start(&bench, &arguments, Stdio::null(), Stdio::null());
+        until(&mut child, || bench.endpoint.connections() > 0);
+        SystemClock.sleep(Duration::from_millis(100));
+        signal(&child, "INT");
+        let guard = SystemClock.monotonic() + Duration::from_secs(30);
+        while child.try_wait().expect("a child").is_none() {
+            assert!(SystemClock.monotonic() < guard, "{operation:?} goes on");
+            SystemClock.sleep(Duration::from_millis(10));
+        }
+        let ran = Ran::of(child.wait_with_output().expect("it ended"));
+        ran.ends_with(130).says("interrupted");
+    }
+}
