@@ -12,17 +12,19 @@ struct Emulators {
     verifying: LocalEndpoint,
 }
 
-static EMULATORS: LazyLock<Option<Emulators>> = LazyLock::new(|| {
+static EMULATORS: LazyLock<Emulators> = LazyLock::new(|| {
     let trusting = LocalEndpoint::builder()
         .verify_signatures(false)
         .start()
-        .ok()?;
+        .unwrap_or_else(|error| panic!("{error}"));
     trusting.put_object(trusting.bucket(), "k", b"0123456789".to_vec());
-    let verifying = LocalEndpoint::builder().start().ok()?;
-    Some(Emulators {
+    let verifying = LocalEndpoint::builder()
+        .start()
+        .unwrap_or_else(|error| panic!("{error}"));
+    Emulators {
         trusting,
         verifying,
-    })
+    }
 });
 
 /// What comes back for `request`, and for a plain request after it.
@@ -55,10 +57,8 @@ fn exchange(endpoint: &LocalEndpoint, request: &[u8]) -> Vec<u8> {
 
 /// Any bytes in place of a request.
 pub fn emulator_http(data: &[u8]) {
-    if let Some(emulators) = EMULATORS.as_ref() {
-        send(&emulators.trusting, data);
-        send(&emulators.verifying, data);
-    }
+    send(&EMULATORS.trusting, data);
+    send(&EMULATORS.verifying, data);
 }
 
 /// A request with this line and these headers, and `data` as the body.
@@ -71,19 +71,13 @@ fn request(line: &str, headers: &str, data: &[u8]) -> Vec<u8> {
 }
 
 fn answered(request: &[u8]) {
-    let Some(emulators) = EMULATORS.as_ref() else {
-        return;
-    };
-    let response = send(&emulators.trusting, request);
+    let response = send(&EMULATORS.trusting, request);
     assert!(response.starts_with(b"HTTP/1.1 "), "no response");
 }
 
 /// A body in `aws-chunked`, with and without signatures and trailers.
 pub fn aws_chunked(data: &[u8]) {
-    let Some(emulators) = EMULATORS.as_ref() else {
-        return;
-    };
-    let line = format!("PUT /{}/chunked", emulators.trusting.bucket());
+    let line = format!("PUT /{}/chunked", EMULATORS.trusting.bucket());
     for payload in [
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
@@ -99,16 +93,13 @@ pub fn aws_chunked(data: &[u8]) {
 
 /// An `Authorization` header, and the query of a presigned URL.
 pub fn signature(data: &[u8]) {
-    let Some(emulators) = EMULATORS.as_ref() else {
-        return;
-    };
     let line = |byte: &u8| (b' '..=b'~').contains(byte);
     let text: String = data
         .iter()
         .filter(|byte| line(byte))
         .map(|b| char::from(*b))
         .collect();
-    let endpoint = &emulators.verifying;
+    let endpoint = &EMULATORS.verifying;
     let bucket = endpoint.bucket();
     let authorized = request(
         &format!("GET /{bucket}/k"),
@@ -128,12 +119,9 @@ pub fn signature(data: &[u8]) {
 
 /// Documents that S3's operations take.
 pub fn emulator_xml(data: &[u8]) {
-    let Some(emulators) = EMULATORS.as_ref() else {
-        return;
-    };
-    let bucket = emulators.trusting.bucket();
+    let bucket = EMULATORS.trusting.bucket();
     let begun = send(
-        &emulators.trusting,
+        &EMULATORS.trusting,
         &request(&format!("POST /{bucket}/parts?uploads"), "", b""),
     );
     let begun = String::from_utf8_lossy(&begun);
@@ -158,16 +146,13 @@ pub fn emulator_xml(data: &[u8]) {
 
 /// `Range` headers of reads and of copies.
 pub fn ranges(data: &[u8]) {
-    let Some(emulators) = EMULATORS.as_ref() else {
-        return;
-    };
     let line = |byte: &u8| (b' '..=b'~').contains(byte);
     let text: String = data
         .iter()
         .filter(|byte| line(byte))
         .map(|b| char::from(*b))
         .collect();
-    let bucket = emulators.trusting.bucket();
+    let bucket = EMULATORS.trusting.bucket();
     answered(&request(
         &format!("GET /{bucket}/k"),
         &format!("range: {text}\r\n"),

@@ -168,9 +168,8 @@ pub fn journal(data: &[u8]) {
 /// A whole journal, of any number of lines: it is read, or refused by an error that names it.
 pub fn whole_journal(data: &[u8]) {
     let file = std::env::temp_dir().join(format!("fuzzed-journal-{}", std::process::id()));
-    if std::fs::write(&file, data).is_err() {
-        return;
-    }
+    let written = std::fs::write(&file, data);
+    written.unwrap_or_else(|error| panic!("{error}"));
     let none: [AsyncRequest<'_, Json>; 0] = [];
     if let Err(error) = submit_all(none).journal(&file) {
         assert!(error.to_string().contains("journal"), "{error}");

@@ -9,7 +9,7 @@ use crate::credentials::{Credentials, ProvideCredentials, SsoProvider};
 use crate::endpoint::{ListEndpoints, SageMaker};
 use crate::session::{RetryConfig, Timeouts};
 use crate::sys::{Environment, Files, ManualClock, Sys};
-use crate::{AsyncInferenceResponse, AsyncPredictor, Bytes, Error, S3Uri, Session, WaiterConfig};
+use crate::{AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Session, WaiterConfig};
 
 /// Responds to every request with the same bytes.
 struct Responder {
@@ -17,18 +17,20 @@ struct Responder {
     response: Mutex<Vec<u8>>,
 }
 
-static RESPONDER: LazyLock<Option<Responder>> = LazyLock::new(|| {
-    let listener = TcpListener::bind("127.0.0.1:0").ok()?;
-    let url = format!("http://{}", listener.local_addr().ok()?);
+static RESPONDER: LazyLock<Responder> = LazyLock::new(|| {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("{error}"));
+    let address = listener.local_addr();
+    let address = address.unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("http://{address}");
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             std::thread::spawn(move || respond(stream));
         }
     });
-    Some(Responder {
+    Responder {
         url,
         response: Mutex::default(),
-    })
+    }
 });
 
 fn respond(mut stream: TcpStream) -> io::Result<()> {
@@ -42,11 +44,9 @@ fn respond(mut stream: TcpStream) -> io::Result<()> {
         line.clear();
     }
     io::copy(&mut request.take(length), &mut io::sink())?;
-    let response = RESPONDER.as_ref().map(|responder| {
-        let response = responder.response.lock();
-        response.unwrap_or_else(PoisonError::into_inner).clone()
-    });
-    stream.write_all(&response.unwrap_or_default())
+    let response = RESPONDER.response.lock();
+    let response = response.unwrap_or_else(PoisonError::into_inner).clone();
+    stream.write_all(&response)
 }
 
 /// One at a time: the server has one response.
@@ -56,9 +56,6 @@ static TURN: Mutex<()> = Mutex::new(());
 /// follows as the body.
 fn against(data: &[u8], act: impl FnOnce(&str)) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(responder) = RESPONDER.as_ref() else {
-        return;
-    };
     let (head, body) = match data.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&data[..at], &data[at + 2..]),
         None => (&[][..], data),
@@ -76,11 +73,11 @@ fn against(data: &[u8], act: impl FnOnce(&str)) {
     }
     response.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes());
     response.extend(body);
-    *responder
+    *RESPONDER
         .response
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = response;
-    act(&responder.url);
+    act(&RESPONDER.url);
 }
 
 fn sys() -> Sys {
@@ -89,16 +86,22 @@ fn sys() -> Sys {
         .with_clock(ManualClock::new())
 }
 
-fn session(url: &str) -> Option<Session> {
-    Session::builder()
+fn session(url: &str) -> Session {
+    let retry = RetryConfig::default().with_max_attempts(1);
+    let session = Session::builder()
         .region("us-east-1")
         .credentials(Credentials::new("AKID", "hush", None, None, "fuzzing"))
         .endpoint_url(url)
         .sys(sys().with_files(Files::none()))
-        .retry(RetryConfig::default().with_max_attempts(1).ok()?)
+        .retry(valid(retry))
         .timeouts(Timeouts::default().with_read(Duration::from_secs(2)))
-        .build()
-        .ok()
+        .build();
+    valid(session)
+}
+
+/// What these targets set up is valid: a failure would leave them without anything to test.
+fn valid<T>(made: Result<T, Error>) -> T {
+    made.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn quiet<T>(outcome: Result<T, Error>) -> Option<T> {
@@ -111,7 +114,7 @@ fn quiet<T>(outcome: Result<T, Error>) -> Option<T> {
 /// The JSON of every service.
 pub fn service_responses(data: &[u8]) {
     against(data, |url| {
-        let Some(session) = session(url) else { return };
+        let session = session(url);
         let sagemaker = SageMaker::new(&session);
         quiet(sagemaker.describe_endpoint("e").map(drop));
         quiet(sagemaker.describe_endpoint_config("e").map(drop));
@@ -137,15 +140,16 @@ pub fn service_responses(data: &[u8]) {
 /// Objects with headers of ranges and checksums.
 pub fn object_responses(data: &[u8]) {
     against(data, |url| {
-        let (Some(session), Ok(uri)) = (session(url), S3Uri::new("my-bucket", "out")) else {
-            return;
-        };
-        let Ok(once) = WaiterConfig::new(1, Duration::ZERO) else {
-            return;
-        };
+        let session = session(url);
+        let once = valid(WaiterConfig::new(1, Duration::from_millis(1)));
         let predictor = AsyncPredictor::new("e", &session).with_deserializer(Bytes::new());
-        let response =
-            || AsyncInferenceResponse::new(&predictor, uri.clone(), None).expect("valid locations");
+        let response = || {
+            valid(AsyncInferenceResponse::new(
+                &predictor,
+                "s3://my-bucket/out",
+                None,
+            ))
+        };
         let body = quiet(response().get_result::<Vec<u8>>(&once));
         let mut streamed = Vec::new();
         let length = quiet(response().write_result(&mut streamed, &once));
@@ -171,7 +175,7 @@ pub fn sso_cache(data: &[u8]) {
             .endpoint_url(url)
             .sys(sys)
             .build();
-        let Ok(session) = session else { return };
+        let session = valid(session);
         let start = "https://example.awsapps.com/start";
         let provider = SsoProvider::for_session(
             session.provider_config(),
