@@ -90,11 +90,12 @@ impl Predict {
             .connection
             .session(Some(progress.transfer(&interrupt, true)?))?;
         let predictor = self.request.predictor(&self.endpoint, &session);
-        let response = self.submit(&predictor, &interrupt, &progress)?;
-        interrupt.set_deadline(None);
+        let (response, begun_input) = self.submit(&predictor, &interrupt, &progress)?;
         let input = self.input().shown();
         let submitted = Arc::new(Submitted::new(response.handle(), Some(input)));
         let held = held::hold(Arc::clone(&submitted));
+        begun_input.release();
+        interrupt.set_deadline(None);
         store(handle_file.as_ref(), &submitted, false, &progress);
         progress.stage("waiting");
         let watching = progress.watch_endpoint(&self.endpoint, &session);
@@ -151,12 +152,13 @@ impl Predict {
         Ok(())
     }
 
+    /// The response, and what is held for the input until the handle is.
     fn submit(
         &self,
         predictor: &Predictor,
         interrupt: &Interrupt,
         progress: &Progress,
-    ) -> Outcome<AsyncInferenceResponse<Bytes>> {
+    ) -> Outcome<(AsyncInferenceResponse<Bytes>, Held)> {
         let input = self.input();
         let mut request = self.request.request(predictor, &input, interrupt)?;
         if let Some(id) = &self.inference_id {
@@ -167,9 +169,9 @@ impl Predict {
         }
         progress.stage("submitting");
         let begun = held::begin(input.shown());
-        let submitted = request.submit();
-        begun.release();
-        submitted.map_err(|error| unsubmitted(error, interrupt, progress))
+        let response = request.submit();
+        let response = response.map_err(|error| unsubmitted(error, interrupt, progress))?;
+        Ok((response, begun))
     }
 }
 

@@ -482,3 +482,40 @@ fn an_interrupt_ends_requests_that_hang_before_there_is_a_handle() {
         ran.ends_with(130).says("interrupted");
     }
 }
+
+#[test]
+fn a_time_limit_ends_uploads_and_submits_that_hang() {
+    let cases: [(Operation, &[&str], &str); 3] = [
+        (
+            Operation::PutObject,
+            &["--upload-to", "s3://bucket/uploads/"],
+            "not submitted within the --timeout",
+        ),
+        (
+            Operation::CreateMultipartUpload,
+            &["--upload-to", "s3://bucket/uploads/"],
+            "not submitted within the --timeout",
+        ),
+        (
+            Operation::InvokeEndpointAsync,
+            &["--inline"],
+            "may have been submitted",
+        ),
+    ];
+    for (operation, options, words) in cases {
+        let bench = bench();
+        let length = match operation {
+            Operation::CreateMultipartUpload => 20 << 20,
+            _ => 1000,
+        };
+        let input = bench.file("input", &"x".repeat(length));
+        bench.endpoint.fault(Fault::on(operation).always().hang());
+        let arguments = ["predict", bench.name(), "--input", &input];
+        let arguments = [&arguments[..], &["--timeout", "1s"], options].concat();
+        // Without the limit each of these ends after the read timeout, a minute, and its retries.
+        let begun = SystemClock.monotonic();
+        let ran = bench.run(&arguments);
+        assert!(SystemClock.monotonic() - begun < Duration::from_secs(30));
+        ran.ends_with(1).says(words);
+    }
+}

@@ -129,10 +129,10 @@ impl Submit {
         progress.stage("submitting");
         let begun = held::begin(input.shown());
         let submitted = request.submit();
-        begun.release();
         let response = submitted.map_err(|error| unsubmitted(error, interrupt, progress))?;
         let submitted = Arc::new(Submitted::new(response.handle(), Some(input.shown())));
         let held = held::hold(Arc::clone(&submitted));
+        begun.release();
         progress.clear();
         print(&submitted.line()).map_err(Failure::that_loses_work)?;
         held.release();
@@ -209,7 +209,7 @@ impl Submit {
             run.take(outcome);
         }
         if !interrupt.has_struck() && !run.is_stopped() {
-            run.print_entries(batch.journal_entries_left()?);
+            run.print_entries(batch.journal_entries_left());
         }
         let unwritten = batch.journal_write_rest();
         drop(batch);

@@ -247,7 +247,16 @@ impl<'a> Run<'a> {
     }
 
     /// Prints the handles in the journal of inputs that are not in this run.
-    pub(super) fn print_entries(&self, entries: Vec<JournalEntry>) {
+    pub(super) fn print_entries(&self, entries: Result<Vec<JournalEntry>, Error>) {
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => {
+                // The submits of this run are still to be reported.
+                let mut ends = self.ends.borrow_mut();
+                ends.worst = ends.worst.max(Some(Code::of(&error)));
+                return self.progress.error(&with_sources(&error));
+            }
+        };
         for entry in entries {
             let named = entry.input.as_deref().unwrap_or("an input");
             if let Some(handle) = entry.handle {
@@ -292,6 +301,9 @@ impl<'a> Run<'a> {
         if nothing && let Some(failure) = self.submit.source.no_inputs(&self.submit.list) {
             return Err(failure);
         }
+        if self.interrupt.has_struck() {
+            message = format!("interrupted: {submitted} of {all} inputs are submitted");
+        }
         if let Some(failure) = unprintable {
             code = code.max(Some(failure.code));
             message = format!(
@@ -307,7 +319,6 @@ impl<'a> Run<'a> {
         }
         if self.interrupt.has_struck() {
             code = Some(Code::Interrupted);
-            message = format!("interrupted: {submitted} of {all} inputs are submitted");
         }
         let Some(code) = code else { return Ok(()) };
         let hint = self.submit.how_to_go_on(uncertain);
