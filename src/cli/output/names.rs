@@ -14,7 +14,7 @@ use super::lines::Submitted;
 
 /// The maximum length of a file name in bytes on common file systems.
 const MAX_NAME: usize = 255;
-const DIGEST_BYTES: usize = 6;
+pub(in crate::cli) const DIGEST_BYTES: usize = 6;
 /// In names of files that a run that was killed leaves, and the next one removes.
 const PART_DIGEST_BYTES: usize = 8;
 /// For the output of a handle that is not in the list.
@@ -175,10 +175,17 @@ fn result_name(submitted: &Submitted) -> Outcome<String> {
 }
 
 fn digest(submitted: &Submitted, bytes: usize) -> String {
+    let handle = &submitted.handle;
+    let location = handle.output_path().to_string();
+    digest_of(&location, handle.inference_id(), bytes)
+}
+
+/// The digest of an inference in names of files.
+pub(in crate::cli) fn digest_of(output: &str, id: Option<&str>, bytes: usize) -> String {
     let mut hash = Sha256::new();
-    hash.update(submitted.handle.output_path().to_string());
+    hash.update(output);
     hash.update(b"\0");
-    hash.update(submitted.handle.inference_id().unwrap_or_default());
+    hash.update(id.unwrap_or_default());
     let digest = hash.finalize();
     digest
         .iter()
@@ -217,7 +224,7 @@ fn has_content(path: &Path, content: &[u8]) -> bool {
     same_bytes(path, content.len() as u64, content).unwrap_or(false)
 }
 
-fn same_content(path: &Path, other: &Path) -> bool {
+pub(in crate::cli) fn same_content(path: &Path, other: &Path) -> bool {
     let same = || {
         let other = File::open(other)?;
         let len = other.metadata()?.len();

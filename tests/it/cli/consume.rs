@@ -165,6 +165,35 @@ fn events_of_s3_are_matched_to_handles() {
 }
 
 #[test]
+fn inferences_with_one_id_and_files_that_are_there_keep_their_content() {
+    let bench = bench(&[]);
+    fs::create_dir_all(bench.path("out")).unwrap();
+    bench.file("out/taken.out", "something else");
+    let session = bench.endpoint.session().unwrap();
+    let predictor = AsyncPredictor::new(bench.name(), &session);
+    for (id, input) in [("twice", "first"), ("twice", "second"), ("taken", "third")] {
+        predictor.request(input).inference_id(id).submit().unwrap();
+    }
+    let contents = || {
+        let read = |name: String| fs::read_to_string(bench.path(&format!("out/{name}"))).unwrap();
+        let mut contents: Vec<_> = stored(&bench).into_iter().map(read).collect();
+        contents.sort();
+        contents
+    };
+    consume(&bench, &["--max-messages", "3"]).ends_with(0);
+    let wanted = [
+        "<\"first\">",
+        "<\"second\">",
+        "<\"third\">",
+        "something else",
+    ];
+    assert_eq!(contents(), wanted);
+    let names = stored(&bench);
+    assert!(names.contains("twice.out"), "{names:?}");
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+}
+
+#[test]
 fn an_output_that_is_gone_is_pending_and_its_message_stays() {
     let bench = bench(&[]);
     submit(&bench, &["a"]);
@@ -187,9 +216,19 @@ fn an_output_that_is_gone_is_pending_and_its_message_stays() {
 fn a_disk_that_takes_nothing_ends_the_command_and_deletes_nothing() {
     let bench = bench(&[]);
     submit(&bench, &["a", "b"]);
-    fs::create_dir_all(bench.path("out/a.out")).unwrap();
-    fs::create_dir_all(bench.path("out/b.out")).unwrap();
-    let ran = consume(&bench, &["--workers", "1"]);
+    let own = bench.command(&["consume", "done", "--output-dir", "out", "--workers", "1"]);
+    let mut limited = std::process::Command::new("/bin/sh");
+    limited
+        .args(["-c", r#"ulimit -f 0 && exec "$0" "$@""#])
+        .arg(own.get_program())
+        .args(own.get_args())
+        .current_dir(own.get_current_dir().expect("a directory"))
+        .env_clear()
+        .envs(
+            own.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let ran = Ran::of(limited.output().expect("a shell"));
     ran.ends_with(1);
     assert_eq!(bench.endpoint.messages_in("done"), 2);
 }

@@ -2,10 +2,11 @@
 
 mod ends;
 mod name;
+mod store;
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,13 +16,12 @@ use sagemaker_async_inference::queue::{
     Delivery, Notification, Notified, ObjectEvent, QueueEvent, QueueStats, ResultQueue,
 };
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, AsyncPredictor, Bytes, CancelToken, Error, InferenceHandle,
-    ModelFailure, S3Uri, Session, WaiterConfig,
+    AsyncPredictor, Bytes, CancelToken, Error, InferenceHandle, S3Uri, Session, WaiterConfig,
 };
 use serde_json::{Value, json};
 
 use self::ends::Ends;
-use self::name::name_of;
+use self::store::{Place, Stored};
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
@@ -34,7 +34,9 @@ use crate::cli::output::progress::{Progress, Show};
 /// The queue is one of Amazon SQS that gets the endpoint's notifications through Amazon SNS, or S3's events of
 /// the output objects (see the guide and `queue-policy`). Any number of these commands may share one queue. A
 /// result's file, named `INFERENCE_ID.out`, is complete on disk before its message is deleted; a model's failure goes
-/// to the same name with `.failure` at the end. A message may come twice: the file is then written again, whole.
+/// to the same name with `.failure` appended. An existing file is never replaced by another content: a second
+/// inference with the same id gets a digest in its name, as in `ID.1f0c9ab2e4d7.out`. A message that comes twice leaves
+/// the file as it is.
 ///
 /// A message that cannot be handled now is released and received again after growing pauses, until the queue's
 /// redrive policy moves it to the dead-letter queue. SIGTERM and Ctrl-C end the command within 20 s plus the work
@@ -280,8 +282,7 @@ impl Consumer<'_> {
             return Verdict::Foreign;
         }
         let id = notification.inference_id();
-        let name = name_of(id, notification.output_location());
-        let path = self.options.output_dir.join(&name);
+        let place = Place::new(&self.options.output_dir, id, notification.output_location());
         let line = json!({
             "inference_id": id,
             "endpoint_name": endpoint,
@@ -289,8 +290,8 @@ impl Consumer<'_> {
         });
         let predictor = self.predictor(endpoint.or(wanted).unwrap_or("unknown"));
         let stored = match predictor.response_from(notification) {
-            Ok(Notified::Response(response)) => self.store(&response, &path),
-            Ok(Notified::Failed(failure)) => store_failure(&failure, &path),
+            Ok(Notified::Response(response)) => place.store(&response, &self.waiter),
+            Ok(Notified::Failed(failure)) => place.store_failure(&failure),
             Err(error) => Err(error),
         };
         self.tell(line, stored)
@@ -315,10 +316,8 @@ impl Consumer<'_> {
         };
         for handle in known {
             let output = handle.output_path().to_string();
-            let path = self
-                .options
-                .output_dir
-                .join(name_of(handle.inference_id(), Some(&output)));
+            let id = handle.inference_id();
+            let place = Place::new(&self.options.output_dir, id, Some(&output));
             let line = json!({
                 "inference_id": handle.inference_id(),
                 "endpoint_name": handle.endpoint_name(),
@@ -327,24 +326,14 @@ impl Consumer<'_> {
             let response = self
                 .predictor(handle.endpoint_name())
                 .resume(handle.clone());
-            if !matches!(self.tell(line, self.store(&response, &path)), Verdict::Done) {
+            if !matches!(
+                self.tell(line, place.store(&response, &self.waiter)),
+                Verdict::Done
+            ) {
                 verdict = Verdict::Again;
             }
         }
         verdict
-    }
-
-    /// Whole and on disk, or not there at all.
-    fn store(
-        &self,
-        response: &AsyncInferenceResponse<Bytes>,
-        path: &Path,
-    ) -> Result<Stored, Error> {
-        match response.download(path, &self.waiter) {
-            Ok(bytes) => Ok(Stored::Output(path.to_owned(), bytes)),
-            Err(Error::Model(failure)) => store_failure(&failure, path),
-            Err(error) => Err(error),
-        }
     }
 
     /// Prints the line, counts, and decides what becomes of the message.
@@ -411,20 +400,6 @@ impl Consumer<'_> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Ends> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The model's failure response, beside where the result would be.
-fn store_failure(failure: &ModelFailure, path: &Path) -> Result<Stored, Error> {
-    let mut name = path.to_owned().into_os_string();
-    name.push(".failure");
-    failure.save(&name)?;
-    Ok(Stored::Failure(name.into(), failure.text().to_string()))
-}
-
-/// What was put on disk.
-enum Stored {
-    Output(PathBuf, u64),
-    Failure(PathBuf, String),
 }
 
 fn is_of_this_machine(error: &Error) -> bool {

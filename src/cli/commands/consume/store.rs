@@ -1,0 +1,106 @@
+//! Where `consume` stores results: completely on disk, and over nothing that is there.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sagemaker_async_inference::error::TransferErrorKind;
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, Bytes, Error, ModelFailure, TransferError, WaiterConfig,
+};
+
+use super::name::name_of;
+use crate::cli::output::names::{DIGEST_BYTES, digest_of, same_content};
+
+const FAILURE: &str = ".failure";
+
+/// A stored outcome.
+pub(super) enum Stored {
+    Output(PathBuf, u64),
+    Failure(PathBuf, String),
+}
+
+/// The file of one inference. The service runs two requests with one inference id, and another file may have its
+/// name: then a digest of the output's location is part of the name.
+pub(super) struct Place {
+    directory: PathBuf,
+    name: String,
+    digest: String,
+}
+
+impl Place {
+    pub(super) fn new(directory: &Path, id: Option<&str>, output: Option<&str>) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            name: name_of(id, output),
+            digest: digest_of(output.unwrap_or_default(), id, DIGEST_BYTES),
+        }
+    }
+
+    /// Waits for the output and stores it, or the failure.
+    pub(super) fn store(
+        &self,
+        response: &AsyncInferenceResponse<Bytes>,
+        waiter: &WaiterConfig,
+    ) -> Result<Stored, Error> {
+        let part = self.part();
+        match response.download(&part, waiter) {
+            Ok(bytes) => Ok(Stored::Output(self.take(&part, "")?, bytes)),
+            Err(Error::Model(failure)) => self.store_failure(&failure),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn store_failure(&self, failure: &ModelFailure) -> Result<Stored, Error> {
+        let part = self.part();
+        failure.save(&part)?;
+        let path = self.take(&part, FAILURE)?;
+        Ok(Stored::Failure(path, failure.text().to_string()))
+    }
+
+    /// A name that no other process has, and that none removes as abandoned while it is not locked.
+    fn part(&self) -> PathBuf {
+        let name = format!(".result.{:016x}.tmp", fastrand::u64(..));
+        self.directory.join(name)
+    }
+
+    /// Gives a complete file its name.
+    fn take(&self, part: &Path, ending: &str) -> Result<PathBuf, Error> {
+        let named = self.give_name(part, ending);
+        // Its content has its name, or is fetched again.
+        drop(fs::remove_file(part));
+        named
+    }
+
+    fn give_name(&self, part: &Path, ending: &str) -> Result<PathBuf, Error> {
+        let mut path = self.directory.join(format!("{}{ending}", self.name));
+        if !link(part, &path).map_err(|error| unwritten(&path, error))? {
+            let stem = self.name.strip_suffix(".out").unwrap_or(&self.name);
+            path.set_file_name(format!("{stem}.{}.out{ending}", self.digest));
+            // Another content under this name is of the same inference.
+            fs::rename(part, &path).map_err(|error| unwritten(&path, error))?;
+        }
+        // Some file systems refuse this; the file is complete all the same.
+        drop(File::open(&self.directory).and_then(|directory| directory.sync_all()));
+        Ok(path)
+    }
+}
+
+/// Whether the content has this name now; false if something else has it.
+fn link(part: &Path, path: &Path) -> io::Result<bool> {
+    match fs::hard_link(part, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(same_content(path, part)),
+        // The file system has no hard links.
+        Err(_) if !path.try_exists().unwrap_or(true) && !path.is_symlink() => {
+            fs::rename(part, path).map(|()| true)
+        }
+        Err(_) => Ok(same_content(path, part)),
+    }
+}
+
+fn unwritten(path: &Path, error: io::Error) -> Error {
+    let about = path.display().to_string();
+    let error = TransferError::new(TransferErrorKind::Write, about).with_source(error);
+    error.into()
+}
