@@ -13,6 +13,7 @@ mod login;
 mod process;
 mod profile;
 mod provider;
+mod refreshed;
 mod role;
 pub(crate) mod settings;
 mod sso;

@@ -4,7 +4,6 @@ mod key;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -13,17 +12,13 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::config::failed;
+use super::refreshed::{AHEAD, Expires, Refreshed};
 use super::{Credentials, CredentialsError, ProviderConfig};
 use crate::aws::config::expand_home;
 use crate::aws::signin::{self, LoginRenewal, NewLogin};
 use crate::sys::Platform;
 use crate::timestamp;
 use key::LoginKey;
-
-/// From this long before their end on, the credentials are refreshed (as the Python SDK does).
-const AHEAD: Duration = Duration::from_mins(5);
-/// How long after a failed refresh none is tried.
-const PAUSE: Duration = Duration::from_secs(30);
 
 const CACHE_VARIABLE: &str = "AWS_LOGIN_CACHE_DIRECTORY";
 
@@ -57,14 +52,6 @@ struct LoginCredentials {
 }
 
 impl CachedLogin {
-    fn expiry(&self) -> Option<SystemTime> {
-        timestamp::parse_any_form(&self.access_token.expires_at)
-    }
-
-    fn is_valid(&self, at: SystemTime) -> bool {
-        self.expiry().is_some_and(|expiry| at < expiry)
-    }
-
     fn credentials(&self) -> Credentials {
         let LoginCredentials {
             access_key_id,
@@ -98,26 +85,15 @@ impl CachedLogin {
     }
 }
 
-/// Logins that were refreshed, kept for as long as the provider lives, for the file in the cache may not be
-/// writable. Clones share them.
-#[derive(Clone, Default)]
-pub(super) struct LoginCache {
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The login that was refreshed last, and its session.
-    renewed: Option<(String, CachedLogin)>,
-    /// When, on the monotonic clock, a refresh failed last.
-    failed_at: Option<Duration>,
-}
-
-impl std::fmt::Debug for LoginCache {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoginCache").finish_non_exhaustive()
+impl Expires for CachedLogin {
+    fn expiry(&self) -> Option<SystemTime> {
+        timestamp::parse_any_form(&self.access_token.expires_at)
     }
 }
+
+/// Refreshed logins of a provider, by session.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LoginCache(Refreshed<String, CachedLogin>);
 
 /// A profile's `login_session`.
 pub(super) struct LoginSession {
@@ -139,12 +115,10 @@ impl LoginCache {
             login,
             provider,
         };
-        let clock = config.sys().clock();
-        let now = clock.now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached = state.latest(&asked)?;
-        let failed_at = state.failed_at;
-        let is_pausing = failed_at.is_some_and(|at| clock.monotonic().saturating_sub(at) < PAUSE);
+        let now = config.sys().clock().now();
+        let mut state = self.0.lock();
+        let cached = state.latest(&login.session, asked.read())?;
+        let is_pausing = state.is_pausing(config.sys());
         if cached.is_valid(now + AHEAD) || (is_pausing && cached.is_valid(now)) {
             return Ok(cached.credentials());
         }
@@ -152,31 +126,17 @@ impl LoginCache {
             Ok(renewed) => {
                 asked.write_back(&renewed);
                 let credentials = renewed.credentials();
-                state.failed_at = None;
-                state.renewed = Some((login.session.clone(), renewed));
+                state.keep(login.session.clone(), renewed);
                 Ok(credentials)
             }
             Err(error) => {
-                state.failed_at = Some(clock.monotonic());
+                state.failed(config.sys());
                 if cached.is_valid(now) {
                     Ok(cached.credentials())
                 } else {
                     Err(error)
                 }
             }
-        }
-    }
-}
-
-impl State {
-    /// The file's login, unless the one in memory is good for longer.
-    fn latest(&self, asked: &Asked<'_>) -> Result<CachedLogin, CredentialsError> {
-        let kept = self.renewed.as_ref();
-        let kept = kept.filter(|(session, _)| *session == asked.login.session);
-        match (asked.read(), kept) {
-            (Ok(read), Some((_, kept))) if kept.expiry() <= read.expiry() => Ok(read),
-            (_, Some((_, kept))) => Ok(kept.clone()),
-            (read, None) => read,
         }
     }
 }

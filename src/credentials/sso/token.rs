@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -11,16 +10,12 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::super::config::failed;
+use super::super::refreshed::{AHEAD, Expires, Refreshed};
 use super::super::{CredentialsError, ProviderConfig};
 use super::Login;
 use crate::aws::sso::{self, NewToken, Renewal};
-use crate::sys::{Platform, Sys};
+use crate::sys::Platform;
 use crate::timestamp;
-
-/// From this long before its end on, a token is refreshed.
-const AHEAD: Duration = Duration::from_mins(5);
-/// How long after a failed refresh none is tried.
-const PAUSE: Duration = Duration::from_secs(30);
 
 /// A token as the AWS CLI writes it to its cache. It has no `Debug`, for it is one.
 #[derive(Clone, Serialize, Deserialize)]
@@ -46,14 +41,6 @@ impl CachedToken {
         &self.access_token
     }
 
-    fn expiry(&self) -> Option<SystemTime> {
-        timestamp::parse_any_form(&self.expires_at)
-    }
-
-    fn is_valid(&self, at: SystemTime) -> bool {
-        self.expiry().is_some_and(|expiry| at < expiry)
-    }
-
     /// What a refresh takes, if all of it is there and the client's registration has not expired.
     fn refresh(&self, now: SystemTime) -> Option<Renewal<'_>> {
         let registered_until = timestamp::parse_any_form(self.registration_expires_at.as_ref()?)?;
@@ -77,26 +64,15 @@ impl CachedToken {
     }
 }
 
-/// Tokens that were refreshed, kept for as long as the provider lives, for the file in the cache may not be
-/// writable. Clones share them.
-#[derive(Clone, Default)]
-pub(in crate::credentials) struct TokenCache {
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The token that was refreshed last, and whose it is.
-    renewed: Option<(Login, CachedToken)>,
-    /// When, on the monotonic clock, a refresh failed last.
-    failed_at: Option<Duration>,
-}
-
-impl std::fmt::Debug for TokenCache {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenCache").finish_non_exhaustive()
+impl Expires for CachedToken {
+    fn expiry(&self) -> Option<SystemTime> {
+        timestamp::parse_any_form(&self.expires_at)
     }
 }
+
+/// Refreshed tokens of a provider.
+#[derive(Debug, Clone, Default)]
+pub(in crate::credentials) struct TokenCache(Refreshed<Login, CachedToken>);
 
 impl TokenCache {
     /// The login's token, refreshed if it is time. The lock is held meanwhile: a refresh token is good for
@@ -113,8 +89,8 @@ impl TokenCache {
             provider,
         };
         let now = config.sys().clock().now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = state.latest(&asked)?;
+        let mut state = self.0.lock();
+        let token = state.latest(login, asked.read())?;
         if token.is_valid(now + AHEAD) {
             return Ok(token);
         }
@@ -122,13 +98,12 @@ impl TokenCache {
             (Some(_), Some(renewal)) if !state.is_pausing(config.sys()) => {
                 match asked.renew(&token, &renewal, now) {
                     Ok(renewed) => {
-                        state.failed_at = None;
-                        state.renewed = Some((login.clone(), renewed.clone()));
+                        state.keep(login.clone(), renewed.clone());
                         asked.write_back(&renewed);
                         return Ok(renewed);
                     }
                     Err(error) => {
-                        state.failed_at = Some(config.sys().clock().monotonic());
+                        state.failed(config.sys());
                         error
                     }
                 }
@@ -140,28 +115,6 @@ impl TokenCache {
         } else {
             Err(unusable)
         }
-    }
-}
-
-impl State {
-    /// The file's token, unless the one in memory is good for longer.
-    fn latest(&self, asked: &Asked<'_>) -> Result<CachedToken, CredentialsError> {
-        let kept = self.renewed.as_ref();
-        let kept = kept.filter(|(whose, _)| whose == asked.login);
-        match (asked.read(), kept) {
-            (Ok(read), Some((_, kept))) => {
-                let kept_is_later = kept.expiry() > read.expiry();
-                Ok(if kept_is_later { kept.clone() } else { read })
-            }
-            (Err(_), Some((_, kept))) => Ok(kept.clone()),
-            (read, None) => read,
-        }
-    }
-
-    fn is_pausing(&self, sys: &Sys) -> bool {
-        let now = sys.clock().monotonic();
-        self.failed_at
-            .is_some_and(|failed| now.saturating_sub(failed) < PAUSE)
     }
 }
 
