@@ -114,7 +114,7 @@ fn many_pages() -> Outcome<()> {
     let mut table = Table::new(&["download threads", "time", "GETs at once on average"]);
     for threads in [0, 1, 4, 8, 16] {
         let mut server = Server::start()?;
-        server.tell(&format!("outputs {PAGED}"))?;
+        server.send(&format!("outputs {PAGED}"))?;
         server.answer()?;
         let predictor = server.predictor()?;
         let responses = (0..PAGED).map(|number| {
@@ -165,9 +165,9 @@ impl Run {
             .submit_all(0..in_flight)
             .collect::<Result<_, _>>()?;
         for response in &responses {
-            server.tell(response.output_path().key())?;
+            server.send(response.output_path().key())?;
         }
-        server.tell("appear")?;
+        server.send("appear")?;
         let began = cpu_of_thread().unwrap_or_default();
         let mut late = match way {
             Way::Floor => {
@@ -180,7 +180,7 @@ impl Run {
         };
         let cpu = cpu_of_thread().unwrap_or_default().saturating_sub(began);
         late.sort();
-        server.tell("requests")?;
+        server.send("requests")?;
         let counts = server.answer()?;
         let counts = counts.split_whitespace().map(str::parse::<u64>);
         Ok(Self {
@@ -238,7 +238,7 @@ fn round_of(handles: usize, others: usize) -> Outcome<[String; 5]> {
     let mut server = Server::start()?;
     let sent = Arc::new(AtomicU64::new(0));
     let predictor = server.predictor_counting(&sent)?;
-    server.tell(&format!("others {others}"))?;
+    server.send(&format!("others {others}"))?;
     server.answer()?;
     let before = ALLOCATOR.current_usage();
     let responses = (0..handles).map(|_| {
@@ -343,9 +343,9 @@ struct Server {
     secret_key: String,
 }
 
-/// Does what it is told, a line each, until its input ends: keys that are to appear, `appear` over one second from
-/// now on, `others N` for so many objects of the batch, `outputs N` for so many outputs far away, `requests` to
-/// tell how many came.
+/// Carries out one command per line of its input: a key to create later, `appear` to create them over one second from
+/// now on, `others N` for N other objects of the batch, `outputs N` for N outputs at another prefix, `requests` to
+/// print the number of requests.
 fn serve() -> Outcome<()> {
     let counts = Arc::new(Counts::default());
     let counted = counts.clone();
@@ -428,7 +428,7 @@ impl Server {
         Ok(line.trim_end().to_owned())
     }
 
-    fn tell(&mut self, line: &str) -> Outcome<()> {
+    fn send(&mut self, line: &str) -> Outcome<()> {
         writeln!(self.input, "{line}")?;
         Ok(self.input.flush()?)
     }

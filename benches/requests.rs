@@ -133,7 +133,7 @@ fn row(table: &mut Table, name: &str, floors: Vec<Duration>, oursies: Vec<Durati
     ]);
 }
 
-/// CPU time of this thread for one request, on average; wall time where the system tells no other.
+/// Average CPU time of this thread for one request; wall time if the system does not report CPU time.
 fn cost(client: &dyn Client, what: &str) -> Outcome<Duration> {
     let started = (cpu_of_thread(), Instant::now());
     let mut requests = 0;
@@ -230,8 +230,8 @@ fn instructions(server: &Served, who: &str, what: &str) -> Outcome<Option<u64>> 
             ])
             .output();
         let Ok(run) = run else { return Ok(None) };
-        let told = String::from_utf8_lossy(&run.stderr);
-        let number = told
+        let report = String::from_utf8_lossy(&run.stderr);
+        let number = report
             .lines()
             .find_map(|line| line.split_once("Collected : "));
         let number = number.ok_or("callgrind counted nothing")?.1.trim();
@@ -399,7 +399,7 @@ fn memory_of(arguments: &[String]) -> Outcome<()> {
     let status = |field: &str| -> Outcome<u64> {
         let status = fs::read_to_string("/proc/self/status")?;
         let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let number = line.ok_or("the system tells nothing of memory")?;
+        let number = line.ok_or("the system does not report memory")?;
         Ok(number.trim().trim_end_matches("kB").trim().parse()?)
     };
     if matches!(&**what, "polls" | "anonymous") {

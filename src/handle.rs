@@ -242,7 +242,7 @@ impl TryFrom<Wire> for InferenceHandle {
                 "read it with the version of this crate that wrote it, or a later one",
             ));
         }
-        let lacks = |member: &str| invalid("", format!("it has no {member}"), "save it anew");
+        let lacks = |member: &str| invalid("", format!("it has no {member}"), "save it again");
         let endpoint_name = wire.endpoint_name.ok_or_else(|| lacks("endpoint_name"))?;
         check_name("endpoint name", &endpoint_name)?;
         if let Some(id) = &wire.inference_id {
@@ -256,7 +256,7 @@ impl TryFrom<Wire> for InferenceHandle {
                 return Err(invalid(
                     &uri.to_string(),
                     "the URI of an object",
-                    "save it anew",
+                    "save it again",
                 ));
             }
         }

@@ -4,7 +4,7 @@
 //! a signature.
 
 #[cfg(feature = "tracing")]
-mod told {
+mod events {
     use std::fmt::{Debug, Display};
     use std::time::Duration;
 
@@ -199,7 +199,7 @@ mod told {
 }
 
 #[cfg(not(feature = "tracing"))]
-mod told {
+mod events {
     use std::fmt::{Debug, Display};
     use std::time::Duration;
 
@@ -249,4 +249,4 @@ mod told {
     pub(crate) fn not_removed(_: &dyn Display, _: &dyn Display) {}
 }
 
-pub(crate) use told::*;
+pub(crate) use events::*;

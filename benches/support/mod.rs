@@ -30,7 +30,7 @@ pub fn arguments_after(word: &str) -> Option<Vec<String>> {
 /// The bench itself in another process, as a server, until this is dropped.
 pub struct Served {
     child: Child,
-    told: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
     pub url: String,
     pub bucket: String,
 }
@@ -43,12 +43,12 @@ impl Served {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut told = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let mut line = || -> Outcome<String> { Ok(told.next().ok_or("the server ended")??) };
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let mut line = || -> Outcome<String> { Ok(output.next().ok_or("the server ended")??) };
         Ok(Self {
             url: line()?,
             bucket: line()?,
-            told,
+            output,
             child,
         })
     }
@@ -56,7 +56,7 @@ impl Served {
     /// How many connections it has accepted.
     pub fn connections(&mut self) -> Outcome<u64> {
         writeln!(self.child.stdin.as_mut().ok_or("no input")?, "connections")?;
-        Ok(self.told.next().ok_or("the server ended")??.parse()?)
+        Ok(self.output.next().ok_or("the server ended")??.parse()?)
     }
 }
 
@@ -88,7 +88,7 @@ pub fn now() -> Duration {
         .unwrap_or_default()
 }
 
-/// Time of this thread on a CPU, if the system tells it.
+/// CPU time of this thread, if the system reports it.
 pub fn cpu_of_thread() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanos = stat.split_whitespace().next()?.parse().ok()?;

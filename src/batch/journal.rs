@@ -98,7 +98,7 @@ pub(super) enum Stage {
     Refused(String),
 }
 
-/// Version 1 told inputs apart by their place, and files by their time of modification.
+/// Version 1 identified inputs by their position, and files by their modification time.
 const VERSION: u32 = 2;
 
 impl Journal {

@@ -24,7 +24,7 @@ use crate::waiter::state::WaitState;
 
 /// One request may take so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Of so many steps one is for GETs of single handles, whatever else there is to do.
+/// One of this many steps is for GETs of single handles, whatever else there is to do.
 const TURN: u32 = 4;
 
 /// A finished handle.

@@ -1,4 +1,4 @@
-//! Handles that are polled at once, because something else than polls says that they may be done.
+//! Handles that are polled at once, because a message reports that they may be done.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::sys::Sys;
 use crate::transfer::outcome::Outcome;
 use crate::waiter::CancelToken;
 
-/// Waits shorter than this are slept through: whoever brings news has a service to ask.
+/// Waits shorter than this are spent sleeping: receiving messages is a request to a service.
 const WORTH_ASKING: Duration = Duration::from_secs(1);
-/// While a handle can be added from another thread, or is being fetched, it waits no longer for news.
+/// Maximum wait for messages while handles can be added from another thread or are being fetched.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// Is called with errors.
@@ -26,30 +26,30 @@ pub(crate) struct News {
     pub(crate) failure: Option<ModelFailure>,
 }
 
-/// Where news comes from.
+/// A source of news.
 pub(crate) trait Wakes: Send + Sync {
-    /// A handle that is waited for from now on.
+    /// Adds a handle to watch.
     fn watch(&mut self, index: u32, handle: &InferenceHandle);
 
-    /// When it can be asked again, on the monotonic clock.
+    /// The time of the next request, on the monotonic clock.
     fn not_before(&self) -> Duration;
 
-    /// Whether more has probably come already.
+    /// Whether more messages are probably waiting.
     fn has_more(&self) -> bool;
 
-    /// Asks, and waits for news no longer than this.
+    /// Receives news, waiting no longer than `wait`.
     fn receive(&mut self, wait: Duration, sys: &Sys, cancel: Option<&CancelToken>) -> Vec<News>;
 
-    /// The caller took the outcome, and came back for the next one.
+    /// The caller took the outcome and asked for the next one.
     fn taken(&mut self, index: u32);
 
     /// The poll after the news found nothing.
     fn still_pending(&mut self, index: u32);
 
-    /// Nothing more is waited for; with `drain`, since all outcomes were taken.
+    /// Ends; with `drain`, because all outcomes were taken.
     fn finish(&mut self, drain: bool, sys: &Sys);
 
-    /// An error that was not returned before.
+    /// Returns an error once.
     fn take_error(&mut self) -> Option<Error>;
 }
 
@@ -120,7 +120,7 @@ impl<D> AsCompleted<D> {
         self
     }
 
-    /// Waits for news until then at most; false if there is nobody to bring any, or not now.
+    /// Waits for news until then at most; false if there is no source, or it cannot be used now.
     pub(super) fn wait_for_news(&mut self, until: Duration, has_adders: bool) -> bool {
         let (Some(wakes), Some(poller)) = (&mut self.wakes, &mut self.poller) else {
             return false;
@@ -147,14 +147,14 @@ impl<D> AsCompleted<D> {
         true
     }
 
-    /// When a sleep has to end for news.
+    /// When a sleep must end to receive news.
     pub(super) fn next_news(&self) -> Option<Duration> {
         let now = self.poller.as_ref()?.now();
         let then = self.wakes.as_ref()?.not_before();
         (then > now).then_some(then)
     }
 
-    /// Tells of what happened since the caller's last look.
+    /// Reports to the source what happened since the last call.
     pub(super) fn settle_news(&mut self) {
         let Some(wakes) = &mut self.wakes else {
             return;
@@ -169,7 +169,7 @@ impl<D> AsCompleted<D> {
         }
     }
 
-    /// Nothing is waited for any more.
+    /// Ends the source of news.
     pub(super) fn finish_news(&mut self, drain: bool) {
         self.settle_news();
         if let (Some(wakes), Some(poller)) = (&mut self.wakes, &self.poller) {

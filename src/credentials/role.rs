@@ -189,12 +189,12 @@ impl Role {
                 ),
             ),
             MfaProblem::NotTold(source) => {
-                CredentialsError::failed(provider, format!("{wants}, and it was not told"))
+                CredentialsError::failed(provider, format!("{wants}, and none was given"))
                     .with_source(source)
             }
             MfaProblem::NotACode => CredentialsError::failed(
                 provider,
-                format!("{wants}, and what was told is not one of 6 digits"),
+                format!("{wants}, and the given one does not have 6 digits"),
             ),
         })
     }

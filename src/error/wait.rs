@@ -69,7 +69,7 @@ impl ModelFailure {
         self.output_path.as_ref()
     }
 
-    /// Where the failure object is; `None` if a notification told of the failure and did not name it.
+    /// The location of the failure object. `None` if a notification reported the failure without it.
     pub fn failure_path(&self) -> Option<&S3Uri> {
         self.failure_path.as_ref()
     }

@@ -27,9 +27,9 @@ pub(crate) enum Rule {
     Flag,
     /// Any text: one of an open list, or one without limits.
     Word,
-    /// From so many entries to so many.
+    /// Minimum and maximum number of entries.
     List(usize, usize, &'static Rule),
-    /// At most so many entries, from such texts to such values.
+    /// Maximum number of entries, and the rules of keys and values.
     Map(usize, &'static TextRule, &'static Rule),
     Structure(&'static Shape),
 }

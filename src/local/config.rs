@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LocalError;
-use super::http::http1::Patience;
+use super::http::http1::ConnectionTimeouts;
 use super::record::RecordedRequest;
 use super::runtime::location::Location;
 use super::runtime::model::Backend;
@@ -28,7 +28,7 @@ pub(super) struct Config {
     pub(super) list_allowed: bool,
     pub(super) deployed: Deployed,
     pub(super) backend: Backend,
-    pub(super) patience: Patience,
+    pub(super) timeouts: ConnectionTimeouts,
     pub(super) kept_requests: usize,
     pub(super) observer: Option<Observer>,
     /// Called with problems of the server itself.

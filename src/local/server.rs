@@ -15,7 +15,7 @@ use super::http::answer::{Answer, Refusal, host_id};
 use super::http::budget::Budgets;
 use super::http::connections::Connections;
 use super::http::head::Head;
-use super::http::http1::{Allowed, Body, Connection, Patience, Received};
+use super::http::http1::{Allowed, Body, Connection, ConnectionTimeouts, Received};
 use super::http::payload::{Payload, Sums};
 use super::operation::{Operation, SQS, Service, Target};
 use super::record::{RecordedRequest, RequestLog};
@@ -45,7 +45,7 @@ pub(super) struct Shared {
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
     pub(super) connections: Connections,
-    pub(super) patience: Patience,
+    pub(super) timeouts: ConnectionTimeouts,
     budgets: Budgets,
 }
 
@@ -89,7 +89,7 @@ impl Shared {
             faults: Faults::default(),
             log: RequestLog::new(config.observer, config.kept_requests),
             connections: Connections::default(),
-            patience: config.patience,
+            timeouts: config.timeouts,
             budgets: Budgets::default(),
         })
     }

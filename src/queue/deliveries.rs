@@ -136,7 +136,7 @@ impl Deliveries {
         self.queue.session().sys().clock()
     }
 
-    /// The next messages, at most so many; none at the end.
+    /// The next messages, up to a maximum; none at the end.
     pub(super) fn next_batch(&mut self, max: usize) -> Option<Result<Vec<Delivery>>> {
         if self.ended {
             return None;

@@ -55,7 +55,7 @@ pub struct TransferProgress<'a> {
 
 #[cfg(feature = "local")]
 impl<'a> TransferProgress<'a> {
-    /// For tests of a progress callback: what it receives after so many bytes.
+    /// For tests of a progress callback: its argument after this many bytes.
     ///
     /// ```
     /// use sagemaker_async_inference::S3Uri;

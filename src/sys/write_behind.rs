@@ -1,4 +1,4 @@
-//! A file that is brought to the disk while more of it is written, so that its last flush has little left to do.
+//! Flushes a file to disk while more of it is written, so that the last flush is short.
 
 use std::fs::File;
 use std::io;
@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// The system keeps what is written in memory, and for a file of some hundred megabytes begins with the disk when
-/// it is flushed: the time of the disk comes after that of the network. After so many bytes it begins here.
+/// Bytes between two flushes. Without them the system writes a file of some hundred megabytes to disk only at the
+/// last flush: then the time of the disk is added to that of the network.
 const EVERY: u64 = 64 << 20;
 
 /// Starts a thread once there is enough to flush.
@@ -25,7 +25,7 @@ struct Flusher {
 }
 
 impl WriteBehind {
-    /// So many bytes more were written to the file.
+    /// Counts bytes that were written to the file.
     pub(super) fn wrote(&self, file: &File, bytes: u64) {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
         if before / EVERY == (before + bytes) / EVERY {
@@ -41,8 +41,7 @@ impl WriteBehind {
         }
     }
 
-    /// Waits for the flush that is on. An error of the disk is reported once for a file, and so may have been
-    /// reported here.
+    /// Waits for the running flush and returns its error: the system reports an error of the disk only once per file.
     pub(super) fn stop(&mut self) -> io::Result<()> {
         let flusher = self
             .flusher
@@ -59,7 +58,7 @@ impl WriteBehind {
 }
 
 impl Flusher {
-    /// `None` if the system has no handle or thread for it: then the last flush does it all.
+    /// `None` if there is no file handle or thread left: then the last flush does everything.
     fn start(file: &File) -> Option<Self> {
         let file = file.try_clone().ok()?;
         let (wanted, flushes) = mpsc::sync_channel(1);

@@ -166,7 +166,7 @@ fn a_session_asks_its_user_for_the_code_of_an_mfa_device() {
         .provide_credentials()
         .unwrap_err();
     assert!(!error.is_not_configured());
-    assert!(error.to_string().contains("it was not told"), "{error}");
+    assert!(error.to_string().contains("none was given"), "{error}");
     let source = std::error::Error::source(&error)
         .expect("a source")
         .to_string();

@@ -316,7 +316,7 @@ fn no_credentials_after_a_lost_answer_is_still_a_maybe() {
     }
 }
 
-/// A server that ends the first `cut` connections in the midst of the TLS handshake.
+/// A server that ends the first `cut` connections during the TLS handshake.
 #[test]
 fn a_handshake_that_breaks_is_tried_again_for_a_submit_too() {
     use std::io::{Read, Write};

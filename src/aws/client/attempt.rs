@@ -20,7 +20,7 @@ use crate::aws::xml::texts;
 use crate::error::CredentialsError;
 use crate::trace;
 
-/// A payload of at least so many bytes is sent once the service has agreed to take it
+/// A payload of at least this many bytes is sent once the service has agreed to take it
 /// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection. Of an
 /// upload in parts, its beginning has asked already.
 const WORTH_ASKING: u64 = 1 << 20;

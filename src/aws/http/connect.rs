@@ -8,8 +8,8 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnecto
 use super::connection_error::ProxyFault;
 use super::dns::{Addresses, Unresolved};
 
-/// ureq's own way to connect, TLS handshake and all, whose failures are told from those of a
-/// connection in use: until it is through, no byte of a request has gone out. A proxy's are told from
+/// ureq's own way to connect, TLS handshake included, whose failures are distinguished from those of a
+/// connection in use: until it is connected, no byte of a request was sent. A proxy's are distinguished from
 /// the server's. After each failure the names that it may have come from are resolved again.
 #[derive(Debug)]
 pub(super) struct Connecting {

@@ -17,7 +17,7 @@ enum Next {
     HeadOrContinue,
     /// As `Head`, of the response to `CONNECT`.
     ConnectHead,
-    /// A whole final head was handed on, with so many bytes of input.
+    /// The complete final head was passed on, with this many bytes of input.
     HandedOn(usize),
     /// Whatever they are, they are handed on.
     Anything,

@@ -381,7 +381,7 @@ impl Transport {
     }
 
     /// Settings go on the request only where it needs other ones than the agent has: with settings
-    /// of its own, each connection would also build its TLS configuration and roots anew.
+    /// of its own, each connection would also build its TLS configuration and roots again.
     fn configure_and_run<B: ureq::AsSendBody>(
         &self,
         request: Request<B>,

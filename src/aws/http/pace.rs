@@ -10,7 +10,7 @@ use crate::sys::{Clock, SystemClock};
 const BYTES_A_SECOND: u64 = 1024;
 
 /// How much moved in how much time, window by window. Only the time spent in reading or writing counts, so
-/// that whoever takes or gives slowly himself is not told that the other did. Time is the machine's, whatever
+/// that a slow caller does not get an error about a slow server. Time is the machine's, whatever
 /// clock the session has: so is the network's.
 #[derive(Debug)]
 pub(crate) struct Pace {

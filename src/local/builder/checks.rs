@@ -26,7 +26,7 @@ impl LocalEndpointBuilder {
             let rate = backend.failure_rate;
             return wrong(format!("a failure rate is from 0 to 1, not {rate}"));
         }
-        if self.config.patience.idle.is_zero() || self.config.patience.slow.is_zero() {
+        if self.config.timeouts.idle.is_zero() || self.config.timeouts.slow.is_zero() {
             return wrong("a timeout of connections is more than 0".to_owned());
         }
         let mut names = self.config.host_names.iter();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::LocalEndpoint;
 use super::config::{Common, Config, Deployed, Keys, Storage};
 use super::error::LocalError;
-use super::http::http1::Patience;
+use super::http::http1::ConnectionTimeouts;
 use super::record::RecordedRequest;
 use super::runtime::container::Container;
 use super::runtime::location::Location;
@@ -103,7 +103,7 @@ impl LocalEndpointBuilder {
                 delay: Duration::ZERO,
                 failure_rate: 0.0,
             },
-            patience: Patience::default(),
+            timeouts: ConnectionTimeouts::default(),
             kept_requests: 10_000,
             observer: None,
             watcher: None,
@@ -358,14 +358,14 @@ impl LocalEndpointBuilder {
 
     /// Closes a connection after this time without a request, in real time; sooner while others wait. Default: 1 min.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.config.patience.idle = timeout;
+        self.config.timeouts.idle = timeout;
         self
     }
 
     /// Closes a connection whose request head takes longer than this, that makes no progress in a body or response for
     /// this time, or whose average rate is below 1 KiB/s after it; in real time. Default: 30 s.
     pub fn slow_timeout(mut self, timeout: Duration) -> Self {
-        self.config.patience.slow = timeout;
+        self.config.timeouts.slow = timeout;
         self
     }
 

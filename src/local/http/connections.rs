@@ -161,7 +161,7 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     };
     lock(&shared.connections.open).insert(number, opened);
     let _open = Open { shared, number };
-    if let Ok(mut connection) = Connection::new(stream, shared.patience) {
+    if let Ok(mut connection) = Connection::new(stream, shared.timeouts) {
         // An error here is the connection's: the client is gone.
         while !shared.stopping().is_stopped()
             && exchange(shared, &mut connection, number).unwrap_or(false)

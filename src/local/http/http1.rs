@@ -23,7 +23,7 @@ use crate::sys::{Clock, SystemClock};
 
 /// How patient the server is with a connection, in real time.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::local) struct Patience {
+pub(in crate::local) struct ConnectionTimeouts {
     /// How long it may be without a request.
     pub(in crate::local) idle: Duration,
     /// How long a request's head may take once it has begun, and any single read of a body or write of
@@ -31,7 +31,7 @@ pub(in crate::local) struct Patience {
     pub(in crate::local) slow: Duration,
 }
 
-impl Default for Patience {
+impl Default for ConnectionTimeouts {
     fn default() -> Self {
         Self {
             // Longer than the longest pause between two polls.
@@ -50,7 +50,7 @@ const CHUNK: usize = 64 * 1024;
 /// Of a long body.
 const LONG_CHUNK: usize = 256 * 1024;
 
-/// How fast bytes must come or go on the whole, per second, after the first [`Patience::slow`].
+/// How fast bytes must come or go on the whole, per second, after the first [`ConnectionTimeouts::slow`].
 const MIN_RATE: u64 = 1024;
 
 /// Ends what would go on forever: a byte now and then keeps every timeout from striking.
@@ -142,7 +142,7 @@ pub(in crate::local) struct Allowed<'a> {
 #[derive(Debug)]
 pub(in crate::local) struct Connection {
     stream: Arc<TcpStream>,
-    patience: Patience,
+    timeouts: ConnectionTimeouts,
     /// What was read and not yet used.
     input: Vec<u8>,
     keep_alive: bool,
@@ -150,12 +150,15 @@ pub(in crate::local) struct Connection {
 }
 
 impl Connection {
-    pub(in crate::local) fn new(stream: Arc<TcpStream>, patience: Patience) -> io::Result<Self> {
+    pub(in crate::local) fn new(
+        stream: Arc<TcpStream>,
+        timeouts: ConnectionTimeouts,
+    ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(patience.slow))?;
+        stream.set_write_timeout(Some(timeouts.slow))?;
         Ok(Self {
             stream,
-            patience,
+            timeouts,
             input: Vec::new(),
             keep_alive: true,
             unread_body: false,
@@ -177,11 +180,11 @@ impl Connection {
                     Parsed::Refused(refusal) => return Ok(self.malformed(refusal)),
                 }
                 let now = SystemClock.monotonic();
-                if now.saturating_sub(*begun.get_or_insert(now)) > self.patience.slow {
+                if now.saturating_sub(*begun.get_or_insert(now)) > self.timeouts.slow {
                     return Ok(self.malformed(too_slow(408)));
                 }
             }
-            let Patience { idle, slow } = self.patience;
+            let ConnectionTimeouts { idle, slow } = self.timeouts;
             match self.fill(if begun.is_some() { slow } else { idle }) {
                 Ok(0) if begun.is_some() => {
                     return Ok(self.malformed(bad_request("The request head is cut short.")));
@@ -280,8 +283,8 @@ impl Connection {
         if left == 0 {
             return Ok(());
         }
-        self.stream.set_read_timeout(Some(self.patience.slow))?;
-        let pace = Pace::new(self.patience.slow);
+        self.stream.set_read_timeout(Some(self.timeouts.slow))?;
+        let pace = Pace::new(self.timeouts.slow);
         let mut buffer = vec![0; most(left, LONG_CHUNK)];
         while left > 0 {
             let room = most(left, buffer.len());
@@ -306,7 +309,7 @@ impl Connection {
         payload: &mut Payload,
         disk: &Disk,
     ) -> Result<(), Left> {
-        let pace = Pace::new(self.patience.slow);
+        let pace = Pace::new(self.timeouts.slow);
         let mut dechunker = Dechunker::new();
         let mut came = 0;
         loop {
@@ -327,7 +330,7 @@ impl Connection {
                 return Ok(());
             }
             pace.check(came)?;
-            if self.fill(self.patience.slow)? == 0 {
+            if self.fill(self.timeouts.slow)? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
@@ -356,7 +359,7 @@ impl Connection {
         if let Some(sent) = sent {
             range.end = range.end.min(range.start + sent as u64);
         }
-        let mut stream = Paced::new(&self.stream, self.patience.slow);
+        let mut stream = Paced::new(&self.stream, self.timeouts.slow);
         if to_head {
             stream.write_all(&out)?;
         } else if answer.length() <= CHUNK as u64 {

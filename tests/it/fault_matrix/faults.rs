@@ -24,7 +24,7 @@ pub enum Act {
     WrongName,
     /// The server at an `https` URL does not speak TLS.
     NoTls,
-    /// The connection ends in the midst of the handshake.
+    /// The connection ends during the handshake.
     CutHandshake,
     /// Ends the connection after this many bytes of the request.
     CutRequest(usize),
@@ -160,7 +160,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     fault("kept connection, dead", Act::Kept(KeptEnd::Dead)),
     fault("reset before the request is read", Act::CutRequest(0)),
-    fault("reset in the midst of the request", Act::CutRequest(40)),
+    fault("reset in the middle of the request", Act::CutRequest(40)),
     fault(
         "closed after the request, not carried out",
         Act::CutAnswer { carried_out: false },
