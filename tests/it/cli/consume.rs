@@ -165,6 +165,39 @@ fn events_of_s3_are_matched_to_handles() {
 }
 
 #[test]
+fn a_message_about_objects_of_others_too_is_left_for_them() {
+    let bench = bench(&[]);
+    bench.endpoint.create_queue("objects", &[]).unwrap();
+    let session = bench.endpoint.session().unwrap();
+    let predictor = AsyncPredictor::new(bench.name(), &session);
+    let response = predictor.request("x").inference_id("one").submit().unwrap();
+    let handles = bench.file("handles.jsonl", &format!("{}\n", response.handle()));
+    assert!(
+        bench
+            .endpoint
+            .wait_until_idle(std::time::Duration::from_mins(1))
+    );
+    let record = |key: &str| {
+        json!({
+            "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
+            "eventTime": "2026-01-01T00:00:00.000Z", "eventName": "ObjectCreated:Put",
+            "s3": { "bucket": { "name": "bucket" }, "object": { "key": key, "size": 1 } },
+        })
+    };
+    let records = [
+        record(response.output_path().key()),
+        record("of/another.out"),
+    ];
+    let body = json!({ "Records": records }).to_string();
+    bench.endpoint.send_message("objects", body);
+    let options = ["--handles", &handles, "--max-messages", "1"];
+    let ran = bench.run(&[&["consume", "objects"], &options[..], &OUT[..]].concat());
+    assert_eq!(ran.json()[0]["inference_id"], "one");
+    assert_eq!(stored(&bench).into_iter().collect::<Vec<_>>(), ["one.out"]);
+    assert_eq!(bench.endpoint.messages_in("objects"), 1);
+}
+
+#[test]
 fn inferences_with_one_id_and_files_that_are_there_keep_their_content() {
     let bench = bench(&[]);
     fs::create_dir_all(bench.path("out")).unwrap();
