@@ -119,24 +119,25 @@ pub use codec::{Accept, Bytes, Csv, Deserializer, Json, JsonLines, Serializer, T
 #[cfg(feature = "npy")]
 pub use codec::{Npy, NpyArray, NpyElement};
 pub use endpoint::inference_config::{AsyncInferenceConfig, NotificationConfig};
+pub use error::config::ConfigError;
+pub use error::core::{Error, Result};
 pub use error::credentials::CredentialsError;
 pub use error::service::ServiceError;
 pub use error::transfer::TransferError;
 pub use error::transport::{MaybeSubmitted, TransportError};
 pub use error::wait::{ModelFailure, PollingTimeout, WaitStopped};
-pub use error::{ConfigError, Error, Result};
 pub use handle::InferenceHandle;
 pub use invalid_input::InvalidInput;
 pub use predictor::AsyncPredictor;
 pub use request::AsyncRequest;
-pub use response::AsyncInferenceResponse;
-pub use session::Session;
+pub use response::core::AsyncInferenceResponse;
 pub use session::builder::SessionBuilder;
+pub use session::core::Session;
 pub use session::transfer_config::TransferConfig;
 pub use uri::S3Uri;
-pub use waiter::WaiterConfig;
 pub use waiter::builder::WaiterConfigBuilder;
 pub use waiter::cancel::CancelToken;
+pub use waiter::config::WaiterConfig;
 pub use {serde_json, ureq};
 
 /// The README's examples, run as tests.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::{Inner, Session};
+use super::core::{Inner, Session};
 use crate::aws::client::retry::RetryConfig;
 use crate::aws::config::Settings;
 use crate::aws::endpoints::{EndpointSettings, Endpoints};

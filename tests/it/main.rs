@@ -68,6 +68,7 @@ mod profile;
 mod profile_names;
 mod profile_session;
 mod proxies;
+mod public_surface;
 mod public_types;
 #[cfg(feature = "local")]
 mod queue;

@@ -1,0 +1,229 @@
+//! The error of every operation.
+
+use std::sync::Arc;
+
+use super::{
+    ConfigError, CredentialsError, DeploymentError, EndpointWaitError, MaybeSubmitted,
+    ModelFailure, PollingTimeout, ServiceError, TransferError, TransportError, WaitStopped,
+};
+use crate::codec::CodecError;
+use crate::handle::InferenceHandle;
+use crate::invalid_input::InvalidInput;
+use crate::uri::S3Uri;
+
+/// A [`Result`](std::result::Result) with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that this crate's operations fail with.
+///
+/// `Display` is one sentence: what happened and why, without what [`source`](std::error::Error::source)
+/// says. The alternate form, `{error:#}`, adds details (attempts, times, counts) and
+/// [what to do](Self::remedy). Of [`InvalidInput`](Self::InvalidInput) and [`Config`](Self::Config), which
+/// name one value that the caller gave, both forms say what to change. No secret, token or payload appears in
+/// `Display` or `Debug`.
+///
+/// ```
+/// use sagemaker_async_inference::Error;
+///
+/// fn exit_code(error: &Error) -> i32 {
+///     match error {
+///         Error::PollingTimeout(timeout) => {
+///             eprintln!("still running after {} polls", timeout.attempts());
+///             4
+///         }
+///         Error::Model(failure) => {
+///             eprintln!("the model failed: {}", failure.text());
+///             3
+///         }
+///         Error::Service(fault) if fault.code() == Some("ValidationError") => 2,
+///         other => {
+///             eprintln!("{other:#}"); // with what to do
+///             if other.is_retryable() { 75 } else { 1 }
+///         }
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value breaks a limit of the service's. Nothing was sent.
+    #[error(transparent)]
+    InvalidInput(#[from] Box<InvalidInput>),
+
+    /// A needed setting is missing or malformed. Nothing was sent.
+    #[error(transparent)]
+    Config(#[from] Box<ConfigError>),
+
+    /// No credentials could be had, so the request was not sent.
+    #[error(transparent)]
+    Credentials(#[from] Box<CredentialsError>),
+
+    /// A value could not be serialized (nothing was sent), or a result not deserialized (it is
+    /// kept: ask again with another deserializer).
+    #[error(transparent)]
+    Codec(#[from] Box<CodecError>),
+
+    /// No usable answer came: no connection, a broken one, a timeout, an answer that is not HTTP.
+    #[error(transparent)]
+    Transport(#[from] Box<TransportError>),
+
+    /// A file, a reader, a writer or an object could not be read or written whole, for a reason that is neither
+    /// the connection's nor the service's refusal. What was begun was taken back.
+    #[error(transparent)]
+    Transfer(#[from] Box<TransferError>),
+
+    /// The service answered with an error.
+    #[error(transparent)]
+    Service(#[from] Box<ServiceError>),
+
+    /// The inference may or may not have been submitted: the answer was lost.
+    #[error(transparent)]
+    MaybeSubmitted(#[from] Box<MaybeSubmitted>),
+
+    /// The inference failed: `SageMaker` wrote a failure object instead of an output.
+    #[error(transparent)]
+    Model(#[from] Box<ModelFailure>),
+
+    /// Neither output nor failure was there when the wait ended. The inference may go on; the
+    /// response can be waited for again.
+    #[error(transparent)]
+    PollingTimeout(#[from] Box<PollingTimeout>),
+
+    /// The wait was stopped by a [`CancelToken`](crate::CancelToken) or by the progress callback.
+    /// The inference goes on; the response can be waited for again.
+    #[error(transparent)]
+    WaitStopped(#[from] Box<WaitStopped>),
+
+    /// A deployment, an update or a removal stopped part-way.
+    #[error(transparent)]
+    Deployment(#[from] Box<DeploymentError>),
+
+    /// An endpoint did not come to the state that was waited for: it failed, or the wait ended first.
+    #[error(transparent)]
+    EndpointWait(#[from] Box<EndpointWaitError>),
+}
+
+impl Error {
+    /// The handle of the inference that this error is about, if it was submitted: every error that a
+    /// response, [`predict`](crate::AsyncPredictor::predict) or a batch returns after the submit has it.
+    /// [`AsyncPredictor::resume`](crate::AsyncPredictor::resume) makes a response of it again, in any process.
+    ///
+    /// `None` for errors before the submit, for errors of deployments, and for
+    /// [`MaybeSubmitted`](Self::MaybeSubmitted): the service names the output in the response that was lost.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncPredictor, Error};
+    /// fn predict_or_save(predictor: &AsyncPredictor, text: &str) -> Result<String, Error> {
+    ///     predictor.predict(text).inspect_err(|error| {
+    ///         if let Some(handle) = error.handle() {
+    ///             eprintln!("{error}; the inference goes on: {handle}");
+    ///         }
+    ///     })
+    /// }
+    /// ```
+    pub fn handle(&self) -> Option<&InferenceHandle> {
+        match self {
+            Self::PollingTimeout(timeout) => Some(&timeout.handle),
+            Self::WaitStopped(stopped) => Some(&stopped.handle),
+            Self::Credentials(payload) => payload.handle.as_deref(),
+            Self::Codec(payload) => payload.handle.as_deref(),
+            Self::Transport(payload) => payload.handle.as_deref(),
+            Self::Transfer(payload) => payload.handle.as_deref(),
+            Self::Service(payload) => payload.handle.as_deref(),
+            Self::Model(payload) => payload.handle.as_deref(),
+            Self::InvalidInput(_)
+            | Self::Config(_)
+            | Self::MaybeSubmitted(_)
+            | Self::Deployment(_)
+            | Self::EndpointWait(_) => None,
+        }
+    }
+
+    /// The input that was uploaded for a submit that then failed: it stays in S3, and
+    /// [`request_at`](crate::AsyncPredictor::request_at) submits it without another upload. `None` where nothing
+    /// was uploaded, and once the inference is submitted. Of [`MaybeSubmitted`](Self::MaybeSubmitted) it is
+    /// [`input_location`](crate::MaybeSubmitted::input_location).
+    pub fn uploaded_input(&self) -> Option<&S3Uri> {
+        match self {
+            Self::Credentials(payload) => payload.uploaded.as_deref(),
+            Self::Transport(payload) => payload.uploaded.as_deref(),
+            Self::Service(payload) => payload.uploaded.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Of a submit that failed after this input was uploaded.
+    pub(crate) fn after_upload(mut self, uri: S3Uri) -> Self {
+        let uploaded = match &mut self {
+            Self::Credentials(payload) => &mut payload.uploaded,
+            Self::Transport(payload) => &mut payload.uploaded,
+            Self::Service(payload) => &mut payload.uploaded,
+            _ => return self,
+        };
+        *uploaded = Some(Box::new(uri));
+        self
+    }
+
+    /// The one place where an error learns which inference it is about.
+    pub(crate) fn of_inference(mut self, handle: &Arc<InferenceHandle>) -> Self {
+        let known = match &mut self {
+            Self::Credentials(payload) => &mut payload.handle,
+            Self::Codec(payload) => &mut payload.handle,
+            Self::Transport(payload) => &mut payload.handle,
+            Self::Transfer(payload) => &mut payload.handle,
+            Self::Service(payload) => &mut payload.handle,
+            Self::Model(payload) => &mut payload.handle,
+            Self::PollingTimeout(_)
+            | Self::WaitStopped(_)
+            | Self::InvalidInput(_)
+            | Self::Config(_)
+            | Self::MaybeSubmitted(_)
+            | Self::Deployment(_)
+            | Self::EndpointWait(_) => return self,
+        };
+        known.get_or_insert_with(|| Arc::clone(handle));
+        self
+    }
+}
+
+/// Whether a change that ended in this error may have been carried out all the same.
+pub(crate) fn is_ambiguous(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !transport.never_sent(),
+        Error::Service(fault) => fault.leaves_open(),
+        _ => false,
+    }
+}
+
+macro_rules! from_unboxed {
+    ($($payload:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$payload> for Error {
+            fn from(payload: $payload) -> Self {
+                Self::$variant(Box::new(payload))
+            }
+        }
+    )*};
+}
+
+from_unboxed! {
+    InvalidInput => InvalidInput,
+    ConfigError => Config,
+    CredentialsError => Credentials,
+    CodecError => Codec,
+    TransferError => Transfer,
+    TransportError => Transport,
+    ServiceError => Service,
+    MaybeSubmitted => MaybeSubmitted,
+    ModelFailure => Model,
+    PollingTimeout => PollingTimeout,
+    WaitStopped => WaitStopped,
+    DeploymentError => Deployment,
+    EndpointWaitError => EndpointWait,
+}
+
+/// For conversions that cannot fail, where one that may is asked for: an [`S3Uri`] into itself.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,377 @@
+//! The response and its waits for a value.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::aws::RequestPolicy;
+use crate::aws::s3::objects::OpenObject;
+use crate::aws::s3::{self, Object};
+use crate::codec::Deserializer;
+use crate::error::{Error, ModelFailure, Result};
+use crate::handle::InferenceHandle;
+use crate::predictor::AsyncPredictor;
+use crate::response::poll::Poll;
+use crate::response::wait::Finished;
+use crate::session::Session;
+use crate::transfer::outcome::Outcome;
+use crate::transfer::{TransferConfig, memory};
+use crate::uri::S3Uri;
+use crate::waiter::WaiterConfig;
+use crate::waiter::state::{Pending, is_passing};
+
+/// A submitted inference.
+///
+/// Dropping it does not stop the inference. Save its [`handle`](Self::handle) to resume it later.
+///
+/// ```
+/// # #[cfg(feature = "local")] {
+/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+/// use std::time::Duration;
+/// # let endpoint = LocalEndpoint::builder().start()?;
+/// # let session = endpoint.session()?;
+/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let response = predictor.predict_async(&[1, 2, 3])?;
+///
+/// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
+/// let answer: Vec<i32> = response.get_result(&waiter)?;
+/// assert_eq!(answer, [1, 2, 3]);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AsyncInferenceResponse<D> {
+    pub(super) session: Session,
+    /// Shared with every error that this response returns.
+    pub(super) handle: Arc<InferenceHandle>,
+    deserializer: D,
+    /// If it is another one than the session's.
+    transfer: Option<Arc<TransferConfig>>,
+    outcome: Mutex<Option<Arc<Outcome>>>,
+}
+
+impl<D> AsyncInferenceResponse<D> {
+    /// Creates the response of an inference that was submitted elsewhere, from its output path and, if the
+    /// endpoint has one, its failure path. Sends no request. Fails with [`Error::InvalidInput`] if a location is
+    /// not valid.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Session};
+    ///
+    /// fn result_of_another_program(session: &Session) -> Result<Option<String>, Error> {
+    ///     let predictor = AsyncPredictor::new("my-endpoint", session);
+    ///     let output = "s3://my-bucket/outputs/1.out";
+    ///     AsyncInferenceResponse::new(&predictor, output, None)?.try_get_result()
+    /// }
+    /// ```
+    pub fn new<S, L>(
+        predictor: &AsyncPredictor<S, D>,
+        output_path: L,
+        failure_path: Option<L>,
+    ) -> Result<Self>
+    where
+        D: Clone,
+        L: TryInto<S3Uri, Error: Into<Error>>,
+    {
+        let output_path = output_path.try_into().map_err(Into::into)?;
+        let failure_path = failure_path.map(TryInto::try_into).transpose();
+        let mut handle = InferenceHandle::new(predictor.target.endpoint_name.clone(), output_path);
+        handle.failure_path = failure_path.map_err(Into::into)?;
+        let (session, deserializer) = (predictor.session(), predictor.deserializer.clone());
+        Ok(Self::of_handle(session.clone(), deserializer, handle))
+    }
+
+    pub(crate) fn of_handle(session: Session, deserializer: D, handle: InferenceHandle) -> Self {
+        // Release 0.1 made handles of failures that a notification reported.
+        let outcome = handle.failed.then(|| {
+            Arc::new(Outcome::Failure(ModelFailure {
+                endpoint_name: handle.endpoint_name.clone(),
+                output_path: None,
+                failure_path: handle.failure_path.clone(),
+                content_type: None,
+                body: Arc::default(),
+                handle: None,
+            }))
+        });
+        Self {
+            session,
+            handle: Arc::new(handle),
+            deserializer,
+            transfer: None,
+            outcome: Mutex::new(outcome),
+        }
+    }
+
+    /// Returns the inference as plain data, for a file, a queue or a database. [`AsyncPredictor::resume`] turns
+    /// it into a response again.
+    pub fn handle(&self) -> InferenceHandle {
+        (*self.handle).clone()
+    }
+
+    pub(crate) fn shared_handle(&self) -> &Arc<InferenceHandle> {
+        &self.handle
+    }
+
+    /// The same inference without its deserializer, for another thread to poll.
+    pub(crate) fn twin(&self) -> AsyncInferenceResponse<()> {
+        AsyncInferenceResponse {
+            session: self.session.clone(),
+            handle: self.handle.clone(),
+            deserializer: (),
+            transfer: self.transfer.clone(),
+            outcome: Mutex::new(self.kept()),
+        }
+    }
+
+    /// Sets another format for the result. What has been fetched stays cached.
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Text, WaiterConfig};
+    /// fn result_or_its_text(
+    ///     response: AsyncInferenceResponse<Json>,
+    /// ) -> Result<serde_json::Value, Error> {
+    ///     let waiter = WaiterConfig::default();
+    ///     match response.get_result(&waiter) {
+    ///         Err(Error::Codec(_)) => {
+    ///             let text: String = response.with_deserializer(Text::default()).get_result(&waiter)?;
+    ///             Ok(text.into())
+    ///         }
+    ///         outcome => outcome,
+    ///     }
+    /// }
+    /// ```
+    pub fn with_deserializer<D2>(self, deserializer: D2) -> AsyncInferenceResponse<D2> {
+        AsyncInferenceResponse {
+            session: self.session,
+            handle: self.handle,
+            deserializer,
+            transfer: self.transfer,
+            outcome: self.outcome,
+        }
+    }
+
+    /// Sets how the result is fetched. Default: [`SessionBuilder::transfer`](crate::SessionBuilder::transfer).
+    ///
+    /// ```
+    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, TransferConfig, WaiterConfig};
+    /// fn small_or_not_at_all(response: AsyncInferenceResponse<Json>) -> Result<serde_json::Value, Error> {
+    ///     let small = TransferConfig::builder().max_result_bytes(1 << 20).build()?;
+    ///     response.with_transfer(small).get_result(&WaiterConfig::default())
+    /// }
+    /// ```
+    pub fn with_transfer(mut self, transfer: TransferConfig) -> Self {
+        self.transfer = Some(Arc::new(transfer));
+        self
+    }
+
+    pub(crate) fn transfer_config(&self) -> &TransferConfig {
+        match &self.transfer {
+            Some(transfer) => transfer,
+            None => self.session().transfer(),
+        }
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The output location as the service returned it, if this crate cannot parse it. Then waiting is
+    /// [`Error::InvalidInput`], and no request is sent for the result; the inference runs nevertheless. Usually
+    /// `None`.
+    pub fn unread_output_location(&self) -> Option<&str> {
+        self.handle.unread_output_location()
+    }
+
+    /// Where the output is or will be.
+    pub fn output_path(&self) -> &S3Uri {
+        &self.handle.output_path
+    }
+
+    /// Where a failure is or will be; absent if the endpoint has no `S3FailurePath`.
+    pub fn failure_path(&self) -> Option<&S3Uri> {
+        self.handle.failure_path()
+    }
+
+    /// The inference's id; absent if it was submitted elsewhere.
+    pub fn inference_id(&self) -> Option<&str> {
+        self.handle.inference_id()
+    }
+
+    /// The location of the input in S3; absent if it was sent in the request's body or submitted elsewhere.
+    pub fn input_location(&self) -> Option<&S3Uri> {
+        self.handle.input_location()
+    }
+
+    /// The endpoint's name.
+    pub fn endpoint_name(&self) -> &str {
+        self.handle.endpoint_name()
+    }
+
+    /// Whether the output has been fetched.
+    pub(crate) fn has_output(&self) -> bool {
+        matches!(self.kept().as_deref(), Some(Outcome::Output(_)))
+    }
+
+    /// Waits for the result and decodes it. Blocks the calling thread.
+    ///
+    /// Each poll sends a GET for the output object and, if S3 reports it missing, a GET for the failure object.
+    /// Between polls the thread sleeps ([`std::thread::sleep`]) as `waiter` specifies. The result is cached: a
+    /// second call sends no request. A result in memory has at most 1 GiB
+    /// ([`max_result_bytes`](crate::transfer::TransferConfigBuilder::max_result_bytes));
+    /// [`download`](Self::download), [`write_result`](Self::write_result) and [`read_result`](Self::read_result)
+    /// have no limit.
+    ///
+    /// An output that is removed before a poll finds it is pending. An empty output is a result. An output that
+    /// is replaced during the wait is read entirely from one version. A body that breaks off, or arrives at less
+    /// than 1 KiB/s over the [read timeout](crate::session::Timeouts), is a failed poll.
+    ///
+    /// - [`Error::Model`]: the failure object exists. If both objects exist, the output wins.
+    /// - [`Error::PollingTimeout`]: neither object appeared in time. The inference may still complete: call again
+    ///   to wait longer.
+    /// - [`Error::WaitStopped`]: the cancel token or the progress callback ended the wait.
+    /// - [`Error::Codec`]: the deserializer cannot read the output, which stays cached.
+    /// - [`Error::Service`]: S3 refuses permanently: the bucket does not exist, the credentials are unknown, or
+    ///   access is denied to a caller who may list (see [`AccessDenied`](crate::waiter::AccessDenied)).
+    /// - [`Error::Transport`]: only for what waiting does not cure: an untrusted certificate, or a result above
+    ///   the limit ([`TransportErrorKind::TooLong`](crate::error::TransportErrorKind::TooLong)); other failed
+    ///   polls are counted, and the wait goes on.
+    /// - [`Error::Credentials`]: there are none at the first poll. If they fail later, the poll counts as failed,
+    ///   and the wait goes on.
+    pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
+    where
+        D: Deserializer<T>,
+    {
+        let outcome = match self.kept() {
+            Some(outcome) => Ok(outcome),
+            None => self
+                .wait(waiter, |object| self.read(object, waiter.policy(None)))
+                .map(|finished| {
+                    self.keep(match finished {
+                        Finished::Output(object) => Outcome::Output(object),
+                        Finished::Failure(failure) => Outcome::Failure(failure),
+                    })
+                }),
+        };
+        self.about(outcome.and_then(|outcome| self.decode(&outcome)))
+    }
+
+    /// Adds the handle to an error.
+    pub(crate) fn about<T>(&self, outcome: Result<T>) -> Result<T> {
+        outcome.map_err(|error| error.of_inference(&self.handle))
+    }
+
+    /// Polls once, without waiting: `None` if neither output nor failure exists.
+    ///
+    /// Errors are those of [`get_result`](Self::get_result), and [`Error::Service`] or [`Error::Transport`] if
+    /// the poll fails.
+    pub fn try_get_result<T>(&self) -> Result<Option<T>>
+    where
+        D: Deserializer<T>,
+    {
+        self.about(self.result_by_one_poll())
+    }
+
+    fn result_by_one_poll<T>(&self) -> Result<Option<T>>
+    where
+        D: Deserializer<T>,
+    {
+        if let Some(outcome) = self.kept() {
+            return self.decode(&outcome).map(Some);
+        }
+        let outcome = match self.poll(RequestPolicy::default())? {
+            Poll::Output(object) => Outcome::Output(self.read(object, RequestPolicy::default())?),
+            Poll::Failure(failure) => Outcome::Failure(failure),
+            Poll::Pending(Pending::NotFound | Pending::FailureUnknown(_)) => return Ok(None),
+            Poll::Pending(Pending::AccessDenied(error)) => {
+                if s3::may_list(
+                    self.session.s3(),
+                    self.output_path(),
+                    RequestPolicy::default(),
+                )? {
+                    return Err(Error::Service(error));
+                }
+                return Ok(None);
+            }
+        };
+        self.decode(&self.keep(outcome)).map(Some)
+    }
+
+    /// The output into memory. One that breaks off is resumed; where its response had no `ETag` or no length,
+    /// that cannot be, and it is requested from its start again.
+    fn read(&self, mut object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
+        let max = self.transfer_config().max_result_bytes();
+        let client = self.session.client();
+        let retry = policy.retry.unwrap_or(client.retry);
+        let mut attempts = 1;
+        loop {
+            let is_resumed = object.etag.is_some() && object.total.is_some();
+            let read = memory::read_whole(
+                &self.session,
+                self.output_path(),
+                object,
+                max,
+                policy.cancel,
+            );
+            match &read {
+                Err(error)
+                    if is_passing(error) && !is_resumed && attempts < retry.max_attempts() => {}
+                _ => return read,
+            }
+            let pause = retry.backoff(attempts, None, client.sys.random());
+            if !client.pause(pause, policy.cancel) {
+                return read;
+            }
+            attempts += 1;
+            object = self.open(self.output_path(), policy)?;
+        }
+    }
+
+    pub(crate) fn decode<T>(&self, outcome: &Outcome) -> Result<T>
+    where
+        D: Deserializer<T>,
+    {
+        match outcome {
+            Outcome::Output(object) => Ok(self
+                .deserializer
+                .deserialize(&object.body, object.content_type.as_deref())?),
+            Outcome::Failure(failure) => Err(failure.clone().into()),
+        }
+    }
+
+    pub(crate) fn kept(&self) -> Option<Arc<Outcome>> {
+        self.outcome
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
+        let outcome = Arc::new(outcome);
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        outcome
+    }
+}
+
+/// A clone is another response of the same inference; it has the result if this one has it.
+impl<D: Clone> Clone for AsyncInferenceResponse<D> {
+    fn clone(&self) -> Self {
+        Self {
+            session: self.session.clone(),
+            handle: self.handle.clone(),
+            deserializer: self.deserializer.clone(),
+            transfer: self.transfer.clone(),
+            outcome: Mutex::new(self.kept()),
+        }
+    }
+}
+
+impl<D> fmt::Debug for AsyncInferenceResponse<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncInferenceResponse")
+            .field("endpoint_name", &self.endpoint_name())
+            .field("inference_id", &self.inference_id())
+            .field("output_path", self.output_path())
+            .field("failure_path", &self.failure_path())
+            .field("done", &self.kept().is_some())
+            .finish_non_exhaustive()
+    }
+}
