@@ -14,7 +14,9 @@ pub(super) struct Meter<'a> {
     uri: &'a S3Uri,
     total: Option<u64>,
     bytes: Mutex<u64>,
-    /// Set by the callback or by the first failure.
+    /// Set by the callback. Not `stop`, which would end the requests of other threads before this outcome is recorded.
+    stopped_by_caller: AtomicBool,
+    /// Set once the first failure is recorded.
     pub(super) stop: AtomicBool,
     /// The caller's cancel flag.
     cancel: Option<&'a AtomicBool>,
@@ -34,6 +36,7 @@ impl<'a> Meter<'a> {
             uri,
             total,
             bytes: Mutex::new(0),
+            stopped_by_caller: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             cancel,
         }
@@ -51,13 +54,12 @@ impl<'a> Meter<'a> {
                 total: self.total,
             };
             if let ControlFlow::Break(()) = callback(&progress) {
-                self.stop.store(true, Ordering::SeqCst);
+                self.stopped_by_caller.store(true, Ordering::SeqCst);
             }
         }
-        let cancelled = self
-            .cancel
-            .is_some_and(|cancel| cancel.load(Ordering::SeqCst));
-        if cancelled || self.stop.load(Ordering::SeqCst) {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        if self.cancel.is_some_and(is_set) || is_set(&self.stopped_by_caller) || is_set(&self.stop)
+        {
             return Err(TransferError::new(TransferErrorKind::Stopped, self.uri));
         }
         Ok(())
