@@ -306,45 +306,65 @@ fn ends_with_what_is_done_deleted(name: &str) {
 /// The first signal lets what is on its way come to its end; the second one does not.
 #[test]
 fn a_second_signal_ends_it_at_once_and_loses_no_message() {
-    for name in ["INT", "TERM"] {
-        let bench = bench(&[("VisibilityTimeout", "1")]);
-        submit(&bench, &["a", "b"]);
-        bench
-            .endpoint
-            .fault(Fault::on(Operation::GetObject).always().hang());
-        let mut child = bench
-            .command(&[
-                "consume",
-                "done",
-                "--output-dir",
-                "out",
-                "--visibility",
-                "5s",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        SystemClock.sleep(std::time::Duration::from_millis(1500));
-        signal(&child, name);
-        SystemClock.sleep(std::time::Duration::from_millis(300));
-        if child.try_wait().expect("a child").is_none() {
-            signal(&child, name);
+    std::thread::scope(|scope| {
+        for name in ["INT", "TERM"] {
+            scope.spawn(move || ended_by_two_signals(name));
         }
-        let begun = SystemClock.monotonic();
-        let ran = Ran::of(child.wait_with_output().expect("it ends"));
-        let took = SystemClock.monotonic().saturating_sub(begun);
-        assert!(took < std::time::Duration::from_secs(20), "{took:?}");
-        assert!(matches!(ran.code, Some(0 | 130)), "{:?}", ran.code);
-        assert_eq!(stored(&bench).len(), 0);
-        // Nothing was stored, so nothing was deleted, and the next worker has both.
-        bench.endpoint.clear_faults();
-        let next = ["consume", "done", "--output-dir", "out"];
-        bench
-            .run(&[&next[..], &["--until-idle", "8s"]].concat())
-            .ends_with(0);
-        assert_eq!(stored(&bench).len(), 2);
+    });
+}
+
+fn ended_by_two_signals(name: &str) {
+    let bench = bench(&[("VisibilityTimeout", "1")]);
+    submit(&bench, &["a", "b"]);
+    bench
+        .endpoint
+        .fault(Fault::on(Operation::GetObject).always().hang());
+    let mut child = bench
+        .command(&[
+            "consume",
+            "done",
+            "--output-dir",
+            "out",
+            "--visibility",
+            "5s",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let fetches = || {
+        let requests = bench.endpoint.requests();
+        requests
+            .iter()
+            .any(|request| request.operation == Operation::GetObject)
+    };
+    let begun = SystemClock.monotonic();
+    while !fetches() {
+        let waited = SystemClock.monotonic().saturating_sub(begun);
+        assert!(
+            waited < std::time::Duration::from_mins(1),
+            "nothing is fetched"
+        );
+        SystemClock.sleep(std::time::Duration::from_millis(5));
     }
+    signal(&child, name);
+    SystemClock.sleep(std::time::Duration::from_millis(300));
+    if child.try_wait().expect("a child").is_none() {
+        signal(&child, name);
+    }
+    let begun = SystemClock.monotonic();
+    let ran = Ran::of(child.wait_with_output().expect("it ends"));
+    let took = SystemClock.monotonic().saturating_sub(begun);
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    assert!(matches!(ran.code, Some(0 | 130)), "{:?}", ran.code);
+    assert_eq!(stored(&bench).len(), 0);
+    // Nothing was stored, so nothing was deleted, and the next worker has both.
+    bench.endpoint.clear_faults();
+    let next = ["consume", "done", "--output-dir", "out"];
+    bench
+        .run(&[&next[..], &["--until-idle", "8s"]].concat())
+        .ends_with(0);
+    assert_eq!(stored(&bench).len(), 2);
 }
 
 #[test]

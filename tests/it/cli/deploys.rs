@@ -408,23 +408,38 @@ fn an_interrupt_ends_a_request_that_hangs() {
             "still there: scaling of",
         ),
     ];
-    for (arguments, hangs, told) in cases {
-        let bench = bench();
-        if arguments[0] != "deploy" {
-            bench.run(&deploy(&[])).ends_with(0);
+    std::thread::scope(|scope| {
+        for (arguments, hangs, message) in cases {
+            scope.spawn(move || interrupted_while_it_hangs(arguments, hangs, message));
         }
-        bench.endpoint.fault(Fault::on(hangs).always().hang());
-        let child = bench
-            .command(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        SystemClock.sleep(Duration::from_millis(1500));
-        let begun = SystemClock.monotonic();
-        signal(&child, "INT");
-        let ran = Ran::of(child.wait_with_output().expect("it ends"));
-        let took = SystemClock.monotonic().saturating_sub(begun);
-        ran.ends_with(130).says(told);
-        assert!(took < Duration::from_secs(20), "{hangs:?}: {took:?}");
+    });
+}
+
+fn interrupted_while_it_hangs(arguments: &[&str], hangs: Operation, message: &str) {
+    let bench = bench();
+    if arguments[0] != "deploy" {
+        bench.run(&deploy(&[])).ends_with(0);
     }
+    bench.endpoint.fault(Fault::on(hangs).always().hang());
+    let before = bench.endpoint.requests().len();
+    let child = bench
+        .command(arguments)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let guard = SystemClock.monotonic() + Duration::from_mins(1);
+    let is_sent = || {
+        let requests = bench.endpoint.requests();
+        requests[before..].iter().any(|r| r.operation == hangs)
+    };
+    while !is_sent() {
+        assert!(SystemClock.monotonic() < guard, "{hangs:?} was not sent");
+        SystemClock.sleep(Duration::from_millis(5));
+    }
+    let begun = SystemClock.monotonic();
+    signal(&child, "INT");
+    let ran = Ran::of(child.wait_with_output().expect("it ends"));
+    let took = SystemClock.monotonic().saturating_sub(begun);
+    ran.ends_with(130).says(message);
+    assert!(took < Duration::from_secs(20), "{hangs:?}: {took:?}");
 }

@@ -12,7 +12,15 @@ use crate::support::skipped;
 
 /// What the clients' versions are held to, so that a new one does not break old commits.
 const CLIENTS: [&str; 3] = ["boto3>=1.40,<2", "awscli>=1.42,<2", "sagemaker>=2.240,<3"];
-const MOTO: [&str; 2] = ["boto3>=1.40,<2", "moto[server]>=5.1,<6"];
+/// Without `moto[server]`, which brings 100 MB for services that the script does not use.
+const MOTO: [&str; 6] = [
+    "boto3>=1.40,<2",
+    "moto>=5.1,<6",
+    "flask",
+    "flask-cors",
+    "PyYAML",
+    "py-partiql-parser",
+];
 
 fn python(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
     let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
