@@ -165,14 +165,7 @@ fn what_is_not_done_can_be_taken_up_again() {
     let handles = bench.file("handles", &submitted.stdout);
     let results = bench.path("results");
     let shown = results.to_str().expect("UTF-8");
-    let limits = [
-        "--output-dir",
-        shown,
-        "--delay",
-        "20ms",
-        "--timeout",
-        "500ms",
-    ];
+    let limits = ["--output-dir", shown, "--delay", "20ms", "--timeout", "4s"];
     let ran = bench.run(&[&["wait", &handles][..], &limits].concat());
     ran.ends_with(4)
         .says("1 are completed")
