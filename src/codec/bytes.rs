@@ -6,7 +6,7 @@ use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 ///
 /// Serializes any `AsRef<[u8]>`, deserializes to `Vec<u8>`. Content type and accept are
 /// `application/octet-stream` by default, as with the Python SDK's `IdentitySerializer` and `BytesDeserializer`
-/// (which asks for `*/*`).
+/// (which accepts `*/*`).
 ///
 /// ```
 /// use sagemaker_async_inference::{Bytes, Accept, Deserializer, Serializer};

@@ -153,12 +153,12 @@ impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
 
 const NO_DELIMITER: &str = "the delimiter may not be a quote or a line end";
 
-/// What is wrong, without the library's words, which may quote the body.
+/// What is wrong, without the library's message, which may quote the body.
 fn problem(kind: &ErrorKind) -> Cow<'static, str> {
     match kind {
         ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => format!("{len} fields where {expected_len} were before").into(),
+        } => format!("{len} fields, but the records before have {expected_len}").into(),
         ErrorKind::Utf8 { err, .. } => {
             format!("field {} is not UTF-8", err.field().saturating_add(1)).into()
         }
@@ -166,14 +166,14 @@ fn problem(kind: &ErrorKind) -> Cow<'static, str> {
             "not a record of plain fields, or the value's own Serialize refused".into()
         }
         ErrorKind::Deserialize { err, .. } => match err.field() {
-            Some(field) => format!("field {} is not of the type asked for", field + 1).into(),
-            None => "the fields are not of the type asked for".into(),
+            Some(field) => format!("field {} is not of the requested type", field + 1).into(),
+            None => "the fields are not of the requested type".into(),
         },
         _ => "not valid CSV".into(),
     }
 }
 
-/// Why a field was refused, in words that quote nothing of it; `None` where there are no such.
+/// Why a field was refused, in words that quote nothing of it; `None` if there are none.
 fn reason(kind: &ErrorKind) -> Option<String> {
     let ErrorKind::Deserialize { err, .. } = kind else {
         return None;
@@ -196,7 +196,7 @@ fn reason(kind: &ErrorKind) -> Option<String> {
     }
 }
 
-/// The problem, its record and its reason. Not the line: the library counts from before the blank lines it skips.
+/// The problem, its record and its reason. Not the line: the library does not count the blank lines that it skips.
 fn located(error: &csv::Error) -> String {
     let place = error.position().map_or_else(String::new, |position| {
         format!(", in record {}", position.record().saturating_add(1))

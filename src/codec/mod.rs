@@ -169,7 +169,7 @@ crate::words::words!(CodecDirection, "codec direction", {
 /// assert_eq!(
 ///     refused.unwrap_err().to_string(),
 ///     "can't deserialize JSON (came as \"text/plain\"): \
-///      valid JSON, but not of the type asked for, at line 1, column 12: \
+///      valid JSON, but not of the requested type, at line 1, column 12: \
 ///      a string where u8 is expected",
 /// );
 /// ```

@@ -162,7 +162,7 @@ impl fmt::Display for Shape<'_> {
     }
 }
 
-#[allow(unnameable_types)] // so that nobody else implements it
+#[allow(unnameable_types)] // sealed
 mod sealed {
     pub trait Element: npyz::Deserialize + npyz::AutoSerialize + Copy + Default {}
 }
@@ -301,8 +301,8 @@ fn read<T: NpyElement>(body: &[u8]) -> Result<NpyArray<T>, CodecError> {
     Ok(NpyArray { shape, data })
 }
 
-/// What the reader of headers takes on trust: that no list is nested without end, and that the product of all
-/// lengths is a number.
+/// Checks what the library that reads headers does not: that lists are not nested without end, and that the product
+/// of all lengths does not overflow.
 fn check_header(body: &[u8]) -> Result<(), CodecError> {
     let (at, length): (usize, usize) = match body {
         [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, low, high, ..] => {
@@ -349,7 +349,7 @@ fn check_header(body: &[u8]) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// The dictionary and the shape are two; an array of records has more, and is of no type that is read.
+/// The dictionary and the shape are two levels; an array of records has more, and its type is not supported.
 const MOST_BRACKETS: usize = 32;
 
 /// In Fortran order the first index varies fastest.
@@ -389,7 +389,7 @@ fn described<T: NpyElement>(shape: &[usize]) -> String {
 fn unfit<T: NpyElement>(found: &str, and: &str) -> CodecError {
     let wanted = T::default_dtype().descr();
     malformed(format!(
-        "it is {found}; one of {wanted} (in any byte order){and} is wanted"
+        "it is {found}, but one of {wanted} (in any byte order){and} is expected"
     ))
 }
 

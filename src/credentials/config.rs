@@ -52,7 +52,7 @@ pub struct ProviderConfig {
 pub(crate) type AskMfa =
     dyn Fn(&str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync;
 
-/// What a session has made already.
+/// What a session has already created.
 #[derive(Clone)]
 pub(crate) struct OfSession {
     pub(crate) transport: Transport,
@@ -62,7 +62,7 @@ pub(crate) struct OfSession {
 }
 
 impl OfSession {
-    /// What sends requests by these credentials.
+    /// Returns what sends requests signed with these credentials.
     pub(crate) fn client(&self, credentials: Arc<dyn ProvideCredentials>, sys: &Sys) -> Client {
         Client {
             cancel: None,
@@ -150,8 +150,8 @@ impl ProviderConfig {
     /// The code of an MFA device, from the user.
     pub(super) fn mfa_code(&self, device: &str) -> Result<Zeroizing<String>, MfaProblem> {
         let ask = self.mfa.as_ref().ok_or(MfaProblem::NobodyToAsk)?;
-        let told = Zeroizing::new(ask(device).map_err(MfaProblem::NotTold)?);
-        let code = told.trim();
+        let text = Zeroizing::new(ask(device).map_err(MfaProblem::NotTold)?);
+        let code = text.trim();
         if code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()) {
             Ok(Zeroizing::new(code.to_owned()))
         } else {
@@ -230,7 +230,7 @@ impl Services {
     }
 }
 
-/// Sources of credentials hand theirs to each request, or send none.
+/// Sources of credentials pass their own to each request, or send none.
 #[derive(Debug)]
 struct Nobody;
 
@@ -244,7 +244,7 @@ impl ProvideCredentials for Nobody {
 }
 
 /// The error of a source whose call to a service failed. Its text contains that error's, so that the chain can
-/// report it in a line; its source stays the source.
+/// report it in one line.
 pub(super) fn failed(
     provider: &'static str,
     about: impl fmt::Display,

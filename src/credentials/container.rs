@@ -111,7 +111,7 @@ impl ContainerProvider {
             (Some("https"), Some(_)) => Ok(uri),
             (Some("http"), Some(host)) if may_be_http(host) => Ok(uri),
             (Some("http"), Some(host)) => Err(broken(format!(
-                "the host {host} of {variable} may not be asked over http; a URL may be http only \
+                "the host {host} of {variable} is not allowed over http; a URL may be http only \
                  for a loopback address, {}",
                 METADATA_HOSTS.join(", ")
             ))),
@@ -167,7 +167,7 @@ impl ContainerProvider {
             };
             let why = failed.explanation();
             let error = broken(format!(
-                "no usable answer from {}{in_time}{why}",
+                "no usable response from {}{in_time}{why}",
                 place(uri)
             ));
             match failed.source {
@@ -191,7 +191,7 @@ impl ProvideCredentials for ContainerProvider {
                 }
                 Ok(reply) => {
                     let status = reply.status;
-                    let error = broken(format!("{} answered with status {status}", place(&uri)));
+                    let error = broken(format!("{} returned status {status}", place(&uri)));
                     if status != 429 && status < 500 {
                         return Err(error);
                     }

@@ -20,9 +20,9 @@ pub(super) struct Form<'a> {
     pub(super) has_version: bool,
 }
 
-/// The form that containers and instances return.
+/// The format of containers and instances.
 pub(super) const METADATA: Form<'static> = Form {
-    what: "the answer",
+    what: "the response",
     token: "Token",
     is_temporary: true,
     has_version: false,
@@ -96,7 +96,7 @@ pub(super) fn parse(
     Ok(builder.build())
 }
 
-/// A document whose texts are wiped when it is dropped.
+/// A document whose texts are zeroized when it is dropped.
 struct Wiped(Map<String, Value>);
 
 impl Drop for Wiped {

@@ -67,7 +67,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Settings above these are reduced to these.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
 const MOST_ATTEMPTS: u32 = 10;
-/// What expired credentials of an instance are good for.
+/// How long expired credentials of an instance are still used.
 const EXTENSION: Duration = Duration::from_mins(10);
 
 impl InstanceMetadataProvider {
@@ -119,12 +119,12 @@ fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> 
         .and_then(|answer| answer.code)
         .filter(|code| code != "Success")
     {
-        // Only words that the service is known to use: anything else may be a secret.
+        // Only codes that the service is known to use: anything else may be a secret.
         let known = ["AssumeRoleUnauthorizedAccess", "Failed"];
-        let told = known.into_iter().find(|known| *known == code);
+        let reported = known.into_iter().find(|known| *known == code);
         return Err(broken(&format!(
-            "answered {}; check the instance's role and its trust policy",
-            told.unwrap_or("that it failed")
+            "reported {}; check the instance's role and its trust policy",
+            reported.unwrap_or("that it failed")
         )));
     }
     let mut credentials = document::parse(body, &METADATA, None, NAME, "Ec2InstanceMetadata")?;
@@ -161,7 +161,7 @@ const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 struct Imds<'a> {
     sys: &'a Sys,
     base: String,
-    /// Whether the user set the URL, and thus means it.
+    /// Whether the user set the URL, which shows that a metadata service is expected.
     is_named: bool,
     version_1: bool,
     attempts: u32,
@@ -170,7 +170,7 @@ struct Imds<'a> {
 }
 
 impl<'a> Imds<'a> {
-    /// `None` where it is switched off.
+    /// `None` if it is disabled.
     fn new(settings: &'a Settings<'_>) -> Result<Option<Self>, ConfigError> {
         let sys = settings.sys();
         let is_true = |text: &str| text.eq_ignore_ascii_case("true");
@@ -245,7 +245,7 @@ impl<'a> Imds<'a> {
             Ok(reply) if reply.status == 200 => {
                 let body = Zeroizing::new(reply.body);
                 let mut token = HeaderValue::from_bytes(body.trim_ascii())
-                    .map_err(|_| broken("gave a token that no header can have"))?;
+                    .map_err(|_| broken("returned a token that is not valid in a header"))?;
                 token.set_sensitive(true);
                 Ok(Session {
                     imds: self,
@@ -269,10 +269,12 @@ impl<'a> Imds<'a> {
                 _ => String::new(),
             };
             let why = failed.explanation();
-            broken(&format!("gives no usable answer at {base}{in_time}{why}"))
+            broken(&format!(
+                "returns no usable response at {base}{in_time}{why}"
+            ))
         } else {
             not_configured(format!(
-                "nothing answers at {base}, so this is no EC2 instance"
+                "nothing responds at {base}, so this is no EC2 instance"
             ))
         };
         match failed.source {
@@ -369,7 +371,7 @@ impl Session<'_> {
         match reply.status {
             200 => {
                 let text = String::from_utf8(reply.body)
-                    .map_err(|_| broken("tells a role that is not UTF-8 text"))?;
+                    .map_err(|_| broken("returned a role name that is not UTF-8 text"))?;
                 let role = text.lines().next().unwrap_or_default().trim();
                 if role.is_empty() {
                     return Err(no_role());
@@ -391,5 +393,5 @@ fn broken(problem: &str) -> CredentialsError {
 }
 
 fn refused(status: u16) -> CredentialsError {
-    broken(&format!("answered with status {status}"))
+    broken(&format!("returned status {status}"))
 }

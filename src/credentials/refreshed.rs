@@ -12,7 +12,7 @@ pub(super) const AHEAD: Duration = Duration::from_mins(5);
 /// Time after a failed refresh without another attempt.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// A value as the file has it.
+/// A value of the file cache.
 pub(super) trait Expires: Clone {
     fn expiry(&self) -> Option<SystemTime>;
 
@@ -21,7 +21,7 @@ pub(super) trait Expires: Clone {
     }
 }
 
-/// The last refreshed value, kept as long as the provider lives, because the file may not be writable. Clones share
+/// The last refreshed value, cached as long as the provider lives, because the file may not be writable. Clones share
 /// it. `Debug` shows nothing of it.
 pub(super) struct Refreshed<K, V>(Arc<Mutex<State<K, V>>>);
 
@@ -40,7 +40,7 @@ impl<K, V> Refreshed<K, V> {
 }
 
 impl<K: PartialEq, V: Expires> State<K, V> {
-    /// The file's value, or the kept one if that is valid for longer or the file cannot be read.
+    /// The file's value, or the cached one if that is valid for longer or the file cannot be read.
     pub(super) fn latest(
         &self,
         key: &K,

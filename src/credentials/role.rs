@@ -12,8 +12,8 @@ use crate::sys::Sys;
 /// Provides the credentials of a role, which it assumes (`AssumeRole`) with those of another source. Each call
 /// sends a request to STS; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
-/// STS is called in the region of the [`ProviderConfig`]. A refusal, or an MFA code that nobody provides, is an
-/// error of a configured source; the other source's error is returned unchanged.
+/// STS is called in the region of the [`ProviderConfig`]. A refusal, or a missing MFA code, is an error of a
+/// configured source; the other source's error is returned unchanged.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -92,7 +92,7 @@ impl AssumeRoleProvider {
     /// Sets the lifetime of the credentials: 15 minutes to 12 hours, and at most what the role allows. Default:
     /// the service's, 1 hour.
     pub fn with_duration(mut self, duration: Duration) -> crate::Result<Self> {
-        // Beyond all limits, and refused as such.
+        // Beyond all limits, and so refused.
         self.role.duration_seconds = Some(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
         self.checked()
     }
@@ -179,12 +179,12 @@ impl Role {
         config: &ProviderConfig,
         provider: &'static str,
     ) -> Result<Zeroizing<String>, CredentialsError> {
-        let wants = format!("the role {} asks for a code of {serial}", self.arn);
+        let wants = format!("the role {} requires a code of {serial}", self.arn);
         config.mfa_code(serial).map_err(|problem| match problem {
             MfaProblem::NobodyToAsk => CredentialsError::failed(
                 provider,
                 format!(
-                    "{wants}, and nobody is there to ask; give the session a function that knows it, \
+                    "{wants}, and no function provides one; give the session one, \
                      SessionBuilder::mfa or ProviderConfig::with_mfa"
                 ),
             ),

@@ -109,14 +109,14 @@ impl WebIdentity {
             let error = ConfigError::new(
                 format!("the web identity token file {path}"),
                 problem,
-                "check its path, and who writes it",
+                "check its path, and what writes it",
             );
             misconfigured(provider, &error)
         };
         let content = config.sys().files().read(path).map_err(|error| {
             // As in other AWS tools; a shell expands it, and a profile does not.
             let problem = problem(if path.starts_with('~') {
-                "cannot be read: write the whole path, for ~ is not expanded here"
+                "cannot be read: write the whole path, because ~ is not expanded here"
             } else {
                 "cannot be read"
             });

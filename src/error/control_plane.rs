@@ -2,7 +2,7 @@
 
 use super::ServiceError;
 
-/// What helps, where that is known from the code or from the service's words.
+/// The remedy, where it is known from the code or from words in the service's message.
 pub(super) fn remedy(fault: &ServiceError) -> Option<&'static str> {
     let message = fault.message().unwrap_or_default().to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -21,7 +21,7 @@ pub(super) fn remedy(fault: &ServiceError) -> Option<&'static str> {
         }
         "ObjectNotFoundException" => "register the variant as a scalable target first",
         "ConcurrentUpdateException" | "ResourceConflict" => {
-            "another request changes the same thing: ask again when that is done"
+            "another request is changing the same resource: try again when it is done"
         }
         "InvalidNextTokenException" | "InvalidNextToken" => "list again from the start",
         "ResourceNotFound" => "check the name, the region and the account",
@@ -36,7 +36,7 @@ fn validation(operation: &str, says: &dyn Fn(&[&str]) -> bool) -> Option<&'stati
     Some(if says(&["already existing", "already exists"]) {
         "choose another name, or delete the one that is there"
     } else if says(&["in-progress", "in progress"]) {
-        "wait until the endpoint is in service (wait_in_service), then ask again"
+        "wait until the endpoint is in service (wait_in_service), then try again"
     } else if says(&["assume role", "assume the role", "not authorized to assume"]) {
         "check that the execution role is there and that its trust policy allows \
          sagemaker.amazonaws.com to assume it"

@@ -54,29 +54,29 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] Box<ConfigError>),
 
-    /// No credentials could be had, so the request was not sent.
+    /// No credentials were available, so the request was not sent.
     #[error(transparent)]
     Credentials(#[from] Box<CredentialsError>),
 
-    /// A value could not be serialized (nothing was sent), or a result not deserialized (it is
-    /// kept: ask again with another deserializer).
+    /// A value could not be serialized (nothing was sent), or a result could not be deserialized (it is
+    /// cached: read it again with another deserializer).
     #[error(transparent)]
     Codec(#[from] Box<CodecError>),
 
-    /// No usable answer came: no connection, a broken one, a timeout, an answer that is not HTTP.
+    /// There was no usable response: a connection error, a timeout, or a response that is not HTTP.
     #[error(transparent)]
     Transport(#[from] Box<TransportError>),
 
     /// A file, a reader, a writer or an object could not be read or written whole, for a reason that is neither
-    /// the connection's nor the service's refusal. What was begun was taken back.
+    /// the connection's nor the service's refusal. What was begun was undone.
     #[error(transparent)]
     Transfer(#[from] Box<TransferError>),
 
-    /// The service answered with an error.
+    /// The service returned an error response.
     #[error(transparent)]
     Service(#[from] Box<ServiceError>),
 
-    /// The inference may or may not have been submitted: the answer was lost.
+    /// The inference may or may not have been submitted: the response was lost.
     #[error(transparent)]
     MaybeSubmitted(#[from] Box<MaybeSubmitted>),
 
@@ -84,7 +84,7 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] Box<ModelFailure>),
 
-    /// Neither output nor failure was there when the wait ended. The inference may go on; the
+    /// Neither output nor failure object existed when the wait ended. The inference may go on; the
     /// response can be waited for again.
     #[error(transparent)]
     PollingTimeout(#[from] Box<PollingTimeout>),
@@ -186,7 +186,7 @@ impl Error {
     }
 }
 
-/// Whether a change that ended in this error may have been carried out all the same.
+/// Whether a change that ended in this error may have been carried out nevertheless.
 pub(crate) fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.never_sent(),
@@ -221,7 +221,7 @@ from_unboxed! {
     EndpointWaitError => EndpointWait,
 }
 
-/// For conversions that cannot fail, where one that may is asked for: an [`S3Uri`] into itself.
+/// For conversions that cannot fail where a fallible one is required: an [`S3Uri`] into itself.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}

@@ -6,11 +6,10 @@ use super::{Error, with_remedy, write_uploaded};
 use crate::handle::InferenceHandle;
 use crate::uri::S3Uri;
 
-/// Why a source gave no credentials.
+/// Why a source returned no credentials.
 ///
-/// A source that is *not configured* lets a chain go on to the next one; one that is configured
-/// and broken stops it, for a program must not run under another identity than the one its user
-/// meant.
+/// After a source that is *not configured* a chain tries the next one. A source that is configured and fails stops
+/// the chain, so that a program never runs under another identity than its user meant.
 ///
 /// ```
 /// use sagemaker_async_inference::CredentialsError;
@@ -32,7 +31,7 @@ pub struct CredentialsError {
 }
 
 impl CredentialsError {
-    /// The source has nothing configured.
+    /// The source is not configured.
     pub fn not_configured(provider: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             provider: provider.into(),
@@ -64,7 +63,7 @@ impl CredentialsError {
         &self.provider
     }
 
-    /// Whether the source has nothing configured, as against configured and broken.
+    /// Whether the source is not configured; otherwise it is configured and failed.
     pub fn is_not_configured(&self) -> bool {
         self.not_configured
     }

@@ -6,7 +6,7 @@ use super::transport::plural;
 use super::{seconds, with_remedy};
 use crate::Error;
 
-/// Something of the control plane's that has a name.
+/// A named resource of the control plane.
 ///
 /// ```
 /// use sagemaker_async_inference::error::Resource;
@@ -24,7 +24,7 @@ pub enum Resource {
     EndpointConfig(String),
     /// An endpoint.
     Endpoint(String),
-    /// The scaling of a variant, by what Application Auto Scaling calls that:
+    /// The scaling of a variant, by its resource id in Application Auto Scaling:
     /// `endpoint/{endpoint}/variant/{variant}`.
     Scaling(String),
 }
@@ -40,7 +40,7 @@ impl Resource {
         }
     }
 
-    /// The member of an answer that has its ARN.
+    /// The member of a response that holds its ARN.
     pub(crate) fn arn_member(&self) -> &'static str {
         match self {
             Self::Model(_) => "ModelArn",
@@ -65,7 +65,7 @@ impl fmt::Display for Resource {
 
 /// A deployment, an update or a removal that stopped part-way.
 ///
-/// Its [`cause`](Self::cause) says why; here is what is there now. What is left is deleted with
+/// Its [`cause`](Self::cause) is the reason; the other methods list what exists now. Delete what is left with
 /// [`SageMaker::delete`](crate::endpoint::SageMaker::delete).
 ///
 /// ```
@@ -101,19 +101,18 @@ impl DeploymentError {
         &self.cause
     }
 
-    /// What it made, or was to remove, and is still there.
+    /// Resources that it created, or was to remove, and that still exist.
     pub fn left(&self) -> &[Resource] {
         &self.left
     }
 
-    /// What may be there, for the response to its creation or its deletion was lost, or did not come before
-    /// the call was cancelled. What is there as it was asked for may be somebody else's from before, so it is
-    /// never removed.
+    /// Resources that may exist: the response to their creation or deletion was lost, or did not come before the
+    /// call was cancelled. They are never removed, because they may have existed before.
     pub fn unsure(&self) -> &[Resource] {
         &self.unsure
     }
 
-    /// What was there and is not any more.
+    /// Resources that were removed.
     pub fn removed(&self) -> &[Resource] {
         &self.removed
     }
@@ -158,7 +157,7 @@ impl std::error::Error for DeploymentError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointWaitReason {
-    /// The endpoint failed, for good.
+    /// The endpoint failed; it can only be deleted.
     Failed,
     /// The endpoint is in service, but with its old configuration: the update failed and was undone.
     RolledBack,
@@ -222,17 +221,17 @@ impl EndpointWaitError {
         self.reason
     }
 
-    /// The state that was seen last, if any was.
+    /// The last known state, if any.
     pub fn status(&self) -> Option<&EndpointStatus> {
         self.status.as_ref()
     }
 
-    /// The service's own words (`FailureReason`).
+    /// The service's reason (`FailureReason`).
     pub fn failure_reason(&self) -> Option<&str> {
         self.failure_reason.as_deref()
     }
 
-    /// How often the endpoint was looked at.
+    /// Number of polls.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -265,7 +264,7 @@ impl EndpointWaitError {
     }
 }
 
-/// What helps against the failures that happen most, by the service's words for them.
+/// The remedies of the most frequent failures, recognized by words in the service's reason.
 fn failure_remedy(reason: &str) -> Option<&'static str> {
     let reason = reason.to_ascii_lowercase();
     let any = |words: &[&str]| words.iter().any(|word| reason.contains(word));
@@ -279,7 +278,7 @@ fn failure_remedy(reason: &str) -> Option<&'static str> {
         } else if any(&["resourcelimitexceeded", "service limit", "quota"]) {
             "ask for a higher quota in Service Quotas (Amazon SageMaker, \"for endpoint usage\"), or take fewer or other instances"
         } else if any(&["ping health check", "health check"]) {
-            "the container did not answer /ping in time: read the log group /aws/sagemaker/Endpoints/{name}, and raise container_startup_health_check_timeout if it only needs longer"
+            "the container did not respond to /ping in time: read the log group /aws/sagemaker/Endpoints/{name}, and raise container_startup_health_check_timeout if it only needs longer"
         } else if any(&["download model data", "model data", "modeldataurl"]) {
             "check that the model's data are there and that the execution role may s3:GetObject them; raise model_data_download_timeout if they are large"
         } else if any(&["image", "ecr:"]) {

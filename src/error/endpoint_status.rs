@@ -10,23 +10,23 @@
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointStatus {
-    /// Takes no requests.
+    /// Accepts no requests.
     OutOfService,
-    /// Is being made.
+    /// Is being created.
     Creating,
-    /// Goes over to another configuration, and takes requests.
+    /// Changes to another configuration, and accepts requests.
     Updating,
     /// Is under maintenance by the service.
     SystemUpdating,
-    /// Goes back to the old configuration, for the new one failed.
+    /// Returns to the old configuration, because the new one failed.
     RollingBack,
-    /// Takes requests, also when it is scaled to zero.
+    /// Accepts requests, also when it is scaled to zero.
     InService,
     /// Is being deleted.
     Deleting,
-    /// Could not be made; only deleting helps.
+    /// Could not be created; it can only be deleted.
     Failed,
-    /// Neither the new configuration nor the way back worked; only deleting helps.
+    /// Neither the new configuration nor the rollback worked; it can only be deleted.
     UpdateRollbackFailed,
     /// A state that this version does not know.
     Other(String),
@@ -45,7 +45,7 @@ crate::words::open_words!(EndpointStatus, {
 });
 
 impl EndpointStatus {
-    /// Whether the service is at work on the endpoint, so that it can be neither updated nor deleted.
+    /// Whether the service is changing the endpoint, which can then be neither updated nor deleted.
     pub fn is_in_progress(&self) -> bool {
         matches!(
             self,

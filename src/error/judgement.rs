@@ -1,4 +1,4 @@
-//! What to make of an error: whether to make the call again, what to do, and what it is to `std::io`.
+//! What follows from an error: whether to retry the call, the remedy, and the matching `std::io` error.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, where that is known: a permission to grant, a setting to change, a place to look.
+    /// The remedy, where it is known: a permission to grant, a setting to change, a log to read.
     ///
     /// It is part of `{error:#}`, and of `{error}` for errors of a value that the caller gave.
     ///
@@ -106,8 +106,8 @@ impl ServiceError {
 }
 
 /// For programs whose own functions return [`io::Error`]. The error is the source, and its kind the nearest that
-/// `std` has: `TimedOut`, `PermissionDenied`, `NotFound`, `InvalidInput`, `InvalidData`, what the operating
-/// system said where it was asked, or else `Other`. Never `Interrupted` or `WouldBlock`, which callers of
+/// `std` has: `TimedOut`, `PermissionDenied`, `NotFound`, `InvalidInput`, `InvalidData`, the kind of the operating
+/// system's error if there is one, or else `Other`. Never `Interrupted` or `WouldBlock`, which callers of
 /// [`Read`](io::Read) retry.
 ///
 /// ```
@@ -190,7 +190,7 @@ impl ServiceError {
     }
 }
 
-/// What the operating system said, at the bottom of it.
+/// The kind of the operating system's error among the sources.
 fn kind_below(mut source: Option<&(dyn StdError + 'static)>) -> Option<ErrorKind> {
     while let Some(error) = source {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);

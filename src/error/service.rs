@@ -6,7 +6,7 @@ use super::{control_plane, seconds, with_remedy, write_uploaded};
 use crate::handle::InferenceHandle;
 use crate::uri::S3Uri;
 
-/// An error that a service answered with.
+/// An error response of a service.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -28,13 +28,13 @@ pub struct ServiceError {
     pub(crate) extended_request_id: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) expected_owner: Option<String>,
-    /// The beginning of a body that is not what the service speaks.
+    /// The beginning of a body that is not in the service's format.
     pub(crate) foreign_body: Option<String>,
     /// How far this machine's clock is ahead of the service's, in seconds, if the refusal is about that.
     pub(crate) clock_error: Option<i64>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    /// Whether an earlier attempt, which was not answered so, may have been carried out.
+    /// Whether an earlier attempt, which had another outcome, may have been carried out.
     pub(crate) perhaps_done: bool,
     pub(crate) handle: Option<Arc<InferenceHandle>>,
     /// The input that was uploaded for a submit that then failed.
@@ -58,18 +58,18 @@ impl ServiceError {
     }
 
     /// The error's code, such as `ValidationError`, `AccessDenied` or `NoSuchBucket`. Absent where
-    /// the answer had none (every error of an S3 HEAD, and what a proxy answers).
+    /// the response had none (every error of an S3 HEAD, and responses of proxies).
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// The service's own words.
+    /// The service's message.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// The beginning of a body that is not what the service speaks, in one line: of HTML its text. A proxy,
-    /// a web filter or another server answered then, and [`code`](Self::code) is absent.
+    /// The beginning of a body that is not in the service's format, in one line; of HTML only its text. Such a response
+    /// comes from a proxy, a web filter or another server, and [`code`](Self::code) is absent.
     pub fn foreign_body(&self) -> Option<&str> {
         self.foreign_body.as_deref()
     }
@@ -84,12 +84,12 @@ impl ServiceError {
         self.extended_request_id.as_deref()
     }
 
-    /// How often the request was sent, all retries included.
+    /// Number of attempts, retries included.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Time from the first attempt to this answer.
+    /// Time from the first attempt to this response.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -99,9 +99,9 @@ impl ServiceError {
         self.resource.as_deref()
     }
 
-    /// Whether the service refused because too much is asked of it at a time: a limit of the
-    /// service's or of the account's there, not of this crate. Such requests did nothing, and were
-    /// tried again as [`RetryConfig`](crate::session::RetryConfig) says.
+    /// Whether the service throttled the request: a limit of the service's or of the account's, not of this
+    /// crate. A throttled request did nothing, and was retried as
+    /// [`RetryConfig`](crate::session::RetryConfig) specifies.
     pub fn is_throttling(&self) -> bool {
         is_throttling(self.status, self.code())
     }
@@ -111,10 +111,10 @@ impl ServiceError {
     pub(crate) fn is_transient(&self) -> bool {
         let code = self.code().unwrap_or_default();
         let of_service = match self.service {
-            // What arrived is not what was hashed: it was changed on its way.
+            // The body that arrived does not have the signed hash: it was changed on its way.
             "s3" => matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch"),
-            // STS could not reach the other identity provider, or not fetch its key: in AWS's words, and by
-            // its SDKs for PHP, Ruby and Go, to be tried again.
+            // STS could not reach the other identity provider, or not fetch its key. The SDKs for PHP, Ruby and Go
+            // retry it.
             "sts" => matches!(code, "IDPCommunicationError" | "InvalidIdentityToken"),
             _ => false,
         };
@@ -130,8 +130,8 @@ impl ServiceError {
             )
     }
 
-    /// Could the request have been carried out all the same? A refusal with 4xx or 503 did nothing;
-    /// of another 5xx nobody knows, nor of attempts before that got no answer.
+    /// Whether the request may have been carried out nevertheless: after another 5xx than 503, or if an earlier
+    /// attempt got no response. A refusal with 4xx or 503 did nothing.
     pub(crate) fn leaves_open(&self) -> bool {
         self.perhaps_done || (self.status >= 500 && !self.is_throttling())
     }
@@ -171,7 +171,7 @@ impl ServiceError {
             "ModelError" | "ModelNotReadyException" => format!(
                 "read the model's log group /aws/sagemaker/Endpoints/{resource} in CloudWatch"
             ),
-            // Some of its codes are about numbers of things, too.
+            // Some throttling codes also stand for quotas.
             _ if self.is_throttling() && control_plane::remedy(self).is_none() => {
                 "this is the service's limit on requests, not this crate's: send fewer at a time, \
                  or ask for a higher quota"
@@ -186,7 +186,7 @@ impl ServiceError {
                 )
             }
             "UnknownOperationException" | "UnknownOperation" | "InvalidAction" => {
-                "what answers there is not this service: check the endpoint URL and any proxy"
+                "the server there is not this service: check the endpoint URL and any proxy"
                     .into()
             }
             _ => return self.general_remedy().map(str::to_owned),
@@ -198,11 +198,11 @@ impl ServiceError {
         match control_plane::remedy(self) {
             Some(remedy) => Some(remedy),
             None if self.status >= 500 || self.code() == Some("InternalServiceException") => Some(
-                "the service failed: ask again later; if it persists, look at the AWS Health \
+                "the service failed: try again later; if it persists, look at the AWS Health \
                  Dashboard, or give AWS support the request id",
             ),
             None if self.foreign_body.is_some() => Some(
-                "this service does not answer so: check the endpoint URL, and proxies and web \
+                "this service sends no such responses: check the endpoint URL, and proxies and web \
                  filters on the way",
             ),
             None => None,
@@ -213,7 +213,7 @@ impl ServiceError {
     /// something else: archived objects, a proxy, a web filter.
     pub(crate) fn is_missing_permission(&self) -> bool {
         match self.code().unwrap_or_default() {
-            // S3 says so of an object that is locked, too.
+            // S3 uses this code also for a locked object.
             "AccessDenied" => {
                 let message = self.message().unwrap_or_default().to_ascii_lowercase();
                 !message.contains("object lock")
@@ -224,7 +224,7 @@ impl ServiceError {
             | "AuthorizationErrorException"
             | "UnauthorizedOperation"
             | "UnauthorizedException" => true,
-            // The portal of IAM Identity Center; elsewhere it is a gateway's word.
+            // The portal of IAM Identity Center; from other services it is a gateway's code.
             "ForbiddenException" => self.service == "sso",
             _ => false,
         }
@@ -239,8 +239,8 @@ impl ServiceError {
             let word = rest.split_whitespace().next()?;
             Some(word.trim_matches(['"', '.', ',']))
         };
-        let told = after("not authorized to perform: ").filter(|action| action.contains(':'));
-        let actions = told.or(self.iam_actions()).unwrap_or("the action");
+        let named = after("not authorized to perform: ").filter(|action| action.contains(':'));
+        let actions = named.or(self.iam_actions()).unwrap_or("the action");
         let resource = after(" on resource: ").unwrap_or(resource);
         let mut remedy = if message.contains("explicit deny") {
             format!(
@@ -280,8 +280,8 @@ impl ServiceError {
     }
 }
 
-/// Did the service refuse because it has too much to do? It did nothing then, so that even a
-/// submit may be sent again. (The SDKs' list of throttling codes.)
+/// Whether a refusal is throttling: the service did nothing, so that even a submit may be retried. (The SDKs' list
+/// of throttling codes.)
 pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
     matches!(
         code,

@@ -19,17 +19,17 @@ use crate::handle::InferenceHandle;
 pub enum TransferErrorKind {
     /// A file or the input's reader could not be opened or read.
     Read,
-    /// The input's file became another, or shorter, while it was read.
+    /// The input's file was replaced or truncated while it was read.
     Changed,
-    /// A file or the result's writer could not be made or written.
+    /// A file could not be created, or a file or the result's writer not written.
     Write,
     /// The journal is in use by another process.
     Locked,
     /// The object in S3 was replaced by another while it was fetched in pieces.
     Replaced,
-    /// What came is not what the service says it stored: another checksum, or another length.
+    /// The received bytes are not what the service reports as stored: another checksum or length.
     Corrupt,
-    /// The progress callback said so, or the wait's cancel token.
+    /// The progress callback or the wait's cancel token stopped it.
     Stopped,
 }
 
@@ -62,7 +62,7 @@ impl TransferErrorKind {
             Self::Locked => "wait for the process that runs this job",
             Self::Changed => "submit it again once nobody writes to it",
             Self::Write => "check the path, its permissions and the space on the disk",
-            Self::Replaced => "fetch it again, and look for who else writes there",
+            Self::Replaced => "fetch it again, and find out what else writes there",
             Self::Corrupt => "fetch it again",
             Self::Stopped => "start it again at any time",
         }
@@ -73,8 +73,8 @@ impl TransferErrorKind {
 /// journals and files of handles.
 ///
 /// [`source`](std::error::Error::source) is the [`io::Error`](std::io::Error) of the operating system, the
-/// reader or the writer, where there is one. Nothing half done is left: an upload in parts was aborted, a file
-/// is not there under its name.
+/// reader or the writer, where there is one. Nothing partial is left: a multipart upload was aborted, and no file
+/// has the final name.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;

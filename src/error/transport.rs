@@ -8,7 +8,7 @@ use crate::Error;
 use crate::handle::InferenceHandle;
 use crate::uri::S3Uri;
 
-/// Why there is no answer.
+/// Why there is no usable response.
 ///
 /// ```
 /// # use sagemaker_async_inference::TransportError;
@@ -30,13 +30,13 @@ pub enum TransportErrorKind {
     Tls,
     /// The connection was lost before the response was complete.
     ConnectionLost,
-    /// The server did not read, or did not answer, in time.
+    /// The server did not read the request, or did not respond, in time.
     Timeout,
-    /// What came back is not HTTP, or not what the operation answers.
+    /// The response is not HTTP, or not one of this operation.
     Protocol,
-    /// The answer is longer than what is taken into memory.
+    /// The response is larger than what is read into memory.
     TooLong,
-    /// The caller gave the request up before its answer came.
+    /// The caller cancelled the request before its response came.
     Cancelled,
 }
 
@@ -53,8 +53,8 @@ crate::words::words!(TransportErrorKind, "kind of transport error", {
 });
 
 impl TransportErrorKind {
-    /// Whether the same request may succeed a moment later. Sent again, it would be the same otherwise; a
-    /// response that is too long even costs its length.
+    /// Whether the same request may succeed a moment later. For the other kinds a retry would fail in the same way,
+    /// and the retry of a response that is too long would also transfer it again.
     pub(crate) fn is_transient(self) -> bool {
         match self {
             Self::Resolve | Self::Connect | Self::Proxy | Self::ConnectionLost | Self::Timeout => {
@@ -71,10 +71,10 @@ impl TransportErrorKind {
             Self::Proxy => "the proxy made no connection",
             Self::Tls => "the TLS handshake failed",
             Self::ConnectionLost => "the connection was lost",
-            Self::Timeout => "the server did not answer in time",
-            Self::Protocol => "the answer could not be understood",
-            Self::TooLong => "the answer is too long: this crate takes no more into memory",
-            Self::Cancelled => "it was given up before the answer came",
+            Self::Timeout => "the server did not respond in time",
+            Self::Protocol => "the response could not be understood",
+            Self::TooLong => "the response is too long to be read into memory",
+            Self::Cancelled => "it was cancelled before the response came",
         }
     }
 
@@ -91,7 +91,7 @@ impl TransportErrorKind {
                  has its root certificate"
             }
             Self::ConnectionLost | Self::Timeout => {
-                "try again; if it persists, raise the session's timeouts or look at the network"
+                "try again; if it persists, raise the session's timeouts or check the network"
             }
             Self::Protocol => "check that the endpoint URL leads to an AWS service",
             Self::Cancelled => "send it again if it is still wanted",
@@ -102,7 +102,7 @@ impl TransportErrorKind {
     }
 }
 
-/// No usable answer came from a service.
+/// A request that got no usable response from a service.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -134,12 +134,12 @@ pub struct TransportError {
 pub(crate) struct Advice {
     pub(crate) problem: String,
     pub(crate) remedy: String,
-    /// Another attempt would end in the same way.
+    /// Another attempt would fail in the same way.
     pub(crate) is_final: bool,
 }
 
 impl TransportError {
-    /// Why there is no answer.
+    /// Why there is no usable response.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
     }
@@ -170,7 +170,7 @@ impl TransportError {
         self.never_sent
     }
 
-    /// Whether another attempt, or a later one, would end in the same way, as far as is known.
+    /// Whether another attempt would fail in the same way, as far as is known.
     pub(crate) fn is_final(&self) -> bool {
         let kind = matches!(
             self.kind,
@@ -179,7 +179,7 @@ impl TransportError {
         kind || self.advice.as_ref().is_some_and(|advice| advice.is_final)
     }
 
-    /// How often the request was tried.
+    /// Number of attempts.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -205,7 +205,7 @@ impl fmt::Display for TransportError {
         };
         write!(
             f,
-            "{} {} got no answer from {}",
+            "{} {} got no response from {}",
             self.service, self.operation, self.host
         )?;
         if let Some(proxy) = &self.proxy {
@@ -231,7 +231,7 @@ pub(super) fn plural(count: u32, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A submit whose answer was lost: the inference may be running, or may never have arrived.
+/// A submit whose response was lost: the inference may be running, or may never have arrived.
 ///
 /// `InvokeEndpointAsync` has no idempotency token, so submitting again could run it twice. The
 /// [`inference_id`](Self::inference_id) is in the service's notifications and in the model's log
@@ -264,7 +264,7 @@ impl MaybeSubmitted {
         &self.inference_id
     }
 
-    /// Where the input lies in S3; absent when it went in the request's body.
+    /// The input's location in S3; absent if it was sent in the request's body.
     pub fn input_location(&self) -> Option<&str> {
         self.input_location.as_deref()
     }
@@ -276,7 +276,7 @@ impl MaybeSubmitted {
 
     pub(super) fn remedy(&self) -> String {
         format!(
-            "look for its id in the endpoint's notifications or in the log group \
+            "search for its id in the endpoint's notifications or in the log group \
              /aws/sagemaker/Endpoints/{} before submitting it again",
             self.endpoint_name
         )
@@ -287,7 +287,7 @@ impl fmt::Display for MaybeSubmitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "inference {} on endpoint {} may have been submitted, but no usable answer came",
+            "inference {} on endpoint {} may have been submitted, but no usable response came",
             self.inference_id, self.endpoint_name
         )?;
         with_remedy(f, Some(&self.remedy()))?;

@@ -13,8 +13,8 @@ use crate::uri::S3Uri;
 /// The failure object that `SageMaker` wrote instead of an output, or the reason that a notification
 /// gives.
 ///
-/// What is in it is up to the service and the model's container: plain text mostly, JSON at times,
-/// anything at all. It is kept as it came.
+/// The service and the model's container determine its content: mostly plain text, at times JSON. It is stored
+/// unchanged.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -46,7 +46,7 @@ impl ModelFailure {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// Writes the failure object's bytes to a file, which is there whole or not at all, as with
+    /// Writes the failure object's bytes to a file, completely or not at all, like
     /// [`download`](crate::AsyncInferenceResponse::download).
     ///
     /// Fails with [`Error::Transfer`](crate::Error::Transfer) if the file cannot be written.
@@ -59,12 +59,12 @@ impl ModelFailure {
         })
     }
 
-    /// The failure object's content type, as S3 tells it.
+    /// The failure object's content type, as S3 returns it.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// Where the output would have been; a notification does not tell.
+    /// Where the output would have been. `None` if a notification reported the failure.
     pub fn output_path(&self) -> Option<&S3Uri> {
         self.output_path.as_ref()
     }
@@ -119,7 +119,7 @@ impl fmt::Debug for ModelFailure {
 
 impl std::error::Error for ModelFailure {}
 
-/// What the polls of a wait have seen, by count.
+/// What the polls of a wait observed, as counts.
 ///
 /// ```
 /// # use sagemaker_async_inference::PollingTimeout;
@@ -139,7 +139,7 @@ pub struct Observed {
     pub failed: u32,
 }
 
-/// Neither output nor failure was there when the wait ended.
+/// A wait that ended before the output or a failure object existed.
 ///
 /// The inference may go on at the service, and the response can be waited for again.
 ///
@@ -159,14 +159,14 @@ pub struct PollingTimeout {
     pub(crate) observed: Observed,
     pub(crate) last_answer: Option<String>,
     pub(crate) limit: WaitLimit,
-    /// How long ago the submit was; where that is not known, as long as the wait.
+    /// Time since the submit; if that is not known, the duration of the wait.
     pub(crate) since_submit: Duration,
     /// Whether a code said that access was denied, and not the status alone.
     pub(crate) denied_by_code: bool,
 }
 
-/// Which limit ended a wait. Both are the caller's own, set in
-/// [`WaiterConfig`](crate::WaiterConfig); the service's are longer mostly.
+/// Which limit ended a wait. Both are the caller's, set in [`WaiterConfig`](crate::WaiterConfig); those of
+/// the service are usually longer.
 ///
 /// ```
 /// # use sagemaker_async_inference::PollingTimeout;
@@ -180,7 +180,7 @@ pub struct PollingTimeout {
 pub enum WaitLimit {
     /// All polls were made.
     MaxAttempts(u32),
-    /// The time was over.
+    /// The deadline passed.
     Deadline(Duration),
 }
 
@@ -204,22 +204,22 @@ impl PollingTimeout {
         self.handle.failure_path()
     }
 
-    /// How many polls were made.
+    /// Number of polls.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// How long the wait took.
+    /// Duration of the wait.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// What the polls saw.
+    /// What the polls observed.
     pub fn observed(&self) -> &Observed {
         &self.observed
     }
 
-    /// The last poll's answer, in words.
+    /// What the last poll observed, in words.
     pub fn last_answer(&self) -> Option<&str> {
         self.last_answer.as_deref()
     }
@@ -259,7 +259,7 @@ impl PollingTimeout {
                 );
             }
             return format!(
-                "without s3:ListBucket S3 answers 403 for an object that is not there yet: grant {grants}"
+                "without s3:ListBucket S3 returns 403 for an object that does not exist yet: grant {grants}"
             );
         }
         let log = format!(
@@ -357,7 +357,7 @@ crate::words::words!(WaitStopReason, "reason", {
     Progress => "progress",
 });
 
-/// A wait that the caller stopped before its result was there.
+/// A wait that the caller stopped before there was a result.
 ///
 /// ```
 /// # use sagemaker_async_inference::Error;
@@ -392,7 +392,7 @@ impl WaitStopped {
         self.attempts
     }
 
-    /// How long the wait had lasted.
+    /// Duration of the wait until then.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }

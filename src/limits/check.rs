@@ -1,8 +1,8 @@
 //! Checks documents and texts against the facts of the API's models.
 //!
-//! What breaks a limit is a [`Violation`]: the client makes an [`InvalidInput`] of it, with a remedy, and the local
-//! endpoint the words of the service. Nothing is refused that the service may take: members and words of
-//! enumerations that the model did not have pass, and so does a text whose pattern has no function.
+//! A value outside a limit is a [`Violation`]: the client turns it into an [`InvalidInput`] with a remedy, and the local
+//! endpoint into the service's message. Nothing is refused that the service may accept: members and enumeration
+//! values that the model does not have pass, and so does a text whose pattern has no function.
 
 use serde_json::{Map, Value};
 
@@ -22,7 +22,7 @@ pub(crate) enum Rule {
     Text(&'static TextRule),
     /// A whole number in a range.
     Integer(i64, i64),
-    /// A number of at least so much.
+    /// A number with a minimum.
     Number(f64),
     Flag,
     /// Any text: one of an open list, or one without limits.
@@ -70,8 +70,8 @@ pub(crate) const fn shape(
     Shape { name, members }
 }
 
-/// A value that is not as the model wants it.
-// How the local endpoint words it needs more of it than the client's words do.
+/// A value that the model does not allow.
+// The local endpoint's message needs more of it than the client's.
 #[cfg_attr(not(feature = "local"), allow(dead_code))]
 pub(crate) struct Violation {
     /// As in `EndpointConfig.Tags[0].Key`.
@@ -96,7 +96,7 @@ pub(crate) enum Broken {
 type Checked = Result<(), Violation>;
 
 impl Shape {
-    /// Checks what is known of a document, which is called `path`; members that are not known pass.
+    /// Checks the known members of a document, which is called `path`; unknown members pass.
     pub(crate) fn check(&self, path: &str, document: &Map<String, Value>) -> Checked {
         let violation = |member: &str, broken| Violation {
             path: format!("{path}.{member}"),
@@ -128,7 +128,7 @@ impl TextRule {
         }
     }
 
-    /// Of a text that may have the right form and still cannot be sent.
+    /// Of a text that matches the pattern and still cannot be sent.
     pub(super) fn violation(&'static self, path: &str, text: &str) -> Violation {
         Violation {
             path: path.to_owned(),
@@ -203,7 +203,7 @@ impl From<Violation> for InvalidInput {
         } = violation;
         let in_range = "choose a value in this range";
         let (limit, remedy) = match broken {
-            Broken::Missing => ("it must be there".to_owned(), "set it"),
+            Broken::Missing => ("it is required".to_owned(), "set it"),
             Broken::Type(kind) => {
                 return Self::redacted(path, kind, "give it that type");
             }

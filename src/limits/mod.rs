@@ -5,7 +5,7 @@
 //! members of `InvokeEndpointAsync` that travel in headers.
 
 pub(crate) mod check;
-// Without the local endpoint the requests that have nothing to check are not looked up.
+// Only the local endpoint looks up requests that have nothing to check.
 #[cfg_attr(not(feature = "local"), allow(dead_code))]
 #[rustfmt::skip]
 pub(crate) mod facts;
@@ -29,7 +29,7 @@ type Checked = Result<(), InvalidInput>;
 /// `Body`: at most this many bytes.
 pub(crate) const MAX_INLINE_BYTES: usize = runtime::ASYNC_BODY_BLOB;
 /// The largest payload, in and out: 1 GB ("Asynchronous inference" in the `SageMaker` developer
-/// guide), taken as 2^30, so that nothing is refused here that the service may take.
+/// guide), read as 2^30, so that nothing is refused here that the service may accept.
 pub(crate) const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
 /// `RequestTTLSeconds`.
 pub(crate) const REQUEST_TTL: RangeInclusive<u64> = runtime::REQUEST_TTL_SECONDS_HEADER;
@@ -47,12 +47,12 @@ pub(crate) fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-/// The name of an endpoint, a variant, a model or a configuration: all are made alike.
+/// The name of an endpoint, a variant, a model or a configuration: all have the same rules.
 pub(crate) fn check_name(what: &str, name: &str) -> Checked {
     Ok(sagemaker::ENDPOINT_NAME.check(what, name)?)
 }
 
-/// At most what the service takes as a payload.
+/// At most the service's limit for a payload.
 pub(crate) fn payload_length(what: &'static str, len: u64) -> Checked {
     check(len <= MAX_PAYLOAD_BYTES, || {
         InvalidInput::new(
@@ -83,7 +83,7 @@ pub(crate) fn custom_attributes(attributes: &str) -> Checked {
     )
 }
 
-/// `ContentType` and `Accept`, which say nothing if they are empty.
+/// `ContentType` and `Accept`, which have no effect if they are empty.
 pub(crate) fn mime_type(what: &'static str, mime_type: &str) -> Checked {
     if mime_type.is_empty() {
         return Err(runtime::HEADER.violation(what, mime_type).into());
@@ -115,8 +115,8 @@ fn has_outer_blanks(value: &str) -> bool {
     value.starts_with([' ', '\t']) || value.ends_with([' ', '\t'])
 }
 
-/// `InputLocation`. It goes in a header, where a blank at
-/// the end of the key would be lost, and with it the name of the object; another one may have the rest as its name.
+/// `InputLocation`. It is sent in a header, where a blank at the end of the key would be lost: the shorter key may be
+/// that of another object.
 pub(crate) fn input_location(uri: &S3Uri) -> Checked {
     check(uri.has_key(), || {
         InvalidInput::new(
@@ -147,7 +147,7 @@ pub(crate) fn input_location(uri: &S3Uri) -> Checked {
     })
 }
 
-/// A number of seconds in the range that the service takes; it knows no fractions.
+/// A number of seconds in the range that the service accepts, without a fraction.
 pub(crate) fn seconds(what: &'static str, value: Duration, range: RangeInclusive<u64>) -> Checked {
     let fits = range.contains(&value.as_secs()) && value.subsec_nanos() == 0;
     check(fits, || {

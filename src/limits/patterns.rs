@@ -2,10 +2,10 @@
 
 /// `.*`
 pub(super) const ONE_LINE: &str = ".*";
-/// What XML can hold.
+/// Characters that XML can hold.
 pub(super) const XML: &str = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*";
 
-/// Whether a text is of a pattern, if there is a function for it.
+/// Whether a text matches a pattern, if there is a function for it.
 pub(super) fn function(pattern: &str) -> Option<fn(&str) -> bool> {
     let mut known = PATTERNS.iter();
     let found = known.find(|(patterns, _)| patterns.contains(&pattern));
@@ -45,7 +45,7 @@ const PATTERNS: &[Known] = &[
     (&[r"mig-[0-9]+g\.[0-9]+gb([+-][a-z0-9.]+)*"], is_accelerator_partition),
     (&[r"\A\S[\p{Print}]*\z"], is_inference_id),
     (&[r"^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$"], is_filename),
-    // "s3:" and "https:" are shut out with the colon.
+    // Excluding the colon excludes "s3:" and "https:".
     (&["^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$"], |text| is_some_of(text, b"!_.*'()/-")),
 ];
 

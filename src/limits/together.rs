@@ -1,10 +1,10 @@
-//! What the API says in words only: which members of a structure go together.
+//! Rules that the API documents only in prose: which members of a structure can be combined.
 
 use serde_json::{Map, Value};
 
 type Document = Map<String, Value>;
 
-/// Members that do not go together.
+/// Members that cannot be combined.
 pub(crate) struct Conflict {
     /// The model's name of the structure.
     shape: &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Conflict {
     pub(super) remedy: &'static str,
 }
 
-/// What is wrong with a document of this structure, if anything is.
+/// Returns what is wrong with a document of this structure, if anything is.
 pub(super) fn conflict(shape: &str, document: &Document) -> Option<&'static Conflict> {
     let mut known = CONFLICTS.iter();
     known.find(|conflict| conflict.shape == shape && (conflict.is_there)(document))

@@ -1,20 +1,20 @@
-//! The limits of texts in words: what fits, and what to do about another one.
+//! The limits of texts in words: what is allowed, and the remedy.
 
 use super::check::{MANY, TextRule};
 use super::patterns;
 
 pub(super) struct Words {
-    /// What fits.
+    /// What is allowed.
     form: &'static str,
     pub(super) remedy: &'static str,
     /// Never shown in an error.
     pub(super) secret: bool,
 }
 
-/// What fits, with the length.
+/// What is allowed, with the length.
 pub(super) fn limit(rule: &TextRule) -> String {
     let form = of(rule).form;
-    // A text whose pattern wants a character has one, whatever the model says of its length.
+    // A pattern that requires a character also requires a length of 1, whatever the model's minimum is.
     let wants_one = patterns::function(rule.pattern).is_some_and(|fits| !fits(""));
     match (rule.min.max(usize::from(wants_one)), rule.max) {
         (0, MANY) => form.to_owned(),
@@ -24,7 +24,7 @@ pub(super) fn limit(rule: &TextRule) -> String {
     }
 }
 
-/// By the model's name of the text, and else by its pattern.
+/// By the model's name of the text, or else by its pattern.
 pub(super) fn of(rule: &TextRule) -> Words {
     let named = |(names, ..): &&(&str, _, _)| names.split(' ').any(|name| name == rule.name);
     let (form, remedy) = match (WORDS.iter().find(named), rule.pattern) {
@@ -54,7 +54,7 @@ const SECRET: [&str; 3] = [
     "CustomAttributesHeader",
 ];
 
-/// The model's names of texts, what fits, and the remedy.
+/// The model's names of texts, what is allowed, and the remedy.
 #[rustfmt::skip]
 const WORDS: &[(&str, &str, &str)] = &[
     ("ModelName EndpointName EndpointConfigName VariantName ContainerHostname InferenceSpecificationName",

@@ -16,10 +16,10 @@ use crate::session::Session;
 
 /// The shortest visibility timeout that leaves time to extend it.
 const MIN_VISIBILITY: Duration = Duration::from_secs(5);
-/// The service's default, where the caller may not ask for the queue's.
+/// The service's default, where the caller may not read the queue's.
 const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 
-/// A queue of Amazon SQS that says which inferences are done, see the [module](crate::queue).
+/// A queue of Amazon SQS that reports which inferences are done, see the [module](crate::queue).
 ///
 /// A clone is cheap; clones share their counts and their connection to the queue. `Send` and `Sync`.
 ///
@@ -28,7 +28,7 @@ const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 /// `sqs:ReceiveMessage`, `sqs:DeleteMessage`, `sqs:ChangeMessageVisibility`; `sqs:GetQueueAttributes`
 /// unless [`visibility`](Self::visibility) is set; `sqs:GetQueueUrl` for a queue that is given by name or ARN;
 /// `kms:Decrypt` on the key of an encrypted queue. Without `sqs:ChangeMessageVisibility` nothing is extended
-/// and nothing is given back before its time.
+/// and no message is returned to the queue before its visibility timeout.
 #[derive(Clone)]
 pub struct ResultQueue {
     session: Session,
@@ -38,7 +38,7 @@ pub struct ResultQueue {
     shared: Arc<Mutex<Connected>>,
 }
 
-/// What was found out about the queue, and who consumes it now.
+/// What is known about the queue, and its current consumers.
 #[derive(Default)]
 struct Connected {
     url: Option<String>,
@@ -79,8 +79,8 @@ impl ResultQueue {
         })
     }
 
-    /// How long a received message is invisible to others before it is extended, and how long it takes to
-    /// come again after a crash. Default: the queue's own visibility timeout. Range: 5 s to 12 h, checked by
+    /// Sets how long a received message stays invisible to other consumers before it is extended, and so after how long
+    /// it is delivered again after a crash. Default: the queue's own visibility timeout. Range: 5 s to 12 h, checked by
     /// the first receive.
     ///
     /// Extensions go out when half of it has passed, for as long as a [`Delivery`] is held, up to 12 hours
@@ -102,7 +102,7 @@ impl ResultQueue {
         &self.address.name
     }
 
-    /// What consumers of this queue in this process have done.
+    /// The counts of this queue's consumers in this process.
     pub fn stats(&self) -> QueueStats {
         self.counters.snapshot()
     }
@@ -112,7 +112,7 @@ impl ResultQueue {
         Deliveries::new(self.clone())
     }
 
-    /// Handles messages on `workers` threads until the queue fails for good or a handler panics. For an end
+    /// Handles messages on `workers` threads until the queue fails permanently or a handler panics. For an end
     /// see [`Deliveries::run`].
     pub fn run<E>(
         &self,
@@ -137,7 +137,7 @@ impl ResultQueue {
         &self.counters
     }
 
-    /// The consumer that runs, or a new one.
+    /// The running consumer, or a new one.
     pub(super) fn connect(&self) -> Result<Arc<Guard>> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(guard) = shared.guard.upgrade() {

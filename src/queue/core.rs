@@ -1,6 +1,6 @@
-//! The messages that this process has received and not yet let go of, and the two threads that keep them:
-//! one extends visibility timeouts, the other sends deletions and releases. They are apart so that an
-//! extension that hangs holds back no deletion, and the other way round.
+//! The messages that this process has received and not yet deleted or released, and the two threads that serve them:
+//! one extends visibility timeouts, the other sends deletions and releases. They are separate so that an
+//! extension that hangs delays no deletion, and the other way round.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,14 +15,14 @@ use crate::session::Session;
 
 /// Interval, in real time, at which the threads read the clock while there are messages.
 const TICK: Duration = Duration::from_millis(20);
-/// Deletions wait this long for others to go with them.
+/// Deletions wait this long to be sent with others.
 const LINGER: Duration = Duration::from_millis(500);
-/// Deletions that wait to be sent; a handler that is done with one more waits for some to go.
+/// Maximum number of deletions that wait to be sent; a handler with one more blocks until some are sent.
 const MAX_PENDING: usize = 200;
-/// Where a wait for the threads themselves is bounded: they have requests with deadlines of their own.
+/// Bounds a wait for the threads themselves, whose requests have deadlines of their own.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What all consumers of a queue in this process share, for as long as one of them has a message.
+/// What all consumers of a queue in this process share, as long as one of them has a message.
 pub(super) struct Core {
     pub(super) session: Session,
     pub(super) address: Address,
@@ -38,11 +38,11 @@ pub(super) struct Core {
 pub(super) struct State {
     pub(super) entries: BTreeMap<u64, Entry>,
     next: u64,
-    /// Nothing more comes: send what waits, then end.
+    /// No more messages: send what waits, then end.
     pub(super) closing: bool,
     /// Send what waits now.
     pub(super) flush: bool,
-    /// The first failure that a consumer has to hear of.
+    /// The first failure to report to a consumer.
     pub(super) failure: Option<Error>,
     /// `sqs:ChangeMessageVisibility` is denied; it is not tried again.
     pub(super) may_not_change: bool,
@@ -53,18 +53,18 @@ pub(super) struct Entry {
     pub(super) receipt: String,
     /// Times are of the monotonic clock. When it was received, counted from before the receive was sent.
     pub(super) received: Duration,
-    /// Until when it is ours.
+    /// Until when it is invisible to other consumers.
     pub(super) deadline: Duration,
     pub(super) wish: Wish,
     /// A request about it is on its way.
     pub(super) busy: bool,
-    /// When the wish was made.
+    /// When its fate was set.
     pub(super) since: Duration,
     pub(super) attempts: u32,
     pub(super) not_before: Duration,
 }
 
-/// What is to become of a message.
+/// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     /// It is being worked on.
@@ -100,7 +100,7 @@ impl Core {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Takes a message in that was received by a receive which was sent at `sent`.
+    /// Adds a message of a receive which was sent at `sent`.
     fn add(&self, state: &mut State, message: &Message, sent: Duration) -> u64 {
         let key = state.next;
         state.next += 1;
@@ -118,11 +118,11 @@ impl Core {
         key
     }
 
-    /// Requests a change of a message that is no longer worked on. False if the message is no longer ours.
+    /// Requests the deletion or release of a message. False if its visibility timeout has expired.
     pub(super) fn finish(&self, key: u64, wish: Wish) -> bool {
         let now = self.now();
         let mut state = self.lock();
-        // More and more deletions in memory, while none gets through, would be lost in a crash.
+        // Deletions that pile up in memory, while none succeeds, would be lost in a crash.
         while wish == Wish::Delete && !state.closing && state.pending() >= MAX_PENDING {
             state = self.wait(state, TICK);
         }
@@ -141,19 +141,19 @@ impl Core {
         ours
     }
 
-    /// Until when a message is ours.
+    /// Until when a message is invisible to other consumers.
     pub(super) fn deadline_of(&self, key: u64) -> Option<Duration> {
         self.lock().entries.get(&key).map(|entry| entry.deadline)
     }
 
     /// The longest visibility timeout that can be set now for a message received then.
     pub(super) fn longest(received: Duration, now: Duration) -> Duration {
-        // Counted by the service from a little later, so that this is never too long.
+        // The service counts from a little later, so that this is never too long.
         let left = (received + MAX_VISIBILITY).saturating_sub(now);
         Duration::from_secs(left.as_secs())
     }
 
-    /// Sends what waits and returns when it is sent, or has failed, or has taken too long.
+    /// Sends what waits and returns when it is sent, has failed or has timed out.
     pub(super) fn flush(&self) {
         let mut state = self.lock();
         let mut waited = Duration::ZERO;
@@ -191,7 +191,7 @@ impl State {
 /// What a thread does.
 type Body = fn(&Core);
 
-/// Keeps the threads running; when the last one goes, what waits is sent and the threads end.
+/// Keeps the threads running; when the last one is dropped, what waits is sent and the threads end.
 pub(super) struct Guard {
     pub(super) core: Arc<Core>,
     threads: Vec<JoinHandle<()>>,
@@ -224,7 +224,7 @@ impl Guard {
         Ok(Arc::new(guard))
     }
 
-    /// Takes in what was received.
+    /// Adds received messages.
     pub(super) fn add_all(&self, messages: &[Message], sent: Duration) -> Vec<u64> {
         let mut state = self.core.lock();
         let keys = messages
@@ -242,7 +242,7 @@ impl Drop for Guard {
         self.core.lock().closing = true;
         self.core.changed.notify_all();
         for thread in self.threads.drain(..) {
-            // It has no code of the caller's that could panic.
+            // It runs no code of the caller's that could panic.
             drop(thread.join());
         }
     }
@@ -273,13 +273,13 @@ pub(super) fn take_due(
 
 /// Whether a failed request may succeed when it is sent again later.
 pub(super) fn is_passing(error: &Error) -> bool {
-    // Credentials that were good before may be renewed again.
+    // Credentials that were valid before may be refreshed.
     crate::waiter::state::is_passing(error)
         || matches!(error, Error::Credentials(_))
         || matches!(error, Error::Service(fault) if fault.code() == Some("OverLimit"))
 }
 
-/// Whether the service says that the handle is of no use any more.
+/// Whether the service reports that the receipt handle is no longer valid.
 pub(super) fn is_stale(error: &Error) -> bool {
     matches!(error, Error::Service(fault) if fault.code().is_some_and(sqs::is_stale))
 }

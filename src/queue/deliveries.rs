@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::sys::Clock;
 use crate::waiter::cancel::CancelToken;
 
-/// Errors that pass, such as lost connections and throttling, are reported after so long without a success.
+/// Transient errors, such as lost connections and throttling, are reported after this time without a success.
 const OUTAGE: Duration = Duration::from_mins(5);
 /// An empty response that comes sooner than this is followed by a pause.
 const MIN_ROUND: Duration = Duration::from_secs(1);
@@ -23,22 +23,22 @@ const MIN_ROUND: Duration = Duration::from_secs(1);
 const MAX_ROUND: Duration = Duration::from_secs(5);
 /// The longest pause after an error.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
-/// What a receive may take beyond its wait.
+/// How much longer than its wait a receive may take.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long the service knows an attempt id; less some time for the way.
+/// How long the service remembers an attempt id, less some time for the request.
 const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
 
 /// Messages of a [`ResultQueue`] as they come: an iterator that blocks, made by
 /// [`ResultQueue::deliveries`].
 ///
-/// It goes on for ever unless [`until_idle`](Self::until_idle), [`cancel`](Self::cancel) or
-/// [`max_messages`](Self::max_messages) ends it; at the end deletions are sent, and what was received and not
-/// handed out is given back. After an `Err` it can be asked for more. Lost connections, throttling, server
-/// errors and credentials that expire are retried with growing pauses (up to 20 s) and are an `Err` when
-/// they last for 5 minutes; a missing queue or permission is one at once.
+/// It never ends unless [`until_idle`](Self::until_idle), [`cancel`](Self::cancel) or
+/// [`max_messages`](Self::max_messages) ends it. At the end deletions are sent, and messages that were received but
+/// not yielded are released. After an `Err` the iterator can be continued. Lost connections, throttling, server
+/// errors and expired credentials are retried with growing pauses (up to 20 s), and are an `Err` once they have
+/// lasted for 5 minutes; a missing queue or permission is an `Err` at once.
 ///
-/// A long poll ends by itself after at most 20 s, and a cancel takes effect then.
-#[must_use = "an iterator does nothing until it is asked"]
+/// A long poll lasts at most 20 s, and a cancel takes effect at its end.
+#[must_use = "iterators are lazy"]
 pub struct Deliveries {
     queue: ResultQueue,
     guard: Option<Arc<Guard>>,
@@ -51,13 +51,13 @@ pub struct Deliveries {
     ended: bool,
     /// On the monotonic clock: the last message, or the start.
     last_message: Option<Duration>,
-    /// Since when nothing but errors came, and how many.
+    /// Since when all receives failed, and how many did.
     failing: Option<(Duration, u32)>,
-    /// Empty responses in a row that came too soon.
+    /// Number of empty responses in a row that came too soon.
     hasty: u32,
-    /// The id of a receive from a FIFO queue whose answer was lost, and when it was sent.
+    /// The id of a receive from a FIFO queue whose response was lost, and when it was sent.
     attempt: Option<(String, Duration)>,
-    /// When the last receive was sent, and how long the service was to wait.
+    /// When the last receive was sent, and its long-poll time.
     asked: (Duration, Duration),
 }
 
@@ -81,30 +81,30 @@ impl Deliveries {
         }
     }
 
-    /// Ends when no message came for this long. Default: never.
+    /// Ends the iterator when no message came for this long. Default: never.
     pub fn until_idle(mut self, idle: Duration) -> Self {
         self.until_idle = Some(idle);
         self
     }
 
-    /// Ends when the token is cancelled, with the long poll that is on its way. What that still receives is
-    /// given back.
+    /// Ends the iterator when the token is cancelled, after the long poll in progress. Messages that it still receives
+    /// are released.
     pub fn cancel(mut self, token: &CancelToken) -> Self {
         self.cancel = token.clone();
         self
     }
 
-    /// Ends after this many messages. Default: no limit.
+    /// Ends the iterator after this many messages. Default: no limit.
     pub fn max_messages(mut self, count: u64) -> Self {
         self.max_messages = Some(count);
         self
     }
 
-    /// How many messages one receive takes, 1 to 10. Default: 1, for whatever waits here is held back from
-    /// other consumers. With more, what is not handed out yet is kept invisible meanwhile. From a FIFO queue one
-    /// message is received at a time, so that those of a group are handled in order.
+    /// Sets the maximum number of messages of one receive, 1 to 10. Default: 1, because a message that waits here is
+    /// unavailable to other consumers. With more, the messages that are not yielded yet are kept invisible. From a FIFO
+    /// queue one message is received at a time, so that those of a group are handled in order.
     ///
-    /// With [`run`](Self::run) a receive takes this many, or as many as there are free workers if they are more.
+    /// With [`run`](Self::run) a receive requests this many, or as many as there are free workers if they are more.
     /// 10 costs the fewest requests: 0.1 receives and 0.1 deletions a message.
     pub fn at_once(mut self, count: usize) -> Self {
         self.at_once = count.clamp(1, MAX_BATCH);
@@ -123,7 +123,7 @@ impl Deliveries {
         self.cancel.clone()
     }
 
-    /// Ends it, if it has not ended, and sends what waits.
+    /// Ends the iterator, if it has not ended, and sends what waits.
     pub(super) fn finish(mut self) -> Option<Error> {
         self.end()
     }
@@ -136,7 +136,7 @@ impl Deliveries {
         self.queue.session().sys().clock()
     }
 
-    /// The next messages, up to a maximum; none at the end.
+    /// Returns the next messages, up to a maximum; none at the end.
     pub(super) fn next_batch(&mut self, max: usize) -> Option<Result<Vec<Delivery>>> {
         if self.ended {
             return None;
@@ -151,7 +151,7 @@ impl Deliveries {
             let left = self
                 .max_messages
                 .map_or(u64::MAX, |most| most - self.received);
-            // Of a group in a FIFO queue one message at a time, or several workers would have its messages at once.
+            // One message at a time from a FIFO queue, or several workers would have messages of one group at once.
             let max = if self.queue.is_fifo() { 1 } else { max };
             let max = max
                 .min(usize::try_from(left).unwrap_or(MAX_BATCH))
@@ -177,7 +177,7 @@ impl Deliveries {
             || self.until_idle.is_some_and(|idle| now >= since + idle)
     }
 
-    /// Gives back what was not handed out and sends what waits.
+    /// Releases what was not yielded and sends what waits.
     pub(super) fn end(&mut self) -> Option<Error> {
         self.ended = true;
         self.buffer.clear();
@@ -186,7 +186,7 @@ impl Deliveries {
         guard.core.take_failure()
     }
 
-    /// One receive, which waits for messages no longer than `at_most`.
+    /// Sends one receive, which waits for messages no longer than `at_most`.
     pub(super) fn receive_within(
         &mut self,
         max: usize,
@@ -235,8 +235,8 @@ impl Deliveries {
         Ok(deliver(&guard, messages, sent))
     }
 
-    /// How long the service may wait for a message: a quarter of the visibility timeout, which is counted
-    /// from before, and well within the read timeout.
+    /// The long-poll time: a quarter of the visibility timeout, which counts from before the request, and well
+    /// within the read timeout.
     fn wait(&self, visibility: Duration, now: Duration) -> Duration {
         let read_timeout = self.queue.session().client().transport.read_timeout();
         let mut wait = MAX_WAIT
@@ -244,13 +244,13 @@ impl Deliveries {
             .min(read_timeout.saturating_sub(Duration::from_secs(2)));
         if let (Some(idle), Some(last)) = (self.until_idle, self.last_message) {
             let left = (last + idle).saturating_sub(now);
-            // Without a wait the service asks only some of its servers.
+            // Without a wait the service queries only a part of its servers.
             wait = wait.min(left.max(Duration::from_secs(1)));
         }
         wait
     }
 
-    /// The id of the receive before, if its answer was lost; a new one otherwise.
+    /// The id of the previous receive, if its response was lost; a new one otherwise.
     fn attempt_id(&mut self, now: Duration) -> String {
         let fresh = self
             .attempt
@@ -264,7 +264,7 @@ impl Deliveries {
         id
     }
 
-    /// A server that does not wait is not asked without end.
+    /// Pauses before the next receive from a server that does not wait.
     fn pace(&mut self) {
         let (sent, wait) = self.asked;
         let took = self.clock().monotonic().saturating_sub(sent);
@@ -282,13 +282,13 @@ impl Deliveries {
         client.pause(pause, Some(self.cancel.flag()));
     }
 
-    /// The error, if the caller has to hear of it; else a pause.
+    /// Returns the error, if it is to be reported; otherwise pauses.
     fn failed(&mut self, error: Error) -> Option<Error> {
         let now = self.clock().monotonic();
         let (since, count) = self.failing.unwrap_or((now, 0));
         self.failing = Some((since, count.saturating_add(1)));
         if !is_passing(&error) {
-            // Whoever asks on in spite of it does so at a bearable rate.
+            // A caller that continues in spite of it does so at a limited rate.
             if count > 0 {
                 self.pause(MIN_ROUND);
             }
@@ -318,7 +318,7 @@ impl Iterator for Deliveries {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            // What waited here was kept all the time; if that failed, others have it.
+            // What waited here was extended all the time; if that failed, others have it.
             match self.buffer.pop_front() {
                 Some(_) if self.is_cancelled() => self.buffer.clear(),
                 Some(delivery) if delivery.is_ours() => return Some(Ok(delivery)),

@@ -15,8 +15,8 @@ use crate::invalid_input::InvalidInput;
 /// A message that was received and is invisible to other consumers for as long as this value is held (at
 /// most 12 hours).
 ///
-/// It ends with [`delete`](Self::delete) when the work is done, with [`release`](Self::release) when it is
-/// not; dropping it releases it, in a panic too. `Send`: a delivery may go to another thread.
+/// End it with [`delete`](Self::delete) when the work is done, or with [`release`](Self::release) when it is
+/// not. Dropping it releases it, also in a panic. `Send`: a delivery may go to another thread.
 pub struct Delivery {
     guard: Arc<Guard>,
     key: u64,
@@ -27,7 +27,7 @@ pub struct Delivery {
     finished: bool,
 }
 
-/// From the second receive on, a message that is given back stays invisible: 1 s, then twice that each time.
+/// From the second receive on, a released message stays invisible: 1 s, then twice that each time.
 const MAX_RELEASE: Duration = Duration::from_mins(15);
 
 impl Delivery {
@@ -54,12 +54,12 @@ impl Delivery {
         &self.guard.core
     }
 
-    /// What the message says.
+    /// Parses the message.
     pub fn event(&self) -> &QueueEvent {
         &self.event
     }
 
-    /// The body as it came.
+    /// The unchanged body.
     pub fn body(&self) -> &str {
         &self.body
     }
@@ -70,7 +70,7 @@ impl Delivery {
         &self.id
     }
 
-    /// How often the message was received, this time included; approximate. 1 where the service does not say.
+    /// How often the message was received, this time included; approximate. 1 if the service does not report it.
     pub fn receive_count(&self) -> u32 {
         let count = self.attribute("ApproximateReceiveCount");
         count.and_then(|count| count.parse().ok()).unwrap_or(1)
@@ -92,7 +92,7 @@ impl Delivery {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// How long the message stays invisible to others, unless it is extended. Counted from before the receive
+    /// Time for which the message stays invisible to others, unless it is extended. Counted from before the receive
     /// or the extension was sent, so that it is never too long.
     pub fn time_left(&self) -> Duration {
         let deadline = self.core().deadline_of(self.key);
@@ -102,16 +102,16 @@ impl Delivery {
     }
 
     /// Whether the message is still invisible to others. If it is not, somebody else may be handling it.
-    /// Extensions happen by themselves; this is false once they failed for too long, or after 12 hours.
+    /// Extensions are automatic; this is false once they failed for too long, or after 12 hours.
     pub fn is_ours(&self) -> bool {
         !self.time_left().is_zero()
     }
 
     /// Keeps the message invisible for this long from now, at most to 12 hours after it was received.
-    /// Extensions go on by themselves; this is for a handler that knows that it is about to be suspended.
+    /// Automatic extensions continue; this is for a handler that knows that it is about to be suspended.
     ///
     /// # Errors
-    /// [`Error::Service`]: the message is not ours any more, or the permission is missing.
+    /// [`Error::Service`]: the visibility timeout has expired, or the permission is missing.
     pub fn extend(&self, by: Duration) -> Result<()> {
         check_visibility(by)?;
         let core = self.core();
@@ -149,28 +149,27 @@ impl Delivery {
         outcome
     }
 
-    /// Deletes the message: the work is done. It is sent in the background, with others, ten at a time and
-    /// within half a second; at the end of the iterator, and when the last delivery is dropped, at once.
+    /// Deletes the message, because the work is done. The deletion is sent in the background, with others, ten at a time
+    /// and within half a second; at the end of the iterator, and when the last delivery is dropped, at once.
     ///
     /// # Errors
     /// The failure of an *earlier* deletion that could not be carried out, once: without the permission, for
-    /// example, all messages come again. One that is not ours any more is deleted all the same if the service
-    /// lets it be, and counted in [`QueueStats::lost`](super::QueueStats::lost).
+    /// example, all messages are delivered again. A message whose visibility timeout has expired is deleted if the
+    /// service still allows it, and counted in [`QueueStats::lost`](super::QueueStats::lost).
     pub fn delete(mut self) -> Result<()> {
         self.finish(Wish::Delete);
         self.core().take_failure().map_or(Ok(()), Err)
     }
 
-    /// Gives the message back, for this or another consumer: at once the first time it is received, and after
-    /// 1, 2, 4 .. seconds and at most 15 minutes when it was received before, so that a message that nobody
-    /// can handle does not go round without end. The queue's redrive policy moves it to the dead letters
-    /// when it was received often enough.
+    /// Releases the message for this or another consumer: at once if it was received for the first time, otherwise after
+    /// 1, 2, 4 .. seconds and at most 15 minutes, so that a message that no handler can process is not delivered in a
+    /// tight loop. The queue's redrive policy moves it to the dead-letter queue when it was received often enough.
     pub fn release(mut self) -> Result<()> {
         self.finish(Wish::Release(self.backoff()));
         Ok(())
     }
 
-    /// Gives the message back so that it becomes visible after this time: 0 to 12 h.
+    /// Releases the message so that it becomes visible after this time: 0 to 12 h.
     pub fn release_after(mut self, delay: Duration) -> Result<()> {
         check_visibility(delay)?;
         self.finish(Wish::Release(delay));

@@ -1,4 +1,4 @@
-//! What a message of a queue is about.
+//! The content of a queue's message.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::notification::{InvocationStatus, Notification};
 use crate::aws::json_rpc::{list, text};
 
-/// What a message says, see [`Delivery::event`](super::Delivery::event).
+/// The content of a message, see [`Delivery::event`](super::Delivery::event).
 ///
-/// A message is read through SNS's envelope, if it is in one. Nothing is verified: whoever may send to the
+/// A message is read through SNS's envelope, if it is in one. Nothing is verified: anyone who may send to the
 /// queue can write anything.
 ///
 /// ```
@@ -22,7 +22,7 @@ use crate::aws::json_rpc::{list, text};
 pub enum QueueEvent {
     /// SageMaker's notification that an inference is done.
     Inference(Box<Notification>),
-    /// S3's event of objects: direct, through SNS, or through `EventBridge`. One message may be about
+    /// S3's event about objects: direct, through SNS, or through `EventBridge`. One message may be about
     /// several.
     Object(Vec<ObjectEvent>),
     /// A test message: SageMaker publishes one when an endpoint is made or updated, S3 when a bucket's
@@ -32,7 +32,7 @@ pub enum QueueEvent {
     Unknown(String),
 }
 
-/// What S3 says of one object.
+/// S3's event about one object.
 ///
 /// ```
 /// use sagemaker_async_inference::queue::QueueEvent;
@@ -61,7 +61,7 @@ impl ObjectEvent {
         &self.bucket
     }
 
-    /// The key as S3 stores it: decoded where the form of the event encodes it.
+    /// The key as S3 stores it: decoded if the format of the event encodes it.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -92,12 +92,12 @@ impl ObjectEvent {
         &self.name
     }
 
-    /// When, as in `2022-01-25T22:46:00.608Z`.
+    /// The time, as in `2022-01-25T22:46:00.608Z`.
     pub fn time(&self) -> Option<&str> {
         self.time.as_deref()
     }
 
-    /// Whether the object was made, and not removed, restored or tagged.
+    /// Whether the object was created, and not removed, restored or tagged.
     pub fn is_created(&self) -> bool {
         self.name.starts_with("ObjectCreated") || self.name == "Object Created"
     }
@@ -109,11 +109,11 @@ impl ObjectEvent {
 }
 
 impl QueueEvent {
-    /// Reads the body of a message. What cannot be read is [`Unknown`](Self::Unknown).
+    /// Parses the body of a message. One that cannot be parsed is [`Unknown`](Self::Unknown).
     pub fn parse(body: &str) -> Self {
         let inner = match serde_json::from_str::<Value>(body) {
             Ok(Value::Object(message)) => unwrapped(message),
-            Ok(_) => return Self::Unknown("it is JSON, but no object".to_owned()),
+            Ok(_) => return Self::Unknown("it is JSON, but not an object".to_owned()),
             Err(_) => return Self::Unknown("it is not JSON".to_owned()),
         };
         if let Some(event) = inner.as_ref().and_then(of_s3) {
@@ -135,7 +135,7 @@ fn unwrapped(message: Map<String, Value>) -> Option<Value> {
     serde_json::from_str(message.get("Message")?.as_str()?).ok()
 }
 
-/// An event of S3, in any of its forms; `None` if it is none.
+/// Parses an event of S3 in any of its formats; `None` if it is none.
 fn of_s3(message: &Value) -> Option<QueueEvent> {
     if text(message, "Event") == Some("s3:TestEvent") {
         return Some(QueueEvent::Test);
@@ -156,7 +156,7 @@ fn of_s3(message: &Value) -> Option<QueueEvent> {
     ))
 }
 
-/// In the direct form the key is encoded as a form's value is: a plus is a space.
+/// In the direct format the key is encoded like an HTML form value: a plus is a space.
 fn of_record(record: &Value) -> Option<ObjectEvent> {
     let s3 = record.get("s3")?;
     let object = s3.get("object")?;
@@ -174,7 +174,7 @@ fn of_record(record: &Value) -> Option<ObjectEvent> {
     })
 }
 
-/// In the form of `EventBridge` the key is as it is.
+/// In the format of `EventBridge` the key is not encoded.
 fn of_event_bridge(event: &Value) -> Option<ObjectEvent> {
     let detail = event.get("detail")?;
     let object = detail.get("object")?;

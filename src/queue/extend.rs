@@ -8,7 +8,7 @@ use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, Outcomes};
 use crate::error::Error;
 
-/// While nothing is in flight nothing is due: a new message wakes the thread.
+/// The wait while there are no messages: a new one wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
 
 /// Runs until the core closes and no message is left.
@@ -35,7 +35,7 @@ pub(super) fn run(core: &Core) {
     }
 }
 
-/// The messages whose time is half over, with the time that they get.
+/// The messages whose visibility timeout is half over, with their new one.
 fn due(core: &Core, state: &mut State, now: Duration) -> Vec<(u64, String, Duration)> {
     if state.may_not_change {
         return Vec::new();
@@ -46,7 +46,7 @@ fn due(core: &Core, state: &mut State, now: Duration) -> Vec<(u64, String, Durat
             && entry.deadline > now
             && entry.deadline.saturating_sub(now) <= half
             && entry.not_before <= now
-            // At the end of the 12 hours there is nothing to gain.
+            // At the end of the 12 hours nothing can be extended.
             && now + Core::longest(entry.received, now) > entry.deadline
     });
     due.into_iter()
@@ -63,7 +63,7 @@ fn send(core: &Core, batch: &[(u64, String, Duration)], sent: Duration) {
         .iter()
         .map(|(_, receipt, visibility)| (receipt.as_str(), *visibility))
         .collect();
-    // A deletion waits for its end, and so this ends while there is time for that and for another attempt.
+    // A deletion waits for the end of this request, which therefore leaves time for that and for another attempt.
     let policy = RequestPolicy {
         deadline: Some(sent + core.visibility / 4),
         ..RequestPolicy::default()
@@ -92,7 +92,7 @@ fn settle(
             .any(|outcome| outcome.as_ref().is_err_and(sqs::Refused::is_denied)),
     };
     state.may_not_change |= denied;
-    // Of a single message, what is refused is the request.
+    // For a single message the refusal is that of the request.
     let useless = outcomes.as_ref().is_err_and(is_stale) && batch.len() == 1;
     let outcomes = outcomes.unwrap_or_default();
     for (index, (key, _, visibility)) in batch.iter().enumerate() {
@@ -106,7 +106,7 @@ fn settle(
                 add(&core.counters.extended, 1);
             }
             outcome if useless || matches!(outcome, Some(Err(refused)) if refused.is_stale()) => {
-                // Somebody else may have it.
+                // Another consumer may have it.
                 entry.deadline = entry.deadline.min(now);
                 add(&core.counters.extension_failures, 1);
             }

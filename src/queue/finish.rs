@@ -8,13 +8,13 @@ use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, MAX_BATCH, Outcomes, Refused};
 use crate::error::Error;
 
-/// While nothing waits, a new entry wakes the thread.
+/// The wait while there are no entries: a new one wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
 /// One request, retries included.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A deletion that fails for a passing reason is sent again so often, but at the end once.
+/// Maximum number of attempts of a deletion that fails for a transient reason; at the end there is one.
 const MAX_ATTEMPTS: u32 = 5;
-/// From the first attempt to the second, then twice that.
+/// Time from the first attempt to the second; doubled after each further one.
 const BACKOFF: Duration = Duration::from_secs(1);
 
 type Batch = Vec<(u64, String, Wish)>;
@@ -39,7 +39,7 @@ pub(super) fn run(core: &Core) {
     }
 }
 
-/// What is to be sent now, of one kind.
+/// The entries of one kind that are to be sent now.
 fn due(core: &Core, state: &mut State) -> Batch {
     let now = core.now();
     let at_once = state.closing || state.flush;
@@ -76,7 +76,7 @@ fn send(core: &Core, batch: &Batch) {
     core.changed.notify_all();
 }
 
-/// Gives messages back. A failure costs time alone: they come back by themselves.
+/// Releases messages. A failure only costs time: they become visible by themselves.
 fn release(core: &Core, batch: &Batch, policy: RequestPolicy<'_>) {
     let now = core.now();
     let changes: Vec<_> = batch
@@ -126,7 +126,7 @@ fn settle_deletions(core: &Core, batch: &Batch, outcomes: Result<Outcomes, Error
             (Some(Some(Ok(()))), _) => Verdict::Deleted,
             (Some(Some(Err(refused))), _) => Verdict::of_entry(refused),
             (_, Some(error)) => Verdict::of_request(error),
-            // The response does not say: a second deletion does no harm.
+            // The response does not mention it; a second deletion does no harm.
             _ => Verdict::Again,
         };
         if verdict == Verdict::Again && again(core, &mut state, *key, last) {
@@ -169,7 +169,7 @@ fn again(core: &Core, state: &mut State, key: u64, last: bool) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Deleted,
-    /// The handle is of no use any more, so that the message comes again.
+    /// The receipt handle is no longer valid, so that the message is delivered again.
     Stale,
     Again,
     Failed,

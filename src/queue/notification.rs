@@ -10,7 +10,7 @@ use super::wrappers::{refused, unwrap_all};
 use crate::aws::json_rpc::text;
 use crate::codec::CodecError;
 
-/// How an inference ended, as a notification tells it.
+/// How an inference ended, as a notification reports it.
 ///
 /// ```
 /// use sagemaker_async_inference::queue::InvocationStatus;
@@ -20,13 +20,13 @@ use crate::codec::CodecError;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvocationStatus {
-    /// The output is there.
+    /// The output is in S3.
     Completed,
     /// The inference failed.
     Failed,
     /// No inference: the message that `SageMaker` publishes to check a topic.
     Test,
-    /// A word that this version does not know.
+    /// A status that this version does not know.
     Other(String),
 }
 
@@ -51,8 +51,8 @@ const TEST: &str = "TestNotification";
 ///
 /// # A push endpoint must verify SNS's signature itself
 ///
-/// Anybody who knows the URL of an HTTP endpoint can post to it, and **`parse` does not verify who
-/// did**. Before a message that was pushed is believed, verify its `Signature` with the certificate at
+/// Anyone who knows the URL of an HTTP endpoint can post to it, and **`parse` does not verify who
+/// did**. Before you trust a message that was pushed, verify its `Signature` with the certificate at
 /// `SigningCertURL`, after checking that this URL is of Amazon's (see "Verifying the signatures of
 /// Amazon SNS messages" in the SNS developer guide). A message from an SQS queue to which only the
 /// topic may write needs no such check.
@@ -165,7 +165,7 @@ impl Notification {
         text(&self.message, "inferenceId")
     }
 
-    /// `requestParameters.inputLocation`: where the input lies.
+    /// `requestParameters.inputLocation`: the location of the input.
     pub fn input_location(&self) -> Option<&str> {
         self.nested("requestParameters", "inputLocation")
     }
@@ -175,7 +175,7 @@ impl Notification {
         self.nested("requestParameters", "customAttributes")
     }
 
-    /// `responseParameters.outputLocation`: where the output lies.
+    /// `responseParameters.outputLocation`: the location of the output.
     pub fn output_location(&self) -> Option<&str> {
         self.nested("responseParameters", "outputLocation")
     }
@@ -185,7 +185,7 @@ impl Notification {
         self.nested("responseParameters", "contentType")
     }
 
-    /// `failureReason`, in the service's words, which may repeat what the model said.
+    /// `failureReason`: the service's message, which may repeat the model's response.
     pub fn failure_reason(&self) -> Option<&str> {
         text(&self.message, "failureReason")
     }
@@ -200,17 +200,17 @@ impl Notification {
         text(&self.message, "receivedTime")
     }
 
-    /// What an included response came as, if any did. How the service writes it is not documented,
-    /// so this is the JSON as it came: `responseBody`.
+    /// `responseBody`: an included response, if there is one. The service does not document its format, so this is the
+    /// unchanged JSON.
     pub fn included_response(&self) -> Option<&Value> {
         self.message.get("responseBody")
     }
 
     /// The content of an included response: decoded where its `encoding` says base64, else as text. `None` if the
-    /// message includes none, or in another form than the one that is known.
+    /// message includes none, or one in an unknown format.
     ///
-    /// The service does not document this form: what counts is the object at
-    /// [`output_location`](Self::output_location), which `response_from` fetches in any case.
+    /// The service does not document this format: the object at [`output_location`](Self::output_location) is
+    /// authoritative, and `response_from` always fetches it.
     pub fn included_content(&self) -> Option<Vec<u8>> {
         let response = self.included_response()?;
         let content = text(response, "content").or_else(|| text(response, "message"))?;

@@ -12,7 +12,7 @@ use crate::response::AsyncInferenceResponse;
 use crate::uri::S3Uri;
 use crate::waiter::WaiterConfig;
 
-/// What a notification says about an inference, from
+/// The outcome of an inference that a notification reports, from
 /// [`AsyncPredictor::response_from`](crate::AsyncPredictor::response_from).
 ///
 /// ```no_run
@@ -38,7 +38,7 @@ pub enum Notified<D> {
 
 impl<D> Notified<D> {
     /// Fetches and decodes the output, as
-    /// [`AsyncInferenceResponse::get_result`]: one request if the output is there, as it should be.
+    /// [`AsyncInferenceResponse::get_result`]: one request, if the output exists as it should.
     /// A failure is [`Error::Model`](crate::Error::Model), without a request.
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
     where
@@ -60,7 +60,7 @@ impl<D> Notified<D> {
 }
 
 impl<S, D> AsyncPredictor<S, D> {
-    /// What a notification says about an inference of this endpoint: the response of a completed one,
+    /// Returns the outcome that a notification reports for an inference of this endpoint: the response of a completed one,
     /// or the failure. Sends no request.
     ///
     /// # Errors
@@ -134,9 +134,9 @@ impl<S, D> AsyncPredictor<S, D> {
     }
 }
 
-/// The failure that a notification tells of.
+/// The failure that a notification reports.
 pub(super) fn failure_of(notification: &Notification, endpoint_name: &str) -> ModelFailure {
-    // Members that are not documented; read where they come all the same.
+    // Members that are not documented, but may be there.
     let failure_path = notification
         .nested("responseParameters", "failureLocation")
         .or_else(|| notification.raw().get("failureLocation")?.as_str());

@@ -14,7 +14,7 @@ use super::stats::{QueueStats, add};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 
-/// Most threads of one consumer.
+/// Maximum number of threads of one consumer.
 const MAX_WORKERS: usize = 256;
 /// Interval of checks for cancellation while all workers are busy.
 const LOOK: Duration = Duration::from_millis(50);
@@ -39,7 +39,7 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next message for a worker; none at the end.
+    /// Returns the next message for a worker; none at the end.
     fn take(&self) -> Option<Delivery> {
         let mut state = self.lock();
         state.free += 1;
@@ -48,7 +48,7 @@ impl Desk {
             if state.panic.is_some() {
                 return None;
             }
-            // What waited here was kept all the time; if that failed, others have it.
+            // What waited here was extended all the time; if that failed, others have it.
             while let Some(delivery) = state.waiting.pop_front() {
                 if delivery.is_ours() {
                     state.free -= 1;
@@ -83,12 +83,12 @@ impl Desk {
 }
 
 impl Deliveries {
-    /// Handles messages on `workers` threads, 1 to 256, until it ends as the iterator does, fails for good,
-    /// or a handler panics. Never receives more messages than there are workers without one, unless
+    /// Handles messages on `workers` threads, 1 to 256, until the iterator would end, the queue fails permanently,
+    /// or a handler panics. Never receives more messages than there are free workers, unless
     /// [`at_once`](Self::at_once) is larger. After a cancel, only messages that are being handled are finished.
     ///
-    /// A handler that returns an error, or panics, gives its message back unless it deleted it before. After a
-    /// panic the other workers finish what they have, deletions are sent, and the panic goes on here.
+    /// When a handler returns an error or panics, its message is released unless the handler deleted it before. After a
+    /// panic the other workers finish their messages, deletions are sent, and the panic continues in the caller.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -134,14 +134,14 @@ impl Deliveries {
             let mut state = desk.lock();
             state.over = true;
             if cancel.is_cancelled() {
-                // They are for others: what is handled already is enough to wait for.
+                // They are released for others: the wait is only for messages that are being handled.
                 state.waiting.clear();
             }
             drop(state);
             desk.changed.notify_all();
             failure
         });
-        // The workers are done: what they wished for is sent now.
+        // The workers are done: their deletions and releases are sent now.
         let mut state = desk.lock();
         let panic = state.panic.take();
         state.waiting.clear();

@@ -1,21 +1,21 @@
-//! What a queue's consumers have done so far.
+//! Counts of a queue's consumers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts since the [`ResultQueue`](super::ResultQueue) was made, of all its consumers in this process.
+/// Counts of all consumers of a [`ResultQueue`](super::ResultQueue) in this process, since it was created.
 ///
-/// `lost` above 0 means that handlers take longer than messages can be kept, or that
+/// `lost` above 0 means that handlers take longer than the 12 hours of a message, or that
 /// `sqs:ChangeMessageVisibility` is missing: other consumers get the same messages meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueStats {
-    /// Receives that were answered.
+    /// Receives that succeeded.
     pub receives: u64,
     /// Messages received.
     pub received: u64,
     /// Messages whose deletion the service confirmed.
     pub deleted: u64,
-    /// Messages given back.
+    /// Messages released.
     pub released: u64,
     /// Test messages received.
     pub tests: u64,
@@ -25,10 +25,10 @@ pub struct QueueStats {
     pub extended: u64,
     /// Extensions that failed.
     pub extension_failures: u64,
-    /// Messages that were not ours any more when a handler was done with them, or that the service said
-    /// were not.
+    /// Messages whose visibility timeout had expired when a handler was done with them, by the clock or as the service
+    /// reported.
     pub lost: u64,
-    /// Deletions that failed for good: these messages come again.
+    /// Deletions that failed permanently: these messages are delivered again.
     pub delete_failures: u64,
     /// Handlers of [`run`](super::ResultQueue::run) that returned an error or panicked.
     pub handler_errors: u64,

@@ -1,4 +1,4 @@
-//! Messages that say which handles of a batch to poll.
+//! Messages that report which handles of a batch to poll.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,25 +20,25 @@ use crate::sys::Sys;
 use crate::uri::S3Uri;
 use crate::waiter::CancelToken;
 
-/// After a receive that brought messages of others, they have so long to take them; twice as long each time
+/// The pause after a receive that brought messages of others, in which those can receive them; doubled each time
 /// while nothing else comes.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// A message of others that was received more often than this is hidden for a while, for nobody takes it.
+/// A message of others that was received more often than this is hidden for a while, because no consumer takes it.
 const OFTEN: u32 = 3;
-/// For so long, times the number of receives.
+/// How long it is hidden, times the number of receives.
 const HIDDEN: Duration = Duration::from_secs(30);
 /// The longest pause after an error, and the one after a refusal.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 const REFUSED: Duration = Duration::from_mins(1);
 /// An empty response that comes sooner than this is followed by a pause.
 const MIN_ROUND: Duration = Duration::from_secs(1);
-/// At the end, messages of results that polls found before are deleted for so long.
+/// How long, at the end, messages of results that polls found first are still deleted.
 const DRAIN: Duration = Duration::from_secs(30);
 
 impl<D> AsCompleted<D> {
-    /// Polls a handle at once when a message of the queue says that it is done, so that the waiter's own polls can
-    /// be rare: a delay of minutes, which finds what a lost message hid. Default: polls alone.
+    /// Polls a handle as soon as a message of the queue reports that it is done. The waiter's own polls can then be
+    /// rare, such as every few minutes: they find results whose message was lost. Default: only polls.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -54,19 +54,19 @@ impl<D> AsCompleted<D> {
     /// # }
     /// ```
     ///
-    /// Messages are matched by the place of output or failure, and notifications without a place by endpoint and
-    /// inference id. The message of a failed inference without a failure path is its outcome, for no object holds
-    /// it. The queue is asked on the calling thread, between polls, with long polls of up to 20 s.
+    /// Messages are matched by the location of output or failure, and notifications without a location by endpoint and
+    /// inference id. The message of a failed inference without a failure path is its outcome, because no object holds
+    /// it. Messages are received on the calling thread, between polls, with long polls of up to 20 s.
     ///
-    /// A message is deleted when the next item is asked for after its handle's outcome, and released if the
-    /// iterator is dropped before. If the poll after it finds nothing, it is given back and comes again later. After
+    /// A message is deleted when the item after its handle's outcome is requested, and released if the
+    /// iterator is dropped before. If the poll for it finds nothing, it is released and delivered again later. After
     /// the last outcome, messages of results that polls found first are deleted as long as there are such, for at
     /// most 30 s.
     ///
-    /// **Messages of others** are given back at once, and then nothing is received for 2 s, and up to 5 minutes while
-    /// only such messages come, so that those whom they belong to get them. Each receive counts all the same, and
-    /// SQS has no way to take that back: where several waits share a queue, set its `maxReceiveCount` well above
-    /// their number, or better, subscribe a queue of its own for each to the topic.
+    /// **Messages of others** are released at once, and then nothing is received for 2 s, and up to 5 minutes while
+    /// only such messages come, so that their owners receive them. Each receive still counts, and SQS has no way to undo
+    /// that: if several waits share a queue, set its `maxReceiveCount` well above their number, or better, subscribe a
+    /// separate queue for each to the topic.
     ///
     /// An error of the queue ends nothing, see [`on_queue_error`](Self::on_queue_error). Memory: about 200 bytes more for
     /// each handle.
@@ -81,7 +81,7 @@ type Name = u128;
 struct Waking {
     deliveries: Deliveries,
     known: HashMap<Name, Named>,
-    /// By index: whether the outcome was handed out.
+    /// By index: whether the outcome was yielded.
     taken: Vec<bool>,
     held: Vec<Held>,
     not_before: Duration,
@@ -89,7 +89,7 @@ struct Waking {
     /// Errors in a row.
     failures: u32,
     has_more: bool,
-    /// Messages of ours that were deleted.
+    /// This batch's messages that were deleted.
     deleted: u64,
     finished: bool,
     error: Option<Error>,
@@ -101,7 +101,7 @@ enum Named {
     Several(Vec<u32>),
 }
 
-/// A message of ours, until the outcomes of its handles are handed out.
+/// A message of this batch, until the outcomes of its handles are yielded.
 struct Held {
     delivery: Delivery,
     open: Vec<u32>,
@@ -114,7 +114,7 @@ struct Held {
 struct Matched {
     indexes: Vec<u32>,
     failure: Option<crate::error::ModelFailure>,
-    /// Of a message about several objects, some are not ours.
+    /// Whether some of the objects of the message do not belong to this batch.
     others: bool,
 }
 
@@ -190,7 +190,7 @@ impl Waking {
             (found, _) => found,
         };
         let failure = match (found, notification.status()) {
-            // Of several with the same id, nobody knows which.
+            // Several handles have this id, and the message does not distinguish them.
             ([_], InvocationStatus::Failed) => {
                 let endpoint = notification.endpoint_name().unwrap_or_default();
                 Some(failure_of(notification, endpoint))
@@ -241,7 +241,7 @@ impl Waking {
         (news, foreign)
     }
 
-    /// All outcomes of a message were handed out.
+    /// All outcomes of a message were yielded.
     fn end(&mut self, held: Held) {
         let outcome = if held.shared {
             give_back(held.delivery)
@@ -310,7 +310,7 @@ impl Wakes for Waking {
         self.failures = 0;
         self.has_more = received.len() >= MAX_BATCH / 2;
         if received.is_empty() {
-            // A server that does not wait is not asked without end.
+            // A server that does not wait is not queried in a tight loop.
             if now.saturating_sub(sent) < MIN_ROUND.min(wait) {
                 self.not_before = now + MIN_ROUND;
             }
@@ -345,7 +345,7 @@ impl Wakes for Waking {
     }
 
     fn still_pending(&mut self, index: u32) {
-        // Dropped, it is given back with a pause that grows.
+        // Dropping it releases it with a growing pause.
         self.held.retain(|held| !held.open.contains(&index));
     }
 
@@ -372,7 +372,7 @@ impl Wakes for Waking {
     }
 }
 
-/// For whom it is, while nobody knows who that is.
+/// Its owner, which is unknown.
 fn give_back(delivery: Delivery) -> Result<(), Error> {
     let count = delivery.receive_count();
     if count <= OFTEN {
@@ -389,7 +389,7 @@ fn of_id(endpoint: &str, id: &str) -> Name {
     name("id", endpoint, id)
 }
 
-/// Half of a SHA-256: enough to tell any number of handles apart, whoever chose the names.
+/// Half of a SHA-256: enough to distinguish any number of handles, whoever chose the names.
 fn name(kind: &str, first: &str, second: &str) -> Name {
     let mut hash = Sha256::new();
     for part in [kind, first, second] {

@@ -1,4 +1,4 @@
-//! What delivers a notification: envelopes and lists of records, taken apart down to the messages.
+//! Unwraps notifications from envelopes and lists of records.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +11,8 @@ use crate::codec::{self, CodecError};
 type Object = Map<String, Value>;
 type Found = Result<Notification, CodecError>;
 
-/// Wrappers in wrappers: a failure destination of a function behind SNS, published to SNS, delivered to
-/// SQS, in an event of Lambda's are seven.
+/// Maximum depth of wrappers. Seven occur: a failure destination of a function behind SNS, published to SNS, delivered
+/// to SQS, in an event of Lambda's.
 const MAX_DEPTH: usize = 8;
 
 /// Members that hold a list of messages: Lambda's and S3's events, and SQS's `ReceiveMessage`.
@@ -21,7 +21,7 @@ const LISTS: [&str; 2] = ["Records", "Messages"];
 /// SQS in Lambda's events and in Pipes, SQS's `ReceiveMessage`, `EventBridge`, Lambda's destinations.
 const SINGLE: [&str; 6] = ["Sns", "Message", "body", "Body", "detail", "requestPayload"];
 
-/// Every notification in `event`, each readable or not, in the order in which they are in it.
+/// Every notification in `event`, in order; one that cannot be read is an error.
 pub(super) fn unwrap_all(event: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     match read(event) {
@@ -30,7 +30,7 @@ pub(super) fn unwrap_all(event: &[u8]) -> Vec<Found> {
         Ok(event @ (Value::Object(_) | Value::Array(_))) => {
             Unwrapping { found: &mut found }.value(event, None, 0);
         }
-        Ok(_) => found.push(Err(refused("it is JSON, but no object"))),
+        Ok(_) => found.push(Err(refused("it is JSON, but not an object"))),
         Err(error) => found.push(Err(error)),
     }
     found
@@ -50,20 +50,20 @@ impl Unwrapping<'_> {
             Value::Object(message) => self.object(message, envelope, depth),
             Value::Array(records) => self.records(records, depth),
             Value::String(document) => self.document(document.as_bytes(), envelope, depth),
-            _ => self.refuse("it is JSON, but no object"),
+            _ => self.refuse("it is JSON, but not an object"),
         }
     }
 
     fn document(&mut self, document: &[u8], envelope: Option<Object>, depth: usize) {
         match read(document) {
-            // One document as the text of another is a wrapper; text in text in text is not.
-            Ok(Value::String(_)) => self.refuse("it is JSON, but no object"),
+            // A document within a string is a wrapper; a string within a string is not.
+            Ok(Value::String(_)) => self.refuse("it is JSON, but not an object"),
             Ok(value) => self.value(value, envelope, depth),
             Err(error) => self.found.push(Err(error)),
         }
     }
 
-    /// Each record of a list. What is wrong with one is its own error, which says which one it is.
+    /// Each record of a list. A problem with one is its own error, which names the record.
     fn records(&mut self, records: Vec<Value>, depth: usize) {
         let count = records.len();
         for (index, record) in records.into_iter().enumerate() {
@@ -126,7 +126,7 @@ impl Unwrapping<'_> {
 
 const UNKNOWN: &str = "it has no invocationStatus, so it is not of an asynchronous inference";
 
-/// Why this is a message of something else, if that is known.
+/// Which other message this is, if that is known.
 fn foreign(message: &Object) -> Option<String> {
     let member = |name: &str| message.get(name).and_then(Value::as_str);
     if message.contains_key("invocationStatus") {

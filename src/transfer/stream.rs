@@ -270,11 +270,11 @@ fn too_slow(last: Option<ConnectionError>) -> ConnectionError {
 const TOO_SLOW: &str = "less than 1 KiB/s came over a read timeout";
 
 fn early_end() -> ConnectionError {
-    let problem = "the answer ended before its announced length";
+    let problem = "the response ended before its announced length";
     ConnectionError::new(TransportErrorKind::ConnectionLost, false, problem)
 }
 
 fn not_what_was_asked() -> ConnectionError {
-    let problem = "the answer is another range than was asked for";
+    let problem = "the response has another range than was requested";
     ConnectionError::new(TransportErrorKind::Protocol, false, problem)
 }

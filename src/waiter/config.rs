@@ -45,7 +45,7 @@ pub struct WaiterConfig {
     pub(super) growth: f64,
     pub(super) max_delay: Duration,
     pub(super) jitter: f64,
-    /// Delays go by the inference's age instead of by the number of polls.
+    /// Delays depend on the inference's age instead of the number of polls.
     pub(super) adaptive: bool,
     pub(super) deadline: Option<Duration>,
     pub(super) access_denied: AccessDenied,

@@ -1,4 +1,4 @@
-//! The loop of a wait: polls, reports, sleeps.
+//! The loop of a wait: polls, reports progress, sleeps.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(crate) trait Polled {
     fn report(&mut self, wait: &WaitState, next: Option<Duration>) -> ControlFlow<()>;
 }
 
-/// How a wait ends without its outcome.
+/// How a wait ends without an outcome.
 pub(crate) enum Ended {
     Failed(Error),
     Cancelled,
@@ -36,7 +36,7 @@ pub(crate) enum Ended {
     TimedOut,
 }
 
-/// Polls as the waiter's schedule says until there is an outcome, an error, or an end of the waiter's.
+/// Polls on the waiter's schedule until there is an outcome, an error, or a limit of the waiter is reached.
 pub(crate) fn drive<P: Polled>(
     waiter: &WaiterConfig,
     sys: &Sys,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::WaiterConfig;
 use crate::session::history::Usual;
 
-/// How old an inference is, beside what its endpoint's usually take.
+/// The age of an inference, and the usual durations of its endpoint's inferences.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Age {
     /// Since its submit, or where that is not known since the wait began.

@@ -1,4 +1,4 @@
-//! How the wait for one inference stands: what its polls observed, and which errors it tolerates.
+//! The state of one inference's wait: what its polls observed, and which errors it tolerates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,7 +147,7 @@ impl WaitState {
     }
 }
 
-/// Is it worth polling on after this error?
+/// Whether to continue polling after this error.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.is_final(),

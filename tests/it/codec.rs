@@ -169,7 +169,7 @@ fn json_says_where_but_not_what() {
     );
     assert_eq!(
         refused::<u64>(&json, b"\"secret\""),
-        "valid JSON, but not of the type asked for, at line 1, column 8: a string where u64 is expected"
+        "valid JSON, but not of the requested type, at line 1, column 8: a string where u64 is expected"
     );
 }
 
@@ -210,7 +210,7 @@ fn json_lines_end_with_a_newline_and_count_blank_ones() -> Result<(), CodecError
     assert_eq!(two, [1, 2]);
     assert_eq!(
         refused::<Vec<u8>>(&lines, b"1\n\n  \"secret\"\n2"),
-        "valid JSON, but not of the type asked for, at line 3, column 10: a string where u8 is expected"
+        "valid JSON, but not of the requested type, at line 3, column 10: a string where u8 is expected"
     );
     assert_eq!(
         refused::<Vec<u8>>(&lines, b"1\n2 3"),
@@ -248,11 +248,11 @@ fn csv_gives_the_record_and_the_field() {
     let csv = Csv::new();
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv, b"1,2\n3,secret\n"),
-        "field 2 is not of the type asked for, in record 2: invalid digit found in string"
+        "field 2 is not of the requested type, in record 2: invalid digit found in string"
     );
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv, b"1,2\n\n3,4,secret\n"),
-        "3 fields where 2 were before, in record 2"
+        "3 fields, but the records before have 2, in record 2"
     );
     assert_eq!(
         refused::<Vec<(String,)>>(&csv, b"a\nsecret\xff\n"),
@@ -260,7 +260,7 @@ fn csv_gives_the_record_and_the_field() {
     );
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv.clone().with_header(true), b"a,b\n1,secret\n"),
-        "field 2 is not of the type asked for, in record 2: invalid digit found in string"
+        "field 2 is not of the requested type, in record 2: invalid digit found in string"
     );
     let error = csv
         .serialize(&[BTreeMap::from([("secret", 1)])])

@@ -369,7 +369,7 @@ fn an_error_keeps_its_reason_and_shows_nothing() {
         ),
     ] {
         assert!(refused.contains(says), "{refused}");
-        assert!(refused.starts_with("valid JSON, but not of the type asked for"));
+        assert!(refused.starts_with("valid JSON, but not of the requested type"));
     }
     let (Label::Cat | Label::Dog) = read::<Label>("\"Dog\"").expect("a label");
 

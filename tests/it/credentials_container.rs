@@ -143,7 +143,7 @@ fn a_server_in_trouble_is_asked_three_times() {
     let (server, heads) = serve([(503, "hush")]);
     let error = full(&server.url()).unwrap_err();
     assert!(
-        error.to_string().ends_with("answered with status 503"),
+        error.to_string().ends_with("returned status 503"),
         "{error}"
     );
     assert_eq!(heads.lock().expect("heads").len(), 3);
@@ -151,14 +151,14 @@ fn a_server_in_trouble_is_asked_three_times() {
     let (server, heads) = serve([(404, "hush")]);
     let error = full(&server.url()).unwrap_err();
     assert!(
-        error.to_string().ends_with("answered with status 404"),
+        error.to_string().ends_with("returned status 404"),
         "{error}"
     );
     assert_eq!(heads.lock().expect("heads").len(), 1);
 
     let error = full(&nobody()).unwrap_err();
     assert!(!error.is_not_configured());
-    assert!(error.to_string().contains("no usable answer"), "{error}");
+    assert!(error.to_string().contains("no usable response"), "{error}");
 }
 
 #[test]
@@ -171,14 +171,14 @@ fn malformed_answers_name_the_field_and_show_nothing() {
         (&GOOD.replace("AccessKeyId", "Other"), "no AccessKeyId"),
         (
             &GOOD.replace("\"hush-secret\"", "17"),
-            "SecretAccessKey in the answer is not a string",
+            "SecretAccessKey in the response is not a string",
         ),
         (&GOOD.replace("hush-token", " "), "no Token"),
         (
             &GOOD.replace("2030-01-02T03:04:05Z", "hush"),
-            "Expiration in the answer is not a time",
+            "Expiration in the response is not a time",
         ),
-        (&long, "no usable answer"),
+        (&long, "no usable response"),
     ] {
         let (server, _) = serve([(200, body)]);
         let error = full(&server.url()).unwrap_err();

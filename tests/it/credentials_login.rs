@@ -289,7 +289,7 @@ fn errors_say_what_to_run_and_show_no_secret() {
         ),
         (
             |login| login["accessToken"]["expiresAt"] = "hush".into(),
-            "has no known end",
+            "has no known expiry",
         ),
     ];
     for (change, words) in changes {

@@ -181,7 +181,7 @@ fn no_server_at_a_configured_url() {
     assert!(
         error
             .to_string()
-            .contains("no usable answer at http://127.0.0.1:"),
+            .contains("no usable response at http://127.0.0.1:"),
         "{error}"
     );
 }

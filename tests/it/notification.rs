@@ -128,7 +128,7 @@ fn documents_that_are_not_notifications_are_distinguished() {
         ("\u{0}\u{ff}", "not JSON"),
         ("{\"invocationStatus\": \"Compl", "not JSON"),
         ("[]", "no record"),
-        ("\"Completed\"", "no object"),
+        ("\"Completed\"", "not an object"),
         ("{}", "no invocationStatus"),
         (r#"{"invocationStatus": 1}"#, "no invocationStatus"),
         (

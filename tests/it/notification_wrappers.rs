@@ -161,11 +161,14 @@ fn one_bad_record_does_not_hide_the_others() {
     for (index, says) in [
         (1, "record 2 of 9 (message m-2): it is not JSON"),
         (2, "record 3 of 9 (message m-3): it has no invocationStatus"),
-        (3, "record 4 of 9 (message m-4): it is JSON, but no object"),
+        (
+            3,
+            "record 4 of 9 (message m-4): it is JSON, but not an object",
+        ),
         (4, "record 5 of 9 (message m-5): it has no invocationStatus"),
         (5, "record 6 of 9 (message m-6): isBase64Encoded is true"),
         (6, "record 7 of 9: it has no invocationStatus"),
-        (7, "record 8 of 9: it is JSON, but no object"),
+        (7, "record 8 of 9: it is JSON, but not an object"),
     ] {
         let error = found[index].as_ref().expect_err(says);
         assert!(error.message().starts_with(says), "{says}: {error}");

@@ -168,7 +168,7 @@ fn configured_and_broken() {
         ),
         (
             two_lines,
-            "aws_access_key_id of profile \"default\" goes over more than one line",
+            "aws_access_key_id of profile \"default\" spans more than one line",
         ),
         (
             "role_arn = x\nsource_profile = b",

@@ -133,11 +133,11 @@ fn an_invalid_profile_setting_is_named() {
         ("endpoint_url = nowhere", "has no scheme"),
         (
             "endpoint_url = http://x\n aws_secret_access_key = hush",
-            "goes over more than one line",
+            "spans more than one line",
         ),
         (
             "sdk_ua_app_id = x\n aws_secret_access_key = hush",
-            "goes over more than one line",
+            "spans more than one line",
         ),
         (
             "ignore_configured_endpoint_urls = hush",
@@ -157,7 +157,7 @@ fn an_invalid_profile_setting_is_named() {
     }
     let region = "[default]\nregion = eu-west-1\n aws_secret_access_key = hush\n";
     let error = config_error(builder(&[], region));
-    assert!(error.contains("goes over more than one line"), "{error}");
+    assert!(error.contains("spans more than one line"), "{error}");
     assert!(!error.contains("hush"), "{error}");
 }
 

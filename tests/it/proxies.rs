@@ -298,10 +298,10 @@ fn what_a_proxy_refuses_is_the_proxys_and_named() {
             "NTLM or Negotiate",
         ),
         ("403 Forbidden", "does not allow it (403)"),
-        ("503 Service Unavailable", "answered 503"),
+        ("503 Service Unavailable", "responded with 503"),
         (
             "302 Found\r\nLocation: http://login.example/",
-            "answered 302",
+            "responded with 302",
         ),
     ] {
         let proxy = Proxy::serving(move |stream, _| {
@@ -329,8 +329,8 @@ fn a_proxy_that_does_not_work_is_named() {
     let nobody = support::raw::nobody().replace("http://", "");
     let proxies = [
         (closes.address(), "connection to the proxy"),
-        (silent.address(), "did not answer"),
-        (mail.address(), "no HTTP proxy"),
+        (silent.address(), "did not respond"),
+        (mail.address(), "not an HTTP proxy"),
         (nobody, "connection to the proxy"),
         (
             "no-such-proxy.invalid:3128".to_owned(),

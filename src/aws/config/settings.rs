@@ -204,7 +204,7 @@ impl<'a> Settings<'a> {
         if value.contains('\n') {
             return Err(ConfigError::new(
                 self.describe(key),
-                "goes over more than one line",
+                "spans more than one line",
                 "write the lines below it without a space before them",
             ));
         }

@@ -1,4 +1,4 @@
-//! CA bundles as people make them.
+//! CA bundles in the forms that occur.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ pub(crate) fn certificates(bundle: &[u8]) -> Result<Vec<Certificate<'static>>, S
     usable.collect()
 }
 
-/// What Windows writes may be UTF-16.
+/// Files from Windows may be UTF-16.
 fn text(bundle: &[u8]) -> Cow<'_, str> {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest
@@ -65,7 +65,7 @@ fn blocks(text: &str) -> Result<Vec<Vec<u8>>, String> {
         );
         let body = label_end.map_or("", |end| &begun[end + DASHES.len()..]);
         let end = body.find("-----END ");
-        // A block that runs into the next one has lost its end.
+        // A block that runs into the next one has no END line.
         let next = body.find("-----BEGIN ");
         let whole = end.filter(|end| next.is_none_or(|next| *end < next));
         let Some(end) = whole else {

@@ -1,4 +1,4 @@
-//! Connections as they are made.
+//! Opens connections.
 
 use std::io;
 
@@ -9,15 +9,15 @@ use super::connection_error::ProxyFault;
 use super::dns::{Addresses, Unresolved};
 
 /// ureq's own way to connect, TLS handshake included, whose failures are distinguished from those of a
-/// connection in use: until it is connected, no byte of a request was sent. A proxy's are distinguished from
-/// the server's. After each failure the names that it may have come from are resolved again.
+/// connection in use: until it is connected, no byte of a request was sent. A proxy's failures are distinguished from
+/// the server's. After each failure the names that may be its cause are resolved again.
 #[derive(Debug)]
 pub(super) struct Connecting {
     inner: DefaultConnector,
     addresses: Addresses,
 }
 
-/// A connection that broke while it was made.
+/// A connection that failed while it was opened.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Unconnected(pub(super) io::Error);
@@ -54,7 +54,7 @@ impl Connector<()> for Connecting {
             ureq::Error::Other(other) if other.is::<Unconnected>() || other.is::<Unresolved>() => {
                 ProxyFault::Unreachable(other).into()
             }
-            // Of a handshake through a SOCKS proxy, what is no matter of TLS is the proxy's.
+            // In a handshake through a SOCKS proxy, errors other than those of TLS are the proxy's.
             ureq::Error::Io(error) if is_socks && error.kind() != io::ErrorKind::InvalidData => {
                 ProxyFault::Broke(error).into()
             }

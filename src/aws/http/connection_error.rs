@@ -1,4 +1,4 @@
-//! Why there is no response.
+//! Connection errors: why there is no response.
 
 use std::error::Error as StdError;
 use std::io;
@@ -25,7 +25,7 @@ pub(crate) struct ConnectionError {
     pub(super) advice: Option<Arc<Advice>>,
 }
 
-/// What a [`TransportError`] says of the request, besides its failure.
+/// What a [`TransportError`] reports about the request, besides its failure.
 pub(crate) struct Attempted<'a> {
     pub(crate) service: &'static str,
     pub(crate) operation: &'static str,
@@ -55,9 +55,9 @@ impl ConnectionError {
         Self::new(TransportErrorKind::Timeout, true, problem)
     }
 
-    /// The caller gave it up.
+    /// The caller cancelled it.
     pub(crate) fn cancelled(never_sent: bool) -> Self {
-        let problem = "the caller gave it up";
+        let problem = "the caller cancelled it";
         Self::new(TransportErrorKind::Cancelled, never_sent, problem)
     }
 
@@ -67,7 +67,7 @@ impl ConnectionError {
     }
 
     pub(crate) fn too_long(limit: u64) -> Self {
-        let problem = format!("the answer is longer than {limit} bytes");
+        let problem = format!("the response is longer than {limit} bytes");
         Self::new(TransportErrorKind::TooLong, false, problem)
     }
 
@@ -86,7 +86,7 @@ impl ConnectionError {
         self
     }
 
-    /// Whether another attempt would end in the same way.
+    /// Whether another attempt would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
         self.advice.as_ref().is_some_and(|advice| advice.is_final)
     }
@@ -154,16 +154,16 @@ fn tls_problem(error: &ureq::Error) -> Option<&rustls::Error> {
 /// What went wrong at a proxy, before anything reached the server.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProxyFault {
-    #[error("the proxy answered {status} {reason}")]
+    #[error("the proxy responded with {status} {reason}")]
     Refused {
         status: u16,
         reason: String,
         /// Of `Proxy-Authenticate`.
         schemes: Vec<String>,
     },
-    #[error("the proxy's answer to CONNECT is not HTTP")]
+    #[error("the proxy's response to CONNECT is not HTTP")]
     NotHttp,
-    #[error("the proxy did not answer")]
+    #[error("the proxy did not respond")]
     Silent,
     #[error("{0}")]
     Broke(io::Error),
@@ -198,8 +198,8 @@ impl ProxyFault {
         }
     }
 
-    /// A proxy that refuses, or wants another password, does so the next time too; one that cannot reach the
-    /// host may reach it then.
+    /// A proxy that refuses, or requires another password, will do so the next time too; one that cannot reach the
+    /// host may reach it later.
     fn is_final(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status < 500 && !matches!(status, 408 | 429),
@@ -221,15 +221,15 @@ impl ProxyFault {
                     .into(),
             ),
             Self::Refused { status, .. } => (
-                format!("the proxy answered {status}"),
+                format!("the proxy responded with {status}"),
                 "check that the proxy can reach the host, or exempt the host with NO_PROXY".into(),
             ),
             Self::NotHttp => (
-                "what answers at the proxy's address is no HTTP proxy".into(),
+                "the server at the proxy's address is not an HTTP proxy".into(),
                 "check the proxy's scheme (http://, https:// or socks5h://) and port".into(),
             ),
             Self::Silent => (
-                "the proxy did not answer".into(),
+                "the proxy did not respond".into(),
                 "check the proxy's address, or exempt the host with NO_PROXY".into(),
             ),
             Self::Broke(_) | Self::Unreachable(_) => (
@@ -245,7 +245,7 @@ impl ProxyFault {
     }
 }
 
-/// Of the ways to log in at a proxy, `Basic` alone is known here.
+/// `Basic` is the only supported way to log in at a proxy.
 fn basic(schemes: &[String]) -> String {
     let is_basic = |scheme: &String| scheme.eq_ignore_ascii_case("basic");
     if schemes.is_empty() || schemes.iter().any(is_basic) {
@@ -274,7 +274,7 @@ fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
         ureq::Error::Other(other) if other.is::<ProxyFault>() => (Kind::Proxy, true),
         ureq::Error::Other(other) if other.is::<Unresolved>() => (Kind::Resolve, true),
         ureq::Error::Other(other) => match other.downcast_ref::<Unconnected>() {
-            // The handshake says something else than it should: no certificate, or no TLS at all.
+            // Something else came in the handshake: no certificate, or no TLS at all.
             Some(Unconnected(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 (Kind::Tls, true)
             }
@@ -294,8 +294,8 @@ fn classify_io(error: &io::Error) -> (TransportErrorKind, bool) {
         | Io::NetworkUnreachable
         | Io::AddrNotAvailable => (Kind::Connect, true),
         Io::TimedOut | Io::WouldBlock => (Kind::Timeout, false),
-        // How rustls tells of a bad certificate or record. Certificates are judged before the first
-        // byte of the request goes out; of a bad record nobody knows.
+        // How rustls reports a bad certificate or record. Certificates are verified before the first byte of the
+        // request is sent; for a bad record it is unknown.
         Io::InvalidData => {
             let certificate = error.to_string().contains("certificate");
             (Kind::Tls, certificate)

@@ -1,4 +1,4 @@
-//! Names to addresses.
+//! Resolution of host names.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use ureq::unversioned::transport::NextTimeout;
 use crate::sys::{Clock, SystemClock};
 use crate::trace;
 
-/// The system's failure to resolve a name, which would else look like any other I/O error.
+/// The system's failure to resolve a name, distinguished from other I/O errors.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Unresolved(io::Error);
@@ -50,7 +50,7 @@ fn host(uri: &Uri) -> &str {
     uri.authority().map_or("", |authority| authority.as_str())
 }
 
-/// The address of a host that is written as one.
+/// The address of a host that is written as an IP address.
 fn literal(uri: &Uri) -> Option<SocketAddr> {
     let host = uri.host()?;
     let bare = host
@@ -65,7 +65,7 @@ fn literal(uri: &Uri) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
-/// Caches addresses for as long as DNS answers of AWS live, about a minute: ureq would otherwise
+/// Caches addresses for as long as DNS records of AWS are valid, about a minute: ureq would otherwise
 /// resolve the name for every request, even on a pooled connection.
 #[derive(Debug, Default)]
 pub(super) struct CachingResolver {

@@ -1,4 +1,4 @@
-//! Which hosts keep connections open, as they say they do.
+//! Which hosts keep connections open, as they announce.
 //!
 //! A request that goes out just as the server closes its connection may have been carried out, and a submit is
 //! then reported as one that may have been submitted. A server or proxy that closes each connection without
@@ -14,7 +14,7 @@ use http::Uri;
 
 use crate::sys::{Clock, SystemClock};
 
-/// More hosts are forgotten, all of them, and learned again.
+/// Maximum number of hosts; beyond it, all are removed and learned again.
 const MAX_KNOWN_HOSTS: usize = 1000;
 
 /// A connection that ends within this time was not idle for too long: the host does not keep connections.
@@ -26,7 +26,7 @@ const SETTLE_STEP: Duration = Duration::from_millis(1);
 
 /// A host that kept connections before may have been restarted; three in a row are no accident.
 const STRIKES: u32 = 3;
-/// After this time it is given another chance.
+/// After this time its connections are pooled again.
 const RECOVERY: Duration = Duration::from_mins(1);
 
 /// The habits of all hosts.
@@ -89,8 +89,8 @@ impl Habit {
         }
     }
 
-    /// Probes a connection that came back `idle` ago. Of a host that is not known yet, the end of the connection
-    /// may be on its way behind the response: it is waited for, once.
+    /// Probes a connection that came back `idle` ago. For a host that is not known yet, the end of the connection
+    /// may arrive shortly after the response: the probe waits for it, once.
     pub(super) fn probe(&self, mut idle: Duration, mut is_open: impl FnMut() -> bool) -> bool {
         while !self.is_proven() && idle < SETTLE {
             if !is_open() {

@@ -8,10 +8,10 @@ use ureq::unversioned::transport::Buffers;
 
 use super::connection_error::ProxyFault;
 
-/// What the next bytes of a connection are.
+/// What the next bytes of a connection mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
-    /// The head of a response, of which no byte of a final one has been handed on.
+    /// The head of a response, of which no byte of a final one has been passed on.
     Head,
     /// As `Head`, and perhaps ureq waits for a `100`: it would take the beginning of another head for the whole.
     HeadOrContinue,
@@ -19,7 +19,7 @@ enum Next {
     ConnectHead,
     /// The complete final head was passed on, with this many bytes of input.
     HandedOn(usize),
-    /// Whatever they are, they are handed on.
+    /// They are passed on, whatever they are.
     Anything,
     /// As `Anything`, for the life of the connection: it is a tunnel now.
     Tunnelled,
@@ -29,12 +29,12 @@ enum Next {
 #[derive(Debug)]
 pub(super) struct Heads(Next);
 
-/// All that ureq has to see of an interim response, which tells it to send the body that it holds back.
+/// All that ureq needs of an interim response: it then sends the body that it withholds.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// All that ureq accepts of the response that opens a tunnel, whatever its headers are.
 const CONNECTED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
-/// More than ureq takes as a head: it decides what to do then.
+/// More than ureq accepts as a head: beyond this, ureq decides.
 const MAX_HEAD: usize = 65 << 10;
 
 impl Heads {
@@ -63,7 +63,7 @@ impl Heads {
         self.0 == Next::Tunnelled
     }
 
-    /// Whether input is handed on as it comes.
+    /// Whether input is passed on unchanged.
     pub(super) fn passes(&mut self, buffers: &mut dyn Buffers) -> bool {
         match self.0 {
             Next::Head | Next::HeadOrContinue | Next::ConnectHead => false,

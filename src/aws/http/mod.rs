@@ -39,14 +39,14 @@ pub use timeouts::Timeouts;
 use crate::error::TransportErrorKind;
 use crate::sys::{Clock, Sys};
 
-/// An answer, read whole.
+/// A complete response.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// An answer whose body is still to be read, if it is a success.
+/// A response whose body is still to be read, if it is a success.
 pub(crate) enum Opened {
     Success(HeaderMap, BodyStream),
     Refused(Reply),
@@ -57,13 +57,13 @@ pub(crate) struct BodyStream(Source);
 
 enum Source {
     Here(Paced<BodyReader<'static>>),
-    /// On a thread of its own, for a caller who may cancel.
+    /// Read on a thread of its own, for a caller who may cancel.
     There(Pump),
     Lost,
 }
 
 impl BodyStream {
-    /// The next bytes; 0 at the end. A read that waits ends soon after `cancel` is set.
+    /// Reads the next bytes; 0 at the end. A blocked read ends soon after `cancel` is set.
     pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -103,7 +103,7 @@ fn read_some(body: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Connectio
     }
 }
 
-/// What one exchange may cost.
+/// The limits of one exchange.
 pub(crate) struct Bounds<'a> {
     pub(crate) max_success: u64,
     pub(crate) clock: &'a dyn Clock,
@@ -129,21 +129,21 @@ struct Limits {
     left: Option<Duration>,
 }
 
-/// Who reads the body of a successful answer.
+/// Who reads the body of a successful response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     /// This exchange, within its deadline.
     Whole,
-    /// The caller, who may take his time.
+    /// The caller, without a time limit.
     Streamed,
 }
 
-/// Of an error's body, more is never needed.
+/// The most that is read of an error's body.
 const MAX_ERROR_BODY: u64 = 64 << 10;
 
-/// What the protocol needs, whatever an agent's own settings: statuses are answers, redirects are
-/// not followed, stored bytes come as they are. A macro, for ureq's builders of an agent's and of a
-/// request's settings are of two types with no public trait between them.
+/// What the protocol needs, whatever an agent's own settings: error statuses are responses, redirects are
+/// not followed, stored bytes are not decoded. A macro, because ureq's builders of an agent's and of a
+/// request's settings are two types with no public trait in common.
 macro_rules! with_protocol {
     ($builder:expr) => {
         $builder
@@ -166,7 +166,7 @@ macro_rules! with_timeouts {
             .timeout_connect(Some(timeouts.connect().min(most)))
             .timeout_per_write(Some(timeouts.write().min($crate::aws::http::coarse(most))))
             .timeout_per_read(Some(timeouts.read().min($crate::aws::http::coarse(most))))
-            // A little more than for each read, so that an answer that comes at once needs no other
+            // A little more than for each read, so that a response that comes at once needs no other
             // timeout of the socket than the one before it: one system call less a request.
             .timeout_recv_response(Some(
                 timeouts
@@ -175,7 +175,7 @@ macro_rules! with_timeouts {
                     .min(most),
             ))
             .timeout_send_body(left)
-            // A service that says nothing gets the body after a second, and before its time is up.
+            // A service that does not respond gets the body after a second, and before its time is up.
             .timeout_await_100(Some(
                 $crate::aws::http::AWAIT_100
                     .min(timeouts.read() / 2)
@@ -209,7 +209,7 @@ pub(crate) struct Transport {
 #[derive(Clone)]
 enum Agents {
     Own(Arc<Routes>),
-    /// The user's, with settings of its own.
+    /// The user's, with its own settings.
     Foreign(Agent),
 }
 
@@ -424,7 +424,7 @@ impl Transport {
         let builder = with_protocol!(agent.configure_request(request));
         let builder = with_timeouts!(builder, &self.timeouts, left, body).timeout_per_call(whole);
         let request = if is_address {
-            // There is nothing to resolve, and to limit that costs ureq's own resolver a thread.
+            // There is nothing to resolve, and a limit on it costs ureq's own resolver a thread.
             builder.timeout_resolve(None).build()
         } else {
             builder.build()
@@ -441,8 +441,8 @@ fn unchanged(response: Response<Body>) -> Result<Response<Body>, ConnectionError
     Ok(response)
 }
 
-/// Whether all phases together have to keep to the deadline, and not each of them alone. Of other requests the
-/// phase that took too long says whether anything was sent, which ureq does not say of a limit on them all.
+/// Whether the deadline limits all phases together, and not each of them alone. With a limit for each phase, the one
+/// that took too long shows whether anything was sent; a limit on them all does not.
 fn is_upload<B>(request: &Request<B>) -> bool {
     request.method() == Method::PUT
 }
@@ -468,7 +468,7 @@ fn read_bounded(
     match read {
         Ok(_) if strict && bytes.len() as u64 > limit => Err(ConnectionError::too_long(limit)),
         Ok(_) => Ok(bytes),
-        // What there is of an error's body may tell all the same.
+        // A part of an error's body may still name the cause.
         Err(_) if !strict => Ok(bytes),
         Err(error) => Err(ConnectionError::from(ureq::Error::from(error))),
     }

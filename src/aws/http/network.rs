@@ -1,4 +1,4 @@
-//! What code, environment and profile say about connections: proxies and roots of trust.
+//! The settings of connections in code, environment and profile: proxies and roots of trust.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(crate) enum CaBundle {
     Pem(Vec<u8>),
 }
 
-/// How the agents of our own connect.
+/// How this crate's own agents connect.
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(super) proxies: ByScheme<NamedProxy>,
@@ -36,7 +36,7 @@ impl Network {
         })
     }
 
-    /// For metadata of the machine or container: a proxy would answer for another machine, or learn this
+    /// For metadata of the machine or container: a proxy would return those of another machine, or learn this
     /// one's credentials.
     pub(crate) fn without_proxy(sys: &Sys) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Network {
     }
 }
 
-/// Whose certificates are trusted. Nothing of it is read before the first connection that needs it.
+/// Which roots are trusted. Nothing is read before the first connection that needs it.
 #[derive(Clone)]
 pub(super) struct Trust {
     source: Source,
@@ -60,7 +60,7 @@ pub(super) struct Trust {
 enum Source {
     /// A bundle, and the name of the setting that names it.
     Bundle(String, CaBundle),
-    /// What the settings say when it is needed.
+    /// From the settings, when it is needed.
     Settings,
     Default,
 }

@@ -1,11 +1,11 @@
-//! Hosts that are reached without the proxy.
+//! Hosts that requests reach without the proxy.
 
 use std::net::IpAddr;
 
-/// What `NO_PROXY` lists, with commas or spaces between: names, each of which stands for itself and
-/// all names below it (a `.` or `*.` before it says nothing more), IP addresses, networks such as
-/// `10.0.0.0/8`, each of the first two perhaps with a port; `*` is every host. As curl and the
-/// Python SDK take it; ureq's own list knows no networks and ports, and a name for itself alone.
+/// The entries of `NO_PROXY`, separated by commas or spaces: names, each of which matches itself and
+/// all names below it (a leading `.` or `*.` makes no difference), IP addresses, and networks such as
+/// `10.0.0.0/8`; names and addresses may have a port; `*` matches every host. This is how curl and the Python SDK
+/// read it. ureq's own list has no networks and ports, and a name there matches only itself.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NoProxy {
     entries: Vec<Entry>,
@@ -96,7 +96,7 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u32) -> bool {
         return false;
     };
     let differ = address ^ network;
-    // A shift by the whole width, of a network that is everything, leaves nothing.
+    // For /0 the shift by the whole width leaves nothing to compare.
     differ.checked_shr(rest).unwrap_or(0) == 0
 }
 
@@ -110,7 +110,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_list_and_any_host_can_be_looked_at(list in ".*", host in ".*", port: u16) {
+        fn any_list_and_any_host_are_accepted(list in ".*", host in ".*", port: u16) {
             NoProxy::parse(&list).has(&host, port);
         }
 

@@ -1,21 +1,21 @@
-//! Bodies that come, and requests that are taken, too slowly.
+//! Bodies that arrive, and requests that the server reads, too slowly.
 
 use std::io::{self, Read};
 use std::time::Duration;
 
 use crate::sys::{Clock, SystemClock};
 
-/// Slower than this over a whole timeout, nothing moves: it drips. The timeout of each read and write alone
-/// would let a server that sends or takes a byte a minute hold a caller for ever.
+/// The minimum rate over a whole timeout. With the timeout of each read and write alone, a server that sends or reads
+/// a byte a minute would block a caller for ever.
 const BYTES_A_SECOND: u64 = 1024;
 
-/// How much moved in how much time, window by window. Only the time spent in reading or writing counts, so
-/// that a slow caller does not get an error about a slow server. Time is the machine's, whatever
-/// clock the session has: so is the network's.
+/// The bytes moved and the time taken, window by window. Only the time spent in reading or writing counts, so
+/// that a slow caller does not get an error about a slow server. It is the machine's time, like the network's,
+/// whatever clock the session has.
 #[derive(Debug)]
 pub(crate) struct Pace {
     window: Duration,
-    /// In each window so much has to move; `None` if all has to in the first.
+    /// The window, in each of which the minimum has to move; `None` if everything has to move in the first.
     enough: Option<u64>,
     spent: Duration,
     moved: u64,
@@ -44,7 +44,7 @@ impl Pace {
         (self.spent, self.moved) = (Duration::ZERO, 0);
     }
 
-    /// So many bytes moved since then. An error if that is too slow.
+    /// Records that `bytes` moved since `began`. An error if that is too slow.
     pub(super) fn moved(
         &mut self,
         bytes: u64,
@@ -72,20 +72,20 @@ impl Pace {
         true
     }
 
-    /// Until the window ends.
+    /// Time until the window ends.
     pub(crate) fn left(&self) -> Duration {
         self.window.saturating_sub(self.spent)
     }
 }
 
-/// A body whose reading ends in an error when it drips.
+/// A body whose reading ends in an error when it arrives too slowly.
 pub(super) struct Paced<R> {
     body: R,
     pace: Pace,
 }
 
 impl<R: Read> Paced<R> {
-    /// An error's body, which is short, has to come in the first window.
+    /// An error's body, which is short, has to arrive in the first window.
     pub(super) fn new(body: R, window: Duration, success: bool) -> Self {
         let pace = if success {
             Pace::of(window)
@@ -101,7 +101,7 @@ impl<R: Read> Read for Paced<R> {
         let before = SystemClock.monotonic();
         let length = self.body.read(buffer)?;
         if length > 0 {
-            let problem = "the answer's body came too slowly";
+            let problem = "the response body came too slowly";
             self.pace.moved(length as u64, before, problem)?;
         }
         Ok(length)

@@ -1,10 +1,10 @@
-//! Connections as they are used: pooled ones are probed once between two requests, and not twice; a request's
-//! head and the beginning of its body go out in one write; a server that takes a request too slowly is waited
-//! for no longer; interim responses are removed.
+//! Connections in use: pooled ones are probed once between two requests, and not twice; a request's
+//! head and the beginning of its body are sent in one write; a request that the server reads too slowly fails;
+//! interim responses are removed.
 //!
 //! ureq probes whether a connection is still open when it comes back to the pool and again when it is
 //! taken from there, three system calls each time; the socket of a small request sees two more. The second
-//! probe finds all that the first could: a server that has closed, and bytes that nobody asked for.
+//! probe finds all that the first could: a closed connection, and unexpected bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Connector<()> for ProbingConnector {
     }
 }
 
-/// Whom a connection leads to.
+/// The host that a connection leads to.
 struct Origin {
     uri: Uri,
     addresses: Addresses,
@@ -71,14 +71,14 @@ struct Origin {
 }
 
 impl Origin {
-    /// The connection broke: perhaps the host is somewhere else now.
+    /// The connection failed: perhaps the host has another address now.
     fn lost(&self) {
         self.addresses.forget(&self.uri);
     }
 }
 
-/// A connection that passes over the probe that comes right after a request, breaks off a request that is
-/// taken too slowly, and hands on no interim response.
+/// A connection that skips the probe right after a request, ends a request that is read too slowly, and passes
+/// on no interim response.
 pub(super) struct Probed {
     inner: Box<dyn Transport>,
     origin: Origin,
@@ -96,7 +96,7 @@ pub(super) struct Probed {
 }
 
 /// The head of a request, which waits for the beginning of its body: sent alone it would cost a system call, a
-/// packet, and a server that wakes up for half a request.
+/// packet, and a wake-up of the server for half a request.
 #[derive(Default)]
 struct HeldHead {
     bytes: Vec<u8>,
@@ -105,7 +105,7 @@ struct HeldHead {
 }
 
 impl HeldHead {
-    /// Whether the first output of a request was taken: the head of one that may have a body.
+    /// Whether the first output of a request was held back: the head of one that may have a body.
     fn takes(&mut self, output: &[u8], timeout: NextTimeout) -> bool {
         let takes = output.starts_with(b"POST ") || output.starts_with(b"PUT ");
         if takes {
@@ -115,7 +115,7 @@ impl HeldHead {
         takes
     }
 
-    /// Puts it before the first `amount` bytes of output, if there is room; the bytes of both.
+    /// Puts it before the first `amount` bytes of output, if there is room. Returns the number of bytes of both.
     fn join(&mut self, output: &mut [u8], amount: usize) -> Option<usize> {
         let length = self.bytes.len();
         let whole = output.get_mut(..length + amount)?;
@@ -158,7 +158,7 @@ impl Probed {
         self.write(amount, timeout)
     }
 
-    /// Sends a head that has no body behind it, or one that the server is asked for first.
+    /// Sends a head without a body, or one whose body waits for `100 Continue`.
     fn flush(&mut self) -> Result<(), Error> {
         if self.head.bytes.is_empty() {
             return Ok(());
@@ -169,7 +169,7 @@ impl Probed {
     fn write(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let before = SystemClock.monotonic();
         self.inner.transmit_output(amount, timeout)?;
-        let problem = "the request was taken too slowly";
+        let problem = "the server read the request too slowly";
         Ok(self.pace.moved(amount as u64, before, problem)?)
     }
 
@@ -195,7 +195,7 @@ impl Probed {
         Ok(true)
     }
 
-    /// What breaks before a proxy has opened its tunnel is the proxy's.
+    /// A failure before a proxy has opened its tunnel is the proxy's.
     fn lost(&mut self, error: Error) -> Error {
         self.origin.lost();
         if let Some(idle) = self.idle.take() {
@@ -245,7 +245,7 @@ impl Transport for Probed {
     }
 
     fn is_open(&mut self) -> bool {
-        // What goes through a tunnel is probed by what uses it, and has passed over one probe already.
+        // The connection through a tunnel is probed by its own wrapper, which has skipped one probe already.
         if self.heads.is_tunnel() {
             return self.inner.is_open();
         }

@@ -1,4 +1,4 @@
-//! Proxies that the environment names.
+//! Proxies from the environment.
 
 use http::Uri;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -52,8 +52,8 @@ pub(super) struct NamedProxy {
 }
 
 impl ByScheme<NamedProxy> {
-    /// As curl and the Python SDK read the variables, and not as ureq does, which takes one proxy
-    /// for both schemes and only from the process's own environment.
+    /// Reads the variables as curl and the Python SDK do. ureq would use one proxy for both schemes, and only from the
+    /// process's own environment.
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         // In a CGI script HTTP_PROXY may be set by a request's `Proxy` header.
         let http: &[&str] = if environment.get("REQUEST_METHOD").is_some() {
@@ -102,14 +102,12 @@ const SCHEMES: [&str; 7] = [
     "http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h",
 ];
 
-/// ureq's own parser takes `http://user:p#ss@host` for a host `user`, and port 99999 for none.
+/// ureq's own parser reads `http://user:p#ss@host` as host `user`, and port 99999 as none.
 fn parse(url: &str, variable: &str) -> Result<NamedProxy, &'static str> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let scheme = scheme.to_ascii_lowercase();
     if !SCHEMES.contains(&scheme.as_str()) {
-        return Err(
-            "has a scheme that no proxy here has: http, https, socks4, socks4a, socks5 or socks5h",
-        );
+        return Err("has a scheme other than http, https, socks4, socks4a, socks5 or socks5h");
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -152,7 +150,7 @@ fn checked_host(host: &str) -> Result<&str, &'static str> {
     Ok(host)
 }
 
-/// `user:password@`, decoded and encoded again, so that characters that were left as they are do no harm.
+/// `user:password@`, decoded and encoded again, so that unencoded characters do no harm.
 fn encoded_login(login: &str) -> Result<String, &'static str> {
     let encode = |part: &str| {
         let bytes = percent_decode_str(part).collect::<Vec<u8>>();

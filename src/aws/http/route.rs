@@ -18,8 +18,8 @@ use crate::error::ConfigError;
 /// Longer than the default poll delay of 15 s, and than the 60 s after which many servers close.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(90);
 
-/// One agent for each way to connect, made when the first request goes that way: what a TLS configuration
-/// costs, and what can be wrong with it, is no matter of plain HTTP.
+/// One agent for each way to connect, created for the first request that needs it: plain HTTP neither pays for a TLS
+/// configuration nor fails because of one.
 pub(super) struct Routes {
     network: Network,
     timeouts: Timeouts,

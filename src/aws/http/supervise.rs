@@ -1,6 +1,6 @@
-//! Work that can be given up: it runs on a thread of their own, so that whatever it waits for (credentials,
-//! an address, a connection, a server that takes or sends nothing) the caller waits no longer than he wants to.
-//! A thread that was given up ends by its timeouts, and what it gets is dropped.
+//! Work that can be cancelled: it runs on its own thread, so that the caller can stop waiting whatever it waits for
+//! (credentials, an address, a connection, a server that neither reads nor sends). An abandoned thread ends by its
+//! timeouts, and its outcome is dropped.
 
 use std::io::{self, Read};
 use std::panic::{self, AssertUnwindSafe};
@@ -13,17 +13,17 @@ use std::time::Duration;
 use super::ConnectionError;
 use crate::error::TransportErrorKind;
 
-/// How often the caller looks whether it is cancelled.
+/// How often the caller checks its cancel token.
 const CHECK: Duration = Duration::from_millis(50);
 
-/// What goes between the threads at a time, of a request's body or a response's.
+/// The size of a piece of a request's or response's body that is passed between the threads.
 const CHUNK: usize = 128 << 10;
 
 /// What ends an exchange early.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cancel<'a> {
     pub(crate) flag: &'a AtomicBool,
-    /// For so long after it the response may still come, where that is worth waiting for.
+    /// How long the response is still waited for after the cancel.
     pub(crate) grace: Duration,
 }
 
@@ -40,8 +40,8 @@ enum Event<T> {
     Done(thread::Result<Result<T, ConnectionError>>),
 }
 
-/// Runs `exchange` on a thread of its own until it is done or `cancel` says so. What it reads from the body
-/// that it is given comes from `body`. A panic goes on here.
+/// Runs `exchange` on its own thread until it is done or `cancel` is set. The body that it is given reads from `body`.
+/// A panic continues in the caller.
 pub(crate) fn supervise<T: Send + 'static>(
     cancel: Cancel<'_>,
     body: &mut dyn Read,
@@ -58,7 +58,7 @@ pub(crate) fn supervise<T: Send + 'static>(
     let thread = thread::Builder::new().name("request".into());
     let spawned = thread.spawn(move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| exchange(&mut remote)));
-        // If nobody waits for it any more, it is dropped.
+        // If the caller no longer waits for it, it is dropped.
         let _ = events.send(Event::Done(outcome));
     });
     if let Err(error) = spawned {
@@ -75,7 +75,7 @@ pub(crate) fn supervise<T: Send + 'static>(
                 return outcome.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
             }
             Ok(Event::Wanted(buffer)) => {
-                // If it is gone, its end comes next.
+                // If the thread is gone, its end is received next.
                 let _ = filled.send(fill(body, buffer));
             }
             Err(RecvTimeoutError::Timeout) if cancel.is_set() => {
@@ -143,7 +143,7 @@ fn take(piece: &[u8], at: &mut usize, buffer: &mut [u8]) -> usize {
 pub(super) struct Pump {
     /// Behind a lock only for the sake of `Sync`.
     pieces: Mutex<Receiver<Result<Piece, ConnectionError>>>,
-    /// Pieces that were read go back to be filled again: a new one for each would cost more than its bytes.
+    /// Buffers are returned to be filled again: a new one for each piece would cost more than its bytes.
     spares: Sender<Vec<u8>>,
     piece: Piece,
     at: usize,
@@ -186,7 +186,7 @@ impl Pump {
                 Ok(piece) => {
                     let read = std::mem::replace(&mut self.piece, piece?);
                     self.at = 0;
-                    // If nobody fills it any more, it is dropped.
+                    // If the thread no longer reads, it is dropped.
                     let _ = self.spares.send(read.buffer);
                 }
                 // It ended.

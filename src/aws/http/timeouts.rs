@@ -7,11 +7,11 @@ use std::time::Duration;
 /// | phase | default |
 /// |---|---|
 /// | [`connect`](Self::with_connect): name resolution; then connection and TLS handshake | 5 s each |
-/// | [`read`](Self::with_read): each read of an answer; all its headers together get a 64th more | 60 s each |
+/// | [`read`](Self::with_read): each read of a response; all its headers together get a 64th more | 60 s each |
 /// | [`write`](Self::with_write): each write of a request | 60 s |
 ///
-/// An answer's body that comes at less than 1 KiB/s over a whole read timeout counts as timed out, and so
-/// does a request that the server takes at less than 1 KiB/s over a whole write timeout (but not with an
+/// A response body that arrives at less than 1 KiB/s over a whole read timeout counts as timed out, and so
+/// does a request that the server reads at less than 1 KiB/s over a whole write timeout (but not with an
 /// [agent](crate::SessionBuilder::agent) of the caller's, whose connections are its own).
 ///
 /// ```
@@ -52,7 +52,7 @@ impl Timeouts {
         self.connect
     }
 
-    /// The limit on each read of an answer; all its headers together get a 64th more.
+    /// The limit on each read of a response; all its headers together get a 64th more.
     pub fn read(&self) -> Duration {
         self.read
     }

@@ -18,7 +18,7 @@ pub(super) fn advice(error: &Error) -> Advice {
     let (problem, remedy) = match error {
         Error::InvalidCertificate(error) => certificate(error),
         Error::InvalidMessage(_) => (
-            "what answers there does not speak TLS",
+            "the server there does not speak TLS",
             "check the port, and whether the URL is to begin with http://",
         ),
         Error::AlertReceived(_) | Error::PeerIncompatible(_) => (
@@ -41,7 +41,7 @@ pub(super) fn advice(error: &Error) -> Advice {
 fn certificate(error: &CertificateError) -> (&'static str, &'static str) {
     use CertificateError as Why;
     match error {
-        // The latter of a root of the same name with another key, as one that was renewed.
+        // The latter if a trusted root has the same name and another key, such as after a renewal.
         Why::UnknownIssuer | Why::BadSignature => (
             "the server's certificate is signed by none of the trusted roots",
             ANOTHER_ROOT,

@@ -16,8 +16,8 @@ const OPTION_WORDS: [(&str, &str); 27] = [
         "(addressing_style = path below s3 = in the profile)",
     ),
     (
-        "if it persists, raise the session's timeouts or look at the network",
-        "if it persists, look at the network",
+        "if it persists, raise the session's timeouts or check the network",
+        "if it persists, check the network",
     ),
     ("AWS_CA_BUNDLE or the agent has", "AWS_CA_BUNDLE has"),
     ("(wait_in_service)", "(sagemaker-async describe)"),

@@ -139,11 +139,11 @@ impl Refused {
     }
 }
 
-const WRONG_TYPE: &str = "valid JSON, but not of the type asked for";
+const WRONG_TYPE: &str = "valid JSON, but not of the requested type";
 const NO_ROOM: &str = "JSON that cannot be held exactly";
 const INVALID: &str = "not valid JSON";
 
-/// The value in `text`. A second reader takes what `serde_json` refuses or would round.
+/// The value in `text`. A second reader handles what `serde_json` refuses or would round.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
     let error = match serde_json::from_slice(text) {
         Ok(value) if !may_hold_big_integer(text) => return Ok(value),
@@ -169,7 +169,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
     }
 }
 
-/// An error of the syntax. `serde_json`'s words for these quote nothing.
+/// A syntax error. `serde_json`'s messages for these quote nothing.
 fn not_read(error: &serde_json::Error) -> Refused {
     let text = error.to_string();
     let words = text.split(" at line ").next().unwrap_or_default();
@@ -187,8 +187,8 @@ fn not_read(error: &serde_json::Error) -> Refused {
     }
 }
 
-/// Whether a number of so many digits is in it that it may be an integer beyond 64 bits. It looks at few of
-/// the bytes: a run of digits of this length has one at a multiple of it.
+/// Whether it contains a number with enough digits for an integer beyond 64 bits. Few bytes are checked:
+/// a run of this many digits includes a byte at a multiple of this length.
 fn may_hold_big_integer(text: &[u8]) -> bool {
     // -9,223,372,036,854,775,809 and 18,446,744,073,709,551,616.
     const DIGITS: usize = 19;

@@ -1,4 +1,4 @@
-//! Why a body could not be read, in words that hold nothing of it.
+//! Why a body could not be read, in words that quote nothing of it.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use serde::de::{Error, Expected, Unexpected};
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) text: String,
-    /// What was read is the right JSON of a value that the type has no room for.
+    /// The JSON is valid, but the type cannot hold the value.
     pub(super) inexact: bool,
-    /// The type refused what was read, which is JSON.
+    /// The JSON is valid, but the type refused it.
     pub(super) of_type: bool,
     /// Offset in the body.
     pub(super) at: usize,
@@ -55,7 +55,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// What came, by its sort alone.
+/// The kind of the value, without its content.
 fn sort(unexpected: Unexpected<'_>) -> &'static str {
     match unexpected {
         Unexpected::Bool(_) => "a boolean",

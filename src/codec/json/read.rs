@@ -1,5 +1,5 @@
-//! A second reader of JSON, for bodies that the first cannot read or would read inexactly: it takes the
-//! words that Python's `json` writes for NaN and the infinities, keeps integers whole, and its errors say
+//! A second reader of JSON, for bodies that `serde_json` cannot read or would read inexactly: it accepts the
+//! words that Python's `json` writes for NaN and the infinities, reads integers exactly, and its errors report
 //! what is wrong without quoting the body. Everything else is as strict as in `serde_json`.
 
 use std::borrow::Cow;
@@ -14,13 +14,13 @@ use super::problem::Problem;
 
 type Result<T> = std::result::Result<T, Problem>;
 
-/// As many as `serde_json` reads.
+/// The limit of `serde_json`.
 const MAX_DEPTH: usize = 128;
 
-/// What the second reader made of a body.
+/// The outcome of the second reader.
 pub(super) struct Reading<T> {
     pub(super) value: Result<T>,
-    /// Whether a word stood for a number, which is the only thing that the first reader refuses.
+    /// Whether a word stood for a number, which is the only thing that `serde_json` refuses.
     pub(super) has_words: bool,
 }
 
@@ -130,7 +130,7 @@ impl<'de> Reader<'de> {
             .take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
             .count();
         let token = std::str::from_utf8(&rest[..len]).unwrap_or_default();
-        // Whether it is a number of JSON at all: `+1`, `01` and `1.` are not.
+        // Not every such text is a JSON number: `+1`, `01` and `1.` are none.
         if serde_json::from_str::<serde::de::IgnoredAny>(token).is_err() {
             return Err(Problem::new("expected value"));
         }
@@ -190,7 +190,7 @@ fn float(text: &str) -> Result<f64> {
     }
 }
 
-/// Of more than 64 bits; an error where `visitor` takes no more than these.
+/// An integer of more than 64 bits; an error if `visitor` accepts none.
 fn whole<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value> {
     let taken: Result<_> = if let Ok(integer) = text.parse::<u128>() {
         visitor.visit_u128(integer)
@@ -202,7 +202,7 @@ fn whole<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value> {
     taken.map_err(|_| Problem::big_integer())
 }
 
-/// Whether this is `serde_json::Value`, which says so in its expectation.
+/// Whether this is `serde_json::Value`, recognized by its expectation.
 fn expects_any_json<'de, V: Visitor<'de>>(visitor: &V) -> bool {
     let expected: &dyn serde::de::Expected = visitor;
     expected.to_string() == "any valid JSON value"
@@ -299,7 +299,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
-    /// The size of a number that nobody reads does not matter.
+    /// The size of a number that is ignored does not matter.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         if self.is_number() {
             self.number()?;
@@ -375,7 +375,7 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     }
 }
 
-/// A key of an object: text, which also stands for the keys of a map of numbers.
+/// A key of an object: text, which may also hold a number as the key of a map.
 struct Key<'de>(Cow<'de, str>);
 
 macro_rules! numbers_in_quotes {

@@ -1,4 +1,4 @@
-//! Values to JSON with no silent `null`: `serde_json` writes NaN and the infinities as one.
+//! Writes values as JSON without a silent `null`, as which `serde_json` writes NaN and the infinities.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use serde::ser::{
 };
 use serde_json::ser::Formatter;
 
-/// Appends `value` to `body`, compactly. Why it could not be is free of content.
+/// Appends `value` to `body`, compactly. The error quotes nothing of it.
 pub(in crate::codec) fn write<T: Serialize + ?Sized>(
     body: &mut Vec<u8>,
     value: &T,
@@ -36,7 +36,7 @@ pub(in crate::codec) fn write<T: Serialize + ?Sized>(
 const NOT_FINITE: &str = "it holds NaN or an infinity, which JSON has no number for; send `null` with an \
                           Option, or allow_nan(true) for a model that reads them as Python does";
 
-/// The two reasons that serde has for not writing a value; its own words may quote it.
+/// The two reasons for which serde does not write a value; its own message may quote it.
 const UNWRITABLE: &str =
     "a map's key is neither text nor number, or the value's own Serialize refused";
 
@@ -49,7 +49,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// What a number that is not finite leaves for the formatter; an error if it may not be written.
+    /// Leaves a number that is not finite for the formatter; an error if it may not be written.
     fn note<E: serde::ser::Error>(&self, number: f64) -> Result<(), E> {
         if number.is_finite() {
             return Ok(());
@@ -77,7 +77,7 @@ impl Formatter for Words<'_> {
     }
 }
 
-/// A serializer, or the rest of a list or map, that looks at every number on its way to `inner`.
+/// Wraps a serializer, or the rest of a list or map, and checks every number before `inner` gets it.
 struct Finite<'a, S> {
     inner: S,
     numbers: &'a Numbers,
@@ -271,7 +271,7 @@ impl<S: SerializeMap> SerializeMap for Finite<'_, S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
-    /// A key is text in JSON, and one that is not finite an error of `inner`'s.
+    /// A key is text in JSON; `inner` refuses one that is not finite.
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
         self.inner.serialize_key(key)
     }

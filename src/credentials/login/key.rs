@@ -33,7 +33,7 @@ impl LoginKey {
         })
     }
 
-    /// The value of the header `DPoP` for a POST to `uri`, with an `id` that no other proof has.
+    /// The value of the header `DPoP` for a POST to `uri`, with a unique `id`.
     pub(super) fn proof(&self, uri: &str, now: SystemTime, id: &str) -> Option<String> {
         // An uncompressed point: 4, x, y.
         let (x, y) = self.pair.public_key().as_ref().get(1..65)?.split_at(32);
@@ -73,7 +73,7 @@ fn key_in(der: &[u8]) -> Option<(&[u8], &[u8])> {
     if version == [0] {
         let (_algorithm, rest) = element(rest, SEQUENCE)?;
         let (key, _) = element(rest, OCTET_STRING)?;
-        // A key is in it, and not one more wrapper, so this ends.
+        // It contains a key and not another wrapper, so this ends.
         return (element(element(key, SEQUENCE)?.0, INTEGER)?.0 == [1]).then(|| key_in(key))?;
     }
     fields = rest;
@@ -164,7 +164,7 @@ mod tests {
         for at in 0..der.len() {
             let mut changed = der.clone();
             changed[at] ^= 0x85;
-            // Whatever comes of it, no panic.
+            // Any outcome but a panic.
             let _ = LoginKey::from_pem(&STANDARD.encode(&changed));
         }
         assert!(LoginKey::from_pem("").is_none());

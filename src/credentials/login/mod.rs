@@ -1,4 +1,4 @@
-//! Credentials of a login with `aws login`, refreshed with the key that the login has.
+//! Credentials of a login with `aws login`, refreshed with the login's key.
 
 mod key;
 
@@ -35,7 +35,7 @@ struct CachedLogin {
     dpop_key: Option<Zeroizing<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_in_region: Option<String>,
-    /// What else stands in the file, for whoever reads it after us.
+    /// The other members of the file, preserved for the tools that read it.
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -70,7 +70,7 @@ impl CachedLogin {
         builder.build()
     }
 
-    /// Takes over what a refresh brought.
+    /// Applies a refresh.
     fn renewed(mut self, new: NewLogin, now: SystemTime) -> Option<Self> {
         let expiry = now.checked_add(Duration::from_secs(new.expires_in.into()))?;
         self.access_token = LoginCredentials {
@@ -102,8 +102,8 @@ pub(super) struct LoginSession {
 }
 
 impl LoginCache {
-    /// The login's credentials, refreshed if it is time. The lock is held meanwhile: a refresh token may be
-    /// good for one refresh.
+    /// The login's credentials, refreshed if they expire soon. The lock is held meanwhile: a refresh token may be
+    /// valid for a single use.
     pub(super) fn credentials(
         &self,
         config: &ProviderConfig,
@@ -141,7 +141,7 @@ impl LoginCache {
     }
 }
 
-/// Whose login is asked for, by whom.
+/// Which login is requested, and for which profile.
 struct Asked<'a> {
     config: &'a ProviderConfig,
     login: &'a LoginSession,
@@ -185,7 +185,7 @@ impl Asked<'_> {
         let services = self.config.services().map_err(refused)?;
         let new = signin::create_oauth2_token(services.in_region(&region), &renewal, proof);
         let renewed = cached.clone().renewed(new.map_err(refused)?, now);
-        renewed.ok_or_else(|| self.broken("was renewed for no known time"))
+        renewed.ok_or_else(|| self.broken("was refreshed without a known expiry"))
     }
 
     /// `~/.aws/login/cache/{SHA-256 in hex}.json`, or below what the variable names. `None` where no home
@@ -210,7 +210,7 @@ impl Asked<'_> {
     fn read(&self) -> Result<CachedLogin, CredentialsError> {
         let path = self
             .path()
-            .ok_or_else(|| self.broken("is nowhere, for no home directory is known"))?;
+            .ok_or_else(|| self.broken("cannot be found, because the home directory is unknown"))?;
         let place = path.display();
         let content = self.config.sys().files().read(&path).map_err(|error| {
             self.broken(&format!("cannot be read from {place}"))
@@ -221,12 +221,12 @@ impl Asked<'_> {
         let cached: CachedLogin = serde_json::from_slice(&content)
             .map_err(|_| self.broken(&format!("in {place} is not what aws login writes")))?;
         if cached.expiry().is_none() {
-            return Err(self.broken(&format!("in {place} has no known end")));
+            return Err(self.broken(&format!("in {place} has no known expiry")));
         }
         Ok(cached)
     }
 
-    /// For the other tools. A home that cannot be written is no reason to fail: the login is kept in
+    /// Writes it for the other tools. A home that cannot be written is no reason to fail: the login is cached in
     /// memory.
     fn write_back(&self, cached: &CachedLogin) {
         if let Some(path) = self.path()
@@ -237,7 +237,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The command that helps.
+    /// The command that the user should run.
     fn remedy(&self) -> String {
         format!("run aws login --profile {}", self.login.profile)
     }

@@ -35,8 +35,8 @@ use plan::{Base, NamedSource, Plan};
 /// | `login_session` | of the login that `aws login` left in `~/.aws/login/cache` (or `AWS_LOGIN_CACHE_DIRECTORY`), refreshed from 5 minutes before their end on and written back |
 ///
 /// With a role: `role_session_name` (default: this crate's name and the time), `external_id`, `duration_seconds`
-/// (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] asks for. A profile that is a source,
-/// and has keys, provides these, whatever else it has.
+/// (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] provides. A `source_profile` that has keys
+/// provides these, whatever else it has.
 ///
 /// The source is not configured if the profile has no credentials, or if no profile was named and `default` does
 /// not exist. It fails, which stops a chain, if
@@ -106,11 +106,11 @@ impl ProfileProvider {
                     }
                     NamedSource::EcsContainer => ContainerProvider::new(sys).provide_credentials(),
                 };
-                // Named by the profile, it is configured, whatever it says itself.
+                // The profile names it, so it counts as configured.
                 credentials.map_err(|error| CredentialsError {
                     source: error.source,
                     ..broken(format!(
-                        "the credential_source {source:?} gives none: {}: {}",
+                        "the credential_source {source:?} has no credentials: {}: {}",
                         error.provider, error.message
                     ))
                 })

@@ -1,4 +1,4 @@
-//! How a profile gets its credentials: what they begin with, and which roles are assumed from there.
+//! How a profile gets its credentials: from which source, and through which roles.
 
 use super::super::login::LoginSession;
 use super::super::role::Role;
@@ -8,7 +8,7 @@ use super::super::{Credentials, CredentialsError};
 use super::{NAME, broken};
 use crate::aws::config::{ProfileFiles, Section};
 
-/// What to do, in this order.
+/// The steps, in this order.
 pub(super) struct Plan {
     pub(super) base: Base,
     pub(super) roles: Vec<Role>,
@@ -42,8 +42,8 @@ const TOKEN_FILE: &str = "web_identity_token_file";
 const SESSION_NAME: &str = "role_session_name";
 
 impl Plan {
-    /// Follows `source_profile` from profile to profile. A profile after the first that has keys gives
-    /// these, whatever else it has, for somebody else refers to it.
+    /// Follows `source_profile` from profile to profile. A profile after the first that has keys provides
+    /// these, whatever else it has.
     pub(super) fn of(
         name: &str,
         first: &Section,
@@ -96,7 +96,7 @@ impl Plan {
     }
 }
 
-/// Where the credentials come from that assume a profile's role.
+/// The source of the credentials that assume a profile's role.
 enum Next<'a> {
     Itself,
     Profile(&'a str),
@@ -157,8 +157,8 @@ fn role(name: &str, profile: &Section) -> Result<Option<Role>, CredentialsError>
     }))
 }
 
-/// What a profile has without another one's help. From first to last: `credential_source`, a web
-/// identity, SSO, a process, keys, a login.
+/// The credentials that a profile has by itself. In this order: `credential_source`, a web identity, SSO, a process,
+/// keys, a login.
 fn base(name: &str, profile: &Section, files: &ProfileFiles) -> Result<Base, CredentialsError> {
     let get = |key| value(name, profile, key);
     if let Some(source) = get(CREDENTIAL_SOURCE)? {
@@ -256,7 +256,8 @@ fn keys(name: &str, profile: &Section) -> Result<Base, CredentialsError> {
     Ok(Base::Keys(builder.build()))
 }
 
-/// A property that is not blank. One of more lines is a slip of indentation that drew in others.
+/// A property that is not blank. A value of several lines is an error: wrong indentation made other properties part
+/// of it.
 pub(super) fn value<'a>(
     name: &str,
     profile: &'a Section,
@@ -264,8 +265,8 @@ pub(super) fn value<'a>(
 ) -> Result<Option<&'a str>, CredentialsError> {
     match profile.get_non_blank(key) {
         Some(value) if value.contains('\n') => Err(broken(format!(
-            "{key} of profile {name:?} goes over more than one line; write the lines below it without \
-             a space before them"
+            "{key} of profile {name:?} spans more than one line; write the lines below it without \
+            a space before them"
         ))),
         value => Ok(value),
     }

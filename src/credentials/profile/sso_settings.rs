@@ -53,7 +53,7 @@ pub(super) fn of(
     }
 }
 
-/// Region and start URL stand in the session's section; the profile may repeat them, not change them.
+/// Region and start URL are in the session's section; the profile may repeat them, but not change them.
 fn of_session(
     name: &str,
     session: &str,
@@ -84,7 +84,7 @@ fn of_session(
     for (key, given, sessions) in repeated {
         if given.is_some_and(|given| given != sessions) {
             return Err(broken(format!(
-                "{key} of profile {name:?} is another one than that of {place}; remove it from the \
+                "{key} of profile {name:?} differs from that of {place}; remove it from the \
                  profile"
             )));
         }

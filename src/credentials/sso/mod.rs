@@ -47,7 +47,7 @@ pub struct SsoProvider {
 
 const NAME: &str = "SSO";
 
-/// Where a user logs in, and which token is theirs.
+/// Where the user logs in, and which token belongs to the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Login {
     /// The name of the `sso-session` section; none in the older form of the settings.
@@ -56,7 +56,7 @@ pub(super) struct Login {
     pub(super) start_url: String,
 }
 
-/// What the token is traded in for.
+/// What the token is exchanged for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SsoRole {
     pub(super) account: String,
@@ -114,8 +114,8 @@ impl ProvideCredentials for SsoProvider {
     }
 }
 
-/// What a profile's `sso_` settings give. `cache` outlives the call, so that a token whose file cannot be
-/// written is not refreshed each time.
+/// The source that a profile's `sso_` settings configure. `cache` outlives the call, so that a token whose file
+/// cannot be written is not refreshed each time.
 pub(super) fn fetch(
     config: &ProviderConfig,
     login: &Login,
@@ -126,7 +126,7 @@ pub(super) fn fetch(
     let token = cache.token(config, login, provider)?;
     let services = config
         .services()
-        .map_err(|error| failed(provider, "cannot ask IAM Identity Center", error))?;
+        .map_err(|error| failed(provider, "cannot call IAM Identity Center", error))?;
     let caller = services.in_region(&login.region);
     sso::get_role_credentials(caller, &role.account, &role.name, token.access_token()).map_err(
         |error| {

@@ -17,7 +17,7 @@ use crate::aws::sso::{self, NewToken, Renewal};
 use crate::sys::Platform;
 use crate::timestamp;
 
-/// A token as the AWS CLI writes it to its cache. It has no `Debug`, for it is one.
+/// A token as the AWS CLI writes it to its cache. It has no `Debug`, for it is a secret.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::credentials) struct CachedToken {
@@ -31,7 +31,7 @@ pub(in crate::credentials) struct CachedToken {
     client_secret: Option<Zeroizing<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_expires_at: Option<String>,
-    /// What else stands in the file, for whoever reads it after us.
+    /// The other members of the file, preserved for the tools that read it.
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -41,7 +41,7 @@ impl CachedToken {
         &self.access_token
     }
 
-    /// What a refresh takes, if all of it is there and the client's registration has not expired.
+    /// What a refresh needs, if all of it is present and the client's registration has not expired.
     fn refresh(&self, now: SystemTime) -> Option<Renewal<'_>> {
         let registered_until = timestamp::parse_any_form(self.registration_expires_at.as_ref()?)?;
         (now < registered_until).then_some(())?;
@@ -52,7 +52,7 @@ impl CachedToken {
         })
     }
 
-    /// Takes over what a refresh brought.
+    /// Applies a refresh.
     fn renewed(mut self, new: NewToken, now: SystemTime) -> Option<Self> {
         let expiry = now.checked_add(Duration::from_secs(new.expires_in.into()))?;
         self.expires_at = timestamp::format(expiry)?;
@@ -75,8 +75,8 @@ impl Expires for CachedToken {
 pub(in crate::credentials) struct TokenCache(Refreshed<Login, CachedToken>);
 
 impl TokenCache {
-    /// The login's token, refreshed if it is time. The lock is held meanwhile: a refresh token is good for
-    /// one refresh.
+    /// The login's token, refreshed if it expires soon. The lock is held meanwhile: a refresh token is valid for
+    /// a single use.
     pub(in crate::credentials) fn token(
         &self,
         config: &ProviderConfig,
@@ -118,7 +118,7 @@ impl TokenCache {
     }
 }
 
-/// Whose token is asked for, by whom.
+/// Which token is requested, and for which provider.
 struct Asked<'a> {
     config: &'a ProviderConfig,
     login: &'a Login,
@@ -141,7 +141,7 @@ impl Asked<'_> {
                 failed(self.provider, about, error)
             })?;
         let renewed = token.clone().renewed(new, now);
-        renewed.ok_or_else(|| self.broken("was renewed for no known time"))
+        renewed.ok_or_else(|| self.broken("was refreshed without a known expiry"))
     }
 
     /// `~/.aws/sso/cache/{SHA-1 in hex}.json`. `None` where no home directory is known.
@@ -162,7 +162,7 @@ impl Asked<'_> {
     fn read(&self) -> Result<CachedToken, CredentialsError> {
         let path = self
             .path()
-            .ok_or_else(|| self.broken("is nowhere, for no home directory is known"))?;
+            .ok_or_else(|| self.broken("cannot be found, because the home directory is unknown"))?;
         let place = path.display();
         let content = self.config.sys().files().read(&path).map_err(|error| {
             self.broken(&format!("cannot be read from {place}"))
@@ -176,12 +176,12 @@ impl Asked<'_> {
             ))
         })?;
         if token.expiry().is_none() {
-            return Err(self.broken(&format!("in {place} has no known end")));
+            return Err(self.broken(&format!("in {place} has no known expiry")));
         }
         Ok(token)
     }
 
-    /// For the other tools. A home that cannot be written is no reason to fail: the token is kept in
+    /// Writes it for the other tools. A home that cannot be written is no reason to fail: the token is cached in
     /// memory.
     fn write_back(&self, token: &CachedToken) {
         if let Some(path) = self.path()

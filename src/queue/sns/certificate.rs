@@ -44,7 +44,7 @@ impl Certificates {
     }
 }
 
-/// Fetches what lies at a checked URL, without following anything.
+/// Fetches a checked URL without following redirects.
 pub(super) fn fetch(
     url: &str,
     session: Option<&Session>,
@@ -134,7 +134,7 @@ fn refused<T>(problem: impl Into<String>) -> Result<T, SnsRejected> {
     Err(SnsRejected::Certificate(problem.into()))
 }
 
-/// RSA over SHA-1, which webpki has not; for messages of version 1 alone.
+/// RSA over SHA-1, which webpki does not have; only for messages of version 1.
 #[derive(Debug)]
 struct RsaSha1;
 
@@ -156,7 +156,7 @@ impl SignatureVerificationAlgorithm for RsaSha1 {
     }
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        // webpki compares the key's algorithm alone here; that of the signature is not in the message.
+        // webpki compares only the key's algorithm here; that of the signature is not in the message.
         alg_id::RSA_ENCRYPTION
     }
 }

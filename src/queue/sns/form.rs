@@ -1,4 +1,4 @@
-//! The form of each signed member, and the text that is signed.
+//! The format of each signed member, and the text that is signed.
 
 use std::time::SystemTime;
 
@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use super::SnsRejected;
 use crate::timestamp;
 
-/// What SNS pushes.
+/// The kind of a message that SNS pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SnsMessageKind {
     /// A message that was published to the topic.
     Notification,
-    /// SNS asks whether this endpoint is to be subscribed.
+    /// SNS requests that a subscription of this endpoint be confirmed.
     SubscriptionConfirmation,
     /// This endpoint was unsubscribed. Its `SubscribeURL` would subscribe it again.
     UnsubscribeConfirmation,
@@ -35,7 +35,7 @@ pub(super) enum Version {
     Two,
 }
 
-/// A message with all that is signed of it.
+/// A message with all its signed members.
 pub(super) struct Signed {
     pub(super) kind: SnsMessageKind,
     pub(super) version: Version,
@@ -58,7 +58,7 @@ pub(super) struct Topic {
     pub(super) region: String,
 }
 
-/// SNS takes messages of 1 MiB; JSON may write a character with six.
+/// SNS accepts messages of 1 MiB; JSON may write a character with six.
 const MAX_BODY: usize = 8 << 20;
 
 pub(super) fn read(body: &[u8]) -> Result<Signed, SnsRejected> {
@@ -69,14 +69,14 @@ pub(super) fn read(body: &[u8]) -> Result<Signed, SnsRejected> {
         return malformed("it is not an object of JSON");
     };
     let Ok(kind) = text(&members, "Type")?.parse::<SnsMessageKind>() else {
-        return malformed("Type is none of those that SNS has");
+        return malformed("Type is not one of SNS's");
     };
     let version = match text(&members, "SignatureVersion")? {
         "1" => Version::One,
         "2" => Version::Two,
         _ => {
             return Err(SnsRejected::Version(
-                "its signature is of a version that is not known".to_owned(),
+                "its signature has an unknown version".to_owned(),
             ));
         }
     };
@@ -139,7 +139,7 @@ impl Signed {
     }
 }
 
-/// Whether it is `https://{host}/SimpleNotificationService-{hexadecimal}.pem`, letter by letter: no port, no
+/// Whether it is exactly `https://{host}/SimpleNotificationService-{hexadecimal}.pem`: no port, no
 /// user, no query.
 pub(super) fn is_certificate_url(url: &str, host: &str) -> bool {
     let file = url
@@ -168,7 +168,7 @@ fn checked(
     if is(value) {
         Ok(value.to_owned())
     } else {
-        malformed(format!("{name} does not have its form"))
+        malformed(format!("{name} has another format"))
     }
 }
 
@@ -194,7 +194,7 @@ fn topic(arn: &str) -> Result<Topic, SnsRejected> {
                 region: region.to_owned(),
             })
         }
-        _ => malformed("TopicArn does not have its form"),
+        _ => malformed("TopicArn is not an ARN of SNS"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where SNS publishes its certificates, and for which names they are, by region (the AWS SDK for Java 2,
+//! Where SNS publishes its certificates, and the names in them, by region (the AWS SDK for Java 2,
 //! `SnsHostProvider`).
 
 use super::form::Topic;
@@ -11,7 +11,7 @@ pub(super) struct Names {
     pub(super) subject: String,
 }
 
-/// Regions whose certificates are for a name of their own.
+/// Regions whose certificates have a name of their own.
 const OPT_IN: [&str; 20] = [
     "af-south-1",
     "ap-east-1",

@@ -18,7 +18,7 @@ use crate::codec::CodecError;
 use crate::session::Session;
 use crate::sys::Sys;
 
-/// Why a pushed message is not to be believed.
+/// Why a pushed message failed verification.
 ///
 /// `Display` shows no part of the message but the names of its members and its topic.
 ///
@@ -32,14 +32,14 @@ use crate::sys::Sys;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnsRejected {
-    /// It is not in the form in which SNS writes messages. A raw delivery (`x-amz-sns-rawdelivery: true`) is
-    /// one of these: it has no signature, turn it off for HTTP subscriptions.
+    /// It does not have the format of SNS's messages. This includes raw deliveries (`x-amz-sns-rawdelivery: true`), which
+    /// have no signature: turn them off for HTTP subscriptions.
     #[error("it is not a signed message of SNS: {0}")]
     Malformed(String),
-    /// It is of a topic that is not in the list.
-    #[error("it is of the topic {0}, which is not in the verifier's list")]
+    /// Its topic is not in the verifier's list.
+    #[error("its topic {0} is not in the verifier's list")]
     Topic(String),
-    /// Its signature is of a version that is not allowed.
+    /// Its signature has a version that is not allowed.
     #[error("{0}")]
     Version(String),
     /// It is older than the verifier allows, or from the future.
@@ -53,31 +53,31 @@ pub enum SnsRejected {
         /// The host of the region.
         expected: String,
     },
-    /// The certificate could not be fetched. Whether the message is good is open: let SNS send it again, with
-    /// a status of 500.
+    /// The certificate could not be fetched, so the message is neither verified nor refuted. Respond with status 500, so
+    /// that SNS sends it again.
     #[error("its certificate could not be fetched: {0}")]
     Fetch(String),
     /// The certificate is not one of SNS, or not valid now.
     #[error("its certificate is not usable: {0}")]
     Certificate(String),
-    /// The signature is not of this message.
-    #[error("its signature is not right")]
+    /// The signature does not match the message.
+    #[error("its signature does not match")]
     Signature,
 }
 
-/// Verifies messages that Amazon SNS pushes to an HTTP endpoint, to which anybody can post.
+/// Verifies messages that Amazon SNS pushes to an HTTP endpoint, to which anyone can post.
 ///
-/// A message is believed if all of this holds:
-/// - every signed member has its form: the text that SNS signs does not delimit its parts, so that a replay
+/// A message is accepted if all of this holds:
+/// - every signed member has its format: the text that SNS signs does not delimit its parts, so that a replay
 ///   could otherwise move text from one member to another;
-/// - its topic is in the list: SNS signs for everybody's topics;
+/// - its topic is in the list: SNS signs the messages of everyone's topics;
 /// - it is at most an hour old ([`max_age`](Self::max_age)) and at most 5 minutes from the future;
 /// - its signature is of version 2 (RSA with SHA-256), or of version 1 (SHA-1) if
 ///   [`allow_version_1`](Self::allow_version_1) was called. Topics sign with version 1 by default: set their
 ///   attribute `SignatureVersion` to 2;
 /// - its certificate lies under `https://` at exactly the host of SNS in the topic's region and partition,
 ///   is for the name that SNS has there, for servers, and valid now;
-/// - the signature is right.
+/// - the signature matches.
 ///
 /// The certificate is trusted because it came over TLS from that host, as in the AWS SDKs' own validators: SNS
 /// publishes it without the chain that would lead to a root. It is fetched without redirects, 64 KiB at
@@ -87,8 +87,8 @@ pub enum SnsRejected {
 /// verified [`topic_arn`](SnsMessage::topic_arn) and [`token`](SnsMessage::token), if you expect it. Do not visit
 /// the `SubscribeURL`, least of all that of an `UnsubscribeConfirmation`, which subscribes again.
 ///
-/// SNS delivers at least once, with the same [`message_id`](SnsMessage::message_id) each time: remember the ids
-/// that were handled for as long as the verifier lets messages in.
+/// SNS delivers at least once, with the same [`message_id`](SnsMessage::message_id) each time: remember the handled
+/// ids for as long as the verifier accepts messages.
 ///
 /// ```no_run
 /// use sagemaker_async_inference::queue::{SnsMessageKind, SnsVerifier};
@@ -113,7 +113,7 @@ pub struct SnsVerifier {
     fetch: Option<Box<Fetch>>,
 }
 
-/// Fetches what lies at a URL.
+/// Fetches a URL.
 type Fetch = dyn Fn(&str) -> std::io::Result<Vec<u8>> + Send + Sync;
 
 /// SNS ends its retries within an hour.
@@ -122,7 +122,7 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 const SKEW: Duration = Duration::from_mins(5);
 
 impl SnsVerifier {
-    /// For messages of these topics, named by their ARNs, and of no others.
+    /// Creates a verifier that accepts only messages of these topics, named by their ARNs.
     pub fn for_topics<T: Into<String>>(topics: impl IntoIterator<Item = T>) -> Self {
         Self {
             topics: topics.into_iter().map(Into::into).collect(),
@@ -135,13 +135,13 @@ impl SnsVerifier {
         }
     }
 
-    /// Allows signatures of version 1 too, which are over SHA-1. Default: version 2 alone.
+    /// Also allows signatures of version 1, which use SHA-1. Default: only version 2.
     pub fn allow_version_1(mut self) -> Self {
         self.version_1 = true;
         self
     }
 
-    /// How old a message may be. Default: 1 h, within which SNS ends its retries. With less, late retries are
+    /// Sets the maximum age of a message. Default: 1 h, within which SNS ends its retries. With less, late retries are
     /// lost; with more, ids have to be remembered for longer.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
@@ -155,8 +155,8 @@ impl SnsVerifier {
         self
     }
 
-    /// Fetches certificates with this function, whose result for a URL is trusted: for programs without a
-    /// way to the network. It is called with checked URLs alone.
+    /// Fetches certificates with this function, whose result for a URL is trusted: for programs without
+    /// access to the network. It is called only with checked URLs.
     pub fn fetch_with(
         mut self,
         fetch: impl Fn(&str) -> std::io::Result<Vec<u8>> + Send + Sync + 'static,
@@ -165,17 +165,17 @@ impl SnsVerifier {
         self
     }
 
-    /// Verifies the body of a request. May fetch a certificate, and sends nothing else.
+    /// Verifies the body of a request. The only request that this sends is one for a certificate.
     ///
     /// # Errors
-    /// [`SnsRejected`] says which check failed. After [`SnsRejected::Fetch`] let SNS send it again.
+    /// [`SnsRejected`] names the failed check. After [`SnsRejected::Fetch`] let SNS send the message again.
     pub fn verify(&self, body: impl AsRef<[u8]>) -> Result<SnsMessage, SnsRejected> {
         let signed = form::read(body.as_ref())?;
         if !self.topics.contains(&signed.topic.arn) {
             return Err(SnsRejected::Topic(signed.topic.arn));
         }
         if signed.version == Version::One && !self.version_1 {
-            let text = "its signature is of version 1, which is over SHA-1: set the topic's SignatureVersion \
+            let text = "its signature has version 1, which uses SHA-1: set the topic's SignatureVersion \
                         to 2, or allow version 1";
             return Err(SnsRejected::Version(text.to_owned()));
         }
@@ -216,7 +216,7 @@ impl SnsVerifier {
         }
     }
 
-    /// The certificate, from the cache if it is there.
+    /// Returns the certificate, from the cache if possible.
     fn certificate(&self, url: &str, now: SystemTime) -> Result<Vec<u8>, SnsRejected> {
         let cache = || {
             self.certificates
@@ -246,7 +246,7 @@ impl fmt::Debug for SnsVerifier {
     }
 }
 
-/// A message whose signature is right.
+/// A message whose signature was verified.
 ///
 /// `Debug` shows neither the message nor a token.
 pub struct SnsMessage {
@@ -254,7 +254,7 @@ pub struct SnsMessage {
 }
 
 impl SnsMessage {
-    /// What it is.
+    /// The kind of the message.
     pub fn kind(&self) -> SnsMessageKind {
         self.signed.kind
     }
@@ -279,12 +279,12 @@ impl SnsMessage {
         self.signed.subject.as_deref()
     }
 
-    /// The text that was published; of a confirmation, SNS's words for people.
+    /// The text that was published; for a confirmation, SNS's text for people.
     pub fn message(&self) -> &str {
         &self.signed.message
     }
 
-    /// What confirms the subscription, for SNS's `ConfirmSubscription`; `None` for a notification.
+    /// The token that confirms the subscription, for SNS's `ConfirmSubscription`; `None` for a notification.
     pub fn token(&self) -> Option<&str> {
         self.signed.token.as_deref()
     }
@@ -292,18 +292,18 @@ impl SnsMessage {
     /// The notification of an inference that it carries.
     ///
     /// # Errors
-    /// [`CodecError`]: it is a confirmation, or says something else.
+    /// [`CodecError`]: it is a confirmation, or another message.
     pub fn notification(&self) -> Result<Notification, CodecError> {
         match self.kind() {
             SnsMessageKind::Notification => Notification::parse(self.message()),
             _ => Err(CodecError::deserialize(
                 "notification",
-                "it confirms a subscription, and is no notification".to_owned(),
+                "it confirms a subscription and is not a notification".to_owned(),
             )),
         }
     }
 
-    /// What it says: a notification, an event of S3, a test. A confirmation is unknown.
+    /// Its content: a notification, an event of S3, a test. A confirmation is unknown.
     pub fn event(&self) -> QueueEvent {
         match self.kind() {
             SnsMessageKind::Notification => QueueEvent::parse(self.message()),
