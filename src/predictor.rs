@@ -66,7 +66,7 @@ impl Target {
         }
     }
 
-    /// Where the endpoint takes invocations; made once, for it is the same for each.
+    /// The URL of the endpoint's invocations; built once.
     pub(crate) fn invocations(&self) -> Result<&Uri> {
         if let Some(uri) = self.invocations.get() {
             return Ok(uri);

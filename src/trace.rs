@@ -20,7 +20,7 @@ mod events {
         debug_span!("request", service, operation, %resource).entered()
     }
 
-    /// `request_id` is called where somebody listens.
+    /// `request_id` is only called if the event is recorded.
     pub(crate) fn response<'a>(
         attempt: u32,
         status: u16,

@@ -53,7 +53,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// As [`words`], for an enum of a service's words that keeps those it does not know in its variant `Other`.
+/// As [`words`], for an enum of a service's words that keeps unknown ones in its variant `Other`.
 macro_rules! open_words {
     ($name:ident, { $($variant:ident => $word:literal),+ $(,)? }) => {
         impl $name {

@@ -24,7 +24,7 @@ use crate::waiter::WaiterConfig;
 ///
 /// It works in `next`, on the calling thread: between the calls no request is sent. It ends when there is nothing
 /// left to wait for (and every [`Adder`] is dropped), or when the waiter's [`CancelToken`](crate::CancelToken) is
-/// cancelled. The handles that are not finished then are [`unfinished`](Self::unfinished).
+/// cancelled; [`unfinished`](Self::unfinished) then returns the handles that are not finished.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -69,10 +69,10 @@ pub struct AsCompleted<D> {
     inbox: Arc<Inbox<D>>,
     /// From the first handle on, whose session's clock is the clock of all.
     pub(super) poller: Option<Poller<D>>,
-    /// What says which handles to poll before their time.
+    /// Reports which handles to poll before their time.
     pub(super) wakes: Option<Box<dyn Wakes>>,
     pub(super) on_queue_error: Option<OnError>,
-    /// The item that the caller has.
+    /// The index of the last yielded item.
     pub(super) yielded: Option<u32>,
     totals: Totals,
     stopped: bool,
@@ -80,7 +80,7 @@ pub struct AsCompleted<D> {
     held: Option<Completed<D>>,
 }
 
-/// Responses that were added and not taken yet.
+/// Responses that were added and not taken up yet.
 struct Inbox<D> {
     state: Mutex<InboxState<D>>,
     changed: Condvar,
@@ -170,7 +170,7 @@ where
     let mut waiting = as_completed(responses, waiter);
     let finished = waiting.by_ref().map(|done| (done.index(), done.result()));
     let mut all: Vec<(usize, Result<T>)> = finished.collect();
-    // What was not polled yet is unfinished too.
+    // Handles that were not polled yet are unfinished too.
     waiting.take_added();
     let stopped = waiting.poller.iter().flat_map(Poller::stopped);
     all.extend(stopped.map(|(index, stopped)| (index, Err(stopped.into()))));
@@ -361,7 +361,7 @@ impl<D> AsCompleted<D> {
         Arc::strong_count(&self.inbox) > 1
     }
 
-    /// Takes what was added; how many handles are pending then.
+    /// Takes up added responses; returns how many handles are pending then.
     fn take_added(&mut self) -> usize {
         let mut inbox = self.inbox.lock();
         while let Some(response) = inbox.responses.pop_front() {
@@ -376,7 +376,7 @@ impl<D> AsCompleted<D> {
             }
             poller.add(response);
         }
-        // The room for the first ones is not needed again.
+        // The capacity for the first ones is not needed again.
         inbox.responses.shrink_to(1000);
         self.poller.as_ref().map_or(0, Poller::pending)
     }
@@ -389,7 +389,7 @@ impl<D> AsCompleted<D> {
         }
     }
 
-    /// Waits for the next thing to happen.
+    /// Waits for the next event.
     fn idle(&mut self, until: Duration) {
         self.report();
         if self.stopped {

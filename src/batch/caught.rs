@@ -1,4 +1,4 @@
-//! Panics of the caller's code, kept until they can go on where they would have been seen.
+//! Panics of the caller's code on other threads, stored to be resumed on the caller's thread.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Caught(Mutex<Box<dyn Any + Send>>);
 
 impl Caught {
-    /// Does something that may panic.
+    /// Runs something that may panic.
     pub(super) fn catch<T>(act: impl FnOnce() -> T) -> Result<T, Self> {
-        // What the callers' code leaves half done is its own.
+        // The caller's code is responsible for what it leaves half done.
         catch_unwind(AssertUnwindSafe(act)).map_err(|panic| Self(Mutex::new(panic)))
     }
 
-    /// Lets it go on.
+    /// Resumes the panic.
     pub(super) fn resume(self) -> ! {
         resume_unwind(self.0.into_inner().unwrap_or_else(PoisonError::into_inner))
     }

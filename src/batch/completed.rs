@@ -12,7 +12,7 @@ use crate::waiter::WaiterConfig;
 /// A finished inference, from [`as_completed`](crate::as_completed): its output exists, it failed, or its wait
 /// ended with an error.
 ///
-/// An output of at most 8 MiB is in memory already. A larger one is still in S3 alone: [`result`](Self::result) and
+/// An output of at most 8 MiB is already in memory. A larger one is still in S3: [`result`](Self::result) and
 /// [`download`](Self::download) fetch it.
 ///
 /// ```

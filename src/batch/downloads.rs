@@ -1,4 +1,4 @@
-//! Threads that fetch outputs while the calling thread goes on polling, and the one that lists for it.
+//! Threads that fetch outputs while the calling thread keeps polling, and one that lists.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -16,14 +16,14 @@ use crate::response::AsyncInferenceResponse;
 use crate::response::poll::Poll;
 use crate::waiter::WaiterConfig;
 
-/// An output to take.
+/// An output to fetch.
 pub(super) struct Job {
     pub(super) slot: u32,
     pub(super) response: AsyncInferenceResponse<()>,
     pub(super) way: Way,
 }
 
-/// How it is taken.
+/// How it is fetched.
 pub(super) enum Way {
     /// As [`take_small`], until then.
     Small(Option<Duration>),
@@ -33,18 +33,18 @@ pub(super) enum Way {
     Store(Object, PathBuf),
 }
 
-/// What a thread brings, or the panic that ended its work.
+/// The outcome of a thread's work, or the panic that ended it.
 pub(super) enum Received {
-    /// What a handle's poll found.
+    /// The outcome of a handle's poll.
     Polled(u32, Result<Result<Poll<Taken>>, Caught>),
     /// A page.
     Listed(Result<Result<Listed, CallError>, Caught>),
 }
 
-/// They live until this is dropped and their work is done; dropping it waits for none.
+/// The threads live until this is dropped and their work is done; dropping it does not wait for them.
 pub(super) struct Downloads {
     jobs: Sender<Job>,
-    /// To the one more thread that lists; started with the first listing.
+    /// Requests to the thread that lists, which is started with the first listing.
     pages: Option<Sender<(PageRequest, Duration)>>,
     waiter: WaiterConfig,
     finished: Sender<Received>,
@@ -56,7 +56,7 @@ pub(super) struct Downloads {
 }
 
 impl Downloads {
-    /// As many threads as the system gives, up to `threads`; `None` if that is none.
+    /// Starts up to `threads` threads; `None` if the system starts none.
     pub(super) fn new(
         threads: usize,
         waiter: &WaiterConfig,
@@ -100,7 +100,7 @@ impl Downloads {
         }
     }
 
-    /// Has a page listed, until then; gives it back if the system has no thread for that.
+    /// Requests a page, to be listed until the deadline; returns it if the system starts no thread.
     pub(super) fn list(
         &mut self,
         page: PageRequest,
@@ -124,7 +124,7 @@ impl Downloads {
         Ok(())
     }
 
-    /// What a thread brings, if that comes within `timeout` of real time.
+    /// The next outcome of a thread, if one comes within `timeout` of real time.
     pub(super) fn receive(&mut self, timeout: Duration) -> Option<Received> {
         if !self.are_at_work() {
             return None;

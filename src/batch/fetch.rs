@@ -1,4 +1,4 @@
-//! How a batch takes what a poll finds: a small output into memory, any output into a file, or no output.
+//! How a batch fetches an output: a small one into memory, any one into a file.
 
 use std::path::{Path, PathBuf};
 
@@ -11,23 +11,23 @@ use crate::response::poll::Poll;
 use crate::transfer::outcome::Outcome;
 use crate::waiter::WaiterConfig;
 
-/// The largest output that a batch reads into memory unasked.
+/// The largest output that a batch reads into memory.
 pub(super) const MAX_HELD: u64 = 8 << 20;
 
 /// Names the file of an inference's output.
 pub(super) type PathOf = dyn Fn(&InferenceHandle) -> PathBuf + Send + Sync;
 
-/// What became of an output that was found.
+/// Where an output that was found is.
 pub(super) enum Taken {
     /// It is in memory.
     Held(Object),
-    /// It is larger than [`MAX_HELD`] and still in S3 alone.
+    /// It is larger than [`MAX_HELD`] and still in S3.
     Large,
     /// It is in this file.
     Stored(PathBuf),
 }
 
-/// Polls once; takes an output that is not large.
+/// Polls once; reads an output that is not large.
 pub(super) fn take_small<D>(
     response: &AsyncInferenceResponse<D>,
     policy: RequestPolicy<'_>,

@@ -17,7 +17,7 @@ use crate::sys::{self, Clock, SystemClock};
 /// A record is one line: a handle, a path, a digest, an id.
 const MAX_LINE: u64 = 64 << 10;
 
-/// Of several records of equal inputs, at most this many are read to find the one with the same path.
+/// Maximum number of records of equal inputs that are read to find the one with the same path.
 const MOST_COMPARED: usize = 16;
 
 /// The file, and the position of the latest record of each input.
@@ -57,11 +57,11 @@ pub struct JournalEntry {
 #[derive(Debug)]
 struct State {
     file: File,
-    /// By entry: where its latest record begins.
+    /// By entry: the offset of its latest record.
     latest: HashMap<u64, u64>,
     /// By digest: the entries that no input of this run has claimed, the oldest first.
     unclaimed: HashMap<Digest, VecDeque<u64>>,
-    /// Entries of release 0.1, which go by the place of the input, with their digests.
+    /// Entries of release 0.1, which identified inputs by their position, with their digests.
     by_place: HashMap<u64, Option<Digest>>,
     next_entry: u64,
     end: u64,
@@ -69,14 +69,14 @@ struct State {
     unwritten: Vec<Vec<u8>>,
 }
 
-/// Half of a SHA-256: enough to tell any number of inputs apart.
+/// Half of a SHA-256: enough to distinguish any number of inputs.
 type Digest = u128;
 
 /// A line of the file. Unknown members are ignored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     version: u32,
-    /// The entry's number; in version 1 the input's place.
+    /// The entry's number; in version 1 the input's position.
     input: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
@@ -137,15 +137,14 @@ impl Journal {
             return Ok(claim);
         }
         if identity.sha256.is_none() {
-            let problem =
-                "an input that is read from a stream cannot be known again in a later run";
+            let problem = "an input that is read from a stream cannot be recognized in a later run";
             let remedy = "give the request a journal_key, or take the input from a file";
             return Err(ConfigError::new(describe(&self.path), problem, remedy).into());
         }
-        // A file of an old journal, perhaps, that was copied: it would be submitted a second time.
+        // It may be a copied file of an old journal, which would be submitted a second time.
         if identity.sha256_of_0_1.is_some() && state.by_place.contains_key(&place) {
             let problem = format!(
-                "release 0.1 wrote it, which knew files by path and time of modification, and its input \
+                "release 0.1 wrote it, which identified files by path and time of modification, and its input \
                  number {place} is another one than this job's"
             );
             let remedy = "give the inputs in the same order and with the same times as before, or begin another journal";
@@ -187,7 +186,7 @@ impl Journal {
         state.unwritten.len()
     }
 
-    /// What no input of this run has claimed, in the order of the file.
+    /// The entries that no input of this run has claimed, in the order of the file.
     pub(super) fn unclaimed(&self) -> Result<Vec<JournalEntry>> {
         let mut state = self.lock();
         let state = &mut *state;
@@ -260,7 +259,7 @@ impl State {
         Ok(())
     }
 
-    /// A record that begins at the end of what was read so far.
+    /// Adds a record that begins at the end of what was read so far.
     fn take_in(&mut self, record: &Record) {
         let entry = record.input;
         self.next_entry = self.next_entry.max(entry.saturating_add(1));
@@ -283,7 +282,7 @@ impl State {
                 return self.claimed(entry).map(Some);
             }
         }
-        // What release 0.1 could not know, it took for the input of that place.
+        // Release 0.1 identified an input that it could not recognize by its position.
         if identity.sha256.is_none() && self.by_place.get(&place) == Some(&None) {
             return self.claimed(place).map(Some);
         }
@@ -296,7 +295,7 @@ impl State {
         Ok(Claim { entry, stage })
     }
 
-    /// Of several equal inputs the one of the same name, or else the oldest.
+    /// The entry of the same name among several equal inputs, or else the oldest.
     fn take_unclaimed(&mut self, digest: Digest, name: Option<&str>) -> io::Result<Option<u64>> {
         let Some(entries) = self.unclaimed.get(&digest) else {
             return Ok(None);
@@ -319,7 +318,7 @@ impl State {
         Ok(entry)
     }
 
-    /// The latest record of an entry that was there when the file was opened.
+    /// Reads the latest record of an entry from an earlier run.
     fn record(&self, entry: u64) -> io::Result<Record> {
         let at = self.latest.get(&entry).copied();
         let at = at.ok_or_else(|| invalid("an entry is gone"))?;
@@ -354,8 +353,8 @@ impl State {
     }
 }
 
-/// Locks the file for this process; false where the file system has no locks. A process that is being
-/// started shares all locks for a moment, whoever starts it.
+/// Locks the file for this process; false if the file system has no locks. A child process that is being
+/// started holds all locks for a moment, so the lock is retried.
 fn lock(file: &File) -> io::Result<bool> {
     const TRIES: u32 = 25;
     const PAUSE: Duration = Duration::from_millis(20);
@@ -382,7 +381,7 @@ fn parse(line: &[u8]) -> io::Result<Record> {
     }
 }
 
-/// A line of any bytes: what is taken is written so that it is read as the same.
+/// Any bytes as a line: a record that is accepted is written so that it is read as the same.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check_line(line: &[u8]) {
     let Ok(record) = parse(line) else {
@@ -407,7 +406,7 @@ fn failed(path: &Path, kind: TransferErrorKind, error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
             let remedy = "give the journal of this job, or begin another one";
-            return ConfigError::new(describe(path), format!("is no journal: {error}"), remedy)
+            return ConfigError::new(describe(path), format!("is not a journal: {error}"), remedy)
                 .into();
         }
         io::ErrorKind::WouldBlock => TransferErrorKind::Locked,

@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::error::is_throttling;
 
 impl<D> Poller<D> {
-    /// Requests a page of a listing: from a thread of its own where outputs are fetched by threads, for they
-    /// would have nothing to do while this one waits for the page.
+    /// Requests a page of a listing: on a separate thread if outputs are fetched by threads, which would otherwise be
+    /// idle while this one waits for the page.
     pub(super) fn list(&mut self, now: Duration) -> bool {
         if self.is_listing() {
             return false;
@@ -50,7 +50,7 @@ impl<D> Poller<D> {
         true
     }
 
-    /// Whether a page is on its way.
+    /// Whether a page has been requested.
     pub(super) fn is_listing(&self) -> bool {
         self.listed.is_some()
     }
@@ -85,7 +85,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// What a page found and did not find.
+    /// Applies the outcome of a page.
     fn take_page(&mut self, scan: Scan, which: Which, page: &Covered, now: Duration) {
         let mut found = 0;
         for (slot, size) in &page.found {
@@ -98,20 +98,20 @@ impl<D> Poller<D> {
             }
         }
         if scan.extra {
-            // Whoever was not found has its poll in the round.
+            // Handles that were not found are polled in the round.
             return;
         }
-        let mut told = found;
+        let mut resolved = found;
         for at in page.from..page.to {
             let Some(slot) = self.entry(scan.prefix, at) else {
                 continue;
             };
-            told += usize::from(match which {
+            resolved += usize::from(match which {
                 Which::Output => self.output_not_listed(slot, now),
                 Which::Failure => self.failure_not_listed(slot, now),
             });
         }
-        let crowded = page.more && told < BREAK_EVEN;
+        let crowded = page.more && resolved < BREAK_EVEN;
         let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
             return;
         };
@@ -128,7 +128,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// Where outcomes come in, one more page between two rounds halves the time until they are
+    /// While outcomes appear, one more page between two rounds halves the time until they are
     /// found.
     fn look_again_soon(&mut self, index: u32, now: Duration) {
         let half = self.round_before(now) + self.waiter.delay() / 2;
@@ -175,7 +175,7 @@ impl<D> Poller<D> {
         true
     }
 
-    /// Those that a listing leaves open are requested one by one.
+    /// Handles that a listing leaves open are requested one by one.
     fn ask_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
         for at in scan.at.. {
             let Some(slot) = self.entry(scan.prefix, at) else {
@@ -194,7 +194,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// The failures of handles whose outputs were not listed.
+    /// Schedules the failures of handles whose outputs were not listed.
     fn begin_failures(&mut self, index: u32, now: Duration) {
         let slots = &self.slots;
         let Some(prefix) = self.prefixes.get_mut(index as usize) else {

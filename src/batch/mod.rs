@@ -6,7 +6,7 @@
 //! - [`as_completed`](crate::as_completed) waits for any number of responses and yields each inference when it
 //!   has finished; [`wait_all`](crate::wait_all) collects them in order.
 //! - [`InferenceHandle`](crate::InferenceHandle) saves what is unfinished, and a
-//!   [`journal`](SubmitAll::journal) what was submitted.
+//!   [`journal`](SubmitAll::journal) records what was submitted.
 //!
 //! # Rounds
 //!
@@ -46,13 +46,13 @@
 //! | the caller may not list (403) | GETs from then on; and a 403 of an output is pending, as [`AccessDenied::Probe`](crate::waiter::AccessDenied::Probe) specifies |
 //! | the caller may list and an object is denied | that handle ends with the service's error |
 //! | the store cannot list, or the bucket does not exist | GETs from then on |
-//! | a listing fails, is throttled, or makes no sense | GETs in this round; listed again after 10 s, then 20 s, up to 10 minutes |
+//! | a listing fails, is throttled, or is malformed | GETs in this round; listed again after 10 s, then 20 s, up to 10 minutes |
 //! | other objects are in between: a full page finds fewer than 12 handles | GETs for the rest; listed again after 10 s, 20 s, up to 10 minutes, or when there are twice as many handles |
 //! | outcomes appear, and one page has all handles | one more page half way to the next round |
 //! | failures cannot be listed and outputs can | each failure is requested by GET, in turn, when there is nothing else to do |
 //! | an object is listed and cannot be fetched | that was one of its polls; again in the next round |
 //! | a handle's last poll | is also a GET: no timeout depends on a listing alone |
-//! | a poll takes too long (10 s, or an eighth of the waiter's deadline) | that handle has twice as long the next time; all such handles together get a fifth of the time at most |
+//! | a poll takes too long (10 s, or an eighth of the waiter's deadline) | that handle's next poll may take twice as long; all such handles together get at most a fifth of the time |
 //! | S3 throttles | GETs are sent at half the rate, which recovers over ten seconds |
 //! | a handle ends with an error | the others go on |
 //!

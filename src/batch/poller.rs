@@ -1,4 +1,4 @@
-//! The rounds: what is asked for next, by LIST or by GET.
+//! The rounds: which request is sent next, a LIST or a GET.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -22,9 +22,9 @@ use crate::transfer::outcome::Outcome;
 use crate::waiter::WaiterConfig;
 use crate::waiter::state::WaitState;
 
-/// One request may take so long.
+/// The time limit of one request.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// One of this many steps is for GETs of single handles, whatever else there is to do.
+/// One in this many steps is for GETs of single handles, whatever else is due.
 const TURN: u32 = 4;
 
 /// A finished handle.
@@ -35,9 +35,9 @@ pub(super) struct Ended<D> {
     pub(super) outcome: Result<Option<PathBuf>>,
 }
 
-/// What can be done now.
+/// The outcome of a step.
 pub(super) enum Step {
-    /// Something was done.
+    /// A request was sent, or an outcome applied.
     Done,
     /// Nothing, until then.
     Idle(Duration),
@@ -47,24 +47,24 @@ pub(super) enum Step {
 pub(super) struct Poller<D> {
     pub(super) waiter: WaiterConfig,
     pub(super) sys: Sys,
-    /// Rounds are at whole multiples of the waiter's delay from here, so that handles meet in them.
+    /// Rounds are at whole multiples of the waiter's delay from here, so that handles share them.
     pub(super) origin: Duration,
-    /// Whether the first round has begun; who comes before takes part in it.
+    /// Whether the first round has begun; handles that are added before it take part in it.
     begun: bool,
     pub(super) slots: Slots<D>,
     pub(super) prefixes: Vec<Prefix>,
     places: HashMap<Identity, u32>,
     listing: bool,
-    /// When the prefixes' next rounds are; those that are not the prefix's `next` are outdated.
+    /// The times of the prefixes' next rounds; those that differ from the prefix's `next` are outdated.
     pub(super) due: BinaryHeap<Reverse<(Duration, u32)>>,
     pub(super) scan: Option<Scan>,
     /// The scan whose page a thread has requested.
     pub(super) listed: Option<Scan>,
-    /// Prefixes of failures that are to be seen.
+    /// Prefixes of failures that are to be listed.
     pub(super) failures: VecDeque<u32>,
-    /// Handles whose object is there, with its size.
+    /// Handles whose object exists, with its size.
     pub(super) found: VecDeque<(u32, u64)>,
-    /// Handles that are asked for one by one.
+    /// Handles that are polled one by one.
     asked: VecDeque<u32>,
     pub(super) asked_for_failure: VecDeque<u32>,
     slow: VecDeque<u32>,
@@ -80,11 +80,11 @@ pub(super) struct Poller<D> {
     pub(super) ended: VecDeque<Ended<D>>,
     /// Handles whose poll before their time found nothing.
     pub(super) still_pending: Vec<u32>,
-    /// Of the waiter's progress callback; it goes on when everything is in order again.
+    /// A panic of the waiter's progress callback; it is resumed once the state is consistent.
     pub(super) panic: Option<Caught>,
 }
 
-/// What the caller chose.
+/// The caller's options.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) listing: bool,
@@ -129,7 +129,7 @@ impl<D> Poller<D> {
 
     pub(super) fn add(&mut self, response: AsyncInferenceResponse<D>) {
         let Ok(index) = u32::try_from(self.slots.len()) else {
-            // Memory ends long before.
+            // Memory is exhausted long before.
             return;
         };
         let output = self.place(Which::Output, &response, response.output_path(), index);
@@ -137,7 +137,7 @@ impl<D> Poller<D> {
         let failure = failure.map(|path| self.place(Which::Failure, &response, path, index));
         let wait = WaitState::new(&self.waiter, self.now());
         if self.slots.pending() == 0 {
-            // The first of them begin the rounds.
+            // The first handles start the rounds.
             self.origin = wait.started;
             self.begun = false;
         }
@@ -168,7 +168,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// The outcome was there when the handle was added.
+    /// Ends a handle whose outcome was known when it was added.
     fn end_cached(&mut self, index: u32, outcome: &Outcome) {
         let Some(slot) = self.slots.get(index) else {
             return;
@@ -204,7 +204,7 @@ impl<D> Poller<D> {
         prefix
     }
 
-    /// Handles whose end is still to come.
+    /// Number of pending handles.
     pub(super) fn pending(&self) -> usize {
         self.slots.pending()
     }
@@ -213,13 +213,13 @@ impl<D> Poller<D> {
         self.ended.pop_front()
     }
 
-    /// Handles whose end was not yet taken.
+    /// Number of handles that were not yielded yet.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = InferenceHandle> {
         let ended = self.ended.iter().map(|ended| ended.response.handle());
         ended.chain(self.slots.iter().map(|slot| slot.response.handle()))
     }
 
-    /// The waits that end unfinished, by index.
+    /// Ends all waits as unfinished; by index.
     pub(super) fn stopped(&self) -> impl Iterator<Item = (usize, WaitStopped)> {
         self.slots.indexed().map(|(index, slot)| {
             let reason = WaitStopReason::Cancelled;
@@ -255,14 +255,14 @@ impl<D> Poller<D> {
         match self.ask(now) {
             Ok(()) => Step::Done,
             Err(then) => {
-                // A round begins when the page of the last one is there.
+                // A round begins when the last page of the previous one has arrived.
                 let round = self.due.peek().filter(|_| !self.is_listing());
                 Step::Idle(then.min(round.map_or(Duration::MAX, |Reverse(due)| due.0)))
             }
         }
     }
 
-    /// Takes what a thread found, if that comes within `timeout` of real time.
+    /// Applies a thread's outcome, if one comes within `timeout` of real time.
     pub(super) fn receive(&mut self, timeout: Duration) -> bool {
         let downloads = self.downloads.as_mut();
         match downloads.and_then(|downloads| downloads.receive(timeout)) {
@@ -281,17 +281,17 @@ impl<D> Poller<D> {
         true
     }
 
-    /// Whether threads are at work.
+    /// Whether threads are working.
     pub(super) fn is_fetching(&self) -> bool {
         self.downloads.as_ref().is_some_and(Downloads::are_at_work)
     }
 
-    /// Whether what is found now would be fetched at once.
+    /// Whether an output that is found now would be fetched at once.
     pub(super) fn has_room(&self) -> bool {
         self.downloads.as_ref().is_none_or(Downloads::has_room)
     }
 
-    /// Takes an output that is there.
+    /// Fetches an output that exists.
     fn fetch(&mut self, now: Duration) -> bool {
         let room = self.has_room();
         let Some((slot, size)) = self.found.front().copied().filter(|_| room) else {
@@ -386,7 +386,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// The GETs of one handle, if it is time for that; else when it will be.
+    /// Sends the GETs of one handle if they are due; otherwise returns when they will be.
     fn ask(&mut self, now: Duration) -> Result<(), Duration> {
         if now >= self.first_end {
             self.end_overdue(now);

@@ -1,4 +1,4 @@
-//! One handle's polls: its GETs, what they tell, and when the next one is due.
+//! One handle's polls: its GETs, their outcome, and when the next one is due.
 
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
@@ -16,14 +16,14 @@ use crate::response::poll::Poll;
 use crate::response::wait::Finished;
 use crate::transfer::outcome::Outcome;
 
-/// To fetch what is known to be there, so much more for every megabyte.
+/// Additional time for every megabyte of an object that is known to exist.
 const PATIENCE_PER_MEGABYTE: Duration = Duration::from_secs(1);
-/// After a look that took too long, slow handles get no turn for so many times as long: together
-/// they take a fifth of the time at most.
+/// After a poll that took too long, slow handles pause for this many times as long: together
+/// they take at most a fifth of the time.
 const SLOW_SHARE: u32 = 4;
-/// One look takes so small a part of the whole wait at most, at first.
+/// At first, one poll may take at most this fraction of the whole wait.
 const SHARE_OF_WAIT: u32 = 8;
-/// A handle for which the time was too short gets twice as much the next time, up to 2^10 times.
+/// A handle whose poll timed out gets twice the time for the next one, up to 2^10 times.
 const MAX_SLOW: u8 = 10;
 
 impl<D> Poller<D> {
@@ -35,7 +35,7 @@ impl<D> Poller<D> {
         let last = match polled.state {
             State::Asked => false,
             State::AskedLast => true,
-            // It was found meanwhile.
+            // It was found in the meantime.
             _ => return,
         };
         let wait = &mut polled.wait;
@@ -69,7 +69,7 @@ impl<D> Poller<D> {
         self.settle(slot, polled);
     }
 
-    /// When a look has to be over.
+    /// The deadline of a poll.
     pub(super) fn deadline_for(&self, slot: u32, size: u64) -> Option<Duration> {
         let looked_at = self.slots.get(slot)?;
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
@@ -83,7 +83,7 @@ impl<D> Poller<D> {
         Some(deadline.map_or(end, |deadline| end.min(deadline)))
     }
 
-    /// Counts what a poll found, and ends the handle or schedules its next poll.
+    /// Counts a poll's outcome, and ends the handle or schedules its next poll.
     pub(super) fn settle(&mut self, slot: u32, polled: Result<Poll<Taken>>) {
         let now = self.now();
         if matches!(&polled, Err(Error::Service(fault)) if is_throttling(fault.status(), fault.code()))
@@ -108,7 +108,7 @@ impl<D> Poller<D> {
             }
             (Ok(Poll::Output(Taken::Held(object))), Some(path_of)) => {
                 let path = path_of(&settled.response.handle());
-                // To bring a file to the disk takes as long as some polls.
+                // Syncing a file to disk takes as long as some polls.
                 if let Some(downloads) = &mut self.downloads {
                     settled.state = State::Found;
                     let response = settled.response.twin();
@@ -162,7 +162,7 @@ impl<D> Poller<D> {
         self.end(slot, outcome);
     }
 
-    /// A poll of an output that is there panicked: that was one of its polls.
+    /// A poll of an existing output panicked: it counts as one of the handle's polls.
     pub(super) fn poll_again(&mut self, slot: u32) {
         let now = self.now();
         if let Some(found) = self.slots.get_mut(slot) {
@@ -192,8 +192,8 @@ impl<D> Poller<D> {
         self.pace.succeeded(now);
     }
 
-    /// A poll found nothing: when is the next? The last one has to be a GET of the handle's own, for
-    /// a listing is not believed alone that something will never come.
+    /// Schedules the next poll after one that found nothing. The last poll has to be a GET of the handle's own, because
+    /// no timeout depends on a listing alone.
     pub(super) fn end_poll(&mut self, slot: u32, own: bool, now: Duration) {
         let base = self.round_before(now);
         let origin = self.origin;
@@ -251,7 +251,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// The prefix has a handle that is due then.
+    /// Notes that the prefix has a handle that is due then.
     pub(super) fn schedule(&mut self, index: u32, due: Duration) {
         if let Some(prefix) = self.prefixes.get_mut(index as usize)
             && due < prefix.next
@@ -266,7 +266,7 @@ impl<D> Poller<D> {
         round_after(self.origin, self.waiter.delay(), time)
     }
 
-    /// The round that is on, or was last.
+    /// The current or last round.
     pub(super) fn round_before(&self, now: Duration) -> Duration {
         let since = now.saturating_sub(self.origin).as_nanos();
         let past = since % self.waiter.delay().as_nanos().max(1);
@@ -284,7 +284,7 @@ fn round_after(origin: Duration, delay: Duration, time: Duration) -> Duration {
     }
 }
 
-/// Below a delay, which is a day at most.
+/// Less than a delay, which is at most a day.
 fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

@@ -35,15 +35,15 @@ pub(super) struct Prefix {
     folder: String,
     /// In order.
     entries: Vec<Entry>,
-    /// What came since the last round began.
+    /// Entries that were added since the last round began.
     added: Vec<Entry>,
-    /// When a handle of it is due next; [`Duration::MAX`] if none is.
+    /// When its next handle is due; [`Duration::MAX`] if none is.
     pub(super) next: Duration,
-    /// When it is to be listed once more before that.
+    /// When it is listed once more before that.
     pub(super) extra: Duration,
     /// Whether the caller may list here, once that is known.
     pub(super) may_list: Option<bool>,
-    /// No LIST before, unless there are twice as many handles.
+    /// No LIST before this time, unless there are twice as many handles.
     not_before: Duration,
     pause: Duration,
     crowded_with: usize,
@@ -57,13 +57,13 @@ pub(super) struct Entry {
     pub(super) slot: u32,
 }
 
-/// A listing that is under way.
+/// A listing in progress.
 pub(super) struct Scan {
     pub(super) prefix: u32,
     /// The first entry that is not yet covered.
     pub(super) at: usize,
     token: Option<String>,
-    /// Whether it is one more than the rounds, of a page, which is nobody's poll.
+    /// Whether it is the additional page between two rounds, which counts as no handle's poll.
     pub(super) extra: bool,
 }
 
@@ -80,7 +80,7 @@ enum From {
     Token(String),
 }
 
-/// A page as S3 wrote it: the names below the folder one after another, each with its end and its object's
+/// A page in S3's order: the names below the folder one after another, each with its end and its object's
 /// size.
 pub(super) struct Listed {
     names: String,
@@ -129,10 +129,10 @@ impl Listed {
 /// The outcome of one page of a listing.
 #[derive(Default)]
 pub(super) struct Covered {
-    /// Which entries it is about.
+    /// The entries that it covers.
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Slots whose object is there, with its size.
+    /// Slots whose object exists, with its size.
     pub(super) found: Vec<(u32, u64)>,
     /// Whether there is more to list.
     pub(super) more: bool,
@@ -194,7 +194,7 @@ impl Prefix {
         if !self.added.is_empty() {
             self.entries.append(&mut self.added);
             self.added = Vec::new();
-            // What was in order before is one run, so that this is a merge.
+            // The sorted part is one run, so that this is a merge.
             self.entries.sort();
         }
         &self.entries
@@ -204,7 +204,7 @@ impl Prefix {
         &self.entries
     }
 
-    /// Whether a LIST may be tried.
+    /// Whether a LIST may be sent.
     pub(super) fn is_listable(&self, now: Duration) -> bool {
         now >= self.not_before
             || (self.not_before != Duration::MAX && self.entries.len() / 2 >= self.crowded_with)
@@ -224,7 +224,7 @@ impl Prefix {
         })
     }
 
-    /// What the page says of the entries. An error means that this folder is not to be listed for now.
+    /// Applies a page to the entries. An error means that this folder is not listed for now.
     pub(super) fn cover(
         &mut self,
         scan: &mut Scan,
@@ -260,7 +260,7 @@ impl Prefix {
         })
     }
 
-    /// Pages with too few of our handles: other objects are in between.
+    /// After a page with too few of the batch's handles, because other objects are in between.
     pub(super) fn is_crowded(&mut self, now: Duration) {
         self.crowded_with = self.entries.len();
         self.rest(now);
@@ -294,7 +294,7 @@ impl Prefix {
     }
 }
 
-/// The entries from this name on: a few steps forth in `rest` mostly, else wherever in `all` they begin.
+/// The entries from this name on: usually a few steps further in `rest`, otherwise anywhere in `all`.
 fn from_name<'e>(rest: &'e [Entry], all: &'e [Entry], name: &str) -> &'e [Entry] {
     const STEPS: usize = 8;
     let is_before = |entry: &Entry| &*entry.name < name;
@@ -309,13 +309,13 @@ fn from_name<'e>(rest: &'e [Entry], all: &'e [Entry], name: &str) -> &'e [Entry]
     }
 }
 
-/// The part of a key up to its last slash, with it.
+/// The part of a key up to and including its last slash.
 fn folder(uri: &S3Uri) -> &str {
     let key = uri.key();
     key.rfind('/').map_or("", |slash| &key[..=slash])
 }
 
-/// A name that comes before this one and, as good as always, after any other that does.
+/// A name that comes before this one and, almost always, after all others that do.
 fn just_before(name: &str) -> String {
     let mut characters = name.chars();
     match characters.next_back() {

@@ -105,14 +105,14 @@ pub(super) type BatchCallback = Arc<dyn Fn(&BatchProgress) -> ControlFlow<()> + 
 /// Half the time over which the rate is taken.
 const WINDOW: Duration = Duration::from_secs(15);
 
-/// Counts, and calls the callback.
+/// Counts outcomes, and calls the callback.
 #[derive(Default)]
 pub(super) struct Totals {
     pub(super) submitted: u64,
     pub(super) done: u64,
     pub(super) failed: u64,
     began: Option<Duration>,
-    /// Time and outcomes at the begin of this window and of the one before.
+    /// Time and outcomes at the beginning of this window and of the one before.
     marks: [(Duration, u64); 2],
     pub(super) callback: Option<BatchCallback>,
 }
@@ -125,7 +125,7 @@ impl Totals {
         }
     }
 
-    /// Since the begin.
+    /// Time since the beginning.
     pub(super) fn elapsed(&self, now: Duration) -> Duration {
         now.saturating_sub(self.began.unwrap_or(now))
     }
@@ -138,7 +138,7 @@ impl Totals {
         }
     }
 
-    /// [`ControlFlow::Break`] if the callback says so.
+    /// Returns the callback's [`ControlFlow`].
     pub(super) fn report(&mut self, now: Duration, expected: Option<u64>) -> ControlFlow<()> {
         let Some(callback) = self.callback.clone() else {
             return ControlFlow::Continue(());

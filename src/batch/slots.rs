@@ -6,39 +6,39 @@ use crate::error::ModelFailure;
 use crate::response::AsyncInferenceResponse;
 use crate::waiter::state::WaitState;
 
-/// A handle, and how its wait stands.
+/// A handle, and the state of its wait.
 pub(super) struct Slot<D> {
     pub(super) response: AsyncInferenceResponse<D>,
     pub(super) wait: WaitState,
     /// When its next poll is due, on the monotonic clock.
     pub(super) due: Duration,
-    /// The pause before that; a round that comes when half of it is over takes the handle along.
+    /// The pause before that; a round after half of it includes the handle.
     pub(super) pause: Duration,
     /// The prefixes of its output and its failure.
     pub(super) output: u32,
     pub(super) failure: Option<u32>,
     pub(super) state: State,
-    /// Whether it is in the queue of those whose failure is asked for.
+    /// Whether it is in the queue of handles whose failure is requested.
     pub(super) asked_for_failure: bool,
-    /// How often the time for one look was too short; each time the next one has twice as much.
+    /// How many polls timed out; each doubles the time limit of the next one.
     pub(super) slow: u8,
-    /// It is polled before its time, for something says that it may be done.
+    /// It is polled before its time, because a message reports that it may be done.
     pub(super) woken: bool,
-    /// The failure that was reported, should no object hold it.
+    /// The reported failure, in case no object holds it.
     pub(super) reported: Option<Box<ModelFailure>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Until its next poll is due.
+    /// Waiting until its next poll is due.
     Waiting,
-    /// Its output was not listed, and whether its failure is, is to be seen.
+    /// Its output was not listed; its failure is listed next.
     FailureOpen,
-    /// Its turn for a GET of its own comes.
+    /// Waiting for its turn for a GET of its own.
     Asked,
     /// As [`Asked`](Self::Asked), and it is the last poll, which a listing has already counted.
     AskedLast,
-    /// The object is there and is fetched.
+    /// The object exists and is fetched.
     Found,
 }
 
@@ -48,13 +48,13 @@ impl<D> Slot<D> {
         self.state == State::Waiting && self.due <= now
     }
 
-    /// Whether it is worth while to poll it now, together with others.
+    /// Whether it is worthwhile to poll it now, together with others.
     pub(super) fn is_soon_due(&self, now: Duration) -> bool {
         self.state == State::Waiting && self.due <= now + self.pause / 2
     }
 }
 
-/// The slots of all handles; one that is finished costs a pointer.
+/// The slots of all handles; a finished one costs a pointer.
 pub(super) struct Slots<D> {
     slots: Vec<Option<Box<Slot<D>>>>,
     pending: usize,
@@ -75,7 +75,7 @@ impl<D> Slots<D> {
         self.pending += 1;
     }
 
-    /// How many there ever were.
+    /// Number of all handles so far.
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

@@ -227,10 +227,10 @@ impl<I, D> SubmitAll<I, D> {
     /// [`resubmit_uncertain`](Self::resubmit_uncertain) is set.
     ///
     /// Fails with [`Error::Config`](crate::Error::Config) where the file cannot be read or written,
-    /// is no journal, or is held by another process ([`journal_is_locked`](Self::journal_is_locked)). It is
-    /// readable for its owner alone, and holds no payload. Journals of release 0.1 are read; it knew files by
-    /// path, length and time of modification, and a file that it does not find again by these is an
-    /// [`Error::Config`](crate::Error::Config) where it could be one that was copied.
+    /// is not a journal, or is locked by another process ([`journal_is_locked`](Self::journal_is_locked)). It is
+    /// readable only for its owner, and contains no payload. Journals of release 0.1 are read; they identify files by
+    /// path, length and time of modification. A file that does not match by these is an
+    /// [`Error::Config`](crate::Error::Config) if it could be a copy.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -316,7 +316,7 @@ where
     I: Iterator<Item = AsyncRequest<'static, D>>,
     D: Send + 'static,
 {
-    /// Gives the threads as many requests as may be in progress.
+    /// Passes the threads as many requests as may be in progress.
     fn fill(&mut self) {
         let ahead = 2 * self.concurrency as u64;
         loop {
@@ -426,7 +426,7 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         let taken = usize::try_from(self.taken - self.yielded).unwrap_or(usize::MAX);
         let left = self.requests.as_ref().map(Iterator::size_hint);
-        // An early end is always possible.
+        // It may always end early.
         let most = left.map_or(Some(0), |(_, most)| most);
         (taken, most.and_then(|most| most.checked_add(taken)))
     }

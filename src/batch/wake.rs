@@ -26,7 +26,7 @@ pub(crate) struct News {
     pub(crate) failure: Option<ModelFailure>,
 }
 
-/// A source of news.
+/// A source of news about handles.
 pub(crate) trait Wakes: Send + Sync {
     /// Adds a handle to watch.
     fn watch(&mut self, index: u32, handle: &InferenceHandle);
@@ -77,8 +77,8 @@ impl<D> Poller<D> {
         self.end(index, Err(failure.into()));
     }
 
-    /// The poll of a woken handle found nothing: a reported failure ends it, and else it waits for its own time
-    /// as if nothing had been. False if that is now.
+    /// The poll of a woken handle found nothing: a reported failure ends it; otherwise it waits for its own time
+    /// as before. False if that is now.
     pub(super) fn sleep_on(&mut self, slot: u32, now: Duration) -> bool {
         let Some(woken) = self.slots.get_mut(slot) else {
             return false;
@@ -112,15 +112,15 @@ impl<D> AsCompleted<D> {
         self
     }
 
-    /// Called, on the calling thread, with each error of the queue that [wakes](Self::woken_by) this wait: a missing
-    /// queue or permission, a lost connection. The wait goes on by polls alone, and the queue is asked again after a
-    /// pause. Default: nothing is called.
+    /// Sets a callback for each error of the queue that [wakes](Self::woken_by) this wait, on the calling thread: a missing
+    /// queue or permission, a lost connection. The wait continues with polls alone, and the queue is read again after a
+    /// pause. Default: none.
     pub fn on_queue_error(mut self, callback: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.on_queue_error = Some(Box::new(callback));
         self
     }
 
-    /// Waits for news until then at most; false if there is no source, or it cannot be used now.
+    /// Waits for news until then at most; false if there is no source, or it is unavailable now.
     pub(super) fn wait_for_news(&mut self, until: Duration, has_adders: bool) -> bool {
         let (Some(wakes), Some(poller)) = (&mut self.wakes, &mut self.poller) else {
             return false;

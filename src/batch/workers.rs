@@ -17,19 +17,18 @@ use crate::sys::Sys;
 use crate::trace;
 use crate::waiter::CancelToken;
 
-/// What came of a request: its outcome, or the panic of code that the caller gave (a credentials
-/// provider's, say).
+/// The outcome of a request, or the panic of the caller's code (such as a credentials provider's).
 pub(super) type Finished<D> = Result<Result<AsyncInferenceResponse<D>>, Caught>;
 
-/// One request on its way to a thread.
+/// One request for a thread.
 pub(super) struct Job<D> {
     pub(super) index: u64,
     pub(super) request: AsyncRequest<'static, D>,
-    /// Not among what the threads share: with the last outcome the journal is free again.
+    /// Not shared by the threads for longer: with the last outcome the journal is unlocked.
     pub(super) recorder: Option<Recorder>,
 }
 
-/// The journal, and what to do with inputs whose submit is uncertain.
+/// The journal, and how to handle inputs whose submit is uncertain.
 #[derive(Debug, Clone)]
 pub(super) struct Recorder {
     pub(super) journal: Arc<Journal>,
@@ -56,7 +55,7 @@ pub(super) struct Extension {
     pub(super) understood: Arc<AtomicBool>,
 }
 
-/// What the threads share.
+/// The threads' shared state.
 struct Shared<D> {
     jobs: Mutex<Receiver<Job<D>>>,
     pace: Pace,
@@ -64,7 +63,7 @@ struct Shared<D> {
     plan: Plan,
 }
 
-/// Threads that live until this is dropped and their work is done; dropping it waits for none.
+/// Threads that live until this is dropped and their work is done; dropping it does not wait for them.
 pub(super) struct Workers<D> {
     jobs: Sender<Job<D>>,
     /// Behind a lock only for the sake of `Sync`.
@@ -94,7 +93,7 @@ impl<D: Send + 'static> Workers<D> {
         }
     }
 
-    /// Gives a job to a thread, a new one while there are fewer than `threads`.
+    /// Passes a job to a thread, a new one while there are fewer than `threads`.
     pub(super) fn hand_out(&mut self, job: Job<D>, threads: usize) {
         if self.threads < threads {
             let (shared, finished) = (self.shared.clone(), self.finished.clone());
@@ -107,7 +106,7 @@ impl<D: Send + 'static> Workers<D> {
             // The receiver lives as long as `shared`.
             let _ = self.jobs.send(job);
         } else {
-            // The system has no thread for us: then this one does it.
+            // The system starts no thread: this one does the work.
             let _ = self.finished.send(self.shared.carry_out(job));
         }
     }
@@ -124,7 +123,7 @@ impl<D> Workers<D> {
             .outcomes
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        // Disconnected it cannot be: this end holds a sender.
+        // It cannot be disconnected: this end holds a sender.
         outcomes.recv_timeout(timeout).ok()
     }
 
@@ -177,7 +176,7 @@ impl<D> Shared<D> {
             })
     }
 
-    /// Fails with what an earlier run knows of the input.
+    /// Fails with an earlier run's outcome of the input.
     fn submit_and_record(
         &self,
         index: u64,
@@ -224,13 +223,13 @@ impl<D> Shared<D> {
         };
         let request = request.or_cancel(self.plan.cancel.as_ref());
         let response = self.submit_below(request, &gate)?;
-        if let Some(told) = &self.plan.on_submitted {
-            told(index, &response.handle());
+        if let Some(on_submitted) = &self.plan.on_submitted {
+            on_submitted(index, &response.handle());
         }
         Ok(response)
     }
 
-    /// Submits below the batch's own path, if it has one and the service knows what that is.
+    /// Submits below the batch's own path, if it has one and the service supports it.
     fn submit_below(
         &self,
         request: AsyncRequest<'static, D>,

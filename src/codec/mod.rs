@@ -286,7 +286,7 @@ macro_rules! mime_types {
             self
         }
 
-        /// Sets the MIME type of results that the model is asked for: at most 1024 ASCII characters, checked by
+        /// Sets the MIME type of results that is requested from the model: at most 1024 ASCII characters, checked by
         /// the submit.
         pub fn with_accept(mut self, accept: impl Into<std::borrow::Cow<'static, str>>) -> Self {
             self.accept = accept.into();

@@ -119,8 +119,8 @@ pub(crate) fn check_document(body: &[u8]) {
             assert!(credentials.session_token().is_some() && credentials.expiry().is_some());
         }
         Err(error) => {
-            let told = error.to_string();
-            assert!(told.is_ascii() && told.len() < 120, "{told}");
+            let text = error.to_string();
+            assert!(text.is_ascii() && text.len() < 120, "{text}");
         }
     }
 }

@@ -127,7 +127,7 @@ impl fmt::Display for DeploymentError {
         )?;
         let lists = [
             ("still there", &self.left),
-            ("perhaps there, for the response was lost", &self.unsure),
+            ("perhaps there, because the response was lost", &self.unsure),
             ("removed", &self.removed),
         ];
         for (what, resources) in lists {

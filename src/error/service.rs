@@ -198,7 +198,7 @@ impl ServiceError {
         match control_plane::remedy(self) {
             Some(remedy) => Some(remedy),
             None if self.status >= 500 || self.code() == Some("InternalServiceException") => Some(
-                "the service failed: try again later; if it persists, look at the AWS Health \
+                "the service failed: try again later; if it persists, check the AWS Health \
                  Dashboard, or give AWS support the request id",
             ),
             None if self.foreign_body.is_some() => Some(

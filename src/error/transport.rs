@@ -94,7 +94,7 @@ impl TransportErrorKind {
                 "try again; if it persists, raise the session's timeouts or check the network"
             }
             Self::Protocol => "check that the endpoint URL leads to an AWS service",
-            Self::Cancelled => "send it again if it is still wanted",
+            Self::Cancelled => "send it again if it is still needed",
             Self::TooLong => {
                 "fetch it into a file with download(), or raise TransferConfig::max_result_bytes"
             }
@@ -241,7 +241,7 @@ pub(super) fn plural(count: u32, noun: &str) -> String {
 /// # use sagemaker_async_inference::Error;
 /// fn on_error(error: &Error) {
 ///     if let Error::MaybeSubmitted(maybe) = error {
-///         eprintln!("look for inference {} before submitting again", maybe.inference_id());
+///         eprintln!("search for inference {} before submitting again", maybe.inference_id());
 ///     }
 /// }
 /// ```

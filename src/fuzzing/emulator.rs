@@ -1,4 +1,4 @@
-//! Requests to the local endpoint, over a connection: none of them may end it.
+//! Requests to the local endpoint, over a connection: none of them may crash it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,7 +27,7 @@ static EMULATORS: LazyLock<Emulators> = LazyLock::new(|| {
     }
 });
 
-/// What comes back for `request`, and for a plain request after it.
+/// The responses to `request` and to a plain request after it.
 fn send(endpoint: &LocalEndpoint, request: &[u8]) -> Vec<u8> {
     let response = exchange(endpoint, request);
     let after = exchange(

@@ -1,5 +1,5 @@
-//! Parsers of what comes from outside, each behind a function that takes any bytes at all and fails where
-//! something does not hold. The property tests below and the targets of `tests/fuzz` call the same ones.
+//! Parsers of outside input, each behind a function that accepts any bytes and panics if a property does not hold.
+//! The property tests below and the targets of `tests/fuzz` call the same functions.
 
 #[cfg(feature = "local")]
 mod emulator;
@@ -28,7 +28,7 @@ use crate::{
 pub use emulator::{aws_chunked, emulator_http, emulator_xml, ranges, signature};
 pub use responses::{object_responses, service_responses, sso_cache};
 
-/// `s3://bucket/key`: what is taken is written as it was read.
+/// `s3://bucket/key`: what is accepted is displayed as it was read.
 pub fn s3_uri(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -44,7 +44,7 @@ pub fn s3_uri(data: &[u8]) {
     }
 }
 
-/// The answers of S3 and STS.
+/// The responses of S3 and STS.
 pub fn xml(data: &[u8]) {
     let parents: [&[&str]; 3] = [&[], &["Error"], &["AssumeRoleResult", "Credentials"]];
     for parents in parents {
@@ -69,7 +69,7 @@ pub fn listing(data: &[u8]) {
     }
 }
 
-/// An error answer of any service: its status, lines of headers, a blank line, its body.
+/// An error response of any service: its status, lines of headers, a blank line, its body.
 pub fn error_answer(data: &[u8]) {
     let (head, body) = match data.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&data[..at], &data[at + 2..]),
@@ -148,7 +148,7 @@ pub fn profile(data: &[u8]) {
     }
 }
 
-/// A saved handle: what is taken is written so that it is read as the same.
+/// A saved handle: what is accepted is displayed so that it is read as the same.
 pub fn handle(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -255,12 +255,12 @@ pub fn network_settings(data: &[u8]) {
     }
 }
 
-/// What containers, instances and processes hand out as credentials.
+/// Credentials of containers, instances and processes.
 pub fn credentials(data: &[u8]) {
     crate::credentials::check_document(data);
 }
 
-/// What SNS delivers, in any of its wrappings.
+/// Notifications in any wrapper.
 pub fn notification(data: &[u8]) {
     for notification in Notification::parse_all(data) {
         assert!(

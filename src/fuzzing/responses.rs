@@ -1,4 +1,4 @@
-//! What services respond, over a connection, so that all of the client is in the way.
+//! Responses of services, over a connection, through the whole client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

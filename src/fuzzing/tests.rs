@@ -1,8 +1,8 @@
-//! Random pieces of what the parsers look for.
+//! Random combinations of the texts that the parsers recognize.
 
 use proptest::prelude::*;
 
-/// Pieces that the parsers look for, and anything else.
+/// Texts that the parsers recognize, and any others.
 fn pieces(words: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => prop::sample::select(words).prop_map(|word| word.as_bytes().to_vec()),

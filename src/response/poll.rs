@@ -44,7 +44,7 @@ impl<D> AsyncInferenceResponse<D> {
                 return Ok(Poll::Pending(Pending::FailureUnknown(error)));
             }
             (Ok(Err(_)), _) => return Ok(Poll::Pending(pending)),
-            // The output may come all the same.
+            // The output may still come.
             (Err(Error::Service(error)), Pending::NotFound)
                 if error.code() == Some("NoSuchBucket") =>
             {

@@ -184,7 +184,7 @@ impl ManualClock {
         }
     }
 
-    /// Has waiting threads look again whether their wait is over.
+    /// Makes waiting threads check again whether their wait is over.
     pub(crate) fn wake(&self) {
         drop(self.lock());
         self.time.changed.notify_all();

@@ -190,7 +190,7 @@ pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if !self.done {
-            // There is nobody to report to.
+            // There is no caller to report to.
             drop(fs::remove_file(&self.temporary));
         }
     }

@@ -1,5 +1,5 @@
 //! What a power cut would leave of files, for tests: of each the bytes that were flushed to the disk, if its name was
-//! too. A process that is killed shows nothing of that, for the system keeps what was written.
+//! too. Killing a process does not show that, because the system keeps what was written.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};

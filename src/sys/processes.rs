@@ -165,7 +165,7 @@ fn watch(child: &mut Child, timeout: Duration) -> io::Result<(ExitStatus, Vec<u8
         .stdout
         .take()
         .ok_or_else(|| io::Error::other("no pipe"))?;
-    // A thread of its own, for a pipe cannot be read with a limit in time. It ends with the pipe.
+    // A thread of its own, because a pipe cannot be read with a time limit. It ends with the pipe.
     let (sender, receiver) = mpsc::channel();
     std::thread::Builder::new().spawn(move || {
         // Of its full size from the start: what grows leaves parts of a secret behind.

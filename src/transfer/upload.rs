@@ -353,7 +353,7 @@ impl Drop for StopOnPanic<'_> {
 }
 
 /// An upload in parts that is aborted when it is dropped before it is complete: after an error, and
-/// while a panic of the caller's reader or callback goes by.
+/// during a panic of the caller's reader or callback.
 struct Begun<'a> {
     session: &'a Session,
     upload: Upload,

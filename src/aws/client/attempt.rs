@@ -21,8 +21,8 @@ use crate::error::CredentialsError;
 use crate::trace;
 
 /// A payload of at least this many bytes is sent once the service has agreed to take it
-/// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost in a broken connection. Of an
-/// upload in parts, its beginning has asked already.
+/// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost with the connection. For the parts of a
+/// multipart upload, its creation has already checked that.
 const WORTH_ASKING: u64 = 1 << 20;
 
 impl Client {
@@ -83,7 +83,7 @@ impl Client {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
         let mut reply = self.feed(call, source, request.clone(), attempts)?;
-        // Whoever does not know what is expected wants it without that; the header is not signed.
+        // A server that does not support the expectation requires the request without it; the header is not signed.
         if reply.status == 417 && request.headers_mut().remove(EXPECT).is_some() {
             reply = self.feed(call, source, request, attempts)?;
         }
@@ -108,7 +108,7 @@ impl Client {
         })
     }
 
-    /// Sends, if there is time left for that, and reports the attempt.
+    /// Sends, if there is time left, and reports the attempt.
     fn timed<T: Head>(
         &self,
         call: &Call<'_>,
@@ -121,7 +121,7 @@ impl Client {
         if cancel.is_some_and(|cancel| cancel.is_set() && cancel.grace.is_zero()) {
             return Err(ConnectionError::cancelled(true).into());
         }
-        // Whoever provided the credentials may have taken all the time there was.
+        // The credentials provider may have taken all the time.
         if call
             .policy
             .deadline
@@ -150,7 +150,7 @@ impl Client {
         })
     }
 
-    /// Signed last, with the credentials and the time of this moment.
+    /// Signs last, with the current credentials and time.
     fn signed(
         &self,
         call: &Call<'_>,
@@ -175,7 +175,7 @@ impl Client {
         Ok(request)
     }
 
-    /// The client's own. Where they come from may block: a service, a command, a user who is asked for a code.
+    /// The client's own credentials. Their source may block: a service, a command, a user who enters a code.
     fn credentials(&self, call: &Call<'_>) -> Result<Credentials, AttemptError> {
         let outcome = match self.cancel(call) {
             None => self.credentials.provide_credentials(),
@@ -214,8 +214,8 @@ impl Client {
     }
 }
 
-/// How long the response to a request that is cancelled is still waited for: that of a change says what
-/// became of it, and most come at once. The control plane takes longer.
+/// How long a cancelled request still waits for its response: that of a change reports whether it was carried out,
+/// and most come at once. The control plane takes longer.
 fn grace(call: &Call<'_>) -> Duration {
     let reads = ["Describe", "List", "Get"];
     let is_read = || reads.iter().any(|read| call.operation.starts_with(read));
@@ -226,7 +226,7 @@ fn grace(call: &Call<'_>) -> Duration {
     }
 }
 
-/// A response whose head has come.
+/// A response whose head has arrived.
 trait Head {
     fn head(&self) -> (u16, &HeaderMap);
 }
@@ -268,7 +268,7 @@ fn refused(call: &Call<'_>, sent: &[u8], reply: &Reply) -> AttemptError {
     AttemptError::Response(Box::new(ErrorResponse::new(call, sent, reply)))
 }
 
-/// S3 may begin its response with 200 while it still works, and only then find out that it fails.
+/// S3 may send the status 200 while it is still working, and then report a failure in the body.
 fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
     let [code] = match call.operation {
         "CompleteMultipartUpload" => texts(&reply.body, &[], ["Code"]),

@@ -1,4 +1,4 @@
-//! A call: one request to a service, how it may be repeated, and what comes back.
+//! A call: one request to a service, how it may be retried, and its response.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::aws::http::{Attempted, ConnectionError, authority};
 use crate::aws::identity::Credentials;
 use crate::error::TransportErrorKind;
 
-/// Whether a request may be sent again when it is not known what became of it.
+/// Whether a request may be sent again when it is unknown whether it was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Replay {
     /// Sending it twice is the same as sending it once.
@@ -23,10 +23,9 @@ pub(crate) enum Replay {
     Safe,
     /// Only when the service provably did not carry it out.
     IfNotProcessed,
-    /// Only when no byte of it reached the service; what it refuses, the caller repeats in its own time.
+    /// Only when no byte of it reached the service; the caller retries refusals in its own time.
     IfNotSent,
-    /// Not at all: the caller sends it again by itself. Refused credentials and a wrong clock are corrected
-    /// all the same.
+    /// Not at all: the caller retries. Credentials are still refreshed, and a wrong clock is corrected.
     Never,
 }
 
@@ -35,9 +34,9 @@ pub(crate) enum Replay {
 pub(crate) struct RequestPolicy<'a> {
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
-    /// Once this is set, nothing is sent any more, and a request that is under way is given up.
+    /// Once this is set, nothing more is sent, and a request in progress is cancelled.
     pub(crate) cancel: Option<&'a AtomicBool>,
-    /// Instead of the client's.
+    /// Replaces the client's.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) replay: Replay,
 }
@@ -45,11 +44,11 @@ pub(crate) struct RequestPolicy<'a> {
 /// Who sends a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Identity<'a> {
-    /// The client's own credentials, asked for at each attempt.
+    /// The client's own credentials, requested at each attempt.
     Client,
     /// These, as when one role's credentials fetch another's.
     Given(&'a Credentials),
-    /// Nobody: what proves the caller is in the request, and it is not signed.
+    /// The request contains the caller's proof of identity and is not signed.
     Anonymous,
 }
 
@@ -65,7 +64,7 @@ pub(crate) struct Call<'a> {
     /// What the request is about, for errors.
     pub(crate) resource: Resource<'a>,
     pub(crate) policy: RequestPolicy<'a>,
-    /// The largest body of a successful response that is taken into memory.
+    /// The largest body of a successful response that is read into memory.
     pub(crate) max_response: u64,
 }
 
@@ -75,7 +74,7 @@ impl Call<'_> {
         authority(&self.uri)
     }
 
-    /// What an error without a response says of the request.
+    /// The request's facts for an error without a response.
     pub(super) fn attempted(&self, attempts: u32, elapsed: Duration) -> Attempted<'_> {
         Attempted {
             service: self.service.as_str(),
@@ -93,7 +92,7 @@ impl Call<'_> {
     }
 }
 
-/// What a request is about. It is written out only where somebody wants to read it.
+/// What a request is about. It is only formatted when it is displayed.
 pub(crate) enum Resource<'a> {
     Named(Cow<'a, str>),
     /// A bucket, or an object in it.

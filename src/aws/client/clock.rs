@@ -1,4 +1,4 @@
-//! Clocks: the services' time in their error responses, and what is learned from that.
+//! Clock correction by the services' time in error responses.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -31,8 +31,8 @@ impl Client {
         shifted.unwrap_or(now)
     }
 
-    /// How far this machine's clock is from the time of a refusal that may be about it: ahead (positive)
-    /// or behind, in seconds. `None` where the clock is right, or the refusal has no time.
+    /// How far this machine's clock is ahead of (positive) or behind the time of a refusal that may be about it, in
+    /// seconds. `None` if the clock is right, or the refusal has no time.
     pub(super) fn clock_error(&self, response: &ErrorResponse) -> Option<i64> {
         let theirs = is_about_time(&response.error).then(|| response.time())??;
         let (apart, sign) = apart(self.sys.clock().now(), theirs);
@@ -40,14 +40,13 @@ impl Client {
         (apart >= TOLERATED_SKEW).then_some(sign * seconds)
     }
 
-    /// Whether the request is to be signed again. Takes over the service's time if ours, as last signed with,
-    /// is far from it. If the clock is right and the refusal is about time, the request was on its way for
-    /// too long, and a new signature will do. Where the response has no time, what was learned earlier is
-    /// suspected. What does not help is taken back.
+    /// Whether to sign the request again. Adopts the service's time if the time of the last signature is far from it. If
+    /// the clock is right and the refusal is about time, the request was in transit for too long, and a new signature is
+    /// enough. If the response has no time, an earlier correction is suspected. A correction that does not help is undone.
     pub(super) fn correct_clock(&self, response: &ErrorResponse, attempts: &mut Attempts) -> bool {
         let offset = &self.clock_offset;
         if let Some(Correction { before, after }) = attempts.clock_corrected {
-            // If another thread has learned something else meanwhile, that stays.
+            // If another thread has made another correction meanwhile, that stays.
             let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
             let _ = offset.compare_exchange(after, before, set, failed);
             return false;

@@ -81,7 +81,7 @@ impl ErrorResponse {
         }
     }
 
-    /// The answer to most polls, of which little is ever asked.
+    /// The response to most polls, of which little is used.
     fn no_such_key(call: &Call<'_>, reply: &Reply) -> Self {
         Self {
             error: ServiceError {
@@ -113,8 +113,8 @@ impl ErrorResponse {
         }
     }
 
-    /// The service's time: of its `Date`, of S3's `ServerTime`, or in the message of a refused signature. It
-    /// is read where it is needed, which is seldom.
+    /// The service's time: from its `Date`, from S3's `ServerTime`, or from the message of a refused signature. It is
+    /// parsed only when it is needed, which is seldom.
     pub(crate) fn time(&self) -> Option<SystemTime> {
         let header = self.date.as_ref().and_then(|date| date.to_str().ok());
         header
@@ -124,7 +124,7 @@ impl ErrorResponse {
     }
 }
 
-/// What the body of an error response says.
+/// The content of an error response's body.
 #[derive(Debug, Default)]
 struct Described {
     code: Option<String>,
@@ -179,8 +179,8 @@ impl Described {
     }
 }
 
-/// S3 writes it in one way only, so that it is known without reading XML, which would cost more than all
-/// that is done with it.
+/// S3 writes it in one way only, so that it is recognized without parsing XML, which would cost more than the rest of
+/// a poll.
 fn is_no_such_key(body: &[u8]) -> bool {
     let declared = body.starts_with(b"<?xml").then(|| {
         let end = body.iter().position(|byte| *byte == b'>');

@@ -1,12 +1,12 @@
-//! Bodies that are not what a service speaks: a web filter's page, another server's XML, plain text. They
-//! are shown in errors, for nothing else tells who answered.
+//! Bodies that are not in a service's format: a web filter's page, another server's XML, plain text. They
+//! are shown in errors, because nothing else identifies the sender.
 
 /// What is read of a body, in bytes, and shown of it, in characters.
 const MOST_READ: usize = 4096;
 const MOST_SHOWN: usize = 300;
 
-/// The beginning of a body in one line: of HTML its text, without characters that steer a terminal.
-/// `None` for an empty one, and for one that may hold what nobody is to see: it quotes the request, whose
+/// The beginning of a body in one line: of HTML its text, without characters that control a terminal.
+/// `None` for an empty body, and for one that may hold a secret: it quotes the request, whose
 /// body was `sent`, or is one word that may be a token or a payload.
 pub(crate) fn excerpt(body: &[u8], sent: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&body[..body.len().min(MOST_READ)]);

@@ -9,20 +9,20 @@ use super::CallError;
 use crate::error::is_throttling;
 use crate::sys::Sys;
 
-/// One refusal halves the rate; those of requests that were on their way then tell nothing new.
+/// One refusal halves the rate; refusals of requests that were in progress then are ignored.
 const ONE_CUT: Duration = Duration::from_millis(500);
 /// Maximum time between requests: the rate does not fall below one request in this time.
 const SLOWEST: Duration = Duration::from_secs(5);
 /// Time to recover from half of the throttled rate to all of it.
 const RECOVERY: f64 = 10.0;
-/// Burst: unused sends of this much time may be made up for.
+/// Burst: unused sends of this much time may be sent later.
 const BURST: Duration = Duration::from_millis(50);
-/// If no request succeeds for this long, the service's error is the outcome.
+/// If no request succeeds for this long, the service's error is returned.
 const MAX_THROTTLED: Duration = Duration::from_mins(10);
 /// Interval at which a pause checks for cancellation.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
-/// A rate that all who share it keep: additive increase, multiplicative decrease.
+/// A shared rate: additive increase, multiplicative decrease.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Requests a second that are never exceeded.
@@ -34,13 +34,13 @@ pub(crate) struct Pace {
 struct State {
     /// Requests a second; unlimited but for the ceiling until the first refusal.
     limit: Option<f64>,
-    /// The rate that was last too much.
+    /// The rate at the last refusal.
     too_much: f64,
-    /// When the next request may go out.
+    /// When the next request may be sent.
     next: Duration,
     last_cut: Option<Duration>,
     last_success: Duration,
-    /// Begin of a second and requests in it, to know the rate at a refusal.
+    /// The beginning of a second and the requests in it, to know the rate at a refusal.
     second: (Duration, u32),
     rate: f64,
 }
@@ -87,12 +87,12 @@ impl Pace {
         let mut state = self.lock();
         state.last_success = now;
         let Some(limit) = state.limit else { return };
-        // A share of the gap at each request makes so much a second at any rate.
+        // Adding in proportion to the gap gives the same increase a second at any rate.
         let limit = limit + state.too_much / 2.0 / RECOVERY / limit.max(1.0);
         state.limit = (limit < 2.0 * state.too_much).then_some(limit);
     }
 
-    /// Whether it is worth trying on.
+    /// Whether to keep trying.
     pub(crate) fn throttled(&self, now: Duration, asked_for: Option<Duration>) -> bool {
         let mut state = self.lock();
         let just_cut = state
@@ -115,18 +115,17 @@ impl Pace {
     }
 }
 
-/// A pace, and how to wait for one's turn.
+/// A pace, and how to wait for a turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate<'a> {
     pub(crate) pace: &'a Pace,
     pub(crate) sys: &'a Sys,
-    /// Once this is set nothing is tried again.
+    /// Once this is set, nothing is retried.
     pub(crate) stop: &'a AtomicBool,
 }
 
 impl Gate<'_> {
-    /// Does what is to be done in its turn, and again where the service refused it for being too
-    /// much.
+    /// Runs the operation in its turn, and again when the service throttles it.
     pub(crate) fn run<T>(
         &self,
         mut attempt: impl FnMut() -> Result<T, CallError>,
@@ -166,7 +165,7 @@ impl Gate<'_> {
     }
 }
 
-/// Whether the service refused it for being too much.
+/// Whether the service throttled it.
 fn is_refusal(error: &CallError) -> bool {
     let error = error.service();
     error.is_some_and(|error| is_throttling(error.status(), error.code()))

@@ -30,7 +30,7 @@ pub(crate) use error::{CallError, unrecorded};
 use error_response::ErrorResponse;
 use retry::{RetryConfig, RetryQuota, is_expired_token, may_be_clock_skew};
 
-/// How often a pause looks whether it is cancelled.
+/// How often a pause checks for cancellation.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 /// What all requests of a session share.
@@ -64,8 +64,8 @@ struct Attempts {
 }
 
 impl Client {
-    /// Sends until it succeeds, fails for good, or runs out of attempts, quota or time. The response is read
-    /// whole within each attempt, so that a body that breaks off is retried like the rest.
+    /// Sends until it succeeds, fails permanently, or runs out of attempts, quota or time. The whole response is read
+    /// within each attempt, so that a body that breaks off is retried like other failures.
     pub(crate) fn send(
         &self,
         call: &Call<'_>,
@@ -74,7 +74,7 @@ impl Client {
         self.run(call, |attempts| self.attempt(call, payload, attempts))
     }
 
-    /// As [`send`](Self::send), but the body of a success is left to be read, by whoever knows how to go on
+    /// Like [`send`](Self::send), but leaves the body of a success to the caller, who knows how to resume
     /// when it breaks off.
     pub(crate) fn open(
         &self,
@@ -108,7 +108,7 @@ impl Client {
                     self.quota.release(attempts.quota_taken);
                     return Ok(response);
                 }
-                // It could not be sent again; what became of it before is what counts.
+                // The retry could not be sent; the outcome of the attempt before counts.
                 (Err(AttemptError::Request(_)), Some(before)) if attempts.perhaps_done => {
                     attempts.count -= 1;
                     return Err(self.failed(call, before, &attempts));
@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// How long to wait before the next attempt; `None` if there is to be none.
+    /// The pause before the next attempt; `None` if there is none.
     fn pause_before_retry(
         &self,
         call: &Call<'_>,
@@ -200,7 +200,7 @@ impl Client {
     }
 
     /// Expired credentials are refreshed and a wrong clock is corrected once each, outside the count of
-    /// attempts: the service has looked at nothing but the signature.
+    /// attempts: the service has only checked the signature.
     fn correct(&self, response: &ErrorResponse, attempts: &mut Attempts) -> bool {
         let code = response.error.code();
         if is_expired_token(code)
@@ -214,7 +214,7 @@ impl Client {
         may_be_clock_skew(response.error.status(), code) && self.correct_clock(response, attempts)
     }
 
-    /// The error of the last attempt, with what is to be said of all of them.
+    /// The error of the last attempt, with the facts about all of them.
     fn failed(&self, call: &Call<'_>, error: AttemptError, attempts: &Attempts) -> CallError {
         let now = self.sys.clock().monotonic();
         let elapsed = now.saturating_sub(attempts.started);
@@ -247,7 +247,7 @@ impl Client {
 fn may_retry(call: &Call<'_>, error: &AttemptError) -> bool {
     let replay = call.policy.replay;
     match error {
-        // Made or read once more, it would fail once more; the caller knows what the source is.
+        // It would fail again if it were read again; the caller knows the source.
         AttemptError::Request(_) | AttemptError::Payload(_) => false,
         AttemptError::Response(response) => {
             let error = &response.error;

@@ -18,11 +18,11 @@ pub(crate) trait Source: Sync {
 pub(crate) enum PayloadHash {
     /// SHA-256, as lower-case hexadecimal digits.
     Sha256(String),
-    /// Nothing: the connection keeps it whole, and a checksum beside it tells of accidents.
+    /// Unsigned: TLS protects it, and a separate checksum detects accidents.
     Unsigned,
 }
 
-/// Reads exactly as many bytes as were announced, and keeps the error of the source apart from those
+/// Reads exactly as many bytes as were announced, and separates the source's errors from those
 /// of the connection.
 pub(crate) struct Feed<'a> {
     reader: Box<dyn Read + 'a>,
@@ -52,7 +52,7 @@ impl Read for Feed<'_> {
             return Ok(0);
         }
         let read = match self.reader.read(&mut buffer[..most]) {
-            // The announced length cannot be kept: the request has to break.
+            // The announced length cannot be reached: the request has to fail.
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             outcome => outcome,
         };

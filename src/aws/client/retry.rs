@@ -65,7 +65,7 @@ impl RetryConfig {
         Ok(self)
     }
 
-    /// What environment and profile say.
+    /// Reads environment and profile.
     pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, ConfigError> {
         check_mode(settings)?;
         let attempts = settings.find_count("AWS_MAX_ATTEMPTS", "max_attempts", MAX_ATTEMPTS)?;
@@ -166,7 +166,7 @@ impl RetryQuota {
     }
 }
 
-/// Are the credentials past their time?
+/// Whether the credentials have expired.
 pub(crate) fn is_expired_token(code: Option<&str>) -> bool {
     matches!(
         code,
@@ -174,7 +174,7 @@ pub(crate) fn is_expired_token(code: Option<&str>) -> bool {
     )
 }
 
-/// May the clock be the reason for the refusal? The `Date` of the answer then decides.
+/// Whether the clock may be the reason for the refusal. The `Date` of the response then decides.
 pub(crate) fn may_be_clock_skew(status: u16, code: Option<&str>) -> bool {
     matches!(
         code,

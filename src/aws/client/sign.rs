@@ -16,10 +16,10 @@ use crate::aws::Service;
 
 pub(crate) type SigningFailure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Of most requests' payload.
+/// The payload of most requests.
 const SHA256_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// What a request's signature is made of.
+/// The inputs of a request's signature.
 pub(crate) struct ToSign<'a> {
     pub(crate) service: Service,
     pub(crate) region: &'a str,
@@ -37,7 +37,7 @@ pub(crate) enum Body<'a> {
     Hashed(&'a PayloadHash),
 }
 
-/// Adds the headers that make the request an authentic one of `credentials`' owner.
+/// Signs the request: adds the headers that authenticate it.
 pub(crate) fn sign_request(
     request: &ToSign<'_>,
     credentials: &Credentials,
@@ -88,7 +88,7 @@ fn settings(service: Service) -> SigningSettings {
     static OF_OTHERS: LazyLock<SigningSettings> = LazyLock::new(|| {
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        // Those that proxies change are put on after signing.
+        // Headers that proxies change are added after signing.
         settings.excluded_headers = None;
         settings
     });
@@ -98,7 +98,7 @@ fn settings(service: Service) -> SigningSettings {
     }
 }
 
-/// As its `Display` writes it, in a third of the time.
+/// Equal to its `Display`, in a third of the time.
 fn written(uri: &Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or_default();
     let authority = uri.authority().map_or("", |authority| authority.as_str());

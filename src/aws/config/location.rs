@@ -55,8 +55,8 @@ impl Location {
     }
 }
 
-/// `~` alone is the home directory of this user, `~name` is nobody's. Without a known home the
-/// path stays as it is.
+/// `~` alone is the home directory of this user; `~name` is not expanded. Without a known home the
+/// path is unchanged.
 pub(super) fn expand(path: String, home: Option<&str>, platform: Platform) -> String {
     let Some(rest) = path.strip_prefix('~') else {
         return path;

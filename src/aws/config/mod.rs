@@ -4,11 +4,11 @@
 //! - `~/.aws/config`, or the file that `AWS_CONFIG_FILE` names; then `~/.aws/credentials`, or what
 //!   `AWS_SHARED_CREDENTIALS_FILE` names. Of a property in both, the credentials file's counts. `~`
 //!   is as [`Environment::home_directory`](crate::sys::Environment::home_directory) says.
-//! - In the config file a profile is `[profile name]`; `[default]` needs no prefix and gives way to
-//!   `[profile default]` of the same file. In the credentials file it is `[name]`. Sections
+//! - In the config file a profile is `[profile name]`; `[default]` needs no prefix and is ignored if there is a
+//!   `[profile default]` in the same file. In the credentials file it is `[name]`. Sections
 //!   `[sso-session name]` and `[services name]` are the config file's only. Names may stand in single
-//!   or double quotes, which the AWS CLI writes around names with blanks. All other sections are passed
-//!   over; if one of them may be the section that is missing, the error says how to write it.
+//!   or double quotes, which the AWS CLI writes around names with blanks. All other sections are ignored;
+//!   if one of them may be a missing section, the error explains how to write it.
 //! - Sections of one name are merged; of properties of one name the last counts. Names of
 //!   properties are taken in lower case.
 //! - The profile: the one given in code, `AWS_PROFILE`, `AWS_DEFAULT_PROFILE` (which the Python SDK
@@ -17,18 +17,17 @@
 //! - A file that does not exist counts as empty. So does one at its default place that this process
 //!   may not read, as in a container that runs under another user than `HOME` belongs to. Any
 //!   other file that cannot be read is an error at the first access.
-//! - A line that breaks the grammar or is not UTF-8 is an error where the section that it stands in is
-//!   used, and harms no other one. A line above all sections counts for `[default]`. (The SDKs differ
-//!   here: the Python SDK fails on any malformed file, the Rust SDK takes it for empty and goes on
-//!   under whatever identity comes next.)
+//! - A line that violates the grammar or is not UTF-8 is an error when its section is used, and affects no
+//!   other one. A line above all sections counts for `[default]`. (The SDKs differ: the Python SDK fails on any
+//!   malformed file, and the Rust SDK treats it as empty and continues under whatever identity comes next.)
 //!
-//! The files look like INI and are not: nested properties, comments that need a space before them,
-//! prefixes of sections and the merging are AWS's own, so no INI library reads them right and the
-//! parser is this crate's. It follows the published test cases of the SDKs. It goes beyond them in
-//! that a byte order mark at the file's head and indented comments among sub-properties are passed
-//! over, where the Rust SDK fails, and that any Unicode blank separates.
+//! The files resemble INI, but nested properties, comments that need a space before them,
+//! prefixes of sections and the merging are AWS's own: no INI library reads them correctly, so the
+//! parser is this crate's. It follows the published test cases of the SDKs. Beyond them, it ignores
+//! a byte order mark at the beginning and indented comments among sub-properties, where the Rust SDK
+//! fails, and any Unicode blank separates.
 //!
-//! Errors name file and line and show no part of the line, for it may be a secret.
+//! Errors name file and line and show no part of the line, because it may be a secret.
 
 mod location;
 mod names;

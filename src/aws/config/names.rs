@@ -1,4 +1,4 @@
-//! Names of sections and settings, and what a misspelt one stands for.
+//! Names of sections and settings, and the likely meaning of misspelt ones.
 
 use std::borrow::Cow;
 
@@ -49,7 +49,7 @@ const SETTINGS: [&str; 43] = [
     "web_identity_token_file",
 ];
 
-/// Letters, digits and `_-/.%@:+` of ASCII: what the SDKs take for a name without quotes.
+/// ASCII letters, digits and `_-/.%@:+`: what the SDKs accept as a name without quotes.
 pub(super) fn is_identifier(text: &str) -> bool {
     !text.is_empty()
         && text

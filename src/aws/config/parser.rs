@@ -9,7 +9,7 @@
 //!   Below a property without a value it is a sub-property and must have a name and an `=`.
 //! - Any other line is `name = value`. A comment after it needs a blank before its sign.
 //!
-//! A line that breaks the grammar makes the section it stands in malformed, which is an error where
+//! A line that violates the grammar makes its section malformed, which is an error when
 //! that section is used, and leaves all other sections intact.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(super) struct RawSection<'a> {
     /// Names in lower case. Lines of a value are joined with `\n`. Zeroized on drop, because there are secret keys
     /// among them.
     pub(super) properties: BTreeMap<String, Zeroizing<String>>,
-    /// The first line that breaks the grammar.
+    /// The first line that violates the grammar.
     pub(super) problem: Option<ParseError>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct ParsedFile<'a> {
     pub(super) sections: Vec<RawSection<'a>>,
     /// The first line above all sections, except comments.
     pub(super) stray: Option<ParseError>,
-    /// Indented lines that look like headers and continue a value, with their lines.
+    /// Indented lines that resemble headers but continue a value, with their line numbers.
     pub(super) indented_headers: Vec<(usize, &'a str)>,
 }
 

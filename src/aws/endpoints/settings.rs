@@ -28,9 +28,8 @@ impl Endpoints {
         Self::new(EndpointSettings::default(), settings)
     }
 
-    /// What was given in code, and where that says nothing, environment and profile. A custom
-    /// endpoint for all services leaves nothing that FIPS or dual-stack could be about, and is
-    /// refused with them at once; one for a single service is refused when it is used.
+    /// The settings of code, or else of environment and profile. A custom endpoint for all services cannot be combined
+    /// with FIPS or dual-stack, and is refused at once; one for a single service is refused when it is used.
     pub(crate) fn new(
         mut given: EndpointSettings,
         settings: &Settings<'_>,

@@ -12,8 +12,8 @@ use ureq::{Agent, Error};
 
 use crate::error::ConfigError;
 
-/// Refuses a stored object that may have been decoded: one without a length. (An `ETag` tells an object from a
-/// document that a service made for its response.)
+/// Refuses a stored object that may have been decoded: one without a length. (An `ETag` distinguishes an object from a
+/// document that a service generates for its response.)
 pub(super) fn check<B>(response: &Response<B>) -> Result<(), ConfigError> {
     let headers = response.headers();
     if !response.status().is_success()

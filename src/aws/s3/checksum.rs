@@ -166,9 +166,9 @@ impl Expected {
             return Ok(());
         }
         let (header, stored) = (self.algorithm.header(), &self.base64);
-        let told = format!("{header} is {stored}, and the received bytes have {came}");
+        let difference = format!("{header} is {stored}, and the received bytes have {came}");
         Err(TransferError::new(TransferErrorKind::Corrupt, uri)
-            .with_source(told)
+            .with_source(difference)
             .into())
     }
 }

@@ -22,7 +22,7 @@ use crate::transfer::stream::ObjectStream;
 use crate::uri::S3Uri;
 use crate::waiter::CancelToken;
 
-/// A manifest names a list for some million objects.
+/// The largest manifest, which has one list for some million objects.
 const MAX_MANIFEST: u64 = 64 << 20;
 const CHUNK: usize = 128 << 10;
 /// How gzip files begin.
@@ -36,7 +36,7 @@ pub(super) struct Inventory {
     open: Option<OpenList>,
 }
 
-/// What is left of the manifest.
+/// The remaining lists of the manifest.
 struct Lists {
     bucket: String,
     columns: Columns,
@@ -62,7 +62,7 @@ struct ListedFile {
     md5: String,
 }
 
-/// Where in a line the members are.
+/// The positions of the columns in a line.
 #[derive(Clone)]
 struct Columns {
     source_bucket: String,
@@ -96,7 +96,7 @@ impl Inventory {
             if let Some(list) = &mut self.open {
                 match list.next() {
                     Some(Ok(found)) => return Some(found),
-                    // What cannot be read further ends with its error.
+                    // A list that cannot be read further ends with its error.
                     Some(Err(error)) => {
                         self.open = None;
                         return Some(Err(error));
@@ -153,7 +153,7 @@ impl Inventory {
         })
     }
 
-    /// Fetches a list whole and checks it, before anything in it is believed.
+    /// Fetches a whole list and verifies it, before any of it is used.
     fn fetch(
         &self,
         bucket: String,
@@ -184,7 +184,7 @@ impl Inventory {
             file.write_all(&buffer[..read]).map_err(unwritten)?;
         }
         let differs = |what: &str| {
-            let problem = format!("its {what} is not the one in {}", self.manifest);
+            let problem = format!("its {what} differs from the one in {}", self.manifest);
             TransferError::new(TransferErrorKind::Corrupt, &uri).with_source(problem)
         };
         if listed.size.is_some_and(|size| size != stream.position()) {
@@ -261,7 +261,7 @@ impl OpenList {
         })
     }
 
-    /// The next object or what is wrong with its line; `Some(Err)` if nothing further can be read.
+    /// The next object or the problem of its line; `Some(Err)` if nothing further can be read.
     fn next(&mut self) -> Option<Result<Result<Found>>> {
         match self.lines.read_byte_record(&mut self.line) {
             Ok(false) => None,

@@ -17,11 +17,11 @@ pub(super) struct Listing {
     next: Next,
 }
 
-/// Where the listing goes on.
+/// Where the listing continues.
 enum Next {
     Begin,
     Token(String),
-    /// A store that gives no token.
+    /// A store that returns no token.
     After(String),
     Ended,
 }
@@ -84,7 +84,7 @@ impl Listing {
         Ok(())
     }
 
-    /// Where it goes on after a page. A store that leads back to the same page would never end.
+    /// Where it continues after a page. A store that leads back to the same page would never end.
     fn after(&self, page: Page) -> Result<Next> {
         let next = match (page.truncated, page.next) {
             (false, _) => return Ok(Next::Ended),
@@ -101,7 +101,7 @@ impl Listing {
             return Ok(next);
         }
         let stuck = TransferError::new(TransferErrorKind::Corrupt, &self.prefix)
-            .with_source("its listing says that it goes on, and does not");
+            .with_source("its listing reports further pages, but leads to none");
         Err(stuck.into())
     }
 }

@@ -17,7 +17,7 @@ use crate::waiter::CancelToken;
 
 /// Lists the objects below a prefix, as inputs for [`submit_all`](crate::submit_all): [`Inputs`].
 ///
-/// The prefix is text and no folder: `s3://bucket/scans` takes in `scans-old/1.tiff` too, `s3://bucket/scans/`
+/// The prefix is text, not a folder: `s3://bucket/scans` includes `scans-old/1.tiff`, `s3://bucket/scans/`
 /// does not. A URI without a key is the whole bucket. Sends no request until the first object is taken.
 ///
 /// Outputs must not lie below the prefix, or else they are listed as inputs while the job runs.
@@ -31,7 +31,7 @@ pub fn inputs_under(session: &Session, prefix: &S3Uri) -> Inputs {
 ///
 /// `manifest` is the inventory's `manifest.json`; its lists must be CSV, and ORC and Parquet are refused by name.
 /// An inventory is published daily or weekly, so that objects may be newer, or gone. Delete markers and versions
-/// that are not the latest are skipped, where the inventory has the columns that say so.
+/// that are not the latest are skipped, if the inventory has the columns for that.
 ///
 /// Each list is fetched into a temporary file and checked against the length and the MD5 of the manifest before
 /// its first object is yielded. One that does not match is an `Err` ([`TransferErrorKind::Corrupt`]) that names it,
@@ -89,12 +89,12 @@ enum Source {
     Inventory(Box<inventory::Inventory>),
 }
 
-/// An object as its list has it.
+/// An object of a list.
 struct Found {
     uri: S3Uri,
-    /// `None` where the list does not say.
+    /// `None` if the list does not have it.
     size: Option<u64>,
-    /// Why it is no input, where the list says so.
+    /// Why it is no input, according to the list.
     skipped: Option<Skipped>,
 }
 
@@ -102,9 +102,9 @@ struct Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Skipped {
-    /// A zero-byte object that stands for a folder.
+    /// A zero-byte object that represents a folder.
     FolderMarker,
-    /// The latest version says that the object is deleted.
+    /// The latest version marks the object as deleted.
     DeleteMarker,
     /// A version that is not the latest one.
     OldVersion,
@@ -113,7 +113,7 @@ pub enum Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::FolderMarker => "a marker of a folder, without content",
+            Self::FolderMarker => "a folder marker without content",
             Self::DeleteMarker => "a delete marker",
             Self::OldVersion => "not the latest version",
         })
@@ -131,14 +131,14 @@ impl Inputs {
         }
     }
 
-    /// Takes only objects whose key ends with this text. Default: all.
+    /// Yields only objects whose key ends with this text. Default: all.
     pub fn suffix(mut self, suffix: impl Into<String>) -> Self {
         self.suffix = Some(suffix.into());
         self
     }
 
-    /// Takes only the objects of one shard, `number` from 1 to `count`, so that `count` machines with the same
-    /// prefix share it without talking to each other: each object belongs to exactly one shard. Default: all.
+    /// Yields only the objects of one shard, `number` from 1 to `count`, so that `count` machines with the same
+    /// prefix share it without communication: each object belongs to exactly one shard. Default: all.
     ///
     /// The shard is a function of bucket and key alone and stays the same in every version of this crate: the first
     /// eight bytes of the SHA-256 of `bucket/key` in UTF-8, as a big-endian number, modulo `count`, plus 1.
@@ -209,7 +209,7 @@ impl Iterator for Inputs {
 fn folder_marker(found: &Found) -> Option<Skipped> {
     let key = found.uri.key();
     let named = key.ends_with('/') || key.ends_with("_$folder$");
-    // An inventory may leave the size out; nobody names a payload so.
+    // An inventory may lack the size; inputs do not have such names.
     (named && found.size.is_none_or(|size| size == 0)).then_some(Skipped::FolderMarker)
 }
 

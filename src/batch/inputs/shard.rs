@@ -38,7 +38,7 @@ impl Shard {
     }
 }
 
-/// Never to be changed: a job that goes on with another version would lose inputs, and submit others twice.
+/// Must never change: a job that continues with another version would lose inputs, and submit others twice.
 fn hash(uri: &S3Uri) -> u64 {
     let mut hash = Sha256::new();
     hash.update(uri.bucket());

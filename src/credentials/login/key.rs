@@ -9,7 +9,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use serde_json::json;
 use zeroize::Zeroizing;
 
-/// A private key on the curve P-256. It has no `Debug`, for it is a secret.
+/// A private key on the curve P-256. It has no `Debug`, because it is a secret.
 pub(super) struct LoginKey {
     pair: EcdsaKeyPair,
     random: SystemRandom,

@@ -22,7 +22,7 @@ use key::LoginKey;
 
 const CACHE_VARIABLE: &str = "AWS_LOGIN_CACHE_DIRECTORY";
 
-/// A login as the AWS CLI writes it to its cache. It has no `Debug`, for it is a secret.
+/// A login as the AWS CLI writes it to its cache. It has no `Debug`, because it is a secret.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CachedLogin {

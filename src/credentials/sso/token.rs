@@ -17,7 +17,7 @@ use crate::aws::sso::{self, NewToken, Renewal};
 use crate::sys::Platform;
 use crate::timestamp;
 
-/// A token as the AWS CLI writes it to its cache. It has no `Debug`, for it is a secret.
+/// A token as the AWS CLI writes it to its cache. It has no `Debug`, because it is a secret.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::credentials) struct CachedToken {
