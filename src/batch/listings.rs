@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::caught::Caught;
-use super::poller::{PATIENCE, Poller};
+use super::poller::{Poller, REQUEST_TIME};
 use super::prefix::{BREAK_EVEN, Covered, Listed, Scan, Which};
 use super::slots::State;
 use crate::aws::{CallError, Replay, RequestPolicy};
@@ -31,7 +31,7 @@ impl<D> Poller<D> {
         let Some(request) = prefix.and_then(|prefix| prefix.page_request(&scan)) else {
             return true;
         };
-        let deadline = now + PATIENCE;
+        let deadline = now + REQUEST_TIME;
         let handed_out = match &mut self.downloads {
             Some(downloads) => downloads.list(request, deadline),
             None => Err(request),
@@ -69,7 +69,7 @@ impl<D> Poller<D> {
             Ok(listed) => listed,
             Err(panic) => {
                 self.panic = Some(panic);
-                return self.ask_rest(&scan, which, now);
+                return self.enqueue_rest(&scan, which, now);
             }
         };
         match prefix.cover(&mut scan, listed, now) {
@@ -80,7 +80,7 @@ impl<D> Poller<D> {
                 {
                     self.pace.throttled(now, None);
                 }
-                self.ask_rest(&scan, which, now);
+                self.enqueue_rest(&scan, which, now);
             }
         }
     }
@@ -117,7 +117,7 @@ impl<D> Poller<D> {
         };
         if crowded {
             prefix.is_crowded(now);
-            self.ask_rest(&scan, which, now);
+            self.enqueue_rest(&scan, which, now);
         } else {
             prefix.paid();
             if page.more {
@@ -176,7 +176,7 @@ impl<D> Poller<D> {
     }
 
     /// Handles that a listing leaves open are requested one by one.
-    fn ask_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
+    fn enqueue_rest(&mut self, scan: &Scan, which: Which, now: Duration) {
         for at in scan.at.. {
             let Some(slot) = self.entry(scan.prefix, at) else {
                 return;
@@ -185,9 +185,9 @@ impl<D> Poller<D> {
                 continue;
             };
             match which {
-                Which::Output if open.is_due(now) => self.ask_soon(slot, State::Asked),
+                Which::Output if open.is_due(now) => self.enqueue(slot, State::Queued),
                 Which::Failure if open.state == State::FailureOpen => {
-                    self.ask_for_failure(slot, now);
+                    self.enqueue_failure(slot, now);
                 }
                 _ => {}
             }
@@ -215,18 +215,18 @@ impl<D> Poller<D> {
             self.scan = Some(Scan::of(index));
         } else {
             for slot in open {
-                self.ask_for_failure(slot, now);
+                self.enqueue_failure(slot, now);
             }
         }
     }
 
     /// The failure is requested next; otherwise the poll is complete.
-    fn ask_for_failure(&mut self, slot: u32, now: Duration) {
+    fn enqueue_failure(&mut self, slot: u32, now: Duration) {
         if let Some(open) = self.slots.get_mut(slot)
-            && !open.asked_for_failure
+            && !open.failure_queued
         {
-            open.asked_for_failure = true;
-            self.asked_for_failure.push_back(slot);
+            open.failure_queued = true;
+            self.failure_queue.push_back(slot);
         }
         self.end_poll(slot, false, now);
     }

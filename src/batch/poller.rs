@@ -23,7 +23,7 @@ use crate::waiter::WaiterConfig;
 use crate::waiter::state::WaitState;
 
 /// The time limit of one request.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// One in this many steps is for GETs of single handles, whatever else is due.
 const TURN: u32 = 4;
 
@@ -65,8 +65,8 @@ pub(super) struct Poller<D> {
     /// Handles whose object exists, with its size.
     pub(super) found: VecDeque<(u32, u64)>,
     /// Handles that are polled one by one.
-    asked: VecDeque<u32>,
-    pub(super) asked_for_failure: VecDeque<u32>,
+    queue: VecDeque<u32>,
+    pub(super) failure_queue: VecDeque<u32>,
     slow: VecDeque<u32>,
     pub(super) no_slow_before: Duration,
     /// The first deadline among those whose turn has not come; [`Duration::MAX`] if there is none.
@@ -110,8 +110,8 @@ impl<D> Poller<D> {
             listed: None,
             failures: VecDeque::new(),
             found: VecDeque::new(),
-            asked: VecDeque::new(),
-            asked_for_failure: VecDeque::new(),
+            queue: VecDeque::new(),
+            failure_queue: VecDeque::new(),
             slow: VecDeque::new(),
             no_slow_before: Duration::ZERO,
             first_end: Duration::MAX,
@@ -157,7 +157,7 @@ impl<D> Poller<D> {
             output,
             failure,
             state: State::Waiting,
-            asked_for_failure: false,
+            failure_queued: false,
             slow: 0,
             woken: false,
             reported: None,
@@ -350,38 +350,38 @@ impl<D> Poller<D> {
         prefix.next = Duration::MAX;
         let entries = prefix.tidy(|slot| slots.get(slot).is_some());
         let (mut soon, mut later) = (0, Duration::MAX);
-        let mut asked = Vec::new();
+        let mut due = Vec::new();
         for slot in entries
             .iter()
             .filter_map(|entry| Some((entry.slot, slots.get(entry.slot)?)))
         {
             soon += usize::from(slot.1.is_soon_due(now));
             if slot.1.is_due(now) {
-                asked.push(slot.0);
+                due.push(slot.0);
             } else if slot.1.state == State::Waiting {
                 later = later.min(slot.1.due);
             }
         }
-        if !asked.is_empty() && self.listing && soon >= BREAK_EVEN && prefix.is_listable(now) {
+        if !due.is_empty() && self.listing && soon >= BREAK_EVEN && prefix.is_listable(now) {
             self.scan = Some(Scan::of(index));
         } else {
-            for slot in asked {
-                self.ask_soon(slot, State::Asked);
+            for slot in due {
+                self.enqueue(slot, State::Queued);
             }
         }
         self.schedule(index, later);
         true
     }
 
-    pub(super) fn ask_soon(&mut self, slot: u32, state: State) {
-        if let Some(asked) = self.slots.get_mut(slot) {
-            asked.state = state;
-            let end = asked.wait.deadline.unwrap_or(Duration::MAX);
+    pub(super) fn enqueue(&mut self, slot: u32, state: State) {
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.state = state;
+            let end = entry.wait.deadline.unwrap_or(Duration::MAX);
             self.first_end = self.first_end.min(end);
-            if asked.slow > 0 {
+            if entry.slow > 0 {
                 self.slow.push_back(slot);
             } else {
-                self.asked.push_back(slot);
+                self.queue.push_back(slot);
             }
         }
     }
@@ -392,19 +392,19 @@ impl<D> Poller<D> {
             self.end_overdue(now);
             return Ok(());
         }
-        self.ask_one(now).map_err(|then| then.min(self.first_end))
+        self.poll_next(now).map_err(|then| then.min(self.first_end))
     }
 
     /// A deadline holds, whether or not the handle's turn came.
     fn end_overdue(&mut self, now: Duration) {
         self.first_end = Duration::MAX;
-        let waiting: Vec<u32> = self.slow.iter().chain(&self.asked).copied().collect();
+        let waiting: Vec<u32> = self.slow.iter().chain(&self.queue).copied().collect();
         for slot in waiting {
-            let asked = self
+            let queued = self
                 .slots
                 .get(slot)
-                .filter(|slot| matches!(slot.state, State::Asked | State::AskedLast));
-            let Some(end) = asked.and_then(|asked| asked.wait.deadline) else {
+                .filter(|slot| matches!(slot.state, State::Queued | State::QueuedLast));
+            let Some(end) = queued.and_then(|queued| queued.wait.deadline) else {
                 continue;
             };
             if now >= end {
@@ -415,9 +415,9 @@ impl<D> Poller<D> {
         }
     }
 
-    fn ask_one(&mut self, now: Duration) -> Result<(), Duration> {
+    fn poll_next(&mut self, now: Duration) -> Result<(), Duration> {
         let slow_turn = !self.slow.is_empty() && now >= self.no_slow_before;
-        if self.asked.is_empty() && self.asked_for_failure.is_empty() && !slow_turn {
+        if self.queue.is_empty() && self.failure_queue.is_empty() && !slow_turn {
             return Err(if self.slow.is_empty() {
                 Duration::MAX
             } else {
@@ -430,15 +430,15 @@ impl<D> Poller<D> {
             return Ok(());
         }
         self.failure_turn = !self.failure_turn;
-        let failure = if self.failure_turn || self.asked.is_empty() {
-            self.asked_for_failure.pop_front()
+        let failure = if self.failure_turn || self.queue.is_empty() {
+            self.failure_queue.pop_front()
         } else {
             None
         };
         match failure {
-            Some(slot) => self.look_for_failure(slot, now),
+            Some(slot) => self.poll_failure(slot, now),
             None => {
-                if let Some(slot) = self.asked.pop_front() {
+                if let Some(slot) = self.queue.pop_front() {
                     self.poll(slot, now);
                 }
             }

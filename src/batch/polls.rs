@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::caught::Caught;
 use super::downloads::{Job, Way};
 use super::fetch::{MAX_HELD, Taken, store, take_small};
-use super::poller::{Ended, PATIENCE, Poller};
+use super::poller::{Ended, Poller, REQUEST_TIME};
 use super::slots::State;
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::{Error, Result, TransportErrorKind, WaitStopReason, is_throttling};
@@ -17,7 +17,7 @@ use crate::response::wait::Finished;
 use crate::transfer::outcome::Outcome;
 
 /// Additional time for every megabyte of an object that is known to exist.
-const PATIENCE_PER_MEGABYTE: Duration = Duration::from_secs(1);
+const TIME_PER_MEGABYTE: Duration = Duration::from_secs(1);
 /// After a poll that took too long, slow handles pause for this many times as long: together
 /// they take at most a fifth of the time.
 const SLOW_SHARE: u32 = 4;
@@ -33,8 +33,8 @@ impl<D> Poller<D> {
             return;
         };
         let last = match polled.state {
-            State::Asked => false,
-            State::AskedLast => true,
+            State::Queued => false,
+            State::QueuedLast => true,
             // It was found in the meantime.
             _ => return,
         };
@@ -71,15 +71,15 @@ impl<D> Poller<D> {
 
     /// The deadline of a poll.
     pub(super) fn deadline_for(&self, slot: u32, size: u64) -> Option<Duration> {
-        let looked_at = self.slots.get(slot)?;
+        let polled = self.slots.get(slot)?;
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
         let first = match self.waiter.deadline() {
-            Some(whole) => PATIENCE.min(whole / SHARE_OF_WAIT),
-            None => PATIENCE,
+            Some(whole) => REQUEST_TIME.min(whole / SHARE_OF_WAIT),
+            None => REQUEST_TIME,
         };
-        let policy = first * (1 << looked_at.slow) + PATIENCE_PER_MEGABYTE * megabytes;
+        let policy = first * (1 << polled.slow) + TIME_PER_MEGABYTE * megabytes;
         let end = self.now() + policy;
-        let deadline = looked_at.wait.deadline;
+        let deadline = polled.wait.deadline;
         Some(deadline.map_or(end, |deadline| end.min(deadline)))
     }
 
@@ -128,7 +128,7 @@ impl<D> Poller<D> {
         settled.wait.may_list = settled.wait.may_list.or(known);
         let policy = RequestPolicy {
             replay: Replay::Never,
-            ..self.waiter.policy(Some(now + PATIENCE))
+            ..self.waiter.policy(Some(now + REQUEST_TIME))
         };
         let wait = &mut settled.wait;
         let finished = settled.response.settle(polled, wait, &self.waiter, policy);
@@ -172,12 +172,12 @@ impl<D> Poller<D> {
     }
 
     /// The failure of a handle whose output is found by listing.
-    pub(super) fn look_for_failure(&mut self, slot: u32, now: Duration) {
+    pub(super) fn poll_failure(&mut self, slot: u32, now: Duration) {
         let deadline = self.deadline_for(slot, 0);
         let Some(open) = self.slots.get_mut(slot) else {
             return;
         };
-        open.asked_for_failure = false;
+        open.failure_queued = false;
         if open.state == State::Found {
             return;
         }
@@ -229,7 +229,7 @@ impl<D> Poller<D> {
                 self.schedule(prefix, due);
             }
             None if own => self.time_out(slot),
-            None => self.ask_soon(slot, State::AskedLast),
+            None => self.enqueue(slot, State::QueuedLast),
         }
     }
 

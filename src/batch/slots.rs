@@ -19,7 +19,7 @@ pub(super) struct Slot<D> {
     pub(super) failure: Option<u32>,
     pub(super) state: State,
     /// Whether it is in the queue of handles whose failure is requested.
-    pub(super) asked_for_failure: bool,
+    pub(super) failure_queued: bool,
     /// How many polls timed out; each doubles the time limit of the next one.
     pub(super) slow: u8,
     /// It is polled before its time, because a message reports that it may be done.
@@ -35,9 +35,9 @@ pub(super) enum State {
     /// Its output was not listed; its failure is listed next.
     FailureOpen,
     /// Waiting for its turn for a GET of its own.
-    Asked,
-    /// As [`Asked`](Self::Asked), and it is the last poll, which a listing has already counted.
-    AskedLast,
+    Queued,
+    /// As [`Queued`](Self::Queued), and it is the last poll, which a listing has already counted.
+    QueuedLast,
     /// The object exists and is fetched.
     Found,
 }

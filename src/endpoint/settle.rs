@@ -47,10 +47,10 @@ impl Creation<'_> {
 
     /// Whether the existing resource has every requested member. Descriptions do not contain tags and deployment
     /// settings.
-    fn is_as_asked(&self, found: &Value) -> bool {
+    fn is_as_requested(&self, found: &Value) -> bool {
         let mut ignored = vec!["Tags", "DeploymentConfig"];
         ignored.extend(self.taken_up.unwrap_or_default());
-        is_as_asked(self.input, found, &ignored)
+        is_as_requested(self.input, found, &ignored)
     }
 
     /// Creates it and returns its ARN.
@@ -67,8 +67,10 @@ impl Creation<'_> {
                 Err(failed) => Error::from(failed),
             };
             if self.taken_up.is_some() && lost.is_none() && is_already_there(&error) {
-                return match look(session, &self.resource) {
-                    Ok(found) if self.is_as_asked(&found) => Ok((arn(&found), Made::Presumably)),
+                return match describe(session, &self.resource) {
+                    Ok(found) if self.is_as_requested(&found) => {
+                        Ok((arn(&found), Made::Presumably))
+                    }
                     _ => Err(error),
                 };
             }
@@ -77,8 +79,8 @@ impl Creation<'_> {
             if !is_ambiguous(&error) && !came_late {
                 return Err(error);
             }
-            match look(session, &self.resource) {
-                Ok(found) if self.is_as_asked(&found) => {
+            match describe(session, &self.resource) {
+                Ok(found) if self.is_as_requested(&found) => {
                     return Ok((arn(&found), Made::Presumably));
                 }
                 Err(CallError::Response(response)) if is_not_found(&response.error) => {}
@@ -160,7 +162,7 @@ pub(crate) fn was_given_up(error: &Error) -> bool {
 }
 
 /// Describes a resource by its name.
-fn look(session: &Session, resource: &Resource) -> Result<Value, CallError> {
+fn describe(session: &Session, resource: &Resource) -> Result<Value, CallError> {
     let name = resource.name();
     match resource {
         Resource::Model(_) => sagemaker::describe_model(session.caller(), name),
@@ -171,7 +173,7 @@ fn look(session: &Session, resource: &Resource) -> Result<Value, CallError> {
 
 /// Checks whether it is gone. An endpoint that is being deleted refuses a second deletion.
 fn is_gone(session: &Session, resource: &Resource) -> bool {
-    match (look(session, resource), resource) {
+    match (describe(session, resource), resource) {
         (Ok(found), Resource::Endpoint(_)) => {
             EndpointDescription::new(found).status() == EndpointStatus::Deleting
         }
@@ -211,20 +213,20 @@ fn is_already_there(error: &Error) -> bool {
         if fault.message().is_some_and(|message| message.contains("already existing")))
 }
 
-fn is_as_asked(asked: &Value, found: &Value, ignored: &[&str]) -> bool {
-    match (asked, found) {
-        (Value::Object(asked), Value::Object(found)) => asked
+fn is_as_requested(requested: &Value, found: &Value, ignored: &[&str]) -> bool {
+    match (requested, found) {
+        (Value::Object(requested), Value::Object(found)) => requested
             .iter()
             .filter(|(member, _)| !ignored.contains(&member.as_str()))
             .all(|(member, value)| {
                 let found = found.get(member);
-                found.is_some_and(|found| is_as_asked(value, found, ignored))
+                found.is_some_and(|found| is_as_requested(value, found, ignored))
             }),
-        (Value::Array(asked), Value::Array(found)) => {
-            let mut both = asked.iter().zip(found);
-            asked.len() == found.len() && both.all(|(a, f)| is_as_asked(a, f, ignored))
+        (Value::Array(requested), Value::Array(found)) => {
+            let mut both = requested.iter().zip(found);
+            requested.len() == found.len() && both.all(|(a, f)| is_as_requested(a, f, ignored))
         }
-        (Value::Number(asked), Value::Number(found)) => asked.as_f64() == found.as_f64(),
-        (asked, found) => asked == found,
+        (Value::Number(requested), Value::Number(found)) => requested.as_f64() == found.as_f64(),
+        (requested, found) => requested == found,
     }
 }

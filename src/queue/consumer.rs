@@ -151,7 +151,7 @@ impl ResultQueue {
             Some(visibility) => visibility,
             None => match shared.queue_visibility {
                 Some(visibility) => visibility,
-                None => *shared.queue_visibility.insert(self.ask_visibility(&url)?),
+                None => *shared.queue_visibility.insert(self.fetch_visibility(&url)?),
             },
         };
         let whole = Duration::from_secs(visibility.as_secs());
@@ -178,7 +178,7 @@ impl ResultQueue {
         Ok(guard)
     }
 
-    fn ask_visibility(&self, url: &str) -> Result<Duration> {
+    fn fetch_visibility(&self, url: &str) -> Result<Duration> {
         const NAME: &str = "VisibilityTimeout";
         let queue = Queue {
             caller: self.address.caller(&self.session),

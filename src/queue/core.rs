@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// Maximum number of deletions that wait to be sent; a handler with one more blocks until some are sent.
 const MAX_PENDING: usize = 200;
 /// Bounds a wait for the threads themselves, whose requests have deadlines of their own.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
+const CLOSE_TIME: Duration = Duration::from_secs(30);
 
 /// What all consumers of a queue in this process share, as long as one of them has a message.
 pub(super) struct Core {
@@ -158,7 +158,7 @@ impl Core {
         let mut state = self.lock();
         let mut waited = Duration::ZERO;
         while state.entries.values().any(|entry| entry.wish != Wish::Keep) {
-            if waited >= CLOSE_PATIENCE {
+            if waited >= CLOSE_TIME {
                 break;
             }
             state.flush = true;

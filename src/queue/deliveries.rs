@@ -58,7 +58,7 @@ pub struct Deliveries {
     /// The id of a receive from a FIFO queue whose response was lost, and when it was sent.
     attempt: Option<(String, Duration)>,
     /// When the last receive was sent, and its long-poll time.
-    asked: (Duration, Duration),
+    last_receive: (Duration, Duration),
 }
 
 impl Deliveries {
@@ -77,7 +77,7 @@ impl Deliveries {
             failing: None,
             hasty: 0,
             attempt: None,
-            asked: (Duration::ZERO, Duration::ZERO),
+            last_receive: (Duration::ZERO, Duration::ZERO),
         }
     }
 
@@ -208,7 +208,7 @@ impl Deliveries {
         let sent = self.clock().monotonic();
         let wait = self.wait(guard.core.visibility, sent).min(at_most);
         let wait = Duration::from_secs(wait.as_secs());
-        self.asked = (sent, wait);
+        self.last_receive = (sent, wait);
         let attempt = guard.core.fifo.then(|| self.attempt_id(sent));
         let receive = Receive {
             max,
@@ -266,7 +266,7 @@ impl Deliveries {
 
     /// Pauses before the next receive from a server that does not wait.
     fn pace(&mut self) {
-        let (sent, wait) = self.asked;
+        let (sent, wait) = self.last_receive;
         let took = self.clock().monotonic().saturating_sub(sent);
         if took >= MIN_ROUND.min(wait.max(Duration::from_millis(1))) {
             self.hasty = 0;

@@ -11,7 +11,7 @@ use crate::error::Error;
 /// The wait while there are no entries: a new one wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
 /// One request, retries included.
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUEST_TIME: Duration = Duration::from_secs(20);
 /// Maximum number of attempts of a deletion that fails for a transient reason; at the end there is one.
 const MAX_ATTEMPTS: u32 = 5;
 /// Time from the first attempt to the second; doubled after each further one.
@@ -63,7 +63,7 @@ fn due(core: &Core, state: &mut State) -> Batch {
 fn send(core: &Core, batch: &Batch) {
     let deletes = matches!(batch.first(), Some((_, _, Wish::Delete)));
     let policy = RequestPolicy {
-        deadline: Some(core.now() + PATIENCE),
+        deadline: Some(core.now() + REQUEST_TIME),
         ..RequestPolicy::default()
     };
     if deletes {

@@ -25,7 +25,7 @@ use crate::uri::S3Uri;
 
 /// How long the abort of a failed upload may take: parts that stay cost money, but the caller waits for the
 /// error.
-const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+const ABORT_TIME: Duration = Duration::from_secs(5);
 
 /// The destination of an input.
 #[derive(Clone, Copy)]
@@ -367,7 +367,7 @@ impl Drop for Begun<'_> {
         }
         let now = self.session.sys().clock().monotonic();
         let policy = RequestPolicy {
-            deadline: Some(now + ABORT_PATIENCE),
+            deadline: Some(now + ABORT_TIME),
             ..RequestPolicy::default()
         };
         // The caller learns what went wrong first; what stays there is for the bucket's lifecycle

@@ -93,7 +93,7 @@ impl Pace {
     }
 
     /// Whether to keep trying.
-    pub(crate) fn throttled(&self, now: Duration, asked_for: Option<Duration>) -> bool {
+    pub(crate) fn throttled(&self, now: Duration, requested: Option<Duration>) -> bool {
         let mut state = self.lock();
         let just_cut = state
             .last_cut
@@ -106,7 +106,7 @@ impl Pace {
             state.last_cut = Some(now);
         }
         let interval = Duration::from_secs_f64(1.0 / state.limit.unwrap_or(1.0));
-        state.next = state.next.max(now + asked_for.unwrap_or(interval));
+        state.next = state.next.max(now + requested.unwrap_or(interval));
         now.saturating_sub(state.last_success) < MAX_THROTTLED
     }
 
@@ -140,12 +140,12 @@ impl Gate<'_> {
                 self.pace.succeeded(now);
                 return outcome;
             };
-            let asked_for = match refusal {
+            let requested = match refusal {
                 CallError::Response(response) => response.retry_after,
                 _ => None,
             };
             let stop = self.stop.load(Ordering::SeqCst);
-            if !self.pace.throttled(now, asked_for) || stop {
+            if !self.pace.throttled(now, requested) || stop {
                 return outcome;
             }
         }
@@ -218,12 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_asks_for_goes_first_and_patience_ends() {
+    fn retry_after_takes_precedence_and_retries_end() {
         let pace = Pace::new(f64::INFINITY, Duration::ZERO);
-        let asked = Duration::from_secs(7);
-        assert!(pace.throttled(Duration::ZERO, Some(asked)));
-        assert_eq!(pace.pass(Duration::from_secs(6)), Err(asked));
-        assert_eq!(pace.pass(asked), Ok(()));
+        let pause = Duration::from_secs(7);
+        assert!(pace.throttled(Duration::ZERO, Some(pause)));
+        assert_eq!(pace.pass(Duration::from_secs(6)), Err(pause));
+        assert_eq!(pace.pass(pause), Ok(()));
         assert!(pace.throttled(Duration::from_secs(599), None));
         assert!(!pace.throttled(Duration::from_mins(10), None));
     }

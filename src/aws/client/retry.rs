@@ -92,11 +92,11 @@ impl RetryConfig {
     pub(crate) fn backoff(
         &self,
         attempt: u32,
-        asked_for: Option<Duration>,
+        requested: Option<Duration>,
         random: &Random,
     ) -> Duration {
-        if let Some(asked_for) = asked_for {
-            return asked_for.min(self.cap);
+        if let Some(requested) = requested {
+            return requested.min(self.cap);
         }
         let exponent = attempt.saturating_sub(1).min(16);
         let ceiling = self.base.saturating_mul(1 << exponent).min(self.cap);

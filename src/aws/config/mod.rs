@@ -60,7 +60,7 @@ pub(crate) fn expand_home(path: String, environment: &Environment) -> String {
 pub(crate) struct ProfileFiles {
     sections: Sections,
     /// Files that were read, with the result, for errors about missing sections.
-    looked_at: Vec<String>,
+    searched: Vec<String>,
 }
 
 impl ProfileFiles {
@@ -69,10 +69,10 @@ impl ProfileFiles {
         for kind in Kind::BOTH {
             match Location::of(kind, sys.environment(), Platform::HERE) {
                 Some(location) => files.add(sys, kind, &location)?,
-                None => files.looked_at.push("no home directory known".to_owned()),
+                None => files.searched.push("no home directory known".to_owned()),
             }
         }
-        files.looked_at.dedup();
+        files.searched.dedup();
         if let Some(stray) = &files.sections.stray
             && let Some(default) = files.sections.profiles.get_mut(section::DEFAULT)
         {
@@ -104,7 +104,7 @@ impl ProfileFiles {
                 _ => return Err(unreadable(path, kind, location.is_named, &error)),
             },
         };
-        self.looked_at.push(format!("{}{state}", path.display()));
+        self.searched.push(format!("{}{state}", path.display()));
         Ok(())
     }
 
@@ -159,14 +159,14 @@ impl ProfileFiles {
         let respelling = respelling.or(near)?;
         Some(ConfigError::new(
             "profile \"default\"",
-            format!("is not in the files {}", self.looked_at()),
+            format!("is not in the files {}", self.searched()),
             respelling,
         ))
     }
 
     /// The files that were read, for errors.
-    pub(crate) fn looked_at(&self) -> String {
-        self.looked_at.join(", ")
+    pub(crate) fn searched(&self) -> String {
+        self.searched.join(", ")
     }
 
     /// The chosen profile. `None` if none was chosen by name and `default` does not exist.
@@ -199,7 +199,7 @@ impl ProfileFiles {
         };
         ConfigError::new(
             choice.to_string(),
-            format!("is not in the files {}", self.looked_at()),
+            format!("is not in the files {}", self.searched()),
             format!("{how}, or choose another; {known}"),
         )
     }

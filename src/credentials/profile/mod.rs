@@ -129,7 +129,7 @@ impl ProvideCredentials for ProfileProvider {
                 Some(lost) => broken(lost),
                 None => CredentialsError::not_configured(
                     NAME,
-                    format!("{choice} is not in the files {}", files.looked_at()),
+                    format!("{choice} is not in the files {}", files.searched()),
                 ),
             });
         };

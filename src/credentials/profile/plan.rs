@@ -82,7 +82,7 @@ impl Plan {
                         broken(format!(
                             "profile {source:?}, the source_profile of {name:?}, is not in the \
                              files {}; {}, or name another",
-                            files.looked_at(),
+                            files.searched(),
                             files.how_to_write_profile(source)
                         ))
                     })?;

@@ -379,12 +379,12 @@ fn an_interrupt_ends_a_request_that_hangs() {
         (
             &image,
             Operation::CreateModel,
-            "perhaps there, for the response was lost: model mine",
+            "perhaps there, because the response was lost: model mine",
         ),
         (
             &image,
             Operation::CreateEndpoint,
-            "perhaps there, for the response was lost: endpoint mine",
+            "perhaps there, because the response was lost: endpoint mine",
         ),
         (
             &["delete", "mine"],
@@ -394,13 +394,13 @@ fn an_interrupt_ends_a_request_that_hangs() {
         (
             &["delete", "mine"],
             Operation::DeleteEndpoint,
-            "perhaps there, for the response was lost: endpoint mine",
+            "perhaps there, because the response was lost: endpoint mine",
         ),
         (&update, Operation::DescribeEndpointConfig, "describe mine"),
         (
             &update,
             Operation::CreateEndpointConfig,
-            "perhaps there, for the response was lost: endpoint configuration",
+            "perhaps there, because the response was lost: endpoint configuration",
         ),
         (
             &to_zero,
