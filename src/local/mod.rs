@@ -104,6 +104,7 @@
 //! Dropping the endpoint closes its port and connections and ends its threads within a tenth of a second. Model
 //! code that is still running is not interrupted; its result is lost.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -182,7 +183,8 @@ impl LocalEndpoint {
         scratch: Option<Scratch>,
         address: SocketAddr,
     ) -> Result<Self, LocalError> {
-        let listener = TcpListener::bind(address)?;
+        let listener = TcpListener::bind(address)
+            .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let bound = listener.local_addr()?;
         let name = config.deployed.endpoint_name.clone();
         let bucket = config.deployed.bucket.clone();

@@ -157,7 +157,11 @@ impl Wait {
     fn many(&self, found: &Found, directory: &Path, show: Show, interrupt: &Interrupt) -> Outcome {
         let handles = found.handles.as_slice();
         let submitted = handles.iter().map(|taken| &*taken.submitted);
-        let results = Results::new(directory, self.overwrite, submitted.clone())?;
+        let results = Results::new(directory, self.overwrite, submitted.clone());
+        // The same directory would fail again.
+        let results = results.map_err(|failure| {
+            failure.with_default_hint(how_to_go_on(" --output-dir DIRECTORY"))
+        })?;
         remove_abandoned(directory);
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;

@@ -16,7 +16,7 @@ pub(in crate::cli) enum Target {
     /// A file that is written completely or not at all.
     File(PathBuf),
     /// A pipe, a device, or a file that was opened by another process.
-    Stream(File),
+    Stream(Named<File>),
 }
 
 impl Target {
@@ -36,7 +36,7 @@ impl Target {
             }
             Ok(metadata) if !metadata.is_file() => {
                 let opened = OpenOptions::new().write(true).open(path);
-                return opened.map(Self::Stream).map_err(failed);
+                return opened.map(|file| Self::stream(path, file)).map_err(failed);
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -54,6 +54,13 @@ impl Target {
         check_writable(path)?;
         remove_abandoned(parent(path));
         Ok(Self::File(path.to_owned()))
+    }
+
+    fn stream(path: &Path, file: File) -> Self {
+        Self::Stream(Named {
+            name: path.display().to_string(),
+            writer: file,
+        })
     }
 
     /// For output that is discarded unless a place is named.
@@ -76,18 +83,18 @@ impl Target {
         waiter: &WaiterConfig,
     ) -> sagemaker_async_inference::Result<u64> {
         match self {
-            Self::Standard => response.write_result(&mut StandardOutput, waiter),
+            Self::Standard => response.write_result(&mut Named::standard(), waiter),
             Self::File(path) => response.download(path, waiter),
-            Self::Stream(file) => response.write_result(file, waiter),
+            Self::Stream(stream) => response.write_result(stream, waiter),
         }
     }
 
     /// Writes the model's failure response, unchanged.
     pub(in crate::cli) fn keep(&mut self, failure: &ModelFailure) -> Outcome {
         let written = match self {
-            Self::Standard => StandardOutput.write_all(failure.bytes()),
+            Self::Standard => Named::standard().write_all(failure.bytes()),
             Self::File(path) => return Ok(failure.save(path)?),
-            Self::Stream(file) => file.write_all(failure.bytes()),
+            Self::Stream(stream) => stream.write_all(failure.bytes()),
         };
         written.map_err(|error| Failure::io("the failure's output", &error))
     }
@@ -120,12 +127,12 @@ fn open_descriptor(number: u32, path: &Path) -> io::Result<Target> {
         2 => {
             use std::os::fd::AsFd;
             let own = io::stderr().as_fd().try_clone_to_owned()?;
-            Ok(Target::Stream(File::from(own)))
+            Ok(Target::stream(path, File::from(own)))
         }
         _ => inherited(number)
             // The next best: at its end, over nothing that is there.
             .or_else(|_| OpenOptions::new().append(true).open(path))
-            .map(Target::Stream),
+            .map(|file| Target::stream(path, file)),
     }
 }
 
@@ -210,6 +217,40 @@ fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+/// A writer whose errors name it.
+#[derive(Debug)]
+pub(in crate::cli) struct Named<W> {
+    name: String,
+    writer: W,
+}
+
+impl Named<StandardOutput> {
+    fn standard() -> Self {
+        Self {
+            name: "standard output".to_owned(),
+            writer: StandardOutput,
+        }
+    }
+}
+
+impl<W> Named<W> {
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name))
+    }
+}
+
+impl<W: Write> Write for Named<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.writer.write(bytes);
+        written.map_err(|error| self.named(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.writer.flush();
+        flushed.map_err(|error| self.named(&error))
     }
 }
 

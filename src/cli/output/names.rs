@@ -30,6 +30,18 @@ pub(in crate::cli) struct Results {
     inputs: HashSet<PathBuf>,
 }
 
+/// Creates a directory for results if it does not exist.
+pub(in crate::cli) fn make_directory(directory: &Path) -> Outcome {
+    fs::create_dir_all(directory).map_err(|error| {
+        // The system calls this "File exists".
+        if directory.exists() && !directory.is_dir() {
+            Failure::usage(format!("{} is not a directory", directory.display()))
+        } else {
+            Failure::io(directory.display(), &error)
+        }
+    })
+}
+
 impl Results {
     /// Creates the directory if it does not exist.
     pub(in crate::cli) fn new<'s>(
@@ -37,7 +49,7 @@ impl Results {
         overwrite: bool,
         submitted: impl Iterator<Item = &'s Submitted>,
     ) -> Outcome<Self> {
-        fs::create_dir_all(directory).map_err(|error| Failure::io(directory.display(), &error))?;
+        make_directory(directory)?;
         let inputs = submitted.filter_map(|one| one.input.as_ref());
         Ok(Self {
             directory: directory.to_owned(),

@@ -7,6 +7,34 @@ use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
 use crate::cli::bench::{Ran, bare, bench, with_model};
 
 #[test]
+fn a_file_in_the_place_of_the_results_directory() {
+    let bench = bench();
+    let input = bench.file("q.txt", "hello");
+    let submitted = bench.run(&["submit", bench.name(), "--input", &input]);
+    let ran = bench.run_with_input(
+        &["wait", "--output-dir", &input],
+        submitted.stdout.as_bytes(),
+    );
+    // The handle is printed, with a command that can succeed.
+    ran.ends_with(2)
+        .says("q.txt is not a directory")
+        .says(submitted.stdout.trim())
+        .says("wait --output-dir DIRECTORY");
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let ran = Ran::of(
+        bare(&["local", "--listen", &address])
+            .output()
+            .expect("it runs"),
+    );
+    ran.ends_with(1).says(&address).says("in use");
+}
+
+#[test]
 fn a_full_disk() {
     let bench = bench();
     let input = bench.file("q.txt", "hello");
@@ -29,9 +57,11 @@ fn a_full_disk() {
         .stdout(full())
         .output()
         .expect("it runs");
-    Ran::of(ran).ends_with(1).says("No space left");
+    Ran::of(ran)
+        .ends_with(1)
+        .says("standard output: No space left");
     let ran = bench.run(&[&arguments[..], &["--output", "/dev/full"]].concat());
-    ran.ends_with(1).says("No space left");
+    ran.ends_with(1).says("/dev/full: No space left");
     for arguments in [
         &["submit", bench.name(), "--input", &input][..],
         &[

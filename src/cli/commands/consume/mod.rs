@@ -5,7 +5,6 @@ mod name;
 mod store;
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +26,7 @@ use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
 use crate::cli::output::lines::print;
+use crate::cli::output::names::make_directory;
 use crate::cli::output::progress::{Progress, Show};
 
 /// Receive completion messages from an SQS queue and fetch the results into a directory
@@ -124,8 +124,7 @@ impl Consume {
             }
             None => Known::default(),
         };
-        fs::create_dir_all(&self.output_dir)
-            .map_err(|error| Failure::io(self.output_dir.display(), &error))?;
+        make_directory(&self.output_dir)?;
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;
