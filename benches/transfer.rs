@@ -303,7 +303,7 @@ fn session(url: &str, transfer: TransferConfig) -> Outcome<Session> {
 
 fn ours_up(url: &str, bucket: &str, input: &Path) -> Outcome<Instant> {
     let session = session(url, TransferConfig::default())?;
-    AsyncPredictor::new("bench", &session)
+    let _ = AsyncPredictor::new("bench", &session)
         .request_file(input)?
         .upload_to(format!("s3://{bucket}/{KEY}"))
         .submit()?;

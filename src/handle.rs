@@ -32,6 +32,7 @@ use crate::uri::S3Uri;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
+#[must_use = "without the handle, the result cannot be found"]
 pub struct InferenceHandle {
     pub(crate) endpoint_name: Arc<str>,
     pub(crate) output_path: S3Uri,

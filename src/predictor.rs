@@ -41,6 +41,7 @@ use crate::waiter::WaiterConfig;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct AsyncPredictor<S = Json, D = Json> {
     pub(crate) target: Arc<Target>,
     pub(crate) serializer: S,

@@ -36,6 +36,7 @@ const MAX_KEY: usize = 1024;
 /// Methods that take a location take what becomes an `S3Uri`: one, a reference to one, or its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[must_use]
 pub struct S3Uri {
     bucket: String,
     key: String,

@@ -100,7 +100,7 @@ fn an_inference_is_told_from_the_submit_to_the_removal() {
         let response = request.submit().expect("a submit");
         let often = WaiterConfig::new(2000, Duration::from_millis(20)).expect("a wait");
         response.get_result::<String>(&often).expect("a result");
-        response
+        let _ = response
             .clean_up(&CleanUp::nothing().output())
             .expect("a report");
     });

@@ -77,12 +77,12 @@ impl Client for Ours {
     }
 
     fn invoke(&self) -> Outcome<()> {
-        self.predictor.request_at(self.input.clone()).submit()?;
+        let _ = self.predictor.request_at(self.input.clone()).submit()?;
         Ok(())
     }
 
     fn submit(&self, input: &[u8]) -> Outcome<u32> {
-        self.predictor.predict_async(input)?;
+        let _ = self.predictor.predict_async(input)?;
         Ok(1)
     }
 

@@ -257,7 +257,7 @@ impl Refused {
             extended_request_id: None,
             resource: Some(url.to_owned()),
             expected_owner: None,
-            foreign_body: None,
+            unrecognized_body: None,
             clock_error: None,
             attempts: 1,
             elapsed: Duration::ZERO,

@@ -160,6 +160,7 @@ pub fn as_completed<D>(
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "the results are in it"]
 pub fn wait_all<T, D>(
     responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
     waiter: &WaiterConfig,
@@ -206,6 +207,7 @@ where
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use]
 pub struct Adder<D> {
     inbox: Arc<Inbox<D>>,
 }
@@ -349,6 +351,7 @@ impl<D> AsCompleted<D> {
 
     /// Returns the handles of the inferences that were not yielded. Save them with [`InferenceHandle::save_all`]
     /// and resume them in any process.
+    #[must_use = "inferences that were not yielded are named only here"]
     pub fn unfinished(&self) -> Vec<InferenceHandle> {
         let inbox = self.inbox.lock();
         let held = self.held.iter().map(|held| held.response().handle());

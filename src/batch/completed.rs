@@ -27,6 +27,7 @@ use crate::waiter::WaiterConfig;
 ///     }
 /// }
 /// ```
+#[must_use = "the result is in it"]
 pub struct Completed<D> {
     index: usize,
     response: AsyncInferenceResponse<D>,

@@ -45,6 +45,7 @@ pub(super) struct Claim {
 /// out, or its content changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub struct JournalEntry {
     /// The input's path or URI; absent for values.
     pub input: Option<String>,

@@ -9,18 +9,21 @@ impl<S, D> AsyncPredictor<S, D> {
     /// Submits values, several at a time: an iterator in, an iterator of outcomes out, in the order
     /// of the inputs. Nothing is sent until outcomes are taken.
     ///
+    /// The batch has a clone of this predictor, so that it can be stored, returned, or moved to another thread.
+    ///
     /// See [`SubmitAll`] for its settings and an example, and
     /// [`submit_all`](crate::submit_all) for inputs with options of their own.
     pub fn submit_all<I>(
         &self,
         inputs: I,
-    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<'_, I, S, D>, D>
+    ) -> SubmitAll<impl Iterator<Item = AsyncRequest<'static, D>> + use<I, S, D>, D>
     where
         I: IntoIterator,
-        S: Serializer<I::Item>,
+        S: Serializer<I::Item> + Clone,
         D: Accept + Clone,
     {
+        let predictor = self.clone();
         let inputs = inputs.into_iter();
-        submit_all(inputs.map(|value| self.request(&value).into_owned()))
+        submit_all(inputs.map(move |value| predictor.request(&value).into_owned()))
     }
 }

@@ -278,7 +278,8 @@ impl<I, D> SubmitAll<I, D> {
 
     /// Tries to write the submits that happened and could not be recorded in the [journal](Self::journal), for
     /// example because of a full disk. Returns how many are still missing; a later run treats these as uncertain.
-    pub fn journal_write_rest(&self) -> usize {
+    #[must_use = "a later run does not know what is still missing"]
+    pub fn flush_journal(&self) -> usize {
         let journal = self.journal.as_ref();
         journal.map_or(0, |journal| journal.write_the_rest())
     }

@@ -91,7 +91,7 @@ fn a_job_goes_on_after_power_cuts_and_nothing_runs_twice() {
         // To its end, so that nothing is submitted after the cut.
         let submits = submit_all(requests(&predictor).take(5 * life));
         for outcome in submits.journal(&journal).expect("a journal") {
-            outcome.expect("a submit");
+            let _ = outcome.expect("a submit");
         }
         left = left_of(&journal);
     }

@@ -17,6 +17,7 @@ use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 /// # Ok::<(), sagemaker_async_inference::CodecError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Bytes {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,

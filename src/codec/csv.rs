@@ -29,6 +29,7 @@ use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 /// # Ok::<(), sagemaker_async_inference::CodecError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Csv {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,

@@ -26,6 +26,7 @@ use super::{
 /// # Ok::<(), sagemaker_async_inference::CodecError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct JsonLines {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,

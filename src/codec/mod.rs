@@ -211,12 +211,14 @@ impl CodecError {
     }
 
     /// Adds the content type of the body, cut after 80 characters.
+    #[must_use]
     pub fn with_content_type(mut self, content_type: Option<&str>) -> Self {
         self.content_type = content_type.map(|text| text.chars().take(80).collect());
         self
     }
 
     /// Adds the cause, which [`source`](std::error::Error::source) returns.
+    #[must_use]
     pub fn with_source<E: Error + Send + Sync + 'static>(mut self, source: E) -> Self {
         self.source = Some(Arc::new(source));
         self

@@ -35,6 +35,7 @@ const MIME_TYPE: &str = "application/x-npy";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Npy {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,
@@ -70,6 +71,7 @@ impl Default for Npy {
 /// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
+#[must_use]
 pub struct NpyArray<T> {
     shape: Vec<usize>,
     data: Vec<T>,

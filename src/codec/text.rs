@@ -20,6 +20,7 @@ use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
 /// # Ok::<(), sagemaker_async_inference::CodecError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Text {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,

@@ -32,6 +32,7 @@ use crate::sys::Sys;
 /// assert_eq!(cached.provide_credentials()?.access_key_id(), "AKIDEXAMPLE");
 /// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
 /// ```
+#[must_use]
 pub struct CachedCredentials {
     source: Arc<dyn ProvideCredentials>,
     sys: Sys,

@@ -37,6 +37,7 @@ use super::{
 /// assert!(error.to_string().contains("/home/me/.aws/credentials (not found)"));
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct DefaultChain {
     sources: Vec<(Option<ChainSlot>, Arc<dyn ProvideCredentials>)>,
 }
@@ -133,6 +134,7 @@ impl DefaultChain {
 /// What the sources of a [`DefaultChain`] returned, one by one.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use]
 pub struct ChainReport {
     /// What the chain returns.
     pub outcome: Result<Credentials, CredentialsError>,

@@ -40,6 +40,7 @@ use crate::sys::Sys;
 /// # let _ = provider;
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct ProviderConfig {
     sys: Sys,
     profile: Option<String>,

@@ -40,6 +40,7 @@ use crate::sys::Sys;
 /// assert!(error.to_string().contains("may be http only"));
 /// ```
 #[derive(Debug)]
+#[must_use]
 pub struct ContainerProvider {
     sys: Sys,
     base: String,

@@ -18,6 +18,7 @@ use crate::sys::Environment;
 /// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct EnvironmentProvider {
     environment: Environment,
 }

@@ -48,6 +48,7 @@ use crate::sys::Sys;
 /// assert!(error.is_not_configured());
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct InstanceMetadataProvider {
     config: ProviderConfig,
 }

@@ -35,6 +35,7 @@ use crate::sys::Sys;
 /// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct ProcessProvider {
     sys: Sys,
     command: String,

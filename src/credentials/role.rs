@@ -35,6 +35,7 @@ use crate::sys::Sys;
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct AssumeRoleProvider {
     config: ProviderConfig,
     source: Arc<dyn ProvideCredentials>,

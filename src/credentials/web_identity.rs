@@ -25,6 +25,7 @@ use crate::error::ConfigError;
 /// assert!(error.to_string().contains("AWS_ROLE_ARN"));
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct WebIdentityProvider {
     config: ProviderConfig,
 }

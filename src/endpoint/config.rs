@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::data_capture::DataCaptureConfig;
-use super::document::{add_tags, append, document, number, part, seconds};
+use super::document::{add_tags, append, document, number, part, request, seconds};
 use super::model::VpcConfig;
 use crate::AsyncInferenceConfig;
 use crate::limits::{self, facts::sagemaker};
@@ -142,7 +142,7 @@ pub struct EndpointConfig {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(EndpointConfig, sagemaker::CREATE_ENDPOINT_CONFIG_INPUT);
+request!(EndpointConfig, sagemaker::CREATE_ENDPOINT_CONFIG_INPUT);
 
 impl EndpointConfig {
     /// Creates a configuration with 1 to 10 variants (`ProductionVariants`), each with a different name.

@@ -229,7 +229,7 @@ impl Deployment {
     /// Continues an earlier run of the same deployment that was interrupted: an existing model, configuration or
     /// endpoint of the name counts as created if it is as requested (default paths may differ). It is never
     /// removed on failure, since it may belong to somebody else. Default: a name that is taken is an error.
-    pub fn take_up(mut self) -> Self {
+    pub fn resume(mut self) -> Self {
         self.continues = true;
         self
     }

@@ -1,20 +1,24 @@
 //! `DeploymentConfig`: how an endpoint switches from one configuration to the next.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::document::{append, document, part, seconds, set_in};
+use crate::InvalidInput;
 use crate::limits::{self, facts::sagemaker};
 
 /// A part of an endpoint's capacity (`CapacitySize`).
 ///
+/// As text it is a number of instances, `2`, or a percentage, `10%`.
+///
 /// ```
 /// use sagemaker_async_inference::endpoint::CapacitySize;
 ///
-/// let one = CapacitySize::Instances(1);
-/// let tenth = CapacitySize::Percent(10);
-/// # let _ = (one, tenth);
+/// assert_eq!("10%".parse(), Ok(CapacitySize::Percent(10)));
+/// assert_eq!(CapacitySize::Instances(2).to_string(), "2");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CapacitySize {
@@ -30,6 +34,41 @@ impl CapacitySize {
             Self::Instances(count) => json!({"Type": "INSTANCE_COUNT", "Value": count}),
             Self::Percent(share) => json!({"Type": "CAPACITY_PERCENT", "Value": share}),
         }
+    }
+}
+
+impl fmt::Display for CapacitySize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instances(count) => f.pad(&count.to_string()),
+            Self::Percent(share) => f.pad(&format!("{share}%")),
+        }
+    }
+}
+
+impl FromStr for CapacitySize {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit): (_, fn(u32) -> Self) = match text.strip_suffix('%') {
+            Some(share) => (share, Self::Percent),
+            None => (text, Self::Instances),
+        };
+        // `+5` is a number for Rust alone.
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| digits);
+        number.map(unit).ok_or_else(|| {
+            let limit = "a number of instances, or a number and `%`";
+            InvalidInput::new("capacity", text, limit, "write it as `2` or `10%`")
+        })
+    }
+}
+
+impl TryFrom<&str> for CapacitySize {
+    type Error = InvalidInput;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

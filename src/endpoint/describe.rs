@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::AsyncInferenceConfig;
@@ -262,7 +263,7 @@ impl EndpointConfigDescription {
     /// The settings of asynchronous inference; `None` for a real-time endpoint, and if they have a shape that
     /// this version does not know (see [`raw`](Self::raw)).
     pub fn async_inference_config(&self) -> Option<AsyncInferenceConfig> {
-        AsyncInferenceConfig::from_json(self.document.get("AsyncInferenceConfig")?).ok()
+        AsyncInferenceConfig::deserialize(self.document.get("AsyncInferenceConfig")?).ok()
     }
 
     /// The key that encrypts the volumes (`KmsKeyId`).

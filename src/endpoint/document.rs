@@ -20,16 +20,18 @@ macro_rules! document {
                 self
             }
 
-            /// The API's JSON.
-            pub fn to_json(&self) -> serde_json::Value {
-                serde_json::Value::Object(self.members.clone())
-            }
-
             /// Checks every limit of the API's model, as is done before it is sent: required members, types,
             /// lengths, ranges, patterns. Members and enumeration values that the model does not have are
             /// accepted.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
                 Ok($shape.check(stringify!($name), &self.members)?)
+            }
+        }
+
+        /// The API's JSON.
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&self.members, serializer)
             }
         }
 
@@ -43,6 +45,20 @@ macro_rules! document {
     };
 }
 pub(crate) use document;
+
+/// Like [`document`], for one that is a request.
+macro_rules! request {
+    ($name:ident, $shape:expr) => {
+        document!($name, $shape);
+
+        impl $name {
+            pub(crate) fn to_json(&self) -> serde_json::Value {
+                serde_json::Value::Object(self.members.clone())
+            }
+        }
+    };
+}
+pub(crate) use request;
 
 /// Like [`document`], for one that is part of another.
 macro_rules! part {

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::InvalidInput;
 use crate::limits::facts::sagemaker::{
     ASYNC_INFERENCE_CONFIG, ASYNC_INFERENCE_NOTIFICATION_CONFIG,
 };
 use crate::limits::members;
-use crate::{CodecError, InvalidInput};
 
 /// The settings of asynchronous inference: where results are stored, under which key, and which topics are
 /// notified.
@@ -24,9 +24,9 @@ use crate::{CodecError, InvalidInput};
 /// Without a failure path a failed request leaves no object, so that a waiting client cannot see the
 /// failure and waits until its own deadline: set one.
 ///
-/// Written with serde or [`to_json`](Self::to_json) this is the API's JSON, with absent options left out and
-/// `OutputConfig` always there. Responses of the service are read leniently: unknown members are ignored and
-/// limits are not enforced; [`validate`](Self::validate) does that.
+/// Written with serde this is the API's JSON, with absent options left out and `OutputConfig` always there. The
+/// API's JSON is read leniently: absent and null are the same, unknown members are ignored, and limits are not
+/// enforced; [`validate`](Self::validate) does that.
 ///
 /// ```
 /// use sagemaker_async_inference::{AsyncInferenceConfig, NotificationConfig};
@@ -38,7 +38,7 @@ use crate::{CodecError, InvalidInput};
 ///     .max_concurrent_invocations_per_instance(4)
 ///     .build()?;
 /// assert_eq!(
-///     config.to_json(),
+///     serde_json::to_value(&config)?,
 ///     json!({
 ///         "OutputConfig": {
 ///             "S3OutputPath": "s3://my-bucket/results/",
@@ -47,10 +47,13 @@ use crate::{CodecError, InvalidInput};
 ///         "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 4},
 ///     })
 /// );
-/// assert_eq!(AsyncInferenceConfig::default().to_json(), json!({"OutputConfig": {}}));
-/// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
+///
+/// let read: AsyncInferenceConfig = serde_json::from_str(r#"{"OutputConfig": {}}"#)?;
+/// assert_eq!(read, AsyncInferenceConfig::default());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
 pub struct AsyncInferenceConfig {
     output: OutputConfig,
     client: ClientConfig,
@@ -76,6 +79,7 @@ pub struct AsyncInferenceConfig {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[must_use]
 pub struct NotificationConfig {
     success_topic: Option<String>,
     error_topic: Option<String>,
@@ -168,8 +172,7 @@ impl AsyncInferenceConfig {
         Ok(ASYNC_INFERENCE_CONFIG.check("AsyncInferenceConfig", &members(self.to_json()))?)
     }
 
-    /// The API's JSON; absent options are left out, `OutputConfig` never is.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut output = Map::new();
         put(&mut output, "S3OutputPath", self.output_path());
         put(&mut output, "S3FailurePath", self.failure_path());
@@ -188,12 +191,6 @@ impl AsyncInferenceConfig {
             put(&mut config, "ClientConfig", Some(client));
         }
         Value::Object(config)
-    }
-
-    /// Reads the API's JSON, leniently: absent and null are the same, unknown members are ignored, limits
-    /// are not enforced.
-    pub fn from_json(value: &Value) -> Result<Self, CodecError> {
-        read("AsyncInferenceConfig", value)
     }
 }
 
@@ -224,8 +221,7 @@ impl NotificationConfig {
         Ok(shape.check("NotificationConfig", &members(self.to_json()))?)
     }
 
-    /// The API's JSON; absent options are left out.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut config = Map::new();
         put(&mut config, "SuccessTopic", self.success_topic());
         put(&mut config, "ErrorTopic", self.error_topic());
@@ -237,11 +233,6 @@ impl NotificationConfig {
         });
         put(&mut config, "IncludeInferenceResponseIn", topics);
         Value::Object(config)
-    }
-
-    /// Reads the API's JSON, as leniently as [`AsyncInferenceConfig::from_json`].
-    pub fn from_json(value: &Value) -> Result<Self, CodecError> {
-        read("NotificationConfig", value)
     }
 }
 
@@ -380,10 +371,4 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<Valu
     if let Some(value) = value {
         object.insert(name.to_owned(), value.into());
     }
-}
-
-fn read<'v, T: Deserialize<'v>>(shape: &'static str, value: &'v Value) -> Result<T, CodecError> {
-    T::deserialize(value).map_err(|error| {
-        CodecError::deserialize(shape, "it has not the shape of the API's model").with_source(error)
-    })
 }

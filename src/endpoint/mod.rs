@@ -106,6 +106,7 @@ impl Endpoint {
     /// says what became of it. The error has an
     /// [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its cause. Default:
     /// none, and for a removal the token of its waiter.
+    #[must_use]
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self

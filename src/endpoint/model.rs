@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{add_tags, document, part, set_in};
+use super::document::{add_tags, document, part, request, set_in};
 use crate::limits::{self, facts::sagemaker};
 
 /// One container of a model: its image, its data, its variables (`ContainerDefinition`).
@@ -133,7 +133,7 @@ pub struct Model {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(Model, sagemaker::CREATE_MODEL_INPUT);
+request!(Model, sagemaker::CREATE_MODEL_INPUT);
 
 impl Model {
     /// A model of one container (`PrimaryContainer`). The name has at most 63 letters, digits and

@@ -57,6 +57,7 @@ use crate::session::Session;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct SageMaker {
     session: Session,
 }
@@ -259,6 +260,7 @@ pub(crate) fn read_tag(tag: &Value) -> Option<(String, String)> {
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "an iterator lists nothing until its items are taken"]
 pub struct ListedEndpoints {
     session: Session,
     /// What is wrong with the request.

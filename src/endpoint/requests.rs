@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::EndpointStatus;
 use super::deployment_config::DeploymentConfig;
-use super::document::{add_tags, append, document, number};
+use super::document::{add_tags, append, document, number, request};
 use crate::limits::{self, facts::sagemaker};
 
 /// A request for an endpoint with an existing configuration (`CreateEndpoint`).
@@ -24,7 +24,7 @@ pub struct CreateEndpoint {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(CreateEndpoint, sagemaker::CREATE_ENDPOINT_INPUT);
+request!(CreateEndpoint, sagemaker::CREATE_ENDPOINT_INPUT);
 
 impl CreateEndpoint {
     /// Creates the request. No other endpoint of the account may have the name in the region.
@@ -105,7 +105,7 @@ pub struct UpdateEndpoint {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(UpdateEndpoint, sagemaker::UPDATE_ENDPOINT_INPUT);
+request!(UpdateEndpoint, sagemaker::UPDATE_ENDPOINT_INPUT);
 
 impl UpdateEndpoint {
     /// Creates a request that switches the endpoint to this configuration.
@@ -172,7 +172,7 @@ pub struct ListEndpoints {
     pub(crate) members: Map<String, Value>,
 }
 
-document!(ListEndpoints, sagemaker::LIST_ENDPOINTS_INPUT);
+request!(ListEndpoints, sagemaker::LIST_ENDPOINTS_INPUT);
 
 impl ListEndpoints {
     /// Lists all endpoints, the newest first, as the service does.

@@ -38,6 +38,7 @@ use crate::session::Session;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct VariantScaling {
     endpoint: Endpoint,
     variant: String,

@@ -151,7 +151,7 @@ impl EndpointUpdate {
     /// Takes up what an earlier run of the same update left when it was ended: a configuration that is there
     /// under [the name](Self::endpoint_config_name) and is as it is asked for counts as made. Default: a name
     /// that is taken is an error.
-    pub fn take_up(mut self) -> Self {
+    pub fn resume(mut self) -> Self {
         self.continues = true;
         self
     }
@@ -309,7 +309,11 @@ impl EndpointUpdate {
 
     fn change_variants(&self, members: &mut Map<String, Value>) -> Result<(), InvalidInput> {
         if let Some(variants) = &self.variants {
-            let variants: Value = variants.iter().map(ProductionVariant::to_json).collect();
+            let variants: Value = variants
+                .iter()
+                .cloned()
+                .map(ProductionVariant::into_json)
+                .collect();
             members.insert("ProductionVariants".into(), variants);
         }
         if self.variant.is_empty() {

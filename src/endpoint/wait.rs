@@ -70,7 +70,7 @@ pub struct EndpointProgress<'a> {
     attempts: u32,
     max_attempts: u32,
     elapsed: Duration,
-    next_look_in: Option<Duration>,
+    next_poll_in: Option<Duration>,
 }
 
 #[cfg(feature = "local")]
@@ -87,7 +87,7 @@ impl<'a> EndpointProgress<'a> {
             attempts,
             max_attempts,
             elapsed,
-            next_look_in: (attempts < max_attempts).then_some(Duration::from_secs(30)),
+            next_poll_in: (attempts < max_attempts).then_some(Duration::from_secs(30)),
         }
     }
 }
@@ -114,8 +114,8 @@ impl EndpointProgress<'_> {
     }
 
     /// Time until the next poll; `None` if this was the last.
-    pub fn next_look_in(&self) -> Option<Duration> {
-        self.next_look_in
+    pub fn next_poll_in(&self) -> Option<Duration> {
+        self.next_poll_in
     }
 }
 
@@ -142,14 +142,14 @@ impl EndpointWaiter {
 
     /// Polls every `delay` (1 ms to 24 hours), at most `max_attempts` times (1 to 10,000,000).
     pub fn every(mut self, delay: Duration, max_attempts: u32) -> Result<Self> {
-        WaiterConfig::new(max_attempts, delay)?;
+        let _ = WaiterConfig::new(max_attempts, delay)?;
         (self.delay, self.max_attempts) = (delay, max_attempts);
         Ok(self)
     }
 
     /// Sets the longest time that the wait may take (1 ms to 365 days). Default: none.
     pub fn deadline(mut self, deadline: Duration) -> Result<Self> {
-        WaiterConfig::builder().deadline(deadline).build()?;
+        let _ = WaiterConfig::builder().deadline(deadline).build()?;
         self.deadline = Some(deadline);
         Ok(self)
     }
@@ -338,7 +338,7 @@ impl Polled for Waiting<'_> {
             attempts: wait.attempts,
             max_attempts: self.waiter.max_attempts,
             elapsed: now.saturating_sub(wait.started),
-            next_look_in: next.map(|next| next.saturating_sub(now)),
+            next_poll_in: next.map(|next| next.saturating_sub(now)),
         })
     }
 }

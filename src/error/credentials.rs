@@ -53,6 +53,7 @@ impl CredentialsError {
     }
 
     /// With the error underneath.
+    #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self

@@ -29,7 +29,7 @@ pub struct ServiceError {
     pub(crate) resource: Option<String>,
     pub(crate) expected_owner: Option<String>,
     /// The beginning of a body that is not in the service's format.
-    pub(crate) foreign_body: Option<String>,
+    pub(crate) unrecognized_body: Option<String>,
     /// How far this machine's clock is ahead of the service's, in seconds, if the refusal is about that.
     pub(crate) clock_error: Option<i64>,
     pub(crate) attempts: u32,
@@ -70,8 +70,8 @@ impl ServiceError {
 
     /// The beginning of a body that is not in the service's format, in one line; of HTML only its text. Such a response
     /// comes from a proxy, a web filter or another server, and [`code`](Self::code) is absent.
-    pub fn foreign_body(&self) -> Option<&str> {
-        self.foreign_body.as_deref()
+    pub fn unrecognized_body(&self) -> Option<&str> {
+        self.unrecognized_body.as_deref()
     }
 
     /// The id that AWS support asks for (`x-amzn-requestid`, `x-amz-request-id`).
@@ -201,7 +201,7 @@ impl ServiceError {
                 "the service failed: try again later; if it persists, check the AWS Health \
                  Dashboard, or give AWS support the request id",
             ),
-            None if self.foreign_body.is_some() => Some(
+            None if self.unrecognized_body.is_some() => Some(
                 "this service sends no such responses: check the endpoint URL, and proxies and web \
                  filters on the way",
             ),
@@ -360,7 +360,7 @@ impl fmt::Display for ServiceError {
         }
         write!(f, ": {}", self.code.as_deref().unwrap_or("no error code"))?;
         write!(f, " (HTTP {})", self.status)?;
-        if let Some(body) = &self.foreign_body {
+        if let Some(body) = &self.unrecognized_body {
             write!(f, ": the body is not the service's: {body:?}")?;
         }
         if let Some(message) = self.message().filter(|message| !message.is_empty()) {

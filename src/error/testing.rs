@@ -39,7 +39,7 @@ impl ServiceError {
             extended_request_id: None,
             resource: None,
             expected_owner: None,
-            foreign_body: None,
+            unrecognized_body: None,
             clock_error: None,
             attempts: 1,
             elapsed: Duration::ZERO,
@@ -159,7 +159,7 @@ impl PollingTimeout {
                 not_found: attempts,
                 ..Observed::default()
             },
-            last_answer: None,
+            last_response: None,
             denied_by_code: false,
             limit: WaitLimit::MaxAttempts(attempts),
             since_submit: elapsed,

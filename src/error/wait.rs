@@ -157,7 +157,7 @@ pub struct PollingTimeout {
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) observed: Observed,
-    pub(crate) last_answer: Option<String>,
+    pub(crate) last_response: Option<String>,
     pub(crate) limit: WaitLimit,
     /// Time since the submit; if that is not known, the duration of the wait.
     pub(crate) since_submit: Duration,
@@ -220,8 +220,8 @@ impl PollingTimeout {
     }
 
     /// What the last poll observed, in words.
-    pub fn last_answer(&self) -> Option<&str> {
-        self.last_answer.as_deref()
+    pub fn last_response(&self) -> Option<&str> {
+        self.last_response.as_deref()
     }
 
     /// Which of the waiter's limits was hit.
@@ -324,7 +324,7 @@ impl fmt::Display for PollingTimeout {
             f,
             " ({not_found} not found, {access_denied} denied, {failed} failed"
         )?;
-        if let Some(last) = &self.last_answer {
+        if let Some(last) = &self.last_response {
             write!(f, "; last: {last}")?;
         }
         f.write_str(")")?;

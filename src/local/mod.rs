@@ -120,6 +120,7 @@ mod fault;
 mod http;
 mod notify;
 mod operation;
+mod operation_names;
 mod queues;
 mod record;
 mod runtime;
@@ -160,6 +161,7 @@ use server::Shared;
 /// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "dropping the endpoint stops it"]
 pub struct LocalEndpoint {
     address: SocketAddr,
     url: String,

@@ -244,7 +244,7 @@ fn control_operation(target: &str) -> (Operation, Service) {
     };
     // The variants have AWS's names.
     let mut operations = service.operations.iter();
-    let operation = operations.find(|operation| format!("{operation:?}") == wanted);
+    let operation = operations.find(|operation| operation.to_string() == wanted);
     (
         operation.copied().unwrap_or(Operation::Unsupported),
         Service::Control(service.signing_name),

@@ -30,6 +30,7 @@ const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 /// `kms:Decrypt` on the key of an encrypted queue. Without `sqs:ChangeMessageVisibility` nothing is extended
 /// and no message is returned to the queue before its visibility timeout.
 #[derive(Clone)]
+#[must_use]
 pub struct ResultQueue {
     session: Session,
     address: Address,

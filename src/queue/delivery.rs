@@ -17,6 +17,7 @@ use crate::invalid_input::InvalidInput;
 ///
 /// End it with [`delete`](Self::delete) when the work is done, or with [`release`](Self::release) when it is
 /// not. Dropping it releases it, also in a panic. `Send`: a delivery may go to another thread.
+#[must_use = "dropping a delivery gives its message back to the queue"]
 pub struct Delivery {
     guard: Arc<Guard>,
     key: u64,

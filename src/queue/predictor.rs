@@ -29,6 +29,7 @@ use crate::waiter::WaiterConfig;
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "the result is in it"]
 pub enum Notified<D> {
     /// The inference completed; its output is in S3.
     Response(AsyncInferenceResponse<D>),

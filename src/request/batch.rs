@@ -1,7 +1,7 @@
 //! A request in batches and journals: its identity, and how it outlives what it borrowed.
 
 use std::borrow::Cow;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -109,6 +109,56 @@ impl<'v, D> AsyncRequest<'v, D> {
             cause: unrecorded(Service::SageMakerRuntime.as_str(), "InvokeEndpointAsync"),
         }
         .into()
+    }
+
+    /// Returns a second request with the same input and options, `None` if the input is a reader, which can be
+    /// read only once. An open file is shared.
+    ///
+    /// Both have the same [`inference_id`](Self::inference_id), if one is set.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncRequest, Error, Json};
+    ///
+    /// /// Submits an input twice, where that is possible.
+    /// fn submit_twice(
+    ///     request: AsyncRequest<'_, Json>,
+    /// ) -> Result<Vec<AsyncInferenceResponse<Json>>, Error> {
+    ///     let copy = request.try_clone();
+    ///     [Some(request), copy].into_iter().flatten().map(AsyncRequest::submit).collect()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn try_clone(&self) -> Option<Self>
+    where
+        D: Clone,
+    {
+        let input = match &self.input {
+            RequestInput::Body(body) => RequestInput::Body(body.clone()),
+            RequestInput::At(uri) => RequestInput::At(uri.clone()),
+            RequestInput::File(file) => RequestInput::File(Arc::clone(file)),
+            RequestInput::Reader(_) => return None,
+        };
+        Some(Self {
+            target: Arc::clone(&self.target),
+            deserializer: self.deserializer.clone(),
+            input,
+            transfer: self.transfer.clone(),
+            placement: self.placement,
+            upload: self.upload.clone(),
+            inference_id: self.inference_id.clone(),
+            custom_attributes: self.custom_attributes.clone(),
+            content_type: self.content_type.clone(),
+            accept: self.accept.clone(),
+            request_ttl: self.request_ttl,
+            invocation_timeout: self.invocation_timeout,
+            filename: self.filename.clone(),
+            output_path_extension: self.output_path_extension.clone(),
+            retry: self.retry,
+            deadline: self.deadline,
+            duplicates: self.duplicates,
+            cancel: self.cancel.clone(),
+            journal_key: self.journal_key.clone(),
+        })
     }
 
     /// Copies everything that the request borrows, so that it can be stored or passed to

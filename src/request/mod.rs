@@ -78,7 +78,7 @@ enum RequestInput<'v> {
     /// The serialized value, or why the request cannot be sent.
     Body(Result<Cow<'v, [u8]>, Error>),
     At(S3Uri),
-    File(InputFile),
+    File(Arc<InputFile>),
     /// Never contended: the lock makes the request `Sync`.
     Reader(Mutex<ReaderInput<'v>>),
 }
@@ -109,7 +109,11 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
             TransferError::new(TransferErrorKind::Read, path.display()).with_source(error)
         })?;
         limits::payload_length("input file", file.len())?;
-        Ok(Self::new(target, deserializer, RequestInput::File(file)))
+        Ok(Self::new(
+            target,
+            deserializer,
+            RequestInput::File(Arc::new(file)),
+        ))
     }
 
     pub(crate) fn with_reader(

@@ -110,6 +110,7 @@ impl fmt::Debug for CleanUp {
 /// }
 /// ```
 #[derive(Debug, Default)]
+#[must_use = "objects that could not be removed are named only here"]
 pub struct CleanUpReport {
     removed: Vec<S3Uri>,
     failures: Vec<CleanUpFailure>,

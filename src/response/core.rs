@@ -39,6 +39,7 @@ use crate::waiter::state::{Pending, is_passing};
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "without the response or its handle, the result cannot be found"]
 pub struct AsyncInferenceResponse<D> {
     pub(super) session: Session,
     /// Shared with every error that this response returns.

@@ -146,7 +146,7 @@ impl<D> AsyncInferenceResponse<D> {
             attempts: wait.attempts,
             elapsed: self.elapsed(wait),
             observed: wait.observed.clone(),
-            last_answer: wait.last.as_deref().map(str::to_owned),
+            last_response: wait.last.as_deref().map(str::to_owned),
             limit: wait.limit(),
             since_submit: self.since_submit(wait),
         }

@@ -278,7 +278,7 @@ impl SessionBuilder {
             settings.check()?;
         }
         if let Some(bucket) = &self.default_bucket {
-            crate::uri::S3Uri::new(bucket.clone(), "")?;
+            let _ = crate::uri::S3Uri::new(bucket.clone(), "")?;
         }
         for owner in self
             .expected_bucket_owner

@@ -30,6 +30,7 @@ use crate::sys::Sys;
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct Session {
     pub(super) inner: Arc<Inner>,
     pub(super) client: Arc<Client>,

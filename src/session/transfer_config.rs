@@ -43,6 +43,7 @@ const DEFAULT_THRESHOLD: u64 = 16 << 20;
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct TransferConfig {
     multipart_threshold: u64,
     part_size: Option<u64>,

@@ -26,6 +26,7 @@ use super::durable::write_whole;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Default)]
+#[must_use]
 pub struct Files {
     map: Option<Arc<Mutex<BTreeMap<PathBuf, Entry>>>>,
 }

@@ -24,6 +24,7 @@ use super::{Clock, SystemClock};
 /// assert_eq!(clock.now(), start + Duration::from_secs(900));
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct ManualClock {
     start: SystemTime,
     time: Arc<Time>,

@@ -141,6 +141,7 @@ impl Clock for SystemClock {
 /// assert_eq!(environment.get_non_blank("AWS_PROFILE"), None);
 /// ```
 #[derive(Clone, Default)]
+#[must_use]
 pub struct Environment {
     map: Option<Arc<BTreeMap<String, String>>>,
 }
@@ -212,6 +213,7 @@ impl fmt::Debug for Environment {
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Sys {
     clock: Arc<dyn Clock>,
     environment: Environment,

@@ -23,6 +23,7 @@ use super::{Clock, SystemClock};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Default)]
+#[must_use]
 pub struct Processes {
     function: Option<Arc<Function>>,
 }

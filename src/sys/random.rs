@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// assert_eq!(sys.random().fraction(), 0.5);
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct Random(Source);
 
 #[derive(Clone)]

@@ -33,6 +33,7 @@ use crate::uri::S3Uri;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a reader fetches nothing until it is read"]
 pub struct ResultReader {
     handle: Arc<InferenceHandle>,
     content_type: Option<String>,

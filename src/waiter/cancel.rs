@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct CancelToken {
     cancelled: Arc<AtomicBool>,
 }

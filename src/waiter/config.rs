@@ -38,6 +38,7 @@ use crate::waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfigBuilder
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct WaiterConfig {
     pub(super) max_attempts: u32,
     pub(super) delay: Duration,

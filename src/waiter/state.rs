@@ -94,7 +94,7 @@ impl WaitState {
                 self.last = Some("not found".into());
             }
             // A proxy or a filter responded, which says nothing about permissions.
-            Pending::AccessDenied(error) if error.foreign_body().is_some() => {
+            Pending::AccessDenied(error) if error.unrecognized_body().is_some() => {
                 self.observed.failed += 1;
                 self.last = Some(error.to_string().into());
             }

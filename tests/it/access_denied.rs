@@ -89,7 +89,7 @@ fn a_403_to_the_end_is_a_timeout_that_names_the_grant() {
     }
     assert!(
         timeout
-            .last_answer()
+            .last_response()
             .is_some_and(|last| last.contains("AccessDenied"))
     );
     assert_eq!(lists(&server), 1);

@@ -40,7 +40,7 @@ fn a_key_that_a_header_does_not_carry_is_refused_before_anything_is_sent() {
     assert!(server.seen().is_empty(), "something was sent");
     for key in ["k/a b", "k/ x", "k /x", "ü", "a%20b", "a+b", "~"] {
         let place = S3Uri::new("my-bucket", key).expect("a key");
-        predictor.request_at(place.clone()).submit().expect(key);
+        let _ = predictor.request_at(place.clone()).submit().expect(key);
         let seen = server.seen().pop().expect("a submit");
         let location = seen.header("x-amzn-sagemaker-inputlocation");
         assert_eq!(location, Some(place.to_string().as_str()), "{key}");

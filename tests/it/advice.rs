@@ -107,7 +107,7 @@ fn a_body_that_is_not_the_services_is_shown() {
         assert!(line.contains(shown), "{line}");
         assert!(line.contains("proxies and web filters"), "{line}");
         assert!(!line.contains('\x1b'), "{line}");
-        assert!(fault.foreign_body().is_some());
+        assert!(fault.unrecognized_body().is_some());
 
         let line = submit_error(Reply::new(403, body));
         assert!(line.contains(shown), "{line}");
@@ -116,7 +116,7 @@ fn a_body_that_is_not_the_services_is_shown() {
     let long = poll_refusal(Reply::new(400, "so long ".repeat(10_000)));
     assert!(long.to_string().len() < 1000, "{long}");
     let s3s = poll_refusal(s3_error(400, "InvalidArgument", "its own words"));
-    assert_eq!(s3s.foreign_body(), None);
+    assert_eq!(s3s.unrecognized_body(), None);
     assert!(s3s.to_string().contains("its own words"));
 }
 

@@ -72,7 +72,7 @@ fn an_input_of_the_callers_stays() {
         .submit()
         .expect("a submit");
     response.get_result::<Vec<u8>>(&often()).expect("a result");
-    response.clean_up(&CleanUp::everything()).expect("a report");
+    let _ = response.clean_up(&CleanUp::everything()).expect("a report");
     assert_eq!(endpoint.objects(endpoint.bucket()), ["mine"]);
 }
 
@@ -170,7 +170,7 @@ fn an_input_from_a_file_or_a_reader_is_the_submits_own() {
     for request in requests {
         let response = request.via_s3().submit().expect("a submit");
         response.get_result::<Vec<u8>>(&often()).expect("a result");
-        response.clean_up(&CleanUp::everything()).expect("a report");
+        let _ = response.clean_up(&CleanUp::everything()).expect("a report");
         assert_eq!(endpoint.objects(endpoint.bucket()), [""; 0]);
     }
 }

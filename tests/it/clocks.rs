@@ -131,7 +131,7 @@ fn a_clock_offset_is_suspected_without_a_server_time() {
         .expect("a session");
     look(&session, &endpoint);
     clock.set(0);
-    predictor(&session).predict_async("x").expect("a submit");
+    let _ = predictor(&session).predict_async("x").expect("a submit");
     let verified: Vec<_> = runtime
         .seen()
         .iter()

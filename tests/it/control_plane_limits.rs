@@ -26,6 +26,22 @@ fn config() -> EndpointConfig {
 }
 
 #[test]
+fn a_document_is_written_by_serde_as_the_api_has_it() {
+    let written = serde_json::to_value(model().tag("team", "vision")).expect("JSON");
+    let container = json!({"Image": "img:1"});
+    let tags = json!([{"Key": "team", "Value": "vision"}]);
+    assert_eq!(
+        written,
+        json!({"ModelName": "m", "PrimaryContainer": container, "Tags": tags})
+    );
+    // So one is part of another without a type for it.
+    let capture = DataCaptureConfig::enabled().destination("s3://b/c");
+    let capture = serde_json::to_value(capture).expect("JSON");
+    let raw = config().with_raw("DataCaptureConfig", capture);
+    assert_eq!(raw.validate(), Ok(()));
+}
+
+#[test]
 fn a_container_keeps_its_limits() {
     let refused = |container: ContainerDefinition| container.validate().expect_err("a refusal");
     let many = (0..100).fold(container(), |c, n| c.environment(format!("V{n}"), "x"));

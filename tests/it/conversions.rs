@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use sagemaker_async_inference::credentials::ChainSlot;
 use sagemaker_async_inference::endpoint::{
-    CaptureMode, EndpointStatus, NotificationTopic, OnFailure, RoutingStrategy, VariantProperty,
+    CapacitySize, CaptureMode, EndpointStatus, NotificationTopic, OnFailure, RoutingStrategy,
+    VariantProperty,
 };
 use sagemaker_async_inference::error::{
     CodecDirection, EndpointWaitReason, TransferErrorKind, TransportErrorKind,
@@ -191,6 +192,37 @@ fn enums_of_a_services_words_keep_those_that_they_do_not_know() {
         &[(NotificationTopic::Error, "ERROR_NOTIFICATION_TOPIC")],
         |topic| matches!(topic, NotificationTopic::Other(_)),
     );
+}
+
+#[test]
+fn a_capacity_is_a_number_of_instances_or_a_percentage() {
+    for (text, size) in [
+        ("2", CapacitySize::Instances(2)),
+        ("10%", CapacitySize::Percent(10)),
+    ] {
+        assert_eq!(text.parse(), Ok(size));
+        assert_eq!(CapacitySize::try_from(text), Ok(size));
+        assert_eq!(size.to_string(), text);
+    }
+    for text in ["", "%", "+2", "-1%", "2 %", "a", "10%%", "99999999999"] {
+        let refused = text.parse::<CapacitySize>().expect_err("no capacity");
+        assert!(refused.remedy().contains("10%"), "{refused}");
+    }
+}
+
+#[cfg(feature = "local")]
+#[test]
+fn operations_and_states_of_the_local_endpoint_are_read_by_their_names() {
+    use sagemaker_async_inference::local::{JobState, Operation};
+
+    for operation in Operation::ALL {
+        let name = operation.to_string();
+        assert_eq!(name.parse(), Ok(operation));
+        assert_eq!(Operation::try_from(&*name), Ok(operation));
+    }
+    let refused = "putObject".parse::<Operation>().expect_err("another case");
+    assert!(refused.to_string().contains("PutObject"), "{refused}");
+    check_words(&[(JobState::Queued, "queued"), (JobState::Failed, "failed")]);
 }
 
 #[test]

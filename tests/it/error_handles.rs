@@ -58,7 +58,7 @@ fn predict_returns_the_handle_with_a_failure_of_the_model() {
         .predict::<str, u32>("fail")
         .expect_err("a failure");
     assert!(matches!(error, Error::Model(_)), "{error:?}");
-    is_of_the_job(&endpoint, &error);
+    let _ = is_of_the_job(&endpoint, &error);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn predict_returns_the_handle_when_the_wait_is_cancelled() {
     let predictor = predictor(&endpoint).with_waiter_config(cancelled);
     let error = predictor.predict::<str, u32>("7").expect_err("cancelled");
     assert!(matches!(error, Error::WaitStopped(_)), "{error:?}");
-    is_of_the_job(&endpoint, &error);
+    let _ = is_of_the_job(&endpoint, &error);
 }
 
 #[test]

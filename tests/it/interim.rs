@@ -98,7 +98,7 @@ fn interim_responses_are_skipped_on_every_operation() {
                 let result = result.unwrap_or_else(|e| panic!("{interim:?}: {e:?}"));
                 assert_eq!(result.expect("a result"), b"result");
                 let input = predictor(&session).request("small");
-                input
+                let _ = input
                     .upload_to(uri("s3://my-bucket/in"))
                     .submit()
                     .unwrap_or_else(|e| panic!("{interim:?}: {e:?}"));

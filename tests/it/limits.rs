@@ -15,7 +15,7 @@ fn assert_limits(what: &str, change: Change, good: &[&str], bad: &[&str]) {
     let predictor = predictor(&session_at(&server.url()));
     let request = || predictor.request_at(uri("s3://my-bucket/in"));
     for value in good {
-        change(request(), value)
+        let _ = change(request(), value)
             .submit()
             .unwrap_or_else(|error| panic!("{value:?}: {error}"));
     }
@@ -108,7 +108,7 @@ fn endpoint_names_of_1_to_63_characters_are_sent() {
     let session = session_at(&server.url());
     let (most, over) = ("n".repeat(63), "n".repeat(64));
     for name in ["n", "a--b-9", &most] {
-        AsyncPredictor::new(name, &session)
+        let _ = AsyncPredictor::new(name, &session)
             .predict_async(&1)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
@@ -137,7 +137,7 @@ fn input_locations_of_up_to_1024_characters_are_sent() {
     let predictor = predictor(&session_at(&server.url()));
     let start = "s3://my-bucket/";
     let key = |length: usize| format!("{start}{}", "k".repeat(length - start.len()));
-    predictor
+    let _ = predictor
         .request_at(uri(&key(1024)))
         .submit()
         .expect("at the limit");
@@ -165,7 +165,7 @@ fn the_servers_own_time_limits_are_whole_seconds_in_range() {
     let predictor = predictor(&session_at(&server.url()));
     let seconds = Duration::from_secs;
     for (ttl, timeout) in [(60, 1), (21_600, 3600)] {
-        predictor
+        let _ = predictor
             .request("x")
             .request_ttl(seconds(ttl))
             .invocation_timeout(seconds(timeout))

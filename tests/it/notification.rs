@@ -386,7 +386,7 @@ pub(crate) mod local {
         assert_eq!(answer, "good");
         assert_eq!(local.requests().len(), 1, "one GET, and no polling");
 
-        predictor.predict_async("bad").expect("a submit");
+        let _ = predictor.predict_async("bad").expect("a submit");
         let (_, refused) = failed.recv_timeout(patience).expect("a push");
         let (_, body) = failed.recv_timeout(patience).expect("the push again");
         assert_eq!(refused, body);

@@ -49,7 +49,7 @@ fn inline_refuses_more_than_128000_bytes_and_via_s3_takes_any_size() {
     let server = willing();
     let predictor = predictor(&session_at(&server.url()));
     let body = vec![b'x'; MAX_INLINE + 1];
-    predictor
+    let _ = predictor
         .request(&body[..MAX_INLINE])
         .inline()
         .submit()
@@ -78,7 +78,7 @@ fn an_upload_goes_where_the_sdk_puts_it() {
         .default_bucket_prefix("/team-a/inputs/")
         .build()
         .expect("a session");
-    predictor(&session)
+    let _ = predictor(&session)
         .request("x")
         .via_s3()
         .submit()
@@ -138,7 +138,7 @@ fn the_default_bucket_is_asked_for_once_and_its_owner_is_enforced() {
     let server = willing();
     let predictor = predictor(&session_without_bucket(&server.url()));
     for _ in 0..2 {
-        predictor.request("x").via_s3().submit().expect("a submit");
+        let _ = predictor.request("x").via_s3().submit().expect("a submit");
     }
     let seen = server.seen();
     let kinds: Vec<_> = seen
@@ -188,7 +188,7 @@ fn a_default_bucket_of_another_account_is_reported() {
 #[test]
 fn an_inline_submit_needs_no_bucket() {
     let server = willing();
-    predictor(&session_without_bucket(&server.url()))
+    let _ = predictor(&session_without_bucket(&server.url()))
         .predict_async("x")
         .expect("a submit");
     assert_eq!(server.seen().len(), 1);
@@ -257,7 +257,7 @@ fn the_derived_default_bucket_is_created_when_it_is_missing() {
             .sys(sys())
             .build()
             .expect("a session");
-        predictor(&session)
+        let _ = predictor(&session)
             .request("x")
             .via_s3()
             .submit()
@@ -317,7 +317,7 @@ fn a_bucket_that_the_user_named_is_never_created() {
 fn an_upload_is_encrypted_with_the_key_that_was_asked_for() {
     let server = willing();
     let predictor = predictor(&session_at(&server.url()));
-    predictor
+    let _ = predictor
         .request("x")
         .via_s3()
         .upload_kms_key_id("alias/my-key")
@@ -331,7 +331,7 @@ fn an_upload_is_encrypted_with_the_key_that_was_asked_for() {
     );
     assert_eq!(put.verified, Ok(()));
     let (most, over) = ("k".repeat(2048), "k".repeat(2049));
-    predictor
+    let _ = predictor
         .request("x")
         .via_s3()
         .upload_kms_key_id(most)

@@ -410,7 +410,7 @@ fn a_tunnel_that_the_proxy_closed_is_not_used_again() {
     let predictor = predictor(&session);
     for _ in 0..20 {
         let request = predictor.request_at(uri("s3://my-bucket/in"));
-        request.submit().expect("submitted");
+        let _ = request.submit().expect("submitted");
     }
     assert_eq!(proxy.server.connections(), 20);
 }
@@ -475,7 +475,8 @@ fn what_is_wrong_with_a_proxys_url_is_said() {
         "http://[::1]",
         "socks5://u@host",
     ] {
-        session(&[("HTTPS_PROXY", url)], ELSEWHERE).unwrap_or_else(|e| panic!("{url}: {e}"));
+        let _ =
+            session(&[("HTTPS_PROXY", url)], ELSEWHERE).unwrap_or_else(|e| panic!("{url}: {e}"));
     }
 }
 

@@ -74,3 +74,91 @@ fn at_most_45_names_are_at_the_root() {
 fn is_module(name: &str) -> bool {
     lines().any(|line| line.kind == "mod" && line.path == name)
 }
+
+/// Types of the list that are marked so that a value of them is not dropped by mistake.
+fn marked() -> BTreeSet<&'static str> {
+    lines()
+        .filter(|line| is_type(line.kind) && line.kind.contains("must_use"))
+        .map(|line| line.path)
+        .collect()
+}
+
+#[test]
+fn a_value_that_a_method_returns_changed_is_not_dropped_unnoticed() {
+    let marked = marked();
+    let unmarked: BTreeSet<&str> = LISTING
+        .lines()
+        .filter(|line| line.contains("(Self") && line.ends_with(" -> Self"))
+        .filter_map(|line| {
+            let start = line.find(ROOT)? + ROOT.len();
+            let path = line[start..].split(['(', '<']).next()?;
+            let (owner, _) = path.rsplit_once("::")?;
+            let is_fine = marked.contains(owner) || line.starts_with("must_use");
+            (!is_fine && !is_word_list(owner)).then_some(path)
+        })
+        .collect();
+    assert!(unmarked.is_empty(), "without must_use: {unmarked:#?}");
+}
+
+/// Enums are `Copy` and made of nothing that could be lost.
+fn is_word_list(owner: &str) -> bool {
+    lines().any(|line| line.kind.ends_with("enum") && line.path == owner)
+}
+
+#[test]
+fn what_holds_work_is_not_dropped_unnoticed() {
+    let marked = marked();
+    let losing = [
+        "AsyncInferenceResponse",
+        "AsyncRequest",
+        "InferenceHandle",
+        "batch::Adder",
+        "batch::AsCompleted",
+        "batch::Completed",
+        "batch::Inputs",
+        "batch::SubmitAll",
+        "endpoint::Deployment",
+        "endpoint::EndpointUpdate",
+        "endpoint::ListedEndpoints",
+        "local::Fault",
+        "local::LocalEndpoint",
+        "local::LocalEndpointBuilder",
+        "queue::Deliveries",
+        "queue::Delivery",
+        "queue::Notified",
+        "response::CleanUpReport",
+        "transfer::ResultReader",
+    ];
+    let lost: Vec<&str> = losing
+        .into_iter()
+        .filter(|name| !marked.contains(name))
+        .collect();
+    assert!(lost.is_empty(), "without must_use: {lost:?}");
+}
+
+/// Enums that carry values of other types, and no word of their own.
+const CARRIERS: [&str; 2] = ["queue::Notified", "queue::QueueEvent"];
+
+#[test]
+fn every_enum_is_written_as_text_and_those_of_words_are_read() {
+    let has = |name: &str, of: &str| {
+        let line = format!("impl {of} for {ROOT}{name}");
+        LISTING.lines().any(|known| known == line)
+    };
+    let enums: Vec<&str> = lines()
+        .filter(|line| line.kind.ends_with("enum"))
+        .map(|line| line.path)
+        .collect();
+    assert!(enums.len() > 25, "{enums:?}");
+    for name in enums {
+        assert!(
+            has(name, "Display") || CARRIERS.contains(&name),
+            "{name} has no text"
+        );
+        let is_word = LISTING
+            .lines()
+            .any(|line| line.contains(&format!("fn {ROOT}{name}::as_str(")));
+        let is_read = has(name, "TryFrom<&str>") || has(name, "From<&str>");
+        assert!(!is_word || (has(name, "FromStr") && is_read), "{name}");
+    }
+}

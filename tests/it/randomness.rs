@@ -57,7 +57,7 @@ fn the_same_seed_gives_the_same_ids() {
     let ids = |seed| {
         let session = session(&server.url(), &ManualClock::new(), Random::seeded(seed));
         for _ in 0..3 {
-            predictor(&session)
+            let _ = predictor(&session)
                 .request("x")
                 .inline()
                 .submit()

@@ -345,6 +345,6 @@ fn a_handshake_that_breaks_is_tried_again_for_a_submit_too() {
         .sys(sys().with_clock(ManualClock::new()))
         .build()
         .expect("a session");
-    predictor(&session).predict_async("x").expect("a submit");
+    let _ = predictor(&session).predict_async("x").expect("a submit");
     assert_eq!(count.load(Ordering::SeqCst), 3);
 }

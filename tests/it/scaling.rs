@@ -323,7 +323,7 @@ mod local {
         minutes(&bench, 30);
         assert!(shown(&bench).starts_with("scaled to zero, 5 waiting"));
         // One more than the target of 5, and target tracking wakes it.
-        submit(&bench, "hello");
+        let _ = submit(&bench, "hello");
         minutes(&bench, 4);
         assert!(bench.local.wait_until_idle(REAL));
         for response in responses {
@@ -346,7 +346,7 @@ mod local {
             .scale_to_zero(&settings)
             .expect("scaling");
         for _ in 0..9 {
-            submit(&bench, "hello");
+            let _ = submit(&bench, "hello");
         }
         minutes(&bench, 1);
         let overview = bench.endpoint.describe().expect("an overview");

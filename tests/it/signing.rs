@@ -59,7 +59,7 @@ fn assert_all_signed(seen: &Seen) {
 #[test]
 fn every_header_of_a_submit_is_signed() {
     let server = runtime();
-    predictor(&session_at(&server.url()))
+    let _ = predictor(&session_at(&server.url()))
         .request("body")
         .inference_id("id with  two spaces")
         .custom_attributes("a=b; c=\"d\"  e")
@@ -121,7 +121,7 @@ fn bodies_of_0_1_and_128000_bytes_verify() {
     let predictor = predictor(&session_at(&server.url()));
     for length in [0, 1, 128_000] {
         let body: Vec<u8> = (0..length).map(|n: u32| n.to_le_bytes()[0]).collect();
-        predictor.predict_async(&body).expect("a submit");
+        let _ = predictor.predict_async(&body).expect("a submit");
         let seen = server.seen();
         let last = seen.last().expect("a request");
         assert_eq!(last.verified, Ok(()));
@@ -202,7 +202,7 @@ fn a_submit_with_options_is_the_recorded_one() {
 
     let server = runtime();
     let session = session_at(&server.url());
-    AsyncPredictor::new("async-ep", &session)
+    let _ = AsyncPredictor::new("async-ep", &session)
         .request_at(uri("s3://my-async-bucket/in/a b+c-\u{e9}.json"))
         .content_type("application/json")
         .inference_id("inf-0001")
@@ -240,7 +240,7 @@ fn a_plain_submit_matches_the_recorded_one_and_sends_the_content_type() {
 
     let server = runtime();
     let session = session_at(&server.url());
-    AsyncPredictor::new("async-ep", &session)
+    let _ = AsyncPredictor::new("async-ep", &session)
         .with_serializer(Json::default())
         .request(&[1])
         .upload_to(uri("s3://my-bucket/in"))
@@ -271,7 +271,7 @@ fn an_upload_has_the_recorded_headers_less_the_optional_checksum() {
         ("Content-Length", "8"),
     ]);
     let server = runtime();
-    predictor(&session_at(&server.url()))
+    let _ = predictor(&session_at(&server.url()))
         .request("{\"x\": 1}")
         .content_type("application/json")
         .upload_to(uri("s3://my-async-bucket/in/a b+c-\u{e9}.json"))
@@ -296,7 +296,7 @@ fn an_input_location_goes_as_raw_utf_8_and_its_signature_is_over_those_bytes() {
         "a  b",
     ] {
         let place = uri(&format!("s3://my-bucket/{key}"));
-        predictor
+        let _ = predictor
             .request_at(place.clone())
             .submit()
             .unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -340,7 +340,7 @@ fn requests_are_signed_for_the_sessions_region() {
         .endpoint_url(server.url())
         .build()
         .expect("a session");
-    predictor(&session).predict_async("x").expect("a submit");
+    let _ = predictor(&session).predict_async("x").expect("a submit");
     assert_eq!(server.seen()[0].verified, Ok(()));
 }
 
@@ -348,7 +348,7 @@ fn requests_are_signed_for_the_sessions_region() {
 fn an_endpoint_url_with_a_path_is_signed_as_it_is_sent() {
     let server = runtime();
     let session = session_at(&format!("{}/gate~way/", server.url()));
-    predictor(&session)
+    let _ = predictor(&session)
         .request("x")
         .upload_to(uri("s3://my-bucket/a b"))
         .submit()
@@ -370,7 +370,7 @@ fn every_request_says_who_sends_it() {
         .app_name("nightly-batch")
         .build()
         .expect("a session");
-    predictor(&session)
+    let _ = predictor(&session)
         .request("x")
         .via_s3()
         .submit()

@@ -90,7 +90,7 @@ fn throttling_and_unavailability_are_tried_again() {
         ];
         let server = Verifier::with_replies(Rules::new(), replies);
         let clock = ManualClock::new();
-        predictor(&session_in(&server.url(), clock.clone()))
+        let _ = predictor(&session_in(&server.url(), clock.clone()))
             .predict_async("x")
             .expect("a submit at last");
         let seen = server.seen();
@@ -140,7 +140,7 @@ fn the_services_own_pause_goes_first() {
     ];
     let server = Verifier::with_replies(Rules::new(), replies);
     let clock = ManualClock::new();
-    predictor(&session_in(&server.url(), clock.clone()))
+    let _ = predictor(&session_in(&server.url(), clock.clone()))
         .predict_async("x")
         .expect("a submit at last");
     assert_eq!(clock.slept(), Duration::from_millis(8500));
@@ -214,7 +214,7 @@ fn a_hang_up_on_a_kept_connection_is_never_sent_again_either() {
     let replies = [accepted("s3://my-bucket/out"), Reply::hang_up()];
     let server = Verifier::with_replies(Rules::new(), replies);
     let predictor = predictor(&session_in(&server.url(), ManualClock::new()));
-    predictor.predict_async("x").expect("a submit");
+    let _ = predictor.predict_async("x").expect("a submit");
     let error = predictor.predict_async("x").map(drop);
     assert!(matches!(error, Err(Error::MaybeSubmitted(_))), "{error:?}");
     assert_eq!(server.seen().len(), 2);
@@ -237,7 +237,7 @@ fn a_kept_connection_that_the_server_has_closed_is_not_used() {
     });
     let predictor = predictor(&session_in(&server.url(), ManualClock::new()));
     for number in 1..=3 {
-        predictor
+        let _ = predictor
             .request_at(uri("s3://my-bucket/in"))
             .submit()
             .unwrap_or_else(|error| panic!("{error}"));

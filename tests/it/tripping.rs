@@ -186,7 +186,7 @@ fn a_deserializer_that_has_no_effect() {
 fn a_name_that_is_none_crashes() {
     // There is no name to leave out: an upload is named after the endpoint.
     let server = slow();
-    AsyncPredictor::new("my-endpoint", &session_at(&server.url()))
+    let _ = AsyncPredictor::new("my-endpoint", &session_at(&server.url()))
         .request(&1)
         .via_s3()
         .submit()
@@ -214,7 +214,7 @@ fn a_failure_location_that_is_absent() {
 #[test]
 fn the_servers_own_time_limits_not_passed_on() {
     let server = slow();
-    AsyncPredictor::new("my-endpoint", &session_at(&server.url()))
+    let _ = AsyncPredictor::new("my-endpoint", &session_at(&server.url()))
         .request(&1)
         .request_ttl(Duration::from_mins(10))
         .invocation_timeout(Duration::from_hours(1))
@@ -230,9 +230,10 @@ fn a_content_type_never_sent_with_the_invocation() {
     let server = slow();
     let session = session_at(&server.url());
     let json = AsyncPredictor::new("my-endpoint", &session);
-    json.predict_async(&1).expect("a submit");
-    json.request(&1).via_s3().submit().expect("a submit");
-    json.with_serializer(Csv::new())
+    let _ = json.predict_async(&1).expect("a submit");
+    let _ = json.request(&1).via_s3().submit().expect("a submit");
+    let _ = json
+        .with_serializer(Csv::new())
         .predict_async(&vec![(1, 2)])
         .expect("a submit");
     let types: Vec<_> = server
@@ -320,7 +321,7 @@ fn requests_signed_long_before_they_are_sent() {
     ];
     let server = Verifier::with_replies(Rules::new(), replies);
     let session = session_in(&server.url(), ManualClock::new());
-    AsyncPredictor::new("my-endpoint", &session)
+    let _ = AsyncPredictor::new("my-endpoint", &session)
         .predict_async(&1)
         .expect("a submit");
     let seen = server.seen();

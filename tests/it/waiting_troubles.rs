@@ -66,7 +66,7 @@ fn a_server_that_is_gone_is_waited_for_to_the_end() {
     assert_eq!(timeout.observed().failed, 5);
     assert!(
         timeout
-            .last_answer()
+            .last_response()
             .is_some_and(|last| last.contains("no connection"))
     );
 }

@@ -65,7 +65,7 @@ impl ErrorResponse {
                     .headers
                     .get("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
-                foreign_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
+                unrecognized_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
                 clock_error: None,
                 attempts: 0,
                 elapsed: Duration::ZERO,
@@ -97,7 +97,7 @@ impl ErrorResponse {
                 extended_request_id: None,
                 resource: Some(call.resource.text()),
                 expected_owner: None,
-                foreign_body: None,
+                unrecognized_body: None,
                 clock_error: None,
                 attempts: 0,
                 elapsed: Duration::ZERO,

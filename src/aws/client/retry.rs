@@ -33,6 +33,7 @@ use crate::sys::Random;
 /// # Ok::<(), sagemaker_async_inference::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct RetryConfig {
     max_attempts: u32,
     base: Duration,

@@ -22,6 +22,7 @@ use std::time::Duration;
 /// assert_eq!(hasty.read(), Duration::from_secs(60));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Timeouts {
     connect: Duration,
     read: Duration,

@@ -54,7 +54,7 @@ impl ShowCredentials {
         };
         self.form.print(&found)?;
         // What stops a session stops all commands, whatever the sources say.
-        session?;
+        let _ = session?;
         outcome.map_err(|error| Error::from(Box::new(error)))?;
         Ok(())
     }

@@ -180,7 +180,7 @@ fn from_queues(local: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()>
         local.bucket()
     )?;
     for (id, input) in [("good", json!([1.0, 2.0, 6.0])), ("bad", json!("none"))] {
-        predictor.request(&input).inference_id(id).submit()?;
+        let _ = predictor.request(&input).inference_id(id).submit()?;
     }
 
     say!("  for delivery in queue.deliveries().max_messages(2) {{ .. delivery.delete()?; }}")?;

@@ -73,7 +73,7 @@ impl Status {
                 ("failed", Some(Failure::new(Code::Model, message)))
             }
             Err(Error::PollingTimeout(timeout)) => {
-                line["last_answer"] = timeout.last_answer().into();
+                line["last_response"] = timeout.last_response().into();
                 let message = "neither result nor failure is there yet";
                 ("pending", Some(Failure::new(Code::Running, message)))
             }

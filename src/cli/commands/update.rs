@@ -80,7 +80,7 @@ impl Update {
             update = update.model_name(name);
         }
         if let Some(name) = &self.endpoint_config_name {
-            update = update.endpoint_config_name(name).take_up();
+            update = update.endpoint_config_name(name).resume();
         }
         if self.retain_variant_properties {
             update = update.retain_all_variant_properties();

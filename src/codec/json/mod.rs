@@ -37,6 +37,7 @@ pub(super) use write::write;
 /// # Ok::<(), sagemaker_async_inference::CodecError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Json {
     content_type: Cow<'static, str>,
     accept: Cow<'static, str>,

@@ -61,6 +61,7 @@ use plan::{Base, NamedSource, Plan};
 /// # Ok::<(), sagemaker_async_inference::CredentialsError>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct ProfileProvider {
     config: ProviderConfig,
     sso_tokens: SsoTokenCache,

@@ -38,6 +38,7 @@ use token::TokenCache;
 /// assert!(error.to_string().contains("aws sso login --sso-session my-sso"));
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct SsoProvider {
     config: ProviderConfig,
     login: Login,

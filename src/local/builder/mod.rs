@@ -189,17 +189,14 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// `S3FailurePath`, or `None` for an endpoint without it. Default: `s3://{bucket}/async-failures`.
-    pub fn failure_path<P: Into<String>>(mut self, path: Option<P>) -> Self {
-        self.failure_path = match path {
-            Some(path) => FailurePath::At(path.into()),
-            None => FailurePath::None,
-        };
+    /// `S3FailurePath`. Default: `s3://{bucket}/async-failures`.
+    pub fn failure_path(mut self, path: impl Into<String>) -> Self {
+        self.failure_path = FailurePath::At(path.into());
         self
     }
 
     /// An endpoint without `S3FailurePath`: responses have no `FailureLocation`, and a failure writes no object.
-    pub fn no_failure_path(mut self) -> Self {
+    pub fn without_failure_path(mut self) -> Self {
         self.failure_path = FailurePath::None;
         self
     }

@@ -1,5 +1,6 @@
 //! Endpoints: create, describe, update, delete.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::hosted::{Hosted, Next, Serving, Variant};
@@ -143,7 +144,7 @@ impl State {
             .get(config)?
             .members
             .get("AsyncInferenceConfig")?;
-        let config = AsyncInferenceConfig::from_json(config).ok()?;
+        let config = AsyncInferenceConfig::deserialize(config).ok()?;
         config.notification_config().cloned()
     }
 

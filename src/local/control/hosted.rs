@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Now, timestamp};
@@ -27,7 +28,7 @@ const MAX_CONCURRENT: u32 = 4;
 impl Serving {
     /// As a configuration says; `None` for one that is not of an asynchronous endpoint.
     pub(super) fn of(endpoint: &str, config: &Map<String, Value>) -> Option<Arc<Self>> {
-        let config = AsyncInferenceConfig::from_json(config.get("AsyncInferenceConfig")?).ok()?;
+        let config = AsyncInferenceConfig::deserialize(config.get("AsyncInferenceConfig")?).ok()?;
         let max = config.max_concurrent_invocations_per_instance();
         Some(Arc::new(Self {
             endpoint: endpoint.to_owned(),

@@ -30,6 +30,13 @@ pub enum JobState {
     Failed,
 }
 
+crate::words::words!(JobState, "state of a job", {
+    Queued => "queued",
+    Running => "running",
+    Completed => "completed",
+    Failed => "failed",
+});
+
 /// An invocation that the endpoint accepted.
 ///
 /// ```

@@ -29,6 +29,7 @@ pub(in crate::local) const MAX_MESSAGE: u64 = 16 << 10;
 /// }
 /// ```
 #[non_exhaustive]
+#[must_use]
 pub struct ModelRequest {
     /// The input, read from S3 or sent inline.
     pub body: Vec<u8>,
@@ -88,6 +89,7 @@ impl fmt::Debug for ModelRequest {
 /// let refusal = ModelResponse::failure(400, "ValueError: not a list");
 /// # let _ = (answer, refusal);
 /// ```
+#[must_use]
 pub struct ModelResponse {
     pub(in crate::local) status: u16,
     pub(in crate::local) body: Vec<u8>,

@@ -103,6 +103,7 @@ pub enum SnsRejected {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use]
 pub struct SnsVerifier {
     topics: Vec<String>,
     version_1: bool,
@@ -249,6 +250,7 @@ impl fmt::Debug for SnsVerifier {
 /// A message whose signature was verified.
 ///
 /// `Debug` shows neither the message nor a token.
+#[must_use]
 pub struct SnsMessage {
     signed: Signed,
 }

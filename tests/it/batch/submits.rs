@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::service_code;
+use sagemaker_async_inference::batch::SubmitAll;
 use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
-    AsyncPredictor, CancelToken, CredentialsError, Error, Json, Session, submit_all,
+    AsyncPredictor, AsyncRequest, CancelToken, CredentialsError, Error, Json, Session, submit_all,
 };
 
 use super::support::client::{accepted, is_submit, keys, refused, session_at, session_in};
@@ -52,6 +53,51 @@ fn outcomes_come_in_order_each_its_own() {
         }
     }
     assert_eq!(endpoint.jobs().len(), 90);
+}
+
+/// A batch in a program's own type.
+struct Job<I: Iterator<Item = AsyncRequest<'static, Json>>> {
+    submits: SubmitAll<I, Json>,
+}
+
+#[test]
+fn a_batch_outlives_its_predictor_and_moves_to_a_thread() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let job = Job {
+        submits: predictor.submit_all(vec!["a".to_owned(), "b".to_owned()]),
+    };
+    drop(predictor);
+    let thread = std::thread::spawn(move || job.submits.collect::<Result<Vec<_>, _>>());
+    let responses = thread.join().expect("a thread").expect("responses");
+    assert_eq!(responses.len(), 2);
+    assert_eq!(endpoint.jobs().len(), 2);
+}
+
+#[test]
+fn a_request_is_cloned_unless_its_input_can_be_read_only_once() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "from a file").expect("written");
+    let requests = [
+        predictor.request("hello").custom_attributes("tenant=a"),
+        predictor.request_at("s3://my-bucket/in"),
+        predictor.request_file(file.path()).expect("a request"),
+    ];
+    for request in requests {
+        let copy = request.try_clone().expect("a copy");
+        let [first, second] = [request, copy].map(|request| request.submit().expect("a submit"));
+        assert_ne!(first.inference_id(), second.inference_id());
+    }
+    let jobs = endpoint.jobs();
+    let attributes: Vec<_> = jobs
+        .iter()
+        .map(|job| job.custom_attributes.as_deref())
+        .collect();
+    assert_eq!(&attributes[..2], [Some("tenant=a"); 2]);
+    assert_eq!(jobs.len(), 6);
+    assert!(predictor.request_reader(&b"once"[..]).try_clone().is_none());
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn bench(attributes: &[(&str, &str)]) -> Bench {
     let endpoint = LocalEndpoint::builder()
         .bucket("bucket")
         .notification_config(topics)
-        .no_failure_path()
+        .without_failure_path()
         .model(|request| {
             if request.body.starts_with(b"\"bad") {
                 ModelResponse::failure(400, "ValueError: no")
@@ -49,7 +49,7 @@ fn submit(bench: &Bench, ids: &[&str]) {
     let predictor = AsyncPredictor::new(bench.name(), &session);
     for id in ids {
         let request = predictor.request(*id).inference_id(*id);
-        request.submit().expect("a submit");
+        let _ = request.submit().expect("a submit");
     }
     assert!(
         bench
@@ -146,7 +146,7 @@ fn events_of_s3_are_matched_to_handles() {
     let session = bench.endpoint.session().unwrap();
     let predictor = AsyncPredictor::new(bench.name(), &session);
     let response = predictor.request("x").inference_id("one").submit().unwrap();
-    predictor
+    let _ = predictor
         .request("y")
         .inference_id("stranger")
         .submit()
@@ -205,7 +205,7 @@ fn inferences_with_one_id_and_files_that_are_there_keep_their_content() {
     let session = bench.endpoint.session().unwrap();
     let predictor = AsyncPredictor::new(bench.name(), &session);
     for (id, input) in [("twice", "first"), ("twice", "second"), ("taken", "third")] {
-        predictor.request(input).inference_id(id).submit().unwrap();
+        let _ = predictor.request(input).inference_id(id).submit().unwrap();
     }
     let contents = || {
         let read = |name: String| fs::read_to_string(bench.path(&format!("out/{name}"))).unwrap();

@@ -23,7 +23,7 @@ fn told(ran: &Ran) -> Vec<String> {
     let lines = ran.stderr.lines().filter(|line| line.starts_with('{'));
     lines
         .map(|line| {
-            line.parse::<InferenceHandle>().expect("a handle");
+            let _ = line.parse::<InferenceHandle>().expect("a handle");
             let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
             let input = value["input"].as_str().expect("an input");
             input.rsplit('/').next().expect("a name").to_owned()

@@ -227,7 +227,7 @@ fn an_account_and_a_bucket_of_ones_own() {
 fn keys_of_ones_own() {
     let server = Server::start(&["--access-key", "AKIDMINE", "--secret-key", "s"]);
     assert_eq!(server.ready["environment"]["AWS_ACCESS_KEY_ID"], "AKIDMINE");
-    server
+    let _ = server
         .predictor()
         .predict_async("x")
         .expect("signed with them");

@@ -64,7 +64,7 @@ fn an_inline_job_and_all_its_members() {
     let endpoint = LocalEndpoint::builder()
         .endpoint_name("e-1")
         .output_path("s3://out/p/")
-        .no_failure_path()
+        .without_failure_path()
         .model(move |request: &ModelRequest| {
             let members = (
                 request.body.clone(),
@@ -182,7 +182,7 @@ fn what_to_invoke_and_on_what() {
 fn failures_leave_a_plain_text_object() {
     let endpoint = LocalEndpoint::builder()
         .bucket("b")
-        .failure_path(Some("s3://fail/here"))
+        .failure_path("s3://fail/here")
         .model(|request| match request.body.as_slice() {
             b"panic" => panic!("as asked"),
             b"client" => ModelResponse::failure(400, "bad input"),

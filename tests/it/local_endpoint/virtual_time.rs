@@ -108,7 +108,7 @@ fn one_long_sleep_is_worth_many_short_ones() {
         });
         let predictor = predictor(&endpoint);
         for number in 0..3 {
-            predictor
+            let _ = predictor
                 .predict_async(&number.to_string())
                 .expect("a submit");
         }
@@ -151,7 +151,7 @@ fn a_request_outlives_its_time_to_live_in_the_queue_in_virtual_time() {
                 .max_concurrent_invocations_per_instance(1)
         });
         let predictor = predictor(&endpoint);
-        predictor.predict_async("first").expect("a submit");
+        let _ = predictor.predict_async("first").expect("a submit");
         let second = predictor
             .request("second")
             .request_ttl(Duration::from_mins(5));
@@ -239,7 +239,7 @@ fn an_endpoint_that_scales_out_from_zero_takes_its_time() {
 fn waiting_until_idle_moves_the_time_to_the_end_of_the_last_job() {
     for _ in 0..REPETITIONS {
         let (clock, endpoint) = start(|b| b.model_delay(Duration::from_mins(10)));
-        predictor(&endpoint)
+        let _ = predictor(&endpoint)
             .predict_async("hello")
             .expect("a submit");
         assert!(!endpoint.wait_until_idle(Duration::from_mins(9)));
@@ -284,7 +284,7 @@ fn a_batch_waits_in_virtual_time() {
 #[test]
 fn an_endpoint_that_stops_lets_go_of_the_time() {
     let (clock, endpoint) = start(|b| b.model_delay(Duration::from_hours(2)));
-    predictor(&endpoint)
+    let _ = predictor(&endpoint)
         .predict_async("hello")
         .expect("a submit");
     drop(endpoint);

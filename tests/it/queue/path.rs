@@ -19,7 +19,7 @@ fn endpoint(raw: bool) -> (LocalEndpoint, Session, ResultQueue) {
         .expect("topics");
     let local = LocalEndpoint::builder()
         .notification_config(topics)
-        .no_failure_path()
+        .without_failure_path()
         .model(|request| {
             if request.body.starts_with(b"{\"bad\"") {
                 ModelResponse::failure(500, "cannot read it")
@@ -48,7 +48,7 @@ fn hands_out_results_in_envelopes_and_raw() {
         for number in 0..3 {
             let request = predictor.request(&json!({ "n": number })).into_owned();
             let id = format!("job-{number}");
-            request.inference_id(id).submit().expect("a submit");
+            let _ = request.inference_id(id).submit().expect("a submit");
         }
         let mut answers = Vec::new();
         for delivery in queue.deliveries().max_messages(3) {
@@ -76,7 +76,7 @@ fn hands_out_results_in_envelopes_and_raw() {
 fn a_failure_without_a_failure_path_is_learned_from_the_queue() {
     let (local, session, queue) = endpoint(false);
     let predictor = AsyncPredictor::new(local.name(), &session);
-    predictor
+    let _ = predictor
         .predict_async(&json!({ "bad": true }))
         .expect("a submit");
     let delivery = queue

@@ -45,7 +45,7 @@ fn another_servers_s3_takes_parts_and_single_uploads_under_either_checksum() {
             let reader = predictor.request_reader(Trickle(content.as_slice()));
             for (name, request) in [("file", file), ("reader", reader)] {
                 let name = format!("{name}-{len}-{checksum:?}");
-                request
+                let _ = request
                     .upload_to(uri(&format!("s3://my-bucket/{name}")))
                     .transfer(how.clone())
                     .submit()
@@ -143,7 +143,7 @@ fn parts_are_signed_over_plain_http_and_carry_checksums_where_that_is_wanted() {
         let how = transfer(|t| small_parts(t).upload_checksum(checksum));
         let request = place.predictor().request_file(&path).expect("a file");
         let request = request.upload_to(target()).transfer(how);
-        request.submit().expect("submitted");
+        let _ = request.submit().expect("submitted");
         assert!(arrived(&place) == content);
         for part in place.requests(Operation::UploadPart) {
             let hash = part.header("x-amz-content-sha256").expect("a hash");
@@ -166,7 +166,7 @@ fn a_large_single_upload_asks_before_it_sends() {
         place.endpoint.clear_requests();
         let path = place.file(&bytes(len));
         let request = place.predictor().request_file(&path).expect("a file");
-        request.submit().expect("submitted");
+        let _ = request.submit().expect("submitted");
         let put = &place.requests(Operation::PutObject)[0];
         assert_eq!(put.header("expect"), expected);
     }
@@ -177,7 +177,7 @@ fn type_and_key_of_encryption_go_with_an_upload_in_parts() {
     let place = Place::new();
     let path = place.file(&bytes(6 * MIB));
     let request = place.predictor().request_file(&path).expect("a file");
-    request
+    let _ = request
         .content_type("image/tiff")
         .upload_kms_key_id("alias/k")
         .upload_to(target())
@@ -240,7 +240,7 @@ fn progress_ends_at_the_total_and_comes_one_at_a_time() {
         })
     });
     let request = place.predictor().request_file(&path).expect("a file");
-    request.transfer(how).submit().expect("submitted");
+    let _ = request.transfer(how).submit().expect("submitted");
     let seen = seen.lock().expect("nobody panicked");
     let total = content.len() as u64;
     assert!(seen.is_sorted());

@@ -68,7 +68,7 @@ impl Deploy {
                 .waiter(EndpointWaiter::in_service(), 120, &progress, &interrupt)?;
         let deployment = Endpoint::deploy(&self.endpoint, &session)
             .cancel(interrupt.token())
-            .take_up();
+            .resume();
         let deployment = self.deployment(deployment)?;
         progress.stage("deploying");
         let deployed = match &waiter {

@@ -211,7 +211,7 @@ impl Submit {
         if !interrupt.has_struck() && !run.is_stopped() {
             run.print_entries(batch.journal_entries_left());
         }
-        let unwritten = batch.journal_write_rest();
+        let unwritten = batch.flush_journal();
         drop(batch);
         progress.clear();
         run.outcome(chosen.count, unwritten)

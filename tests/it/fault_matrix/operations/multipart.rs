@@ -72,7 +72,7 @@ fn upload(setup: &Setup) -> Outcome {
     let predictor = predictor(&setup.session);
     let request = predictor.request_reader(&b"the input"[..]);
     let request = request.upload_to(uri("s3://my-bucket/in"));
-    request.transfer(in_parts).submit()?;
+    let _ = request.transfer(in_parts).submit()?;
     Ok(RESULT)
 }
 

@@ -86,7 +86,7 @@ fn put_object() -> Operation {
         |setup| {
             let predictor = predictor(&setup.session);
             let request = predictor.request("x").upload_to(uri("s3://my-bucket/in"));
-            request.submit()?;
+            let _ = request.submit()?;
             Ok(RESULT)
         },
     )

@@ -13,7 +13,7 @@ pub fn operations() -> Vec<Operation> {
             is_submit,
             |_| accepted(),
             |setup| {
-                predictor(&setup.session).predict_async("x")?;
+                let _ = predictor(&setup.session).predict_async("x")?;
                 Ok(RESULT)
             },
         )
@@ -25,7 +25,7 @@ pub fn operations() -> Vec<Operation> {
             |_| accepted(),
             |setup| {
                 let predictor = predictor(&setup.session);
-                predictor.request("x").allow_duplicates().submit()?;
+                let _ = predictor.request("x").allow_duplicates().submit()?;
                 Ok(RESULT)
             },
         )
