@@ -69,6 +69,11 @@ pub(super) fn parse_http(text: &str) -> Option<SystemTime> {
     Some(time.assume_utc().into())
 }
 
+/// Reads the format of HTTP or, as botocore writes it, of mail: `Wed, 21 Oct 2015 07:28:00 -0000`.
+pub(super) fn parse_mail(text: &str) -> Option<SystemTime> {
+    parse_http(&text.replace("-0000", "GMT").replace("+0000", "GMT"))
+}
+
 /// Reads `20151021T072800Z`.
 pub(super) fn parse_amz(text: &str) -> Option<SystemTime> {
     let time = PrimitiveDateTime::parse(text, AMZ).ok()?;

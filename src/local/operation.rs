@@ -63,6 +63,18 @@ pub enum Operation {
     GetBucketLocation,
     /// S3.
     DeleteBucket,
+    /// S3.
+    GetObjectTagging,
+    /// S3.
+    PutObjectTagging,
+    /// S3.
+    DeleteObjectTagging,
+    /// S3.
+    GetObjectAttributes,
+    /// S3.
+    ListObjectVersions,
+    /// S3.
+    GetBucketVersioning,
     /// SageMaker's control plane.
     CreateModel,
     /// SageMaker's control plane.
@@ -259,7 +271,7 @@ pub(super) fn control_operations() -> impl Iterator<Item = Operation> {
 
 impl Operation {
     /// Every one of them.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 68] = [
         Self::InvokeEndpointAsync,
         Self::GetCallerIdentity,
         Self::GetObject,
@@ -282,6 +294,12 @@ impl Operation {
         Self::ListBuckets,
         Self::GetBucketLocation,
         Self::DeleteBucket,
+        Self::GetObjectTagging,
+        Self::PutObjectTagging,
+        Self::DeleteObjectTagging,
+        Self::GetObjectAttributes,
+        Self::ListObjectVersions,
+        Self::GetBucketVersioning,
         Self::CreateModel,
         Self::DescribeModel,
         Self::DeleteModel,

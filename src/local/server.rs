@@ -23,6 +23,7 @@ use super::runtime::invoke;
 use super::s3::S3;
 use super::s3::content::{Content, Disk};
 use super::s3::objects;
+use super::s3::refused_operations::POST_OBJECT;
 use super::s3::store::Store;
 use super::services::Services;
 use super::sqs;
@@ -171,6 +172,11 @@ fn admit(shared: &Shared, head: &Head, target: &Target) -> Result<Unproven, Refu
     shared.hosts.check(head, target.service)?;
     if let Some(refusal) = unserved::refusal(head, target) {
         return Err(refusal);
+    }
+    // A browser signs a form in its body.
+    if target.refused.as_deref() == Some(POST_OBJECT) && !head.headers.contains_key("authorization")
+    {
+        return Err(Refusal::not_offered(POST_OBJECT));
     }
     let unproven = if shared.verify_signatures {
         signature::verify_head(&shared.auth, target.service, head)?

@@ -94,7 +94,7 @@ impl ChunkSigner {
             signature,
             ..
         } = authorization;
-        let amz_date = head.text("x-amz-date")?;
+        let (amz_date, _) = signing_date(head)?;
         Some(Self {
             key: signing_key(auth, &authorization),
             scope: format!("{amz_date}\n{date}/{region}/{service}/aws4_request"),
@@ -163,12 +163,9 @@ pub(in crate::local) fn verify_head(
     }
     let authorization =
         Authorization::parse(header).ok_or_else(|| refused.malformed_authorization())?;
-    let (amz_date, time) = head
-        .text("x-amz-date")
-        .and_then(|date| Some((date, dates::parse_amz(date)?)))
-        .ok_or_else(|| refused.no_date())?;
-    check_scope(auth, refused, &authorization, amz_date)?;
-    check_clock(auth.common.clock.now(), refused, amz_date, time)?;
+    let (amz_date, time) = signing_date(head).ok_or_else(|| refused.no_date())?;
+    check_scope(auth, refused, &authorization, &amz_date)?;
+    check_clock(auth.common.clock.now(), refused, &amz_date, time)?;
     check_token(auth, refused, head.text("x-amz-security-token"))?;
     check_signed_headers(refused, &authorization, head)?;
 
@@ -177,7 +174,18 @@ pub(in crate::local) fn verify_head(
         return Ok(Unproven::Signature);
     }
     let payload_hash = announced_hash(head)?;
-    prove(auth, refused, head, &authorization, amz_date, payload_hash)
+    prove(auth, refused, head, &authorization, &amz_date, payload_hash)
+}
+
+/// When the request was signed, as the signature has it. Signers may send `Date` instead of `x-amz-date`.
+fn signing_date(head: &Head) -> Option<(String, SystemTime)> {
+    let time = if let Some(date) = head.text("x-amz-date") {
+        dates::parse_amz(date)?
+    } else {
+        let date = head.text("date")?;
+        dates::parse_mail(date).or_else(|| dates::parse_amz(date))?
+    };
+    Some((dates::amz(time), time))
 }
 
 /// Checks the signature of a request to S3, with the hash that it names for its body.
@@ -216,13 +224,13 @@ pub(in crate::local) fn verify_body(
             let refused = Refused { service };
             let parts = (
                 head.text("authorization").and_then(Authorization::parse),
-                head.text("x-amz-date"),
+                signing_date(head),
             );
-            let (Some(authorization), Some(amz_date)) = parts else {
+            let (Some(authorization), Some((amz_date, _))) = parts else {
                 return Err(refused.not_signed());
             };
             let canonical = canonical::request(service, head, &authorization, found_hash);
-            if signature_holds(auth, &authorization, amz_date, &canonical) {
+            if signature_holds(auth, &authorization, &amz_date, &canonical) {
                 Ok(())
             } else {
                 Err(refused.wrong_signature(&canonical))
@@ -434,15 +442,23 @@ Content-Length: 171
 
 Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fasync-role&RoleSessionName=sess&DurationSeconds=900&ExternalId=ext%2Bid%3D%2F%3A%40";
 
+    const DATE: &str = "GET /b/k HTTP/1.1
+Host: 127.0.0.1:4566
+Date: Sun, 29 Nov 2026 06:16:38 -0000
+X-Amz-Content-SHA256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261129/us-east-1/s3/aws4_request, SignedHeaders=date;host;x-amz-content-sha256, Signature=f4b8dee4af7daad1dccd3fc2e0f40d128925ca3ca264ba40145db6ce709ef9f5
+
+";
+
     fn check(service: Service, request: &str) -> Result<(), String> {
         let (head, body) = request.split_once("\n\n").expect("a blank line");
         let head = format!("{}\r\n\r\n", head.replace('\n', "\r\n"));
         let Parsed::Head(_, head) = Head::parse(head.as_bytes()) else {
             panic!("a head");
         };
-        let sent = head.text("x-amz-date").and_then(dates::parse_amz);
+        let (_, sent) = signing_date(&head).expect("a date");
         let config = LocalEndpoint::builder()
-            .clock(ManualClock::starting_at(sent.expect("a date")))
+            .clock(ManualClock::starting_at(sent))
             .config;
         let auth = Auth {
             common: config.common,
@@ -459,6 +475,10 @@ Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3
         assert_eq!(check(Service::S3, PUT), Ok(()));
         assert_eq!(check(Service::SageMaker, INVOKE), Ok(()));
         assert_eq!(check(Service::Sts, STS), Ok(()));
+        assert_eq!(check(Service::S3, DATE), Ok(()));
+        let later = DATE.replace("06:16:38", "06:16:39");
+        let code = check(Service::S3, &later).expect_err("another date");
+        assert_eq!(code, "SignatureDoesNotMatch");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{Element, Xml, malformed};
 
-/// No configuration of a bucket is longer.
+/// No configuration of a bucket and no set of tags is longer.
 const MAX_DOCUMENT: u64 = 64 << 10;
 /// As many as S3 has in a page at most.
 const MAX_BUCKETS: usize = 10_000;
@@ -37,19 +37,24 @@ pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     Ok(Answer::empty(200).header("location", format!("/{name}")))
 }
 
-/// `LocationConstraint` of the body, which may be left out.
-fn constraint(request: &Request) -> Result<Option<String>, Refusal> {
-    if request.content.len() == 0 {
-        return Ok(None);
-    }
+/// The document that is the body of a `PUT`.
+pub(super) fn document(request: &Request, root: &str) -> Result<Element, Refusal> {
     if request.content.len() > MAX_DOCUMENT {
         return Err(malformed());
     }
     let body = request.content.to_vec();
     let body = body.map_err(|error| storage_failed(&error))?;
-    let root = Element::root(&body)
-        .filter(|root| root.name() == "CreateBucketConfiguration")
-        .ok_or_else(malformed)?;
+    Element::root(&body)
+        .filter(|found| found.name() == root)
+        .ok_or_else(malformed)
+}
+
+/// `LocationConstraint` of the body, which may be left out.
+fn constraint(request: &Request) -> Result<Option<String>, Refusal> {
+    if request.content.len() == 0 {
+        return Ok(None);
+    }
+    let root = document(request, "CreateBucketConfiguration")?;
     let mut inside = root.inside().iter().map(Element::name);
     if let Some(unknown) = inside.find(|name| *name != "LocationConstraint") {
         return Err(Refusal::not_offered(&format!("{unknown} of CreateBucket")));
@@ -134,6 +139,14 @@ pub(super) fn location(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     xml.element("LocationConstraint", Some(NAMESPACE), |xml| {
         xml.plain(region);
     });
+    Ok(Answer::xml(200, xml))
+}
+
+/// Of a bucket that never had versions the document is empty.
+pub(super) fn versioning(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+    in_bucket(s3, request, |_| Ok(()))?;
+    let mut xml = Xml::document();
+    xml.element("VersioningConfiguration", Some(NAMESPACE), |_| {});
     Ok(Answer::xml(200, xml))
 }
 

@@ -40,22 +40,9 @@ pub(super) fn asked(head: &Head) -> Result<Option<Algorithm>, Refusal> {
 /// `Content-MD5`.
 pub(super) fn verified(request: &Request) -> Result<Option<(Announced, Checksum)>, Refusal> {
     let head = &request.head;
-    let announced = check_headers(head)?;
-    if let Some(known) = request.sums.verified(head)?
-        && let Some(sum) = request.sums.announced_sum()
-    {
-        return Ok(Some((known.clone(), sum)));
-    }
-    // It stood in the query, and nobody knew of it when the body came.
-    let Some(algorithm) = announced else {
-        return Ok(None);
-    };
-    let sum = sum(&request.content, algorithm)?;
-    let base64 = sum.clone().into_base64();
-    if head.text(algorithm.header()).map(str::trim) != Some(base64.as_str()) {
-        return Err(bad_digest(algorithm));
-    }
-    Ok(Some((Announced { algorithm, base64 }, sum)))
+    check_headers(head)?;
+    let known = request.sums.verified(head)?.cloned();
+    Ok(known.zip(request.sums.announced_sum()))
 }
 
 pub(super) fn bad_digest(algorithm: Algorithm) -> Refusal {
@@ -66,8 +53,8 @@ pub(super) fn bad_digest(algorithm: Algorithm) -> Refusal {
     Refusal::new(400, "BadDigest", message)
 }
 
-/// Whether the headers about checksums go together. Gives the algorithm of the one that comes along.
-fn check_headers(head: &Head) -> Result<Option<Algorithm>, Refusal> {
+/// Whether the headers about checksums go together.
+fn check_headers(head: &Head) -> Result<(), Refusal> {
     let decoded = |text: &str| STANDARD.decode(text.trim()).map(|bytes| bytes.len());
     if let Some(digest) = head.text("content-md5")
         && decoded(digest) != Ok(16)
@@ -106,7 +93,7 @@ fn check_headers(head: &Head) -> Result<Option<Algorithm>, Refusal> {
         (Some(text), _) if named(text) != first => Err(invalid(
             "Value for x-amz-sdk-checksum-algorithm header is invalid.",
         )),
-        _ => Ok(first),
+        _ => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use super::objects::{
     no_such_bucket, with_encryption,
 };
 use super::store::{ObjectChecksum, StoredObject};
-use super::{listing, multipart};
+use super::{listing, multipart, tagging};
 use crate::local::dates;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
@@ -113,6 +113,11 @@ pub(super) fn object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
         let metadata = found.headers.iter().filter(|(name, _)| is_metadata(name));
         headers.extend(metadata.cloned());
     }
+    if request.head.text("x-amz-tagging-directive") != Some("REPLACE") {
+        headers.retain(|(name, _)| name != tagging::HEADER);
+        let tags = found.headers.iter();
+        headers.extend(tags.filter(|(name, _)| name == tagging::HEADER).cloned());
+    }
     let copy = copied(found, headers, request, s3.common.clock.now())?;
     let xml = result(
         "CopyObjectResult",
@@ -149,6 +154,7 @@ fn copied(
         StoredObject {
             headers,
             last_modified: now,
+            parts: Vec::new(),
             ..found
         }
     };

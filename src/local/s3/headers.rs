@@ -2,9 +2,11 @@
 
 use http::{HeaderMap, HeaderValue};
 
+use crate::aws::s3::checksum::Algorithm;
 use crate::local::auth::{presigned, presigned_v2};
 use crate::local::http::answer::Refusal;
 use crate::local::operation::{Operation, Target};
+use crate::local::s3::tagging;
 
 const STORAGE_CLASSES: [&str; 8] = [
     "STANDARD",
@@ -17,14 +19,21 @@ const STORAGE_CLASSES: [&str; 8] = [
     "DEEP_ARCHIVE",
 ];
 
-/// Signers may move headers into the query of a URL; they mean the same there.
+/// Whether S3 ignores a header that stands in a URL. SDKs that presign an upload put the checksum of an empty
+/// body there.
+fn is_ignored_in_query(name: &str) -> bool {
+    let of_algorithm = |algorithm: Algorithm| algorithm.header() == name;
+    name == "x-amz-sdk-checksum-algorithm" || Algorithm::ALL.into_iter().any(of_algorithm)
+}
+
+/// Signers may move headers into the query of a URL; most mean the same there.
 pub(super) fn take_from_query(headers: &mut HeaderMap, target: &Target) {
     for (name, value) in &target.query {
         let of_old_signature =
             name.starts_with("content-") && presigned_v2::is_of_signature(name, &target.query);
         let name = name.to_ascii_lowercase();
         let of_request = name.starts_with("x-amz-") && !presigned::is_of_signature(&name);
-        if !of_request && !of_old_signature {
+        if (!of_request && !of_old_signature) || is_ignored_in_query(&name) {
             continue;
         }
         if let (Ok(name), Ok(value)) = (
@@ -50,11 +59,15 @@ fn check_one(operation: Operation, name: &str, value: &str) -> Result<(), Refusa
         operation,
         Operation::PutObject | Operation::CopyObject | Operation::CompleteMultipartUpload
     );
+    let tags = matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+    );
     let offered = match name {
         "if-match" => reads || writes || operation == Operation::DeleteObject,
         "if-none-match" => reads || (writes && value == "*"),
         "if-modified-since" | "if-unmodified-since" => reads,
-        "x-amz-tagging" => value.is_empty(),
+        tagging::HEADER => tags || value.is_empty(),
         "x-amz-bucket-object-lock-enabled" => value.eq_ignore_ascii_case("false"),
         "x-amz-bucket-namespace" => value == "global",
         "x-amz-object-ownership" => value == "BucketOwnerEnforced",
@@ -85,6 +98,9 @@ fn check_one(operation: Operation, name: &str, value: &str) -> Result<(), Refusa
         let message = "Bucket is missing Object Lock Configuration";
         return Err(Refusal::new(400, "InvalidRequest", message));
     }
+    if name == tagging::HEADER {
+        return tagging::parsed(value).map(drop);
+    }
     check_value(name, value)
 }
 
@@ -100,7 +116,9 @@ fn check_acl(operation: Operation, name: &str, value: &str) -> Result<(), Refusa
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         ));
     }
-    if name == "x-amz-acl" && value == "bucket-owner-full-control" {
+    // S3 takes `private` where ownership is not enforced, and some clients send it with every object. It asks
+    // for what every object here has.
+    if name == "x-amz-acl" && ["bucket-owner-full-control", "private"].contains(&value) {
         return Ok(());
     }
     let message = "The bucket does not allow ACLs";

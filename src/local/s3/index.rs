@@ -25,6 +25,7 @@ use super::content::{Disk, FoundPieces};
 use super::directory::{
     BLOBS, BUCKETS, claim, invalid, is_blob_name, is_hex, real_directory, regular_file, replace,
 };
+use super::parts::ObjectPart;
 use super::store::{Bucket, ObjectChecksum, StoredObject};
 use crate::aws::s3::checksum::Algorithm;
 use crate::local::http::payload::name;
@@ -75,6 +76,8 @@ struct Document {
     last_modified: Duration,
     /// With values in Base64, for they may be any bytes.
     headers: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<ObjectPart>,
 }
 
 impl DataDirectory {
@@ -240,8 +243,14 @@ impl Document {
             Ok((name, value))
         });
         let last_modified = UNIX_EPOCH.checked_add(self.last_modified);
+        let content = pieces.content(&self.pieces)?;
+        let mut lengths = self.parts.iter().map(|part| part.len);
+        let total = lengths.try_fold(0_u64, u64::checked_add);
+        if !self.parts.is_empty() && total != Some(content.len()) {
+            return Err(invalid("its parts are not as long as it is"));
+        }
         Ok(StoredObject {
-            content: pieces.content(&self.pieces)?,
+            content,
             read: OnceLock::new(),
             etag: self.etag,
             checksum: ObjectChecksum {
@@ -251,6 +260,7 @@ impl Document {
             },
             last_modified: last_modified.ok_or_else(|| invalid("the date is out of range"))?,
             headers: headers.collect::<io::Result<_>>()?,
+            parts: self.parts,
         })
     }
 }
@@ -291,6 +301,7 @@ impl Index {
             headers: headers
                 .map(|(name, value)| (name.clone(), STANDARD.encode(value)))
                 .collect(),
+            parts: object.parts.clone(),
         };
         let path = self.path(key);
         let beside = path.with_extension("new");

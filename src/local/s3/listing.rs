@@ -1,4 +1,4 @@
-//! S3: `ListObjectsV2`, and `ListObjects` as it was before.
+//! S3: `ListObjectsV2`, `ListObjects` as it was before, and `ListObjectVersions`.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -120,6 +120,25 @@ pub(in crate::local) fn list(s3: &S3, target: &Target) -> Result<Answer, Refusal
     Ok(Answer::xml(200, listing.write()))
 }
 
+/// Every object has one version, `null`, as in a bucket that never had versions.
+pub(in crate::local) fn versions(s3: &S3, target: &Target) -> Result<Answer, Refusal> {
+    let key = target.parameter("key-marker").filter(|key| !key.is_empty());
+    let version = target.parameter("version-id-marker");
+    let problem = match version {
+        Some("") => Some("A version-id marker cannot be empty."),
+        Some(_) if key.is_none() => {
+            Some("A version-id marker cannot be specified without a key marker.")
+        }
+        Some("null") | None => None,
+        Some(_) => Some("Invalid version id specified"),
+    };
+    if let Some(problem) = problem {
+        return Err(Refusal::new(400, "InvalidArgument", problem)
+            .detail("ArgumentName", "version-id-marker"));
+    }
+    list(s3, target)
+}
+
 /// The maximum number of items per page, capped at 1,000.
 pub(super) fn number(target: &Target, name: &str) -> Result<usize, Refusal> {
     let Some(text) = target.parameter(name) else {
@@ -172,7 +191,7 @@ pub(super) fn encoded<'a>(target: &Target, text: &'a str) -> Cow<'a, str> {
 /// Where the listing begins or goes on.
 fn start(target: &Target) -> Result<Option<Mark>, Refusal> {
     if !is_v2(target) {
-        let marker = target.parameter("marker");
+        let marker = target.parameter(marker_name(target));
         return Ok(marker.map(|key| match target.parameter("delimiter") {
             // A marker may be a common prefix, as `NextMarker` says it.
             Some(delimiter) if !delimiter.is_empty() && key.ends_with(delimiter) => {
@@ -195,6 +214,18 @@ fn start(target: &Target) -> Result<Option<Mark>, Refusal> {
 
 fn is_v2(target: &Target) -> bool {
     target.operation == Operation::ListObjectsV2
+}
+
+fn is_of_versions(target: &Target) -> bool {
+    target.operation == Operation::ListObjectVersions
+}
+
+fn marker_name(target: &Target) -> &'static str {
+    if is_of_versions(target) {
+        "key-marker"
+    } else {
+        "marker"
+    }
 }
 
 fn page_of(bucket: &Bucket, target: &Target, from: Option<&Mark>, max: usize) -> Page {
@@ -246,7 +277,12 @@ impl Listing<'_> {
     fn write(&self) -> Xml {
         let mut dates = Dates::default();
         let mut xml = Xml::document();
-        xml.element("ListBucketResult", Some(NAMESPACE), |xml| {
+        let root = if is_of_versions(self.target) {
+            "ListVersionsResult"
+        } else {
+            "ListBucketResult"
+        };
+        xml.element(root, Some(NAMESPACE), |xml| {
             xml.text("Name", &self.target.container);
             self.write_head(xml);
             for object in &self.page.objects {
@@ -273,29 +309,10 @@ impl Listing<'_> {
         if let Some(delimiter) = delimiter {
             echo("Delimiter", delimiter);
         }
-        match (is_v2(target), &page.next) {
-            (false, next) => {
-                echo("Marker", parameter("marker").unwrap_or_default());
-                // Without a delimiter the last key is the marker.
-                if let (Some(next), Some(_)) = (next, delimiter) {
-                    echo("NextMarker", next.key());
-                }
-            }
-            (true, next) => {
-                match parameter("continuation-token") {
-                    Some(token) => drop(xml.text("ContinuationToken", token)),
-                    None => {
-                        if let Some(after) = parameter("start-after") {
-                            echo("StartAfter", after);
-                        }
-                    }
-                }
-                if let Some(next) = next {
-                    xml.text("NextContinuationToken", &next.to_token());
-                }
-                let count = page.objects.len() + page.prefixes.len();
-                xml.text("KeyCount", &count.to_string());
-            }
+        if is_v2(target) {
+            self.write_tokens(xml);
+        } else {
+            self.write_markers(xml);
         }
         xml.text("MaxKeys", &self.max.to_string());
         if parameter("encoding-type").is_some() {
@@ -305,10 +322,58 @@ impl Listing<'_> {
         xml.text("IsTruncated", if truncated { "true" } else { "false" });
     }
 
+    /// Of the first version: without a delimiter the last key is the marker.
+    fn write_markers(&self, xml: &mut Xml) {
+        let Self { page, target, .. } = self;
+        let name = marker_name(target);
+        let marker = encoded(target, target.parameter(name).unwrap_or_default());
+        let is_delimited = target
+            .parameter("delimiter")
+            .is_some_and(|text| !text.is_empty());
+        if !is_of_versions(target) {
+            xml.text("Marker", &marker);
+            if let (Some(next), true) = (&page.next, is_delimited) {
+                xml.text("NextMarker", &encoded(target, next.key()));
+            }
+            return;
+        }
+        let version = target.parameter("version-id-marker").unwrap_or_default();
+        xml.text("KeyMarker", &marker)
+            .text("VersionIdMarker", version);
+        if let Some(next) = &page.next {
+            xml.text("NextKeyMarker", &encoded(target, next.key()));
+            if let Mark::Key(_) = next {
+                xml.text("NextVersionIdMarker", "null");
+            }
+        }
+    }
+
+    fn write_tokens(&self, xml: &mut Xml) {
+        let Self { page, target, .. } = self;
+        match target.parameter("continuation-token") {
+            Some(token) => drop(xml.text("ContinuationToken", token)),
+            None => {
+                if let Some(after) = target.parameter("start-after") {
+                    xml.text("StartAfter", &encoded(target, after));
+                }
+            }
+        }
+        if let Some(next) = &page.next {
+            xml.text("NextContinuationToken", &next.to_token());
+        }
+        let count = page.objects.len() + page.prefixes.len();
+        xml.text("KeyCount", &count.to_string());
+    }
+
     fn write_object(&self, xml: &mut Xml, object: &Listed, dates: &mut Dates) {
-        xml.element("Contents", None, |xml| {
-            xml.text("Key", &encoded(self.target, &object.key))
-                .text("LastModified", dates.iso(object.last_modified))
+        let of_versions = is_of_versions(self.target);
+        let element = if of_versions { "Version" } else { "Contents" };
+        xml.element(element, None, |xml| {
+            xml.text("Key", &encoded(self.target, &object.key));
+            if of_versions {
+                xml.text("VersionId", "null").text("IsLatest", "true");
+            }
+            xml.text("LastModified", dates.iso(object.last_modified))
                 .text("ETag", &object.etag)
                 .text("ChecksumAlgorithm", object.checksum.0)
                 .text("ChecksumType", object.checksum.1)

@@ -1,5 +1,6 @@
 //! S3: buckets, objects, copies, listings, multipart uploads, and how they are stored.
 
+mod attributes;
 pub(super) mod buckets;
 mod checksums;
 mod conditions;
@@ -12,9 +13,11 @@ mod listing;
 mod multipart;
 pub(super) mod objects;
 pub(super) mod operations;
-mod refused_operations;
+mod parts;
+pub(super) mod refused_operations;
 pub(super) mod scratch;
 pub(super) mod store;
+mod tagging;
 
 use std::io;
 use std::time::SystemTime;

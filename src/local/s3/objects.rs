@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::conditions::{check_match, check_read, check_write};
 use super::store::{Bucket, StoredObject};
-use super::{buckets, checksums, copy, headers, listing, multipart};
+use super::{attributes, buckets, checksums, copy, headers, listing, multipart, parts, tagging};
 use crate::local::dates::http_date;
 use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::head::Head;
@@ -33,7 +33,11 @@ const ENCRYPTION: [&str; 3] = [
 ];
 
 /// Further headers that S3 keeps with an object.
-const KEPT: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
+const KEPT: [&str; 3] = [
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+    tagging::HEADER,
+];
 
 /// Rejects what is not offered, before the body is received.
 pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(), Refusal> {
@@ -63,11 +67,20 @@ pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer,
         Operation::DeleteObject => delete_object(s3, request),
         Operation::ListObjectsV2 | Operation::ListObjects => listing::list(s3, &request.target),
         Operation::ListBuckets => buckets::list(s3, request),
+        Operation::GetObjectTagging => tagging::get(s3, request),
+        Operation::PutObjectTagging => tagging::put(s3, request),
+        Operation::DeleteObjectTagging => tagging::delete(s3, request),
+        Operation::GetObjectAttributes => attributes::get(s3, request),
+        Operation::ListObjectVersions => listing::versions(s3, &request.target),
+        Operation::GetBucketVersioning => buckets::versioning(s3, request),
         Operation::GetBucketLocation => buckets::location(s3, request),
         Operation::CreateBucket => buckets::create(s3, request),
         Operation::DeleteBucket => buckets::delete(s3, request),
-        Operation::HeadBucket => in_bucket(s3, request, |_| Ok(()))
-            .map(|()| Answer::empty(200).header("x-amz-bucket-region", &s3.common.region)),
+        Operation::HeadBucket => in_bucket(s3, request, |_| Ok(())).map(|()| {
+            Answer::empty(200)
+                .header("x-amz-bucket-region", &s3.common.region)
+                .header("content-type", "application/xml")
+        }),
         Operation::CreateMultipartUpload => multipart::create(s3, request),
         Operation::UploadPart => multipart::upload_part(s3, request),
         Operation::CompleteMultipartUpload => multipart::complete(s3, request),
@@ -147,26 +160,40 @@ pub(super) fn check_readable(object: &StoredObject) -> Result<(), Refusal> {
     }
 }
 
-fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
+/// The object that the request names.
+pub(super) fn found(s3: &S3, request: &Request) -> Result<StoredObject, Refusal> {
     let key = key(request)?;
     check_version(request.target.parameter("versionId"))?;
-    let object = in_bucket(s3, request, |bucket| {
+    in_bucket(s3, request, |bucket| {
         let object = bucket.objects().get(key).cloned();
         object.ok_or_else(|| missing_key(s3, key))
-    })?;
+    })
+}
+
+fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
+    let object = found(s3, request)?;
     check_read(&request.head, &object)?;
     if with_body {
         check_readable(&object)?;
     }
     let length = object.len();
-    let range = match request.head.text("range") {
-        Some(range) => parse_range(range, length)?,
-        None => None,
+    let part = parts::requested(request, &object)?;
+    let range = match (&part, request.head.text("range")) {
+        (Some(part), _) => (length > 0).then(|| part.range.clone()),
+        (None, Some(range)) => parse_range(range, length)?,
+        (None, None) => None,
     };
     let mut answer = described(&object);
     replace_headers(&mut answer, request)?;
-    if range.is_none() && request.head.text("x-amz-checksum-mode") == Some("ENABLED") {
-        answer = with_checksum(answer, &object);
+    if request.head.text("x-amz-checksum-mode") == Some("ENABLED") {
+        answer = match &part {
+            Some(part) => part.with_checksum(answer),
+            None if range.is_none() => with_checksum(answer, &object),
+            None => answer,
+        };
+    }
+    if let Some(count) = part.and_then(|part| part.count) {
+        answer = answer.header("x-amz-mp-parts-count", count.to_string());
     }
     if let Some(range) = range {
         let (first, last) = (range.start, range.end - 1);
@@ -192,9 +219,14 @@ fn described(object: &StoredObject) -> Answer {
         answer = answer.header("content-type", "binary/octet-stream");
     }
     for (name, value) in &object.headers {
-        answer = answer.header(name, value);
+        if name != tagging::HEADER {
+            answer = answer.header(name, value);
+        }
     }
-    answer
+    match tagging::count(object) {
+        0 => answer,
+        count => answer.header("x-amz-tagging-count", count.to_string()),
+    }
 }
 
 /// Puts the values of `response-content-type` and such into the answer.
@@ -305,6 +337,7 @@ pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
         })
         // That is what an object is in without it.
         .filter(|(name, value)| *name != "x-amz-storage-class" || *value != "STANDARD")
+        .filter(|(name, value)| *name != tagging::HEADER || !value.is_empty())
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .filter_map(without_aws_chunked)
         .collect()

@@ -29,6 +29,7 @@ struct Offered {
 }
 
 const READ: &[&str] = &[
+    "partNumber",
     "response-cache-control",
     "response-content-disposition",
     "response-content-encoding",
@@ -52,6 +53,14 @@ const fn of_object(operation: Operation, method: &'static str) -> Offered {
 const fn of_bucket(operation: Operation, method: &'static str) -> Offered {
     Offered {
         of: Of::Bucket,
+        ..of_object(operation, method)
+    }
+}
+
+const fn of_tags(operation: Operation, method: &'static str) -> Offered {
+    Offered {
+        marks: &["tagging"],
+        takes: &["versionId"],
         ..of_object(operation, method)
     }
 }
@@ -88,6 +97,14 @@ const OFFERED: &[Offered] = &[
         copies: true,
         ..of_object(Operation::CopyObject, "PUT")
     },
+    of_tags(Operation::PutObjectTagging, "PUT"),
+    of_tags(Operation::GetObjectTagging, "GET"),
+    of_tags(Operation::DeleteObjectTagging, "DELETE"),
+    Offered {
+        marks: &["attributes"],
+        takes: &["versionId"],
+        ..of_object(Operation::GetObjectAttributes, "GET")
+    },
     of_object(Operation::PutObject, "PUT"),
     Offered {
         takes: READ,
@@ -104,6 +121,22 @@ const OFFERED: &[Offered] = &[
     Offered {
         marks: &["location"],
         ..of_bucket(Operation::GetBucketLocation, "GET")
+    },
+    Offered {
+        marks: &["versioning"],
+        ..of_bucket(Operation::GetBucketVersioning, "GET")
+    },
+    Offered {
+        marks: &["versions"],
+        takes: &[
+            "delimiter",
+            "encoding-type",
+            "key-marker",
+            "max-keys",
+            "prefix",
+            "version-id-marker",
+        ],
+        ..of_bucket(Operation::ListObjectVersions, "GET")
     },
     Offered {
         marks: &["uploads"],

@@ -5,11 +5,13 @@ use super::operations::Of;
 /// An operation that is refused: its method, and S3's name for it.
 pub(super) type Refused = (&'static str, &'static str);
 
+/// An upload from a form in a browser; it has no name in the model.
+pub(in crate::local) const POST_OBJECT: &str = "PostObject";
+
 /// What is refused by name: the resource, the parameters that mark it, and the operations by method.
 /// Those with more marks come last.
 pub(super) const REFUSED: &[(Of, &[&str], &[Refused])] = &[
-    // An upload from a form in a browser; it has no name in the model.
-    (Of::Bucket, &[], &[("POST", "PostObject")]),
+    (Of::Bucket, &[], &[("POST", POST_OBJECT)]),
     (
         Of::Account,
         &["max-directory-buckets"],
@@ -232,12 +234,8 @@ pub(super) const REFUSED: &[(Of, &[&str], &[Refused])] = &[
     (
         Of::Bucket,
         &["versioning"],
-        &[
-            ("GET", "GetBucketVersioning"),
-            ("PUT", "PutBucketVersioning"),
-        ],
+        &[("PUT", "PutBucketVersioning")],
     ),
-    (Of::Bucket, &["versions"], &[("GET", "ListObjectVersions")]),
     (
         Of::Bucket,
         &["website"],
@@ -268,11 +266,6 @@ pub(super) const REFUSED: &[(Of, &[&str], &[Refused])] = &[
     ),
     (
         Of::Object,
-        &["attributes"],
-        &[("GET", "GetObjectAttributes")],
-    ),
-    (
-        Of::Object,
         &["encryption"],
         &[("PUT", "UpdateObjectEncryption")],
     ),
@@ -292,15 +285,6 @@ pub(super) const REFUSED: &[(Of, &[&str], &[Refused])] = &[
         Of::Object,
         &["select", "select-type=2"],
         &[("POST", "SelectObjectContent")],
-    ),
-    (
-        Of::Object,
-        &["tagging"],
-        &[
-            ("DELETE", "DeleteObjectTagging"),
-            ("GET", "GetObjectTagging"),
-            ("PUT", "PutObjectTagging"),
-        ],
     ),
     (Of::Object, &["torrent"], &[("GET", "GetObjectTorrent")]),
 ];

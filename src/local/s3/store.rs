@@ -12,6 +12,7 @@ use md5::{Digest, Md5};
 use super::content::Content;
 use super::index::{DamagedObject, DataDirectory, Index, Loaded};
 use super::multipart::{Completed, Upload};
+use super::parts::ObjectPart;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::payload::{Announced, Sums};
 use crate::local::sync::lock;
@@ -37,6 +38,8 @@ pub struct StoredObject {
     pub(in crate::local) last_modified: SystemTime,
     /// The headers that came with it and go out with it again.
     pub(in crate::local) headers: Vec<(String, Vec<u8>)>,
+    /// Empty if it was not uploaded in parts.
+    pub(in crate::local) parts: Vec<ObjectPart>,
 }
 
 impl StoredObject {
@@ -55,6 +58,7 @@ impl StoredObject {
             read: OnceLock::new(),
             last_modified,
             headers,
+            parts: Vec::new(),
         }
     }
 
@@ -80,6 +84,7 @@ impl StoredObject {
             },
             last_modified,
             headers,
+            parts: Vec::new(),
         }
     }
 

@@ -274,7 +274,7 @@ fn what_a_write_asks_for_is_kept_or_refused() {
             400,
             "AccessControlListNotSupported",
         ),
-        ("x-amz-tagging", "a=b", 501, "NotImplemented"),
+        ("x-amz-tagging", "a=b&a=c", 400, "InvalidArgument"),
         (
             "x-amz-object-lock-mode",
             "GOVERNANCE",
@@ -303,6 +303,7 @@ fn what_a_write_asks_for_is_kept_or_refused() {
     }
     for (name, value, shown) in [
         ("x-amz-acl", "bucket-owner-full-control", ""),
+        ("x-amz-acl", "private", ""),
         ("x-amz-storage-class", "STANDARD", ""),
         ("x-amz-storage-class", "STANDARD_IA", "STANDARD_IA"),
         ("x-amz-server-side-encryption", "aws:kms", "aws:kms"),

@@ -374,7 +374,7 @@ fn the_body_of_a_request_that_is_not_offered_is_not_taken() {
     let client = client(&endpoint);
     let large = "content-length: 200000000\r\nexpect: 100-continue\r\n";
     for (call, name) in [
-        (client.put("/b/k?tagging", ""), "PutObjectTagging"),
+        (client.put("/b/k?acl", ""), "PutObjectAcl"),
         (client.put("/b/k?renameObject", ""), "RenameObject"),
         (
             client.s3("POST", "/b/k?select&select-type=2"),

@@ -12,7 +12,11 @@ fn start() -> LocalEndpoint {
 fn buckets() {
     let endpoint = start();
     let client = client(&endpoint);
-    assert_eq!(client.s3("HEAD", "/b").send().status, 200);
+    let head = client.s3("HEAD", "/b").send();
+    assert_eq!(
+        (head.status, head.header("content-type")),
+        (200, "application/xml")
+    );
     assert_eq!(client.s3("HEAD", "/new").send().status, 404);
     assert_eq!(client.put("/new", "").send().status, 200);
     assert_eq!(client.put("/new", "").send().status, 200, "as in us-east-1");
@@ -137,7 +141,65 @@ fn the_second_version_has_owners_where_they_are_asked_for() {
         ("c", token)
     );
     assert!(!next.text().contains("<StartAfter>"));
+    list("&continuation-token=").is_error(400, "InvalidArgument");
     assert_eq!(list("").all_xml("ChecksumAlgorithm").len(), 3);
+}
+
+/// Programs that empty a bucket list its versions, whether it has any or not.
+#[test]
+fn every_object_has_one_version() {
+    let endpoint = start();
+    for key in ["a", "b/1", "b/2", "c d", "e"] {
+        endpoint.put_object("b", key, key);
+    }
+    let client = client(&endpoint);
+    let list = |query: &str| client.get(&format!("/b?versions={query}")).send();
+    let all = list("");
+    assert_eq!(all.all_xml("Key"), ["a", "b/1", "b/2", "c d", "e"]);
+    assert_eq!(all.all_xml("VersionId"), ["null"; 5]);
+    assert_eq!(all.all_xml("IsLatest"), ["true"; 5]);
+    assert_eq!(all.all_xml("Owner").len(), 5);
+    assert!(all.text().contains("<ListVersionsResult "));
+    assert_eq!(all.xml("IsTruncated"), "false");
+    let mut found = Vec::new();
+    let mut query = String::new();
+    loop {
+        let page = list(&format!(
+            "&max-keys=1&delimiter=%2F&encoding-type=url{query}"
+        ));
+        found.extend(page.all_xml("Key").into_iter().map(str::to_owned));
+        let prefixes = page.all_xml("CommonPrefixes").into_iter();
+        found.extend(prefixes.map(str::to_owned));
+        if page.xml("IsTruncated") == "false" {
+            break;
+        }
+        let (key, version) = (page.xml("NextKeyMarker"), page.xml("NextVersionIdMarker"));
+        query = if version.is_empty() {
+            assert_eq!(key, "b/");
+            format!("&key-marker={key}")
+        } else {
+            format!("&key-marker={key}&version-id-marker={version}")
+        };
+    }
+    assert_eq!(found, ["a", "<Prefix>b/</Prefix>", "c%20d", "e"]);
+    for wrong in [
+        "&version-id-marker=null",
+        "&key-marker=a&version-id-marker=x",
+    ] {
+        list(wrong).is_error(400, "InvalidArgument");
+    }
+    let versioning = client.get("/b?versioning=").send();
+    assert_eq!(versioning.status, 200);
+    assert!(versioning.text().contains("<VersioningConfiguration "));
+    assert_eq!(versioning.xml("Status"), "");
+    client
+        .get("/none?versioning=")
+        .send()
+        .is_error(404, "NoSuchBucket");
+    client
+        .get("/none?versions=")
+        .send()
+        .is_error(404, "NoSuchBucket");
 }
 
 #[test]

@@ -204,9 +204,9 @@ fn what_is_not_there_says_so() {
     let client = client(&endpoint);
     for (method, target) in [
         ("PATCH", "/b/k"),
-        ("GET", "/b?versioning"),
-        ("GET", "/b/k?tagging"),
-        ("GET", "/b/k?partNumber=1"),
+        ("PUT", "/b?versioning"),
+        ("GET", "/b?tagging"),
+        ("GET", "/b/k?acl"),
         ("PUT", "/b/k?acl"),
     ] {
         client

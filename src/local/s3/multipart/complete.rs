@@ -19,6 +19,7 @@ use crate::local::s3::checksums;
 use crate::local::s3::content::Content;
 use crate::local::s3::listing;
 use crate::local::s3::objects::{in_bucket, key, with_encryption};
+use crate::local::s3::parts::ObjectPart;
 use crate::local::s3::store::{ObjectChecksum, StoredObject, checksum_kind};
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{CompletedPart, Xml, completed_parts, malformed};
@@ -212,6 +213,11 @@ fn assembled(
         checksum: whole_checksum(upload, &parts),
         last_modified: now,
         headers: upload.headers.clone(),
+        parts: wanted
+            .iter()
+            .zip(&parts)
+            .map(|(wanted, part)| part.of_object(wanted.number, upload))
+            .collect(),
     })
 }
 
@@ -243,6 +249,15 @@ fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part
 }
 
 impl Part {
+    fn of_object(&self, number: u32, upload: &Upload) -> ObjectPart {
+        let checksum = upload.algorithm.and_then(|_| self.checksum());
+        ObjectPart {
+            number,
+            len: self.content.len(),
+            checksum: checksum.map(|checksum| checksum.value),
+        }
+    }
+
     fn has_checksum(&self, algorithm: &str, value: &str) -> bool {
         let named = checksums::named(algorithm);
         let known = match &self.sum {

@@ -166,7 +166,8 @@ pub(super) fn upload_part(s3: &S3, request: &Request) -> Result<Answer, Refusal>
     Ok(with_encryption(answer, &headers))
 }
 
-fn part_number(request: &Request) -> Result<u32, Refusal> {
+/// `partNumber` of the request.
+pub(super) fn part_number(request: &Request) -> Result<u32, Refusal> {
     let sent = request.target.parameter("partNumber").unwrap_or_default();
     sent.parse()
         .ok()
