@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::aws::client::error_response::ErrorResponse;
 use crate::aws::http::Reply;
-use crate::aws::s3::list::read_page;
+use crate::aws::s3::list::{read_page, read_xml};
 use crate::aws::xml::texts;
 use crate::aws::{Call, Identity, RequestPolicy, Resource, Service};
 use crate::queue::Notification;
@@ -55,17 +55,20 @@ pub fn xml(data: &[u8]) {
     }
 }
 
-/// A page of `ListObjectsV2`.
+/// A page of `ListObjectsV2`: whichever way it is read, it says the same.
 pub fn listing(data: &[u8]) {
-    let mut greatest = String::new();
-    let page = read_page(data, |key, _size| {
+    let mut objects = Vec::new();
+    let page = read_page(data, |key, size| {
         assert!(!key.is_empty());
-        if *key > *greatest {
-            key.clone_into(&mut greatest);
-        }
+        objects.push((key.to_owned(), size));
     });
-    if let Ok(page) = page {
-        assert!(page.last >= greatest);
+    if let Ok(page) = &page {
+        assert!(objects.iter().all(|(key, _)| *key <= page.last));
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        let mut by_xml = Vec::new();
+        let expected = read_xml(text, |key, size| by_xml.push((key.to_owned(), size)));
+        assert_eq!((page, objects), (expected, by_xml), "{text:?}");
     }
 }
 

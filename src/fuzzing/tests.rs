@@ -30,6 +30,21 @@ proptest! {
         super::listing(&data);
     }
 
+    /// In a frame, and mostly of whole elements, so that many are of the form that needs no XML reader.
+    #[test]
+    fn pages_of_listings(inside in pieces(&["<Contents>", "<Key>a/b</Key>", "<Key>%2B+c</Key>", "<Key></Key>", "<Size>7</Size>", "<Size> 8\n</Size>", "<ETag>&quot;e&quot;</ETag>", "<ETag>&amp;</ETag>", "<LastModified>2026</LastModified>", "<StorageClass>STANDARD</StorageClass>", "</Contents>", "<Contents><Key>d</Key><Size>9</Size></Contents>", "<EncodingType>url</EncodingType>", "<EncodingType>xml</EncodingType>", "<IsTruncated>true</IsTruncated>", "<NextContinuationToken>1+/=</NextContinuationToken>", "<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>", "<Prefix>%</Prefix>", "<Name>b</Name>", "<Key/>", "<Owner><ID>o</ID></Owner>", "\r\n", "<!-- -->", "<![CDATA[x]]>"]), few in 0_usize..6) {
+        let frames = [
+            ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">", "</ListBucketResult>"),
+            ("<ListBucketResult>", "</ListBucketResult>\n"),
+            ("<ListBucketResult><Contents>", "</Contents></ListBucketResult>"),
+            ("<ListBucketResult><EncodingType>url</EncodingType>", "</ListBucketResult> x"),
+            ("<a:ListBucketResult>", "</a:ListBucketResult>"),
+            ("<ListBucketResult><Contents><Key>", "</Key></Contents></ListBucketResult>"),
+        ];
+        let (begin, end) = frames[few];
+        super::listing(&[begin.as_bytes(), &inside, end.as_bytes()].concat());
+    }
+
     #[test]
     fn error_answers(data in pieces(&["x-amzn-errortype: ", "retry-after: ", "x-amz-retry-after: ", "date: ", "x-amz-bucket-region: ", "x-amzn-requestid: ", "\n", "\n\n", "Sun, 06 Nov 1994 08:49:37 GMT", "4294967296", "-1", "7", "Throttling#a:b", "{\"__type\": \"", "\", \"message\": \"", "\"}", "{\"code\": 7}", "<Error><Code>", "</Code></Error>", "[[[[", "The Canonical String"])) {
         super::error_answer(&data);

@@ -455,19 +455,34 @@ fn is_address(uri: &Uri) -> bool {
     bare.unwrap_or(host).parse::<IpAddr>().is_ok()
 }
 
-/// Reads to the end, so that the connection can be used again.
+/// Reads to the end, so that the connection can be used again. The buffer is zeroed by whoever allocates it, and has
+/// room for the read that finds the end.
 fn read_bounded(
     body: impl Read,
     announced: Option<u64>,
     limit: u64,
     strict: bool,
 ) -> Result<Vec<u8>, ConnectionError> {
-    let capacity = announced.unwrap_or(0).min(limit).min(1 << 20);
-    let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
-    let read = body.take(limit + u64::from(strict)).read_to_end(&mut bytes);
-    match read {
-        Ok(_) if strict && bytes.len() as u64 > limit => Err(ConnectionError::too_long(limit)),
-        Ok(_) => Ok(bytes),
+    const UNKNOWN: u64 = 8 << 10;
+    let expected = announced.unwrap_or(UNKNOWN).min(limit).min(1 << 20);
+    let mut body = body.take(limit + u64::from(strict));
+    let mut bytes = vec![0; usize::try_from(expected).unwrap_or(0) + 1];
+    let mut filled = 0;
+    let outcome = loop {
+        if filled == bytes.len() {
+            bytes.resize(2 * filled, 0);
+        }
+        match body.read(&mut bytes[filled..]) {
+            Ok(0) => break Ok(()),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    bytes.truncate(filled);
+    match outcome {
+        Ok(()) if strict && filled as u64 > limit => Err(ConnectionError::too_long(limit)),
+        Ok(()) => Ok(bytes),
         // A part of an error's body may still name the cause.
         Err(_) if !strict => Ok(bytes),
         Err(error) => Err(ConnectionError::from(ureq::Error::from(error))),

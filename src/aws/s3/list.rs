@@ -1,9 +1,13 @@
 //! The response of `ListObjectsV2`: a page of keys.
 
+use std::borrow::Cow;
+
+use memchr::memchr2;
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use super::plain_page::{PlainPage, size_of};
 use crate::aws::xml::resolve;
 
 /// A page, without its objects.
@@ -26,6 +30,49 @@ pub(crate) fn read_page(
     found: impl FnMut(&str, u64),
 ) -> Result<Page, &'static str> {
     let document = std::str::from_utf8(document).map_err(|_| "the listing is not UTF-8")?;
+    match PlainPage::read(document) {
+        Some(plain) => finish(&plain, found).ok_or(MALFORMED),
+        None => read_xml(document, found),
+    }
+}
+
+const MALFORMED: &str = "the listing is not well-formed XML";
+
+/// Decodes the texts of a page. `None` if that is not possible.
+fn finish(plain: &PlainPage<'_>, mut found: impl FnMut(&str, u64)) -> Option<Page> {
+    let mut last = Cow::Borrowed("");
+    for (key, size) in &plain.objects {
+        let key = decode(key, plain.encoded)?;
+        if key.is_empty() {
+            continue;
+        }
+        found(&key, *size);
+        if key > last {
+            last = key;
+        }
+    }
+    for prefix in &plain.prefixes {
+        last = last.max(decode(prefix, plain.encoded)?);
+    }
+    Some(Page {
+        last: last.into_owned(),
+        truncated: plain.truncated,
+        next: plain.next.map(str::to_owned),
+    })
+}
+
+/// With `encoding-type=url` a space is a plus, and a plus is `%2B`.
+fn decode(text: &str, encoded: bool) -> Option<Cow<'_, str>> {
+    if !encoded || memchr2(b'%', b'+', text.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+    Some(Cow::Owned(decoded.into_owned()))
+}
+
+/// As [`read_page`], by an XML reader, whatever the page's form is.
+pub(crate) fn read_xml(document: &str, found: impl FnMut(&str, u64)) -> Result<Page, &'static str> {
     let mut page = PageReader {
         // No key can contain this, because in XML its brackets are escaped.
         encoded: document.contains("<EncodingType>url</EncodingType>"),
@@ -37,7 +84,7 @@ pub(crate) fn read_page(
         found,
     };
     page.read(document)
-        .ok_or("the listing is not well-formed XML")?
+        .ok_or(MALFORMED)?
         .then_some(page.page)
         .ok_or("the response is not a ListBucketResult")
 }
@@ -127,7 +174,7 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
                 self.decode()?;
                 self.reach();
             }
-            Element::Size => self.size = self.text.trim().parse().unwrap_or(0),
+            Element::Size => self.size = size_of(&self.text),
             Element::IsTruncated => self.page.truncated = self.text.trim() == "true",
             Element::Next => self.page.next = Some(std::mem::take(&mut self.text)),
             Element::Other => {}
@@ -147,17 +194,9 @@ impl<F: FnMut(&str, u64)> PageReader<F> {
         self.key.clear();
     }
 
-    /// Decodes the text. With `encoding-type=url` a space is a plus, and a plus is `%2B`.
     fn decode(&mut self) -> Option<()> {
         self.key.clear();
-        let is_encoded = |byte| matches!(byte, b'%' | b'+');
-        if self.encoded && self.text.bytes().any(is_encoded) {
-            let spaced = self.text.replace('+', " ");
-            let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
-            self.key.push_str(&decoded);
-        } else {
-            self.key.push_str(&self.text);
-        }
+        self.key.push_str(&decode(&self.text, self.encoded)?);
         Some(())
     }
 }
@@ -173,7 +212,8 @@ fn third_level(parent: Element, name: &str) -> Element {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, read_page};
+    use super::{Page, read_page, read_xml};
+    use crate::aws::s3::plain_page::PlainPage;
 
     type Objects = Vec<(String, u64)>;
 
@@ -219,11 +259,35 @@ mod tests {
         assert!(read_page(b"\xff", |_, _| ()).is_err());
     }
 
+    /// As the documentation of `ListObjectsV2` shows them, and what the API's model has besides.
+    #[test]
+    fn pages_of_the_usual_form_need_no_xml_reader() {
+        let document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+            <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>quotes</Name>\
+            <Prefix>E</Prefix><StartAfter>ExampleGuide.pdf</StartAfter><KeyCount>1</KeyCount>\
+            <MaxKeys>3</MaxKeys><Delimiter>%2F</Delimiter><EncodingType>url</EncodingType>\
+            <IsTruncated>true</IsTruncated><NextContinuationToken>1ueGcx==</NextContinuationToken>\
+            <Contents><Key>Example+Object.txt</Key><LastModified>2013-09-17T18:07:53.000Z</LastModified>\
+            <ETag>&quot;599bab3ed2c697f1d26842727561fd94&quot;</ETag>\
+            <ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>\
+            <Size>857</Size><StorageClass>REDUCED_REDUNDANCY</StorageClass></Contents>\
+            <CommonPrefixes><Prefix>Ex/</Prefix></CommonPrefixes></ListBucketResult>";
+        assert!(PlainPage::read(document).is_some());
+        let (page, objects) = read(document).expect("a page");
+        assert_eq!(objects, [("Example Object.txt".to_owned(), 857)]);
+        assert_eq!((&*page.last, page.truncated), ("Example Object.txt", true));
+        assert_eq!(page.next.as_deref(), Some("1ueGcx=="));
+
+        let with_owner = document.replace("</Contents>", "<Owner><ID>x</ID></Owner></Contents>");
+        assert!(PlainPage::read(&with_owner).is_none());
+        assert_eq!(read(&with_owner), read(document));
+    }
+
     /// As S3 writes a page with `encoding-type=url`.
     fn written(objects: &Objects, truncated: bool) -> String {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-        let document = "<?xml version=\"1.0\"?><ListBucketResult>".to_owned();
+        let document = "<ListBucketResult>".to_owned();
         let contents = objects.iter().map(|(key, size)| {
             let key = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
             let key = key.replace("%20", "+").replace("%2F", "/");
@@ -248,7 +312,12 @@ mod tests {
             let last = objects.iter().map(|(key, _)| key.as_str()).max();
             proptest::prop_assert_eq!(&*page.last, last.unwrap_or_default());
             proptest::prop_assert_eq!(page.truncated, truncated);
-            proptest::prop_assert_eq!(read, objects);
+            proptest::prop_assert_eq!(&read, &objects);
+            let mut by_xml = Vec::new();
+            let document = written(&objects, truncated);
+            proptest::prop_assert!(PlainPage::read(&document).is_some());
+            let expected = read_xml(&document, |key, size| by_xml.push((key.to_owned(), size)));
+            proptest::prop_assert_eq!((Ok(page), read), (expected, by_xml));
         }
 
         /// Cut anywhere it is an error, and damaged anywhere no reason to panic.

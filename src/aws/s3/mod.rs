@@ -4,6 +4,7 @@ pub(crate) mod buckets;
 pub(crate) mod checksum;
 pub(crate) mod list;
 pub(crate) mod objects;
+mod plain_page;
 mod region;
 
 use std::borrow::Cow;
