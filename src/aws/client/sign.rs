@@ -76,18 +76,18 @@ pub(crate) fn sign_request(
     Ok(())
 }
 
-/// S3 signs the path as it is sent; every other service signs it encoded once more and normalised.
-/// The payload's hash is a signed header for all of them: S3 demands it, the others check it.
+/// S3 signs the path as it is sent; every other service signs it encoded once more and normalised. The signature
+/// covers the payload's hash in any case; S3 demands it in a header too, which the others do not need.
 fn settings(service: Service) -> SigningSettings {
     static OF_S3: LazyLock<SigningSettings> = LazyLock::new(|| {
         let mut settings = OF_OTHERS.clone();
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings
     });
     static OF_OTHERS: LazyLock<SigningSettings> = LazyLock::new(|| {
         let mut settings = SigningSettings::default();
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         // Headers that proxies change are added after signing.
         settings.excluded_headers = None;
         settings

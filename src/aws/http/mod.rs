@@ -151,6 +151,8 @@ macro_rules! with_protocol {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .accept_encoding("identity")
+            // No service looks at it; the official SDKs send none.
+            .accept("")
             .allow_non_standard_methods(false)
     };
 }
