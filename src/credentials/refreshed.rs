@@ -1,19 +1,24 @@
 //! Values of a file cache that were refreshed: tokens of IAM Identity Center and logins of `aws login`.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::CredentialsError;
 use crate::sys::Sys;
 
 /// From this long before its expiry on, a value is refreshed, as by the Python SDK.
-pub(super) const AHEAD: Duration = Duration::from_mins(5);
+const AHEAD: Duration = Duration::from_mins(5);
 /// Time after a failed refresh without another attempt.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// A value of the file cache.
-pub(super) trait Expires: Clone {
+pub(super) trait Expires: Clone + Serialize + DeserializeOwned {
     fn expiry(&self) -> Option<SystemTime>;
 
     fn is_valid(&self, at: SystemTime) -> bool {
@@ -21,53 +26,123 @@ pub(super) trait Expires: Clone {
     }
 }
 
+/// The file of a value in the cache of the AWS CLI.
+pub(super) struct CacheFile<'a> {
+    pub(super) sys: &'a Sys,
+    /// `None` if the home directory is unknown.
+    pub(super) path: Option<PathBuf>,
+    /// The error of a value with this problem.
+    pub(super) broken: &'a dyn Fn(&str) -> CredentialsError,
+    /// The problem of a file that cannot be parsed.
+    pub(super) malformed: &'static str,
+}
+
+impl CacheFile<'_> {
+    fn read<V: Expires>(&self) -> Result<V, CredentialsError> {
+        let broken = self.broken;
+        let path = self
+            .path
+            .as_ref()
+            .ok_or_else(|| broken("cannot be found, because the home directory is unknown"))?;
+        let place = path.display();
+        let content =
+            self.sys.files().read(path).map_err(|error| {
+                broken(&format!("cannot be read from {place}")).with_source(error)
+            })?;
+        let content = Zeroizing::new(content);
+        // The parser's own errors may quote what they could not read.
+        let value: V = serde_json::from_slice(&content)
+            .map_err(|_| broken(&format!("in {place} is not {}", self.malformed)))?;
+        if value.expiry().is_none() {
+            return Err(broken(&format!("in {place} has no known expiry")));
+        }
+        Ok(value)
+    }
+
+    /// Writes it for the other tools. A home that cannot be written is no reason to fail: the value is cached in
+    /// memory.
+    fn write_back<V: Expires>(&self, value: &V) {
+        if let Some(path) = &self.path
+            && let Ok(text) = serde_json::to_vec(value)
+        {
+            let text = Zeroizing::new(text);
+            let _ = self.sys.files().write(path, &text);
+        }
+    }
+}
+
+/// The name of a cache file, from the digest of its key.
+pub(super) fn file_name(digest: &[u8]) -> String {
+    let mut name = String::new();
+    for byte in digest {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name + ".json"
+}
+
 /// The last refreshed value, cached as long as the provider lives, because the file may not be writable. Clones share
 /// it. `Debug` shows nothing of it.
 pub(super) struct Refreshed<K, V>(Arc<Mutex<State<K, V>>>);
 
-pub(super) struct State<K, V> {
+struct State<K, V> {
     /// The value, and whose it is.
     value: Option<(K, V)>,
     /// When a refresh last failed, on the monotonic clock.
     failed_at: Option<Duration>,
 }
 
-impl<K, V> Refreshed<K, V> {
-    /// Locked during a refresh, because a refresh token may be valid for a single use.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<K, V>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl<K: Clone + PartialEq, V: Expires> Refreshed<K, V> {
+    /// The value of this key, refreshed if it expires soon and no refresh failed a moment ago. If the refresh fails,
+    /// the old value is returned while it is valid. `refresh` gets whether one failed a moment ago. The lock is
+    /// held meanwhile, because a refresh token may be valid for a single use.
+    pub(super) fn get(
+        &self,
+        key: &K,
+        file: &CacheFile<'_>,
+        refresh: impl FnOnce(&V, bool) -> Result<V, CredentialsError>,
+    ) -> Result<V, CredentialsError> {
+        let clock = file.sys.clock();
+        let now = clock.now();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = state.latest(key, file.read())?;
+        let since_failure = state
+            .failed_at
+            .map(|at| clock.monotonic().saturating_sub(at));
+        let is_pausing = since_failure.is_some_and(|since| since < PAUSE);
+        if value.is_valid(now + AHEAD) || (is_pausing && value.is_valid(now)) {
+            return Ok(value);
+        }
+        match refresh(&value, is_pausing) {
+            Ok(refreshed) => {
+                file.write_back(&refreshed);
+                state.value = Some((key.clone(), refreshed.clone()));
+                state.failed_at = None;
+                Ok(refreshed)
+            }
+            Err(error) => {
+                if !is_pausing {
+                    state.failed_at = Some(clock.monotonic());
+                }
+                if value.is_valid(now) {
+                    Ok(value)
+                } else {
+                    Err(error)
+                }
+            }
+        }
     }
 }
 
 impl<K: PartialEq, V: Expires> State<K, V> {
     /// The file's value, or the cached one if that is valid for longer or the file cannot be read.
-    pub(super) fn latest(
-        &self,
-        key: &K,
-        read: Result<V, CredentialsError>,
-    ) -> Result<V, CredentialsError> {
-        let kept = self.value.as_ref().filter(|(whose, _)| whose == key);
-        match (read, kept) {
-            (Ok(read), Some((_, kept))) if kept.expiry() <= read.expiry() => Ok(read),
-            (_, Some((_, kept))) => Ok(kept.clone()),
+    fn latest(&self, key: &K, read: Result<V, CredentialsError>) -> Result<V, CredentialsError> {
+        let cached = self.value.as_ref().filter(|(whose, _)| whose == key);
+        match (read, cached) {
+            (Ok(read), Some((_, cached))) if cached.expiry() <= read.expiry() => Ok(read),
+            (_, Some((_, cached))) => Ok(cached.clone()),
             (read, None) => read,
         }
-    }
-
-    pub(super) fn keep(&mut self, key: K, value: V) {
-        self.value = Some((key, value));
-        self.failed_at = None;
-    }
-
-    pub(super) fn failed(&mut self, sys: &Sys) {
-        self.failed_at = Some(sys.clock().monotonic());
-    }
-
-    /// Whether a refresh failed a moment ago.
-    pub(super) fn is_pausing(&self, sys: &Sys) -> bool {
-        let now = sys.clock().monotonic();
-        self.failed_at
-            .is_some_and(|failed| now.saturating_sub(failed) < PAUSE)
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod key;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +11,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::config::failed;
-use super::refreshed::{AHEAD, Expires, Refreshed};
+use super::refreshed::{CacheFile, Expires, Refreshed, file_name};
 use super::{Credentials, CredentialsError, ProviderConfig};
 use crate::aws::config::expand_home;
 use crate::aws::signin::{self, LoginRenewal, NewLogin};
@@ -102,58 +101,40 @@ pub(super) struct LoginSession {
 }
 
 impl LoginCache {
-    /// The login's credentials, refreshed if they expire soon. The lock is held meanwhile: a refresh token may be
-    /// valid for a single use.
+    /// The login's credentials, refreshed if they expire soon.
     pub(super) fn credentials(
         &self,
         config: &ProviderConfig,
         login: &LoginSession,
         provider: &'static str,
     ) -> Result<Credentials, CredentialsError> {
-        let asked = Asked {
+        let request = Request {
             config,
             login,
             provider,
         };
-        let now = config.sys().clock().now();
-        let mut state = self.0.lock();
-        let cached = state.latest(&login.session, asked.read())?;
-        let is_pausing = state.is_pausing(config.sys());
-        if cached.is_valid(now + AHEAD) || (is_pausing && cached.is_valid(now)) {
-            return Ok(cached.credentials());
-        }
-        match asked.renew(&cached, now) {
-            Ok(renewed) => {
-                asked.write_back(&renewed);
-                let credentials = renewed.credentials();
-                state.keep(login.session.clone(), renewed);
-                Ok(credentials)
-            }
-            Err(error) => {
-                state.failed(config.sys());
-                if cached.is_valid(now) {
-                    Ok(cached.credentials())
-                } else {
-                    Err(error)
-                }
-            }
-        }
+        let file = CacheFile {
+            sys: config.sys(),
+            path: request.path(),
+            broken: &|problem| request.broken(problem),
+            malformed: "what aws login writes",
+        };
+        let refresh = |cached: &CachedLogin, _| request.renew(cached);
+        let login = self.0.get(&login.session, &file, refresh)?;
+        Ok(login.credentials())
     }
 }
 
 /// Which login is requested, and for which profile.
-struct Asked<'a> {
+struct Request<'a> {
     config: &'a ProviderConfig,
     login: &'a LoginSession,
     provider: &'static str,
 }
 
-impl Asked<'_> {
-    fn renew(
-        &self,
-        cached: &CachedLogin,
-        now: SystemTime,
-    ) -> Result<CachedLogin, CredentialsError> {
+impl Request<'_> {
+    fn renew(&self, cached: &CachedLogin) -> Result<CachedLogin, CredentialsError> {
+        let now = self.config.sys().clock().now();
         let missing = |name| self.broken(&format!("has expired, and has no {name} to refresh it"));
         let refresh_token = cached.refresh_token.as_ref();
         let renewal = LoginRenewal {
@@ -198,43 +179,8 @@ impl Asked<'_> {
             let home = environment.home_directory_on(Platform::HERE)?;
             PathBuf::from(home).join(".aws").join("login").join("cache")
         };
-        let mut name = String::new();
-        for byte in Sha256::digest(self.login.session.as_bytes()) {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        path.push(format!("{name}.json"));
+        path.push(file_name(&Sha256::digest(self.login.session.as_bytes())));
         Some(path)
-    }
-
-    fn read(&self) -> Result<CachedLogin, CredentialsError> {
-        let path = self
-            .path()
-            .ok_or_else(|| self.broken("cannot be found, because the home directory is unknown"))?;
-        let place = path.display();
-        let content = self.config.sys().files().read(&path).map_err(|error| {
-            self.broken(&format!("cannot be read from {place}"))
-                .with_source(error)
-        })?;
-        let content = Zeroizing::new(content);
-        // The parser's own errors may quote what they could not read.
-        let cached: CachedLogin = serde_json::from_slice(&content)
-            .map_err(|_| self.broken(&format!("in {place} is not what aws login writes")))?;
-        if cached.expiry().is_none() {
-            return Err(self.broken(&format!("in {place} has no known expiry")));
-        }
-        Ok(cached)
-    }
-
-    /// Writes it for the other tools. A home that cannot be written is no reason to fail: the login is cached in
-    /// memory.
-    fn write_back(&self, cached: &CachedLogin) {
-        if let Some(path) = self.path()
-            && let Ok(text) = serde_json::to_vec(cached)
-        {
-            let text = Zeroizing::new(text);
-            let _ = self.config.sys().files().write(path, &text);
-        }
     }
 
     /// The command that the user should run.

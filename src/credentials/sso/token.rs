@@ -1,6 +1,5 @@
 //! The cached token of a login, and its refresh.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +9,7 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::super::config::failed;
-use super::super::refreshed::{AHEAD, Expires, Refreshed};
+use super::super::refreshed::{CacheFile, Expires, Refreshed, file_name};
 use super::super::{CredentialsError, ProviderConfig};
 use super::Login;
 use crate::aws::sso::{self, NewToken, Renewal};
@@ -75,57 +74,42 @@ impl Expires for CachedToken {
 pub(in crate::credentials) struct TokenCache(Refreshed<Login, CachedToken>);
 
 impl TokenCache {
-    /// The login's token, refreshed if it expires soon. The lock is held meanwhile: a refresh token is valid for
-    /// a single use.
+    /// The login's token, refreshed if it expires soon.
     pub(in crate::credentials) fn token(
         &self,
         config: &ProviderConfig,
         login: &Login,
         provider: &'static str,
     ) -> Result<CachedToken, CredentialsError> {
-        let asked = Asked {
+        let request = Request {
             config,
             login,
             provider,
         };
-        let now = config.sys().clock().now();
-        let mut state = self.0.lock();
-        let token = state.latest(login, asked.read())?;
-        if token.is_valid(now + AHEAD) {
-            return Ok(token);
-        }
-        let unusable = match (&login.session, token.refresh(now)) {
-            (Some(_), Some(renewal)) if !state.is_pausing(config.sys()) => {
-                match asked.renew(&token, &renewal, now) {
-                    Ok(renewed) => {
-                        state.keep(login.clone(), renewed.clone());
-                        asked.write_back(&renewed);
-                        return Ok(renewed);
-                    }
-                    Err(error) => {
-                        state.failed(config.sys());
-                        error
-                    }
-                }
-            }
-            _ => asked.broken("has expired"),
+        let file = CacheFile {
+            sys: config.sys(),
+            path: request.path(),
+            broken: &|problem| request.broken(problem),
+            malformed: "a JSON object with accessToken and expiresAt",
         };
-        if token.is_valid(now) {
-            Ok(token)
-        } else {
-            Err(unusable)
-        }
+        self.0.get(login, &file, |token, is_pausing| {
+            let now = config.sys().clock().now();
+            match (&login.session, token.refresh(now)) {
+                (Some(_), Some(renewal)) if !is_pausing => request.renew(token, &renewal, now),
+                _ => Err(request.broken("has expired")),
+            }
+        })
     }
 }
 
 /// Which token is requested, and for which provider.
-struct Asked<'a> {
+struct Request<'a> {
     config: &'a ProviderConfig,
     login: &'a Login,
     provider: &'static str,
 }
 
-impl Asked<'_> {
+impl Request<'_> {
     fn renew(
         &self,
         token: &CachedToken,
@@ -147,49 +131,11 @@ impl Asked<'_> {
     /// `~/.aws/sso/cache/{SHA-1 in hex}.json`. `None` where no home directory is known.
     fn path(&self) -> Option<PathBuf> {
         let key = self.login.session.as_ref().unwrap_or(&self.login.start_url);
-        let mut name = String::new();
-        for byte in Sha1::digest(key.as_bytes()) {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
         let environment = self.config.sys().environment();
         let mut path = PathBuf::from(environment.home_directory_on(Platform::HERE)?);
         path.extend([".aws", "sso", "cache"]);
-        path.push(format!("{name}.json"));
+        path.push(file_name(&Sha1::digest(key.as_bytes())));
         Some(path)
-    }
-
-    fn read(&self) -> Result<CachedToken, CredentialsError> {
-        let path = self
-            .path()
-            .ok_or_else(|| self.broken("cannot be found, because the home directory is unknown"))?;
-        let place = path.display();
-        let content = self.config.sys().files().read(&path).map_err(|error| {
-            self.broken(&format!("cannot be read from {place}"))
-                .with_source(error)
-        })?;
-        let content = Zeroizing::new(content);
-        // The parser's own errors may quote what they could not read.
-        let token: CachedToken = serde_json::from_slice(&content).map_err(|_| {
-            self.broken(&format!(
-                "in {place} is not a JSON object with accessToken and expiresAt"
-            ))
-        })?;
-        if token.expiry().is_none() {
-            return Err(self.broken(&format!("in {place} has no known expiry")));
-        }
-        Ok(token)
-    }
-
-    /// Writes it for the other tools. A home that cannot be written is no reason to fail: the token is cached in
-    /// memory.
-    fn write_back(&self, token: &CachedToken) {
-        if let Some(path) = self.path()
-            && let Ok(text) = serde_json::to_vec(token)
-        {
-            let text = Zeroizing::new(text);
-            let _ = self.config.sys().files().write(path, &text);
-        }
     }
 
     fn broken(&self, problem: &str) -> CredentialsError {
