@@ -105,8 +105,8 @@ impl Queue<'_> {
             Some(_) => Replay::Safe,
             None => Replay::IfNotProcessed,
         };
-        let answer = self.send("ReceiveMessage", input, replay, policy)?;
-        Ok(list(&answer, "Messages")
+        let response = self.send("ReceiveMessage", input, replay, policy)?;
+        Ok(list(&response, "Messages")
             .iter()
             .filter_map(message)
             .collect())
@@ -126,8 +126,8 @@ impl Queue<'_> {
         let entry = |(index, receipt): (usize, &&str)| json!({ "Id": index.to_string(), "ReceiptHandle": receipt });
         let entries: Vec<_> = receipts.iter().enumerate().map(entry).collect();
         let input = json!({ "Entries": entries });
-        let answer = self.send("DeleteMessageBatch", input, Replay::Safe, policy)?;
-        Ok(outcomes(&answer, receipts.len()))
+        let response = self.send("DeleteMessageBatch", input, Replay::Safe, policy)?;
+        Ok(outcomes(&response, receipts.len()))
     }
 
     /// Sets the visibility timeout of at most ten messages, counted from now; of a single one by
@@ -151,8 +151,8 @@ impl Queue<'_> {
         let entries: Vec<_> = changes.iter().enumerate().map(entry).collect();
         let operation = "ChangeMessageVisibilityBatch";
         let input = json!({ "Entries": entries });
-        let answer = self.send(operation, input, Replay::Safe, policy)?;
-        Ok(outcomes(&answer, changes.len()))
+        let response = self.send(operation, input, Replay::Safe, policy)?;
+        Ok(outcomes(&response, changes.len()))
     }
 
     /// Sets the visibility timeout of one message, counted from now.
@@ -174,8 +174,8 @@ impl Queue<'_> {
     pub(crate) fn attributes(&self, names: &[&str]) -> Result<Vec<(String, String)>, CallError> {
         let input = json!({ "AttributeNames": names });
         let policy = RequestPolicy::default();
-        let answer = self.send("GetQueueAttributes", input, Replay::Safe, policy)?;
-        Ok(texts(answer.get("Attributes")))
+        let response = self.send("GetQueueAttributes", input, Replay::Safe, policy)?;
+        Ok(texts(response.get("Attributes")))
     }
 }
 
@@ -190,8 +190,8 @@ pub(crate) fn get_queue_url(
         input["QueueOwnerAWSAccountId"] = owner.into();
     }
     let (operation, policy) = ("GetQueueUrl", RequestPolicy::default());
-    let answer = API.send(caller, operation, name, &input, policy, Some("QueueUrl"))?;
-    Ok(text(&answer, "QueueUrl").unwrap_or_default().to_owned())
+    let response = API.send(caller, operation, name, &input, policy, Some("QueueUrl"))?;
+    Ok(text(&response, "QueueUrl").unwrap_or_default().to_owned())
 }
 
 fn message(message: &Value) -> Option<Message> {
@@ -212,7 +212,7 @@ fn texts(map: Option<&Value>) -> Vec<(String, String)> {
 }
 
 /// Both lists of a batch's response may be absent.
-fn outcomes(answer: &Value, length: usize) -> Outcomes {
+fn outcomes(response: &Value, length: usize) -> Outcomes {
     let mut outcomes: Outcomes = vec![None; length];
     let mut set = |entry: &Value, outcome| {
         let index = text(entry, "Id").and_then(|id| id.parse::<usize>().ok());
@@ -220,10 +220,10 @@ fn outcomes(answer: &Value, length: usize) -> Outcomes {
             *place = Some(outcome);
         }
     };
-    for entry in list(answer, "Successful") {
+    for entry in list(response, "Successful") {
         set(entry, Ok(()));
     }
-    for entry in list(answer, "Failed") {
+    for entry in list(response, "Failed") {
         let refused = Refused {
             code: canonical(text(entry, "Code").unwrap_or_default()).to_owned(),
             message: text(entry, "Message").unwrap_or_default().to_owned(),
@@ -247,23 +247,12 @@ impl Refused {
 
     /// Classifies an entry's code as if it were the whole request's error.
     pub(crate) fn into_error(self, operation: &'static str, url: &str) -> Error {
+        let status = if self.sender_fault { 400 } else { 500 };
         ServiceError {
-            service: Service::Sqs.as_str(),
-            operation,
-            status: if self.sender_fault { 400 } else { 500 },
             code: Some(self.code),
             message: Some(self.message),
-            request_id: None,
-            extended_request_id: None,
             resource: Some(url.to_owned()),
-            expected_owner: None,
-            unrecognized_body: None,
-            clock_error: None,
-            attempts: 1,
-            elapsed: Duration::ZERO,
-            perhaps_done: false,
-            handle: None,
-            uploaded: None,
+            ..ServiceError::new(Service::Sqs.as_str(), operation, status)
         }
         .into()
     }

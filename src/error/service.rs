@@ -42,6 +42,28 @@ pub struct ServiceError {
 }
 
 impl ServiceError {
+    /// An error response to an operation, of which nothing else is known.
+    pub(crate) fn new(service: &'static str, operation: &'static str, status: u16) -> Self {
+        Self {
+            service,
+            operation,
+            status,
+            code: None,
+            message: None,
+            request_id: None,
+            extended_request_id: None,
+            resource: None,
+            expected_owner: None,
+            unrecognized_body: None,
+            clock_error: None,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            perhaps_done: false,
+            handle: None,
+            uploaded: None,
+        }
+    }
+
     /// The service's endpoint prefix: `s3`, `sagemaker-runtime`, `sts`.
     pub fn service(&self) -> &'static str {
         self.service

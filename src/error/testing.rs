@@ -30,22 +30,10 @@ impl ServiceError {
         message: impl Into<String>,
     ) -> Self {
         Self {
-            service,
-            operation,
-            status,
             code: Some(code.into()).filter(|code| !code.is_empty()),
             message: Some(message.into()).filter(|message| !message.is_empty()),
             request_id: Some("for-tests".into()),
-            extended_request_id: None,
-            resource: None,
-            expected_owner: None,
-            unrecognized_body: None,
-            clock_error: None,
-            attempts: 1,
-            elapsed: Duration::ZERO,
-            perhaps_done: false,
-            handle: None,
-            uploaded: None,
+            ..Self::new(service, operation, status)
         }
     }
 }

@@ -49,9 +49,6 @@ impl ErrorResponse {
         let is_foreign = code.is_none() && !is_described;
         Self {
             error: ServiceError {
-                service: call.service.as_str(),
-                operation: call.operation,
-                status: reply.status,
                 code: code.map(|code| bare_code(&code).to_owned()),
                 message: described
                     .message
@@ -60,18 +57,12 @@ impl ErrorResponse {
                     .or_else(|| header("x-amz-request-id"))
                     .or(described.request_id),
                 extended_request_id: header("x-amz-id-2"),
-                resource: Some(call.resource.text()),
                 expected_owner: call
                     .headers
                     .get("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
                 unrecognized_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
-                clock_error: None,
-                attempts: 0,
-                elapsed: Duration::ZERO,
-                perhaps_done: false,
-                handle: None,
-                uploaded: None,
+                ..error_of(call, reply)
             },
             retry_after: retry_after(&reply.headers),
             bucket_region: header("x-amz-bucket-region").or(described.region),
@@ -85,25 +76,12 @@ impl ErrorResponse {
     fn no_such_key(call: &Call<'_>, reply: &Reply) -> Self {
         Self {
             error: ServiceError {
-                service: call.service.as_str(),
-                operation: call.operation,
-                status: reply.status,
                 code: Some("NoSuchKey".to_owned()),
-                message: None,
                 request_id: text(
                     &reply.headers,
                     const { HeaderName::from_static("x-amz-request-id") },
                 ),
-                extended_request_id: None,
-                resource: Some(call.resource.text()),
-                expected_owner: None,
-                unrecognized_body: None,
-                clock_error: None,
-                attempts: 0,
-                elapsed: Duration::ZERO,
-                perhaps_done: false,
-                handle: None,
-                uploaded: None,
+                ..error_of(call, reply)
             },
             retry_after: None,
             bucket_region: None,
@@ -121,6 +99,13 @@ impl ErrorResponse {
             .and_then(date::in_header)
             .or_else(|| timestamp::parse(self.server_time.as_deref()?))
             .or_else(|| date::in_message(self.error.message()?))
+    }
+}
+
+fn error_of(call: &Call<'_>, reply: &Reply) -> ServiceError {
+    ServiceError {
+        resource: Some(call.resource.text()),
+        ..ServiceError::new(call.service.as_str(), call.operation, reply.status)
     }
 }
 
