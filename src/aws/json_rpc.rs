@@ -14,65 +14,72 @@ use super::{
 use crate::limits::header_value;
 
 /// A service's `targetPrefix` and `jsonVersion`, from its API model.
+#[derive(Clone, Copy)]
 pub(crate) struct Api {
     pub(crate) service: Service,
     pub(crate) target_prefix: &'static str,
     pub(crate) content_type: &'static str,
 }
 
-impl Api {
-    /// An idempotent request. `resource` names its subject in errors.
-    pub(crate) fn ask(
+/// An operation of an [`Api`].
+#[derive(Clone, Copy)]
+pub(crate) struct Operation {
+    api: Api,
+    name: &'static str,
+    /// A string member of its responses. A success without it may come from another server.
+    needed: Option<&'static str>,
+    replay: Replay,
+}
+
+impl Operation {
+    /// An operation whose successful responses have this string member.
+    pub(crate) const fn returning(mut self, member: &'static str) -> Self {
+        self.needed = Some(member);
+        self
+    }
+
+    /// An operation that is retried only if it certainly was not carried out.
+    pub(crate) const fn not_idempotent(mut self) -> Self {
+        self.replay = Replay::IfNotProcessed;
+        self
+    }
+
+    /// Sends a request. `resource` names its subject in errors.
+    pub(crate) fn send(
         &self,
         caller: Caller<'_>,
-        operation: &'static str,
         resource: &str,
         input: &Value,
     ) -> Result<Value, CallError> {
-        let policy = RequestPolicy::default();
-        self.send(caller, operation, resource, input, policy, None)
+        let policy = RequestPolicy {
+            replay: self.replay,
+            ..RequestPolicy::default()
+        };
+        self.send_within(caller, resource, input, policy)
     }
 
-    /// As [`ask`](Self::ask), with the caller's policy.
-    pub(crate) fn ask_within(
+    /// As [`send`](Self::send), with the caller's policy.
+    pub(crate) fn send_within(
         &self,
         caller: Caller<'_>,
-        operation: &'static str,
         resource: &str,
         input: &Value,
         policy: RequestPolicy<'_>,
     ) -> Result<Value, CallError> {
-        self.send(caller, operation, resource, input, policy, None)
+        self.api
+            .send(caller, self.name, resource, input, policy, self.needed)
     }
+}
 
-    /// As [`ask`](Self::ask); a success without the string `needed` is an error.
-    pub(crate) fn ask_for(
-        &self,
-        caller: Caller<'_>,
-        operation: &'static str,
-        resource: &str,
-        input: &Value,
-        needed: &'static str,
-    ) -> Result<Value, CallError> {
-        let policy = RequestPolicy::default();
-        self.send(caller, operation, resource, input, policy, Some(needed))
-    }
-
-    /// A request that is not idempotent: retried only if it certainly was not carried out. A success without the
-    /// string `needed` may come from another server; then it is unknown whether the request was carried out.
-    pub(crate) fn change(
-        &self,
-        caller: Caller<'_>,
-        operation: &'static str,
-        resource: &str,
-        input: &Value,
-        needed: &'static str,
-    ) -> Result<Value, CallError> {
-        let policy = RequestPolicy {
-            replay: Replay::IfNotProcessed,
-            ..RequestPolicy::default()
-        };
-        self.send(caller, operation, resource, input, policy, Some(needed))
+impl Api {
+    /// An idempotent operation.
+    pub(crate) const fn operation(self, name: &'static str) -> Operation {
+        Operation {
+            api: self,
+            name,
+            needed: None,
+            replay: Replay::Safe,
+        }
     }
 
     /// Sends a document and returns the response's, `{}` if it is empty. A success without the string `needed` is an

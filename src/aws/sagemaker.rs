@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::json_rpc::Api;
-use super::{CallError, Caller, RequestPolicy, Service};
+use super::json_rpc::{Api, Operation};
+use super::{CallError, Caller, Service};
 
 const API: Api = Api {
     service: Service::SageMaker,
@@ -14,101 +14,40 @@ const API: Api = Api {
     content_type: "application/x-amz-json-1.1",
 };
 
-pub(crate) fn create_model(
-    caller: Caller<'_>,
-    name: &str,
-    input: &Value,
-) -> Result<Value, CallError> {
-    API.change(caller, "CreateModel", name, input, "ModelArn")
-}
-
-pub(crate) fn create_endpoint_config(
-    caller: Caller<'_>,
-    name: &str,
-    input: &Value,
-) -> Result<Value, CallError> {
-    API.change(
-        caller,
-        "CreateEndpointConfig",
-        name,
-        input,
-        "EndpointConfigArn",
-    )
-}
-
-pub(crate) fn create_endpoint(
-    caller: Caller<'_>,
-    name: &str,
-    input: &Value,
-) -> Result<Value, CallError> {
-    API.change(caller, "CreateEndpoint", name, input, "EndpointArn")
-}
-
-pub(crate) fn update_endpoint(
-    caller: Caller<'_>,
-    name: &str,
-    input: &Value,
-) -> Result<Value, CallError> {
-    API.change(caller, "UpdateEndpoint", name, input, "EndpointArn")
-}
-
-/// Sets desired counts and weights. Idempotent.
-pub(crate) fn update_endpoint_weights_and_capacities(
-    caller: Caller<'_>,
-    name: &str,
-    input: &Value,
-) -> Result<Value, CallError> {
-    let operation = "UpdateEndpointWeightsAndCapacities";
-    API.ask(caller, operation, name, input)
-}
-
-pub(crate) fn describe_model(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
-    let input = json!({ "ModelName": name });
-    API.ask(caller, "DescribeModel", name, &input)
-}
-
-pub(crate) fn describe_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
-    let input = json!({ "EndpointConfigName": name });
-    let operation = "DescribeEndpointConfig";
-    API.ask(caller, operation, name, &input)
-}
-
-pub(crate) fn describe_endpoint(
-    caller: Caller<'_>,
-    name: &str,
-    policy: RequestPolicy<'_>,
-) -> Result<Value, CallError> {
-    let input = json!({ "EndpointName": name });
-    API.ask_within(caller, "DescribeEndpoint", name, &input, policy)
-}
-
-pub(crate) fn delete_model(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
-    let input = json!({ "ModelName": name });
-    API.ask(caller, "DeleteModel", name, &input)
-}
-
-pub(crate) fn delete_endpoint_config(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
-    let input = json!({ "EndpointConfigName": name });
-    let operation = "DeleteEndpointConfig";
-    API.ask(caller, operation, name, &input)
-}
-
-pub(crate) fn delete_endpoint(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
-    let input = json!({ "EndpointName": name });
-    API.ask(caller, "DeleteEndpoint", name, &input)
-}
-
-pub(crate) fn list_endpoints(caller: Caller<'_>, input: &Value) -> Result<Value, CallError> {
-    let operation = "ListEndpoints";
-    API.ask(caller, operation, "endpoints", input)
-}
+pub(crate) const CREATE_MODEL: Operation = API
+    .operation("CreateModel")
+    .not_idempotent()
+    .returning("ModelArn");
+pub(crate) const CREATE_ENDPOINT_CONFIG: Operation = API
+    .operation("CreateEndpointConfig")
+    .not_idempotent()
+    .returning("EndpointConfigArn");
+pub(crate) const CREATE_ENDPOINT: Operation = API
+    .operation("CreateEndpoint")
+    .not_idempotent()
+    .returning("EndpointArn");
+pub(crate) const UPDATE_ENDPOINT: Operation = API
+    .operation("UpdateEndpoint")
+    .not_idempotent()
+    .returning("EndpointArn");
+/// Sets desired counts and weights.
+pub(crate) const UPDATE_ENDPOINT_WEIGHTS_AND_CAPACITIES: Operation =
+    API.operation("UpdateEndpointWeightsAndCapacities");
+pub(crate) const DESCRIBE_MODEL: Operation = API.operation("DescribeModel");
+pub(crate) const DESCRIBE_ENDPOINT_CONFIG: Operation = API.operation("DescribeEndpointConfig");
+pub(crate) const DESCRIBE_ENDPOINT: Operation = API.operation("DescribeEndpoint");
+pub(crate) const DELETE_MODEL: Operation = API.operation("DeleteModel");
+pub(crate) const DELETE_ENDPOINT_CONFIG: Operation = API.operation("DeleteEndpointConfig");
+pub(crate) const DELETE_ENDPOINT: Operation = API.operation("DeleteEndpoint");
+pub(crate) const LIST_ENDPOINTS: Operation = API.operation("ListEndpoints");
+const LIST_TAGS: Operation = API.operation("ListTags");
 
 /// All tags, from all pages.
 pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, CallError> {
     let mut tags = Vec::new();
     let mut input = json!({ "ResourceArn": arn, "MaxResults": 50 });
     loop {
-        let mut page = API.ask(caller, "ListTags", arn, &input)?;
+        let mut page = LIST_TAGS.send(caller, arn, &input)?;
         if let Some(Value::Array(more)) = page.get_mut("Tags").map(Value::take) {
             tags.extend(more);
         }

@@ -11,7 +11,7 @@ use crate::aws::json_rpc::{list, text, timestamp};
 use crate::error::endpoint_status::EndpointStatus;
 
 /// A response that is stored completely.
-macro_rules! answer {
+macro_rules! description {
     ($name:ident) => {
         impl $name {
             pub(crate) fn new(document: Value) -> Self {
@@ -58,7 +58,7 @@ pub struct EndpointDescription {
     document: Value,
 }
 
-answer!(EndpointDescription);
+description!(EndpointDescription);
 
 impl EndpointDescription {
     /// The endpoint's name (`EndpointName`).
@@ -141,7 +141,7 @@ pub struct VariantSummary {
     document: Value,
 }
 
-answer!(VariantSummary);
+description!(VariantSummary);
 
 impl VariantSummary {
     /// The variant's name (`VariantName`), unique in the endpoint.
@@ -192,7 +192,7 @@ pub struct EndpointSummary {
     document: Value,
 }
 
-answer!(EndpointSummary);
+description!(EndpointSummary);
 
 impl EndpointSummary {
     /// The endpoint's name (`EndpointName`).
@@ -231,7 +231,7 @@ pub struct EndpointConfigDescription {
     document: Value,
 }
 
-answer!(EndpointConfigDescription);
+description!(EndpointConfigDescription);
 
 impl EndpointConfigDescription {
     /// The configuration's name (`EndpointConfigName`), which endpoints refer to.
@@ -292,7 +292,7 @@ pub struct ModelDescription {
     document: Value,
 }
 
-answer!(ModelDescription);
+description!(ModelDescription);
 
 impl ModelDescription {
     /// The model's name (`ModelName`), which variants refer to.

@@ -13,7 +13,7 @@ use super::model::Model;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
 use crate::InvalidInput;
-use crate::aws::{RequestPolicy, sagemaker};
+use crate::aws::sagemaker;
 use crate::error::{Resource, Result};
 use crate::limits::check_name;
 use crate::limits::facts::sagemaker::RESOURCE_ARN;
@@ -24,7 +24,7 @@ use crate::session::Session;
 ///
 /// [`Endpoint`](crate::endpoint::Endpoint) puts them together: deploy, update, remove.
 ///
-/// # What a lost answer means
+/// # What a lost response means
 ///
 /// The API has no idempotency tokens. Requests that read or set a state are retried as the session's
 /// [`RetryConfig`](crate::session::RetryConfig) specifies. If the response to a create is lost, the resource is
@@ -160,34 +160,30 @@ impl SageMaker {
             "EndpointName": endpoint_name,
             "DesiredWeightsAndCapacities": [variant],
         });
-        sagemaker::update_endpoint_weights_and_capacities(
-            self.session.caller(),
-            endpoint_name,
-            &input,
-        )?;
+        let operation = sagemaker::UPDATE_ENDPOINT_WEIGHTS_AND_CAPACITIES;
+        operation.send(self.session.caller(), endpoint_name, &input)?;
         Ok(())
     }
 
     /// Describes a model (`DescribeModel`): images, role, creation time.
     pub fn describe_model(&self, name: &str) -> Result<ModelDescription> {
         check_name("model name", name)?;
-        let answer = sagemaker::describe_model(self.session.caller(), name)?;
-        Ok(ModelDescription::new(answer))
+        let found = settle::describe(&self.session, &Resource::Model(name.to_owned()))?;
+        Ok(ModelDescription::new(found))
     }
 
     /// Describes an endpoint configuration (`DescribeEndpointConfig`): variants, output location.
     pub fn describe_endpoint_config(&self, name: &str) -> Result<EndpointConfigDescription> {
         check_name("endpoint configuration name", name)?;
-        let answer = sagemaker::describe_endpoint_config(self.session.caller(), name)?;
-        Ok(EndpointConfigDescription::new(answer))
+        let found = settle::describe(&self.session, &Resource::EndpointConfig(name.to_owned()))?;
+        Ok(EndpointConfigDescription::new(found))
     }
 
     /// Describes an endpoint (`DescribeEndpoint`): state, instances, configuration in use.
     pub fn describe_endpoint(&self, name: &str) -> Result<EndpointDescription> {
         check_name("endpoint name", name)?;
-        let answer =
-            sagemaker::describe_endpoint(self.session.caller(), name, RequestPolicy::default())?;
-        Ok(EndpointDescription::new(answer))
+        let found = settle::describe(&self.session, &Resource::Endpoint(name.to_owned()))?;
+        Ok(EndpointDescription::new(found))
     }
 
     /// `DeleteModel`. Endpoints that use it keep running, but can no longer be scaled or repaired: delete them
@@ -272,13 +268,14 @@ pub struct ListedEndpoints {
 
 impl ListedEndpoints {
     fn fetch(&mut self, mut request: Value) -> Result<()> {
-        let mut answer = sagemaker::list_endpoints(self.session.caller(), &request)?;
-        if let Some(Value::Array(found)) = answer.get_mut("Endpoints").map(Value::take) {
+        let mut listed =
+            sagemaker::LIST_ENDPOINTS.send(self.session.caller(), "endpoints", &request)?;
+        if let Some(Value::Array(found)) = listed.get_mut("Endpoints").map(Value::take) {
             self.page
                 .extend(found.into_iter().map(EndpointSummary::new));
         }
-        // A token that comes back as it was sent would lead round in circles.
-        if let Some(token) = answer.get("NextToken").and_then(Value::as_str)
+        // The same token again would be an endless loop.
+        if let Some(token) = listed.get("NextToken").and_then(Value::as_str)
             && !token.is_empty()
             && request.get("NextToken").and_then(Value::as_str) != Some(token)
         {

@@ -148,15 +148,15 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
         let policy_arn = scaling.put_policy(&wake_up)?;
         alarm["AlarmActions"] = json!([policy_arn]);
         scaling.check_not_cancelled()?;
-        cloudwatch::put_metric_alarm(scaling.session().caller(), &names.alarm, &alarm)?;
+        cloudwatch::PUT_METRIC_ALARM.send(scaling.session().caller(), &names.alarm, &alarm)?;
         scaling.check_not_cancelled()?;
         scaling.put_policy(&tracking).map(drop)
     };
-    in_the_midst(scaling, "setting up the scaling of", rest)
+    or_incomplete(scaling, "setting up the scaling of", rest)
 }
 
-/// What fails after its first step leaves the scaling in between.
-fn in_the_midst(
+/// Reports a failure after the first step, which leaves the scaling incomplete.
+fn or_incomplete(
     scaling: &VariantScaling,
     doing: &'static str,
     rest: impl FnOnce() -> Result<()>,
@@ -192,24 +192,25 @@ fn wake_up_alarm(name: &str, endpoint: &str, minutes: u32) -> Value {
     })
 }
 
-/// What scales in goes first, and the alarm before the policy that it calls.
+/// Removes the policy that scales in first, and the alarm before the policy that it calls.
 pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
     let names = Names::of(scaling);
     gone(scaling.delete_policy(&names.tracking))?;
     let rest = || {
         scaling.check_not_cancelled()?;
         let input = json!({ "AlarmNames": [names.alarm] });
-        let deleted = cloudwatch::delete_alarms(scaling.session().caller(), &names.alarm, &input);
+        let deleted =
+            cloudwatch::DELETE_ALARMS.send(scaling.session().caller(), &names.alarm, &input);
         gone(deleted.map(drop).map_err(Error::from))?;
         scaling.check_not_cancelled()?;
         gone(scaling.delete_policy(&names.wake_up))?;
         scaling.check_not_cancelled()?;
         gone(scaling.deregister())
     };
-    in_the_midst(scaling, "removing the scaling of", rest)
+    or_incomplete(scaling, "removing the scaling of", rest)
 }
 
-/// What is not there need not be deleted.
+/// A resource that does not exist counts as deleted.
 fn gone(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(Error::Service(fault)) if is_not_found(&fault) => Ok(()),

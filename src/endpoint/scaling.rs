@@ -10,8 +10,7 @@ use super::scale_to_zero::{self, ScaleToZero};
 use super::settle;
 use crate::InvalidInput;
 use crate::aws::application_autoscaling as autoscaling;
-use crate::aws::json_rpc::{list, text};
-use crate::aws::{CallError, Caller};
+use crate::aws::json_rpc::{Operation, list, text};
 use crate::error::Result;
 use crate::limits::check_name;
 use crate::limits::facts::application_autoscaling::{POLICY_NAME, SCALING_POLICY};
@@ -127,7 +126,7 @@ impl VariantScaling {
         let mut input = self.identity();
         input.insert("MinCapacity".into(), min_capacity.into());
         input.insert("MaxCapacity".into(), max_capacity.into());
-        self.send(autoscaling::register_scalable_target, input)?;
+        self.send(autoscaling::REGISTER_SCALABLE_TARGET, input)?;
         Ok(())
     }
 
@@ -135,7 +134,7 @@ impl VariantScaling {
     /// number of instances stays as it is.
     pub fn deregister(&self) -> Result<()> {
         self.check_names()?;
-        self.delete(autoscaling::deregister_scalable_target, self.identity())
+        self.delete(autoscaling::DEREGISTER_SCALABLE_TARGET, self.identity())
     }
 
     /// Describes the registration of this variant (`DescribeScalableTargets`); `None` if there is none.
@@ -146,8 +145,8 @@ impl VariantScaling {
             ("ResourceIds".to_owned(), json!([self.resource_id()])),
             ("ScalableDimension".to_owned(), DIMENSION.into()),
         ]);
-        let answer = self.send(autoscaling::describe_scalable_targets, input)?;
-        let targets = list(&answer, "ScalableTargets");
+        let found = self.send(autoscaling::DESCRIBE_SCALABLE_TARGETS, input)?;
+        let targets = list(&found, "ScalableTargets");
         Ok(targets
             .first()
             .cloned()
@@ -161,8 +160,8 @@ impl VariantScaling {
         policy.validate()?;
         let mut input = policy.members.clone();
         input.extend(self.identity());
-        let answer = self.send(autoscaling::put_scaling_policy, input)?;
-        Ok(text(&answer, "PolicyARN").unwrap_or_default().to_owned())
+        let found = self.send(autoscaling::PUT_SCALING_POLICY, input)?;
+        Ok(text(&found, "PolicyARN").unwrap_or_default().to_owned())
     }
 
     /// Describes this variant's policies (`DescribeScalingPolicies`).
@@ -171,12 +170,12 @@ impl VariantScaling {
         let mut input = self.identity();
         let mut policies = Vec::new();
         loop {
-            let mut page = self.send(autoscaling::describe_scaling_policies, input.clone())?;
+            let mut page = self.send(autoscaling::DESCRIBE_SCALING_POLICIES, input.clone())?;
             if let Some(Value::Array(found)) = page.get_mut("ScalingPolicies").map(Value::take) {
                 let found = found.into_iter();
                 policies.extend(found.map(|document| ScalingPolicyDescription { document }));
             }
-            // A token that comes back as it was sent would lead round in circles.
+            // The same token again would be an endless loop.
             match page.get_mut("NextToken").map(Value::take) {
                 Some(token) if !token.is_null() && input.get("NextToken") != Some(&token) => {
                     input.insert("NextToken".into(), token);
@@ -195,7 +194,7 @@ impl VariantScaling {
             .map_err(InvalidInput::from)?;
         let mut input = self.identity();
         input.insert("PolicyName".into(), policy_name.into());
-        self.delete(autoscaling::delete_scaling_policy, input)
+        self.delete(autoscaling::DELETE_SCALING_POLICY, input)
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -229,16 +228,10 @@ impl VariantScaling {
     }
 
     fn send(&self, operation: Operation, input: Map<String, Value>) -> Result<Value> {
-        let input = Value::Object(input);
-        Ok(operation(
-            self.session().caller(),
-            &self.resource_id(),
-            &input,
-        )?)
+        let caller = self.session().caller();
+        Ok(operation.send(caller, &self.resource_id(), &Value::Object(input))?)
     }
 }
-
-type Operation = fn(Caller<'_>, &str, &Value) -> Result<Value, CallError>;
 
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
 

@@ -6,9 +6,10 @@
 //! different one exists, the error stands. A delete of which all responses are lost counts as done if the
 //! resource is gone.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::aws::{CallError, RequestPolicy, sagemaker};
+use crate::aws::json_rpc::Operation;
+use crate::aws::{CallError, sagemaker};
 use crate::error::{Error, Resource, Result, ServiceError, TransportErrorKind, is_ambiguous};
 use crate::session::Session;
 
@@ -35,14 +36,12 @@ pub(crate) struct Creation<'a> {
 
 impl Creation<'_> {
     fn send(&self, session: &Session) -> Result<Value, CallError> {
-        let (name, input) = (self.resource.name(), self.input);
-        match self.resource {
-            Resource::Model(_) => sagemaker::create_model(session.caller(), name, input),
-            Resource::EndpointConfig(_) => {
-                sagemaker::create_endpoint_config(session.caller(), name, input)
-            }
-            _ => sagemaker::create_endpoint(session.caller(), name, input),
-        }
+        let operation = match self.resource {
+            Resource::Model(_) => sagemaker::CREATE_MODEL,
+            Resource::EndpointConfig(_) => sagemaker::CREATE_ENDPOINT_CONFIG,
+            _ => sagemaker::CREATE_ENDPOINT,
+        };
+        operation.send(session.caller(), self.resource.name(), self.input)
     }
 
     /// Whether the existing resource has every requested member. Descriptions do not contain tags and deployment
@@ -55,15 +54,15 @@ impl Creation<'_> {
 
     /// Creates it and returns its ARN.
     pub(crate) fn make(&self, session: &Session) -> Result<(String, Made)> {
-        let arn = |answer: &Value| {
-            let arn = answer.get(self.resource.arn_member());
+        let arn = |response: &Value| {
+            let arn = response.get(self.resource.arn_member());
             arn.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let (mut lost, mut attempt) = (None, 0);
         loop {
             attempt += 1;
             let error = match self.send(session) {
-                Ok(answer) => return Ok((arn(&answer), Made::Surely)),
+                Ok(response) => return Ok((arn(&response), Made::Surely)),
                 Err(failed) => Error::from(failed),
             };
             if self.taken_up.is_some() && lost.is_none() && is_already_there(&error) {
@@ -99,16 +98,14 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let error = match sagemaker::update_endpoint(session.caller(), name, input) {
+        let error = match sagemaker::UPDATE_ENDPOINT.send(session.caller(), name, input) {
             Ok(_) => return Ok(()),
             Err(failed) => Error::from(failed),
         };
         if !is_ambiguous(&error) {
             return Err(error);
         }
-        let Ok(found) =
-            sagemaker::describe_endpoint(session.caller(), name, RequestPolicy::default())
-        else {
+        let Ok(found) = describe(session, &Resource::Endpoint(name.to_owned())) else {
             return Err(error);
         };
         let found = EndpointDescription::new(found);
@@ -128,14 +125,13 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
 /// Deletes a resource. One that a repeated request does not find was deleted by the one before, and so was one
 /// that is gone after requests whose responses were lost.
 pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
-    let name = resource.name();
-    let outcome = match resource {
-        Resource::Model(_) => sagemaker::delete_model(session.caller(), name),
-        Resource::EndpointConfig(_) => sagemaker::delete_endpoint_config(session.caller(), name),
-        Resource::Endpoint(_) => sagemaker::delete_endpoint(session.caller(), name),
+    let operation = match resource {
+        Resource::Model(_) => sagemaker::DELETE_MODEL,
+        Resource::EndpointConfig(_) => sagemaker::DELETE_ENDPOINT_CONFIG,
+        Resource::Endpoint(_) => sagemaker::DELETE_ENDPOINT,
         Resource::Scaling(id) => return VariantScaling::at(session, id)?.remove(),
     };
-    match outcome {
+    match send_name(session, operation, resource) {
         Ok(_) => Ok(()),
         Err(failed) => {
             let error = Error::from(failed);
@@ -162,13 +158,28 @@ pub(crate) fn was_given_up(error: &Error) -> bool {
 }
 
 /// Describes a resource by its name.
-fn describe(session: &Session, resource: &Resource) -> Result<Value, CallError> {
-    let name = resource.name();
-    match resource {
-        Resource::Model(_) => sagemaker::describe_model(session.caller(), name),
-        Resource::EndpointConfig(_) => sagemaker::describe_endpoint_config(session.caller(), name),
-        _ => sagemaker::describe_endpoint(session.caller(), name, RequestPolicy::default()),
-    }
+pub(crate) fn describe(session: &Session, resource: &Resource) -> Result<Value, CallError> {
+    let operation = match resource {
+        Resource::Model(_) => sagemaker::DESCRIBE_MODEL,
+        Resource::EndpointConfig(_) => sagemaker::DESCRIBE_ENDPOINT_CONFIG,
+        _ => sagemaker::DESCRIBE_ENDPOINT,
+    };
+    send_name(session, operation, resource)
+}
+
+/// Sends a request that has the resource's name and nothing else.
+fn send_name(
+    session: &Session,
+    operation: Operation,
+    resource: &Resource,
+) -> Result<Value, CallError> {
+    let member = match resource {
+        Resource::Model(_) => "ModelName",
+        Resource::EndpointConfig(_) => "EndpointConfigName",
+        _ => "EndpointName",
+    };
+    let input = json!({ member: resource.name() });
+    operation.send(session.caller(), resource.name(), &input)
 }
 
 /// Checks whether it is gone. An endpoint that is being deleted refuses a second deletion.

@@ -93,13 +93,13 @@ pub(crate) fn backlog(session: &Session, endpoint_name: &str) -> Result<Backlog>
         "EndTime": end,
         "ScanBy": "TimestampDescending",
     });
-    let answer = cloudwatch::get_metric_data(session.caller(), endpoint_name, &input)?;
-    Ok(read(&answer))
+    let data = cloudwatch::GET_METRIC_DATA.send(session.caller(), endpoint_name, &input)?;
+    Ok(read(&data))
 }
 
-fn read(answer: &Value) -> Backlog {
+fn read(data: &Value) -> Backlog {
     let mut backlog = Backlog::default();
-    for result in list(answer, "MetricDataResults") {
+    for result in list(data, "MetricDataResults") {
         let times = list(result, "Timestamps").iter().map(time_of);
         let values = list(result, "Values").iter().map(Value::as_f64);
         let points = times.zip(values);

@@ -10,7 +10,7 @@ use super::describe::EndpointDescription;
 use super::document::{add_tags, tag};
 use super::names::name_from_base;
 use super::requests::{UpdateEndpoint, VariantProperty};
-use super::settle::{Creation, Made};
+use super::settle::{self, Creation, Made};
 use super::wait::{self, EndpointWaiter};
 use crate::aws::sagemaker;
 use crate::error::{DeploymentError, Error, Resource, Result};
@@ -279,12 +279,12 @@ impl EndpointUpdate {
     fn config(&self, described: &EndpointDescription) -> Result<EndpointConfig> {
         let session = &self.endpoint.acting();
         let old_name = self.endpoint.config_name_of(described)?;
-        let old = sagemaker::describe_endpoint_config(session.caller(), &old_name)?;
+        let old = settle::describe(session, &Resource::EndpointConfig(old_name.clone()))?;
         let arn = old.get("EndpointConfigArn").and_then(Value::as_str);
         let arn = arn.unwrap_or_default().to_owned();
         let mut members = crate::limits::members(old);
-        for only_told in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
-            members.remove(only_told);
+        for read_only in ["EndpointConfigArn", "CreationTime", "EndpointConfigName"] {
+            members.remove(read_only);
         }
         // The service reports what is not set as null, as an empty list or as an empty object; but within a
         // member an empty object can say something (OutputConfig).

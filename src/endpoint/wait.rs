@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::EndpointStatus;
 use super::describe::EndpointDescription;
@@ -22,7 +22,7 @@ use crate::waiter::{CancelToken, WaiterConfig};
 ///
 /// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the API's model:
 /// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. A wait ends as they do: on the state that is
-/// waited for, on `CallError`, on a `ValidationException` (there is no such endpoint). `UpdateRollbackFailed`,
+/// waited for, on `Failed`, on a `ValidationException` (there is no such endpoint). `UpdateRollbackFailed`,
 /// which no operation recovers from, ends it too. Polls that fail because of the network or the service are
 /// ignored.
 ///
@@ -293,10 +293,16 @@ impl Polled for Waiting<'_> {
         _wait: &mut WaitState,
         policy: RequestPolicy<'_>,
     ) -> Result<Option<EndpointDescription>> {
-        match sagemaker::describe_endpoint(self.session.caller(), self.name, policy) {
-            Ok(answer) => {
+        let input = json!({ "EndpointName": self.name });
+        match sagemaker::DESCRIBE_ENDPOINT.send_within(
+            self.session.caller(),
+            self.name,
+            &input,
+            policy,
+        ) {
+            Ok(found) => {
                 self.last_error = None;
-                let description = EndpointDescription::new(answer);
+                let description = EndpointDescription::new(found);
                 self.seen = Some(description.clone());
                 match self.judge(&description) {
                     None => return Ok(None),

@@ -254,7 +254,7 @@ impl Transport {
         }
     }
 
-    /// The longest time between two reads of an answer.
+    /// The longest time between two reads of a response.
     pub(crate) fn read_timeout(&self) -> Duration {
         self.timeouts.read()
     }
