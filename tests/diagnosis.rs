@@ -1,4 +1,4 @@
-//! What `tracing` is told of submits, waits and requests, and what is told to nobody.
+//! What `tracing` records of submits, waits and requests, and what it never records.
 
 #![cfg(all(feature = "tracing", feature = "local"))]
 
@@ -85,7 +85,7 @@ fn one<'l>(lines: &'l [String], parts: &[&str]) -> &'l str {
 }
 
 #[test]
-fn an_inference_is_told_from_the_submit_to_the_removal() {
+fn an_inference_is_traced_from_the_submit_to_the_removal() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     endpoint.fault(Fault::on(Operation::InvokeEndpointAsync).status(503));
     endpoint.fault(Fault::on(Operation::DeleteObject).access_denied());
@@ -166,7 +166,7 @@ fn an_inference_is_told_from_the_submit_to_the_removal() {
 }
 
 #[test]
-fn what_goes_wrong_is_told_at_the_level_of_a_warning() {
+fn failures_are_events_at_the_level_of_a_warning() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     endpoint.fault(Fault::on(Operation::InvokeEndpointAsync).drop_after_handling());
     let session = endpoint.session().expect("a session");
@@ -207,7 +207,7 @@ fn what_goes_wrong_is_told_at_the_level_of_a_warning() {
 }
 
 #[test]
-fn a_batch_is_told_as_one_with_all_that_its_threads_do() {
+fn a_batch_is_one_span_with_all_that_its_threads_do() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     let session = endpoint.session().expect("a session");
     let predictor = AsyncPredictor::new(endpoint.name(), &session);

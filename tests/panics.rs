@@ -1,4 +1,4 @@
-//! What the caller's own code takes down when it panics: what called it, and nobody else.
+//! What the caller's own code takes down when it panics: what called it, and nothing else.
 #![cfg(all(feature = "tracing", feature = "local"))]
 
 #[path = "it/support/mod.rs"]
@@ -86,7 +86,7 @@ fn a_panicking_subscriber_ends_only_the_call_it_observes() {
 }
 
 #[test]
-fn a_function_that_knows_no_mfa_code_ends_what_asked_for_it_alone() {
+fn a_function_without_an_mfa_code_fails_only_the_call_that_needs_it() {
     let server = Verifier::start(Rules::new(), |_| {
         Reply::new(
             200,

@@ -76,7 +76,7 @@ fn assert_wiped(read: impl FnOnce() -> Box<dyn ProvideCredentials>) {
     assert_eq!(copies(), 0, "after");
 }
 
-/// One test, for all look at the same memory.
+/// One test, because all read the same memory.
 #[test]
 fn secrets_are_wiped_once_they_are_dropped() {
     let directory = tempfile::tempdir().expect("a directory");

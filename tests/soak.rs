@@ -6,14 +6,14 @@
 //! `SOAK_SEED` is another seed than the usual one: the faults and the times of the kills follow from it.
 //!
 //! The server does not trust the client: it counts runs by the content of the input, whatever inference id came with
-//! it, and keeps how every submit was answered. A client that says "maybe" of what was plainly refused is found out
+//! it, and keeps the response to every submit. A client that says "maybe" of what was plainly refused is found out
 //! by that. Kills come when the work has got to a certain point, so that they happen on any machine; that they and
 //! the faults did happen is asserted, and each life of the client has an end.
 //!
 //! A change of the crate that should make it fail is worth trying now and then. These did, by hand, with the short
 //! form (each was undone again):
 //!
-//! - each 20th submit that is answered is sent again under another inference id: "ran under the ids [..]";
+//! - each 20th submit with a response is sent again under another inference id: "ran under the ids [..]";
 //! - `as_completed` drops one outcome in 20: its client says how many outcomes came of how many
 //!   responses;
 //! - every error of a submit becomes `MaybeSubmitted`: "maybe, but every submit of them was refused".
@@ -84,11 +84,11 @@ fn seed() -> u64 {
 /// What the server saw.
 #[derive(Default)]
 struct Seen {
-    /// The inference ids that each job ran under, told by its input.
+    /// The inference ids that each job ran under, reported by its input.
     runs: BTreeMap<usize, Vec<String>>,
-    /// How each submit of an inference id was answered, and when; `None` for one that was not.
+    /// How each submit of an inference id was responded to, and when; `None` for one that was not.
     submits: BTreeMap<String, Vec<(Option<u16>, Instant)>>,
-    /// Requests that a fault kept from their answer.
+    /// Requests that a fault kept from their response.
     faults: usize,
 }
 
@@ -239,7 +239,7 @@ fn judge(
     )
 }
 
-/// Whether every submit was answered by a refusal that leaves nothing open, and the client lived on to read it.
+/// Whether every submit was refused with a response that leaves nothing open, and the client lived on to read it.
 fn were_refused(answers: &[(Option<u16>, Instant)], kills: &[Instant]) -> bool {
     let refused = |(status, at): &(Option<u16>, Instant)| {
         let killed = kills
@@ -253,7 +253,7 @@ fn were_refused(answers: &[(Option<u16>, Instant)], kills: &[Instant]) -> bool {
 /// One request in ten, whatever it is, meets a fault of any kind.
 fn script_faults(endpoint: &LocalEndpoint, plan: &Plan, random: &mut fastrand::Rng) -> usize {
     let (mut at, mut count) = (0, 0);
-    // A job is a submit and about two looks for it, and some of them again.
+    // A job is a submit and about two polls, and some retries.
     while (at as usize) < 6 * plan.jobs {
         // From 0 to 18, so 9 on average between two of them.
         at += random.u32(0..=18);
@@ -340,7 +340,7 @@ fn outcomes(dir: &Path) -> BTreeMap<usize, Vec<String>> {
     outcomes
 }
 
-/// The client. It is killed at any moment, and begun anew with what it has left on the disk.
+/// The client. It is killed at any moment, and begun again with what it has left on the disk.
 #[test]
 #[ignore = "run by the soak"]
 fn the_client() {

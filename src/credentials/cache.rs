@@ -94,7 +94,7 @@ impl CachedCredentials {
     }
 
     /// The cached credentials, or else the right to call the provider.
-    fn answer_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
+    fn outcome_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
         let mut state = self.lock();
         loop {
             let clock = self.sys.clock();
@@ -126,8 +126,8 @@ impl CachedCredentials {
 
 impl ProvideCredentials for CachedCredentials {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
-        match self.answer_or_turn() {
-            Ok(answer) => answer,
+        match self.outcome_or_turn() {
+            Ok(outcome) => outcome,
             Err(turn) => {
                 let fetched = self.source.provide_credentials();
                 turn.note(fetched)

@@ -65,7 +65,7 @@ const METADATA_HOSTS: [&str; 4] = [
 const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const TIMEOUT: Duration = Duration::from_secs(2);
-const MAX_ANSWER: u64 = 64 << 10;
+const MAX_RESPONSE: u64 = 64 << 10;
 
 impl ContainerProvider {
     /// Reads the environment and the files of `sys`.
@@ -156,7 +156,7 @@ impl ContainerProvider {
             headers.insert(AUTHORIZATION, token.clone());
         }
         let bounds = Bounds {
-            max_success: MAX_ANSWER,
+            max_success: MAX_RESPONSE,
             clock: self.sys.clock(),
             deadline: Some(self.sys.clock().monotonic() + TIMEOUT),
             cancel: None,

@@ -61,9 +61,9 @@ const TOKEN: &str = "/latest/api/token";
 /// The lifetime of a token in seconds: the longest that the service allows. Each fetch requests one.
 const TOKEN_LIFE: HeaderValue = HeaderValue::from_static("21600");
 
-const ATTEMPTS_AT_ANSWERS: u32 = 3;
+const ATTEMPTS_WITH_RESPONSE: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const MAX_ANSWER: u64 = 64 << 10;
+const MAX_RESPONSE: u64 = 64 << 10;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Settings above these are reduced to these.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -115,9 +115,9 @@ struct Outcome {
 }
 
 fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> {
-    let answer = serde_json::from_slice::<Outcome>(body).ok();
-    if let Some(code) = answer
-        .and_then(|answer| answer.code)
+    let outcome = serde_json::from_slice::<Outcome>(body).ok();
+    if let Some(code) = outcome
+        .and_then(|outcome| outcome.code)
         .filter(|code| code != "Success")
     {
         // Only codes that the service is known to use: anything else may be a secret.
@@ -298,7 +298,7 @@ impl<'a> Imds<'a> {
             let again = match &outcome {
                 Ok(reply) => {
                     (reply.status == 429 || reply.status >= 500)
-                        && attempt < ATTEMPTS_AT_ANSWERS.max(self.attempts)
+                        && attempt < ATTEMPTS_WITH_RESPONSE.max(self.attempts)
                 }
                 Err(_) => attempt < self.attempts,
             };
@@ -326,7 +326,7 @@ impl<'a> Imds<'a> {
         *request.uri_mut() = uri;
         request.headers_mut().extend(header.cloned());
         let bounds = Bounds {
-            max_success: MAX_ANSWER,
+            max_success: MAX_RESPONSE,
             clock: self.sys.clock(),
             deadline: Some(self.sys.clock().monotonic() + self.timeout),
             cancel: None,

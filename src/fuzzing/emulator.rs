@@ -70,7 +70,7 @@ fn request(line: &str, headers: &str, data: &[u8]) -> Vec<u8> {
     [head.as_bytes(), data].concat()
 }
 
-fn answered(request: &[u8]) {
+fn expect_response(request: &[u8]) {
     let response = send(&EMULATORS.trusting, request);
     assert!(response.starts_with(b"HTTP/1.1 "), "no response");
 }
@@ -87,7 +87,7 @@ pub fn aws_chunked(data: &[u8]) {
             "x-amz-content-sha256: {payload}\r\ncontent-encoding: aws-chunked\r\n\
              x-amz-decoded-content-length: 3\r\nx-amz-trailer: x-amz-checksum-crc32\r\n"
         );
-        answered(&request(&line, &headers, data));
+        expect_response(&request(&line, &headers, data));
     }
 }
 
@@ -130,18 +130,18 @@ pub fn emulator_xml(data: &[u8]) {
         .nth(1)
         .and_then(|rest| rest.split('<').next());
     let id = id.unwrap_or("none");
-    answered(&request(
+    expect_response(&request(
         &format!("POST /{bucket}/parts?uploadId={id}"),
         "",
         data,
     ));
-    answered(&request(
+    expect_response(&request(
         &format!("DELETE /{bucket}/parts?uploadId={id}"),
         "",
         b"",
     ));
-    answered(&request(&format!("POST /{bucket}?delete"), "", data));
-    answered(&request("PUT /another-bucket", "", data));
+    expect_response(&request(&format!("POST /{bucket}?delete"), "", data));
+    expect_response(&request("PUT /another-bucket", "", data));
 }
 
 /// `Range` headers of reads and of copies.
@@ -153,13 +153,13 @@ pub fn ranges(data: &[u8]) {
         .map(|b| char::from(*b))
         .collect();
     let bucket = EMULATORS.trusting.bucket();
-    answered(&request(
+    expect_response(&request(
         &format!("GET /{bucket}/k"),
         &format!("range: {text}\r\n"),
         b"",
     ));
     let copy = format!("x-amz-copy-source: /{bucket}/k\r\nx-amz-copy-source-range: {text}\r\n");
-    answered(&request(
+    expect_response(&request(
         &format!("PUT /{bucket}/k2?partNumber=1&uploadId=none"),
         &copy,
         b"",

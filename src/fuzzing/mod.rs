@@ -73,7 +73,7 @@ pub fn listing(data: &[u8]) {
 }
 
 /// An error response of any service: its status, lines of headers, a blank line, its body.
-pub fn error_answer(data: &[u8]) {
+pub fn error_response(data: &[u8]) {
     let (head, body) = match data.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&data[..at], &data[at + 2..]),
         None => (data, &data[data.len()..]),

@@ -16,7 +16,7 @@ use support::{
     wait::{FAILURE, OUTPUT, is_output, response, seconds, timed_out, waiter},
 };
 
-/// 403 for every object until there have been `polls` looks at the output; `may_list` answers the probe.
+/// 403 for every object until there have been `polls` polls of the output; `may_list` responds to the probe.
 fn without_list(polls: usize, may_list: bool) -> Verifier {
     let looks = Mutex::new(0);
     Verifier::start(Rules::new(), move |seen| {
@@ -138,7 +138,7 @@ fn a_probe_that_fails_is_made_again() {
 }
 
 #[test]
-fn a_failure_object_that_may_not_be_read_is_told_and_the_wait_goes_on() {
+fn a_failure_object_that_may_not_be_read_is_reported_and_the_wait_continues() {
     let server = Verifier::start(Rules::new(), |seen| {
         if is_output(seen) {
             not_found()
@@ -203,7 +203,7 @@ fn a_page_that_is_no_listing_does_not_make_a_403_final() {
     assert_eq!(result.expect("a result"), b"result");
 }
 
-/// As some S3 servers answer, and S3 itself a HEAD: the status alone does not say whether a permission is missing.
+/// The response of some S3 servers, and of S3 itself to a HEAD: the status alone does not say whether a permission is missing.
 #[test]
 fn a_bare_403_to_the_end_says_what_is_known_and_no_more() {
     let server = Verifier::start(Rules::new(), |seen| {

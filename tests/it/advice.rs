@@ -13,7 +13,7 @@ use support::raw::{Raw, read_head};
 use support::verifier::{Reply, Rules, Verifier};
 use support::wait::response;
 
-/// The refusal of a poll that is answered so.
+/// The refusal of a poll with this response.
 fn poll_refusal(reply: Reply) -> ServiceError {
     let server = Verifier::start(Rules::new(), move |_| reply.clone());
     let session = client::builder()
@@ -27,7 +27,7 @@ fn poll_refusal(reply: Reply) -> ServiceError {
     }
 }
 
-/// The error of a submit that is answered so, in one line.
+/// The error of a submit with this response, in one line.
 fn submit_error(reply: Reply) -> String {
     let server = Verifier::start(Rules::new(), move |_| reply.clone());
     let session = client::builder()
@@ -134,7 +134,7 @@ fn a_wait_that_a_filter_refuses_advises_no_grant() {
     assert_eq!(timeout.observed().failed, 3);
 }
 
-/// Success that is not the service's: nobody knows what became of the request, but who answered.
+/// Success that is not the service's: it is unknown whether the request was carried out, but the sender is known.
 #[test]
 fn a_page_in_place_of_a_success_is_shown() {
     let page = "<html><body><h1>Log in to the guest network</h1></body></html>";

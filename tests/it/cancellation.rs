@@ -53,7 +53,7 @@ fn after_head(stream: &mut TcpStream) -> io::Result<()> {
     read_head(stream).map(drop)
 }
 
-/// Cancels once the server hangs. The generous bound on the time tells cancellation from a timeout.
+/// Cancels once the server hangs. The generous bound on the time distinguishes cancellation from a timeout.
 fn cancelled<T>(hangs: Receiver<()>, run: impl FnOnce(CancelToken) -> T) -> T {
     let token = CancelToken::new();
     let canceller = token.clone();
@@ -249,7 +249,7 @@ fn a_response_that_comes_soon_after_the_cancellation_is_not_lost() {
     let canceller = token.clone();
     let server = Raw::start(move |mut stream| {
         read_head(&stream)?;
-        // The submit is under way: from here on it is cancelled, and answered all the same.
+        // The submit is under way: from here on it is cancelled, and still gets its response.
         canceller.cancel();
         SystemClock.sleep(Duration::from_millis(100));
         stream.write_all(

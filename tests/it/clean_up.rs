@@ -1,4 +1,4 @@
-//! What is removed after success, what stays, and who is told.
+//! What is removed after success, what stays, and who is notified.
 
 use crate::support;
 
@@ -30,7 +30,7 @@ fn endpoint() -> LocalEndpoint {
 }
 
 #[test]
-fn all_is_removed_that_was_asked_for_and_the_result_stays_in_memory() {
+fn all_requested_objects_are_removed_and_the_result_stays_in_memory() {
     let endpoint = endpoint();
     let response = predictor(&endpoint)
         .request("x")
@@ -109,8 +109,8 @@ fn nothing_is_removed_before_success() {
 #[test]
 fn each_failed_removal_is_reported_and_keeps_others_and_the_result() {
     let endpoint = endpoint();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let heard = told.clone();
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let heard = reported.clone();
     let clean_up = CleanUp::nothing()
         .input()
         .output()
@@ -143,9 +143,12 @@ fn each_failed_removal_is_reported_and_keeps_others_and_the_result() {
         failure.error()
     );
     assert!(failure.source().is_some());
-    assert_eq!(*told.lock().expect("failures"), [failure.uri().to_string()]);
+    assert_eq!(
+        *reported.lock().expect("failures"),
+        [failure.uri().to_string()]
+    );
 
-    // The same by `predict`, whose result is had all the same.
+    // The same by `predict`, whose result is still returned.
     endpoint.fault(Fault::on(Operation::DeleteObject).always().status(500));
     let session = endpoint.session().expect("a session");
     let predictor = AsyncPredictor::new(endpoint.name(), &session.with_retry(RetryConfig::off()))
@@ -154,7 +157,7 @@ fn each_failed_removal_is_reported_and_keeps_others_and_the_result() {
         .with_clean_up(clean_up);
     let answer: String = predictor.predict("hello").expect("a result");
     assert_eq!(answer, "hello");
-    assert_eq!(told.lock().expect("failures").len(), 2);
+    assert_eq!(reported.lock().expect("failures").len(), 2);
 }
 
 #[test]

@@ -22,9 +22,9 @@ struct SetClock {
     even: ManualClock,
     /// Seconds from the true time.
     off_by: Arc<AtomicI64>,
-    /// Each sleep sets the wall clock so many seconds ahead or back, in turns.
+    /// Each sleep sets the wall clock this many seconds ahead or back, in turns.
     jump: i64,
-    /// The next sleep takes so many seconds longer than was asked for.
+    /// The next sleep takes this many seconds longer than requested.
     oversleep: Arc<AtomicU64>,
 }
 
@@ -70,7 +70,7 @@ impl Clock for SetClock {
 
 const HOUR: i64 = 3600;
 
-/// All services at the endpoint, which goes by the true time.
+/// All services at the endpoint, which has the true time.
 fn builder(endpoint: &LocalEndpoint, clock: &SetClock) -> SessionBuilder {
     let (key, secret) = (endpoint.access_key(), endpoint.secret_key());
     Session::builder()
@@ -142,7 +142,7 @@ fn a_clock_offset_is_suspected_without_a_server_time() {
 }
 
 #[test]
-fn a_time_that_does_not_help_is_taken_back() {
+fn a_clock_correction_that_does_not_help_is_undone() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     // A proxy with a clock of its own, say: it refuses whatever the time.
     let runtime = Verifier::start(rules(&endpoint), |_| {
@@ -163,7 +163,7 @@ fn a_time_that_does_not_help_is_taken_back() {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_breaks_no_wait() {
+fn a_wall_clock_that_jumps_affects_no_wait() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     let endpoint = Arc::new(endpoint);
     let clock = SetClock {

@@ -1,4 +1,4 @@
-//! What the formats write and read, and what their errors tell and do not tell.
+//! What the formats write and read, and what their errors show and do not show.
 
 use std::{borrow::Cow, collections::BTreeMap, error::Error, fmt::Debug, sync::Arc};
 
@@ -220,7 +220,7 @@ fn json_lines_end_with_a_newline_and_count_blank_ones() -> Result<(), CodecError
 }
 
 #[test]
-fn csv_has_no_header_unless_asked() -> Result<(), CodecError> {
+fn csv_has_no_header_by_default() -> Result<(), CodecError> {
     let csv = Csv::new();
     let row = Row {
         name: "a".to_owned(),

@@ -138,7 +138,7 @@ fn numbers_that_are_not_finite_are_never_sent_as_null() {
 }
 
 #[test]
-fn numbers_that_are_not_finite_are_sent_as_python_writes_them_if_asked() {
+fn numbers_that_are_not_finite_are_sent_as_python_writes_them_on_request() {
     let json = Json::new().allow_nan(true);
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5];
     assert_eq!(

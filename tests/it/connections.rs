@@ -74,7 +74,7 @@ fn always_a_new_one(submits: usize, ends: fn(TcpStream) -> io::Result<()>) {
     }
 }
 
-/// A submit over a connection that is dead already would be one of which nobody knows whether it
+/// A submit over a connection that is dead already would leave open whether it
 /// happened.
 #[test]
 fn a_connection_that_the_server_closed_is_not_used_for_the_next_submit() {

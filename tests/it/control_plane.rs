@@ -131,7 +131,7 @@ fn assert_same(server: &Verifier, exchanges: &[Exchange]) {
     assert_eq!(changes(sent), changes(wanted));
 }
 
-/// A server that answers as recorded, at the time of the recording, and a session for it.
+/// A server that responds as recorded, at the time of the recording, and a session for it.
 fn scenario(text: &str) -> (Verifier, Vec<Exchange>, Session) {
     let exchanges = recorded(text);
     let now = UNIX_EPOCH + Duration::from_millis(1_795_415_855_438);
@@ -382,7 +382,7 @@ fn tags_come_page_after_page_and_never_in_circles() {
 }
 
 #[test]
-fn an_answer_that_is_no_document_is_an_error() {
+fn a_response_that_is_not_a_document_is_an_error() {
     for answer in ["[1]", "<html>", "{\"EndpointName\":"] {
         let server = Verifier::start(Rules::new(), move |_| Reply::new(200, answer));
         let sagemaker = SageMaker::new(&client::session_at(&server.url()));
@@ -393,7 +393,7 @@ fn an_answer_that_is_no_document_is_an_error() {
 
 #[test]
 fn a_success_without_the_created_resource_is_checked() {
-    // Whoever answers so is not the service: nothing is there.
+    // Whoever responds so is not the service: nothing is there.
     let server = Verifier::start(Rules::new(), |seen| {
         if operation(seen).starts_with("Describe") {
             let body = json!({"message": "Could not find it"}).to_string();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use support::client;
 use support::verifier::{Reply, Rules, Verifier};
 
-/// Any answer, with the members that are read among its own.
+/// Any response, with the members that are read among its own.
 fn answer() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -79,9 +79,9 @@ fn show<T: std::fmt::Debug>(outcome: &Result<T, Error>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Whatever is answered: an error or a value, and no panic, and an end.
+    /// Whatever the response is: an error or a value, and no panic, and an end.
     #[test]
-    fn no_answer_makes_anything_panic(answer in answer()) {
+    fn no_response_makes_anything_panic(answer in answer()) {
         let text = Arc::new(Mutex::new(answer.to_string()));
         let server = Verifier::start(Rules::new(), move |_| {
             Reply::new(200, text.lock().expect("a lock").clone())

@@ -1,4 +1,4 @@
-//! Credentials that are kept: when they are fetched anew, by how many, and what failures do. In
+//! Credentials that are kept: when they are fetched again, by how many, and what failures do. In
 //! virtual time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -147,7 +147,7 @@ fn a_source_that_recovers_is_served_again_and_forgiven() {
 }
 
 #[test]
-fn what_has_expired_on_arrival_is_passed_on_and_not_kept() {
+fn credentials_expired_on_arrival_are_returned_and_not_cached() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (cached, _) = cached(&clock, move |n| Ok(key(n, &time, Some(Duration::ZERO))));
@@ -206,7 +206,7 @@ fn while_one_fetches_the_others_get_what_is_valid() {
 }
 
 #[test]
-fn what_a_fetch_brings_that_began_before_an_invalidation_is_not_kept() {
+fn credentials_of_a_fetch_that_began_before_an_invalidation_are_not_cached() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (inside, release) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));

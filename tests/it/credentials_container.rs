@@ -52,7 +52,7 @@ fn full(url: &str) -> Result<Credentials, CredentialsError> {
 }
 
 #[test]
-fn a_relative_uri_is_asked_with_the_token() {
+fn a_relative_uri_is_requested_with_the_token() {
     let (server, heads) = serve([(200, GOOD)]);
     let sys = Sys::real().with_environment(Environment::from_pairs([
         (
@@ -135,7 +135,7 @@ fn http_is_for_the_machine_itself_and_the_metadata_hosts() {
 }
 
 #[test]
-fn a_server_in_trouble_is_asked_three_times() {
+fn a_failing_server_gets_three_requests() {
     let (server, heads) = serve([(500, ""), (429, ""), (200, GOOD)]);
     assert!(full(&server.url()).is_ok());
     assert_eq!(heads.lock().expect("heads").len(), 3);
@@ -162,9 +162,9 @@ fn a_server_in_trouble_is_asked_three_times() {
 }
 
 #[test]
-fn malformed_answers_name_the_field_and_show_nothing() {
+fn errors_of_malformed_responses_name_the_field_and_show_nothing() {
     let long = format!("{GOOD}{}", " ".repeat(70_000));
-    for (body, told) in [
+    for (body, reported) in [
         ("", "not a JSON object"),
         ("[\"hush\"]", "not a JSON object"),
         ("hush", "not a JSON object"),
@@ -182,7 +182,7 @@ fn malformed_answers_name_the_field_and_show_nothing() {
     ] {
         let (server, _) = serve([(200, body)]);
         let error = full(&server.url()).unwrap_err();
-        assert!(error.to_string().contains(told), "{told}: {error}");
+        assert!(error.to_string().contains(reported), "{reported}: {error}");
         assert!(!format!("{error:?}").contains("hush"), "{error:?}");
         assert!(!error.is_not_configured());
     }

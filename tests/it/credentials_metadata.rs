@@ -28,7 +28,7 @@ fn keys(expiration: &str) -> Reply {
     Reply::new(200, body.to_string())
 }
 
-/// As the service answers, with version 2 only.
+/// As the service responds, with version 2 only.
 fn imds(seen: &Seen) -> Reply {
     match (seen.method.as_str(), seen.path.as_str()) {
         ("PUT", "/latest/api/token") => {
@@ -73,7 +73,7 @@ fn paths(server: &Verifier) -> Vec<String> {
 }
 
 #[test]
-fn a_token_is_asked_for_first() {
+fn a_token_is_requested_first() {
     let server = serve(imds);
     let credentials = at(&server.url(), &[]).expect("credentials");
     assert_eq!(credentials.access_key_id(), "ASIAINSTANCE");
@@ -95,7 +95,7 @@ fn a_token_is_asked_for_first() {
 }
 
 #[test]
-fn a_role_that_is_named_is_not_asked_for() {
+fn a_configured_role_is_not_requested() {
     let server = serve(imds);
     let named = [("AWS_EC2_INSTANCE_PROFILE_NAME", "the-role")];
     assert!(at(&server.url(), &named).is_ok());
@@ -151,9 +151,9 @@ fn what_is_not_configured_passes_on() {
     assert!(at(&blank.url(), &[]).unwrap_err().is_not_configured());
 }
 
-/// A proxy would answer for another machine, or learn this one's credentials.
+/// A proxy would respond for another machine, or learn this one's credentials.
 #[test]
-fn a_proxy_is_never_asked() {
+fn a_proxy_is_never_used() {
     let (server, proxy) = (serve(imds), nobody());
     let url = server.url();
     let proxies = [
@@ -307,7 +307,7 @@ fn a_silent_server_does_not_block() {
 }
 
 #[test]
-fn a_session_without_a_region_asks_the_instance() {
+fn a_session_without_a_region_uses_that_of_the_instance() {
     let server = serve(imds);
     let url = server.url();
     let endpoint = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str());

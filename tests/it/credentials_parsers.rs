@@ -1,4 +1,4 @@
-//! Whatever stands in files, comes from commands and is answered by services: credentials or an error that
+//! Whatever stands in files, comes from commands and is returned by services: credentials or an error that
 //! names the source and shows no secret, and never a panic.
 
 use crate::support;
@@ -214,7 +214,7 @@ fn damaged(whole: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8
     })
 }
 
-/// One server for all cases of a test, which answers with what the case puts in.
+/// One server for all cases of a test, which responds with what the case puts in.
 fn server() -> (Verifier, Arc<Mutex<Vec<u8>>>) {
     let body = Arc::new(Mutex::new(Vec::new()));
     let answer = body.clone();
@@ -228,7 +228,7 @@ fn server() -> (Verifier, Arc<Mutex<Vec<u8>>>) {
 }
 
 #[test]
-fn answers_over_a_connection() {
+fn responses_over_a_connection() {
     let (server, body) = server();
     let url = server.url();
     let at = |name: &'static str| {
@@ -263,9 +263,9 @@ fn answers_over_a_connection() {
     outcome.expect("all answers are borne");
 }
 
-/// An answer that does not end is given up at its bound, and at its deadline.
+/// A response that does not end is cut at its bound, and at its deadline.
 #[test]
-fn an_endless_answer() {
+fn an_endless_response() {
     let endless = support::raw::Raw::start(|mut stream| {
         use std::io::Write;
         support::raw::read_head(&stream)?;

@@ -37,7 +37,7 @@ fn server() -> Verifier {
     Verifier::start(Rules::new(), |_| caller_identity())
 }
 
-/// Has the account, which only a signed request tells.
+/// Has the account, which only a signed request returns.
 fn works(builder: SessionBuilder) {
     let server = server();
     let session = support::client::session_without_bucket(&server.url());
@@ -130,7 +130,7 @@ impl ProvideCredentials for Counting {
 }
 
 #[test]
-fn a_provider_that_is_given_is_asked_by_the_expiry_that_it_states() {
+fn a_given_provider_is_called_again_by_the_expiry_that_it_states() {
     let hour = Some(Duration::from_hours(1));
     let minute = Duration::from_mins(1);
     assert_eq!(asked(30, None, minute, SessionBuilder::credentials), 1);

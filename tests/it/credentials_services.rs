@@ -126,7 +126,7 @@ fn a_role_is_assumed_again_during_a_long_wait() {
 }
 
 #[test]
-fn a_session_asks_its_user_for_the_code_of_an_mfa_device() {
+fn a_session_requests_the_code_of_an_mfa_device_from_its_user() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let server = Verifier::start(rules(&clock), move |seen| match seen.path.as_str() {
@@ -250,7 +250,7 @@ fn what_a_role_cannot_have_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn answers_of_sts_that_are_no_credentials() {
+fn responses_of_sts_without_credentials() {
     let clock = ManualClock::new();
     let whole = |middle: &str| {
         format!(

@@ -1,11 +1,11 @@
 //! Where credentials come from, case by case: the table in `fixtures/credentials/sources.json`, through
-//! the public API, against a server that verifies signatures and stands for STS, IAM Identity Center, its
+//! the public API, against a server that verifies signatures and represents STS, IAM Identity Center, its
 //! OIDC service, a container's and an instance's metadata.
 //!
 //! A case has the environment, the lines of both files, other files; who is asked what in which
 //! order, at which host and signed by whom (`asked`); and what comes of it: `gives` (key, account,
 //! expiry), `fails` (words of the error of a broken source) or `passes_on` (of one not configured).
-//! `secret:X` stands for the secret of the key X.
+//! `secret:X` is the secret of the key X.
 
 use crate::support;
 
@@ -167,7 +167,7 @@ fn lines(case: &Value, name: &str) -> Option<String> {
     Some(with_secrets(&lines.join("\n")))
 }
 
-/// The server of a case. It answers with the case's statuses one after another, if it has some.
+/// The server of a case. It responds with the case's statuses one after another, if it has some.
 fn serve(case: &Value) -> Verifier {
     let statuses: Vec<u16> = serde_json::from_value(case["statuses"].clone()).unwrap_or_default();
     let mut rules = Rules::new();

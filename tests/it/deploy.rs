@@ -30,7 +30,7 @@ fn an_endpoint_is_made_serves_and_is_removed() {
         )
         .start_and_wait(&waiter)
         .expect("a deployment");
-    // The published waiter looks every 30 s: at 0, 30, .., 240.
+    // The published waiter polls every 30 s: at 0, 30, .., 240.
     assert_eq!(bench.clock.slept(), TAKES);
 
     let overview = endpoint.describe().expect("a description");
@@ -216,7 +216,7 @@ fn a_failed_endpoint_has_its_reason_and_a_remedy() {
         assert_eq!(wait.failure_reason(), Some(reason));
         assert_eq!(wait.status(), Some(&EndpointStatus::Failed));
         assert!(format!("{wait:#}").contains(helps), "{wait}");
-        // By default all of it stays, to look into.
+        // By default all of it stays, for inspection.
         let left = [
             Resource::Endpoint("mine".into()),
             Resource::EndpointConfig("mine".into()),
@@ -228,7 +228,7 @@ fn a_failed_endpoint_has_its_reason_and_a_remedy() {
 }
 
 #[test]
-fn what_was_made_is_removed_if_so_chosen() {
+fn created_resources_are_removed_if_so_chosen() {
     let bench = bench();
     let fault = Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded");
     bench.local.fault(fault);

@@ -17,8 +17,8 @@ fn ended(error: Error) -> EndpointWaitError {
     }
 }
 
-/// Lets the endpoint that is there always be told in this state.
-fn told_as(bench: &Bench, status: &str) {
+/// Lets the endpoint that is there always be reported in this state.
+fn reported_as(bench: &Bench, status: &str) {
     let body = format!(r#"{{"EndpointStatus": "{status}", "FailureReason": "because"}}"#);
     let headers = [("content-type", "application/x-amz-json-1.1")];
     let fault = Fault::on(Operation::DescribeEndpoint).always();
@@ -79,7 +79,7 @@ fn each_state_ends_a_wait_or_does_not() {
         ("", Some(TimedOut), TimedOut),
     ] {
         let bench = bench();
-        told_as(&bench, status);
+        reported_as(&bench, status);
         let waiter = |waiter: EndpointWaiter| waiter.every(Duration::from_secs(1), 3);
         let waiter = |published| waiter(published).expect("a waiter");
         let outcome = bench
@@ -119,7 +119,7 @@ fn a_wait_without_a_successful_poll_returns_the_last_error() {
 }
 
 #[test]
-fn a_server_that_never_answers_does_not_outlast_the_deadline() {
+fn a_server_that_never_responds_does_not_outlast_the_deadline() {
     use sagemaker_async_inference::sys::{Clock, SystemClock};
 
     let local = sagemaker_async_inference::local::LocalEndpoint::builder().start();

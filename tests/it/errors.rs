@@ -21,7 +21,7 @@ const OUTPUT: &str = "s3://my-bucket/out/1.out";
 /// Long enough for a sentence with two S3 URIs, short enough for a line of a log.
 const SHORT: usize = 200;
 
-/// The error of a wait at a server that answers each poll so.
+/// The error of a wait at a server that responds to each poll so.
 fn wait_error(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Error {
     let server = Verifier::start(Rules::new(), move |_| reply());
     let session = session_in(&server.url(), ManualClock::new());
@@ -35,7 +35,7 @@ fn wait_error(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Error {
         .expect_err("no result")
 }
 
-/// The error of a submit at a server that answers so.
+/// The error of a submit at a server that responds so.
 fn submit_error(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Error {
     let server = Verifier::start(Rules::new(), move |_| reply());
     let session = session_in(&server.url(), ManualClock::new());
@@ -293,7 +293,7 @@ fn a_line_that_is_no_handle_is_invalid_input_with_its_number() {
 }
 
 #[test]
-fn a_lost_response_says_where_to_look_in_the_alternate_form() {
+fn the_alternate_form_of_a_lost_response_names_where_to_search() {
     let timeout = Verifier::start(Rules::new(), |seen| {
         assert!(is_submit(seen));
         Reply::new(504, "")

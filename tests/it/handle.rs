@@ -51,8 +51,8 @@ fn a_handle_has_the_uploaded_input_and_the_services_time_limit() {
     let old: InferenceHandle = LINE.parse().expect("a handle of an earlier release");
     assert!(!old.input_uploaded());
     assert_eq!(old.service_limit(), None);
-    let told = ",\"input_uploaded\":true,\"service_limit\":5400}";
-    let line = format!("{}{told}", LINE.trim_end_matches('}'));
+    let reported = ",\"input_uploaded\":true,\"service_limit\":5400}";
+    let line = format!("{}{reported}", LINE.trim_end_matches('}'));
     let handle: InferenceHandle = line.parse().expect("a handle");
     assert!(handle.input_uploaded());
     assert_eq!(handle.service_limit(), Some(Duration::from_mins(90)));
@@ -128,7 +128,7 @@ fn a_response_is_resumed_by_any_predictor_of_any_session() {
     let response = other.resume(line.parse().expect("a handle"));
     assert_eq!(response.endpoint_name(), "my-endpoint");
     assert_eq!(response.handle().to_string(), line);
-    let answer: String = response.get_result(&waiter(|w| w)).expect("an answer");
+    let answer: String = response.get_result(&waiter(|w| w)).expect("a response");
     assert_eq!(answer, "here");
 }
 
@@ -147,7 +147,7 @@ fn files_of_handles_appear_whole_and_private_or_not_at_all() {
         .collect();
     InferenceHandle::save_all(&handles, &path).expect("a file");
     assert_eq!(InferenceHandle::load_all(&path).expect("handles"), handles);
-    // Written anew, it replaces what was there; nothing else stays behind.
+    // Written again, it replaces what was there; nothing else stays behind.
     InferenceHandle::save_all(&handles[..10], &path).expect("a file");
     assert_eq!(InferenceHandle::load_all(&path).expect("handles").len(), 10);
     assert_eq!(

@@ -101,7 +101,7 @@ fn absent_is_absent() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn answers_are_read_leniently_and_can_be_validated() -> Result<(), Box<dyn Error>> {
+fn descriptions_are_read_leniently_and_can_be_validated() -> Result<(), Box<dyn Error>> {
     let answer = json!({
         "OutputConfig": {
             "S3OutputPath": "elsewhere://x",

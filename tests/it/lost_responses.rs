@@ -1,4 +1,4 @@
-//! Changes of the control plane whose answer is lost: what became of them is looked up.
+//! Changes of the control plane whose response is lost: the outcome is looked up.
 
 use crate::support;
 use crate::support::service_code;
@@ -65,7 +65,7 @@ fn a_lost_response_is_checked() {
 }
 
 #[test]
-fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
+fn an_existing_resource_that_differs_is_not_taken_up() {
     let bench = bench();
     bench
         .sagemaker()
@@ -81,7 +81,7 @@ fn what_is_there_and_is_something_else_is_not_taken_for_ours() {
         .expect_err("a lost answer");
     assert!(service_code(&error) == Some("InternalFailure"), "{error:?}");
 
-    // The same as asked for counts as made, but is never removed: it may be somebody else's.
+    // An equal resource counts as created, but is never removed: it may belong to others.
     bench.local.clear_faults();
     bench
         .local
@@ -131,7 +131,7 @@ fn a_scaling_that_the_lost_request_took_away_counts_as_deleted() {
     bench.local.fault(lost(Operation::DeregisterScalableTarget));
     scaling.deregister().expect("a deregistration");
 
-    // What never was there is told.
+    // What never was there is reported.
     let error = scaling.deregister().expect_err("nothing registered");
     assert!(
         service_code(&error) == Some("ObjectNotFoundException"),
@@ -140,7 +140,7 @@ fn a_scaling_that_the_lost_request_took_away_counts_as_deleted() {
 }
 
 #[test]
-fn what_is_gone_after_answers_that_were_all_lost_counts_as_deleted() {
+fn a_resource_that_is_gone_after_lost_responses_counts_as_deleted() {
     let bench = bench();
     bench
         .deployment("mine")

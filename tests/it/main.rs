@@ -21,8 +21,8 @@ mod codec_numbers;
 #[cfg(feature = "local")]
 mod connections;
 mod control_plane;
-mod control_plane_answers;
 mod control_plane_limits;
+mod control_plane_responses;
 mod conversions;
 mod credentials_cache;
 mod credentials_container;
@@ -53,13 +53,14 @@ mod limits;
 #[cfg(feature = "local")]
 mod local_endpoint;
 #[cfg(feature = "local")]
-mod lost_answers;
+mod lost_responses;
 mod model_limits;
 mod notification;
 mod notification_wrappers;
 #[cfg(feature = "npy")]
 mod npy;
 mod own_hosts;
+mod pitfalls;
 mod placement;
 mod privacy;
 #[cfg(feature = "local")]
@@ -88,7 +89,6 @@ mod tls;
 mod tls_metadata;
 #[cfg(feature = "local")]
 mod transfer;
-mod tripping;
 mod trust;
 #[cfg(feature = "local")]
 mod unsubmitted;
@@ -96,4 +96,4 @@ mod unsubmitted;
 mod update;
 mod uri;
 mod waiting;
-mod waiting_troubles;
+mod waiting_errors;

@@ -218,9 +218,11 @@ fn a_failed_inference_is_a_model_failure_without_a_request() {
         "a payload is not shown"
     );
 
-    let mut told = failed();
-    told["failureLocation"] = "s3://my-bucket/failed/7.out".into();
-    let notified = predictor.response_from(&parse(&told)).expect("a failure");
+    let mut reported = failed();
+    reported["failureLocation"] = "s3://my-bucket/failed/7.out".into();
+    let notified = predictor
+        .response_from(&parse(&reported))
+        .expect("a failure");
     let Notified::Failed(failure) = notified else {
         panic!("no failure");
     };
@@ -234,7 +236,7 @@ fn a_failure_handle_of_release_0_1_is_a_failure_however_the_result_is_taken() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
     let predictor = predictor(&server);
     let waiter = WaiterConfig::default();
-    let line = r#"{"version":1,"endpoint_name":"my-endpoint","output_path":"s3://not-told/not-told","inference_id":"job-7","failed":true}"#;
+    let line = r#"{"version":1,"endpoint_name":"my-endpoint","output_path":"s3://not-reported/not-reported","inference_id":"job-7","failed":true}"#;
     let handle: InferenceHandle = line.parse().expect("a handle");
     assert!(handle.has_failed());
     assert_eq!(handle.to_string(), line);
@@ -292,7 +294,7 @@ fn what_cannot_be_right_is_refused() {
         assert!(refused.to_string().contains(says), "{refused}");
     }
     let nameless = changed(&|m| m["requestParameters"] = json!({}));
-    assert!(nameless.is_ok(), "whose it is need not be told");
+    assert!(nameless.is_ok(), "whose it is need not be reported");
 }
 
 #[cfg(feature = "local")]
@@ -310,7 +312,7 @@ pub(crate) mod local {
     const DONE: &str = "arn:aws:sns:us-east-1:123456789012:done";
     const FAILED: &str = "arn:aws:sns:us-east-1:123456789012:failed";
 
-    /// An HTTP subscriber: answers the first post with `first` and the others with 200, and passes on
+    /// An HTTP subscriber: responds to the first post with `first` and the others with 200, and passes on
     /// what was posted.
     pub(crate) fn subscriber(first: u16) -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -334,7 +336,7 @@ pub(crate) mod local {
                     output,
                     "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
                 )
-                .expect("an answer");
+                .expect("a response");
                 status = 200;
                 if sender.send((head, body)).is_err() {
                     return;

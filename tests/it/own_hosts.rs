@@ -1,4 +1,4 @@
-//! Requests to the services' own hosts, as they go over TLS: a proxy on loopback answers in their
+//! Requests to the services' own hosts, as they go over TLS: a proxy on loopback responds in their
 //! stead, with certificates that the session's CA bundle vouches for.
 
 use crate::support;
@@ -87,7 +87,7 @@ impl Aws {
             )
     }
 
-    /// Since the last look.
+    /// Since the last call.
     fn seen(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
@@ -104,7 +104,7 @@ fn scope(head: &str) -> String {
         .join("/")
 }
 
-/// S3 without a body where the bucket is elsewhere: the header alone tells.
+/// S3 without a body where the bucket is elsewhere: only the header names it.
 fn respond(stream: &mut impl Write, home: &str, scope: &str) -> io::Result<()> {
     let (status, headers, body) = match scope.split_once('/') {
         Some((region, "s3")) if region == home => ("200 OK", "", b"result".to_vec()),
@@ -128,12 +128,12 @@ fn respond(stream: &mut impl Write, home: &str, scope: &str) -> io::Result<()> {
 fn result(session: &Session, output: &str) -> Vec<u8> {
     let response = AsyncInferenceResponse::new(&predictor(session), uri(output), None)
         .expect("valid locations");
-    let result: Option<Vec<u8>> = response.try_get_result().expect("an answer");
+    let result: Option<Vec<u8>> = response.try_get_result().expect("a response");
     result.expect("a result")
 }
 
 #[test]
-fn a_bucket_elsewhere_is_asked_there_with_the_same_settings_and_remembered() {
+fn requests_to_a_bucket_in_another_region_go_there_with_the_same_settings() {
     let aws = Aws::start("eu-west-1");
     let fips = ("AWS_USE_FIPS_ENDPOINT", "true");
     let dual_stack = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
@@ -204,7 +204,7 @@ fn requests_to_global_hosts_are_signed_for_a_region() {
 }
 
 #[test]
-fn sts_is_asked_in_the_region_and_its_variant() {
+fn sts_is_called_in_the_region_and_its_variant() {
     let aws = Aws::start("us-east-1");
     let cases = [
         ("us-east-1", false, false, "sts.us-east-1.amazonaws.com:443"),

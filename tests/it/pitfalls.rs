@@ -1,4 +1,4 @@
-//! What users of other clients trip over: a test for each, by the name of the trouble. Where a
+//! What users of other clients trip over: a test for each, by the name of the problem. Where a
 //! theme has a file of its own, the details are there.
 
 use crate::support;
@@ -136,7 +136,7 @@ fn a_client_side_timeout_that_loses_the_job_or_submits_it_twice() {
     assert_eq!(response.get_result::<i32>(&ten_polls()).ok(), Some(42));
     assert_eq!(submits(&server), 1);
 
-    // An answer that is lost is no reason to submit again either.
+    // A response that is lost is no reason to submit again either.
     let server = Verifier::start(Rules::new(), |_| Reply::hang_up());
     let session = session_in(&server.url(), ManualClock::new());
     let outcome = AsyncPredictor::new("my-endpoint", &session).predict_async(&1);
@@ -148,7 +148,7 @@ fn a_client_side_timeout_that_loses_the_job_or_submits_it_twice() {
 }
 
 #[test]
-fn a_plain_text_failure_object_that_breaks_the_json_deserializer() {
+fn a_plain_text_failure_object_that_the_json_deserializer_cannot_read() {
     let server = Verifier::start(Rules::new(), |seen| {
         if seen.path.ends_with("/err") {
             Reply::new(200, "Model container failed to respond")
@@ -300,7 +300,7 @@ fn waiting_for_many_results_one_after_another() {
 }
 
 #[test]
-fn throttling_taken_for_failure() {
+fn throttling_mistaken_for_failure() {
     let replies = [
         refused(429, "ThrottlingException", "Rate exceeded"),
         accepted("s3://my-bucket/out"),

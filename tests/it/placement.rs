@@ -134,7 +134,7 @@ fn an_upload_goes_to_the_callers_object_or_below_the_callers_prefix() {
 }
 
 #[test]
-fn the_default_bucket_is_asked_for_once_and_its_owner_is_enforced() {
+fn the_default_bucket_is_requested_once_and_its_owner_is_enforced() {
     let server = willing();
     let predictor = predictor(&session_without_bucket(&server.url()));
     for _ in 0..2 {
@@ -159,7 +159,7 @@ fn the_default_bucket_is_asked_for_once_and_its_owner_is_enforced() {
 
 #[test]
 fn a_default_bucket_of_another_account_is_reported() {
-    // S3 answers the same to a missing grant and to another owner than expected.
+    // S3 responds to the same to a missing grant and to another owner than expected.
     let server = Verifier::start(Rules::new(), |seen| {
         if seen.path == "/" {
             caller_identity()
@@ -176,7 +176,7 @@ fn a_default_bucket_of_another_account_is_reported() {
     for part in ["s3:PutObject", "owned by account 123456789012"] {
         assert!(text.contains(part), "{text}");
     }
-    // Without an expectation there is nothing to tell.
+    // Without an expectation there is nothing to report.
     let error = predictor(&session_at(&server.url()))
         .request("x")
         .via_s3()
@@ -314,7 +314,7 @@ fn a_bucket_that_the_user_named_is_never_created() {
 }
 
 #[test]
-fn an_upload_is_encrypted_with_the_key_that_was_asked_for() {
+fn an_upload_is_encrypted_with_the_requested_key() {
     let server = willing();
     let predictor = predictor(&session_at(&server.url()));
     let _ = predictor

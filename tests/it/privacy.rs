@@ -210,7 +210,7 @@ fn a_result_that_cannot_be_read_is_not_shown() {
 }
 
 #[test]
-fn a_failure_object_is_not_shown_unless_asked_for() {
+fn a_failure_object_is_not_shown_by_default() {
     let server = Verifier::start(Rules::new(), |seen| {
         if seen.path.ends_with("/err") {
             Reply::new(200, format!("cannot parse {PAYLOAD}"))
@@ -250,7 +250,7 @@ fn the_canonical_request_in_a_refused_signature_is_left_out() {
 }
 
 #[test]
-fn the_token_in_an_answer_of_s3_is_left_out() {
+fn the_token_in_a_response_of_s3_is_left_out() {
     for (status, code) in [
         (400, "ExpiredToken"),
         (400, "InvalidToken"),
@@ -280,7 +280,7 @@ fn what_went_wrong_on_the_way_shows_nothing_of_the_request() {
         submit_error(&server.url()),
         Error::MaybeSubmitted(_)
     ));
-    // A server that sends back what it got, as an answer, as headers and as no HTTP at all.
+    // A server that sends back what it got, as a response, as headers and as no HTTP at all.
     for start in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "HTTP/1.1 200 OK\r\n",

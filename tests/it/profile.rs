@@ -342,7 +342,7 @@ fn a_missing_profile_is_reported_with_the_existing_ones() {
 }
 
 #[test]
-fn the_chain_asks_in_order() {
+fn the_chain_tries_its_sources_in_order() {
     let files = || Files::from_pairs([(CREDENTIALS, format!("[default]\n{KEYS}[empty]\n"))]);
     let keys = [
         ("AWS_ACCESS_KEY_ID", "AKIDENVIRONMENT"),

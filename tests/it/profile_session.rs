@@ -266,7 +266,7 @@ fn an_app_name_that_does_not_fit_is_made_to_fit() {
 }
 
 #[test]
-fn a_profile_that_was_asked_for_must_be_there() {
+fn a_profile_that_was_requested_must_exist() {
     let config = "[profile here]\nregion = eu-west-1\n";
     let error = config_error(builder(&[], config).profile("gone").region("x"));
     assert!(error.contains("the profiles are: here"), "{error}");

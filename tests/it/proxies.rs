@@ -75,7 +75,7 @@ fn ask(environment: &[(&str, &str)], sts: &str) -> Result<String, Error> {
     session(environment, sts)?.default_bucket()
 }
 
-/// Nobody resolves this name, so that an answer can only come from the proxy.
+/// Nobody resolves this name, so that a response can only come from the proxy.
 const ELSEWHERE: &str = "http://sts.invalid:8080";
 
 #[test]
@@ -136,7 +136,7 @@ fn the_first_variable_that_is_set_decides() {
     assert_eq!(right.server.connections(), cases.len());
 }
 
-/// The process's own environment is not looked at: what a test's has not is not there.
+/// The process's own environment is not read.
 #[test]
 fn without_variables_or_with_blank_ones_there_is_no_proxy() {
     let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
@@ -193,7 +193,7 @@ fn https_has_a_proxy_of_its_own() {
 }
 
 #[test]
-fn hosts_of_the_list_are_asked_directly() {
+fn hosts_of_the_list_are_reached_directly() {
     let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
     let (here, port) = (
         target.url(),
@@ -356,7 +356,7 @@ fn a_proxy_that_does_not_work_is_named() {
     }
 }
 
-/// Of the answers that open a tunnel, ureq by itself takes a 200 with few headers alone.
+/// Of the responses that open a tunnel, ureq by itself takes a 200 with few headers alone.
 #[test]
 fn any_success_opens_the_tunnel() {
     let many = "X-Proxied-By: y\r\n".repeat(60);
@@ -526,7 +526,7 @@ fn an_agent_of_the_users_connects_as_it_says_itself() {
 
 /// How often the proxy is asked by a request that may be repeated, and how a wait ends that goes through it.
 #[test]
-fn what_a_proxy_refuses_is_not_asked_again() {
+fn refusals_of_a_proxy_are_not_retried() {
     for (answer, attempts) in [
         ("407 Proxy Authentication Required", 1),
         ("403 Forbidden", 1),

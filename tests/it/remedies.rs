@@ -1,4 +1,4 @@
-//! Every error that the services' models have, and those that every service of AWS can give, is told with
+//! Every error that the services' models have, and those that every service of AWS can give, is reported with
 //! its code, its request id and what to do.
 
 use crate::support;
@@ -82,7 +82,7 @@ fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceEr
         "DeleteScalingPolicy" => scaling.delete_policy("p"),
         "PutMetricAlarm" => scaling.scale_to_zero(&ScaleToZero::new()),
         "DeleteAlarms" => scaling.remove(),
-        // The rest is told all the same, so that the refusal is a part of it.
+        // The rest is still reported, so that the refusal is a part of it.
         "GetMetricData" => match endpoint.describe().expect("an overview").backlog() {
             Err(Error::Service(fault)) => return ServiceError::clone(fault),
             other => panic!("{operation}: {other:?}"),
@@ -113,7 +113,7 @@ fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceEr
 }
 
 /// With its code, its id and what to do, in the error's one line too.
-fn assert_told(operation: &str, status: u16, code: &str, message: &str, helps: &str) {
+fn assert_reported(operation: &str, status: u16, code: &str, message: &str, helps: &str) {
     let fault = refusal(operation, status, code, message);
     let place = format!("{operation} {code} {message:?}: {fault}");
     assert_eq!(fault.operation(), operation, "{place}");
@@ -163,7 +163,7 @@ fn each_error_of_the_api_models_has_a_remedy() {
     assert!(modelled.len() > 30, "{}", modelled.len());
     for (operation, code, status) in modelled {
         let (message, helps) = match code.as_str() {
-            // What a validation found is in its words only; these are told below.
+            // What a validation found is in its words only; these are reported below.
             "ValidationException" => ("No scalable target registered for it", "register"),
             "ValidationError" => (
                 "Endpoint my-endpoint of account 123456789012 not found.",
@@ -178,7 +178,7 @@ fn each_error_of_the_api_models_has_a_remedy() {
             ),
             _ => ("", ""),
         };
-        assert_told(&operation, status, &code, message, helps);
+        assert_reported(&operation, status, &code, message, helps);
     }
 }
 
@@ -202,7 +202,7 @@ fn common_errors_of_all_services_have_a_remedy() {
     ];
     for operation in operations() {
         for (status, code, helps) in common {
-            assert_told(&operation, status, code, "", helps);
+            assert_reported(&operation, status, code, "", helps);
         }
     }
 }
@@ -219,7 +219,7 @@ fn a_missing_permission_is_named() {
     let role = "arn:aws:iam::123456789012:role/x";
     let message = format!("{user} iam:PassRole on resource: {role} because no policy allows it");
     let helps = format!("grant the caller iam:PassRole on {role}");
-    assert_told(
+    assert_reported(
         "CreateModel",
         400,
         "AccessDeniedException",
@@ -234,7 +234,7 @@ fn a_missing_permission_is_named() {
     let message =
         format!("{user} sagemaker:CreateEndpoint on resource: e with an explicit deny in a policy");
     let helps = "a policy denies sagemaker:CreateEndpoint on e";
-    assert_told(
+    assert_reported(
         "CreateEndpoint",
         400,
         "AccessDeniedException",
@@ -305,9 +305,9 @@ fn what_a_validation_is_about_is_read_from_its_words() {
         ),
     ];
     for (operation, message, helps) in rows {
-        assert_told(operation, 400, "ValidationException", message, helps);
+        assert_reported(operation, 400, "ValidationException", message, helps);
     }
-    assert_told(
+    assert_reported(
         "CreateModel",
         400,
         "ResourceInUse",

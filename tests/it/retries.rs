@@ -1,4 +1,4 @@
-//! What is tried again, how often, for how long, and what the error tells of it.
+//! What is retried, how often, for how long, and what the error reports about it.
 
 use crate::support;
 
@@ -229,7 +229,7 @@ fn a_service_has_codes_of_its_own() {
 }
 
 #[test]
-fn who_allows_duplicates_gets_the_answer_that_came() {
+fn a_submit_that_allows_duplicates_returns_the_response_that_came() {
     let lost = [
         Reply::hang_up(),
         refused(500, "InternalFailure", "no idea"),
@@ -252,7 +252,7 @@ fn who_allows_duplicates_gets_the_answer_that_came() {
 }
 
 #[test]
-fn a_refusal_after_a_lost_answer_is_still_a_maybe() {
+fn a_refusal_after_a_lost_response_is_still_maybe_submitted() {
     let refusals = [
         refused(400, "ValidationError", "Endpoint my-endpoint not found."),
         refused(429, "ModelNotReadyException", "later"),
@@ -296,7 +296,7 @@ impl ProvideCredentials for Once {
 }
 
 #[test]
-fn no_credentials_after_a_lost_answer_is_still_a_maybe() {
+fn missing_credentials_after_a_lost_response_are_still_maybe_submitted() {
     let server = Verifier::start(Rules::new(), |_| Reply::hang_up());
     let session = builder()
         .endpoint_url(server.url())

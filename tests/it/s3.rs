@@ -203,7 +203,7 @@ fn the_content_type_is_kept_on_the_object() {
 }
 
 #[test]
-fn an_output_that_somebody_else_stored_is_read() {
+fn an_output_that_another_program_stored_is_read() {
     let setup = setup();
     std::fs::write(setup.s3.dir().join("my-bucket/out.json"), b"[1, 2]").expect("an object");
     let predictor = AsyncPredictor::new("my-endpoint", &setup.session);
@@ -322,11 +322,11 @@ fn a_clock_that_is_an_hour_off_is_corrected_by_the_response_date() {
             .request("late")
             .via_s3()
             .submit()
-            .expect("a submit: S3 told the time");
+            .expect("a submit: S3 reported the time");
         let result: Vec<u8> = response.get_result(&few_polls()).expect("a result");
         assert_eq!(result, b"late");
     }
-    // What S3 told holds for the runtime too: it saw no request with the wrong time.
+    // What S3 reported holds for the runtime too: it saw no request with the wrong time.
     assert!(runtime.seen().iter().all(|seen| seen.verified.is_ok()));
     assert_eq!(runtime.seen().len(), 2);
 }

@@ -51,7 +51,7 @@ fn with(mut document: Value, members: Value) -> Value {
 }
 
 #[test]
-fn one_call_sends_what_scale_to_zero_takes_the_way_down_last() {
+fn scale_to_zero_sends_the_policy_that_scales_in_last() {
     let server = willing();
     let settings = ScaleToZero::new().max_capacity(3).backlog_per_instance(2.5);
     scaling_at(&server)
@@ -135,7 +135,7 @@ fn one_call_sends_what_scale_to_zero_takes_the_way_down_last() {
 }
 
 #[test]
-fn undoing_takes_the_way_down_away_first_and_passes_over_what_is_gone() {
+fn removal_deletes_the_policy_that_scales_in_first_and_skips_missing_resources() {
     let server = Verifier::start(Rules::new(), |seen| {
         let code = match target(seen) {
             "GraniteServiceVersion20100801.DeleteAlarms" => "ResourceNotFound",
@@ -248,7 +248,7 @@ mod local {
 
     use super::support::bench::{Bench, bench_with};
 
-    /// With so many instances, which come and go in three minutes.
+    /// With this many instances, which come and go in three minutes.
     fn bench(instances: usize) -> Bench {
         let takes = Duration::from_mins(3);
         bench_with(|builder| builder.instances(instances).transition_time(takes))
@@ -259,7 +259,7 @@ mod local {
         predictor.predict_async(text).expect("a submit")
     }
 
-    /// Minute after minute, as alarms are looked at.
+    /// Minute after minute, as alarms are evaluated.
     fn minutes(bench: &Bench, count: u32) {
         for _ in 0..count {
             bench.clock.advance(Duration::from_mins(1));

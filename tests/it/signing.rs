@@ -131,7 +131,7 @@ fn bodies_of_0_1_and_128000_bytes_verify() {
 }
 
 #[test]
-fn the_callers_identity_is_asked_for_with_a_valid_signature() {
+fn the_callers_identity_is_requested_with_a_valid_signature() {
     let server = Verifier::start(Rules::new(), |_| caller_identity());
     let session = sagemaker_async_inference::Session::builder()
         .region("us-east-1")
@@ -224,7 +224,7 @@ fn a_plain_submit_matches_the_recorded_one_and_sends_the_content_type() {
         "x-amzn-sagemaker-content-type".into(),
         "application/json".into(),
     );
-    // Meant: every submit has an id, so that one whose answer is lost can be looked for.
+    // Meant: every submit has an id, so that one whose response is lost can be searched for.
     expected.insert("x-amzn-sagemaker-inference-id".into(), "any".into());
 
     let server = runtime();

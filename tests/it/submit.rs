@@ -1,4 +1,4 @@
-//! Submits: what an answer tells, what is tried again, and what is never sent twice.
+//! Submits: what a response reports, what is retried, and what is never sent twice.
 
 use crate::support;
 use crate::support::service_code;
@@ -132,7 +132,7 @@ fn endless_throttling_is_an_error_with_the_number_of_attempts() {
 }
 
 #[test]
-fn the_services_own_pause_goes_first() {
+fn retry_after_takes_precedence() {
     let replies = [
         refused(503, "ServiceUnavailable", "later").header("retry-after", "7"),
         refused(503, "ServiceUnavailable", "later").header("x-amz-retry-after", "1500"),
@@ -146,7 +146,7 @@ fn the_services_own_pause_goes_first() {
     assert_eq!(clock.slept(), Duration::from_millis(8500));
 }
 
-/// One request, and an error with which the user can look for it.
+/// One request, and an error with which the user can search for it.
 fn assert_maybe_submitted(server: &Verifier) -> Error {
     let session = session_in(&server.url(), ManualClock::new());
     let request = predictor(&session).request("x").inference_id("job-7");
@@ -222,7 +222,7 @@ fn a_hang_up_on_a_kept_connection_is_never_sent_again_either() {
 
 #[test]
 fn a_kept_connection_that_the_server_has_closed_is_not_used() {
-    // It never says that it will close, and does so after every answer.
+    // It never says that it will close, and does so after every response.
     let server = raw::Raw::start(|mut stream| {
         use std::io::{Read, Write};
         let head = raw::read_head(&stream)?;
@@ -248,7 +248,7 @@ fn a_kept_connection_that_the_server_has_closed_is_not_used() {
 }
 
 #[test]
-fn an_answer_that_is_not_http_may_be_to_a_submitted_request() {
+fn a_submit_with_a_response_that_is_not_http_may_have_been_submitted() {
     let server = raw::Raw::start(|stream| {
         use std::io::Write;
         raw::read_head(&stream)?;

@@ -62,9 +62,9 @@ fn signed(
     request
 }
 
-/// Sends it; status and body of the answer.
+/// Sends it; status and body of the response.
 fn send(request: http::Request<String>) -> (u16, String) {
-    let mut answer = agent().run(request).expect("an answer");
+    let mut answer = agent().run(request).expect("a response");
     let body = answer.body_mut().read_to_string().expect("text");
     (answer.status().as_u16(), body)
 }

@@ -24,7 +24,7 @@ use support::verifier::{Reply, Rules, Verifier};
 use support::wait::{response, timed_out, waiter};
 use support::{ACCESS_KEY, HANG, SECRET_KEY};
 
-/// Whoever could put a second answer behind the first would have the next inference's result be read
+/// Whoever could put a second response behind the first would have the next inference's result be read
 /// from a place of his.
 #[test]
 fn an_unrequested_response_is_not_used() {

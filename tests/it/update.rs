@@ -14,8 +14,8 @@ use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::{AsyncInferenceConfig, AsyncPredictor, Error};
 use support::bench::{Bench, bench, partial, waiter};
 
-/// A configuration as it is told.
-fn told(bench: &Bench, name: &str) -> serde_json::Value {
+/// A configuration as it is reported.
+fn reported(bench: &Bench, name: &str) -> serde_json::Value {
     let described = bench.sagemaker().describe_endpoint_config(name);
     described.expect("a configuration").raw().clone()
 }
@@ -74,7 +74,7 @@ fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
         .expect("in service");
     assert_eq!(description.endpoint_config_name(), Some(name.as_str()));
     assert_eq!(description.current_instance_count(), 3);
-    let variant = &told(&bench, &name)["ProductionVariants"][0];
+    let variant = &reported(&bench, &name)["ProductionVariants"][0];
     assert_eq!(variant["InstanceType"], "ml.m5.large");
     assert_eq!(variant["InitialInstanceCount"], 3);
 }
@@ -107,7 +107,7 @@ fn a_failed_update_is_rolled_back_and_reported() {
 }
 
 #[test]
-fn present_counts_are_kept_if_so_asked() {
+fn current_counts_are_retained_on_request() {
     let bench = bench();
     bench
         .endpoint
@@ -162,24 +162,24 @@ fn data_capture_goes_on_and_off_with_the_sdks_defaults() {
             },
         })
     };
-    assert_eq!(told(&bench, &name)["DataCaptureConfig"], capture(true));
+    assert_eq!(reported(&bench, &name)["DataCaptureConfig"], capture(true));
     let name = predictor.disable_data_capture().expect("an update");
     bench
         .endpoint
         .wait_in_service(&waiter())
         .expect("in service");
-    assert_eq!(told(&bench, &name)["DataCaptureConfig"], capture(false));
+    assert_eq!(reported(&bench, &name)["DataCaptureConfig"], capture(false));
     let config = DataCaptureConfig::enabled().sampling_percentage(100);
     let name = predictor
         .update_data_capture_config(config)
         .expect("an update");
     assert_eq!(
-        told(&bench, &name)["DataCaptureConfig"]["InitialSamplingPercentage"],
+        reported(&bench, &name)["DataCaptureConfig"]["InitialSamplingPercentage"],
         100
     );
     // What was there before is there still.
     assert!(
-        told(&bench, &name)["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"].is_string()
+        reported(&bench, &name)["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"].is_string()
     );
 }
 

@@ -1,4 +1,4 @@
-//! The wait for a result: what is looked at and when, and what the caller can do to end it.
+//! The wait for a result: what is polled and when, and what the caller can do to end it.
 
 use crate::support;
 use crate::support::HANG;
@@ -138,7 +138,7 @@ fn a_deadline_ends_the_wait_before_its_polls_do() {
     let timeout = polls.wait(&waiter(|w| w.deadline(seconds(100)).max_attempts(10_000)));
     let times = polls.times();
     assert_eq!(times[..7], [0, 15, 30, 45, 60, 75, 90].map(seconds));
-    // The last look is made just before the deadline.
+    // The last poll is sent just before the deadline.
     assert_eq!(times.len(), 8);
     assert!(
         (seconds(95)..=seconds(100)).contains(&times[7]),
@@ -322,7 +322,7 @@ fn a_result_is_cached_and_not_requested_again() {
 }
 
 #[test]
-fn a_result_that_cannot_be_read_is_kept_for_another_deserializer() {
+fn a_result_that_cannot_be_decoded_is_cached_for_another_deserializer() {
     let server = Verifier::with_replies(
         Rules::new(),
         [Reply::new(200, "plain words").header("content-type", "text/plain")],
@@ -343,7 +343,7 @@ fn a_result_that_cannot_be_read_is_kept_for_another_deserializer() {
 }
 
 #[test]
-fn a_timed_out_wait_can_be_taken_up_again() {
+fn a_timed_out_wait_can_be_resumed() {
     let replies = [not_found(), not_found(), Reply::new(200, "late")];
     let server = Verifier::with_replies(Rules::new(), replies);
     let session = session_in(&server.url(), ManualClock::new());
@@ -371,8 +371,8 @@ fn one_poll_finds_nothing_then_the_result() {
 #[test]
 fn progress_reports_each_poll_and_can_stop_the_wait() {
     let polls = Polls::start(Duration::ZERO);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = told.clone();
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let telling = reported.clone();
     let waiter = waiter(|w| {
         w.progress(move |wait| {
             assert_eq!(wait.output_path(), &uri(OUTPUT));
@@ -400,7 +400,7 @@ fn progress_reports_each_poll_and_can_stop_the_wait() {
     }
     let next = Some(seconds(15));
     assert_eq!(
-        *told.lock().expect("a list"),
+        *reported.lock().expect("a list"),
         [
             (1, 60, seconds(0), next),
             (2, 60, seconds(15), next),

@@ -21,7 +21,7 @@ use support::{
 };
 
 #[test]
-fn troubles_on_the_way_are_counted_and_the_wait_goes_on() {
+fn transient_errors_are_counted_and_the_wait_continues() {
     let looks = Mutex::new(0);
     let server = Verifier::start(Rules::new(), move |seen| {
         if !is_output(seen) {
@@ -81,7 +81,7 @@ fn wait_under_a_deadline(server: &Raw) -> (PollingTimeout, Duration) {
 }
 
 #[test]
-fn a_deadline_holds_when_the_server_accepts_and_never_answers() {
+fn a_deadline_holds_when_the_server_accepts_and_never_responds() {
     let server = Raw::start(|stream| std::io::copy(&mut &stream, &mut std::io::sink()).map(drop));
     let (timeout, took) = wait_under_a_deadline(&server);
     assert!(took < HANG, "{took:?}");
@@ -149,7 +149,7 @@ fn a_body_that_ends_too_soon_is_a_failed_poll_and_never_a_short_result() {
 }
 
 #[test]
-fn a_server_that_reads_and_never_answers_is_left_after_the_read_timeout() {
+fn a_server_that_reads_and_never_responds_times_out() {
     let server = Raw::start(|stream| std::io::copy(&mut &stream, &mut std::io::sink()).map(drop));
     let session = builder()
         .endpoint_url(server.url())

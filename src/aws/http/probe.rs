@@ -376,14 +376,14 @@ mod tests {
         }
     }
 
-    fn send(bytes: usize, each: Duration, answered: bool) -> Option<Error> {
+    fn send(bytes: usize, each: Duration, responded: bool) -> Option<Error> {
         let slow = Slow(LazyBuffers::new(1024, 1024), each);
         let mut connection = Probed::new(Box::new(slow), Duration::from_millis(100), origin());
         for _ in 0..8 {
             if let Err(error) = connection.transmit_output(bytes, NextTimeout::default()) {
                 return Some(error);
             }
-            if answered {
+            if responded {
                 connection
                     .await_input(NextTimeout::default())
                     .expect("a response");

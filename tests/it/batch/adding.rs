@@ -30,7 +30,7 @@ fn other_threads_add_while_it_runs() {
     assert!(
         answers
             .into_iter()
-            .map(|answer| answer.expect("an answer"))
+            .map(|answer| answer.expect("a response"))
             .eq(expected)
     );
     for thread in threads {
@@ -44,8 +44,8 @@ fn other_threads_add_while_it_runs() {
     assert_eq!(done.result::<u32>().ok(), Some(7));
 }
 
-/// In rounds of 15 s, who is there before the first one, or when nobody else is waited for, is
-/// looked at without delay.
+/// In rounds of 15 s, a handle that is added before the first one, or while no other is pending, is
+/// polled without delay.
 #[test]
 fn first_rounds_are_at_once() {
     let endpoint = idle_endpoint(|b| b);

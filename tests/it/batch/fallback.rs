@@ -26,7 +26,7 @@ fn succeeded(all: &All) -> usize {
 }
 
 #[test]
-fn without_the_right_to_list_every_handle_is_asked_for() {
+fn polls_every_handle_by_get_without_permission_to_list() {
     let endpoint = idle_endpoint(|builder| builder.list_allowed(false));
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 40);
     for response in &responses[..30] {
@@ -48,12 +48,12 @@ fn without_the_right_to_list_every_handle_is_asked_for() {
         waiting.filter(|done| done.result::<u32>().is_ok()).count(),
         10
     );
-    // It was tried once, and told what the denials mean as well.
+    // It was tried once, and showed what the denials mean.
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
 }
 
 #[test]
-fn who_may_list_and_not_read_is_told_so() {
+fn a_caller_who_may_list_but_not_read_gets_the_refusal() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 20);
     for response in &responses {
@@ -254,7 +254,7 @@ fn a_server_that_others_wrote_is_listed() {
 }
 
 #[test]
-fn one_slow_handle_starves_nobody() {
+fn one_slow_handle_starves_no_other() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 30);
     endpoint.fault(

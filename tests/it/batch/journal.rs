@@ -124,7 +124,7 @@ fn what_is_uncertain_is_submitted_again_only_if_the_caller_says_so() {
     assert!(matches!(first[1], Err(Error::Service(_))));
     assert_eq!(endpoint.jobs().len(), 2);
 
-    // The refused one is submitted now, the lost one is told again under its id.
+    // The refused one is submitted now, the lost one is reported again under its id.
     let second = run(&predictor, 0..3, &path);
     assert!(
         matches!(&second[0], Err(Error::MaybeSubmitted(m)) if m.inference_id() == lost.inference_id())
@@ -320,11 +320,11 @@ fn files_in_a_journal_of_release_0_1() {
 }
 
 #[test]
-fn handles_are_told_before_their_turn() {
+fn handles_are_reported_before_their_turn() {
     let endpoint = idle_endpoint(|b| b);
     let predictor = predictor(&endpoint);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&told);
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&reported);
     let outcomes: Outcomes = predictor
         .submit_all(0..20)
         .on_submitted(move |index, handle| {
@@ -332,10 +332,10 @@ fn handles_are_told_before_their_turn() {
             kept.lock().expect("a lock").push((index, output));
         })
         .collect();
-    let mut told = told.lock().expect("a lock").clone();
-    told.sort();
+    let mut reported = reported.lock().expect("a lock").clone();
+    reported.sort();
     let expected: Vec<_> = (0..).zip(ids(&outcomes)).collect();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn outputs(
 }
 
 #[test]
-fn a_listed_output_above_8_mib_is_not_fetched_before_it_is_asked_for() {
+fn a_listed_output_above_8_mib_is_not_fetched_before_it_is_requested() {
     let endpoint = idle_endpoint(|b| b);
     let responses = outputs(&endpoint, 20, LIMIT + 1);
     let all = finish_all(responses, &often());

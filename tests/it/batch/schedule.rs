@@ -214,11 +214,11 @@ fn adaptive_polls_start_where_the_endpoints_inferences_usually_end() {
         let waiter = WaiterConfig::adaptive();
         // Both ways to wait learn, and both know.
         let answer: u32 = if run % 2 == 0 {
-            response.get_result(&waiter).expect("an answer")
+            response.get_result(&waiter).expect("a response")
         } else {
             let mut waiting = as_completed([response], &waiter);
             let done = waiting.next().expect("an outcome");
-            done.result::<u32>().expect("an answer")
+            done.result::<u32>().expect("a response")
         };
         assert_eq!(answer, 1);
         let late = clock.slept().saturating_sub(there);

@@ -227,7 +227,7 @@ fn by_default_an_error_stops_nothing() {
 }
 
 #[test]
-fn a_lost_answer_is_told_and_not_repeated() {
+fn a_lost_response_is_reported_and_not_retried() {
     let endpoint = idle_endpoint(|b| b);
     endpoint.fault(
         Fault::on(Operation::InvokeEndpointAsync)
@@ -282,14 +282,14 @@ fn cancelling_ends_the_wait_of_throttled_submits() {
 }
 
 #[test]
-fn dropping_it_waits_for_nobody() {
+fn dropping_it_does_not_wait() {
     let endpoint = idle_endpoint(|b| b);
     let hang = Fault::on(Operation::InvokeEndpointAsync)
         .skip(1)
         .always()
         .hang();
     endpoint.fault(hang);
-    // The first outcome may be the one that passes or one whose answer never came.
+    // The first outcome may be the one that passes or one whose response never came.
     let timeouts = Timeouts::default().with_read(Duration::from_secs(2));
     let session = endpoint.session_builder().timeouts(timeouts).build();
     let predictor = AsyncPredictor::new(endpoint.name(), &session.expect("a session"));
@@ -308,7 +308,7 @@ fn dropping_it_waits_for_nobody() {
 }
 
 #[test]
-fn progress_tells_totals_and_may_stop_it() {
+fn progress_reports_totals_and_may_stop_it() {
     let endpoint = idle_endpoint(|b| b);
     let predictor = predictor(&endpoint);
     let calls = Arc::new(AtomicUsize::new(0));

@@ -12,7 +12,7 @@ use sagemaker_async_inference::{AsyncPredictor, CredentialsError, as_completed};
 
 use super::{idle_endpoint, in_folder, now, often, predictor, put, since};
 
-/// A page that is held back comes after this time all the same.
+/// A page that is held back still comes after this time.
 const GUARD: Duration = Duration::from_secs(8);
 
 /// The second page comes once the outputs of the first one were fetched.

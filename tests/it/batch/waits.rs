@@ -72,7 +72,7 @@ fn handles_of_any_mix_of_endpoints_buckets_and_folders_are_waited_for_together()
     assert_eq!(all.len(), 126);
     for (index, done) in all.into_iter().enumerate() {
         assert_eq!(done.index(), index);
-        assert_eq!(done.result::<usize>().expect("an answer"), index);
+        assert_eq!(done.result::<usize>().expect("a response"), index);
     }
     for endpoint in &endpoints {
         // Of the folders with more than a dozen.
@@ -89,7 +89,7 @@ fn an_error_of_one_loses_no_other() {
     for response in &responses {
         put(&endpoint, response, "1");
     }
-    // No such bucket; not JSON; refused for good.
+    // No such bucket; not JSON; refused permanently.
     responses.insert(
         7,
         in_folder(&predictor, "no-such-bucket", "out", 1).remove(0),
@@ -139,7 +139,7 @@ fn an_output_goes_before_a_failure_and_both_are_found_again() {
             Err(error) => panic!("{error}"),
         }
     }
-    // The responses keep what was found, and nobody is asked for it again.
+    // The responses keep what was found, and no further request is sent.
     endpoint.clear_requests();
     let responses: Vec<_> = all.into_iter().map(Completed::into_response).collect();
     for response in &responses {
@@ -177,7 +177,7 @@ fn two_handles_of_one_output_both_get_it() {
 }
 
 #[test]
-fn a_cancelled_wait_gives_back_what_is_unfinished_to_be_resumed_elsewhere() {
+fn a_cancelled_wait_returns_unfinished_handles_to_be_resumed_elsewhere() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 50);
     for response in &responses[..10] {
@@ -216,7 +216,7 @@ fn a_cancelled_wait_gives_back_what_is_unfinished_to_be_resumed_elsewhere() {
 }
 
 #[test]
-fn progress_tells_totals_and_may_end_it() {
+fn progress_reports_totals_and_may_end_it() {
     let endpoint = idle_endpoint(|b| b);
     let responses = in_folder(&predictor(&endpoint), endpoint.bucket(), "out", 30);
     for response in &responses {

@@ -191,7 +191,7 @@ def presigned_urls(boto3):
         return answer(url, **options)[:2]
 
     of = {"Bucket": bucket, "Key": "by url/ü+1"}
-    # As boto3 signs by default, and as it does when it is told.
+    # As boto3 signs by default, and as it does on request.
     for s3 in (boto3.client("s3"), boto3.client("s3", config=Config(signature_version="s3v4"))):
         put, get, head = (
             s3.generate_presigned_url(name, of, ExpiresIn=60) for name in ("put_object", "get_object", "head_object")

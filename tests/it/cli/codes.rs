@@ -245,7 +245,7 @@ fn a_second_interrupt_ends_it_at_once() {
     }
     signal(&child, "INT");
     let mut stderr = child.stderr.take().expect("a pipe");
-    // It says that it was told.
+    // It reports the signal.
     let mut first = [0];
     stderr.read_exact(&mut first).expect("a word");
     signal(&child, "INT");

@@ -643,7 +643,7 @@ fn a_wait_is_woken_by_messages_and_leaves_those_of_others() {
 }
 
 #[test]
-fn a_wait_with_a_queue_that_is_not_there_says_so_and_keeps_the_handles() {
+fn a_wait_with_a_missing_queue_reports_it_and_keeps_the_handles() {
     let bench = bench(&[]);
     let file = handles(&bench, &["a"]);
     let late = Fault::on(Operation::GetObject).always();

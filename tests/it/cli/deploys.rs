@@ -46,7 +46,7 @@ fn sent(bench: &Bench) -> Vec<Operation> {
         .collect()
 }
 
-/// Ends a deployment while a step is on its way, whose answer takes its time.
+/// Ends a deployment while a step is on its way, whose response takes its time.
 fn ended_in(bench: &Bench, step: usize, name: &str, more: &[&str]) -> Ran {
     bench.endpoint.fault(
         Fault::on(STEPS[step])
@@ -61,9 +61,12 @@ fn ended_in(bench: &Bench, step: usize, name: &str, more: &[&str]) -> Ran {
         .spawn()
         .expect("the binary runs");
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut told = String::new();
-    while !told.contains("deploying") {
-        assert!(stderr.read_line(&mut told).expect("text") > 0, "{told}");
+    let mut reported = String::new();
+    while !reported.contains("deploying") {
+        assert!(
+            stderr.read_line(&mut reported).expect("text") > 0,
+            "{reported}"
+        );
     }
     for _ in 0..400 {
         if step == 0 || there(bench)[step - 1] {
@@ -73,10 +76,10 @@ fn ended_in(bench: &Bench, step: usize, name: &str, more: &[&str]) -> Ran {
     }
     SystemClock.sleep(Duration::from_millis(300));
     signal(&child, name);
-    stderr.read_to_string(&mut told).expect("text");
+    stderr.read_to_string(&mut reported).expect("text");
     let ran = Ran::of(child.wait_with_output().expect("it ends"));
     Ran {
-        stderr: told,
+        stderr: reported,
         ..ran
     }
 }
@@ -177,7 +180,7 @@ fn a_removal_stops_before_the_next_step() {
 }
 
 #[test]
-fn what_a_killed_deployment_left_is_taken_up_by_the_same_command() {
+fn resources_of_a_killed_deployment_are_taken_up_by_the_same_command() {
     for step in 0..3 {
         let bench = bench();
         let ran = ended_in(&bench, step, "KILL", &[]);
@@ -369,7 +372,7 @@ fn scaling_stops_before_the_next_step() {
     }
 }
 
-/// Also where the service does not answer: the time of a timeout is a minute.
+/// Also where the service does not respond: the time of a timeout is a minute.
 #[test]
 fn an_interrupt_ends_a_request_that_hangs() {
     let image = deploy(&[]);

@@ -82,7 +82,7 @@ fn a_full_disk() {
             .expect("it runs");
         Ran::of(ran).ends_with(1).says("No space left");
     }
-    // And standard error as well: nobody is left to tell, and that is no reason to panic.
+    // And standard error as well: there is no one left to inform, and that is no reason to panic.
     let missing = ["predict", bench.name(), "--input", "/no/such/file"];
     let ran = bench
         .command(&missing)
@@ -229,7 +229,7 @@ fn completions_are_of_every_shell() {
 }
 
 #[test]
-fn credentials_tell_their_source_and_no_secret() {
+fn credentials_show_their_source_and_no_secret() {
     let bench = bench();
     let ran = bench.run(&["credentials"]);
     let found = &ran.ends_with(0).json()[0];

@@ -9,7 +9,7 @@ use sagemaker_async_inference::sys::{Clock, SystemClock};
 use crate::cli::bench::{bench, with_model};
 
 #[test]
-fn a_report_is_json_in_a_pipe_and_text_if_asked_for() {
+fn a_report_is_json_in_a_pipe_and_text_on_request() {
     let bench = bench();
     let piped = bench.run(&["describe", bench.name()]);
     assert_eq!(piped.json()[0]["status"], "InService");

@@ -19,7 +19,7 @@ fn submitted(bench: &Bench, inputs: &[&str]) -> String {
 }
 
 /// The handles on standard error, each with its input.
-fn told(ran: &Ran) -> Vec<String> {
+fn reported(ran: &Ran) -> Vec<String> {
     let lines = ran.stderr.lines().filter(|line| line.starts_with('{'));
     lines
         .map(|line| {
@@ -50,7 +50,12 @@ fn a_wait_that_does_not_begin_prints_what_it_read() {
     ] {
         let ran = bench.run_with_input(arguments, handles.as_bytes());
         assert!(ran.code.is_some_and(|code| code > 0), "{arguments:?}");
-        assert_eq!(told(&ran), ["1", "2", "3"], "{arguments:?}: {}", ran.stderr);
+        assert_eq!(
+            reported(&ran),
+            ["1", "2", "3"],
+            "{arguments:?}: {}",
+            ran.stderr
+        );
         ran.says("sagemaker-async wait");
     }
     assert!(bench.left().contains(&"file".to_owned()));
@@ -88,7 +93,7 @@ fn handles_keep_their_inputs_when_a_wait_ends_early() {
     let arguments = ["wait", &file, "--output-dir", "out"];
     let ran = bench.run(&[&arguments[..], &limits].concat());
     ran.ends_with(4).says("wait --output-dir out");
-    assert_eq!(told(&ran), ["slow"]);
+    assert_eq!(reported(&ran), ["slow"]);
 }
 
 /// Runs it with a reader that takes the first line and leaves.
@@ -121,11 +126,11 @@ fn a_reader_that_leaves_a_submit_costs_no_handle() {
     let jobs = bench.endpoint.jobs().len();
     assert!(jobs < 40, "{jobs}");
     // From the first one on that the pipe did not take.
-    let told = told(&ran);
-    let last = (jobs - told.len()..jobs).map(|number| format!("{number:02}"));
+    let reported = reported(&ran);
+    let last = (jobs - reported.len()..jobs).map(|number| format!("{number:02}"));
     assert!(
-        !told.is_empty() && told.iter().cloned().eq(last),
-        "{told:?} of {jobs}"
+        !reported.is_empty() && reported.iter().cloned().eq(last),
+        "{reported:?} of {jobs}"
     );
 
     // What is journalled goes on.
@@ -148,7 +153,7 @@ fn a_reader_that_leaves_a_wait_costs_no_result() {
     let (_, ran) = with_a_reader_of_one_line(&bench, &[&arguments[..], &QUICK].concat());
     ran.ends_with(1).says("roken pipe");
     assert_eq!(named(&bench.path("out"), "").len(), 30);
-    assert_eq!(told(&ran), [""; 0]);
+    assert_eq!(reported(&ran), [""; 0]);
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn standard_output_that_takes_nothing_costs_no_handle() {
             .output();
         let ran = Ran::of(ran.expect("it runs"));
         ran.ends_with(1).says("No space left");
-        assert_eq!(told(&ran).len(), bench.endpoint.jobs().len() - jobs);
+        assert_eq!(reported(&ran).len(), bench.endpoint.jobs().len() - jobs);
     }
     // Closed: that is known before anything is sent.
     let jobs = bench.endpoint.jobs().len();
@@ -275,7 +280,7 @@ fn what_a_failed_inference_left_is_named() {
     );
     let ran = bench.quick(&predict);
     assert!(ran.code.is_some_and(|code| code > 0));
-    assert_eq!(told(&ran), ["q"], "{}", ran.stderr);
+    assert_eq!(reported(&ran), ["q"], "{}", ran.stderr);
     ran.says("job-7");
 }
 

@@ -22,7 +22,7 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// Sends a request whose answer has no body, and gives back the answer's first line.
+/// Sends a request whose response has no body, and returns the response's first line.
 fn exchange(stream: &mut TcpStream, request: &str) -> String {
     stream.write_all(request.as_bytes()).expect("send");
     receive(stream)
@@ -32,7 +32,7 @@ fn receive(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let mut byte = [0];
     while !answer.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).expect("an answer");
+        stream.read_exact(&mut byte).expect("a response");
         answer.push(byte[0]);
     }
     let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -46,7 +46,7 @@ fn put(bucket: &str, key: &str) -> String {
     )
 }
 
-/// How many clients this process may be, of so many: each has a file open.
+/// How many clients this process may be, of this many: each has a file open.
 fn as_many_as_allowed(clients: u64) -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     // The other tests have theirs.

@@ -158,7 +158,7 @@ fn an_input_that_cannot_be_read_holds_up_no_other() {
 }
 
 #[test]
-fn what_is_not_done_can_be_taken_up_again() {
+fn unfinished_inferences_can_be_resumed() {
     let bench = bench();
     let directory = scans(&bench, &[("a", "1"), ("b", "slow")]);
     let submitted = bench.run(&["submit", bench.name(), "--input-dir", &directory]);

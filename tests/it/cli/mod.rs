@@ -8,6 +8,7 @@ mod consume;
 mod deploys;
 mod encodings;
 mod endpoints;
+mod failures;
 mod forms;
 mod handles;
 mod inputs;
@@ -26,6 +27,5 @@ mod server_data;
 mod signals;
 #[cfg(target_os = "linux")] // its way to open a pseudo-terminal
 mod terminal;
-mod troubles;
 #[cfg(target_os = "linux")] // its way to name the store of certificates
 mod trust;

@@ -135,7 +135,7 @@ fn a_handle_is_taken_up_in_another_process() {
 }
 
 #[test]
-fn progress_is_for_machines_where_they_ask_for_it() {
+fn progress_is_machine_readable_on_request() {
     let bench = bench();
     bench.endpoint.fault(
         Fault::on(Operation::GetObject)

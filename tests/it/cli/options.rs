@@ -33,7 +33,7 @@ fn a_small_input_goes_in_the_request_or_through_s3() {
     }
 }
 
-/// Without a delay the second look at a result is after 15 s, or when the time is up.
+/// Without a delay the second poll of a result is after 15 s, or when the time is up.
 #[test]
 fn adaptive_waits_poll_sooner() {
     let bench = with_model(|request| {
@@ -110,8 +110,8 @@ fn uncertain_submits_are_repeated_only_on_request() {
     let again = bench.run(&submit);
     again.ends_with(1).printed("").says("--resubmit-uncertain");
     assert_eq!(bench.endpoint.jobs().len(), 1);
-    let told = bench.run(&[&submit[..], &["--resubmit-uncertain"]].concat());
-    assert_eq!(told.ends_with(0).json().len(), 1);
+    let reported = bench.run(&[&submit[..], &["--resubmit-uncertain"]].concat());
+    assert_eq!(reported.ends_with(0).json().len(), 1);
     assert_eq!(bench.endpoint.jobs().len(), 2);
 }
 

@@ -232,15 +232,15 @@ fn a_full_disk_costs_no_handle() {
     ran.ends_with(1).says("File too large");
     let written = fs::read_to_string(bench.path("handles")).expect("a file");
     let whole = written.lines().filter(|line| line.ends_with('}')).count();
-    let told = ran
+    let reported = ran
         .stderr
         .lines()
         .filter(|line| line.starts_with('{'))
         .count();
     let jobs = bench.endpoint.jobs().len();
     assert!(
-        jobs < 20 && whole + told >= jobs,
-        "{jobs}: {whole} and {told}"
+        jobs < 20 && whole + reported >= jobs,
+        "{jobs}: {whole} and {reported}"
     );
 }
 

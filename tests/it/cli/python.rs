@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::skipped;
 
-/// What the clients' versions are held to, so that a new one does not break old commits.
+/// The pinned versions of the clients, so that a new one does not break old commits.
 const CLIENTS: [&str; 3] = ["boto3>=1.40,<2", "awscli>=1.42,<2", "sagemaker>=2.240,<3"];
 /// Without `moto[server]`, which brings 100 MB for services that the script does not use.
 const MOTO: [&str; 6] = [

@@ -40,7 +40,7 @@ fn a_name_is_the_same_whatever_else_is_waited_for() {
 }
 
 #[test]
-fn what_is_there_is_not_replaced_unless_asked_for() {
+fn existing_files_are_not_replaced_unless_requested() {
     let bench = bench();
     bench.file("p", "1");
     let handles = submit(&bench, "p\n");

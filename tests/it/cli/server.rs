@@ -23,7 +23,7 @@ impl Server {
         Self::of(&mut bare(&[&["local"], arguments].concat()))
     }
 
-    /// With so many open files and not one more.
+    /// With at most this many open files.
     pub(crate) fn with_files(files: u32, arguments: &[&str]) -> Self {
         let limited = format!(r#"ulimit -n {files} && exec "$0" local "$@""#);
         let mut command = Command::new("/bin/sh");
@@ -236,7 +236,7 @@ fn keys_of_ones_own() {
         let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).expect("send");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
+        stream.read_to_string(&mut answer).expect("a response");
         answer
     };
     assert!(plain(&server).starts_with("HTTP/1.1 403 "));
@@ -303,7 +303,7 @@ fn names_of_its_own() {
         let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("send");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
+        stream.read_to_string(&mut answer).expect("a response");
         answer
     };
     assert!(ask("sagemaker:4566").starts_with("HTTP/1.1 200 "));

@@ -41,10 +41,10 @@ fn content(number: usize) -> Vec<u8> {
     format!("{number:08}").into_bytes().repeat(length / 8 + 1)
 }
 
-/// In each round clients write until the server is killed in the middle; each write that was answered with
+/// In each round clients write until the server is killed in the middle; each write that was confirmed with
 /// 200 must be there in the next round, and every object must be one of those that were sent.
 #[test]
-fn what_was_answered_survives_sigkill() {
+fn confirmed_writes_survive_sigkill() {
     let directory = tempfile::tempdir().expect("a directory");
     let data = directory.path().join("data");
     let arguments = [

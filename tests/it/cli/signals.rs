@@ -56,7 +56,7 @@ fn jobs(bench: &Bench) -> BTreeSet<String> {
     jobs.into_iter().map(|job| job.inference_id).collect()
 }
 
-/// Jobs whose handle is nowhere and whose id is not even told.
+/// Jobs whose handle is nowhere and whose id is not even reported.
 fn lost(bench: &Bench, texts: &[&str]) -> Vec<String> {
     let known: BTreeSet<_> = texts.iter().flat_map(|text| ids(text)).collect();
     let named = |id: &String| texts.iter().any(|text| text.contains(id.as_str()));
@@ -136,14 +136,18 @@ fn a_submit_into_a_pipe_and_the_wait_behind_it() {
         until(&mut submit, || bench.endpoint.jobs().len() >= 8);
         signal(&submit, name);
         signal(&wait, name);
-        let told = Ran::of(submit.wait_with_output().expect("it ends"));
-        check_end(name, told.code);
+        let reported = Ran::of(submit.wait_with_output().expect("it ends"));
+        check_end(name, reported.code);
         // Its end is the end of the other's input.
         let mut stderr = String::new();
         let mut pipe = wait.stderr.take().expect("a pipe");
         pipe.read_to_string(&mut stderr).expect("text");
         check_end(name, wait.wait().expect("it ends").code());
-        assert_eq!(lost(&bench, &[&told.stderr, &stderr]), [""; 0], "{stderr}");
+        assert_eq!(
+            lost(&bench, &[&reported.stderr, &stderr]),
+            [""; 0],
+            "{stderr}"
+        );
     }
 }
 
@@ -163,8 +167,8 @@ fn a_wait_behind_a_pipe_is_killed() {
     );
     until(&mut submit, || bench.endpoint.jobs().len() >= 8);
     signal(&wait, "KILL");
-    let told = Ran::of(submit.wait_with_output().expect("it ends"));
-    told.ends_with(1).says("roken pipe");
+    let reported = Ran::of(submit.wait_with_output().expect("it ends"));
+    reported.ends_with(1).says("roken pipe");
     drop(wait.wait_with_output());
     let again = bench.run(&arguments);
     assert_eq!(ids(&again.ends_with(0).stdout), jobs(&bench));
@@ -269,13 +273,13 @@ fn a_signal_gets_through_to_a_submit_that_is_stuck_in_a_write() {
     stderr.read_exact(&mut first).expect("a word");
     SystemClock.sleep(Duration::from_millis(300));
     signal(&child, "TERM");
-    let mut told = String::new();
-    stderr.read_to_string(&mut told).expect("text");
+    let mut reported = String::new();
+    stderr.read_to_string(&mut reported).expect("text");
     let mut written = String::new();
     let mut stdout = child.stdout.take().expect("a pipe");
     stdout.read_to_string(&mut written).expect("text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
-    assert_eq!(lost(&bench, &[&told, &written]), [""; 0]);
+    assert_eq!(lost(&bench, &[&reported, &written]), [""; 0]);
 }
 
 /// What batch systems send before they kill, and terminals when they close.

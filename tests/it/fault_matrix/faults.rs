@@ -40,7 +40,7 @@ pub enum Act {
     Drip(fn() -> Vec<u8>),
     /// As that, without end.
     Endless(&'static [u8], &'static [u8]),
-    /// The good answer, changed.
+    /// The good response, changed.
     Changed(fn(Vec<u8>) -> Vec<u8>),
     /// Refuses: status, code (none for an empty body), more headers.
     Refusal(
@@ -146,19 +146,22 @@ pub const FAULTS: &[Fault] = &[
     fault("connection refused", Act::Refuse),
     fault("TLS: untrusted certificate", Act::UntrustedCertificate),
     fault("TLS: certificate of another name", Act::WrongName),
-    fault("TLS: the server speaks none", Act::NoTls),
+    fault("TLS: the server does not support it", Act::NoTls),
     fault("TLS: cut off in the handshake", Act::CutHandshake),
-    fault("kept connection, closed since", Act::Kept(KeptEnd::Closed)),
-    fault("kept connection, reset since", Act::Kept(KeptEnd::Reset)),
     fault(
-        "kept connection, half-closed since",
+        "pooled connection, closed since",
+        Act::Kept(KeptEnd::Closed),
+    ),
+    fault("pooled connection, reset since", Act::Kept(KeptEnd::Reset)),
+    fault(
+        "pooled connection, half-closed since",
         Act::Kept(KeptEnd::HalfClosed),
     ),
     fault(
-        "kept connection, reset under the request",
+        "pooled connection, reset under the request",
         Act::Kept(KeptEnd::ResetUnderRequest),
     ),
-    fault("kept connection, dead", Act::Kept(KeptEnd::Dead)),
+    fault("pooled connection, dead", Act::Kept(KeptEnd::Dead)),
     fault("reset before the request is read", Act::CutRequest(0)),
     fault("reset in the middle of the request", Act::CutRequest(40)),
     fault(
@@ -169,7 +172,7 @@ pub const FAULTS: &[Fault] = &[
         "closed after the request, carried out",
         Act::CutAnswer { carried_out: true },
     ),
-    fault("no answer until the timeout", Act::Hang),
+    fault("no response until the timeout", Act::Hang),
     fault(
         "headers drip",
         Act::Drip(|| {
@@ -197,22 +200,22 @@ pub const FAULTS: &[Fault] = &[
         }),
     ),
     fault(
-        "answer cut in its headers",
+        "response cut in its headers",
         Act::Changed(|mut answer| {
             answer.truncate(20);
             answer
         }),
     ),
     fault(
-        "answer cut in its body",
+        "response cut in its body",
         Act::Bytes(|| b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this".to_vec()),
     ),
     fault(
-        "chunked answer cut",
+        "chunked response cut",
         Act::Bytes(|| b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\nonly".to_vec()),
     ),
     fault(
-        "answer of 9 MB, cut",
+        "response of 9 MB, cut",
         Act::Bytes(|| b"HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\nonly this".to_vec()),
     ),
     fault(
@@ -224,7 +227,7 @@ pub const FAULTS: &[Fault] = &[
         Act::Bytes(|| (0..2000_u32).map(|n| (n * 7).to_le_bytes()[0]).collect()),
     ),
     fault(
-        "length that is no number",
+        "length that is not a number",
         Act::Bytes(|| b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\nx".to_vec()),
     ),
     fault(
@@ -359,7 +362,7 @@ impl<'a> Wire<'a> {
 }
 
 impl Act {
-    /// Whether the connection goes on. `carried_out` is told before the first byte of an answer.
+    /// Whether the connection goes on. `carried_out` is reported before the first byte of a response.
     pub fn on(&self, wire: Wire<'_>, carried_out: &mut dyn FnMut()) -> io::Result<bool> {
         let stream = wire.stream;
         if let Self::CutRequest(length) = self {
@@ -433,12 +436,12 @@ impl Act {
     }
 }
 
-/// An answer, to be written whole.
+/// A response, to be written whole.
 pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// The length that is told, if it is not the body's.
+    /// The length that is reported, if it is not the body's.
     announced: Option<usize>,
 }
 
@@ -452,7 +455,7 @@ impl Answer {
         }
     }
 
-    /// The beginning of an answer of so many bytes, after which the connection ends.
+    /// The beginning of a response of this many bytes, after which the connection ends.
     pub fn cut_of(mut self, length: usize) -> Self {
         self.announced = Some(length);
         self

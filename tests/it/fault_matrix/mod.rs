@@ -1,18 +1,18 @@
-//! Every operation under every fault, on real sockets: what the caller is told, how many requests that
+//! Every operation under every fault, on real sockets: what is reported to the caller, how many requests that
 //! took, and how often it was carried out.
 //!
 //! The tables in `src/guide/faults.md` are what is expected, cell by cell; `UPDATE_FAULT_TABLE=1` writes them
-//! anew, to be read before they are kept. What must hold of every cell whatever the tables say is checked in
+//! again, to be read before they are kept. What must hold of every cell whatever the tables say is checked in
 //! [`check`].
 
 #![allow(unreachable_pub)] // modules of their own, in one test
 
 use crate::support;
 
-mod answers;
 mod faults;
 mod operation;
 mod operations;
+mod responses;
 mod server;
 mod setup;
 mod table;
@@ -106,10 +106,10 @@ fn run((fault, operation, always): Key) -> (Cell, Vec<String>) {
     (cell, problems)
 }
 
-/// The outcome in few words: for an error, its kind and what tells it from others.
+/// The outcome in few words: for an error, its kind and what distinguishes it from others.
 fn describe(outcome: &Outcome) -> String {
     let error = match outcome {
-        Ok(told) => return (*told).to_owned(),
+        Ok(reported) => return (*reported).to_owned(),
         Err(failure) => innermost(failure.error()),
     };
     match error {
@@ -161,7 +161,7 @@ fn check(operation: &Operation, outcome: &Outcome, cell: &Cell) -> Vec<String> {
 
 type Expect<'a> = &'a mut dyn FnMut(bool, &str);
 
-/// What is told has to fit what was done.
+/// What is reported has to fit what was done.
 fn check_effect(operation: &Operation, outcome: &Outcome, cell: &Cell, expect: Expect<'_>) {
     let carried_out = cell.counts.carried_out;
     if operation.column == Column::Submit {
@@ -198,9 +198,9 @@ fn check_error(error: &Error, cell: &Cell, expect: Expect<'_>) {
         let own = format!("{error:#}");
         next = error.source();
         if let Some(source) = next {
-            let told = source.to_string();
+            let reported = source.to_string();
             expect(
-                !own.contains(&told) || told.is_empty(),
+                !own.contains(&reported) || reported.is_empty(),
                 "an error repeats its source",
             );
         }
@@ -212,13 +212,13 @@ fn check_error(error: &Error, cell: &Cell, expect: Expect<'_>) {
     expect(!text.contains("AWS4-HMAC"), "a signature is shown");
     let inner = innermost(error);
     if let Error::Transport(transport) = inner {
-        // The first attempt fails all the same where a kept connection was refused.
-        expect(transport.attempts() >= 1, "no attempt is told");
+        // The first attempt still fails where a kept connection was refused.
+        expect(transport.attempts() >= 1, "no attempt is reported");
     }
     if let Error::Service(fault) = inner {
         expect(
             fault.attempts() as usize <= cell.counts.requests,
-            "more attempts than requests are told",
+            "more attempts than requests are reported",
         );
     }
 }

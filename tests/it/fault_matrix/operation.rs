@@ -1,4 +1,4 @@
-//! What an operation is: how a request of it is known, what answers it, and what a program does to have it
+//! What an operation is: how a request of it is known, what responds to it, and what a program does to have it
 //! sent.
 
 use std::error::Error as StdError;
@@ -60,7 +60,7 @@ pub enum Dialect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     Nothing,
-    /// Each one begins something, which the word tells.
+    /// Each one begins something, which the word describes.
     Each(&'static str),
     /// The first one does it, and there is nothing left to do for others.
     Once,
@@ -103,15 +103,15 @@ pub struct Operation {
     dialect: Dialect,
     pub effect: Effect,
     pub is: IsOne,
-    /// Whether it is a look after a lost answer.
+    /// Whether it looks up the outcome of a lost response.
     pub is_look: IsOne,
     /// How many requests come before the first one.
     pub preliminaries: usize,
-    /// More requests than so many are too many.
+    /// The maximum number of requests.
     pub most_requests: usize,
-    /// What answers it when so many were carried out before.
+    /// The response to it after this many were carried out.
     healthy: fn(usize) -> Answer,
-    /// What answers requests of others, after so many that were carried out.
+    /// The response to other requests, after this many were carried out.
     pub others: fn(&str, usize) -> Answer,
     run: fn(&Setup) -> Outcome,
 }
@@ -139,7 +139,7 @@ impl Operation {
             // Three attempts, and one more each for credentials, clock and region.
             most_requests: 6,
             healthy,
-            others: crate::fault_matrix::answers::usual,
+            others: crate::fault_matrix::responses::usual,
             run,
         }
     }

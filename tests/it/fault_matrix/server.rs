@@ -1,4 +1,4 @@
-//! A server on a real socket that answers every request well, but for the one operation that a fault is
+//! A server on a real socket that responds to every request well, but for the one operation that a fault is
 //! about.
 
 use std::io::{self, Read, Write};
@@ -26,7 +26,7 @@ pub struct Counts {
     pub requests: usize,
     /// Those that were carried out, as the operation's [`Effect`] counts them.
     pub carried_out: usize,
-    /// Looks after lost answers.
+    /// Lookups after lost responses.
     pub looks: usize,
 }
 
@@ -48,7 +48,7 @@ struct Shared {
     read: Gate,
     /// That connection has ended.
     ended: Gate,
-    /// Where a redirect leads; nobody may come.
+    /// Where a redirect leads; it must not be followed.
     elsewhere: TcpListener,
     tls: Option<Tls>,
 }
@@ -107,7 +107,7 @@ impl Server {
         matches!(self.shared.fault.act, Act::Kept(_))
     }
 
-    /// Ends the connection that the client has kept by now.
+    /// Ends the connection that the client has pooled.
     pub fn end_kept_connection(&self) {
         self.shared.read.open();
         self.shared.ended.wait();
@@ -126,7 +126,7 @@ impl Server {
         }
     }
 
-    /// Whether somebody came to where the redirect leads.
+    /// Whether the redirect was followed.
     pub fn was_followed(&self) -> bool {
         self.shared
             .elsewhere
@@ -157,7 +157,7 @@ impl Shared {
             }
             number += 1;
             if refuses && number == self.operation.preliminaries {
-                // Whoever comes after this one's answer is refused.
+                // Whoever comes after this one's response is refused.
                 listener = None;
             }
             let shared = self.clone();

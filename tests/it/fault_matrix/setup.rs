@@ -83,7 +83,7 @@ impl Setup {
         Ok(RESULT)
     }
 
-    /// On a machine with a metadata service, which has time for each answer, or 3 s.
+    /// On a machine with a metadata service, which has time for each response, or 3 s.
     pub fn with_instance(&self) -> Outcome {
         let seconds = if self.hasty { "3" } else { "30" };
         let variables = [

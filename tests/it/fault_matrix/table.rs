@@ -80,7 +80,7 @@ impl Document {
     fn write(&self, tables: &str) {
         let Self { before, after, .. } = self;
         let text = format!("{before}{BEGIN}{tables}{END}{after}");
-        std::fs::write(&self.path, text).expect("the documentation, anew");
+        std::fs::write(&self.path, text).expect("the documentation, again");
     }
 }
 
@@ -170,7 +170,7 @@ fn words(cell: &Cell, operation: &Operation, fault: &Fault, always: bool) -> Str
         Effect::Once => write!(text, ", done {}", counts.carried_out).expect("text"),
     }
     if counts.looks > 0 {
-        write!(text, ", looked {}", counts.looks).expect("text");
+        write!(text, ", looked up {}", counts.looks).expect("text");
     }
     text.push(')');
     text

@@ -88,7 +88,7 @@ impl Client {
             self.agent
                 .run(request.body(body.to_owned()).expect("a request"))
         };
-        Reply::of(sent.expect("an answer")).expect("a body")
+        Reply::of(sent.expect("a response")).expect("a body")
     }
 
     pub(crate) fn call(&self, service: &'static str, method: &str, target: &str) -> Call<'_> {
@@ -156,9 +156,9 @@ impl Call<'_> {
         self
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends it, and reads the whole response.
     pub(crate) fn send(self) -> Reply {
-        self.try_send().expect("an answer")
+        self.try_send().expect("a response")
     }
 
     /// Sends it; an error is one of the connection.
@@ -229,7 +229,7 @@ impl Call<'_> {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -290,7 +290,7 @@ impl Reply {
         );
     }
 
-    /// Asserts a SageMaker error, and gives back its message.
+    /// Asserts a SageMaker error, and returns its message.
     #[track_caller]
     pub(crate) fn is_json_error(&self, status: u16, code: &str) -> String {
         let code_sent = self.header("x-amzn-errortype");

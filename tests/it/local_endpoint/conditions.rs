@@ -229,7 +229,7 @@ fn there_is_one_version_of_an_object() {
 }
 
 #[test]
-fn a_read_may_replace_headers_of_its_answer() {
+fn a_read_may_replace_headers_of_its_response() {
     let endpoint = start();
     let client = client(&endpoint);
     let query = "response-cache-control=no-cache&response-content-disposition=attachment%3B%20filename%3D%22a%20b%22\
@@ -257,7 +257,7 @@ fn a_read_may_replace_headers_of_its_answer() {
 }
 
 #[test]
-fn what_a_write_asks_for_is_kept_or_refused() {
+fn options_of_a_write_are_stored_or_refused() {
     let endpoint = start();
     let client = client(&endpoint);
     let put = |name: &str, value: &str| client.put("/b/new", "x").header(name, value).send();

@@ -10,7 +10,7 @@ use sagemaker_async_inference::local::{LocalEndpoint, LocalError};
 use crate::local_endpoint::client::client;
 use crate::local_endpoint::invocations::{FAILURE, OUTPUT, object};
 
-/// A container that answers these, one a connection, and gives back what it was asked.
+/// A container that responds to these, one a connection, and returns the requests.
 fn container(answers: Vec<String>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let url = format!("http://{}", listener.local_addr().expect("address"));

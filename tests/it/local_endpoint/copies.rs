@@ -23,7 +23,7 @@ fn copy(client: &Client, target: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 #[test]
-fn a_copy_has_the_checksum_of_its_source_or_the_one_asked_for() {
+fn a_copy_has_the_checksum_of_its_source_or_the_requested_one() {
     let endpoint = start();
     let client = client(&endpoint);
     let put = client

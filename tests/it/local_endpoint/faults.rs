@@ -57,7 +57,7 @@ fn errors_take_the_form_of_the_service() {
 }
 
 #[test]
-fn answers_can_be_anything() {
+fn responses_can_be_anything() {
     let endpoint = start();
     let answer = Fault::on(Operation::GetObject).respond(418, [("x-a", "b")], "tea");
     endpoint.fault(answer);

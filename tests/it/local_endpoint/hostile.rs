@@ -1,4 +1,4 @@
-//! Hostile bytes on a raw socket: each request gets an answer with the right status, and changes nothing.
+//! Hostile bytes on a raw socket: each request gets a response with the right status, and changes nothing.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,10 +18,10 @@ pub(crate) fn answer_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
     let address = endpoint.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
-    // The endpoint may answer and close before all of it is sent.
+    // The endpoint may respond and close before all of it is sent.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("an answer");
+    stream.read_to_end(&mut answer).expect("a response");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -136,7 +136,7 @@ fn what_intermediaries_read_differently_is_refused() {
 }
 
 #[test]
-fn malformed_chunks_get_an_answer() {
+fn malformed_chunks_get_a_response() {
     let endpoint = open();
     for chunks in [
         "+3\r\nabc\r\n0\r\n\r\n",
@@ -197,7 +197,7 @@ fn aws_chunks_are_read_strictly() {
 }
 
 #[test]
-fn oversized_and_broken_heads_get_an_answer() {
+fn oversized_and_malformed_heads_get_a_response() {
     let endpoint = open();
     let start = "GET /b HTTP/1.1\r\nhost: localhost\r\n";
     let field = format!("x: {}\r\n", "y".repeat(1000));
@@ -289,7 +289,7 @@ fn documents_that_are_cut_or_have_no_root_are_refused() {
     assert_eq!(complete(whole).status, 200);
 }
 
-/// The answer comes before the body, which is not sent: not even `100 Continue` precedes it.
+/// The response comes before the body, which is not sent: not even `100 Continue` precedes it.
 #[test]
 fn the_body_of_a_request_that_is_not_signed_rightly_is_not_taken() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -422,7 +422,7 @@ fn a_refusal_of_a_short_upload_keeps_the_connection() {
     assert_eq!(endpoint.connections(), 1);
 }
 
-/// A signature over a body can be checked only when it is there: of such bodies, and of all, only so many
+/// A signature over a body can be checked only when it is there: of such bodies, and of all, only a bounded number
 /// bytes are taken at a time.
 #[test]
 fn bodies_are_bounded_in_sum() {

@@ -13,7 +13,7 @@ fn builder() -> LocalEndpointBuilder {
     LocalEndpoint::builder().bucket("b")
 }
 
-/// A request without a signature, whose connection ends with the answer.
+/// A request without a signature, whose connection ends with the response.
 fn request(endpoint: &LocalEndpoint, start: &str, fields: &str, body: &str) -> String {
     let length = body.len();
     raw(

@@ -17,7 +17,7 @@ pub(crate) fn raw(endpoint: &LocalEndpoint, request: &str) -> String {
     stream.write_all(request.as_bytes()).expect("send");
     stream.shutdown(Shutdown::Write).expect("shutdown");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("an answer");
+    stream.read_to_end(&mut answer).expect("a response");
     String::from_utf8_lossy(&answer).into_owned()
 }
 

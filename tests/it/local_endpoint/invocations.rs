@@ -17,7 +17,7 @@ fn start() -> LocalEndpoint {
     LocalEndpoint::builder().bucket("b").start().expect("start")
 }
 
-/// The text of the object that the answer's header names, once all jobs are done.
+/// The text of the object that the response's header names, once all jobs are done.
 pub(crate) fn object(endpoint: &LocalEndpoint, reply: &Reply, header: &str) -> Option<String> {
     assert_eq!(reply.status, 202, "{}", reply.text());
     assert!(endpoint.wait_until_idle(PATIENCE));
@@ -215,7 +215,7 @@ fn failures_leave_a_plain_text_object() {
     );
 }
 
-/// A model that says when it has begun, and ends when told.
+/// A model that says when it has begun, and ends when reported.
 fn held() -> (
     impl Fn(&ModelRequest) -> ModelResponse,
     Receiver<()>,

@@ -121,7 +121,7 @@ fn the_first_version_has_markers_and_owners() {
 }
 
 #[test]
-fn the_second_version_has_owners_where_they_are_asked_for() {
+fn version_2_lists_owners_if_requested() {
     let endpoint = start();
     for key in ["a", "b", "c"] {
         endpoint.put_object("b", key, key);

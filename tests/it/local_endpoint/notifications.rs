@@ -161,7 +161,7 @@ fn an_endpoint_that_is_made_or_changed_tests_its_topics() {
         clock.advance(Duration::from_secs(1));
     };
     let topics = json!({"SuccessTopic": DONE, "ErrorTopic": FAILED});
-    for (name, notification) in [("told", topics), ("silent", json!({}))] {
+    for (name, notification) in [("reported", topics), ("silent", json!({}))] {
         let output = json!({"S3OutputPath": "s3://b/out", "NotificationConfig": notification});
         let body = json!({
             "EndpointConfigName": name, "ProductionVariants": [variant("v")],
@@ -176,11 +176,11 @@ fn an_endpoint_that_is_made_or_changed_tests_its_topics() {
     let weights = json!([{"VariantName": "v", "DesiredWeight": 2}]);
     let weigh = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": weights});
     for (operation, body, tests) in [
-        ("CreateEndpoint", update("told"), true),
+        ("CreateEndpoint", update("reported"), true),
         ("UpdateEndpointWeightsAndCapacities", weigh.clone(), true),
         ("UpdateEndpoint", update("silent"), false),
         ("UpdateEndpointWeightsAndCapacities", weigh, false),
-        ("UpdateEndpoint", update("told"), true),
+        ("UpdateEndpoint", update("reported"), true),
     ] {
         call(operation, body);
         if tests {

@@ -123,7 +123,7 @@ fn a_queue_is_found_by_its_name_and_has_the_defaults_of_the_service() {
 }
 
 #[test]
-fn messages_go_out_with_what_is_asked_for_and_come_again_after_the_timeout() {
+fn messages_have_the_requested_attributes_and_are_delivered_again_after_the_timeout() {
     let bench = bench();
     let url = bench.create("done", &json!({}));
     let sent = bench.say(&url, "hëllo");
@@ -196,7 +196,7 @@ fn visibility_is_changed_from_now_and_within_twelve_hours() {
 }
 
 #[test]
-fn what_is_received_too_often_goes_to_the_dead_letters() {
+fn messages_received_too_often_go_to_the_dead_letter_queue() {
     let bench = bench();
     let dead = bench.create("dead", &json!({}));
     let policy = json!({ "deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 2 });
@@ -379,7 +379,7 @@ fn what_is_not_there_or_not_allowed_is_refused_in_the_words_of_the_service() {
 }
 
 #[test]
-fn message_attributes_are_returned_where_they_are_asked_for() {
+fn message_attributes_are_returned_on_request() {
     let bench = bench();
     let url = bench.create("done", &json!({}));
     let attributes = json!({

@@ -67,7 +67,7 @@ fn parts_make_an_object() {
 }
 
 #[test]
-fn a_completion_that_is_asked_for_again_is_answered_again() {
+fn a_repeated_completion_gets_the_same_response() {
     let endpoint = start();
     let client = client(&endpoint);
     let id = create(&client);

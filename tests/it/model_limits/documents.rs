@@ -52,7 +52,7 @@ pub struct Documents<'m> {
 struct Try {
     value: Value,
     fits: bool,
-    /// The bound that it breaks, which the error has to tell.
+    /// The bound that it breaks, which the error has to name.
     bound: Option<String>,
 }
 

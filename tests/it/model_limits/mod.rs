@@ -297,7 +297,7 @@ fn each_text_of_a_request_is_taken_as_the_model_takes_it() {
                     assert_eq!(server.seen().len(), before, "{place} is sent");
                 }
                 (Verdict::Refused, outcome) => panic!("{place} is taken: {outcome:?}"),
-                // What the server answers to it is nothing to this test.
+                // What the server responds to it is nothing to this test.
                 (Verdict::Fits, _) => {}
             }
         }
@@ -363,7 +363,7 @@ fn each_pattern_is_the_models_for_other_texts_too() {
     Documents::new(&Model::load()).compare_mutations();
 }
 
-/// A member that a model gets is looked at by one of the tests above, or listed with its reason.
+/// A member that a model gets is covered by one of the tests above, or listed with its reason.
 #[test]
 fn no_member_of_a_request_is_forgotten() {
     let model = Model::load();
@@ -401,7 +401,7 @@ fn no_member_of_a_request_is_forgotten() {
 /// The crate checks by `src/limits/facts.rs`, which is made of the same models.
 #[test]
 #[allow(clippy::disallowed_methods)] // the test runs a script and reads the crate's source
-fn the_crates_facts_are_what_the_script_makes_of_the_models() {
+fn the_crates_facts_are_what_the_script_generates_from_the_models() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let script = root.join("tests/fixtures/limits/make.py");
     let made = match Command::new("python3").arg(script).arg("--facts").output() {

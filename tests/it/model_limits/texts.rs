@@ -211,7 +211,7 @@ pub fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
-/// With its last letter repeated up to so many characters.
+/// With its last letter repeated up to this many characters.
 fn stretch(text: &str, length: usize) -> Option<String> {
     let last = text.chars().next_back()?;
     let more = length.checked_sub(text.chars().count())?;

@@ -31,7 +31,7 @@ fn a_handler_longer_than_the_visibility_keeps_its_message() {
 #[test]
 fn the_deadline_counts_from_before_the_receive() {
     let bench = bench(&[]);
-    // The answer takes its time, by the endpoint's clock too.
+    // The response takes its time, by the endpoint's clock too.
     let clock = bench.clock.clone();
     let queue = bench.queue().visibility(seconds(120));
     std::thread::scope(|scope| {
@@ -113,7 +113,7 @@ fn without_the_permission_a_message_is_ours_for_one_visibility_timeout() {
     assert!(delivery.is_ours());
     bench.clock.advance(seconds(30));
     assert!(!delivery.is_ours());
-    // Nobody else has it, so that it is deleted all the same.
+    // Nobody else has it, so that it is still deleted.
     delivery.delete().unwrap();
     assert_eq!(queue.stats().lost, 1);
     eventually("the deletion", || bench.left() == 0);

@@ -105,7 +105,7 @@ fn a_missing_permission_to_receive_names_the_action() {
 }
 
 #[test]
-fn without_permission_to_read_attributes_the_default_visibility_is_asked_for() {
+fn without_permission_to_read_attributes_the_default_visibility_is_requested() {
     let bench = bench(&[("VisibilityTimeout", "3000")]);
     bench.send(&["a"]);
     bench
@@ -121,7 +121,7 @@ fn without_permission_to_read_attributes_the_default_visibility_is_asked_for() {
 }
 
 #[test]
-fn an_arn_is_enough_where_the_url_may_not_be_asked_for() {
+fn an_arn_is_enough_without_permission_to_request_the_url() {
     let bench = bench(&[]);
     bench.send(&["a"]);
     bench

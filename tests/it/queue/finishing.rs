@@ -55,12 +55,12 @@ fn entries_that_fail_are_deleted_again_and_others_are_not_held_back() {
     }
     let stats = queue.stats();
     assert_eq!((stats.deleted, stats.delete_failures), (2, 0));
-    // The scripted answer says that one is deleted which is not: the other one is gone in truth.
+    // The scripted response says that one is deleted which is not: the other one is gone in truth.
     assert_eq!(bench.left(), 1);
 }
 
 #[test]
-fn a_batch_answered_without_lists_is_sent_again() {
+fn a_batch_whose_response_has_no_lists_is_sent_again() {
     let bench = bench(&[]);
     bench.send(&["a", "b"]);
     bench.local.fault(Fault::on(DELETE).respond(

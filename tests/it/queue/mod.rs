@@ -2,12 +2,12 @@
 
 mod deadlines;
 mod events;
+mod failures;
 mod finishing;
 mod path;
 mod receiving;
 mod running;
 mod sns;
-mod troubles;
 mod waking;
 
 use std::time::Duration;

@@ -41,7 +41,7 @@ fn endpoint(raw: bool) -> (LocalEndpoint, Session, ResultQueue) {
 }
 
 #[test]
-fn hands_out_results_in_envelopes_and_raw() {
+fn yields_results_in_envelopes_and_raw() {
     for raw in [false, true] {
         let (local, session, queue) = endpoint(raw);
         let predictor = AsyncPredictor::new(local.name(), &session);

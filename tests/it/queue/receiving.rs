@@ -25,7 +25,7 @@ fn an_idle_consumer_sends_a_long_poll_every_twenty_seconds() {
 }
 
 #[test]
-fn a_server_that_does_not_wait_is_not_asked_without_end() {
+fn a_server_that_does_not_wait_is_not_queried_in_a_tight_loop() {
     let clock = ManualClock::new();
     let rules = Rules {
         clock: Some(clock.clone()),
@@ -131,7 +131,7 @@ fn stops_at_the_maximum_or_cancellation_and_releases_the_rest() {
 }
 
 #[test]
-fn an_answer_lost_after_the_receive_costs_the_visibility_timeout() {
+fn a_response_lost_after_the_receive_costs_the_visibility_timeout() {
     let bench = bench(&[("VisibilityTimeout", "40")]);
     bench.send(&["a"]);
     bench
@@ -147,7 +147,7 @@ fn an_answer_lost_after_the_receive_costs_the_visibility_timeout() {
 }
 
 #[test]
-fn an_answer_lost_from_a_fifo_queue_is_asked_for_again_with_its_id() {
+fn a_response_lost_from_a_fifo_queue_is_requested_again_with_its_id() {
     let fifo = [("FifoQueue", "true"), ("ContentBasedDeduplication", "true")];
     let bench = named("done.fifo", &fifo);
     send_to_group(&bench, "g", "a");
@@ -173,7 +173,7 @@ pub(super) fn send_to_group(bench: &super::Bench, group: &str, id: &str) {
 }
 
 #[test]
-fn requests_go_to_the_region_of_the_queue_and_carry_what_sqs_asks_for() {
+fn requests_go_to_the_region_of_the_queue_with_the_headers_that_sqs_requires() {
     let rules = Rules {
         regions: vec!["eu-west-1".to_owned()],
         ..Rules::new()

@@ -159,7 +159,7 @@ fn a_cancel_ends_it_and_flushes_what_is_done() {
 }
 
 #[test]
-fn poison_goes_to_the_dead_letters_and_the_rest_is_handled() {
+fn messages_that_always_fail_go_to_the_dead_letter_queue_and_the_rest_is_handled() {
     let bench = bench(&[]);
     let dead = bench.local.create_queue("dead", &[]).unwrap();
     let redrive = r#"{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": "3"}"#;
@@ -221,7 +221,7 @@ fn receives_of_ten_cost_a_fifth_of_a_request_a_message() {
 }
 
 #[test]
-fn what_waits_for_a_worker_is_given_back_when_it_is_cancelled() {
+fn messages_that_wait_for_a_worker_are_released_on_cancel() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c", "d", "e"]);
     let queue = bench.queue().visibility(seconds(120));

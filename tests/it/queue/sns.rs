@@ -143,7 +143,7 @@ fn no_signed_member_can_be_changed() {
 
 #[test]
 fn members_cannot_be_moved_into_each_other() {
-    // The text that is signed is the same: only the forms tell.
+    // The text that is signed is the same: only the formats differ.
     let mut moved = sample("notification_version_1_with_subject");
     let id = moved["MessageId"].as_str().unwrap().to_owned();
     moved["MessageId"] = format!("{id}\nSubject\nMy message subject").into();
@@ -351,7 +351,7 @@ fn the_certificate_is_fetched_once_and_a_failure_is_not_remembered() {
 }
 
 #[test]
-fn a_fetch_follows_no_redirect_and_reads_no_endless_answer() {
+fn a_fetch_follows_no_redirect_and_reads_no_endless_response() {
     let replies = [
         Reply::new(302, "").header("location", "https://evil.example/x.pem"),
         Reply::new(404, "no"),

@@ -107,7 +107,7 @@ fn messages_of_others_stay_and_are_seldom_received() {
     assert_eq!(bench.left(), 2);
     let stats = queue.stats();
     assert_eq!(stats.deleted, 0);
-    // In ten minutes; a loop that gives back and takes again would have thousands.
+    // In ten minutes; a loop that releases and receives again would have thousands.
     assert!(stats.received < 30, "{stats:?}");
     let others = bench.queue();
     let counts = others
@@ -254,7 +254,7 @@ fn messages_of_results_that_polls_found_first_are_deleted_at_the_end() {
 }
 
 #[test]
-fn without_its_queue_a_wait_goes_on_and_says_so() {
+fn without_its_queue_a_wait_continues_and_reports_it() {
     let bench = bench(&[]);
     put_late(&bench, &["a"]);
     let missing =
@@ -275,7 +275,7 @@ fn without_its_queue_a_wait_goes_on_and_says_so() {
 }
 
 #[test]
-fn what_was_not_taken_is_given_back() {
+fn messages_that_were_not_yielded_are_released() {
     let bench = bench(&[]);
     put_late(&bench, &["a", "b"]);
     bench.send(&["a", "b"]);

@@ -79,7 +79,7 @@ pub fn soon() -> WaiterConfig {
         .expect("a waiter")
 }
 
-/// What a deployment, an update or a removal that stopped in its midst tells.
+/// What a deployment, an update or a removal that stopped part-way reports.
 #[track_caller]
 pub fn partial(error: Error) -> DeploymentError {
     match error {

@@ -1,4 +1,4 @@
-//! Sessions for the test servers, and the answers that servers give most.
+//! Sessions for the test servers, and the responses that servers give most.
 
 use sagemaker_async_inference::credentials::Credentials;
 use sagemaker_async_inference::sys::{Clock, Environment, ManualClock, Sys};
@@ -53,7 +53,7 @@ pub fn uri(text: &str) -> S3Uri {
     text.parse().expect("an S3 URI")
 }
 
-/// What the runtime answers to a submit.
+/// What the runtime responds to a submit.
 pub fn accepted(output: &str) -> Reply {
     Reply::new(202, r#"{"InferenceId": "from-the-service"}"#)
         .header("content-type", "application/json")
@@ -78,14 +78,14 @@ pub fn s3_error(status: u16, code: &str, message: &str) -> Reply {
         .header("x-amz-request-id", "4442587FB7D0A2F9")
 }
 
-/// What the runtime answers with an error's code.
+/// What the runtime responds with an error's code.
 pub fn refused(status: u16, code: &str, message: &str) -> Reply {
     Reply::new(status, format!(r#"{{"Message": "{message}"}}"#))
         .header("x-amzn-errortype", code)
         .header("x-amzn-requestid", "d1e5b0b4-request")
 }
 
-/// What STS answers to `GetCallerIdentity`.
+/// What STS responds to `GetCallerIdentity`.
 pub fn caller_identity() -> Reply {
     Reply::new(
         200,

@@ -1,6 +1,6 @@
 //! Servers that the tests hold this crate against: both check requests with code that others wrote.
 
-// Each test file compiles this module anew, as a private one, and uses a part of it.
+// Each test file compiles this module again, as a private one, and uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
 use std::io::Write;

@@ -94,7 +94,7 @@ pub fn read_request(stream: &mut impl Read) -> io::Result<String> {
     Ok(head)
 }
 
-/// Reads one request, answers it with 200 and `body`, and returns its head.
+/// Reads one request, responds to it with 200 and `body`, and returns its head.
 pub fn answer(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<String> {
     let head = read_request(stream)?;
     write!(

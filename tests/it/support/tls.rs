@@ -26,7 +26,7 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// For a server with these names; a `*` stands for one label.
+    /// For a server with these names; a `*` matches one label.
     pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let key = KeyPair::generate().expect("a key");
@@ -63,7 +63,7 @@ pub fn accept(config: &Arc<ServerConfig>, stream: TcpStream) -> io::Result<TlsSt
     Ok(StreamOwned::new(connection, stream))
 }
 
-/// Ends the stream so that it does not look cut off.
+/// Ends the stream so that it does not appear cut off.
 pub fn close(mut stream: TlsStream) -> io::Result<()> {
     stream.conn.send_close_notify();
     stream.conn.complete_io(&mut stream.sock).map(drop)

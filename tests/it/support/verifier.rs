@@ -1,5 +1,5 @@
 //! A server for any AWS service: verifies each request's signature with `scratchstack-aws-signature`,
-//! records the request and answers as scripted.
+//! records the request and responds as scripted.
 //!
 //! What that library does not do: it hashes the body it got, so `UNSIGNED-PAYLOAD` and streaming signatures
 //! never verify (for S3 uploads of that kind take `S3Server`); outside of S3 it encodes paths once, where
@@ -116,10 +116,10 @@ impl Seen {
     }
 }
 
-/// An answer. `content-length` is added.
+/// A response. `content-length` is added.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// 0 closes the connection without an answer.
+    /// 0 closes the connection without a response.
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -134,7 +134,7 @@ impl Reply {
         }
     }
 
-    /// Closes the connection without an answer: whether the request was carried out stays open.
+    /// Closes the connection without a response: whether the request was carried out stays open.
     pub fn hang_up() -> Self {
         Self::new(0, "")
     }

@@ -155,10 +155,10 @@ fn progress_ends_at_the_total_in_either_way() {
     for len in [MIB, 26 * MIB] {
         let place = Place::new();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let told = seen.clone();
+        let reported = seen.clone();
         let how = transfer(|t| {
             small_parts(t).progress(move |progress| {
-                let mut seen = told.try_lock().expect("one at a time");
+                let mut seen = reported.try_lock().expect("one at a time");
                 assert_eq!(progress.direction(), TransferDirection::Download);
                 seen.push((progress.bytes(), progress.total()));
                 ControlFlow::Continue(())

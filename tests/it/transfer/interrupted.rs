@@ -37,13 +37,13 @@ fn scripted(answers: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
     (raw, asked)
 }
 
-/// What the whole object's answer is, cut after so many bytes of it.
+/// The response with the whole object, cut after this many bytes.
 fn whole(sent: usize) -> String {
     let body = std::str::from_utf8(&CONTENT[..sent]).expect("ASCII");
     format!("HTTP/1.1 200 OK\r\ncontent-length: 20\r\netag: \"v1\"\r\n\r\n{body}")
 }
 
-/// The rest of the object from a byte on, cut after so many of it.
+/// The rest of the object from a byte on, cut after this many bytes.
 fn rest(start: usize, sent: usize) -> String {
     let body = std::str::from_utf8(&CONTENT[start..start + sent]).expect("ASCII");
     format!(
@@ -111,7 +111,7 @@ fn a_service_that_passes_over_ranges_is_read_again_from_the_start() {
 }
 
 #[test]
-fn a_range_that_was_not_asked_for_is_no_result() {
+fn a_range_that_was_not_requested_is_not_a_result() {
     let later = rest(9, 11);
     let (raw, _) = scripted(vec![whole(7), later]);
     let error = fetched(&raw, &ManualClock::new()).expect_err("bytes are missing");
@@ -218,7 +218,7 @@ const SHA256: &str = "a8FL3EUXp6aCxpEN4uKUbrjh7NBAkHKP720JKnzrYsU=";
 type Way = fn(&AsyncInferenceResponse<Bytes>) -> Result<Vec<u8>, Error>;
 
 #[test]
-fn checksums_are_held_against_what_came() {
+fn checksums_are_compared_with_the_received_bytes() {
     for (name, sum) in SUMS {
         let with = |value: &str| {
             let header = format!("etag: \"v1\"\r\n{name}: {value}");

@@ -4,9 +4,9 @@
 
 use crate::support;
 
-mod broken;
 mod download;
 mod files;
+mod interrupted;
 mod shared;
 mod stalls;
 mod upload;

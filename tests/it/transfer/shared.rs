@@ -142,7 +142,7 @@ pub(crate) fn small_parts(builder: TransferConfigBuilder) -> TransferConfigBuild
         .parallelism(3)
 }
 
-/// One look.
+/// One poll.
 pub(crate) fn once() -> WaiterConfig {
     WaiterConfig::new(1, Duration::from_secs(1)).expect("a wait")
 }

@@ -14,7 +14,7 @@ use super::shared::once;
 use super::support::client::{builder, predictor, session_in, sys, uri};
 use super::support::raw::{Raw, read_head};
 
-/// Answers a GET, of a range or not, with the head of an object of `total` bytes; gives back where it begins.
+/// Answers a GET, of a range or not, with the head of an object of `total` bytes; returns where it begins.
 fn begin(stream: &mut TcpStream, total: usize) -> io::Result<Option<usize>> {
     let head = read_head(stream)?.to_lowercase();
     if head.is_empty() {
@@ -130,7 +130,7 @@ fn a_result_that_comes_byte_by_byte_on_many_connections_ends() {
 }
 
 #[test]
-fn a_service_that_ignores_ranges_and_breaks_ends_too() {
+fn a_transfer_from_a_service_that_ignores_ranges_and_disconnects_ends() {
     let sent = AtomicUsize::new(0);
     let raw = Raw::start(move |mut stream| {
         let head = read_head(&stream)?;

@@ -160,7 +160,7 @@ fn parts_are_signed_over_plain_http_and_carry_checksums_where_that_is_wanted() {
 }
 
 #[test]
-fn a_large_single_upload_asks_before_it_sends() {
+fn a_large_single_upload_expects_100_continue() {
     let place = Place::new();
     for (len, expected) in [(MIB - 1, None), (MIB, Some("100-continue"))] {
         place.endpoint.clear_requests();
@@ -228,11 +228,11 @@ fn progress_ends_at_the_total_and_comes_one_at_a_time() {
     let content = bytes(21 * MIB + 1);
     let path = place.file(&content);
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let told = seen.clone();
+    let reported = seen.clone();
     let how = transfer(|t| {
         small_parts(t).progress(move |progress| {
             // A lock that is held already would mean two at once.
-            let mut seen = told.try_lock().expect("one at a time");
+            let mut seen = reported.try_lock().expect("one at a time");
             assert_eq!(progress.direction(), TransferDirection::Upload);
             assert_eq!(progress.uri().bucket(), BUCKET);
             seen.push((progress.bytes(), progress.total()));

@@ -24,7 +24,7 @@ fn send(place: &Place, path: &Path, how: TransferConfig) -> Result<(), Error> {
 }
 
 /// Nothing was submitted and nothing left.
-fn assert_taken_back(place: &Place) {
+fn assert_undone(place: &Place) {
     assert_eq!(place.endpoint.multipart_uploads(BUCKET), [""; 0]);
     assert!(place.endpoint.get_object(BUCKET, "in/1").is_none());
     assert!(place.requests(Operation::InvokeEndpointAsync).is_empty());
@@ -53,7 +53,7 @@ fn a_part_that_fails_is_sent_again_alone() {
     assert!(stored.body() == content);
     assert_eq!(place.requests(Operation::UploadPart).len(), 5 + 3);
     // A part that is struck twice pauses up to 1 s and up to 2 s, the other one up to 1 s; parts that
-    // pause at a time each move the clock on, by a look more than they need.
+    // pause at a time each move the clock on, by one check more than they need.
     assert!(place.clock.slept() <= Duration::from_secs(5));
 }
 
@@ -75,7 +75,7 @@ fn what_arrived_as_something_else_is_hashed_and_sent_again() {
         place.endpoint.fault(other.always());
         let error = send(&place, &path, transfer(small_parts)).expect_err("never right");
         assert!(service_code(&error) == Some(code), "{error:?}");
-        assert_taken_back(&place);
+        assert_undone(&place);
     }
 }
 
@@ -100,7 +100,7 @@ fn an_end_that_fails_after_it_began_well_is_tried_again() {
     place.endpoint.fault(hidden().always());
     let error = send(&place, &path, transfer(small_parts)).expect_err("it never ends well");
     assert!(service_code(&error) == Some("InternalError"), "{error:?}");
-    assert_taken_back(&place);
+    assert_undone(&place);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_complete_response_without_an_object_is_an_error() {
         place.endpoint.fault(end.respond(200, headers, page));
         let error = send(&place, &path, transfer(small_parts)).expect_err("no object");
         assert!(matches!(error, Error::Transport(_)), "{error:?}");
-        assert_taken_back(&place);
+        assert_undone(&place);
     }
 }
 
@@ -153,12 +153,12 @@ fn an_upload_that_fails_for_good_is_aborted() {
         let error = send(&place, &path, transfer(small_parts)).expect_err("denied");
         assert!(service_code(&error) == Some("AccessDenied"), "{error:?}");
         assert_eq!(place.requests(Operation::AbortMultipartUpload).len(), 1);
-        assert_taken_back(&place);
+        assert_undone(&place);
     }
 }
 
 #[test]
-fn an_abort_that_is_not_answered_does_not_hold_the_caller_up() {
+fn an_abort_without_a_response_does_not_delay_the_caller() {
     let place = Place::new();
     let path = place.file(&bytes(6 * MIB));
     place
@@ -216,7 +216,7 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
         });
         let error = failed(send(&place, &path, how), TransferErrorKind::Changed);
         assert!(error.resource().ends_with("input.bin"), "{what}: {error}");
-        assert_taken_back(&place);
+        assert_undone(&place);
     }
 }
 
@@ -248,12 +248,12 @@ fn the_progress_callback_can_stop_it() {
     // Several times: whatever the threads of the other parts are doing, the stop is what is reported.
     for _ in 0..4 {
         failed(send(&place, &path, how.clone()), TransferErrorKind::Stopped);
-        assert_taken_back(&place);
+        assert_undone(&place);
     }
     // And in one request.
     let how = transfer(|t| t.progress(|_| ControlFlow::Break(())));
     failed(send(&place, &path, how), TransferErrorKind::Stopped);
-    assert_taken_back(&place);
+    assert_undone(&place);
 }
 
 /// Panics after some good bytes.
@@ -268,13 +268,13 @@ impl Read for Panicking {
 }
 
 #[test]
-fn a_panic_of_the_callers_code_goes_by_and_leaves_nothing() {
+fn a_panic_of_the_callers_code_leaves_nothing_behind() {
     let place = Place::new();
     let path = place.file(&bytes(21 * MIB));
     let how = meanwhile(|| panic!("the callback's"));
     let outcome = catch_unwind(AssertUnwindSafe(|| send(&place, &path, how)));
     assert!(outcome.is_err());
-    assert_taken_back(&place);
+    assert_undone(&place);
 
     let request = place.predictor().request_reader(Panicking(0));
     let request = request
@@ -286,7 +286,7 @@ fn a_panic_of_the_callers_code_goes_by_and_leaves_nothing() {
         place.requests(Operation::CreateMultipartUpload).len(),
         1 + 1
     );
-    assert_taken_back(&place);
+    assert_undone(&place);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_reader_that_fails_is_an_error_with_its_cause() {
         let cause = std::error::Error::source(&error).expect("a cause");
         assert_eq!(cause.to_string(), "the peer is gone");
         assert_eq!(error.resource(), "the reader");
-        assert_taken_back(&place);
+        assert_undone(&place);
     }
 }
 

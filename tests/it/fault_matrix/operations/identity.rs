@@ -1,8 +1,8 @@
 //! STS and SSO.
 
-use crate::fault_matrix::answers::{caller_identity, new_token, role_answer, role_credentials};
 use crate::fault_matrix::faults::Answer;
 use crate::fault_matrix::operation::{Column, Dialect, IsOne, Operation, Outcome, RESULT};
+use crate::fault_matrix::responses::{caller_identity, new_token, role_answer, role_credentials};
 use crate::fault_matrix::setup::{ROLE, Setup};
 use crate::support::{ACCESS_KEY, SECRET_KEY};
 

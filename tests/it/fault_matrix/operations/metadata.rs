@@ -1,7 +1,7 @@
 //! Credentials that container and machine hand out.
 
-use crate::fault_matrix::answers::{metadata_credentials, metadata_role, metadata_token};
 use crate::fault_matrix::operation::{Column, Operation};
+use crate::fault_matrix::responses::{metadata_credentials, metadata_role, metadata_token};
 use crate::fault_matrix::setup::Setup;
 
 pub fn operations() -> Vec<Operation> {

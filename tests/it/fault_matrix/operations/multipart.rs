@@ -2,9 +2,11 @@
 
 use sagemaker_async_inference::{Error, TransferConfig};
 
-use crate::fault_matrix::answers::{is_upload, part_stored, upload_begun, upload_completed, usual};
 use crate::fault_matrix::faults::{Answer, refusal};
 use crate::fault_matrix::operation::{Column, Dialect, Effect, Operation, Outcome, RESULT};
+use crate::fault_matrix::responses::{
+    is_upload, part_stored, upload_begun, upload_completed, usual,
+};
 use crate::fault_matrix::setup::Setup;
 use crate::support::client::{predictor, uri};
 
@@ -17,7 +19,7 @@ pub fn operations() -> Vec<Operation> {
             |_| upload_begun(),
             upload,
         )
-        // Nobody can know of one whose answer was lost: the bucket's lifecycle rule ends it.
+        // Nobody can know of one whose response was lost: the bucket's lifecycle rule ends it.
         .with_effect(Effect::Each("begun")),
         Operation::new(
             "UploadPart",

@@ -8,9 +8,9 @@ use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::waiter::AccessDenied;
 use sagemaker_async_inference::{Error, WaiterConfig, as_completed};
 
-use crate::fault_matrix::answers::{empty_page, no_such_bucket, usual};
 use crate::fault_matrix::faults::{Answer, refusal};
 use crate::fault_matrix::operation::{Column, Dialect, Operation, RESULT};
+use crate::fault_matrix::responses::{empty_page, no_such_bucket, usual};
 use crate::fault_matrix::setup::OUTPUT;
 use crate::support::client::{predictor, uri};
 
@@ -43,7 +43,7 @@ fn get_object() -> Operation {
     })
 }
 
-/// The first answer breaks in its midst; what is left is asked for as a range, as the ranges of a large
+/// The first response breaks off; the rest is requested as a range, as the ranges of a large
 /// download are.
 fn get_object_range() -> Operation {
     Operation::new(
@@ -125,7 +125,7 @@ fn list_objects() -> Operation {
                 AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
                     .expect("valid locations");
             match response.try_get_result::<Vec<u8>>() {
-                // Who may list is denied for good.
+                // Who may list is denied permanently.
                 Err(Error::Service(fault)) if fault.operation() == "GetObject" => Ok(RESULT),
                 Err(error) => Err(error.into()),
                 Ok(_) => Ok("may not list"),

@@ -1,7 +1,7 @@
 //! The submit.
 
-use crate::fault_matrix::answers::{accepted, is_submit};
 use crate::fault_matrix::operation::{Column, Effect, Operation, RESULT};
+use crate::fault_matrix::responses::{accepted, is_submit};
 use crate::support::client::predictor;
 
 pub fn operations() -> Vec<Operation> {

@@ -7,9 +7,9 @@ use sagemaker_async_inference::endpoint::{
 };
 use sagemaker_async_inference::{AsyncInferenceConfig, Error};
 
-use crate::fault_matrix::answers::{is_target, usual, validation};
 use crate::fault_matrix::faults::Answer;
 use crate::fault_matrix::operation::{Column, Effect, IsOne, Operation, Outcome, RESULT};
+use crate::fault_matrix::responses::{is_target, usual, validation};
 use crate::fault_matrix::setup::{ROLE, Setup};
 
 pub fn operations() -> Vec<Operation> {
@@ -206,7 +206,7 @@ fn updating() -> Operation {
     })
 }
 
-/// What a look finds.
+/// What a lookup finds.
 fn found(head: &str, carried_out: usize, document: &str) -> Answer {
     if !head.contains("x-amz-target: SageMaker.Describe") {
         usual(head, carried_out)
@@ -253,7 +253,7 @@ fn deleting() -> Vec<Operation> {
     ]
 }
 
-/// What a look finds.
+/// What a lookup finds.
 fn left(_: &str, carried_out: usize) -> Answer {
     match carried_out {
         0 => Answer::new(200, "{}"),
