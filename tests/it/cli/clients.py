@@ -143,6 +143,44 @@ def copies_and_conditions(boto3):
     assert "PutObjectAcl" in error["Message"], error
 
 
+def tags_and_parts(boto3):
+    s3 = boto3.client("s3")
+    of = {"Bucket": bucket, "Key": "tagged"}
+    s3.put_object(**of, Body=b"1", Tagging="a=1&b=x%20y")
+    assert s3.head_object(**of)["TagCount"] == 2
+    tags = [{"Key": "c", "Value": "ü"}]
+    s3.put_object_tagging(**of, Tagging={"TagSet": tags})
+    s3.copy_object(Bucket=bucket, Key="tagged too", CopySource=of)
+    for key in ("tagged", "tagged too"):
+        assert s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] == tags, key
+    s3.delete_object_tagging(**of)
+    assert s3.get_object_tagging(**of)["TagSet"] == []
+    fails("InvalidTag", s3.put_object_tagging, **of, Tagging={"TagSet": [{"Key": "aws:a", "Value": ""}]})
+
+    upload = s3.create_multipart_upload(**of, ChecksumAlgorithm="SHA256")["UploadId"]
+    parts = []
+    for number, piece in ((1, b"x" * (5 << 20)), (2, b"end")):
+        part = s3.upload_part(**of, UploadId=upload, PartNumber=number, Body=piece, ChecksumAlgorithm="SHA256")
+        parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]})
+    s3.complete_multipart_upload(**of, UploadId=upload, MultipartUpload={"Parts": parts})
+    # The client verifies the checksum of the part.
+    last = s3.get_object(**of, PartNumber=2, ChecksumMode="ENABLED")
+    assert last["Body"].read() == b"end" and last["PartsCount"] == 2, last
+    fails("416", s3.head_object, **of, PartNumber=3)
+    attributes = s3.get_object_attributes(**of, ObjectAttributes=["ObjectParts", "ETag", "ObjectSize"])
+    assert attributes["ObjectParts"]["TotalPartsCount"] == 2, attributes
+    assert attributes["ObjectParts"]["Parts"][1]["ChecksumSHA256"] == parts[1]["ChecksumSHA256"], attributes
+    assert attributes["ObjectSize"] == (5 << 20) + 3, attributes
+
+    name = "emptied-by-boto3"
+    s3.create_bucket(Bucket=name)
+    for key in ("a", "b/c"):
+        s3.put_object(Bucket=name, Key=key, Body=b"x")
+    assert "Status" not in s3.get_bucket_versioning(Bucket=name)
+    boto3.resource("s3").Bucket(name).object_versions.delete()
+    s3.delete_bucket(Bucket=name)
+
+
 def listings(boto3):
     s3 = boto3.client("s3")
     name = "listed-by-boto3"
@@ -334,6 +372,7 @@ try:
     objects(boto3, TransferConfig, ClientError)
     uploads_in_parts(boto3)
     copies_and_conditions(boto3)
+    tags_and_parts(boto3)
     listings(boto3)
     presigned_urls(boto3)
     inferences(boto3)
