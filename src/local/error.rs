@@ -18,7 +18,7 @@ pub enum LocalError {
     #[error("the local endpoint cannot listen")]
     Listen(#[from] io::Error),
     /// The directory for its objects cannot be used.
-    #[error("the local endpoint cannot keep its files in {}", directory.display())]
+    #[error("the local endpoint cannot use the directory {}", directory.display())]
     #[non_exhaustive]
     Storage {
         /// The directory.

@@ -73,7 +73,7 @@
 //! - An object may have 5 GiB in one request, S3's limit. A closure has its input and output in memory; the
 //!   input and output of a container or program are streamed.
 //! - S3 buckets are addressed path-style, or as `BUCKET.localhost` and `BUCKET.NAME`. The supported and refused
-//!   operations are in [a table](crate::guide::local_endpoint_operations); versions, tags and ACLs are refused.
+//!   operations are in [a table](crate::guide::local_endpoint_operations); versions and ACLs are refused.
 //!   `aws-chunked` bodies are decoded and their chunk signatures and trailers verified, except those of `SigV4A`.
 //! - At most 600 connections are served at a time. Others wait; the longest idle connection is closed for them
 //!   after 2 s. A connection is also closed when it is [idle for a minute](LocalEndpointBuilder::idle_timeout) or
@@ -343,51 +343,51 @@ impl LocalEndpoint {
             .unwrap_or_default()
     }
 
-    /// The requests that came in and were dealt with, in that order; the latest 10,000.
+    /// The latest 10,000 requests, in the order in which they were completed.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.log.all()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the recorded requests.
     pub fn clear_requests(&self) {
         self.shared.log.clear();
     }
 
-    /// How many connections were accepted.
+    /// Number of accepted connections.
     pub fn connections(&self) -> u64 {
         self.shared.connections.count()
     }
 
-    /// The invocations that were accepted, in that order; the latest 10,000.
+    /// The latest 10,000 accepted invocations, in order of acceptance.
     pub fn jobs(&self) -> Vec<JobRecord> {
         self.shared.services.queue.records()
     }
 
     /// Waits until no job waits or runs; false if `timeout` passes first. A [`ManualClock`](crate::sys::ManualClock)
-    /// is moved on for that, to the end of the last job.
+    /// is advanced to the end of the last job.
     pub fn wait_until_idle(&self, timeout: Duration) -> bool {
         let services = &self.shared.services;
         services.queue.wait_idle(&*services.common.clock, timeout)
     }
 
-    /// The next endpoint that is made fails with this `FailureReason`, and the next update is undone
-    /// because of it. Of several, each serves once.
+    /// Makes the next `CreateEndpoint` fail with this `FailureReason`, or the next update fail and roll back. Each call
+    /// applies to one deployment.
     pub fn fail_next_deployment(&self, reason: impl Into<String>) {
         self.shared.services.control.fail_next(reason.into());
     }
 
-    /// Scripts a fault.
+    /// Injects a fault.
     pub fn fault(&self, fault: Fault) {
         self.shared.faults.add(fault);
     }
 
-    /// Forgets the faults that were scripted and have not struck.
+    /// Removes all injected faults.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
     }
 }
 
-/// The address of this machine for one that stands for all of its addresses.
+/// The loopback address in place of an unspecified one (`0.0.0.0`, `::`).
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

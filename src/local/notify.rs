@@ -1,4 +1,4 @@
-//! Tells subscribers of finished jobs, as SNS does over HTTP.
+//! Notifies subscribers of finished jobs, as SNS does over HTTP.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest response that is included.
 const MAX_INCLUDED: u64 = 128_000;
 
-/// A message's facts about a job, besides its outcome.
+/// The facts about a job that a message has, besides the outcome.
 pub(super) struct Receipt {
     notification: Option<NotificationConfig>,
     endpoint: String,
@@ -76,8 +76,12 @@ pub(super) fn check_url(url: &str) -> Result<(), LocalError> {
     }
 }
 
-/// Tells the subscribers of the topic that the outcome goes to.
-pub(super) fn tell(services: &Services, receipt: &Receipt, outcome: Result<&Prediction, &String>) {
+/// Notifies the subscribers of the topic for this outcome.
+pub(super) fn publish_outcome(
+    services: &Services,
+    receipt: &Receipt,
+    outcome: Result<&Prediction, &String>,
+) {
     let Some(notification) = &receipt.notification else {
         return;
     };
@@ -93,8 +97,8 @@ pub(super) fn tell(services: &Services, receipt: &Receipt, outcome: Result<&Pred
     publish(services, topic, &message);
 }
 
-/// Publishes what SageMaker does to the topics of an endpoint that is made or updated, to see whether it
-/// may. In a thread of its own: nobody waits for subscribers.
+/// Publishes the message with which SageMaker tests its permissions on the topics of a created or updated endpoint,
+/// in a thread of its own.
 pub(super) fn test(services: &Arc<Services>, notification: &NotificationConfig) {
     let topics = [notification.success_topic(), notification.error_topic()];
     let mut topics: Vec<_> = topics.into_iter().flatten().map(str::to_owned).collect();
@@ -225,7 +229,7 @@ fn message(
                 if let Some(location) = &receipt.failure_location {
                     message["failureLocation"] = location.as_str().into();
                 }
-                // Of a container's response the message has the reason; the rest is left out.
+                // Only the reason of a container's error is included.
                 if reason.len() as u64 <= MAX_INCLUDED {
                     message["responseBody"] = json!({ "content": reason, "message": reason });
                 }

@@ -1,14 +1,14 @@
-//! Subscriptions and queues of a running endpoint, past the wire.
+//! Subscriptions and queues of a running endpoint, without HTTP requests.
 
 use super::error::LocalError;
 use super::{LocalEndpoint, notify, sqs};
 
 impl LocalEndpoint {
-    /// Posts what goes to an SNS topic to a URL on this machine, in SNS's envelope. The envelope's
-    /// signature is none: whoever verifies signatures must leave these out.
+    /// Posts messages of an SNS topic to a URL on this machine, in SNS's envelope. The envelope is not signed, so a
+    /// subscriber cannot verify it.
     ///
-    /// Each message is posted before its job counts as finished, up to three times until it is
-    /// answered with 2xx, with at most 2 s for each.
+    /// Each message is posted before its job counts as finished, in at most three attempts of at most 2 s, until the
+    /// response is 2xx.
     pub fn subscribe(
         &self,
         topic_arn: impl Into<String>,
@@ -23,7 +23,7 @@ impl LocalEndpoint {
         Ok(())
     }
 
-    /// Creates a queue, unless it is there, and returns its URL. A FIFO queue is made with `CreateQueue`.
+    /// Creates a queue unless it exists, and returns its URL. For a FIFO queue send `CreateQueue`.
     ///
     /// `attributes` are those of `CreateQueue`: `VisibilityTimeout`, `RedrivePolicy` and so on.
     ///
@@ -45,7 +45,8 @@ impl LocalEndpoint {
         Ok(format!("{}/{}/{name}", self.url, self.account_id()))
     }
 
-    /// Sends a message to a queue, given by name, ARN or URL, past the wire. One that is not there gets none.
+    /// Sends a message to a queue, given by name, ARN or URL, without an HTTP request. A queue that does not exist is
+    /// ignored.
     pub fn send_message(&self, queue: &str, body: impl AsRef<str>) {
         let queue = sqs::name_of(queue);
         self.shared
@@ -55,7 +56,7 @@ impl LocalEndpoint {
     }
 
     /// Sends a message with the members of `SendMessage`, such as `MessageBody`, `MessageGroupId` and
-    /// `MessageDeduplicationId`, past the wire.
+    /// `MessageDeduplicationId`, without an HTTP request.
     pub fn send_message_with(
         &self,
         queue: &str,
@@ -70,13 +71,13 @@ impl LocalEndpoint {
         sent.map_err(|refusal| LocalError::Setting(refusal.message))
     }
 
-    /// How many messages a queue has, those in flight and delayed ones included; 0 if it is not there.
+    /// Number of messages in a queue, including those in flight and delayed; 0 if the queue does not exist.
     pub fn messages_in(&self, queue: &str) -> usize {
         self.shared.services.queues.count(sqs::name_of(queue))
     }
 
-    /// Sends what goes to an SNS topic to a queue, given by name, ARN or URL: in SNS's envelope, which is
-    /// not signed, or as it is with `raw` (raw message delivery).
+    /// Subscribes a queue, given by name, ARN or URL, to an SNS topic. Messages arrive in SNS's envelope, which is not
+    /// signed, or without it with `raw` (raw message delivery).
     pub fn subscribe_queue(
         &self,
         topic_arn: impl Into<String>,
@@ -91,8 +92,8 @@ impl LocalEndpoint {
         Ok(())
     }
 
-    /// Sends an event to a queue for each object that is made in the bucket with a key that begins with
-    /// `prefix`: a put, a copy, a completed multipart upload, or a result. S3's test event goes first.
+    /// Sends an event to a queue for each object created in the bucket with a key that begins with `prefix`: by a
+    /// put, a copy, a completed multipart upload, or as a result. S3's test event is sent first.
     pub fn send_object_events(
         &self,
         bucket: impl Into<String>,

@@ -11,7 +11,7 @@ use super::http::head::Head;
 use super::operation::Operation;
 use super::sync::lock;
 
-/// A request that came in, and how it was answered.
+/// A received request and the status of its response.
 ///
 /// ```
 /// use sagemaker_async_inference::local::{LocalEndpoint, Operation};
@@ -29,18 +29,18 @@ pub struct RecordedRequest {
     pub operation: Operation,
     /// The HTTP method.
     pub method: String,
-    /// The path as it came over the wire, not decoded.
+    /// The path as received, not decoded.
     pub path: String,
-    /// The query as it came over the wire, not decoded; empty if there was none. The signature and the
+    /// The query as received, not decoded; empty if there was none. The signature and the
     /// token of a presigned URL are replaced.
     pub query: String,
-    /// The headers, names in lower case; the values of those that hold secrets are replaced.
+    /// The headers, with names in lower case; secret values are replaced.
     pub headers: Vec<(String, String)>,
-    /// How long the body was; `None` if it was refused unread.
+    /// Length of the body; `None` if it was not read.
     pub body_length: Option<usize>,
-    /// The status of the answer; `None` if a fault kept the answer back.
+    /// Status of the response; `None` if a fault withheld it.
     pub status: Option<u16>,
-    /// The number of the connection it came over, from 1.
+    /// Number of the connection, from 1.
     pub connection: u64,
 }
 
@@ -72,10 +72,10 @@ impl RecordedRequest {
     }
 }
 
-/// Parameters of presigned URLs that let others send them.
+/// Secret parameters of presigned URLs.
 const SECRET: [&str; 3] = ["Signature", "X-Amz-Signature", "X-Amz-Security-Token"];
 
-/// Without what a presigned URL lets others do.
+/// The query with secrets of presigned URLs replaced.
 fn shown_query(query: &str) -> String {
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, _))
@@ -123,7 +123,7 @@ impl fmt::Debug for RecordedRequest {
 /// The latest requests.
 pub(super) struct RequestLog {
     observer: Option<Observer>,
-    /// How many are kept.
+    /// Maximum number of recorded requests.
     most: usize,
     requests: Mutex<VecDeque<RecordedRequest>>,
 }
@@ -143,7 +143,7 @@ impl RequestLog {
         }
     }
 
-    /// Calls the observer, and keeps the configured number of requests.
+    /// Calls the observer and records the request, up to the configured number.
     pub(super) fn add(&self, request: RecordedRequest) {
         if let Some(observer) = &self.observer {
             observer(&request);

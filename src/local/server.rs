@@ -1,4 +1,4 @@
-//! What an endpoint's threads share, and the way of each request to its service.
+//! The state that an endpoint's threads share, and the dispatch of requests to services.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -31,12 +31,12 @@ use super::sync::Stop;
 use super::{control, sts, unserved};
 use crate::sys::Random;
 
-/// The longest body that is taken: S3's limit for one request.
+/// The longest accepted body: S3's limit for one request.
 const MAX_OBJECT: u64 = 5 << 30;
-/// How long a stop waits for threads. One that runs a model's code is left to itself.
-const STOP_PATIENCE: Duration = Duration::from_millis(80);
+/// How long a stop waits for threads. A thread that runs model code is not waited for longer.
+const STOP_TIMEOUT: Duration = Duration::from_millis(80);
 
-/// What the server's threads share: the services, and what stands before them.
+/// The state shared by the server's threads: the services and the layers in front of them.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) services: Arc<Services>,
@@ -50,7 +50,7 @@ pub(super) struct Shared {
     budgets: Budgets,
 }
 
-/// A request on its way to a service.
+/// A verified request for a service.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) head: Head,
@@ -100,20 +100,20 @@ impl Shared {
         &self.services.threads.stop
     }
 
-    /// Ends all threads but those that run a model's code.
+    /// Ends all threads except those that run model code.
     pub(super) fn stop(&self, address: SocketAddr) {
         let services = &self.services;
         services.threads.stop.stop();
         services.queue.stop(services);
-        // The listener sleeps until somebody knocks.
-        drop(TcpStream::connect_timeout(&address, STOP_PATIENCE));
+        // A connection wakes the listener.
+        drop(TcpStream::connect_timeout(&address, STOP_TIMEOUT));
         self.connections.close_all();
-        services.threads.wait(STOP_PATIENCE);
+        services.threads.wait(STOP_TIMEOUT);
         services.s3.store.close();
     }
 }
 
-/// One request and its answer; false if the connection ends.
+/// Serves one request; false if the connection ends.
 pub(super) fn exchange(
     shared: &Arc<Shared>,
     connection: &mut Connection,
@@ -159,7 +159,7 @@ pub(super) fn exchange(
     respond(shared, connection, record, came, fault)
 }
 
-/// A request as it came.
+/// A request as received.
 struct Came {
     head: Head,
     body: Body,
@@ -167,7 +167,7 @@ struct Came {
     unproven: Unproven,
 }
 
-/// Refuses what its head shows to be foreign, not signed or not offered, before its body is taken.
+/// Refuses a request by its head, before the body is received: wrong host or origin, not signed, or not offered.
 fn admit(shared: &Shared, head: &Head, target: &Target) -> Result<Unproven, Refusal> {
     shared.hosts.check(head, target.service)?;
     if let Some(refusal) = unserved::refusal(head, target) {
@@ -202,7 +202,7 @@ fn receive_body(
     };
     let allowed = Allowed {
         length: body_limit(target.service),
-        must_be_told: matches!(
+        length_required: matches!(
             target.operation,
             Operation::PutObject | Operation::UploadPart
         ),
@@ -212,7 +212,7 @@ fn receive_body(
     connection.receive_body(head, &allowed, payload, &shared.services.s3.disk)
 }
 
-/// Lets the fault strike, answers, and takes down what happened before the client can know.
+/// Applies the fault, sends the response, and records the request before the client can see the response.
 fn respond(
     shared: &Arc<Shared>,
     connection: &mut Connection,
@@ -247,7 +247,7 @@ fn respond(
         .replacement(service)
         .unwrap_or_else(|| handle(shared, came, &id));
     let outcome = outcome.and_then(|answer| {
-        // Found out here, a lost file gets an answer; found out while it is sent, it ends the connection.
+        // A lost file detected here gets an error response; while the body is sent it could only end the connection.
         let there = answer.body.check(answer.range.clone());
         there
             .map(|()| answer)
@@ -268,7 +268,7 @@ fn respond(
     connection.send(&answer, to_head, cut)
 }
 
-/// Verifies what came and carries it out.
+/// Verifies the request and carries it out.
 fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal> {
     let Came {
         head,
@@ -335,25 +335,24 @@ fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal>
 fn body_limit(service: Service) -> u64 {
     match service {
         Service::S3 => MAX_OBJECT,
-        // Enough to see that it is too long, without asking the client to stop; and for the list of
-        // 10,000 parts.
+        // Enough for the list of 10,000 parts, and to report a body that is too long.
         Service::SageMaker | Service::Control(_) | Service::Sts => 4 << 20,
     }
 }
 
-/// The disk does not take or give an object.
+/// An object cannot be written to or read from disk.
 pub(super) fn storage_failed(error: &io::Error) -> Refusal {
     let message = format!("We encountered an internal error. Please try again. ({error})");
     Refusal::new(500, "InternalError", message)
 }
 
-/// So many bytes are on their way already that no more can be taken.
+/// The limit of bytes in flight is reached.
 fn busy(service: Service) -> Refusal {
     match service {
         Service::S3 => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
         Service::SageMaker | Service::Control(_) | Service::Sts => {
             let message =
-                "The local endpoint receives as many bytes as it takes at a time; send it again.";
+                "The local endpoint receives as many bytes at a time as it can. Retry the request.";
             Refusal::new(503, "ServiceUnavailable", message)
         }
     }
@@ -374,7 +373,7 @@ fn too_large(service: Service) -> Refusal {
     }
 }
 
-/// Adds the headers that every answer carries, unless a script set them.
+/// Adds the headers of every response, unless a fault set them.
 fn complete(shared: &Shared, answer: Answer, served: Option<(Service, &str)>) -> Answer {
     let add = |answer: Answer, name: &str, value: &str| {
         if answer.headers.contains_key(name) {

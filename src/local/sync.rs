@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use crate::sys::Clock;
 
-/// Locks. A thread that panicked while it held the lock has left whole values behind: no critical
-/// section here calls foreign code.
+/// Locks a mutex, also after a panic: no critical section here calls foreign code, so the value is consistent.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

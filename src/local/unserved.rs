@@ -1,11 +1,11 @@
-//! What is said to requests of what this endpoint does not have.
+//! Responses to requests for services and operations that the endpoint does not have.
 
 use super::auth::signature::signing_service;
 use super::http::answer::Refusal;
 use super::http::head::Head;
 use super::operation::{Operation, Service, Target, control_operations};
 
-/// The refusal of a request that is none of a service that is here; S3 has its own.
+/// The refusal of a request that no service here offers; S3 has its own.
 pub(super) fn refusal(head: &Head, target: &Target) -> Option<Refusal> {
     if target.operation != Operation::Unsupported {
         return None;
@@ -22,14 +22,14 @@ pub(super) fn refusal(head: &Head, target: &Target) -> Option<Refusal> {
                 .map(|known| format!("{known:?}"))
                 .collect();
             let message = format!(
-                "The local endpoint does not have {asked}. Of the control plane it has {}. {ELSEWHERE}",
+                "The local endpoint does not offer {asked}. Of the control plane it offers {}. {ELSEWHERE}",
                 known.join(", ")
             );
             Some(Refusal::new(400, "UnknownOperationException", message))
         }
         Service::Sts => {
             let asked = signing_service(head).unwrap_or_default();
-            let message = format!("The local endpoint does not answer as {asked}. {ELSEWHERE}");
+            let message = format!("The local endpoint does not offer {asked}. {ELSEWHERE}");
             let refusal = Refusal::new(400, "InvalidAction", message);
             Some(refusal.header("x-amzn-errortype", "InvalidAction"))
         }

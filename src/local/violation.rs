@@ -1,8 +1,8 @@
-//! Broken limits in the words of the services.
+//! Violated limits in the services' wording.
 
 use crate::limits::check::{Broken, Violation};
 
-/// What the service says of it.
+/// The service's message.
 pub(super) fn message(violation: &Violation) -> String {
     let path = service_path(&violation.path);
     let value = match (&violation.value, &violation.broken) {

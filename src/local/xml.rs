@@ -21,7 +21,7 @@ impl Xml {
         Self(String::new())
     }
 
-    /// An element with others inside.
+    /// An element with child elements.
     pub(super) fn element(
         &mut self,
         name: &str,
@@ -37,9 +37,9 @@ impl Xml {
         self
     }
 
-    /// An element with text inside.
+    /// An element with text.
     pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
-        // A bare carriage return would come out of the reader as a line feed.
+        // A reader would turn a bare carriage return into a line feed.
         let mut text = escape(text);
         if text.contains('\r') {
             text = text.replace('\r', "&#13;").into();
@@ -48,7 +48,7 @@ impl Xml {
         self
     }
 
-    /// Text of the element that is open.
+    /// Text of the open element.
     pub(super) fn plain(&mut self, text: &str) -> &mut Self {
         self.0.push_str(&escape(text));
         self
@@ -59,20 +59,20 @@ impl Xml {
     }
 }
 
-/// An element of a document that came in.
+/// An element of a received document.
 #[derive(Debug)]
 pub(super) struct Element {
     name: String,
-    /// Its own text, without that of the elements inside.
+    /// Its own text, without that of child elements.
     text: String,
     inside: Vec<Element>,
 }
 
-/// No document of S3's is deeper.
+/// S3 has no deeper document.
 const MAX_DEPTH: usize = 16;
 
 impl Element {
-    /// The root of a document; `None` if that is not well-formed and whole.
+    /// The root of a document; `None` if it is malformed or truncated.
     pub(super) fn root(document: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(document).ok()?;
         let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
@@ -120,7 +120,7 @@ impl Element {
         &self.inside
     }
 
-    /// The text of the first element of that name inside.
+    /// The text of the first child with that name.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let found = self.inside.iter().find(|inside| inside.name == name);
         found.map(|found| found.text.as_str())
@@ -137,7 +137,7 @@ fn add(open: &mut [Element], text: &str) -> Option<()> {
     Some(())
 }
 
-/// What a `CompleteMultipartUpload` body says of a part.
+/// A part in a `CompleteMultipartUpload` body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CompletedPart {
     pub(super) number: u32,
@@ -166,7 +166,7 @@ pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
     (1..=10_000).contains(&parts.len()).then_some(parts)
 }
 
-/// What a `DeleteObjects` body says of an object.
+/// An object in a `DeleteObjects` body.
 #[derive(Debug)]
 pub(super) struct ToDelete {
     pub(super) key: String,
@@ -199,7 +199,7 @@ pub(super) fn objects_to_delete(body: &[u8]) -> Option<(Vec<ToDelete>, bool)> {
         .then_some((objects, quiet))
 }
 
-/// What S3 says of a document that is none.
+/// S3's error for an invalid document.
 pub(super) fn malformed() -> Refusal {
     Refusal::new(
         400,

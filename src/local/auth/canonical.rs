@@ -1,4 +1,4 @@
-//! The canonical form of a request, which its signature is made over.
+//! The canonical form of a request, which the signature covers.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// What is hashed and signed of a request.
+/// The canonical request: what is hashed and signed.
 pub(super) fn request(
     service: Service,
     head: &Head,
@@ -45,8 +45,8 @@ fn encode(bytes: &[u8]) -> Cow<'_, str> {
     percent_encode(bytes, ENCODED).into()
 }
 
-/// S3 encodes the key once and takes the path as it is. All others encode what came over the wire
-/// once more, after empty segments and those with dots have been resolved.
+/// S3 encodes the key once and uses the path as it is. Other services encode the received path again, after
+/// resolving empty and dot segments.
 fn path(service: Service, sent: &str) -> String {
     if service == Service::S3 {
         let decoded: Vec<u8> = percent_decode_str(sent).collect();

@@ -1,4 +1,4 @@
-//! Under which hosts the endpoint is addressed, and requests that web pages of other sites make.
+//! The hosts that the endpoint accepts, and the refusal of requests from other sites' web pages.
 //!
 //! A page may send requests to any address, and a name of its own may resolve to this machine (DNS
 //! rebinding). `Host` and `Origin` name the page's site then, and `Sec-Fetch-Site` says that it is another.
@@ -31,7 +31,7 @@ impl Hosts {
         Self { listens, names }
     }
 
-    /// Whether a request may come under its `Host`, and from the page that it says it is from.
+    /// Checks the `Host` of a request and the web page that it comes from.
     pub(in crate::local) fn check(&self, head: &Head, service: Service) -> Result<(), Refusal> {
         let host = head.text("host").unwrap_or_default();
         if !self.is_own(host) {
@@ -96,14 +96,14 @@ impl Hosts {
     }
 }
 
-/// Whether a name can be a host's.
+/// Whether this can be a host name.
 pub(in crate::local) fn is_host_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let labels = || normal(name).split('.').all(|label| !label.is_empty());
     address(name).is_some() || (name.len() <= 253 && name.bytes().all(plain) && labels())
 }
 
-/// Names are the same in any case, and with a last dot.
+/// Host names ignore case and a trailing dot.
 fn normal(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
@@ -132,7 +132,7 @@ fn address(name: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-/// Behind a proxy the page may have come over TLS.
+/// Behind a proxy the page may use TLS.
 fn is_same_origin(origin: &[u8], host: &str) -> bool {
     ["http://", "https://"].into_iter().any(|scheme| {
         let page = origin.strip_prefix(scheme.as_bytes());

@@ -1,4 +1,4 @@
-//! Who may send a request: signatures, and the refusals of those that are wrong.
+//! Authentication of requests: signatures, hosts, and the refusals.
 
 mod canonical;
 pub(super) mod hosts;

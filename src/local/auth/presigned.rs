@@ -54,7 +54,7 @@ fn wrong(message: impl Into<String>) -> Refusal {
     Refusal::new(400, "AuthorizationQueryParametersError", message)
 }
 
-/// Checks who signed the URL, for what, and whether its time is over.
+/// Verifies the signature of a URL, its scope and its expiry.
 pub(super) fn verify(auth: &Auth, head: &Head, query: &Query) -> Result<Unproven, Refusal> {
     if head.headers.contains_key("authorization") {
         let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
@@ -118,7 +118,7 @@ fn expires(text: &str) -> Result<Duration, Refusal> {
     }
 }
 
-/// A URL is valid from its date on, give or take what clocks may differ, until it expires.
+/// A URL is valid from its date on, within the allowed clock skew, until it expires.
 fn check_time(
     now: SystemTime,
     refused: Refused,

@@ -77,7 +77,7 @@ fn is_signed(query: &[(String, String)]) -> bool {
         .all(|name| value(query, name).is_some())
 }
 
-/// Checks who signed the URL and whether its time is over; false if it is not signed like this.
+/// Verifies the signature of a URL and its expiry; false if it has no such signature.
 pub(super) fn verify(auth: &Auth, head: &Head) -> Result<bool, Refusal> {
     let unsupported = || {
         let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
@@ -141,7 +141,7 @@ fn check_time(auth: &Auth, expires: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the signature is made over. A header may stand in the query.
+/// The text that the signature covers. A header may be in the query.
 fn string_to_sign(head: &Head, query: &[(String, String)]) -> String {
     let header = |name: &str| {
         let sent = value(query, name).or_else(|| head.text(name));

@@ -1,8 +1,7 @@
-//! What AWS says to a request that is not signed as it should be.
+//! AWS's errors for requests with missing or wrong signatures.
 //!
 //! Wording and codes differ by the service's protocol. Sources: the error tables in the S3 API
-//! reference, "Common errors" of the SageMaker runtime and STS references, and answers of the
-//! services themselves.
+//! reference, "Common errors" of the SageMaker runtime and STS references, and responses of the services.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +24,7 @@ impl Refused {
         Duration::from_secs(minutes * 60)
     }
 
-    /// The code for a signature that does not hold.
+    /// The code for a wrong signature.
     fn invalid_signature(self, message: impl Into<String>) -> Refusal {
         let code = match self.service {
             Service::S3 | Service::Sts => "SignatureDoesNotMatch",
@@ -213,7 +212,7 @@ impl Refused {
         ))
     }
 
-    /// The canonical request goes back to the caller, who needs it to see what was signed wrong.
+    /// The response has the canonical request, so that the caller can compare it.
     pub(in crate::local) fn wrong_signature(self, canonical: &[u8]) -> Refusal {
         let canonical = String::from_utf8_lossy(canonical);
         match self.service {

@@ -1,7 +1,6 @@
 //! Verifies Signature Version 4 (in the `Authorization` header), and refuses as AWS does.
 //!
-//! Written from the published description of the signature, not on the signer that it is there to
-//! check.
+//! Written from the published description of the signature, independently of the signer that it checks.
 
 use std::time::{Duration, SystemTime};
 
@@ -53,7 +52,7 @@ impl<'a> Authorization<'a> {
         signed_headers: &'a str,
         signature: &'a str,
     ) -> Option<Self> {
-        // An access key may hold slashes, the rest of the scope not.
+        // An access key may contain slashes; the rest of the scope does not.
         let mut scope = credential.rsplitn(5, '/');
         if scope.next()? != "aws4_request" {
             return None;
@@ -70,7 +69,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The service that the request is signed for, whether rightly or not.
+/// The service that the request is signed for, whether the signature is valid or not.
 pub(in crate::local) fn signing_service(head: &Head) -> Option<&str> {
     Authorization::parse(head.text("authorization")?).map(|authorization| authorization.service)
 }
@@ -78,13 +77,13 @@ pub(in crate::local) fn signing_service(head: &Head) -> Option<&str> {
 /// Checks the signatures of chunks, each of which covers the one before it.
 pub(in crate::local) struct ChunkSigner {
     key: Vec<u8>,
-    /// What stands between the algorithm and the signature before.
+    /// The text between the algorithm and the previous signature.
     scope: String,
     previous: String,
 }
 
 impl ChunkSigner {
-    /// Goes on from the signature of the head, which [`verify_head`] checks. `None` if there is none.
+    /// Continues from the signature of the head, which [`verify_head`] checks. `None` if there is none.
     pub(in crate::local) fn of(auth: &Auth, head: &Head) -> Option<Self> {
         let authorization = Authorization::parse(head.text("authorization")?)?;
         let Authorization {
@@ -126,7 +125,7 @@ impl ChunkSigner {
     }
 }
 
-/// What is left to check of a signature once the body is there.
+/// The checks that remain once the body is received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::local) enum Unproven {
     Nothing,
@@ -290,7 +289,7 @@ pub(super) fn check_token(
     match (auth.keys.session_token.as_deref(), sent) {
         (None, None) => Ok(()),
         (Some(wanted), Some(sent)) if wanted == sent => Ok(()),
-        // Temporary keys mean nothing without their token.
+        // Temporary keys are invalid without their token.
         (Some(_), None) => Err(refused.unknown_key(&auth.keys.access_key)),
         (_, Some(_)) => Err(refused.wrong_token()),
     }
@@ -319,7 +318,7 @@ pub(super) fn check_signed_headers(
     }
 }
 
-/// The hash that an S3 client says its payload has.
+/// The payload hash that an S3 client sends.
 fn announced_hash(head: &Head) -> Result<&str, Refusal> {
     match head.text("x-amz-content-sha256") {
         // With elliptic curves, as for S3's endpoints in several regions.
@@ -347,7 +346,7 @@ fn is_hash(text: &str) -> bool {
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
-    // The block-sized form would take no other length; this one takes any.
+    // The constructor with a block-sized key accepts no other length; this one accepts any.
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key)
         .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(text);

@@ -234,8 +234,8 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// The clock of signatures, of dates and of a job's time to live. Scripted delays and the
-    /// timeouts of connections go by real time.
+    /// The clock for signatures, dates and times to live of jobs. Injected delays and connection timeouts use real
+    /// time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.config.common.clock = Arc::new(clock);
         self
@@ -277,14 +277,13 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// A program as the model, run once for every invocation: it has the input on its standard input, and
-    /// what it writes to its standard output is the result. An exit code other than 0 is a failure, with
-    /// what it wrote to its standard error (the last 16 KiB) as the message. It is killed when the
-    /// invocation's time is up, which leaves its children running.
+    /// A program as the model, run once for every invocation. It reads the input from its standard input and writes
+    /// the result to its standard output. An exit code other than 0 is a failure, with the last 16 KiB of its standard
+    /// error as the message. It is killed at the invocation timeout; its child processes are not.
     ///
-    /// Its environment is this process's without `SAGEMAKER_ASYNC_LOCAL_SECRET_KEY`, with `INFERENCE_ID`, and, if the invocation has them,
-    /// `CONTENT_TYPE`, `ACCEPT` and `CUSTOM_ATTRIBUTES`. The output's content type is the one that was
-    /// asked for with `Accept`, if that is a single one, and else `application/octet-stream`.
+    /// Its environment is this process's without `SAGEMAKER_ASYNC_LOCAL_SECRET_KEY`, with `INFERENCE_ID`, and, if the
+    /// invocation has them, `CONTENT_TYPE`, `ACCEPT` and `CUSTOM_ATTRIBUTES`. The output's content type is that of
+    /// `Accept` if it names a single one, otherwise `application/octet-stream`.
     pub fn command<A: Into<OsString>>(
         mut self,
         program: impl Into<OsString>,
@@ -336,8 +335,7 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Calls this with every request after its response, or after it was left without one, on the thread that served
-    /// it.
+    /// Calls this with every request, after its response was sent or withheld, on the thread that served it.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,

@@ -237,7 +237,7 @@ fn check_variants(wanted: &[Value], variants: &[Variant], may_sleep: bool) -> Re
     Ok(())
 }
 
-/// Keeps what the variants of the same name have now.
+/// Retains the current counts and weights of variants with the same name.
 fn retain(variants: &mut [Variant], old: &[Variant], excluded: &[Value]) {
     let keeps = |property: &str| {
         !excluded

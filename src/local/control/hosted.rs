@@ -1,4 +1,4 @@
-//! One endpoint on its way through its states.
+//! The states of one endpoint.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -26,7 +26,7 @@ pub(in crate::local) struct Serving {
 const MAX_CONCURRENT: u32 = 4;
 
 impl Serving {
-    /// As a configuration says; `None` for one that is not of an asynchronous endpoint.
+    /// From a configuration; `None` if it is not of an asynchronous endpoint.
     pub(super) fn of(endpoint: &str, config: &Map<String, Value>) -> Option<Arc<Self>> {
         let config = AsyncInferenceConfig::deserialize(config.get("AsyncInferenceConfig")?).ok()?;
         let max = config.max_concurrent_invocations_per_instance();
@@ -67,7 +67,7 @@ impl Variant {
     }
 }
 
-/// What an endpoint becomes when its present work is done.
+/// The next state of an endpoint.
 #[derive(Debug)]
 pub(super) enum Next {
     InService,
@@ -97,7 +97,7 @@ pub(super) struct Hosted {
     pub(super) modified: SystemTime,
     pub(super) variants: Vec<Variant>,
     pub(super) tags: Vec<Value>,
-    /// The configuration that an update goes over to.
+    /// The configuration that an update switches to.
     pub(super) pending: Option<String>,
     pub(super) work: Option<(Duration, Next)>,
     pub(super) serving: Option<Arc<Serving>>,
@@ -194,7 +194,7 @@ impl Hosted {
         self.variants.iter().map(|variant| variant.current).sum()
     }
 
-    /// Where its results go, if it takes requests.
+    /// The output paths, if it accepts requests.
     pub(super) fn serving(&self) -> Option<Arc<Serving>> {
         let takes = matches!(
             self.status,
@@ -206,7 +206,7 @@ impl Hosted {
         if takes { self.serving.clone() } else { None }
     }
 
-    /// How many requests it can have in work.
+    /// Number of requests that it can process at a time.
     pub(super) fn slots(&self) -> usize {
         let Some(serving) = self.serving() else {
             return 0;
@@ -215,7 +215,7 @@ impl Hosted {
         instances.saturating_mul(serving.max_concurrent)
     }
 
-    /// The answer to `DescribeEndpoint`.
+    /// The response to `DescribeEndpoint`.
     pub(super) fn describe(&self) -> Value {
         let variants: Vec<Value> = self
             .variants
@@ -238,7 +238,7 @@ impl Hosted {
             "CreationTime": timestamp(self.created),
             "LastModifiedTime": timestamp(self.modified),
         });
-        // Before the first instance there are no variants to tell of.
+        // Before the first instance no variants are reported.
         if self.status != EndpointStatus::Creating {
             described["ProductionVariants"] = variants.into();
         }

@@ -1,7 +1,7 @@
 //! The control plane: models, configurations, endpoints, their scaling and their metrics.
 //!
-//! Everything uses the endpoint's clock. Nothing happens by itself: whenever a request comes, and
-//! whenever a job waits, the state is first brought up to the present.
+//! Everything uses the endpoint's clock. There is no background thread: the state is brought up to date before each
+//! request and while jobs wait.
 
 mod cloudwatch;
 mod endpoints;
@@ -33,7 +33,7 @@ use crate::sys::Clock;
 use hosted::Hosted;
 use scaling::Scaling;
 
-/// All there is, but for the queue.
+/// All resources except the queue.
 #[derive(Debug)]
 pub(super) struct Control {
     clock: Arc<dyn Clock>,
@@ -48,13 +48,13 @@ struct State {
     endpoints: BTreeMap<String, Hosted>,
     scaling: Scaling,
     alarms: BTreeMap<String, Map<String, Value>>,
-    /// What the next endpoint that is made or updated fails with.
+    /// The reasons with which the next created or updated endpoints fail.
     failures: Vec<String>,
     /// Subscribed URLs, by topic.
     subscriptions: Vec<(String, String)>,
 }
 
-/// Whose all this is, and how long things take.
+/// The account and the transition times.
 #[derive(Debug, Clone)]
 struct Account {
     region: String,
@@ -135,13 +135,13 @@ impl Control {
         state
     }
 
-    /// Where an endpoint's results go, if it takes requests.
+    /// The output paths of an endpoint, if it accepts requests.
     pub(super) fn serving(&self, queue: &Queue, name: &str) -> Option<Arc<Serving>> {
         let state = self.at_present(queue);
         state.endpoints.get(name).and_then(Hosted::serving)
     }
 
-    /// How many requests each endpoint can have in work now. One that is not named is gone.
+    /// Number of requests that each endpoint can process now. An endpoint that is not named is deleted.
     pub(super) fn slots(&self, queue: &Queue) -> BTreeMap<String, usize> {
         let state = self.at_present(queue);
         let endpoints = state.endpoints.iter();
@@ -261,7 +261,7 @@ impl Input {
         self.0.get(member)?.as_str()
     }
 
-    /// A member that must be there.
+    /// A required member.
     fn needed(&self, member: &str) -> Result<&str, Refusal> {
         self.text(member).ok_or_else(|| {
             Refusal::invalid(format!(
@@ -284,7 +284,7 @@ impl Input {
     }
 }
 
-/// Checks a request as the client does, for limits are limits.
+/// Checks a request with the same limits as the client.
 fn check_request(operation: Operation, input: &Input) -> Result<(), Refusal> {
     // The variants have AWS's names.
     let name = format!("{operation:?}");

@@ -36,7 +36,7 @@ pub(super) fn already_there(what: &str, arn: &str) -> Refusal {
     Refusal::invalid(format!("Cannot create already existing {what} \"{arn}\"."))
 }
 
-/// The places of results must be such as S3 can have.
+/// The output paths must be valid S3 locations.
 fn check_paths(input: &Input) -> Result<(), Refusal> {
     let inference = input.0.get("AsyncInferenceConfig");
     let output = inference.map(|inference| &inference["OutputConfig"]);

@@ -1,4 +1,4 @@
-//! Application Auto Scaling: targets, policies, and what they decide.
+//! Application Auto Scaling: targets, policies, and their decisions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -221,7 +221,7 @@ impl Scaling {
         Ok(json!({}))
     }
 
-    /// What the policies want of an endpoint now: a variant and its count, if that is to change.
+    /// The decision of the policies on an endpoint now: a variant and its new count.
     pub(super) fn decide(
         &self,
         endpoint: &str,
@@ -256,7 +256,7 @@ fn passed(since: Option<Duration>, least: Duration, now: Now) -> bool {
     since.is_none_or(|since| now.monotonic.saturating_sub(since) >= least)
 }
 
-/// What a step policy wants whose alarm has gone off.
+/// The decision of a step policy whose alarm is active.
 fn woken(
     policy: &Map<String, Value>,
     hosted: &Hosted,
@@ -284,7 +284,7 @@ fn woken(
     })
 }
 
-/// What target tracking wants.
+/// The decision of target tracking.
 fn tracked(
     policy: &Map<String, Value>,
     hosted: &Hosted,

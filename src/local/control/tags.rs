@@ -1,4 +1,4 @@
-//! Everybody's tags.
+//! Tags of SageMaker's resources.
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use crate::local::operation::Service;
 use crate::local::s3::content::Content;
 use crate::local::xml::Xml;
 
-/// What goes back over the wire, but for the headers that every answer carries.
+/// A response, without the headers that every response has.
 #[derive(Debug)]
 pub(in crate::local) struct Answer {
     pub(in crate::local) status: u16,
@@ -35,7 +35,7 @@ impl Answer {
         Self::new(status, xml.into_bytes()).header("content-type", "application/xml")
     }
 
-    /// Adds a header; one that HTTP cannot carry is left out.
+    /// Adds a header, unless HTTP cannot carry it.
     pub(in crate::local) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -52,13 +52,13 @@ impl Answer {
             .header("content-type", "application/x-amz-json-1.1")
     }
 
-    /// How long the part is that is sent.
+    /// The length of the part that is sent.
     pub(in crate::local) fn length(&self) -> u64 {
         self.range.end - self.range.start
     }
 }
 
-/// An error as the service would answer it.
+/// An error in the service's wording.
 #[derive(Debug, Clone)]
 pub(in crate::local) struct Refusal {
     pub(in crate::local) status: u16,
@@ -84,12 +84,12 @@ impl Refusal {
         }
     }
 
-    /// What SageMaker says about a value that breaks its rules.
+    /// SageMaker's error for an invalid value.
     pub(in crate::local) fn validation(message: impl Into<String>) -> Self {
         Self::new(400, "ValidationError", message)
     }
 
-    /// What the control plane says about a request that it does not carry out.
+    /// The control plane's error for an invalid request.
     pub(in crate::local) fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, "ValidationException", message)
     }
@@ -98,7 +98,7 @@ impl Refusal {
         Self::new(403, "AccessDenied", "Access Denied")
     }
 
-    /// What S3 says to a request for something that is not offered here, which it names.
+    /// S3's error for a feature that is not offered; the message names it.
     pub(in crate::local) fn not_offered(what: &str) -> Self {
         Self::new(
             501,
@@ -124,7 +124,7 @@ impl Refusal {
         self
     }
 
-    /// The answer in the service's own form.
+    /// The response in the service's format.
     pub(in crate::local) fn into_answer(self, service: Service, request_id: &str) -> Answer {
         let mut answer = match service {
             Service::S3 => self.s3(request_id),
@@ -167,7 +167,7 @@ impl Refusal {
             .header("x-amzn-errortype", &self.code)
     }
 
-    /// JSON 1.0 and 1.1 name the error in the body too.
+    /// JSON 1.0 and 1.1 name the error in the body as well.
     fn control(&self) -> Answer {
         let body = serde_json::json!({ "__type": self.code, "message": self.message });
         Answer::new(self.status, body.to_string().into_bytes())
@@ -195,7 +195,7 @@ impl Refusal {
     }
 }
 
-/// S3 sends a second id along, of the machine that answered.
+/// S3 also sends the id of the host that responded.
 pub(in crate::local) fn host_id(request_id: &str) -> String {
     format!("{request_id}/local")
 }

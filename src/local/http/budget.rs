@@ -1,15 +1,15 @@
-//! How many bytes of bodies are taken at a time, over all connections.
+//! Limits on the bytes of bodies in flight, over all connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Of requests whose signature holds: six objects of S3's greatest size for one request.
+/// For requests with a valid signature: six objects of the largest size for one request.
 const ADMITTED: u64 = 32 << 30;
-/// Of requests whose signature covers the body, and can be checked only when that is there: enough for an
-/// invocation with an inline body on every connection.
+/// For requests whose signature can be verified only with the body: enough for an invocation with an inline body on
+/// every connection.
 const UNPROVEN: u64 = 128 << 20;
 
-/// The bytes that are on their way.
+/// The bytes in flight.
 #[derive(Debug)]
 pub(in crate::local) struct Budget {
     left: AtomicU64,
@@ -36,7 +36,7 @@ impl Default for Budgets {
     }
 }
 
-/// A part of a budget, given back when this is dropped.
+/// A reserved part of a budget; dropping this releases it.
 #[derive(Debug)]
 pub(in crate::local) struct Share {
     budget: Arc<Budget>,
@@ -51,7 +51,7 @@ impl Share {
         }
     }
 
-    /// Takes more of the budget; false if there is not as much left.
+    /// Reserves more of the budget; false if it is exhausted.
     #[must_use]
     pub(in crate::local) fn grow(&mut self, bytes: u64) -> bool {
         let less = |left: u64| left.checked_sub(bytes);

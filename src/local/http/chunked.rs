@@ -15,21 +15,21 @@ use super::dechunk::chunk_size;
 use super::head::Head;
 use crate::local::auth::signature::ChunkSigner;
 
-/// What stands in `x-amz-content-sha256` before the variants.
+/// The common prefix of the `x-amz-content-sha256` values.
 pub(in crate::local) const STREAMING: &str = "STREAMING-";
 /// The longest line between chunks: a length, a signature, and room for other extensions.
 const MAX_LINE: usize = 1024;
 /// The trailer's lines, of which there are two or three.
 const MAX_TRAILER: usize = 8 * 1024;
 
-/// Takes the chunks apart as they come.
+/// Decodes chunks as they arrive.
 pub(in crate::local) struct Chunked {
     state: State,
     line: Vec<u8>,
-    /// Where chunks are signed.
+    /// Present if chunks are signed.
     signer: Option<ChunkSigner>,
     chunk: Sha256,
-    /// The signature that the chunk at hand came with.
+    /// The signature of the current chunk.
     signature: String,
     trailer: HeaderMap,
     /// The trailer as it is signed.
@@ -54,7 +54,7 @@ enum State {
 }
 
 impl Chunked {
-    /// For a body that is in chunks, `None` for any other.
+    /// Returns `None` for a body that is not in chunks.
     pub(in crate::local) fn of(
         head: &Head,
         signer: impl FnOnce() -> Option<ChunkSigner>,
@@ -83,7 +83,7 @@ impl Chunked {
         })
     }
 
-    /// Takes what came, and hands on what of it is payload.
+    /// Decodes what arrived and passes the payload on.
     pub(in crate::local) fn add(
         &mut self,
         mut bytes: &[u8],
@@ -109,7 +109,7 @@ impl Chunked {
                     }
                 }
                 State::Broken => return Ok(()),
-                // What follows the end is no payload and no part of the signature.
+                // Bytes after the end are neither payload nor signed.
                 State::End => {
                     self.fail(malformed());
                     return Ok(());
@@ -213,9 +213,9 @@ impl Chunked {
         self.problem.get_or_insert(refusal);
     }
 
-    /// What stood after the payload, or why the body is none.
+    /// The trailer, or why the body is malformed.
     pub(in crate::local) fn finish(mut self) -> Result<HeaderMap, Refusal> {
-        // Some clients leave out the last empty line.
+        // Some clients omit the last empty line.
         if self.state == State::Trailer && self.line.is_empty() {
             self.end();
         }
@@ -239,7 +239,7 @@ fn kind(hash: &str) -> Option<(bool, bool)> {
     }
 }
 
-/// Whether a body of this kind is taken apart; others are refused.
+/// Whether bodies of this kind are decoded; others are refused.
 pub(in crate::local) fn is_understood(hash: &str) -> bool {
     kind(hash).is_some()
 }

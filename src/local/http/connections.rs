@@ -13,12 +13,12 @@ use crate::local::server::{Shared, exchange};
 use crate::local::sync::{Gate, Leave, lock};
 use crate::sys::{Clock, SystemClock};
 
-/// How many connections are served at a time; the next ones wait to be accepted.
-/// Each has a file open for its payload at most, and processes may have 1,024 files by default.
+/// Maximum number of connections served at a time; further ones wait to be accepted. Each has at most one file open
+/// for its payload, and the default limit of open files is 1,024.
 const MAX_CONNECTIONS: usize = 600;
 /// While others wait, a connection is closed after this idle time.
 const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
-/// A pause after a connection could not be taken.
+/// Pause after a failed accept.
 const BREATH: Duration = Duration::from_millis(20);
 /// Minimum time between reported problems.
 const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
@@ -26,7 +26,7 @@ const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
 /// The connections of an endpoint.
 #[derive(Debug, Default)]
 pub(in crate::local) struct Connections {
-    /// The threads that serve one each, to bound their number.
+    /// The threads, one for each connection, to bound their number.
     serving: Gate,
     open: Mutex<BTreeMap<u64, Opened>>,
     accepted: AtomicU64,
@@ -36,25 +36,25 @@ pub(in crate::local) struct Connections {
 #[derive(Debug)]
 struct Opened {
     stream: Arc<TcpStream>,
-    /// Since when, in real time, it has been without a request.
+    /// The start of its idle time, in real time.
     idle_since: Option<Duration>,
 }
 
 impl Connections {
-    /// How many were accepted.
+    /// Number of accepted connections.
     pub(in crate::local) fn count(&self) -> u64 {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    /// Notes that a connection waits for its next request, or has one.
+    /// Records whether a connection is idle.
     pub(in crate::local) fn note_idle(&self, number: u64, idle: bool) {
         if let Some(opened) = lock(&self.open).get_mut(&number) {
             opened.idle_since = idle.then(|| SystemClock.monotonic());
         }
     }
 
-    /// Makes room for those that wait to be served: the connection that has been idle for the longest
-    /// time is closed, if that is long enough for its client to have nothing on the way.
+    /// Closes the longest idle connection for those that wait, if it has been idle long enough that its client has no
+    /// request under way.
     fn close_idle(&self) {
         let long_ago = SystemClock.monotonic().checked_sub(IDLE_WHEN_FULL);
         let open = lock(&self.open);
@@ -106,7 +106,7 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
                 drop(Leave(&shared.connections.serving));
                 // A connection that was reset before it was accepted is not a problem.
                 if error.kind() != io::ErrorKind::ConnectionAborted {
-                    troubles.tell(shared, &error);
+                    troubles.report(shared, &error);
                     // Out of files or of threads: others must end first.
                     shared.connections.close_idle();
                     shared.stopping().wait(BREATH);
@@ -122,21 +122,20 @@ struct Troubles(Option<Duration>);
 
 impl Troubles {
     /// Reports it, unless another was reported less than a minute ago.
-    fn tell(&mut self, shared: &Shared, error: &io::Error) {
+    fn report(&mut self, shared: &Shared, error: &io::Error) {
         let now = SystemClock.monotonic();
-        let told = self
+        let recently = self
             .0
             .is_some_and(|last| now.saturating_sub(last) < TROUBLE_AGAIN);
-        if let (false, Some(watcher)) = (told, &shared.services.watcher) {
+        if let (false, Some(watcher)) = (recently, &shared.services.watcher) {
             self.0 = Some(now);
-            // A watcher that panics must not end the thread that takes connections.
+            // A watcher that panics must not end the accepting thread.
             drop(catch_unwind(AssertUnwindSafe(|| watcher(error))));
         }
     }
 }
 
-/// An open connection: closed when this is dropped, in a panic too, for its socket is kept for the
-/// stop as well.
+/// An open connection. Dropping this closes it, also in a panic: a clone of its socket is stored for the stop.
 struct Open<'a> {
     shared: &'a Shared,
     number: u64,

@@ -1,4 +1,4 @@
-//! `Transfer-Encoding: chunked`, taken apart strictly.
+//! Strict decoding of `Transfer-Encoding: chunked`.
 //!
 //! Source: RFC 9112, section 7.1.
 
@@ -7,11 +7,11 @@ use std::io;
 /// The longest line between chunks, and the longest trailer section.
 const MAX_LINE: usize = 4096;
 
-/// Takes the chunks apart as they come.
+/// Decodes chunks as they arrive.
 #[derive(Debug)]
 pub(in crate::local) struct Dechunker {
     state: State,
-    /// How much of the trailer section came.
+    /// Number of bytes of the trailer section so far.
     trailer: usize,
 }
 
@@ -41,8 +41,8 @@ impl Dechunker {
         self.state == State::End
     }
 
-    /// Takes what it can, hands on what of it is data, and returns how many bytes it took. What is left
-    /// needs more to come, or is behind the end.
+    /// Decodes what it can, passes the data on, and returns the number of bytes consumed. The rest is incomplete, or
+    /// follows the end of the body.
     pub(in crate::local) fn take(
         &mut self,
         input: &[u8],
@@ -89,7 +89,7 @@ impl Dechunker {
             State::DataEnd if line.is_empty() => State::Size,
             State::Trailer if line.is_empty() => State::End,
             State::Trailer => {
-                // Trailer fields mean nothing here and are dropped, as the RFC allows.
+                // Trailer fields are not used and are dropped, as the RFC allows.
                 self.trailer += line.len();
                 return (self.trailer <= MAX_LINE && is_field(line)).then_some(());
             }
@@ -125,7 +125,7 @@ fn is_field(line: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// The data, and how many bytes were taken, whichever way the bytes come.
+    /// The data and the number of bytes consumed, however the input is split.
     fn taken(body: &str) -> Option<(String, usize)> {
         let mut found = Vec::new();
         for step in [1, 2, 7, body.len().max(1)] {

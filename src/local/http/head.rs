@@ -10,9 +10,9 @@ use http::{Method, Version};
 
 use super::answer::Refusal;
 
-/// The longest head, as far as it comes from this server: its services take less.
+/// The longest head that the server accepts; the services accept less.
 pub(in crate::local) const MAX_HEAD: usize = 64 * 1024;
-/// The most headers. An object may have 2 KiB of metadata, a header each two bytes of it.
+/// Maximum number of headers. An object may have 2 KiB of metadata, at two bytes a header.
 const MAX_HEADERS: usize = 512;
 
 /// The head of a request, the path and the query as they came over the wire.
@@ -37,14 +37,14 @@ pub(in crate::local) enum Framing {
     Chunks,
 }
 
-/// What the bytes so far are.
+/// The result of parsing the bytes so far.
 #[derive(Debug)]
 pub(in crate::local) enum Parsed {
     /// The beginning of a head.
     Partial,
-    /// A head, and how many bytes it has.
+    /// A head and its length in bytes.
     Head(usize, Box<Head>),
-    /// No head that is served.
+    /// A head that is refused.
     Refused(Refusal),
 }
 
@@ -121,16 +121,16 @@ impl Head {
         })
     }
 
-    /// The value of a header, if it is there and UTF-8.
+    /// The value of a header, if present and UTF-8.
     pub(in crate::local) fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
     }
 }
 
-/// How many bytes the head has, with the empty line; `None` if more must come. Every line must end in CRLF:
+/// The length of the head in bytes, with the empty line; `None` if it is incomplete. Every line must end in CRLF:
 /// a bare line feed ends a line for some servers and not for others.
 fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
-    // A TLS handshake, and anything else that begins with no letter, would be waited for without an end.
+    // The end of a TLS handshake, or of anything else that does not begin with a letter, would never come.
     if bytes
         .first()
         .is_some_and(|first| !first.is_ascii_graphic() && *first != b'\r')

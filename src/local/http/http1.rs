@@ -1,7 +1,7 @@
-//! HTTP/1.1 on one connection: requests in, answers out.
+//! HTTP/1.1 on one connection: requests in, responses out.
 //!
-//! Answers are written here, because a scripted fault needs the wire to itself: a body cut short is no valid
-//! HTTP.
+//! Responses are written here rather than by a library because injected faults send invalid HTTP, such as a
+//! truncated body.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -21,13 +21,13 @@ use crate::local::s3::content::Disk;
 use crate::local::server::storage_failed;
 use crate::sys::{Clock, SystemClock};
 
-/// How patient the server is with a connection, in real time.
+/// Time limits of a connection, in real time.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::local) struct ConnectionTimeouts {
-    /// How long it may be without a request.
+    /// Maximum idle time.
     pub(in crate::local) idle: Duration,
-    /// How long a request's head may take once it has begun, and any single read of a body or write of
-    /// an answer.
+    /// Maximum duration of a request's head once it has begun, and of any single read of a body or write of a
+    /// response.
     pub(in crate::local) slow: Duration,
 }
 
@@ -41,19 +41,18 @@ impl Default for ConnectionTimeouts {
     }
 }
 
-/// How long the rest of a refused body is read, so that the client gets to see the answer.
+/// How long the rest of a refused body is read, so that the client can read the response.
 const LINGER: Duration = Duration::from_secs(2);
-/// A body of a refused request that is no longer than this is read and dropped, so that the connection can
-/// go on.
+/// Maximum length of a refused body that is read and discarded, so that the connection can be reused.
 const SHORT_BODY: u64 = 256 * 1024;
 const CHUNK: usize = 64 * 1024;
 /// Of a long body.
 const LONG_CHUNK: usize = 256 * 1024;
 
-/// How fast bytes must come or go on the whole, per second, after the first [`ConnectionTimeouts::slow`].
+/// Minimum average rate in bytes per second, after the first [`ConnectionTimeouts::slow`].
 const MIN_RATE: u64 = 1024;
 
-/// Ends what would go on forever: a byte now and then keeps every timeout from striking.
+/// Ends slow transfers: a byte now and then would prevent every timeout.
 struct Pace {
     begun: Duration,
     slow: Duration,
@@ -74,7 +73,7 @@ impl Pace {
     }
 }
 
-/// A socket that is written to no slower than that.
+/// A socket with a minimum write rate.
 struct Paced<'a> {
     stream: &'a TcpStream,
     pace: Pace,
@@ -112,29 +111,29 @@ pub(in crate::local) enum Body {
     TooLarge,
     /// Neither a length nor chunks announced where one of them must be.
     NoLength,
-    /// More than is taken at a time, over all connections.
+    /// Above the limit over all connections.
     Busy,
     /// Not admitted, not as announced, or not to be stored.
     Refused(Refusal),
 }
 
-/// What came next on a connection.
+/// The next event on a connection.
 #[derive(Debug)]
 pub(in crate::local) enum Received {
     Head(Box<Head>),
-    /// The client went away, or was idle for too long.
+    /// The client closed the connection or was idle for too long.
     Closed,
-    /// Not HTTP, too long a head, or ambiguous: this is the answer, and the end.
+    /// Not HTTP, ambiguous, or too long a head: this is the response, and the connection ends.
     Malformed(Refusal),
 }
 
-/// What the body of a request may be.
+/// Limits of a request's body.
 #[derive(Debug)]
 pub(in crate::local) struct Allowed<'a> {
-    /// The most bytes.
+    /// Maximum number of bytes.
     pub(in crate::local) length: u64,
-    /// Whether a request that does not tell the length is refused, and not taken for one without a body.
-    pub(in crate::local) must_be_told: bool,
+    /// Whether a request without a length is refused instead of treated as having no body.
+    pub(in crate::local) length_required: bool,
     pub(in crate::local) budget: &'a Arc<Budget>,
 }
 
@@ -143,7 +142,7 @@ pub(in crate::local) struct Allowed<'a> {
 pub(in crate::local) struct Connection {
     stream: Arc<TcpStream>,
     timeouts: ConnectionTimeouts,
-    /// What was read and not yet used.
+    /// Bytes that were read and not yet consumed.
     input: Vec<u8>,
     keep_alive: bool,
     unread_body: bool,
@@ -205,13 +204,13 @@ impl Connection {
         Received::Malformed(refusal)
     }
 
-    /// Leaves the body of a request that is refused by its head.
+    /// Skips the body of a request that is refused by its head.
     pub(in crate::local) fn skip_body(&mut self, head: &Head) {
         match head.framing {
             Framing::None | Framing::Length(0) => {}
-            // A client that waits for a word sends nothing now, or everything.
+            // A client that waits for `100 Continue` sends nothing now, or everything.
             Framing::Length(length) if length <= SHORT_BODY && !head.expects_continue => {
-                // One that does not come whole ends with the answer.
+                // If the body is incomplete, the connection ends with the response.
                 let read: io::Result<()> = self.read_length(length, |_| Ok(()));
                 self.unread_body = read.is_err();
             }
@@ -229,7 +228,7 @@ impl Connection {
     ) -> io::Result<Body> {
         let mut share = Share::of(allowed.budget);
         let outcome = match head.framing {
-            Framing::None if allowed.must_be_told => {
+            Framing::None if allowed.length_required => {
                 self.unread_body = true;
                 return Ok(Body::NoLength);
             }
@@ -346,7 +345,7 @@ impl Connection {
         read
     }
 
-    /// Sends an answer; false if the connection ends with it. `sent` cuts the body short.
+    /// Sends a response; false if the connection ends with it. `sent` truncates the body.
     pub(in crate::local) fn send(
         &mut self,
         answer: &Answer,
@@ -376,10 +375,10 @@ impl Connection {
         Ok(!close)
     }
 
-    /// Closing with bytes unread resets the connection, and the client may lose the answer.
+    /// Closing with unread bytes resets the connection, and the client may lose the response.
     fn linger(&mut self) {
         let until = SystemClock.monotonic() + LINGER;
-        // Neither matters if the client is gone already.
+        // Neither matters if the client has already closed the connection.
         drop(self.stream.shutdown(Shutdown::Write));
         drop(self.stream.set_read_timeout(Some(LINGER)));
         let mut scratch = vec![0; CHUNK];
@@ -390,7 +389,7 @@ impl Connection {
         {}
     }
 
-    /// Whether the client has closed its side; waits a moment to see.
+    /// Whether the client has closed its side. Waits for a moment.
     pub(in crate::local) fn client_is_gone(&self) -> bool {
         let look = self
             .stream
@@ -451,7 +450,7 @@ fn head_of(answer: &Answer, length: u64, to_head: bool, close: bool) -> Vec<u8> 
     for (name, value) in &answer.headers {
         line(name, value.as_bytes());
     }
-    // An error to HEAD has neither body nor length; an answer without a body by its status has none.
+    // A response to HEAD has neither body nor length if it is an error; a status may also exclude a body.
     let error_to_head = to_head && answer.status >= 300;
     let bodiless = matches!(answer.status, 204 | 304);
     if !answer.headers.contains_key(CONTENT_LENGTH) && !error_to_head && !bodiless {

@@ -1,4 +1,4 @@
-//! The body of a request as it comes in: summed up on its way, and to disk if it is long.
+//! The body of a request as it arrives: checksums are computed on the way, and a long body goes to disk.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use crate::local::auth::Auth;
 use crate::local::auth::signature::{ChunkSigner, UNSIGNED};
 use crate::local::s3::content::{Content, Disk, Spool};
 
-/// A body, and what was found of it.
+/// A body with its checksums.
 pub(in crate::local) struct Payload {
     spool: Spool,
     sums: Running,
@@ -27,20 +27,20 @@ pub(in crate::local) struct Payload {
 struct Running {
     sha256: Option<Sha256>,
     md5: Md5,
-    /// What S3 keeps of every object.
+    /// The checksums that S3 stores with every object.
     crc64: Checksum,
-    /// The checksum that comes along, and what it is found to be. Its value may come after the body.
+    /// The announced checksum and the computed one. Its value may follow the body.
     announced: Option<(Algorithm, Option<String>, Checksum)>,
 }
 
-/// A checksum that came with the request.
+/// A checksum sent with the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::local) struct Announced {
     pub(in crate::local) algorithm: Algorithm,
     pub(in crate::local) base64: String,
 }
 
-/// What is known of a body that has come whole.
+/// The checksums of a complete body.
 pub(in crate::local) struct Sums {
     /// In hexadecimal digits; `None` if the signature covers no body, or covers it in chunks.
     pub(in crate::local) sha256: Option<String>,
@@ -160,12 +160,12 @@ impl fmt::Debug for Sums {
 }
 
 impl Sums {
-    /// The sum by the algorithm of the checksum that came along.
+    /// The computed checksum, by the algorithm of the announced one.
     pub(in crate::local) fn announced_sum(&self) -> Option<Checksum> {
         self.announced.as_ref().map(|(_, found)| found.clone())
     }
 
-    /// The checksum that came along, once it is known to be right; and `Content-MD5`.
+    /// Verifies the announced checksum and `Content-MD5`, and returns the former.
     pub(in crate::local) fn verified(&self, head: &Head) -> Result<Option<&Announced>, Refusal> {
         if let Some(announced) = head.text("content-md5") {
             let found = STANDARD.encode(self.md5);

@@ -14,7 +14,7 @@ use crate::sys::{Clock, SystemClock};
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_PAUSE: Duration = Duration::from_millis(50);
 
-/// SageMaker does not take a response of an asynchronous invocation that does not say how long it is.
+/// SageMaker rejects a response to an asynchronous invocation without a length.
 const NO_LENGTH: &str = "The model's response did not specify the required Content-Length header. SageMaker \
     does not take a response in chunks.";
 
@@ -29,7 +29,7 @@ impl Container {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            // A proxy of the environment has no way to this machine's ports.
+            // A proxy of the environment cannot reach this machine's ports.
             .proxy(None)
             .build()
             .new_agent();
@@ -39,7 +39,7 @@ impl Container {
         }
     }
 
-    /// Waits until `/ping` answers 200, at most for `timeout`.
+    /// Waits until `/ping` responds with 200, at most for `timeout`.
     pub(in crate::local) fn wait_ready(&self, timeout: Duration) -> Result<(), LocalError> {
         let until = SystemClock.monotonic() + timeout;
         loop {
@@ -66,14 +66,14 @@ impl Container {
         }
     }
 
-    /// One `POST /invocations`, never repeated. The error is the text of the failure object.
+    /// One `POST /invocations`, never retried. The error is the text of the failure object.
     pub(in crate::local) fn invoke(
         &self,
         invocation: &Invocation,
         disk: &Disk,
     ) -> Result<Prediction, String> {
         let mut call = Request::post(format!("{}/invocations", self.url))
-            // A length, for many servers in containers take no chunks.
+            // With a length, because many servers in containers do not accept chunks.
             .header("content-length", invocation.content.len());
         for (name, value) in [
             ("content-type", &invocation.content_type),
@@ -109,7 +109,7 @@ impl Container {
         let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
         if !status.is_success() {
             let mut message = Vec::new();
-            // The part of the message that arrived says more than an error about its end.
+            // The received part of the message is more useful than an error about its end.
             drop(body.take(MAX_MESSAGE).read_to_end(&mut message));
             return Err(failed(status.as_u16(), &String::from_utf8_lossy(&message)));
         }

@@ -14,7 +14,7 @@ use crate::local::services::Services;
 use crate::local::violation::message;
 
 const PREFIX: &str = "x-amzn-sagemaker-";
-/// The longest key that S3 takes, in bytes.
+/// Maximum length of a key in S3, in bytes.
 const MAX_KEY: usize = 1024;
 
 pub(in crate::local) fn answer(
@@ -97,7 +97,7 @@ pub(in crate::local) fn answer(
     Ok(answer)
 }
 
-/// The endpoint, if it is there and takes requests.
+/// The endpoint, if it exists and accepts requests.
 fn serving(services: &Services, name: &str) -> Result<Arc<Serving>, Refusal> {
     checked("endpointName", &facts::ENDPOINT_NAME, name)?;
     services
@@ -117,13 +117,13 @@ fn unsatisfied(member: &str, rule: &str) -> Refusal {
     ))
 }
 
-/// The members of the invocation, which travel in headers.
+/// The members of the invocation, from headers.
 struct Fields<'a> {
     request: &'a Request,
 }
 
 impl Fields<'_> {
-    /// The value of a header, if it is as the model wants the member.
+    /// The value of a header, if it satisfies the API model.
     fn text(
         &self,
         header: &str,
@@ -184,8 +184,8 @@ impl Fields<'_> {
         }
     }
 
-    /// Name of the output under the endpoint's output path. How the service puts it together is
-    /// not documented: clients take the location from the answer.
+    /// Name of the output under the endpoint's output path. The service's naming is not documented: clients use the
+    /// location in the response.
     fn output_name(&self, file: &str) -> Result<String, Refusal> {
         let name = self.text("filename", "filename", &facts::FILENAME_HEADER)?;
         let name = name.unwrap_or_else(|| format!("{file}.out"));

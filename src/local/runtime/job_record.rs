@@ -1,4 +1,4 @@
-//! What is known of an invocation that the endpoint accepted.
+//! Records of accepted invocations.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::location::Location;
 use super::queue::{Input, Job};
 
-/// Where a job is on its way.
+/// The state of a job.
 ///
 /// ```
 /// use sagemaker_async_inference::local::{JobState, LocalEndpoint};
@@ -22,11 +22,11 @@ use super::queue::{Input, Job};
 pub enum JobState {
     /// Waits for a free worker.
     Queued,
-    /// The model has it.
+    /// The model processes it.
     Running,
-    /// The output object is there.
+    /// The output object exists.
     Completed,
-    /// The failure object is there, if the endpoint has a failure path.
+    /// The failure object exists, if the endpoint has a failure path.
     Failed,
 }
 
@@ -53,13 +53,13 @@ crate::words::words!(JobState, "state of a job", {
 pub struct JobRecord {
     /// `EndpointName`.
     pub endpoint_name: String,
-    /// `InferenceId`, the caller's or made up.
+    /// `InferenceId`, from the caller or generated.
     pub inference_id: String,
     /// `InputLocation`; `None` for an inline body.
     pub input_location: Option<String>,
-    /// `OutputLocation` of the answer.
+    /// `OutputLocation` of the response.
     pub output_location: String,
-    /// `FailureLocation` of the answer.
+    /// `FailureLocation` of the response.
     pub failure_location: Option<String>,
     /// `ContentType`.
     pub content_type: Option<String>,
@@ -71,7 +71,7 @@ pub struct JobRecord {
     pub request_ttl: Duration,
     /// `InvocationTimeoutSeconds`, or its default.
     pub invocation_timeout: Duration,
-    /// How far it is.
+    /// State of the job.
     pub state: JobState,
     /// Why it failed.
     pub failure_reason: Option<String>,

@@ -1,9 +1,9 @@
-//! Places in S3, as SageMaker writes them.
+//! S3 locations, as SageMaker writes them.
 
 use percent_encoding::percent_decode_str;
 
-/// Whether a bucket of this name can be there: buckets older than S3's present rules have upper-case
-/// letters and underscores.
+/// Whether a bucket with this name can exist: buckets older than S3's current rules may have upper-case letters and
+/// underscores.
 fn can_be_bucket(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name
@@ -40,7 +40,7 @@ impl Location {
         })
     }
 
-    /// The place of `name` under this prefix.
+    /// The location of `name` under this prefix.
     pub(in crate::local) fn join(&self, name: &str) -> Self {
         let prefix = self.key.trim_end_matches('/');
         let key = if prefix.is_empty() {

@@ -14,7 +14,7 @@ use crate::sys::processes::spawn_piped;
 use crate::sys::{Clock, SystemClock};
 
 /// Interval of checks for a stop and for the program's exit.
-const LOOK: Duration = Duration::from_millis(5);
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Runs it once. The error is the text of the failure object.
 pub(in crate::local) fn invoke(
@@ -36,7 +36,7 @@ pub(in crate::local) fn invoke(
         .map_err(|error| format!("The model's program cannot be fed: {error}."))
         .and_then(|pipes| watch(&mut child, &pipes, invocation.timeout, stop));
     if ended.is_err() {
-        // It may have ended by itself in the meantime.
+        // It may have ended in the meantime.
         drop(child.kill());
         drop(child.wait());
     }
@@ -46,8 +46,8 @@ pub(in crate::local) fn invoke(
     })
 }
 
-/// The ends of what goes through a program's pipes. A thread for each, which ends with its pipe: a child
-/// of the program's may hold that longer than the program runs, so nobody waits for a thread.
+/// The results of the threads that serve a program's pipes. A thread ends with its pipe, which a child process may
+/// hold longer than the program runs, so the threads are not joined.
 struct Pipes {
     input: Receiver<io::Result<()>>,
     output: Receiver<io::Result<Spool>>,
@@ -79,13 +79,13 @@ fn in_thread<T: Send + 'static>(
     thread::Builder::new()
         .name("local-endpoint-program".to_owned())
         .spawn(move || {
-            // Nobody listens any more once the time is up.
+            // The receiver is gone once the time is up.
             drop(sender.send(work()));
         })?;
     Ok(receiver)
 }
 
-/// Until it has ended and its output is whole, its time is up, or the endpoint stops.
+/// Waits until it has ended with complete output, its time is up, or the endpoint stops.
 fn watch(
     child: &mut Child,
     pipes: &Pipes,
@@ -97,7 +97,7 @@ fn watch(
     let mut output = None;
     loop {
         if output.is_none() {
-            match pipes.output.recv_timeout(LOOK) {
+            match pipes.output.recv_timeout(CHECK_INTERVAL) {
                 // A program that writes too much would wait for a reader that is gone.
                 Ok(Err(error)) => {
                     return Err(format!("The model's output cannot be taken: {error}."));
@@ -130,7 +130,7 @@ fn watch(
         if SystemClock.monotonic() >= until {
             return Err(timed_out(timeout));
         }
-        if stop.is_stopped() || (output.is_some() && stop.wait(LOOK)) {
+        if stop.is_stopped() || (output.is_some() && stop.wait(CHECK_INTERVAL)) {
             return Err("The endpoint was stopped.".to_owned());
         }
     }
@@ -144,11 +144,11 @@ fn feed(content: &Content, mut stdin: impl Write) -> io::Result<()> {
     }
 }
 
-/// The last of what it writes.
+/// The end of its output.
 fn last_of(mut from: impl Read) -> Vec<u8> {
     let most = usize::try_from(MAX_MESSAGE).unwrap_or(usize::MAX);
     let (mut last, mut buffer) = (Vec::new(), [0; 4096]);
-    // A message that breaks off is all there is.
+    // A truncated message is all that is available.
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         last.extend_from_slice(&buffer[..read]);
         let surplus = last.len().saturating_sub(most);

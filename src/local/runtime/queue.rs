@@ -23,7 +23,7 @@ use crate::local::sqs;
 use crate::local::sync::{lock, wait_while};
 use crate::sys::{Clock, ManualClock};
 
-/// How many records of jobs are kept.
+/// Maximum number of recorded jobs.
 const KEPT: usize = 10_000;
 
 /// Where the input of a job is.
@@ -41,7 +41,7 @@ pub(in crate::local) struct Job {
     pub(in crate::local) custom_attributes: Option<String>,
     pub(in crate::local) ttl: Duration,
     pub(in crate::local) invocation_timeout: Duration,
-    /// When it came, by the endpoint's monotonic clock.
+    /// Time of acceptance, by the endpoint's monotonic clock.
     pub(in crate::local) received: Duration,
     /// The same by its wall clock.
     pub(in crate::local) received_at: SystemTime,
@@ -52,11 +52,11 @@ pub(in crate::local) struct Job {
     pub(in crate::local) serving: Arc<Serving>,
 }
 
-/// What waits at an endpoint or is in work there.
+/// The jobs that wait or run at an endpoint.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::local) struct Backlog {
     pub(in crate::local) size: u64,
-    /// When, on the endpoint's monotonic clock, the oldest of them came.
+    /// Time of acceptance of the oldest, by the endpoint's monotonic clock.
     pub(in crate::local) oldest: Option<Duration>,
 }
 
@@ -67,26 +67,25 @@ struct State {
     next_number: u64,
     workers: usize,
     idle: usize,
-    /// The endpoints of the jobs in work.
+    /// The endpoints of running jobs.
     running: BTreeMap<u64, String>,
     pending: BTreeMap<String, Pending>,
-    /// Workers that were started and have not looked for a job yet.
+    /// Workers that have started and not yet asked for a job.
     starting: usize,
-    /// Jobs that keep a manual clock's time until a worker has looked at them.
+    /// Jobs that hold a manual clock's time until a worker has seen them.
     unnoticed: usize,
     stopped: bool,
 }
 
-/// While jobs wait that no endpoint has room for, a look this often whether one has: that comes with
-/// the time, and nobody tells.
-const LOOK: Duration = Duration::from_millis(10);
-/// The same by a manual clock, whose time costs nothing but these looks.
-const MANUAL_LOOK: Duration = Duration::from_secs(1);
+/// Interval of checks for free capacity while jobs wait: it changes with time, without an event.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// The same by a manual clock, whose time costs nothing but these checks.
+const MANUAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The jobs of one endpoint that are not over.
+/// The unfinished jobs of one endpoint.
 #[derive(Default)]
 struct Pending {
-    /// When they came, by number.
+    /// Times of acceptance, by number.
     jobs: BTreeMap<u64, Duration>,
     running: usize,
 }
@@ -110,7 +109,7 @@ impl State {
         noticed
     }
 
-    /// The first job that its endpoint has room for.
+    /// The first job whose endpoint has free capacity.
     fn take(&mut self, slots: &BTreeMap<String, usize>) -> Option<(u64, Job)> {
         let has_room = |endpoint: &String| {
             let running = self
@@ -128,7 +127,7 @@ impl State {
         Some((number, job))
     }
 
-    /// Takes a job that was in work off the books.
+    /// Removes a job that was running.
     fn is_over(&mut self, number: u64) {
         if let Some(endpoint) = self.running.remove(&number)
             && let Some(pending) = self.pending.get_mut(&endpoint)
@@ -141,7 +140,7 @@ impl State {
         }
     }
 
-    /// Fails the jobs that wait at endpoints that are gone; true if there were any.
+    /// Fails the jobs that wait at deleted endpoints; true if there were any.
     fn give_up(&mut self, slots: &BTreeMap<String, usize>) -> bool {
         if self
             .pending
@@ -168,12 +167,12 @@ impl State {
     }
 }
 
-/// Jobs in the order they came, and as many workers as the endpoint has room for.
+/// Jobs in order of acceptance, and as many workers as the endpoint has capacity for.
 #[derive(Default)]
 pub(in crate::local) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// Counts what changes, for those who wait for a change.
+    /// Counts changes, for threads that wait for one.
     changes: AtomicU64,
 }
 
@@ -184,15 +183,14 @@ impl fmt::Debug for Queue {
 }
 
 impl Queue {
-    /// Adds a job, and a worker if none is free: an endpoint with room for thousands still starts
-    /// at once.
+    /// Adds a job, and a worker if none is idle: an endpoint with capacity for thousands starts without them.
     pub(in crate::local) fn push(&self, services: &Arc<Services>, job: Job) -> io::Result<()> {
         let room: usize = services.control.slots(&services.queue).values().sum();
         let mut state = lock(&self.state);
         if state.idle <= state.waiting.len() && state.workers < room.max(1) {
             match spawn_worker(services) {
                 Ok(()) => state.expect_worker(),
-                // Those that are there will get to it.
+                // The existing workers will take it.
                 Err(_) if state.workers > 0 => {}
                 Err(error) => return Err(error),
             }
@@ -252,7 +250,7 @@ impl Queue {
                 if let Some(record) = state.records.get_mut(&number) {
                     record.state = JobState::Running;
                 }
-                // After a scale-out there is room for more than was there when the jobs came.
+                // A scale-out may have added capacity since the jobs were accepted.
                 let room = slots.values().sum();
                 if !state.waiting.is_empty()
                     && state.idle == 0
@@ -274,20 +272,20 @@ impl Queue {
                 let noticed = std::mem::take(&mut state.unnoticed);
                 drop(state);
                 clock.taken_over(noticed);
-                let next_look = (!is_empty).then(|| clock.slept() + MANUAL_LOOK);
+                let next_look = (!is_empty).then(|| clock.slept() + MANUAL_CHECK_INTERVAL);
                 clock.wait_until(next_look, is_changed);
             } else {
                 let nap = if is_empty {
                     Duration::from_mins(1)
                 } else {
-                    LOOK
+                    CHECK_INTERVAL
                 };
                 drop(wait_while(&self.changed, state, nap, |_| !is_changed()));
             }
         }
     }
 
-    /// What waits at each endpoint or is in work there.
+    /// The jobs that wait or run at each endpoint.
     pub(in crate::local) fn backlogs(&self) -> BTreeMap<String, Backlog> {
         let state = lock(&self.state);
         let pending = state.pending.iter();
@@ -332,8 +330,7 @@ impl Queue {
         lock(&self.state).records.values().cloned().collect()
     }
 
-    /// Waits until no job waits or runs; false after `timeout`. A manual clock is moved on for that, from one
-    /// event to the next.
+    /// Waits until no job waits or runs; false after `timeout`. A manual clock is advanced from event to event.
     pub(in crate::local) fn wait_idle(&self, clock: &dyn Clock, timeout: Duration) -> bool {
         let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
         if let Some(clock) = clock.manual() {
@@ -365,13 +362,13 @@ fn spawn_worker(services: &Arc<Services>) -> io::Result<()> {
             let receipt = Receipt::of(&job);
             let outcome = run(services, job);
             // Notified before it counts as finished, so that a waiter for that finds the notification sent.
-            notify::tell(services, &receipt, outcome.as_ref());
+            notify::publish_outcome(services, &receipt, outcome.as_ref());
             services.queue.finish(services, number, outcome.err());
         }
     })
 }
 
-/// Runs a job and leaves its object. The error is why it failed.
+/// Runs a job and writes its object. The error is the reason of the failure.
 fn run(services: &Services, job: Job) -> Result<Prediction, String> {
     let (output, failure) = (job.output.clone(), job.failure.clone());
     let mut outcome = predict(services, job);
@@ -435,8 +432,8 @@ fn predict(services: &Services, job: Job) -> Result<Prediction, String> {
     services.backend.run(invocation, around)
 }
 
-/// The input as the location names it; failing that, with the location percent-decoded: clients
-/// write odd keys either way.
+/// The input at the location; if it is missing, at the percent-decoded location: clients write special characters
+/// either way.
 fn input_at(s3: &S3, uri: &str) -> Result<Content, String> {
     let find = |uri: &str| {
         let location = Location::parse(uri)?;

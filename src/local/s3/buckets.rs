@@ -11,9 +11,9 @@ use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{Element, Xml, malformed};
 
-/// No configuration of a bucket and no set of tags is longer.
+/// Maximum length of a bucket's configuration or a set of tags.
 const MAX_DOCUMENT: u64 = 64 << 10;
-/// As many as S3 has in a page at most.
+/// Maximum number of buckets in a page, as in S3.
 const MAX_BUCKETS: usize = 10_000;
 
 pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
@@ -25,7 +25,7 @@ pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     check_location(&s3.common, constraint(request)?.as_deref())?;
     let created = s3.store.create_bucket(name);
     let created = created.map_err(|error| storage_failed(&error))?;
-    // us-east-1 alone answers 200 to the owner of a bucket that is there already.
+    // Only us-east-1 responds with 200 to the owner of a bucket that exists.
     if !created && s3.common.region != "us-east-1" {
         return Err(Refusal::new(
             409,
@@ -65,7 +65,7 @@ fn constraint(request: &Request) -> Result<Option<String>, Refusal> {
         .map(str::to_owned))
 }
 
-/// A bucket is in the endpoint's region, which us-east-1 alone must not name.
+/// A bucket is in the endpoint's region; us-east-1 is the one region that must not be named.
 fn check_location(common: &Common, constraint: Option<&str>) -> Result<(), Refusal> {
     let region = common.region.as_str();
     match constraint {
@@ -128,7 +128,7 @@ pub(super) fn delete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     }
 }
 
-/// Of us-east-1 the element is empty.
+/// For us-east-1 the element is empty.
 pub(super) fn location(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     in_bucket(s3, request, |_| Ok(()))?;
     let region = match s3.common.region.as_str() {
@@ -142,7 +142,7 @@ pub(super) fn location(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     Ok(Answer::xml(200, xml))
 }
 
-/// Of a bucket that never had versions the document is empty.
+/// For a bucket that never had versions the document is empty.
 pub(super) fn versioning(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     in_bucket(s3, request, |_| Ok(()))?;
     let mut xml = Xml::document();
@@ -150,7 +150,7 @@ pub(super) fn versioning(s3: &S3, request: &Request) -> Result<Answer, Refusal> 
     Ok(Answer::xml(200, xml))
 }
 
-/// The canonical user id of the account, of the form that S3's have.
+/// The canonical user id of the account, in S3's format.
 pub(super) fn owner_id(common: &Common) -> String {
     hex::encode(Sha256::digest(&common.account))
 }
@@ -184,7 +184,7 @@ pub(super) fn list(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
         .element("Buckets", None, |xml| {
             for name in &names {
                 xml.element("Bucket", None, |xml| {
-                    // When they were made is not kept: as old as the endpoint.
+                    // Creation dates are not stored; the endpoint's start is returned.
                     xml.text("Name", name)
                         .text("CreationDate", &dates::iso(s3.started))
                         .text("BucketRegion", region);

@@ -1,4 +1,4 @@
-//! Checksums of objects and parts, as requests bring them along.
+//! Checksums of objects and parts, as requests send them.
 
 use std::io;
 
@@ -17,7 +17,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(400, "InvalidRequest", message)
 }
 
-/// The algorithm that has this name, in whichever case.
+/// The algorithm with this name, ignoring case.
 pub(super) fn named(text: &str) -> Option<Algorithm> {
     let mut all = Algorithm::ALL.into_iter();
     all.find(|algorithm| name(*algorithm).eq_ignore_ascii_case(text.trim()))
@@ -36,8 +36,7 @@ pub(super) fn asked(head: &Head) -> Result<Option<Algorithm>, Refusal> {
     }
 }
 
-/// The checksum that came along and its sum to go on from, once it is known to be right; and
-/// `Content-MD5`.
+/// Verifies the announced checksum and `Content-MD5`. Returns the former with its state, to be continued.
 pub(super) fn verified(request: &Request) -> Result<Option<(Announced, Checksum)>, Refusal> {
     let head = &request.head;
     check_headers(head)?;
@@ -53,7 +52,7 @@ pub(super) fn bad_digest(algorithm: Algorithm) -> Refusal {
     Refusal::new(400, "BadDigest", message)
 }
 
-/// Whether the headers about checksums go together.
+/// Checks that the checksum headers are consistent.
 fn check_headers(head: &Head) -> Result<(), Refusal> {
     let decoded = |text: &str| STANDARD.decode(text.trim()).map(|bytes| bytes.len());
     if let Some(digest) = head.text("content-md5")

@@ -7,7 +7,7 @@ use crate::local::dates::{http_date, parse_http};
 use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
 
-/// Headers, and what S3 calls them when they do not hold.
+/// Header names, and their names in S3's errors.
 struct Names {
     matches: (&'static str, &'static str),
     none_matches: (&'static str, &'static str),
@@ -38,8 +38,8 @@ const OF_SOURCE: Names = Names {
     ),
 };
 
-/// The first condition that does not hold. An `ETag` decides before a date does. A date that cannot be
-/// read is passed over, as RFC 9110 has it.
+/// The first condition that does not hold. An `ETag` takes precedence over a date. An invalid date is ignored, as
+/// RFC 9110 requires.
 fn failing(names: &Names, head: &Head, object: &StoredObject) -> Option<&'static str> {
     let date = |name: &str| parse_http(head.text(name)?);
     // Headers carry whole seconds.

@@ -1,4 +1,4 @@
-//! The bytes of objects: small ones in memory, large ones on disk, in as many pieces as they came.
+//! The bytes of objects: small ones in memory, large ones on disk, in one piece for each uploaded part.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,24 +12,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::directory::{invalid, is_blob_name, new_file, regular_file};
 use crate::sys::payload::{read_exact_at, write_all_at};
 
-/// What is longer than this many bytes is not held in memory.
+/// Longer content is not held in memory.
 const IN_MEMORY: usize = 4 << 20;
-/// The same where all objects lie on disk: what is on its way is held in memory then.
+/// The same where all objects are on disk: only content being received is in memory.
 const IN_MEMORY_ON_ITS_WAY: usize = 64 << 10;
 const CHUNK: usize = 256 << 10;
 
-/// Where large objects are kept.
+/// Where large objects are stored.
 #[derive(Debug, Clone)]
 pub(in crate::local) enum Disk {
-    /// Files without a name, which are gone with the process.
+    /// Unnamed files, which disappear with the process.
     Unnamed(PathBuf),
-    /// Files of a data directory, which are there as long as something holds them, and longer if an
-    /// object is kept in them. None is open but while it is read.
+    /// Files of a data directory. They exist while something refers to them, and longer if an object is stored in them.
+    /// A file is open only while it is read.
     Named(PathBuf),
 }
 
 impl Disk {
-    /// So many bytes of one object are held in memory at most.
+    /// Maximum number of bytes of one object in memory.
     fn in_memory(&self) -> usize {
         match self {
             Self::Unnamed(_) => IN_MEMORY,
@@ -50,7 +50,7 @@ impl Disk {
         }
     }
 
-    /// Bytes that are there already; to disk if there are many. Where that fails they stay.
+    /// Stores bytes that are in memory: on disk if there are many, unless that fails.
     pub(in crate::local) fn keep(&self, bytes: Vec<u8>) -> Content {
         if bytes.len() <= self.in_memory() {
             return bytes.into();
@@ -69,7 +69,7 @@ impl Disk {
         Ok(Piece::Disk(Arc::new(file), bytes.len() as u64))
     }
 
-    /// The same bytes, none of them in memory where objects are kept in a directory.
+    /// The same bytes, all of them on disk if objects are stored in a directory.
     pub(in crate::local) fn settle(&self, content: &Content) -> io::Result<Content> {
         if let Self::Unnamed(_) = self {
             return Ok(content.clone());
@@ -82,11 +82,11 @@ impl Disk {
     }
 }
 
-/// A file of a data directory. Dropped, it is removed, unless an object is kept in it.
+/// A file of a data directory. Dropping this removes the file, unless an object is stored in it.
 pub(in crate::local) struct Blob {
     name: String,
     path: PathBuf,
-    /// How many objects are kept in it.
+    /// Number of objects that are stored in it.
     kept: AtomicUsize,
 }
 
@@ -109,7 +109,7 @@ impl Blob {
 impl Drop for Blob {
     fn drop(&mut self) {
         if self.kept.load(Ordering::SeqCst) == 0 {
-            // One that stays is removed at the next start.
+            // A file that cannot be removed now is removed at the next start.
             drop(fs::remove_file(&self.path));
         }
     }
@@ -144,7 +144,7 @@ impl Stored {
     }
 }
 
-/// Bytes as they come: in memory, and on disk as soon as they are many.
+/// Bytes as they arrive: in memory, and on disk once they exceed the limit.
 pub(in crate::local) struct Spool {
     memory: Vec<u8>,
     file: Option<Stored>,
@@ -179,7 +179,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Takes all that comes, [`io::ErrorKind::FileTooLarge`] if that is more than `limit`.
+    /// Reads to the end; [`io::ErrorKind::FileTooLarge`] if that is more than `limit`.
     pub(in crate::local) fn fill(
         &mut self,
         from: &mut dyn Read,
@@ -200,7 +200,7 @@ impl Spool {
         }
     }
 
-    /// To be copied into.
+    /// A writer that adds to it.
     pub(in crate::local) fn writer<'a>(&'a mut self, disk: &'a Disk) -> impl Write + use<'a> {
         Spooling { spool: self, disk }
     }
@@ -270,7 +270,7 @@ impl Piece {
     }
 }
 
-/// Bytes that are shared and never change.
+/// Shared, immutable bytes.
 #[derive(Clone)]
 pub(in crate::local) struct Content {
     pieces: Arc<[Piece]>,
@@ -289,7 +289,7 @@ impl Content {
         Self::of(vec![Piece::Disk(Arc::new(file), len)])
     }
 
-    /// The files of a data directory that it lies in, with their lengths. Fails if some of it is in memory.
+    /// The files of a data directory that it is stored in, with their lengths. Fails if some of it is in memory.
     pub(in crate::local) fn files(&self) -> io::Result<Vec<(String, u64)>> {
         let files: Vec<_> = self
             .blobs()
@@ -302,7 +302,7 @@ impl Content {
         }
     }
 
-    /// Whether the files that a range of it lies in are there, as long as they were.
+    /// Checks that the files of a range exist and have their lengths.
     pub(in crate::local) fn check(&self, range: Range<u64>) -> io::Result<()> {
         let mut start = 0;
         for piece in &*self.pieces {
@@ -315,14 +315,14 @@ impl Content {
         Ok(())
     }
 
-    /// Its files outlast the process: an object is kept in them.
+    /// Marks its files as used by one more object, so that they outlast the process.
     pub(in crate::local) fn hold(&self) {
         for (blob, _) in self.blobs() {
             blob.kept.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// The object is no more.
+    /// Marks its files as used by one object less.
     pub(in crate::local) fn release(&self) {
         for (blob, _) in self.blobs() {
             blob.kept.fetch_sub(1, Ordering::SeqCst);
@@ -339,7 +339,7 @@ impl Content {
         })
     }
 
-    /// One after another, none of them copied.
+    /// Concatenates contents without copying them.
     pub(in crate::local) fn joined<'a>(contents: impl IntoIterator<Item = &'a Self>) -> Self {
         let pieces = contents
             .into_iter()
@@ -391,7 +391,7 @@ impl Content {
         Ok(())
     }
 
-    /// Fills as much of the buffer as one piece has there.
+    /// Reads from one piece into the buffer.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let mut start = 0;
         for piece in &*self.pieces {
@@ -436,8 +436,7 @@ impl FoundPieces {
         }
     }
 
-    /// The content of an object. A piece that is missing or not as long as it was is an error, and so is
-    /// the name of any other file.
+    /// The content of an object. A missing piece, a wrong length, or the name of any other file is an error.
     pub(in crate::local) fn content(&mut self, files: &[(String, u64)]) -> io::Result<Content> {
         let pieces = files.iter().map(|(name, len)| self.piece(name, *len));
         let pieces = pieces.collect::<io::Result<Vec<_>>>()?;
@@ -448,8 +447,8 @@ impl FoundPieces {
         Ok(Content::of(pieces))
     }
 
-    /// Ends the loading: from now on a piece lasts as long as objects are kept in it. Those of damaged
-    /// objects stay.
+    /// Ends the loading: from now on a piece is removed with the last object stored in it. Pieces of damaged objects
+    /// stay.
     pub(in crate::local) fn finish(self, of_damaged: &BTreeSet<String>) {
         for (name, stored) in self.found {
             if let Stored::Named(blob, _) = &*stored
@@ -471,7 +470,7 @@ impl FoundPieces {
         let blob = Blob {
             name: name.to_owned(),
             path: self.directory.join(name),
-            // It stays until the whole directory is read, for other documents may name it.
+            // It stays until the whole directory is read, because other documents may name it.
             kept: AtomicUsize::new(1),
         };
         let checked = blob.check(len);

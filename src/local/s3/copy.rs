@@ -78,7 +78,7 @@ impl Source {
     }
 }
 
-/// Headers that, sent with a copy of an object to itself, make it another one.
+/// Headers that allow a copy of an object to itself, because they change it.
 const CHANGES: [&str; 5] = [
     "x-amz-checksum-algorithm",
     "x-amz-server-side-encryption",
@@ -108,7 +108,7 @@ pub(super) fn object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     }
     let mut headers = kept_headers(request);
     if !replaces {
-        // What is not metadata belongs to the request, not to the source.
+        // Only metadata is copied; other headers are those of the request.
         headers.retain(|(name, _)| !is_metadata(name));
         let metadata = found.headers.iter().filter(|(name, _)| is_metadata(name));
         headers.extend(metadata.cloned());
@@ -135,8 +135,8 @@ pub(super) fn object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-/// The source under other headers; one object, whatever it was made of. Its checksum is of the whole, by
-/// the algorithm that is asked for or the source's.
+/// The source with other headers, as an object without parts. Its checksum is of the full object, by the requested
+/// algorithm or the source's.
 fn copied(
     found: StoredObject,
     headers: Vec<(String, Vec<u8>)>,
@@ -181,7 +181,7 @@ fn result(
         if let Some(checksum) = checksum {
             let element = format!("Checksum{}", name(checksum.algorithm));
             xml.text(&element, &checksum.value);
-            // Of a part there is no type.
+            // A part has no type.
             if element_name == "CopyObjectResult" {
                 xml.text("ChecksumType", checksum.kind());
             }
@@ -213,7 +213,7 @@ fn piece(s3: &S3, found: &StoredObject, range: Range<u64>) -> Result<Content, Re
     settled.map_err(|error| storage_failed(&error))
 }
 
-/// Unlike that of a read, the range of a copy is refused if it is not understood or goes past the end.
+/// Unlike that of a read, the range of a copy is refused if it is invalid or exceeds the object.
 fn source_range(header: &str, length: u64) -> Result<Range<u64>, Refusal> {
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

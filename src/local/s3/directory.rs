@@ -1,9 +1,8 @@
-//! The data directory itself: whether it is the endpoint's to use, and what may be opened in it.
+//! The data directory itself: whether the endpoint may use it, and which files it may open.
 //!
 //! It holds `blobs/`, `buckets/`, `lock` and a marker file. A directory is used if it is missing or empty
-//! (the marker is written first), if it has the marker, or if all of it has the form that release 0.1 left
-//! behind, which wrote no marker. Any other directory is refused untouched. Nothing in it is opened through
-//! a symbolic link.
+//! (the marker is written first), if it has the marker, or if all of it has the form of release 0.1, which wrote no
+//! marker. Any other directory is refused and not changed. No symbolic link in it is followed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -41,8 +40,8 @@ pub(in crate::local) fn new_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a directory and its missing parents, for this user alone: inputs and results are in it. One that
-/// exists keeps its permissions.
+/// Creates a directory and its missing parents, for this user only: it holds inputs and results. An existing one
+/// keeps its permissions.
 pub(in crate::local) fn private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -75,7 +74,7 @@ pub(in crate::local) fn invalid(problem: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem.into())
 }
 
-/// Makes the directory this process's, or fails and leaves it as it is. The file is locked as long as the
+/// Claims the directory for this process, or fails without changing it. The returned file is locked while the
 /// directory is used.
 pub(in crate::local) fn claim(root: &Path) -> io::Result<File> {
     let marked = match fs::read_dir(root) {
@@ -112,7 +111,7 @@ pub(in crate::local) fn locked(path: &Path) -> io::Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(io::Error::new(
             io::ErrorKind::ResourceBusy,
-            "another process keeps its objects there",
+            "another process uses it",
         )),
         Err(TryLockError::Error(error)) => Err(error),
     }
@@ -128,7 +127,7 @@ pub(in crate::local) fn mark(root: &Path) -> io::Result<()> {
 pub(in crate::local) fn replace(beside: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = match new_file(beside) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // A process that died left it. Removing does not follow a link.
+            // Left by a process that died. Removing does not follow a link.
             fs::remove_file(beside)?;
             new_file(beside)?
         }
@@ -139,7 +138,7 @@ pub(in crate::local) fn replace(beside: &Path, path: &Path, content: &[u8]) -> i
     fs::rename(beside, path)
 }
 
-/// Whether the marker is there. One of a format that this release does not know is an error.
+/// Whether the marker exists. A marker of an unknown format is an error.
 pub(in crate::local) fn is_marked(root: &Path) -> io::Result<bool> {
     let marker = root.join(MARKER);
     match regular_file(&marker) {
@@ -185,7 +184,7 @@ fn check_unmarked(root: &Path) -> io::Result<()> {
         }
     }
     if has_blobs && !has_documents {
-        // Whose they are cannot be known.
+        // Their owner is unknown.
         return Err(foreign(root, &root.join(BLOBS)));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Headers that ask for something: honoured elsewhere, or refused here under their names.
+//! Headers for features that are not offered, refused by name. The others are honoured elsewhere.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -116,8 +116,8 @@ fn check_acl(operation: Operation, name: &str, value: &str) -> Result<(), Refusa
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         ));
     }
-    // S3 takes `private` where ownership is not enforced, and some clients send it with every object. It asks
-    // for what every object here has.
+    // S3 accepts `private` where ownership is not enforced, and some clients send it with every object. Every object
+    // here is private.
     if name == "x-amz-acl" && ["bucket-owner-full-control", "private"].contains(&value) {
         return Ok(());
     }

@@ -1,9 +1,9 @@
-//! The data directory: objects that are there again after a restart.
+//! The data directory: objects that outlast the process.
 //!
 //! `blobs/` has the bytes, a file a piece; `buckets/BUCKET/` has a document for each object, which names its
 //! pieces. Objects may share pieces. A document is moved to its name when it and its pieces are written, so
-//! that a process that is killed leaves the object as it was or as it is now. Nothing is forced out to the
-//! disk: after a power cut the last writes may be missing.
+//! that a killed process leaves the old object or the new one. Writes are not synced to disk: after a power failure
+//! the last ones may be missing.
 //!
 //! At the start, pieces that no document names are removed. An object whose document or piece is lost or
 //! damaged is reported and left out; its files stay until the key is written or deleted.
@@ -31,7 +31,7 @@ use crate::aws::s3::checksum::Algorithm;
 use crate::local::http::payload::name;
 use crate::sys::Files;
 
-/// A data directory that is this process's alone.
+/// A data directory that only this process uses.
 #[derive(Debug)]
 pub(in crate::local) struct DataDirectory {
     root: PathBuf,
@@ -40,8 +40,7 @@ pub(in crate::local) struct DataDirectory {
 }
 
 /// An object of a [data directory](crate::local::LocalEndpointBuilder::data_directory) that could not be
-/// loaded. Requests for its key are answered as if it did not exist; writing or deleting the key removes
-/// what is left of it.
+/// loaded. To requests it does not exist; writing or deleting the key removes its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedObject {
@@ -55,7 +54,7 @@ pub struct DamagedObject {
     pub reason: String,
 }
 
-/// What a data directory has.
+/// The contents of a data directory.
 #[derive(Debug, Default)]
 pub(in crate::local) struct Loaded {
     pub(in crate::local) buckets: BTreeMap<String, Bucket>,
@@ -74,14 +73,14 @@ struct Document {
     composite: bool,
     /// Since 1970.
     last_modified: Duration,
-    /// With values in Base64, for they may be any bytes.
+    /// With values in Base64, because they may be any bytes.
     headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parts: Vec<ObjectPart>,
 }
 
 impl DataDirectory {
-    /// Opens it if it is this endpoint's to use; see [`claim`].
+    /// Opens it if this endpoint may use it; see [`claim`].
     pub(in crate::local) fn open(root: &Path) -> io::Result<Self> {
         Ok(Self {
             lock: claim(root)?,
@@ -100,7 +99,7 @@ impl DataDirectory {
         Disk::Named(root.join(BLOBS))
     }
 
-    /// Where a bucket's documents are. A name is made one that every file system takes.
+    /// The directory of a bucket's documents. The name is encoded for file systems.
     pub(in crate::local) fn bucket(&self, name: &str) -> io::Result<Index> {
         let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
         let directory = self.root.join(BUCKETS).join(name);
@@ -135,8 +134,8 @@ impl DataDirectory {
         Ok(loading.loaded)
     }
 
-    /// Removes the pieces that no document names: of objects that were on their way when a process died.
-    /// Files of other names stay.
+    /// Removes the pieces that no document names: of objects that were being written when a process died. Files with
+    /// other names stay.
     fn remove_unnamed(&self, named: &BTreeSet<String>) -> io::Result<()> {
         for entry in fs::read_dir(self.root.join(BLOBS))? {
             let entry = entry?;
@@ -317,7 +316,7 @@ impl Index {
         }
     }
 
-    /// Of a bucket that has no objects. False if documents are left, of objects that were damaged.
+    /// Removes an empty bucket. False if documents of damaged objects are left.
     pub(in crate::local) fn remove_all(&self) -> io::Result<bool> {
         let mut unfinished = Vec::new();
         for entry in fs::read_dir(&self.directory)? {

@@ -17,7 +17,7 @@ use crate::local::xml::Xml;
 
 pub(in crate::local) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 const MAX_KEYS: usize = 1000;
-/// What `encoding-type=url` leaves alone.
+/// The characters that `encoding-type=url` does not encode.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -25,7 +25,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b'/');
 
-/// Where a listing goes on.
+/// Where a listing continues.
 enum Mark {
     /// After this key.
     Key(String),
@@ -147,7 +147,7 @@ pub(super) fn number(target: &Target, name: &str) -> Result<usize, Refusal> {
     Ok(count(name, text)?.min(MAX_KEYS))
 }
 
-/// A number from 0 on, as far as S3 counts.
+/// A number within S3's range, from 0 on.
 pub(super) fn count(name: &str, text: &str) -> Result<usize, Refusal> {
     let refused = |message: String| {
         Refusal::new(400, "InvalidArgument", message)
@@ -167,7 +167,7 @@ pub(super) fn count(name: &str, text: &str) -> Result<usize, Refusal> {
     })
 }
 
-/// There is one encoding of keys.
+/// `url` is the only encoding of keys.
 pub(super) fn check_encoding(target: &Target) -> Result<(), Refusal> {
     match target.parameter("encoding-type") {
         None | Some("url") => Ok(()),
@@ -188,12 +188,12 @@ pub(super) fn encoded<'a>(target: &Target, text: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// Where the listing begins or goes on.
+/// Where the listing begins or continues.
 fn start(target: &Target) -> Result<Option<Mark>, Refusal> {
     if !is_v2(target) {
         let marker = target.parameter(marker_name(target));
         return Ok(marker.map(|key| match target.parameter("delimiter") {
-            // A marker may be a common prefix, as `NextMarker` says it.
+            // A marker may be a common prefix, as in `NextMarker`.
             Some(delimiter) if !delimiter.is_empty() && key.ends_with(delimiter) => {
                 Mark::Prefix(key.to_owned())
             }
@@ -269,7 +269,7 @@ struct Listing<'a> {
     page: &'a Page,
     target: &'a Target,
     max: usize,
-    /// The owner's id, if it is to be there.
+    /// The owner's id, if it is requested.
     owner: Option<&'a str>,
 }
 

@@ -39,7 +39,7 @@ pub(super) struct S3 {
 }
 
 impl S3 {
-    /// Puts an object made of this content, once it is where the store keeps its content.
+    /// Inserts an object with this content, after moving the content to where the store has it.
     pub(super) fn store_object(
         &self,
         bucket: &str,

@@ -1,4 +1,4 @@
-//! S3: single objects, and the way of every request of S3's.
+//! S3: single objects, and the dispatch of S3's requests.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{ToDelete, Xml, malformed, objects_to_delete};
 
-/// The headers of an object's metadata, besides `x-amz-meta-*`: what a copy takes along.
+/// The headers of an object's metadata besides `x-amz-meta-*`; a copy has them too.
 const METADATA: [&str; 6] = [
     "content-type",
     "content-encoding",
@@ -25,14 +25,14 @@ const METADATA: [&str; 6] = [
     "expires",
 ];
 
-/// How an object is encrypted, as the answers to writes say it too.
+/// The headers for encryption; responses to writes have them too.
 const ENCRYPTION: [&str; 3] = [
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-bucket-key-enabled",
 ];
 
-/// Further headers that S3 keeps with an object.
+/// Further headers that S3 stores with an object.
 const KEPT: [&str; 3] = [
     "x-amz-storage-class",
     "x-amz-website-redirect-location",
@@ -91,7 +91,7 @@ pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer,
     }
 }
 
-/// Does something with the bucket that the request names, or says that it is not there.
+/// Calls `act` with the request's bucket; an error if it does not exist.
 pub(super) fn in_bucket<T>(
     s3: &S3,
     request: &Request,
@@ -229,7 +229,7 @@ fn described(object: &StoredObject) -> Answer {
     }
 }
 
-/// Puts the values of `response-content-type` and such into the answer.
+/// Puts the values of `response-content-type` and the like into the response.
 fn replace_headers(answer: &mut Answer, request: &Request) -> Result<(), Refusal> {
     for (parameter, value) in &request.target.query {
         let Some(name) = parameter.strip_prefix("response-") else {
@@ -249,8 +249,7 @@ fn replace_headers(answer: &mut Answer, request: &Request) -> Result<(), Refusal
     Ok(())
 }
 
-/// The single range of a `Range` header. S3 ignores what it does not understand,
-/// several ranges too.
+/// The single range of a `Range` header. S3 ignores an invalid header and several ranges.
 fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header
         .strip_prefix("bytes=")
@@ -258,7 +257,7 @@ fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal>
     else {
         return Ok(None);
     };
-    // A number without an end is a place beyond the end of every object.
+    // A number that is too large is beyond the end of every object.
     let number = |digits: &str| {
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         is_number.then(|| digits.parse::<u64>().unwrap_or(u64::MAX))
@@ -335,7 +334,7 @@ pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
             let name = name.as_str();
             is_metadata(name) || ENCRYPTION.contains(&name) || KEPT.contains(&name)
         })
-        // That is what an object is in without it.
+        // The default is not stored.
         .filter(|(name, value)| *name != "x-amz-storage-class" || *value != "STANDARD")
         .filter(|(name, value)| *name != tagging::HEADER || !value.is_empty())
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
@@ -343,7 +342,7 @@ pub(super) fn kept_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// `aws-chunked` is how the body came, not how the object is encoded.
+/// `aws-chunked` is the encoding of the request, not of the object.
 fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<u8>)> {
     if name != "content-encoding" {
         return Some((name, value));
@@ -357,7 +356,7 @@ fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<
     (!kept.is_empty()).then(|| (name, kept.join(",").into_bytes()))
 }
 
-/// Deleting what is not there is no error, unless a condition says that it has to be there.
+/// Deleting a missing object is no error, unless a condition requires it.
 fn delete_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let key = key(request)?;
     check_version(request.target.parameter("versionId"))?;

@@ -1,7 +1,7 @@
 //! S3's operations: each is recognised by its method, its resource and its parameters.
 //!
-//! What is offered is a list of what is known; a request that fits none of it, or has a parameter that
-//! the operation does not take, is refused and never passes for another operation.
+//! The offered operations are a list. A request that matches none of them, or has a parameter that the operation
+//! does not accept, is refused and never treated as another operation.
 
 use super::refused_operations::REFUSED;
 use crate::local::auth::presigned_v2;
@@ -186,7 +186,7 @@ const OFFERED: &[Offered] = &[
     },
 ];
 
-/// A request as far as it decides on the operation.
+/// The parts of a request that determine the operation.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::local) struct Asked<'a> {
     pub(in crate::local) method: &'a str,
@@ -197,7 +197,7 @@ pub(in crate::local) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The operation, or what is not offered of it, in words that name it.
+    /// The operation, or the name of what is not offered.
     pub(in crate::local) fn operation(self) -> Result<Operation, String> {
         let offered = OFFERED.iter().find(|offered| {
             offered.method == self.method
@@ -228,8 +228,8 @@ impl Asked<'_> {
         query.any(|(found, is)| found == name && value.is_none_or(|value| value == is))
     }
 
-    /// The first parameter that an operation does not take. S3 lets any that begins with `x-` pass; a
-    /// signature in the query is of such.
+    /// The first parameter that an operation does not accept. S3 accepts any that begins with `x-`, such as those of a
+    /// signature.
     fn surplus(&self, offered: &Offered) -> Option<&str> {
         let takes = |name: &str| {
             let marks = offered.marks.iter();

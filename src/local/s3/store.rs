@@ -31,12 +31,12 @@ use crate::local::sync::lock;
 #[derive(Clone)]
 pub struct StoredObject {
     pub(in crate::local) content: Content,
-    /// What was read of it at a caller's wish.
+    /// The bytes, once read for a caller.
     pub(in crate::local) read: OnceLock<Vec<u8>>,
     pub(in crate::local) etag: String,
     pub(in crate::local) checksum: ObjectChecksum,
     pub(in crate::local) last_modified: SystemTime,
-    /// The headers that came with it and go out with it again.
+    /// The headers that were stored with it.
     pub(in crate::local) headers: Vec<(String, Vec<u8>)>,
     /// Empty if it was not uploaded in parts.
     pub(in crate::local) parts: Vec<ObjectPart>,
@@ -62,7 +62,7 @@ impl StoredObject {
         }
     }
 
-    /// One that came over the wire, and was summed up on its way.
+    /// An object from a request body, with the checksums computed on the way.
     pub(in crate::local) fn received(
         content: Content,
         sums: &Sums,
@@ -88,12 +88,11 @@ impl StoredObject {
         }
     }
 
-    /// The bytes; those of a large object are read from the disk, and kept until this value is
-    /// dropped.
+    /// The bytes. Those of a large object are read from disk and cached in this value.
     ///
     /// # Panics
     ///
-    /// If the disk does not give them back.
+    /// If they cannot be read.
     pub fn body(&self) -> &[u8] {
         if let Some(bytes) = self.content.in_memory() {
             return bytes;
@@ -104,17 +103,17 @@ impl StoredObject {
         })
     }
 
-    /// The bytes, one after another.
+    /// A reader of the bytes.
     pub fn reader(&self) -> impl Read + use<> {
         self.content.reader()
     }
 
-    /// How many bytes there are.
+    /// Number of bytes.
     pub fn len(&self) -> u64 {
         self.content.len()
     }
 
-    /// Whether there are none.
+    /// Whether the object is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -124,8 +123,8 @@ impl StoredObject {
         self.header("content-type")
     }
 
-    /// A header that S3 keeps with the object: `content-encoding`, `x-amz-meta-...` and such, in
-    /// lower case.
+    /// A header that S3 stores with the object, such as `content-encoding` or `x-amz-meta-...`, by its name in lower
+    /// case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -138,7 +137,7 @@ impl StoredObject {
         &self.etag
     }
 
-    /// When it was put, by the endpoint's clock.
+    /// When it was written, by the endpoint's clock.
     pub fn last_modified(&self) -> SystemTime {
         self.last_modified
     }
@@ -153,12 +152,12 @@ impl fmt::Debug for StoredObject {
     }
 }
 
-/// The checksum that S3 keeps of an object.
+/// The checksum of an object.
 #[derive(Debug, Clone)]
 pub(in crate::local) struct ObjectChecksum {
     pub(in crate::local) algorithm: Algorithm,
     pub(in crate::local) value: String,
-    /// It is one of the parts' checksums.
+    /// Whether it is computed from the parts' checksums.
     pub(in crate::local) composite: bool,
 }
 
@@ -208,12 +207,12 @@ pub(in crate::local) struct Bucket {
     objects: BTreeMap<String, StoredObject>,
     pub(in crate::local) uploads: BTreeMap<String, Upload>,
     pub(in crate::local) completed: Completed,
-    /// Where the objects outlast the process.
+    /// Present if the objects outlast the process.
     index: Option<Index>,
 }
 
 impl Bucket {
-    /// One that was there before the process.
+    /// A bucket loaded from the data directory.
     pub(in crate::local) fn found(objects: BTreeMap<String, StoredObject>, index: Index) -> Self {
         Self {
             objects,
@@ -227,7 +226,7 @@ impl Bucket {
         &self.objects
     }
 
-    /// Puts an object in the place of the one that was there.
+    /// Inserts or replaces an object.
     pub(in crate::local) fn insert(&mut self, key: &str, object: StoredObject) -> io::Result<()> {
         if let Some(index) = &self.index {
             index.insert(key, &object)?;
@@ -262,7 +261,7 @@ pub(in crate::local) struct Store {
 }
 
 impl Store {
-    /// With what the directory has.
+    /// Opens the store with the contents of the directory.
     pub(in crate::local) fn open(directory: Option<DataDirectory>) -> io::Result<Self> {
         let loaded = directory.as_ref().map(DataDirectory::load).transpose()?;
         let Loaded { buckets, damaged } = loaded.unwrap_or_default();
@@ -278,8 +277,7 @@ impl Store {
         &self.damaged
     }
 
-    /// Leaves the directory as it is, for others to use. What a thread that still runs puts later is in
-    /// memory alone.
+    /// Releases the directory. What a thread that still runs writes later is in memory only.
     pub(in crate::local) fn close(&self) {
         let mut buckets = lock(&self.buckets);
         buckets.values_mut().for_each(|bucket| bucket.index = None);
@@ -288,7 +286,7 @@ impl Store {
         }
     }
 
-    /// Creates a bucket; false if it is there already.
+    /// Creates a bucket; false if it exists.
     pub(in crate::local) fn create_bucket(&self, name: &str) -> io::Result<bool> {
         match lock(&self.buckets).entry(name.to_owned()) {
             Entry::Occupied(_) => Ok(false),
@@ -310,7 +308,7 @@ impl Store {
         })
     }
 
-    /// Deletes a bucket if it is empty; false if it is not, `None` if it is not there.
+    /// Deletes an empty bucket; false if it is not empty, `None` if it does not exist.
     pub(in crate::local) fn delete_bucket(&self, name: &str) -> io::Result<Option<bool>> {
         let mut buckets = lock(&self.buckets);
         let Some(bucket) = buckets.get(name) else {
@@ -331,7 +329,7 @@ impl Store {
         lock(&self.buckets).keys().cloned().collect()
     }
 
-    /// Does something with a bucket; `None` if there is no such bucket.
+    /// Calls `act` with a bucket; `None` if it does not exist.
     pub(in crate::local) fn with_bucket<T>(
         &self,
         name: &str,
@@ -344,7 +342,7 @@ impl Store {
         self.with_bucket(bucket, |bucket| bucket.objects.get(key).cloned())?
     }
 
-    /// Puts an object; a bucket that is not there is created.
+    /// Inserts an object; creates the bucket if it does not exist.
     pub(in crate::local) fn put(
         &self,
         bucket: &str,

@@ -69,8 +69,11 @@ fn is_text(text: &str, most: usize) -> bool {
     text.chars().count() <= most && text.chars().all(fits)
 }
 
+/// Sorted by their keys.
 fn of(object: &StoredObject) -> Tags {
-    object.header(HEADER).map(decoded_query).unwrap_or_default()
+    let mut tags = object.header(HEADER).map(decoded_query).unwrap_or_default();
+    tags.sort_unstable();
+    tags
 }
 
 /// The number of an object's tags.

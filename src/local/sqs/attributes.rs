@@ -20,7 +20,7 @@ pub(super) struct Settings {
     pub(super) retention: Duration,
     pub(super) max_size: u64,
     pub(super) redrive: Option<Redrive>,
-    /// As it was given; the local endpoint does not enforce it.
+    /// As received; the local endpoint does not enforce it.
     policy: Option<String>,
 }
 

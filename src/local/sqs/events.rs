@@ -1,4 +1,4 @@
-//! What the endpoint itself sends to queues: notifications through a topic, and events of S3.
+//! Messages from the endpoint itself: notifications through a topic, and events of S3.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::local::operation::{Operation, Target};
 use crate::local::server::{random_hex, random_uuid};
 use crate::local::services::Services;
 
-/// A queue that gets what goes to a topic.
+/// A queue that is subscribed to a topic.
 #[derive(Debug, Clone)]
 pub(in crate::local) struct Subscription {
     pub(in crate::local) topic: String,
@@ -19,7 +19,7 @@ pub(in crate::local) struct Subscription {
     pub(in crate::local) raw: bool,
 }
 
-/// A queue that gets an event for each object that is made below a prefix.
+/// A queue that gets an event for each object created below a prefix.
 #[derive(Debug, Clone)]
 pub(in crate::local) struct ObjectRule {
     pub(in crate::local) bucket: String,
@@ -28,7 +28,7 @@ pub(in crate::local) struct ObjectRule {
     pub(in crate::local) queue: String,
 }
 
-/// What stays as it is in an event's key; a space becomes a plus.
+/// The characters that are not encoded in an event's key; a space becomes a plus.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -38,7 +38,7 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b' ');
 
 impl Queues {
-    /// Whether some queue gets what goes to the topic.
+    /// Whether a queue is subscribed to the topic.
     pub(in crate::local) fn is_subscribed(&self, topic: &str) -> bool {
         let state = self.state();
         let mut subscriptions = state.subscriptions.iter();
@@ -77,7 +77,7 @@ fn envelope(services: &Services, topic: &str, message: &str) -> Value {
     })
 }
 
-/// Tells the queues of the object that a request wrote, if it is one that writes.
+/// Sends events for the object that a request wrote, if it wrote one.
 pub(in crate::local) fn object_written(services: &Services, target: &Target) {
     let how = match target.operation {
         Operation::PutObject => "Put",
@@ -90,8 +90,7 @@ pub(in crate::local) fn object_written(services: &Services, target: &Target) {
     }
 }
 
-/// Tells the queues of an object that was made by this operation of S3: `Put`, `Copy`,
-/// `CompleteMultipartUpload`.
+/// Sends events for an object created by this operation of S3: `Put`, `Copy`, `CompleteMultipartUpload`.
 pub(in crate::local) fn object_created(services: &Services, bucket: &str, key: &str, how: &str) {
     let rules = services.queues.state().object_rules.clone();
     let mut rules = rules
@@ -133,7 +132,7 @@ pub(in crate::local) fn object_created(services: &Services, bucket: &str, key: &
     }
 }
 
-/// What S3 sends when a bucket's notifications are configured.
+/// The test event that S3 sends when a bucket's notifications are configured.
 pub(super) fn test_event(services: &Services, rule: &ObjectRule) {
     let event = json!({
         "Service": "Amazon S3",

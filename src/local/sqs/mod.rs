@@ -1,4 +1,4 @@
-//! SQS: the queues of the local endpoint, and what puts messages into them.
+//! SQS: the queues of the local endpoint, and the senders of their messages.
 //!
 //! Everything uses the endpoint's clock. Queues are in memory and are lost when the endpoint stops.
 
@@ -24,7 +24,7 @@ use super::server::{Request, random_uuid};
 use super::services::Services;
 use super::sync::lock;
 
-/// All queues, and what is sent to them by the endpoint itself.
+/// All queues, and the rules for messages from the endpoint itself.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     state: Mutex<State>,
@@ -65,7 +65,7 @@ impl Queues {
         lock(&self.state)
     }
 
-    /// Creates a queue with the defaults of the service, unless it is there; its name is not checked.
+    /// Creates a queue with the service's defaults, unless it exists; its name is not checked.
     pub(super) fn create(&self, name: &str, attributes: &[(&str, &str)]) -> Result<(), Refusal> {
         let attributes = attributes
             .iter()
@@ -74,12 +74,12 @@ impl Queues {
         create(&mut self.state(), name, &attributes)
     }
 
-    /// Whether there is a queue of this name.
+    /// Whether a queue with this name exists.
     pub(super) fn has(&self, name: &str) -> bool {
         self.state().queues.contains_key(name)
     }
 
-    /// How many messages a queue has, in flight and delayed ones included.
+    /// Number of messages in a queue, including those in flight and delayed.
     pub(super) fn count(&self, name: &str) -> usize {
         self.state().queues.get(name).map_or(0, Queue::len)
     }
@@ -93,8 +93,8 @@ impl Queues {
         self.state().object_rules.push(rule);
     }
 
-    /// Puts a message in a queue, if it is there. A FIFO queue takes none without a group, as of SNS's
-    /// standard topics and of S3.
+    /// Puts a message into a queue, if it exists. A FIFO queue accepts no message without a group, such as those of
+    /// SNS's standard topics and of S3.
     pub(super) fn send(&self, services: &Services, queue: &str, body: &str) {
         drop(self.send_with(services, queue, &[("MessageBody", body)]));
     }

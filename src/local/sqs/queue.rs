@@ -14,7 +14,7 @@ use crate::local::server::random_uuid;
 
 /// The longest visibility timeout, counted from the receive.
 const MAX_VISIBILITY: Duration = Duration::from_hours(12);
-/// How long a FIFO queue knows deduplication ids and attempt ids.
+/// How long a FIFO queue remembers deduplication ids and attempt ids.
 const DEDUPLICATION: Duration = Duration::from_mins(5);
 const PURGE_PAUSE: Duration = Duration::from_mins(1);
 
@@ -23,9 +23,9 @@ pub(super) struct Queue {
     pub(super) settings: Settings,
     /// In the order they were sent.
     messages: Vec<Stored>,
-    /// Deduplication ids, with when they came and what they became.
+    /// Deduplication ids, with their times and messages.
     known: BTreeMap<String, (Duration, Value)>,
-    /// Attempt ids, with when they came and the receipts that they got.
+    /// Attempt ids, with their times and receipts.
     attempts: BTreeMap<String, (Duration, Vec<String>)>,
     sequence: u64,
     purged: Option<Duration>,
@@ -113,7 +113,7 @@ impl Queue {
         ]
     }
 
-    /// Drops what is older than the retention period.
+    /// Removes messages older than the retention period.
     pub(super) fn expire(&mut self, now: Now) {
         let retention = self.settings.retention;
         self.messages
@@ -200,7 +200,7 @@ impl Queue {
         Ok((Some(group), Some(id)))
     }
 
-    /// What one receive gets, and what goes to the dead letters instead.
+    /// The messages of one receive, and those that go to the dead-letter queue instead.
     pub(super) fn receive(
         &mut self,
         max: usize,
@@ -212,7 +212,7 @@ impl Queue {
             return (again, Vec::new());
         }
         let dead = self.take_dead(now);
-        // Of a group in flight nothing is given out, so that its order stays.
+        // While a message of a group is in flight, no other of it is delivered: this preserves its order.
         let mut busy: BTreeSet<String> = self
             .messages
             .iter()
@@ -248,7 +248,7 @@ impl Queue {
         (received, dead)
     }
 
-    /// What a receive with the same attempt id got, while all of it is in flight still.
+    /// The messages of a receive with the same attempt id, while all of them are in flight.
     fn repeated(&self, attempt: &str, now: Now) -> Option<Vec<Received>> {
         let (_, receipts) = self.attempts.get(attempt)?;
         let of = |receipt: &String| {
@@ -263,7 +263,7 @@ impl Queue {
         receipts.iter().map(of).collect()
     }
 
-    /// Takes out what was received as often as the redrive policy allows.
+    /// Removes the messages that were received as often as the redrive policy allows.
     fn take_dead(&mut self, now: Now) -> Vec<Dead> {
         let Some(redrive) = &self.settings.redrive else {
             return Vec::new();
@@ -288,7 +288,7 @@ impl Queue {
             .collect()
     }
 
-    /// Takes in a dead letter, which keeps the time it was sent at.
+    /// Adds a dead letter, which keeps its sent time.
     pub(super) fn bury(&mut self, dead: Dead) {
         self.messages.push(dead.message);
     }
@@ -305,7 +305,7 @@ impl Queue {
                 "Value {receipt} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
             )));
         }
-        // An old handle is taken, and deletes nothing.
+        // An old handle is accepted and deletes nothing.
         if newest {
             self.messages.remove(index);
         }
@@ -363,7 +363,7 @@ impl Queue {
     }
 }
 
-/// A message on its way to the dead letters.
+/// A message for the dead-letter queue.
 pub(super) struct Dead {
     pub(super) target: String,
     message: Stored,

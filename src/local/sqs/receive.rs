@@ -11,9 +11,9 @@ use crate::local::http::answer::Refusal;
 use crate::local::services::Services;
 use crate::local::sync::wait_while;
 
-/// A long poll looks at the clock this often, in real time: messages become visible with the time.
+/// Interval, in real time, at which a long poll checks for messages that have become visible.
 const SLICE: Duration = Duration::from_millis(2);
-/// A clock that stands still, as one of a test does, is moved on by so much for each slice.
+/// A manual clock is advanced by this much for each interval.
 const STEP: Duration = Duration::from_millis(100);
 
 pub(super) fn answer(services: &Services, input: &Input) -> Result<Value, Refusal> {

@@ -26,10 +26,10 @@ use crate::local::xml::{CompletedPart, Xml, completed_parts, malformed};
 
 /// Every part but the last is at least this long.
 const MIN_PART: u64 = 5 * 1024 * 1024;
-/// As many completed uploads of a bucket are remembered.
+/// Number of completed uploads of a bucket that are remembered.
 const MAX_COMPLETED: usize = 1000;
 
-/// Uploads that were completed: a client whose answer was lost asks again, and is answered as before.
+/// Completed uploads: a client that lost the response repeats the request and gets the same response.
 #[derive(Debug, Default)]
 pub(in crate::local) struct Completed(VecDeque<Done>);
 
@@ -45,7 +45,7 @@ struct Done {
 #[derive(Debug, Clone)]
 struct Outcome {
     etag: String,
-    /// `None` if it was begun without an algorithm: the client knows of no checksum then.
+    /// `None` if the upload was created without an algorithm: the response has no checksum then.
     checksum: Option<ObjectChecksum>,
     headers: Vec<(String, Vec<u8>)>,
 }
@@ -137,7 +137,7 @@ fn check_kind(head: &Head, upload: &Upload) -> Result<(), Refusal> {
     }
 }
 
-/// What the client may say of the whole object: its length, and its checksum.
+/// Checks the length and the checksum of the whole object, if the client sent them.
 fn check_whole(
     head: &Head,
     object: &StoredObject,
@@ -281,7 +281,7 @@ fn whole_checksum(upload: &Upload, parts: &[&Part]) -> ObjectChecksum {
     }
     let mut checksum = Checksum::new(algorithm);
     for sum in sums {
-        // It was made here, so it is Base64.
+        // It was encoded here, so it is Base64.
         let bytes = STANDARD.decode(sum.clone().into_base64());
         checksum.update(&bytes.unwrap_or_default());
     }

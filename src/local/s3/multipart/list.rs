@@ -91,14 +91,14 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// By key, and of one key by age, from behind the markers on.
+    /// Sorted by key, then by age, starting after the markers.
     fn of(mut uploads: Vec<(&'a str, &'a Upload)>, target: &Target, max: usize) -> Self {
         let parameter = |name| target.parameter(name).unwrap_or_default();
         let (prefix, delimiter) = (parameter("prefix"), parameter("delimiter"));
         let (key_marker, id_marker) = (parameter("key-marker"), parameter("upload-id-marker"));
         uploads.retain(|(_, upload)| upload.key.starts_with(prefix));
         uploads.sort_by_key(|(id, upload)| (&upload.key, upload.begun, *id));
-        // The marker may be gone; then those of its key are listed by their ids.
+        // If the marker's upload is gone, uploads of its key are compared by id.
         let at_marker = uploads
             .iter()
             .position(|(id, upload)| upload.key == key_marker && *id == id_marker);

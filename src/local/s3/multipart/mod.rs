@@ -42,7 +42,7 @@ struct Part {
     content: Content,
     md5: [u8; 16],
     crc64: Checksum,
-    /// By the upload's algorithm; where it has none, by that of the checksum that came along.
+    /// By the upload's algorithm; if it has none, by that of the checksum sent with the part.
     sum: Option<(Algorithm, Checksum)>,
     last_modified: SystemTime,
 }
@@ -52,7 +52,7 @@ impl Part {
         quoted(&self.md5)
     }
 
-    /// Its checksum, as a client learns of it.
+    /// Its checksum, as returned to clients.
     fn checksum(&self) -> Option<ObjectChecksum> {
         self.sum.as_ref().map(|(algorithm, sum)| ObjectChecksum {
             algorithm: *algorithm,
@@ -183,8 +183,8 @@ pub(super) fn part_number(request: &Request) -> Result<u32, Refusal> {
         })
 }
 
-/// Adds a part that was copied from an object. Gives its `ETag`, its time, and its checksum if the
-/// upload has an algorithm.
+/// Adds a part that was copied from an object. Returns its `ETag`, its time, and its checksum if the upload has an
+/// algorithm.
 pub(super) fn add_copied(
     s3: &S3,
     request: &Request,
@@ -211,8 +211,8 @@ pub(super) fn add_copied(
     })
 }
 
-/// A part carries the checksum that the upload was begun for, and no other; it must, if the object's
-/// checksum is made of the parts'. In an upload that was begun without one it may carry any.
+/// A part may have only a checksum by the upload's algorithm, and must have it if the object's checksum is computed
+/// from the parts'. In an upload without an algorithm it may have any.
 fn check_algorithm(upload: &Upload, sent: Option<Algorithm>) -> Result<(), Refusal> {
     let fits = match (upload.algorithm, sent) {
         (None, _) => true,
