@@ -175,3 +175,10 @@ pub(crate) fn time_of(value: &Value) -> Option<std::time::SystemTime> {
     let since = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
     std::time::UNIX_EPOCH.checked_add(since)
 }
+
+/// The token of the next page, if there is one. The same token again would be an endless loop.
+pub(crate) fn next_token(page: &Value, sent: Option<&Value>) -> Option<Value> {
+    let token = page.get("NextToken")?;
+    let is_usable = token.as_str().is_some_and(|token| !token.is_empty());
+    (is_usable && sent != Some(token)).then(|| token.clone())
+}

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::json_rpc::{Api, Operation};
+use super::json_rpc::{Api, Operation, next_token};
 use super::{CallError, Caller, Service};
 
 const API: Api = Api {
@@ -51,12 +51,9 @@ pub(crate) fn list_tags(caller: Caller<'_>, arn: &str) -> Result<Vec<Value>, Cal
         if let Some(Value::Array(more)) = page.get_mut("Tags").map(Value::take) {
             tags.extend(more);
         }
-        match page.get_mut("NextToken").map(Value::take) {
-            // The same token again would be an endless loop.
-            Some(Value::String(token)) if !token.is_empty() && input["NextToken"] != token => {
-                input["NextToken"] = token.into();
-            }
-            _ => return Ok(tags),
+        match next_token(&page, input.get("NextToken")) {
+            Some(token) => input["NextToken"] = token,
+            None => return Ok(tags),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
+use super::{CodecError, Deserializer, Serializer, mime_types};
 
 /// The codec of raw bytes: nothing is copied when serializing, nothing is checked when deserializing.
 ///
@@ -31,8 +31,6 @@ impl Bytes {
             accept: Cow::Borrowed("application/octet-stream"),
         }
     }
-
-    mime_types!();
 }
 
 impl Default for Bytes {
@@ -51,11 +49,7 @@ impl<T: AsRef<[u8]> + ?Sized> Serializer<T> for Bytes {
     }
 }
 
-impl Accept for Bytes {
-    fn accept(&self) -> &str {
-        &self.accept
-    }
-}
+mime_types!(Bytes);
 
 impl Deserializer<Vec<u8>> for Bytes {
     fn deserialize(&self, body: &[u8], _: Option<&str>) -> Result<Vec<u8>, CodecError> {

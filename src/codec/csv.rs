@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use csv::{DeserializeErrorKind, ErrorKind, ReaderBuilder, WriterBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
+use super::{CodecError, Deserializer, Serializer, mime_types, serializes_sequences};
 
 /// The codec of CSV, from and to a sequence of records.
 ///
@@ -47,8 +47,6 @@ impl Csv {
             delimiter: b',',
         }
     }
-
-    mime_types!();
 
     /// Sets whether the first line names the fields. Default: false.
     ///
@@ -107,31 +105,9 @@ impl<U: Serialize> Serializer<[U]> for Csv {
     }
 }
 
-impl<U: Serialize> Serializer<Vec<U>> for Csv {
-    fn content_type(&self) -> &str {
-        &self.content_type
-    }
+serializes_sequences!(Csv);
 
-    fn serialize<'v>(&self, records: &'v Vec<U>) -> Result<Cow<'v, [u8]>, CodecError> {
-        self.serialize(records.as_slice())
-    }
-}
-
-impl<U: Serialize, const N: usize> Serializer<[U; N]> for Csv {
-    fn content_type(&self) -> &str {
-        &self.content_type
-    }
-
-    fn serialize<'v>(&self, records: &'v [U; N]) -> Result<Cow<'v, [u8]>, CodecError> {
-        self.serialize(records.as_slice())
-    }
-}
-
-impl Accept for Csv {
-    fn accept(&self) -> &str {
-        &self.accept
-    }
-}
+mime_types!(Csv);
 
 impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {

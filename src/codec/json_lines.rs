@@ -3,9 +3,9 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Accept, CodecError, Deserializer, Serializer,
+    CodecError, Deserializer, Serializer,
     json::{read, write},
-    mime_types, without_mark,
+    mime_types, serializes_sequences, without_mark,
 };
 
 /// The codec of JSON Lines, one JSON value on each line, from and to a sequence.
@@ -43,7 +43,6 @@ impl JsonLines {
         }
     }
 
-    mime_types!();
     super::allow_nan!();
 }
 
@@ -70,31 +69,9 @@ impl<U: Serialize> Serializer<[U]> for JsonLines {
     }
 }
 
-impl<U: Serialize> Serializer<Vec<U>> for JsonLines {
-    fn content_type(&self) -> &str {
-        &self.content_type
-    }
+serializes_sequences!(JsonLines);
 
-    fn serialize<'v>(&self, values: &'v Vec<U>) -> Result<Cow<'v, [u8]>, CodecError> {
-        self.serialize(values.as_slice())
-    }
-}
-
-impl<U: Serialize, const N: usize> Serializer<[U; N]> for JsonLines {
-    fn content_type(&self) -> &str {
-        &self.content_type
-    }
-
-    fn serialize<'v>(&self, values: &'v [U; N]) -> Result<Cow<'v, [u8]>, CodecError> {
-        self.serialize(values.as_slice())
-    }
-}
-
-impl Accept for JsonLines {
-    fn accept(&self) -> &str {
-        &self.accept
-    }
-}
+mime_types!(JsonLines);
 
 impl<U: DeserializeOwned> Deserializer<Vec<U>> for JsonLines {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<Vec<U>, CodecError> {

@@ -276,27 +276,61 @@ pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// The two MIME types of a format, and the methods to change them.
+/// The methods to change the two MIME types of a format, and its [`Accept`].
 macro_rules! mime_types {
-    () => {
-        /// Sets the MIME type of bodies: at most 1024 ASCII characters, checked by the submit.
-        pub fn with_content_type(
-            mut self,
-            content_type: impl Into<std::borrow::Cow<'static, str>>,
-        ) -> Self {
-            self.content_type = content_type.into();
-            self
+    ($codec:ty) => {
+        impl $codec {
+            /// Sets the MIME type of bodies: at most 1024 ASCII characters, checked by the submit.
+            pub fn with_content_type(
+                mut self,
+                content_type: impl Into<std::borrow::Cow<'static, str>>,
+            ) -> Self {
+                self.content_type = content_type.into();
+                self
+            }
+
+            /// Sets the MIME type of results that is requested from the model: at most 1024 ASCII characters,
+            /// checked by the submit.
+            pub fn with_accept(
+                mut self,
+                accept: impl Into<std::borrow::Cow<'static, str>>,
+            ) -> Self {
+                self.accept = accept.into();
+                self
+            }
         }
 
-        /// Sets the MIME type of results that is requested from the model: at most 1024 ASCII characters, checked by
-        /// the submit.
-        pub fn with_accept(mut self, accept: impl Into<std::borrow::Cow<'static, str>>) -> Self {
-            self.accept = accept.into();
-            self
+        impl crate::codec::Accept for $codec {
+            fn accept(&self) -> &str {
+                &self.accept
+            }
         }
     };
 }
 use mime_types;
+
+/// Serializes vectors and arrays like slices.
+macro_rules! serializes_sequences {
+    ($codec:ty) => {
+        serializes_sequences!($codec, [U], Vec<U>);
+        serializes_sequences!($codec, [U, const N: usize], [U; N]);
+    };
+    ($codec:ty, [$U:ident $($n:tt)*], $sequence:ty) => {
+        impl<$U: serde::Serialize $($n)*> crate::codec::Serializer<$sequence> for $codec {
+            fn content_type(&self) -> &str {
+                &self.content_type
+            }
+
+            fn serialize<'v>(
+                &self,
+                values: &'v $sequence,
+            ) -> Result<std::borrow::Cow<'v, [u8]>, crate::codec::CodecError> {
+                self.serialize(values.as_slice())
+            }
+        }
+    };
+}
+use serializes_sequences;
 
 /// The method that allows numbers that are not finite.
 macro_rules! allow_nan {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use npyz::{NpyFile, NpyHeader, Order, WriterBuilder};
 
-use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
+use super::{CodecError, Deserializer, Serializer, mime_types};
 use crate::invalid_input::InvalidInput;
 
 const FORMAT: &str = "NPY";
@@ -49,8 +49,6 @@ impl Npy {
             accept: Cow::Borrowed(MIME_TYPE),
         }
     }
-
-    mime_types!();
 }
 
 impl Default for Npy {
@@ -221,11 +219,7 @@ impl<T: NpyElement> Serializer<Vec<T>> for Npy {
     }
 }
 
-impl Accept for Npy {
-    fn accept(&self) -> &str {
-        &self.accept
-    }
-}
+mime_types!(Npy);
 
 impl<T: NpyElement> Deserializer<NpyArray<T>> for Npy {
     fn deserialize(

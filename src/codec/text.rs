@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Accept, CodecError, Deserializer, Serializer, mime_types};
+use super::{CodecError, Deserializer, Serializer, mime_types};
 
 /// The codec of UTF-8 text.
 ///
@@ -34,8 +34,6 @@ impl Text {
             accept: Cow::Borrowed("text/plain"),
         }
     }
-
-    mime_types!();
 }
 
 impl Default for Text {
@@ -54,11 +52,7 @@ impl<T: AsRef<str> + ?Sized> Serializer<T> for Text {
     }
 }
 
-impl Accept for Text {
-    fn accept(&self) -> &str {
-        &self.accept
-    }
-}
+mime_types!(Text);
 
 impl Deserializer<String> for Text {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<String, CodecError> {

@@ -13,6 +13,7 @@ use super::model::Model;
 use super::requests::{CreateEndpoint, ListEndpoints, UpdateEndpoint};
 use super::settle::{self, Creation};
 use crate::InvalidInput;
+use crate::aws::json_rpc::next_token;
 use crate::aws::sagemaker;
 use crate::error::{Resource, Result};
 use crate::limits::check_name;
@@ -274,12 +275,8 @@ impl ListedEndpoints {
             self.page
                 .extend(found.into_iter().map(EndpointSummary::new));
         }
-        // The same token again would be an endless loop.
-        if let Some(token) = listed.get("NextToken").and_then(Value::as_str)
-            && !token.is_empty()
-            && request.get("NextToken").and_then(Value::as_str) != Some(token)
-        {
-            request["NextToken"] = token.into();
+        if let Some(token) = next_token(&listed, request.get("NextToken")) {
+            request["NextToken"] = token;
             self.next = Some(request);
         }
         Ok(())

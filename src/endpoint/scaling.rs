@@ -10,7 +10,7 @@ use super::scale_to_zero::{self, ScaleToZero};
 use super::settle;
 use crate::InvalidInput;
 use crate::aws::application_autoscaling as autoscaling;
-use crate::aws::json_rpc::{Operation, list, text};
+use crate::aws::json_rpc::{Operation, list, next_token, text};
 use crate::error::Result;
 use crate::limits::check_name;
 use crate::limits::facts::application_autoscaling::{POLICY_NAME, SCALING_POLICY};
@@ -175,13 +175,10 @@ impl VariantScaling {
                 let found = found.into_iter();
                 policies.extend(found.map(|document| ScalingPolicyDescription { document }));
             }
-            // The same token again would be an endless loop.
-            match page.get_mut("NextToken").map(Value::take) {
-                Some(token) if !token.is_null() && input.get("NextToken") != Some(&token) => {
-                    input.insert("NextToken".into(), token);
-                }
-                _ => return Ok(policies),
-            }
+            match next_token(&page, input.get("NextToken")) {
+                Some(token) => input.insert("NextToken".into(), token),
+                None => return Ok(policies),
+            };
         }
     }
 

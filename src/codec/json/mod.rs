@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
-use super::{Accept, CodecError, Deserializer, Serializer, mime_types, without_mark};
+use super::{CodecError, Deserializer, Serializer, mime_types, without_mark};
 
 mod problem;
 mod read;
@@ -54,7 +54,6 @@ impl Json {
         }
     }
 
-    mime_types!();
     super::allow_nan!();
 }
 
@@ -78,11 +77,7 @@ impl<T: Serialize + ?Sized> Serializer<T> for Json {
     }
 }
 
-impl Accept for Json {
-    fn accept(&self) -> &str {
-        &self.accept
-    }
-}
+mime_types!(Json);
 
 impl<T: DeserializeOwned> Deserializer<T> for Json {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<T, CodecError> {
