@@ -33,17 +33,17 @@ mod events {
             status,
             request_id = request_id(),
             elapsed_ms,
-            "answered"
+            "response"
         );
     }
 
     pub(crate) fn no_response(attempt: u32, kind: &dyn Debug, never_sent: bool, took: Duration) {
         let elapsed_ms = millis(took);
-        debug!(attempt, ?kind, never_sent, elapsed_ms, "no answer");
+        debug!(attempt, ?kind, never_sent, elapsed_ms, "no response");
     }
 
     pub(crate) fn retry(attempt: u32, pause: Duration) {
-        debug!(attempt, pause_ms = millis(pause), "will be tried again");
+        debug!(attempt, pause_ms = millis(pause), "will be retried");
     }
 
     pub(crate) fn address_forgotten(host: &str) {
@@ -72,14 +72,14 @@ mod events {
     pub(crate) fn handler_failed(error: &dyn std::fmt::Display) {
         warn!(
             error = format_args!("{error:#}"),
-            "a handler failed; its message is given back"
+            "a handler failed; its message is released"
         );
     }
 
     pub(crate) fn queue_failed(error: &dyn std::fmt::Display) {
         warn!(
             error = format_args!("{error:#}"),
-            "the queue of a wait failed; results are polled for"
+            "the queue of a wait failed; the wait continues by polls"
         );
     }
 
@@ -171,11 +171,11 @@ mod events {
         info_span!("wait", endpoint_name, inference_id, output_path = %at).entered()
     }
 
-    pub(crate) fn poll(attempt: u32, elapsed: Duration, answer: Option<&str>) {
+    pub(crate) fn poll(attempt: u32, elapsed: Duration, observed: Option<&str>) {
         debug!(
             attempt,
             elapsed_ms = millis(elapsed),
-            answer,
+            observed,
             "no result yet"
         );
     }

@@ -124,7 +124,7 @@ fn an_inference_is_traced_from_the_submit_to_the_removal() {
         &lines,
         &[
             "DEBUG",
-            "answered",
+            "response",
             "attempt=1",
             "status=503",
             "request_id=",
@@ -133,13 +133,13 @@ fn an_inference_is_traced_from_the_submit_to_the_removal() {
     );
     one(
         &lines,
-        &["DEBUG", "attempt=1", "pause_ms=", "will be tried again"],
+        &["DEBUG", "attempt=1", "pause_ms=", "will be retried"],
     );
     one(
         &lines,
         &[
             "DEBUG",
-            "answered",
+            "response",
             "attempt=2",
             "status=202",
             "request_id=",
@@ -185,7 +185,7 @@ fn failures_are_events_at_the_level_of_a_warning() {
         &lines,
         &[
             "DEBUG",
-            "no answer",
+            "no response",
             "kind=ConnectionLost",
             "never_sent=false",
         ],
@@ -197,7 +197,7 @@ fn failures_are_events_at_the_level_of_a_warning() {
             "DEBUG",
             "no result yet",
             "attempt=2",
-            "answer=\"not found\"",
+            "observed=\"not found\"",
         ],
     );
     one(

@@ -55,7 +55,7 @@ fn a_lost_response_is_checked() {
     let error = bench
         .sagemaker()
         .create_model(&model("other"))
-        .expect_err("no answer");
+        .expect_err("no response");
     assert!(matches!(error, Error::Transport(_)), "{error:?}");
     let requests = bench.local.requests();
     let creates = requests
@@ -177,7 +177,7 @@ fn a_resource_that_is_gone_after_lost_responses_counts_as_deleted() {
     sagemaker.create_model(&model("left")).expect("a model");
     let drop = Fault::on(Operation::DeleteModel).always();
     bench.local.fault(drop.drop_connection());
-    let error = sagemaker.delete_model("left").expect_err("no answer");
+    let error = sagemaker.delete_model("left").expect_err("no response");
     assert!(matches!(error, Error::Transport(_)), "{error:?}");
 }
 

@@ -150,7 +150,7 @@ fn retry_after_takes_precedence() {
 fn assert_maybe_submitted(server: &Verifier) -> Error {
     let session = session_in(&server.url(), ManualClock::new());
     let request = predictor(&session).request("x").inference_id("job-7");
-    let error = request.submit().map(drop).expect_err("no answer");
+    let error = request.submit().map(drop).expect_err("no response");
     match &error {
         Error::MaybeSubmitted(maybe) => {
             assert_eq!(maybe.inference_id(), "job-7");

@@ -36,7 +36,7 @@ fn in_drips(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn without_an_answer(stream: &mut TcpStream) -> io::Result<()> {
+fn without_a_response(stream: &mut TcpStream) -> io::Result<()> {
     let mut some = vec![0; 1 << 20];
     while stream.read(&mut some)? > 0 {}
     Ok(())
@@ -93,7 +93,7 @@ fn the_limit_of_a_submit_covers_the_upload() {
     for (what, take) in [
         ("nothing is read", not_at_all as Taking),
         ("it is read in drips", in_drips),
-        ("no answer comes", without_an_answer),
+        ("no response comes", without_a_response),
     ] {
         let server = slow_server(take);
         let predictor = predictor(&session_at(&server.url()));
