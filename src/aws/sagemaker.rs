@@ -1,6 +1,6 @@
 //! `SageMaker`'s control plane (2017-07-24): models, endpoint configurations, endpoints.
 //!
-//! Its operations have no idempotency token. `endpoint::settle` finds out what became of a request whose response
+//! Its operations have no idempotency token. `endpoint::settle` finds out the outcome of a request whose response
 //! was lost.
 
 use serde_json::{Value, json};

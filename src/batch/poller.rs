@@ -395,7 +395,7 @@ impl<D> Poller<D> {
         self.poll_next(now).map_err(|then| then.min(self.first_end))
     }
 
-    /// A deadline holds, whether or not the handle's turn came.
+    /// Ends handles whose deadline passed before their turn.
     fn end_overdue(&mut self, now: Duration) {
         self.first_end = Duration::MAX;
         let waiting: Vec<u32> = self.slow.iter().chain(&self.queue).copied().collect();

@@ -27,7 +27,7 @@ const SHARE_OF_WAIT: u32 = 8;
 const MAX_SLOW: u8 = 10;
 
 impl<D> Poller<D> {
-    /// A poll by GET, of the output and then of the failure.
+    /// Polls by GET, the output and then the failure.
     pub(super) fn poll(&mut self, slot: u32, now: Duration) {
         let Some(polled) = self.slots.get_mut(slot) else {
             return;

@@ -218,9 +218,9 @@ impl Deployment {
     }
 
     /// Once the token is cancelled, no further step is started; the error has an
-    /// [`EndpointWaitReason::Cancelled`] as its cause. The response to a step that is under way is waited for 2 s
-    /// longer; without one the error names it as [unsure](DeploymentError::unsure). Default: the token of the
-    /// waiter, if there is one.
+    /// [`EndpointWaitReason::Cancelled`] as its cause. A step in progress waits for its response up to 2 s
+    /// longer; without one the error names its resource as [unsure](DeploymentError::unsure). Default: the token of
+    /// the waiter, if there is one.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
@@ -228,7 +228,7 @@ impl Deployment {
 
     /// Continues an earlier run of the same deployment that was interrupted: an existing model, configuration or
     /// endpoint of the name counts as created if it is as requested (default paths may differ). It is never
-    /// removed on failure, since it may belong to somebody else. Default: a name that is taken is an error.
+    /// removed on failure, because it may belong to others. Default: a name that is taken is an error.
     pub fn resume(mut self) -> Self {
         self.continues = true;
         self
@@ -429,7 +429,7 @@ impl Plan {
             Ok((_, Made::Surely)) => progress.made.push(creation.resource),
             Ok((_, Made::Presumably)) => progress.unsure.push(creation.resource),
             Err(error) => {
-                if settle::was_given_up(&error) {
+                if settle::was_cancelled(&error) {
                     progress.unsure.push(creation.resource);
                 }
                 return Err(error);

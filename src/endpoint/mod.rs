@@ -101,9 +101,9 @@ impl Endpoint {
     }
 
     /// Once the token is cancelled, [`delete`](Self::delete), [`remove`](Self::remove),
-    /// [`update`](Self::update) and [`scaling`](Self::scaling) begin no further step. A request that is under
-    /// way is given up: one that reads within 0.1 s, one that changes something within 2 s, for its response
-    /// says what became of it. The error has an
+    /// [`update`](Self::update) and [`scaling`](Self::scaling) begin no further step. A request in progress is
+    /// cancelled: one that reads within 0.1 s, one that changes something within 2 s, because its response
+    /// reports the outcome. The error has an
     /// [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its cause. Default:
     /// none, and for a removal the token of its waiter.
     #[must_use]
@@ -308,7 +308,7 @@ impl Endpoint {
         }
     }
 
-    /// What a deployment left that ended before it created the endpoint: the configuration and the model of the
+    /// Removes what a deployment left that ended before it created the endpoint: the configuration and the model of the
     /// endpoint's name, which is their default, and the models that the configuration names. Fails with `missing`
     /// if nothing is there.
     fn remove_parts(&self, missing: Error) -> Result<()> {
@@ -339,7 +339,7 @@ impl Endpoint {
         let mut parts = vec![Resource::EndpointConfig(config.to_owned())];
         match self.models_of(config) {
             Ok(models) => parts.extend(models),
-            // Nothing says any more which models it had; a deployment's own has the endpoint's name.
+            // Its models are unknown; that of a deployment has the endpoint's name.
             Err(Error::Service(fault)) if settle::is_not_found(&fault) => {
                 parts.push(Resource::Model(self.name.clone()));
             }
@@ -394,7 +394,7 @@ impl Removal {
         }
     }
 
-    /// One that is not there is passed over.
+    /// A resource that does not exist is skipped.
     fn delete(&mut self, session: &Session, resource: Resource) -> Result<()> {
         match settle::delete(session, &resource) {
             Ok(()) => self.removed.push(resource),
@@ -407,7 +407,7 @@ impl Removal {
     /// Records what is left, and why; the first reason is reported.
     fn note(&mut self, left: Resource, error: Error) {
         self.removed.retain(|removed| *removed != left);
-        if settle::was_given_up(&error) {
+        if settle::was_cancelled(&error) {
             self.unsure.push(left);
         } else {
             self.left.push(left);

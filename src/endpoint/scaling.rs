@@ -98,7 +98,7 @@ impl VariantScaling {
     /// Undoes [`scale_to_zero`](Self::scale_to_zero), deletes the alarm, both policies and the registration. What
     /// does not exist counts as deleted.
     ///
-    /// The number of instances stays as it is, **which may be zero**: then nothing wakes the endpoint any more.
+    /// The number of instances does not change, **and may be zero**: then no policy starts an instance any more.
     /// Call [`set_instance_count`](Self::set_instance_count) to start one.
     pub fn remove(&self) -> Result<()> {
         self.check_names()?;

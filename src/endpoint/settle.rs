@@ -1,4 +1,4 @@
-//! Finds out what became of a request whose response was lost.
+//! Finds out the outcome of a request whose response was lost.
 //!
 //! The control plane has no idempotency tokens, but names: whether a change was carried out can be looked up. If
 //! the response to a create is lost, the resource is described. One that exists as requested counts as created,
@@ -144,14 +144,14 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
     }
 }
 
-/// What a repeated request does not find was deleted by the one before, whose response was lost. A request before
-/// that was refused deleted nothing.
+/// Whether a repeated request found nothing because an earlier one, whose response was lost, deleted the resource. An
+/// earlier request that was refused deleted nothing.
 pub(crate) fn was_deleted_before(error: &Error) -> bool {
     matches!(error, Error::Service(fault) if fault.perhaps_done && is_not_found(fault))
 }
 
-/// Whether a request was cancelled before its response came: what became of it was not looked up either.
-pub(crate) fn was_given_up(error: &Error) -> bool {
+/// Whether a request was cancelled before its response came, so that its outcome is unknown.
+pub(crate) fn was_cancelled(error: &Error) -> bool {
     let cancelled = matches!(error, Error::Transport(transport)
         if transport.kind() == TransportErrorKind::Cancelled);
     cancelled && is_ambiguous(error)

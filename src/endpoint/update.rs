@@ -209,7 +209,7 @@ impl EndpointUpdate {
         self.endpoint.check_not_cancelled("in service")?;
         let made = match creation.make(session) {
             Ok((_, made)) => made,
-            Err(error) if super::settle::was_given_up(&error) => {
+            Err(error) if super::settle::was_cancelled(&error) => {
                 return Err(self.failed(Vec::new(), vec![creation.resource], error));
             }
             Err(error) => return Err(error),

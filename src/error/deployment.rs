@@ -82,7 +82,7 @@ impl fmt::Display for Resource {
 #[derive(Debug, Clone)]
 pub struct DeploymentError {
     pub(crate) endpoint_name: String,
-    /// What was going on: "deploying".
+    /// The operation: "deploying".
     pub(crate) doing: &'static str,
     pub(crate) left: Vec<Resource>,
     pub(crate) unsure: Vec<Resource>,

@@ -60,7 +60,7 @@ impl TransferErrorKind {
         match self {
             Self::Read => "check the path and its permissions",
             Self::Locked => "wait for the process that runs this job",
-            Self::Changed => "submit it again once nobody writes to it",
+            Self::Changed => "submit it again once nothing writes to it",
             Self::Write => "check the path, its permissions and the space on the disk",
             Self::Replaced => "fetch it again, and find out what else writes there",
             Self::Corrupt => "fetch it again",

@@ -76,8 +76,8 @@ impl SessionBuilder {
     /// Sets the profile in the shared config and credentials files. Default: `AWS_PROFILE`, then
     /// `AWS_DEFAULT_PROFILE`, then `default`.
     ///
-    /// Its credentials go before those of the environment; its other settings do not. [`build`](Self::build)
-    /// fails if the profile does not exist.
+    /// Its credentials take precedence over those of the environment; its other settings do not.
+    /// [`build`](Self::build) fails if the profile does not exist.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self

@@ -3,7 +3,7 @@ use crate::aws::endpoints::signing_region;
 
 /// Where requests to a service are sent, and what they are signed for.
 ///
-/// # What wins
+/// # Precedence
 ///
 /// From first to last:
 /// 1. [`SessionBuilder::endpoint_url_for`](crate::SessionBuilder::endpoint_url_for), then
@@ -60,7 +60,7 @@ use crate::aws::endpoints::signing_region;
 /// - FIPS with S3 in `aws-cn`, which has no such hosts.
 /// - A region that is not one label of a host's name (letters, digits, inner hyphens).
 ///
-/// # Where a bucket stands
+/// # Where a bucket's name is
 ///
 /// In the host's name, as in `https://my-bucket.s3.eu-west-1.amazonaws.com`, also at a custom
 /// endpoint; but in the path, as in `https://s3.eu-west-1.amazonaws.com/my.bucket`,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Clock, SystemClock};
 
-/// A clock that a test drives: `sleep` returns at once and moves the time on by what was asked.
+/// A clock that a test controls: `sleep` returns at once and advances the time by its duration.
 ///
 /// Clones share one time, and any number of threads may use them. With a
 /// [`LocalEndpoint`](crate::guide::testing) that has this clock, the time moves from one event of the endpoint
@@ -55,7 +55,7 @@ impl State {
         self.holders.is_empty() && self.handed_over == 0
     }
 
-    /// Takes the hold of a thread away; false if it has none.
+    /// Releases the hold of a thread; false if it has none.
     fn let_go(&mut self, thread: ThreadId) -> bool {
         let found = self.holders.iter().position(|holder| *holder == thread);
         found.map(|at| self.holders.swap_remove(at)).is_some()
@@ -176,7 +176,7 @@ impl ManualClock {
         self.time.changed.notify_all();
         let is_due = |state: &State| key.is_some_and(|key| !state.waiters.contains_key(&key));
         state = self.wait(state, |state| !is_due(state) && !is_over());
-        // Whoever moved the time on to a waiter has given it the hold.
+        // The thread that advanced the time to a waiter has passed it the hold.
         if !is_due(&state) {
             if let Some(key) = key {
                 state.waiters.remove(&key);

@@ -77,8 +77,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
     /// Blocks the calling thread.
     fn sleep(&self, duration: Duration);
-    /// The [`ManualClock`] that this clock is, if it is one: a local endpoint works in its time then, and by the
-    /// machine's otherwise. Default: `None`.
+    /// Returns the [`ManualClock`] if this clock is one: a local endpoint then works in its time, and otherwise in the
+    /// machine's. Default: `None`.
     fn manual(&self) -> Option<&ManualClock> {
         None
     }

@@ -70,7 +70,7 @@ impl<'a> Meter<'a> {
         self.cancel.unwrap_or(&self.stop)
     }
 
-    /// What was counted has to be sent again.
+    /// Subtracts bytes that have to be sent again.
     pub(super) fn take_back(&self, bytes: u64) {
         if self.config.progress().is_some() {
             *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;

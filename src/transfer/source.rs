@@ -61,7 +61,7 @@ impl<'r> ReaderInput<'r> {
         self.drained && self.begun.is_empty()
     }
 
-    /// What was peeked at, if that is all.
+    /// The peeked bytes, if they are the whole content.
     pub(crate) fn into_begun(self) -> Vec<u8> {
         self.begun
     }

@@ -232,7 +232,7 @@ impl ObjectStream {
     /// A service that ignores ranges sends the known bytes again first.
     fn skip_from(&mut self, start: u64, stop: Option<&AtomicBool>) -> Result<()> {
         let Some(mut unwanted) = self.at.checked_sub(start) else {
-            return Err(self.transport_error(not_what_was_asked()));
+            return Err(self.transport_error(wrong_range()));
         };
         let mut scratch = vec![0; super::CHUNK];
         while unwanted > 0 {
@@ -274,7 +274,7 @@ fn early_end() -> ConnectionError {
     ConnectionError::new(TransportErrorKind::ConnectionLost, false, problem)
 }
 
-fn not_what_was_asked() -> ConnectionError {
+fn wrong_range() -> ConnectionError {
     let problem = "the response has another range than was requested";
     ConnectionError::new(TransportErrorKind::Protocol, false, problem)
 }
