@@ -309,7 +309,7 @@ fn an_address_is_evicted_when_its_connection_fails() {
         lines.iter().filter(of_it).count()
     };
     // Refused, and once for each attempt.
-    let refused = once(&by_name(support::raw::nobody()), None);
+    let refused = once(&by_name(support::raw::unused_address()), None);
     assert_eq!(evicted(&refused, 1), 1);
     assert_eq!(evicted(&refused, 1), 1);
 

@@ -48,7 +48,7 @@ fn expired(message: &str) -> Reply {
 }
 
 /// Polls if the refusal is S3's, and submits otherwise.
-fn ask(session: &Session, refusal: &Reply) -> Result<(), Error> {
+fn attempt(session: &Session, refusal: &Reply) -> Result<(), Error> {
     if refusal.body.starts_with(b"<") {
         response(session).try_get_result::<Vec<u8>>().map(drop)
     } else {
@@ -78,7 +78,7 @@ fn the_services_time_is_learned_in_whatever_form_it_comes() {
         for start in [now() - HOUR, now() + HOUR] {
             let server = server(refusal.clone());
             let session = session_in(&server.url(), ManualClock::starting_at(start));
-            ask(&session, &refusal).unwrap_or_else(|error| panic!("{refusal:?}: {error:?}"));
+            attempt(&session, &refusal).unwrap_or_else(|error| panic!("{refusal:?}: {error:?}"));
             assert_eq!(server.seen().len(), 2);
             // It is learned permanently, and for every service.
             let result = response(&session).try_get_result::<Vec<u8>>();
@@ -113,7 +113,7 @@ fn a_request_that_was_late_though_the_clock_is_right_is_signed_again_once() {
                 }
             });
             let session = session_in(&server.url(), ManualClock::starting_at(now()));
-            let outcome = ask(&session, &refusal);
+            let outcome = attempt(&session, &refusal);
             assert_eq!(outcome.is_ok(), times == 1, "{refusal:?}: {outcome:?}");
             assert_eq!(server.seen().len(), 2);
             assert!(server.seen().iter().all(|seen| seen.verified.is_ok()));

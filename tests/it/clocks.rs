@@ -90,7 +90,7 @@ fn rules(endpoint: &LocalEndpoint) -> Rules {
     }
 }
 
-fn look(session: &Session, endpoint: &LocalEndpoint) -> usize {
+fn poll(session: &Session, endpoint: &LocalEndpoint) -> usize {
     endpoint.clear_requests();
     let found = response(session, endpoint).try_get_result::<Vec<u8>>();
     assert!(matches!(found, Ok(None)), "{found:?}");
@@ -111,13 +111,13 @@ fn an_offset_is_unlearned_when_the_clock_is_set_right() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
     let clock = SetClock::new(HOUR);
     let session = builder(&endpoint, &clock).build().expect("a session");
-    assert_eq!(look(&session, &endpoint), 2, "refused, and learned from it");
-    assert_eq!(look(&session, &endpoint), 1);
+    assert_eq!(poll(&session, &endpoint), 2, "refused, and learned from it");
+    assert_eq!(poll(&session, &endpoint), 1);
     clock.set(0);
-    assert_eq!(look(&session, &endpoint), 2, "refused, and unlearned");
-    assert_eq!(look(&session, &endpoint), 1);
+    assert_eq!(poll(&session, &endpoint), 2, "refused, and unlearned");
+    assert_eq!(poll(&session, &endpoint), 1);
     clock.set(-HOUR);
-    assert_eq!(look(&session, &endpoint), 2);
+    assert_eq!(poll(&session, &endpoint), 2);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_clock_offset_is_suspected_without_a_server_time() {
         .endpoint_url_for(Service::SageMakerRuntime, runtime.url())
         .build()
         .expect("a session");
-    look(&session, &endpoint);
+    poll(&session, &endpoint);
     clock.set(0);
     let _ = predictor(&session).predict_async("x").expect("a submit");
     let verified: Vec<_> = runtime
@@ -138,7 +138,7 @@ fn a_clock_offset_is_suspected_without_a_server_time() {
         .map(|seen| seen.verified.is_ok())
         .collect();
     assert_eq!(verified, [false, true]);
-    assert_eq!(look(&session, &endpoint), 1);
+    assert_eq!(poll(&session, &endpoint), 1);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_clock_correction_that_does_not_help_is_undone() {
     assert!(predictor(&session).predict_async("x").is_err());
     assert_eq!(runtime.seen().len(), 2);
     assert_eq!(
-        look(&session, &endpoint),
+        poll(&session, &endpoint),
         1,
         "S3 is asked with the right time"
     );

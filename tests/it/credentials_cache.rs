@@ -55,7 +55,7 @@ fn down() -> CredentialsError {
     CredentialsError::failed("vault", "is down")
 }
 
-fn asked(cached: &CachedCredentials) -> String {
+fn provided(cached: &CachedCredentials) -> String {
     let credentials = cached.provide_credentials().expect("credentials");
     credentials.access_key_id().to_owned()
 }
@@ -65,13 +65,13 @@ fn one_hour_credentials_are_refreshed_fifteen_minutes_early() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (cached, _) = cached(&clock, move |n| Ok(key(n, &time, Some(60 * MINUTE))));
-    assert_eq!(asked(&cached), "AKID1");
+    assert_eq!(provided(&cached), "AKID1");
     clock.advance(Duration::from_secs(45 * 60 - 1));
-    assert_eq!(asked(&cached), "AKID1");
+    assert_eq!(provided(&cached), "AKID1");
     clock.advance(Duration::from_secs(1));
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
     clock.advance(100 * MINUTE);
-    assert_eq!(asked(&cached), "AKID3");
+    assert_eq!(provided(&cached), "AKID3");
 }
 
 #[test]
@@ -80,10 +80,10 @@ fn short_lives_are_not_fetched_at_each_request() {
     let time = clock.clone();
     let (cached, fetches) = cached(&clock, move |n| Ok(key(n, &time, Some(10 * MINUTE))));
     for _ in 0..50 {
-        assert_eq!(asked(&cached), "AKID1");
+        assert_eq!(provided(&cached), "AKID1");
     }
     clock.advance(5 * MINUTE);
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
     assert_eq!(fetches.load(Ordering::SeqCst), 2);
 }
 
@@ -92,15 +92,15 @@ fn without_an_expiry_they_stay_until_invalidated() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (cached, _) = cached(&clock, move |n| Ok(key(n, &time, None)));
-    assert_eq!(asked(&cached), "AKID1");
+    assert_eq!(provided(&cached), "AKID1");
     clock.advance(1_000_000 * MINUTE);
     let kept = cached.provide_credentials().expect("credentials");
     assert_eq!(kept.access_key_id(), "AKID1");
     cached.invalidate(&kept);
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
     // Many threads are refused at once, and one of them was quicker.
     cached.invalidate(&kept);
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
 }
 
 #[test]
@@ -111,11 +111,11 @@ fn a_failing_refresh_serves_what_is_valid_and_is_tried_ever_less_often() {
         1 => Ok(key(n, &time, Some(60 * MINUTE))),
         _ => Err(down()),
     });
-    assert_eq!(asked(&cached), "AKID1");
+    assert_eq!(provided(&cached), "AKID1");
     clock.advance(45 * MINUTE);
     // At 0, 1, 3 and 7 seconds: one try, and then pauses of 1, 2 and 4 seconds.
     for _ in 0..8 {
-        assert_eq!(asked(&cached), "AKID1");
+        assert_eq!(provided(&cached), "AKID1");
         clock.advance(Duration::from_secs(1));
     }
     assert_eq!(fetches.load(Ordering::SeqCst), 1 + 4);
@@ -143,7 +143,7 @@ fn a_source_that_recovers_is_served_again_and_forgiven() {
     cached.invalidate(&key(0, &clock, None));
     assert!(cached.provide_credentials().is_err());
     clock.advance(Duration::from_secs(1));
-    assert_eq!(asked(&cached), "AKID3");
+    assert_eq!(provided(&cached), "AKID3");
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn credentials_expired_on_arrival_are_returned_and_not_cached() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let (cached, _) = cached(&clock, move |n| Ok(key(n, &time, Some(Duration::ZERO))));
-    assert_eq!(asked(&cached), "AKID1");
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID1");
+    assert_eq!(provided(&cached), "AKID2");
 }
 
 #[test]
@@ -193,16 +193,16 @@ fn while_one_fetches_the_others_get_what_is_valid() {
         }
         Ok(key(n, &time, Some(60 * MINUTE)))
     });
-    assert_eq!(asked(&cached), "AKID1");
+    assert_eq!(provided(&cached), "AKID1");
     clock.advance(50 * MINUTE);
     std::thread::scope(|scope| {
-        let fetching = scope.spawn(|| asked(&cached));
+        let fetching = scope.spawn(|| provided(&cached));
         inside.wait();
-        assert_eq!(asked(&cached), "AKID1");
+        assert_eq!(provided(&cached), "AKID1");
         release.wait();
         assert_eq!(fetching.join().expect("no panic"), "AKID2");
     });
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
 }
 
 #[test]
@@ -219,13 +219,13 @@ fn credentials_of_a_fetch_that_began_before_an_invalidation_are_not_cached() {
         Ok(key(n, &time, None))
     });
     std::thread::scope(|scope| {
-        let fetching = scope.spawn(|| asked(&cached));
+        let fetching = scope.spawn(|| provided(&cached));
         inside.wait();
         cached.invalidate(&key(1, &clock, None));
         release.wait();
         assert_eq!(fetching.join().expect("no panic"), "AKID1");
     });
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
 }
 
 #[test]
@@ -237,6 +237,6 @@ fn a_panicking_source_does_not_poison_the_cache() {
         Ok(key(n, &time, None))
     });
     assert!(catch_unwind(AssertUnwindSafe(|| cached.provide_credentials())).is_err());
-    assert_eq!(asked(&cached), "AKID2");
+    assert_eq!(provided(&cached), "AKID2");
     assert!(!format!("{cached:?}").contains("hush"));
 }

@@ -10,7 +10,7 @@ use sagemaker_async_inference::credentials::{
     ContainerProvider, Credentials, DefaultChain, ProvideCredentials,
 };
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
-use support::raw::{Raw, nobody, read_head};
+use support::raw::{Raw, read_head, unused_address};
 
 const GOOD: &str = r#"{"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "hush-secret",
     "Token": "hush-token", "Expiration": "2030-01-02T03:04:05Z", "AccountId": "123456789012",
@@ -156,7 +156,7 @@ fn a_failing_server_gets_three_requests() {
     );
     assert_eq!(heads.lock().expect("heads").len(), 1);
 
-    let error = full(&nobody()).unwrap_err();
+    let error = full(&unused_address()).unwrap_err();
     assert!(!error.is_not_configured());
     assert!(error.to_string().contains("no usable response"), "{error}");
 }

@@ -96,7 +96,7 @@ fn sys(server: &Verifier, clock: &ManualClock, files: &Files) -> Sys {
         ]))
 }
 
-fn ask(sys: &Sys) -> Result<Credentials, CredentialsError> {
+fn provide(sys: &Sys) -> Result<Credentials, CredentialsError> {
     ProfileProvider::new(sys).provide_credentials()
 }
 
@@ -117,7 +117,7 @@ fn new_login(_: &Seen) -> Reply {
 #[test]
 fn a_login_that_is_valid_is_used_as_it_is() {
     let bench = bench(600, |_| {}, new_login);
-    let found = ask(&bench.sys).expect("credentials");
+    let found = provide(&bench.sys).expect("credentials");
     assert_eq!(found.access_key_id(), "ASIAOLD");
     assert_eq!(found.session_token(), Some("hush-token"));
     assert_eq!(
@@ -133,7 +133,7 @@ fn a_login_is_refreshed_with_its_key_and_written_back() {
     for left in [200, -3600] {
         let bench = bench(left, |_| {}, new_login);
         let now = bench.clock.now();
-        let found = ask(&bench.sys).expect("credentials");
+        let found = provide(&bench.sys).expect("credentials");
         assert_eq!(found.access_key_id(), "ASIANEW");
         assert_eq!(
             found.account_id().map(AccountId::as_str),
@@ -152,7 +152,7 @@ fn a_login_is_refreshed_with_its_key_and_written_back() {
         check_proof(seen.header("dpop").expect("a proof"), &bench.server, now);
 
         // Another program, and this one later, find the new one.
-        let again = ask(&bench.sys).expect("credentials");
+        let again = provide(&bench.sys).expect("credentials");
         assert_eq!(again.access_key_id(), "ASIANEW");
         assert_eq!(bench.server.seen().len(), 1);
         let file = bench
@@ -195,7 +195,7 @@ fn a_region_of_the_login_goes_before_the_profiles() {
     let environment = Environment::from_pairs([("HOME", "/h"), ("AWS_MAX_ATTEMPTS", "1")]);
     // Of its own host, which nobody here can reach, the error has the name.
     let sys = bench.sys.clone().with_environment(environment);
-    let proxy = ureq::Proxy::new(&support::raw::nobody()).expect("a proxy");
+    let proxy = ureq::Proxy::new(&support::raw::unused_address()).expect("a proxy");
     let agent = ureq::Agent::config_builder().proxy(Some(proxy)).build();
     let config = sagemaker_async_inference::credentials::ProviderConfig::new(&sys);
     let provider = ProfileProvider::new(config.with_agent(agent.into()));
@@ -223,7 +223,10 @@ fn the_cache_may_be_elsewhere() {
         let environment = [("HOME", "/h"), ("AWS_LOGIN_CACHE_DIRECTORY", directory)];
         let sys = sys(&bench.server, &bench.clock, &files);
         let sys = sys.with_environment(Environment::from_pairs(environment));
-        assert_eq!(ask(&sys).expect("credentials").access_key_id(), "ASIAOLD");
+        assert_eq!(
+            provide(&sys).expect("credentials").access_key_id(),
+            "ASIAOLD"
+        );
     }
 }
 
@@ -270,7 +273,7 @@ fn errors_say_what_to_run_and_show_no_secret() {
         ),
     ] {
         let bench = bench(-1, nothing, denied(error));
-        let error = ask(&bench.sys).expect_err("a refusal");
+        let error = provide(&bench.sys).expect_err("a refusal");
         errors.push((error, words));
     }
     let changes: [(Change, &str); 5] = [
@@ -294,13 +297,13 @@ fn errors_say_what_to_run_and_show_no_secret() {
     ];
     for (change, words) in changes {
         let bench = bench(-1, change, new_login);
-        errors.push((ask(&bench.sys).expect_err("a damaged login"), words));
+        errors.push((provide(&bench.sys).expect_err("a damaged login"), words));
         assert_eq!(bench.server.seen().len(), 0);
     }
     let bench = bench(-1, nothing, new_login);
     let none = bench.sys.with_files(Files::from_pairs([CONFIG]));
     errors.push((
-        ask(&none).expect_err("no login"),
+        provide(&none).expect_err("no login"),
         "cannot be read from /h/.aws/login/cache/",
     ));
     for (error, words) in errors {

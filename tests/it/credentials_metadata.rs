@@ -14,7 +14,7 @@ use sagemaker_async_inference::credentials::{
 use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
 use sagemaker_async_inference::{CredentialsError, Error, Session};
 use serde_json::json;
-use support::raw::{Raw, nobody};
+use support::raw::{Raw, unused_address};
 use support::verifier::{Reply, Rules, Seen, Verifier};
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
@@ -134,7 +134,7 @@ fn version_1() {
 #[test]
 fn what_is_not_configured_passes_on() {
     let off = [("AWS_EC2_METADATA_DISABLED", "TRUE")];
-    let error = at(&nobody(), &off).unwrap_err();
+    let error = at(&unused_address(), &off).unwrap_err();
     assert!(error.is_not_configured());
 
     let no_role = serve(|seen| match seen.method.as_str() {
@@ -154,7 +154,7 @@ fn what_is_not_configured_passes_on() {
 /// A proxy would respond for another machine, or learn this one's credentials.
 #[test]
 fn a_proxy_is_never_used() {
-    let (server, proxy) = (serve(imds), nobody());
+    let (server, proxy) = (serve(imds), unused_address());
     let url = server.url();
     let proxies = [
         "HTTP_PROXY",
@@ -176,7 +176,7 @@ fn a_proxy_is_never_used() {
 /// A URL that the user gave is meant, so that nobody at it is an error.
 #[test]
 fn no_server_at_a_configured_url() {
-    let error = at(&nobody(), &[]).unwrap_err();
+    let error = at(&unused_address(), &[]).unwrap_err();
     assert!(!error.is_not_configured());
     assert!(
         error

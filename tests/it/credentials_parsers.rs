@@ -15,7 +15,7 @@ use sagemaker_async_inference::sys::{
     Environment, Files, ManualClock, ProcessOutput, Processes, Sys,
 };
 use support::anywhere;
-use support::raw::nobody;
+use support::raw::unused_address;
 use support::verifier::{Reply, Rules, Verifier};
 
 /// Stands in inputs where a secret would; in no error.
@@ -101,7 +101,7 @@ proptest! {
             ("/h/.aws/credentials", keys.join("\n")),
             ("/token", SECRET.to_owned()),
         ]);
-        let config = ProviderConfig::new(&sys(files)).with_agent(anywhere::agent(&nobody()));
+        let config = ProviderConfig::new(&sys(files)).with_agent(anywhere::agent(&unused_address()));
         let outcome = ProfileProvider::new(config).provide_credentials();
         prop_assert!(outcome.is_err() || outcome.is_ok_and(|found| found.expiry().is_none()));
     }
@@ -127,7 +127,7 @@ proptest! {
     fn what_is_in_the_sso_cache(document in token()) {
         let path = "/h/.aws/sso/cache/34c6fceca75e456f25e7e99531e2425c6c1de443.json";
         let sys = sys(Files::from_pairs([(path, document)]));
-        let config = ProviderConfig::new(&sys).with_agent(anywhere::agent(&nobody()));
+        let config = ProviderConfig::new(&sys).with_agent(anywhere::agent(&unused_address()));
         let provider = SsoProvider::for_session(config, "dev", "us-east-1", "https://x", "1", "r");
         check(provider.provide_credentials())?;
     }
@@ -140,7 +140,7 @@ proptest! {
                 ("AWS_ROLE_ARN", ROLE),
                 ("AWS_REGION", "us-east-1"),
             ]));
-        let config = ProviderConfig::new(&sys).with_agent(anywhere::agent(&nobody()));
+        let config = ProviderConfig::new(&sys).with_agent(anywhere::agent(&unused_address()));
         check(WebIdentityProvider::new(config).provide_credentials())?;
     }
 }

@@ -79,7 +79,7 @@ fn what_leads_to_a_provider_is_one() {
 }
 
 /// The requests that a session signs, and how often its provider is asked for them.
-fn asked(
+fn provided(
     requests: usize,
     life: Option<Duration>,
     between: Duration,
@@ -133,10 +133,10 @@ impl ProvideCredentials for Counting {
 fn a_given_provider_is_called_again_by_the_expiry_that_it_states() {
     let hour = Some(Duration::from_hours(1));
     let minute = Duration::from_mins(1);
-    assert_eq!(asked(30, None, minute, SessionBuilder::credentials), 1);
-    assert_eq!(asked(30, hour, minute, SessionBuilder::credentials), 1);
+    assert_eq!(provided(30, None, minute, SessionBuilder::credentials), 1);
+    assert_eq!(provided(30, hour, minute, SessionBuilder::credentials), 1);
     // From a quarter of an hour before the end on.
-    assert_eq!(asked(60, hour, minute, SessionBuilder::credentials), 2);
+    assert_eq!(provided(60, hour, minute, SessionBuilder::credentials), 2);
     let uncached = |builder: SessionBuilder, provider| builder.uncached_credentials(provider);
-    assert_eq!(asked(30, hour, minute, uncached), 30);
+    assert_eq!(provided(30, hour, minute, uncached), 30);
 }

@@ -35,7 +35,7 @@ fn written(time: SystemTime) -> String {
 }
 
 /// Credentials of a role whose key has this number, signed for with the same secret as all.
-fn role_answer(number: usize, expiry: SystemTime) -> Reply {
+fn role_response(number: usize, expiry: SystemTime) -> Reply {
     Reply::new(
         200,
         format!(
@@ -98,7 +98,7 @@ fn a_role_is_assumed_again_during_a_long_wait() {
     let time = clock.clone();
     let (roles, polls) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let server = Verifier::start(rules(&clock), move |seen| match seen.path.as_str() {
-        "/" => role_answer(roles.fetch_add(1, Ordering::SeqCst) + 1, time.now() + HOUR),
+        "/" => role_response(roles.fetch_add(1, Ordering::SeqCst) + 1, time.now() + HOUR),
         _ if polls.fetch_add(1, Ordering::SeqCst) < 18 => not_found(),
         _ => Reply::new(200, "[1]"),
     });
@@ -130,7 +130,7 @@ fn a_session_requests_the_code_of_an_mfa_device_from_its_user() {
     let clock = ManualClock::new();
     let time = clock.clone();
     let server = Verifier::start(rules(&clock), move |seen| match seen.path.as_str() {
-        "/" => role_answer(1, time.now() + HOUR),
+        "/" => role_response(1, time.now() + HOUR),
         _ => Reply::new(200, "[1]"),
     });
     let files = || role_files("mfa_serial = GAHT12345678\n");
@@ -177,7 +177,7 @@ fn a_session_requests_the_code_of_an_mfa_device_from_its_user() {
 fn a_role_by_other_credentials() {
     let clock = ManualClock::new();
     let time = clock.clone();
-    let server = Verifier::start(rules(&clock), move |_| role_answer(7, time.now() + HOUR));
+    let server = Verifier::start(rules(&clock), move |_| role_response(7, time.now() + HOUR));
     let sys = sys(&clock, &[], Files::none());
     let role = AssumeRoleProvider::new(config(&sys, &server), ROLE, own())
         .and_then(|role| role.with_session_name("nightly"))
@@ -196,9 +196,9 @@ fn a_role_by_other_credentials() {
     );
     assert_eq!(form, expected);
 
-    let nobody = CredentialsError::not_configured("vault", "no vault here");
-    let by_nobody = AssumeRoleProvider::new(config(&sys, &server), ROLE, Never(nobody));
-    let error = by_nobody
+    let missing = CredentialsError::not_configured("vault", "no vault here");
+    let error_of_source = AssumeRoleProvider::new(config(&sys, &server), ROLE, Never(missing));
+    let error = error_of_source
         .expect("a role")
         .provide_credentials()
         .unwrap_err();

@@ -71,7 +71,7 @@ fn metadata(key: &str) -> Reply {
     Reply::new(200, body.to_string())
 }
 
-fn answer(seen: &Seen, number: usize) -> Reply {
+fn response(seen: &Seen, number: usize) -> Reply {
     let path = seen.path.split('?').next().unwrap_or_default();
     match path {
         "/" => sts(seen, number),
@@ -181,7 +181,7 @@ fn serve(case: &Value) -> Verifier {
         let number = count.fetch_add(usize::from(!leads), Ordering::SeqCst);
         match statuses.get(number) {
             Some(status) if *status != 200 => Reply::new(*status, ""),
-            _ => answer(seen, number + 1),
+            _ => response(seen, number + 1),
         }
     })
 }

@@ -49,7 +49,7 @@ fn offline(session: &Session) -> Error {
 }
 
 /// A port where nobody listens.
-fn nobody() -> String {
+fn unused_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("http://{}", listener.local_addr().expect("an address"))
 }
@@ -100,7 +100,7 @@ fn every_error_of_a_request_is_short_and_says_what_to_do_in_the_alternate_form()
         submit_error(|| refused(429, "ThrottlingException", "Rate exceeded")),
         submit_error(|| refused(500, "InternalFailure", "")),
         submit_error(|| Reply::new(502, "<html>Bad gateway</html>")),
-        offline(&session_in(&nobody(), ManualClock::new())),
+        offline(&session_in(&unused_address(), ManualClock::new())),
     ];
     for error in errors {
         let (short, _) = check_forms(&error);
@@ -117,13 +117,13 @@ fn retryable_is_what_may_succeed_later_without_running_twice() {
     assert!(!unknown.is_retryable());
     let refusal = submit_error(|| refused(403, "AccessDeniedException", "no"));
     assert!(!refusal.is_retryable(), "{refusal:?}");
-    let offline = offline(&session_in(&nobody(), ManualClock::new()));
+    let offline = offline(&session_in(&unused_address(), ManualClock::new()));
     assert!(offline.is_retryable(), "{offline:?}");
     assert!(wait_error(not_found).is_retryable());
     assert!(!wait_error(|| s3_error(404, "NoSuchBucket", "no")).is_retryable());
     let invalid = Error::from("my-bucket/key".parse::<S3Uri>().expect_err("no scheme"));
     assert!(!invalid.is_retryable());
-    let unread = session_at(&nobody());
+    let unread = session_at(&unused_address());
     let unread = predictor(&unread).request_file("/nonexistent/input");
     assert!(!unread.expect_err("no file").is_retryable());
 }
@@ -182,9 +182,9 @@ fn becomes_an_io_error_of_the_nearest_kind() {
     assert_eq!(kind(forbidden), ErrorKind::PermissionDenied);
     let throttled = submit_error(|| refused(429, "ThrottlingException", "Rate exceeded"));
     assert_eq!(kind(throttled), ErrorKind::ResourceBusy);
-    let offline = offline(&session_in(&nobody(), ManualClock::new()));
+    let offline = offline(&session_in(&unused_address(), ManualClock::new()));
     assert_eq!(kind(offline), ErrorKind::NotConnected);
-    let predictor = predictor(&session_at(&nobody()));
+    let predictor = predictor(&session_at(&unused_address()));
     let unread = predictor.request_file("/nonexistent/input");
     assert_eq!(kind(unread.expect_err("no file")), ErrorKind::NotFound);
     let invalid = "my-bucket/key".parse::<S3Uri>().expect_err("no scheme");

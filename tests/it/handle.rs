@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::{AsyncPredictor, InferenceHandle};
 use support::client::{accepted, session_at, session_in, uri};
-use support::raw::nobody;
+use support::raw::unused_address;
 use support::verifier::{Reply, Rules, Verifier};
 use support::wait::waiter;
 
@@ -136,7 +136,7 @@ fn a_response_is_resumed_by_any_predictor_of_any_session() {
 fn files_of_handles_appear_whole_and_private_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("handles.jsonl");
-    let predictor = AsyncPredictor::new("my-endpoint", &session_at(&nobody()));
+    let predictor = AsyncPredictor::new("my-endpoint", &session_at(&unused_address()));
     let handles: Vec<InferenceHandle> = (0..1000)
         .map(|number| {
             let output = uri(&format!("s3://my-bucket/out/{number} \"ü\"\n.out"));

@@ -486,7 +486,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// Everything that can be asked of a notification.
-fn look_at(notification: &Notification, predictor: &AsyncPredictor) {
+fn read_all_members(notification: &Notification, predictor: &AsyncPredictor) {
     let _ = (
         notification.status(),
         notification.endpoint_name(),
@@ -515,7 +515,7 @@ proptest! {
         let predictor = predictor(&server);
         for text in [message.to_string(), envelope(&message).to_string()] {
             if let Ok(notification) = Notification::parse(&text) {
-                look_at(&notification, &predictor);
+                read_all_members(&notification, &predictor);
             }
         }
     }

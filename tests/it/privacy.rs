@@ -269,7 +269,10 @@ fn the_token_in_a_response_of_s3_is_left_out() {
 
 #[test]
 fn what_went_wrong_on_the_way_shows_nothing_of_the_request() {
-    assert!(matches!(submit_error(&raw::nobody()), Error::Transport(_)));
+    assert!(matches!(
+        submit_error(&raw::unused_address()),
+        Error::Transport(_)
+    ));
     let server = Verifier::start(Rules::new(), |_| Reply::hang_up());
     assert!(matches!(
         submit_error(&server.url()),

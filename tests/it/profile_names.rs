@@ -19,7 +19,7 @@ fn sys(files: &[(&str, &[u8])], environment: &[(&str, &str)]) -> Sys {
         .with_files(Files::from_pairs(files))
 }
 
-fn ask(files: &[(&str, &[u8])], name: &str) -> Result<Credentials, CredentialsError> {
+fn provide(files: &[(&str, &[u8])], name: &str) -> Result<Credentials, CredentialsError> {
     let provider = ProfileProvider::new(sys(files, &[]));
     provider.with_profile(name).provide_credentials()
 }
@@ -42,7 +42,7 @@ fn a_name_in_quotes_is_the_name_without_them() {
     ] {
         let text = format!("{header}\n{KEYS}");
         for asked in [name.to_owned(), format!("\"{name}\"")] {
-            let found = ask(&[(path, text.as_bytes())], &asked);
+            let found = provide(&[(path, text.as_bytes())], &asked);
             assert_eq!(found.unwrap().access_key_id(), "AKIDPROFILE", "{header}");
         }
     }
@@ -54,7 +54,7 @@ fn a_source_profile_may_be_in_quotes() {
         "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = 'my dev'\n\
          [profile 'my dev']\nregion = x\n[profile b]\n{KEYS}"
     );
-    let error = ask(&[(CONFIG, text.as_bytes())], "a").unwrap_err();
+    let error = provide(&[(CONFIG, text.as_bytes())], "a").unwrap_err();
     let error = error.to_string();
     assert!(
         error.contains("\"'my dev'\", the source_profile of \"a\", has no credentials"),
@@ -80,7 +80,7 @@ fn a_section_in_another_spelling_is_named_with_the_right_one() {
         (SHARED, "[profile 'my dev']", "my dev"),
     ] {
         let text = format!("[profile other]\nregion = x\n\n{header}\n{KEYS}");
-        let error = ask(&[(path, text.as_bytes())], name).unwrap_err();
+        let error = provide(&[(path, text.as_bytes())], name).unwrap_err();
         assert!(!error.is_not_configured(), "{header} {error}");
         let error = error.to_string();
         assert!(!error.contains("hush"), "{error}");
@@ -90,7 +90,7 @@ fn a_section_in_another_spelling_is_named_with_the_right_one() {
             .unwrap_or_else(|| panic!("{header}: {error}"));
         let (correct, _) = advice.split_once(" at the left edge").unwrap();
         let text = text.replace(header, correct);
-        let found = ask(&[(path, text.as_bytes())], name);
+        let found = provide(&[(path, text.as_bytes())], name);
         assert_eq!(found.unwrap().access_key_id(), "AKIDPROFILE", "{correct}");
     }
 }
@@ -103,11 +103,11 @@ fn a_name_that_is_nowhere_is_shown_as_it_is_to_be_written() {
         ("o'neil", "[profile \"o'neil\"]"),
     ] {
         let near = b"[profile my-dev-2]\n[prod-dev]\n".as_slice();
-        let error = ask(&[(CONFIG, near)], name).unwrap_err().to_string();
+        let error = provide(&[(CONFIG, near)], name).unwrap_err().to_string();
         let advice = format!("add {header} to the config file, or choose another");
         assert!(error.contains(&advice), "{error}");
         let text = format!("{header}\n{KEYS}");
-        assert!(ask(&[(CONFIG, text.as_bytes())], name).is_ok());
+        assert!(provide(&[(CONFIG, text.as_bytes())], name).is_ok());
     }
 }
 
@@ -115,9 +115,9 @@ fn a_name_that_is_nowhere_is_shown_as_it_is_to_be_written() {
 fn a_name_in_other_letters_is_suggested() {
     let text = format!("[Dev]\n{KEYS}[Default]\n{KEYS}");
     let files: [(&str, &[u8]); 1] = [(SHARED, text.as_bytes())];
-    let error = ask(&files, "dev").unwrap_err().to_string();
+    let error = provide(&files, "dev").unwrap_err().to_string();
     assert!(error.contains("did you mean \"Dev\"?"), "{error}");
-    assert!(ask(&files, "Dev").is_ok());
+    assert!(provide(&files, "Dev").is_ok());
     // Nobody runs under another identity because of a capital.
     let error = ProfileProvider::new(sys(&files, &[])).provide_credentials();
     let error = error.unwrap_err();
@@ -131,7 +131,7 @@ fn a_name_in_other_letters_is_suggested() {
 #[test]
 fn an_indented_header_that_continues_a_value_is_named() {
     let text = format!("[profile other]\nregion = x\n  [profile dev]\n{KEYS}");
-    let error = ask(&[(CONFIG, text.as_bytes())], "dev")
+    let error = provide(&[(CONFIG, text.as_bytes())], "dev")
         .unwrap_err()
         .to_string();
     let advice = "write [profile dev] in /h/.aws/config, line 3, as [profile dev] at the left edge";
@@ -150,7 +150,7 @@ fn sso_sessions_and_services_are_found_in_quotes_and_named_in_other_spellings() 
         ("corp", "[sso-session'corp']"),
     ] {
         let text = format!("{profile}{asked}\n{header}{session}");
-        let error = ask(&[(CONFIG, text.as_bytes())], "p").unwrap_err();
+        let error = provide(&[(CONFIG, text.as_bytes())], "p").unwrap_err();
         let error = error.to_string();
         assert!(
             error.contains("the SSO token of https://x.example/start"),
@@ -164,7 +164,7 @@ fn sso_sessions_and_services_are_found_in_quotes_and_named_in_other_spellings() 
         "[SSO-Session 'corp']",
     ] {
         let text = format!("{profile}corp\n{header}{session}");
-        let error = ask(&[(CONFIG, text.as_bytes())], "p")
+        let error = provide(&[(CONFIG, text.as_bytes())], "p")
             .unwrap_err()
             .to_string();
         let advice = format!("write {header} in /h/.aws/config, line 5, as [sso-session corp]");
@@ -173,7 +173,7 @@ fn sso_sessions_and_services_are_found_in_quotes_and_named_in_other_spellings() 
     let text = format!("{profile}corp\n");
     let shared = format!("[sso-session corp]{session}");
     let files: [(&str, &[u8]); 2] = [(CONFIG, text.as_bytes()), (SHARED, shared.as_bytes())];
-    let error = ask(&files, "p").unwrap_err().to_string();
+    let error = provide(&files, "p").unwrap_err().to_string();
     assert!(
         error.contains("move it to the config file, as [sso-session corp]"),
         "{error}"
@@ -217,7 +217,7 @@ fn a_malformed_section_matters_only_where_it_is_used() {
             assert!(session.is_ok(), "{session:?}");
         }
         let whole = [text, b"[profile mine]\n", KEYS.as_bytes()].concat();
-        let found = ask(&[(CONFIG, &whole)], "mine");
+        let found = provide(&[(CONFIG, &whole)], "mine");
         assert_eq!(found.unwrap().access_key_id(), "AKIDPROFILE");
     }
 }
@@ -225,7 +225,7 @@ fn a_malformed_section_matters_only_where_it_is_used() {
 #[test]
 fn a_malformed_section_that_is_used_is_an_error_with_its_line() {
     for text in &MALFORMED[..8] {
-        let error = ask(&[(CONFIG, text)], "other").unwrap_err();
+        let error = provide(&[(CONFIG, text)], "other").unwrap_err();
         assert!(!error.is_not_configured(), "{error}");
         assert!(
             error.to_string().contains("/h/.aws/config, line "),
@@ -243,11 +243,11 @@ fn a_malformed_section_that_is_used_is_an_error_with_its_line() {
         ),
     ] {
         let text = format!("[profile p]\n{lines}\n[profile other\n[sso-session other]\nx\n");
-        let error = ask(&[(CONFIG, text.as_bytes())], "p").unwrap_err();
+        let error = provide(&[(CONFIG, text.as_bytes())], "p").unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
     // Whoever looks for what is not there sees that a file is malformed.
-    let error = ask(&[(CONFIG, MALFORMED[4])], "mine")
+    let error = provide(&[(CONFIG, MALFORMED[4])], "mine")
         .unwrap_err()
         .to_string();
     assert!(

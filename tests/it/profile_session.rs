@@ -8,7 +8,7 @@ use std::thread;
 use sagemaker_async_inference::session::{RetryConfig, Service};
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 use sagemaker_async_inference::{Error, Session, SessionBuilder};
-use support::{client::caller_identity, raw::answer};
+use support::{client::caller_identity, raw::respond};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -305,7 +305,7 @@ fn head_of_a_request(environment: Variables, profile: Option<&str>) -> String {
     );
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        answer(&mut stream, &caller_identity().body).unwrap()
+        respond(&mut stream, &caller_identity().body).unwrap()
     });
     let mut builder = builder(environment, &config);
     if let Some(name) = profile {

@@ -15,7 +15,7 @@ use sagemaker_async_inference::{Error, Session};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{ACCOUNT, builder, caller_identity, keys, predictor, uri},
-    raw::{Raw, answer, read_only_head, read_request},
+    raw::{Raw, read_only_head, read_request, respond},
     wait::{response, waiter},
 };
 
@@ -31,7 +31,7 @@ impl Proxy {
             let connect = read_only_head(stream)?;
             write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
             seen.lock().unwrap().push(connect);
-            let request = answer(stream, &caller_identity().body)?;
+            let request = respond(stream, &caller_identity().body)?;
             seen.lock().unwrap().push(request);
             Ok(())
         })
@@ -71,7 +71,7 @@ fn session(environment: &[(&str, &str)], sts: &str) -> Result<Session, Error> {
         .build()
 }
 
-fn ask(environment: &[(&str, &str)], sts: &str) -> Result<String, Error> {
+fn caller(environment: &[(&str, &str)], sts: &str) -> Result<String, Error> {
     session(environment, sts)?.default_bucket()
 }
 
@@ -82,7 +82,7 @@ const ELSEWHERE: &str = "http://sts.invalid:8080";
 fn a_proxy_carries_requests_and_receives_its_password() {
     let proxy = Proxy::start();
     let url = format!("http://me:p%40ss@{}", proxy.address());
-    let bucket = ask(&[("http_proxy", &url)], ELSEWHERE).unwrap();
+    let bucket = caller(&[("http_proxy", &url)], ELSEWHERE).unwrap();
     assert_eq!(bucket, format!("sagemaker-us-east-1-{ACCOUNT}"));
     let seen = proxy.seen();
     assert!(
@@ -106,7 +106,10 @@ fn a_proxy_carries_requests_and_receives_its_password() {
 fn the_first_variable_that_is_set_decides() {
     let right = Proxy::start();
     let right_url = right.address();
-    let wrong = format!("http://{}", support::raw::nobody().replace("http://", ""));
+    let wrong = format!(
+        "http://{}",
+        support::raw::unused_address().replace("http://", "")
+    );
     let cases: &[&[(&str, &str)]] = &[
         &[
             ("http_proxy", &right_url),
@@ -131,7 +134,7 @@ fn the_first_variable_that_is_set_decides() {
         ],
     ];
     for environment in cases {
-        ask(environment, ELSEWHERE).unwrap();
+        caller(environment, ELSEWHERE).unwrap();
     }
     assert_eq!(right.server.connections(), cases.len());
 }
@@ -139,7 +142,7 @@ fn the_first_variable_that_is_set_decides() {
 /// The process's own environment is not read.
 #[test]
 fn without_variables_or_with_blank_ones_there_is_no_proxy() {
-    let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let target = Raw::start(|mut stream| respond(&mut stream, &caller_identity().body).map(drop));
     let proxy = Proxy::start();
     let url = proxy.address();
     let cases: &[&[(&str, &str)]] = &[
@@ -152,7 +155,7 @@ fn without_variables_or_with_blank_ones_there_is_no_proxy() {
         &[("HTTPS_PROXY", &url)],
     ];
     for environment in cases {
-        ask(environment, &target.url()).unwrap();
+        caller(environment, &target.url()).unwrap();
     }
     assert_eq!(
         (target.connections(), proxy.server.connections()),
@@ -180,7 +183,7 @@ fn https_has_a_proxy_of_its_own() {
         ("HTTP_PROXY", plain_url.as_str()),
         ("HTTPS_PROXY", &secure_url),
     ];
-    match ask(&environment, "https://sts.invalid") {
+    match caller(&environment, "https://sts.invalid") {
         Err(Error::Transport(error)) => {
             assert_eq!(error.kind(), TransportErrorKind::Proxy);
             let whole = format!("{error:?} {error} {:?}", std::error::Error::source(&error));
@@ -194,7 +197,7 @@ fn https_has_a_proxy_of_its_own() {
 
 #[test]
 fn hosts_of_the_list_are_reached_directly() {
-    let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let target = Raw::start(|mut stream| respond(&mut stream, &caller_identity().body).map(drop));
     let (here, port) = (
         target.url(),
         target.url().rsplit(':').next().unwrap().to_owned(),
@@ -211,7 +214,7 @@ fn hosts_of_the_list_are_reached_directly() {
     let url = proxy.address();
     for list in direct {
         for name in ["no_proxy", "NO_PROXY"] {
-            ask(&[("HTTP_PROXY", &url), (name, list)], &here).unwrap();
+            caller(&[("HTTP_PROXY", &url), (name, list)], &here).unwrap();
         }
     }
     assert_eq!(
@@ -221,14 +224,14 @@ fn hosts_of_the_list_are_reached_directly() {
 
     let through = ["", "localhost", "127.0.0.1:1", "128.0.0.0/8", "0.0.1"];
     for list in through {
-        ask(&[("HTTP_PROXY", &url), ("NO_PROXY", list)], &here).unwrap();
+        caller(&[("HTTP_PROXY", &url), ("NO_PROXY", list)], &here).unwrap();
     }
     let lower_first = [
         ("HTTP_PROXY", &*url),
         ("no_proxy", "x.com"),
         ("NO_PROXY", "*"),
     ];
-    ask(&lower_first, &here).unwrap();
+    caller(&lower_first, &here).unwrap();
     assert_eq!(proxy.server.connections(), through.len() + 1);
 }
 
@@ -247,10 +250,10 @@ fn socks_proxies_are_spoken_to() {
             .unwrap()
             .push(String::from_utf8_lossy(&name[..name.len() - 2]).into());
         stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
-        answer(stream, &caller_identity().body).map(drop)
+        respond(stream, &caller_identity().body).map(drop)
     });
     let url = format!("socks5h://{}", proxy.address());
-    ask(&[("ALL_PROXY", &url)], ELSEWHERE).unwrap();
+    caller(&[("ALL_PROXY", &url)], ELSEWHERE).unwrap();
     assert_eq!(proxy.seen(), ["sts.invalid"]);
 }
 
@@ -326,12 +329,12 @@ fn a_proxy_that_does_not_work_is_named() {
         stream.write_all(b"220 mail.example ESMTP\r\n")?;
         stream.read_to_end(&mut Vec::new()).map(drop)
     });
-    let nobody = support::raw::nobody().replace("http://", "");
+    let unused = support::raw::unused_address().replace("http://", "");
     let proxies = [
         (closes.address(), "connection to the proxy"),
         (silent.address(), "did not respond"),
         (mail.address(), "not an HTTP proxy"),
-        (nobody, "connection to the proxy"),
+        (unused, "connection to the proxy"),
         (
             "no-such-proxy.invalid:3128".to_owned(),
             "connection to the proxy",
@@ -375,9 +378,9 @@ fn any_success_opens_the_tunnel() {
                 for piece in text.as_bytes().chunks(size) {
                     stream.write_all(piece)?;
                 }
-                support::raw::answer(stream, &caller_identity().body).map(drop)
+                support::raw::respond(stream, &caller_identity().body).map(drop)
             });
-            let outcome = ask(&[("http_proxy", &proxy.address())], ELSEWHERE);
+            let outcome = caller(&[("http_proxy", &proxy.address())], ELSEWHERE);
             assert!(outcome.is_ok(), "{answer:?}: {outcome:?}");
         }
     }
@@ -428,7 +431,7 @@ fn passwords_may_have_any_characters_that_leave_the_url_readable() {
     ] {
         let proxy = Proxy::start();
         let url = format!("http://{login}@{}", proxy.address());
-        let outcome = ask(&[("http_proxy", &url)], ELSEWHERE);
+        let outcome = caller(&[("http_proxy", &url)], ELSEWHERE);
         assert!(outcome.is_ok(), "{login}: {outcome:?}");
         let header = format!(
             "Proxy-Authorization: Basic {}\r\n",
@@ -503,9 +506,9 @@ fn a_malformed_proxy_is_named_and_not_shown() {
 
 #[test]
 fn an_agent_of_the_users_connects_as_it_says_itself() {
-    let target = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
-    let nobody = support::raw::nobody();
-    let environment = Environment::from_pairs([("HTTP_PROXY", nobody.as_str())]);
+    let target = Raw::start(|mut stream| respond(&mut stream, &caller_identity().body).map(drop));
+    let unused = support::raw::unused_address();
+    let environment = Environment::from_pairs([("HTTP_PROXY", unused.as_str())]);
     let agent = ureq::Agent::config_builder()
         .proxy(None)
         .build()

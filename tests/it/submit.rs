@@ -62,7 +62,7 @@ fn an_absent_or_empty_failure_location_is_none() {
 #[test]
 fn a_refused_connection_is_retried_and_then_reported_as_never_sent() {
     let clock = ManualClock::new();
-    let session = session_in(&raw::nobody(), clock.clone());
+    let session = session_in(&raw::unused_address(), clock.clone());
     match predictor(&session).predict_async("x").map(drop) {
         Err(Error::Transport(error)) => {
             assert_eq!(error.kind(), TransportErrorKind::Connect);

@@ -14,7 +14,7 @@ use sagemaker_async_inference::{Error, Session, SessionBuilder};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{caller_identity, keys},
-    raw::{Raw, answer},
+    raw::{Raw, respond},
     tls::{Authority, accept, close},
 };
 
@@ -30,7 +30,7 @@ impl Tls {
         let names = authority.server(&["localhost", "127.0.0.1"]);
         let server = Raw::start(move |stream| {
             let mut stream = accept(&names, stream)?;
-            answer(&mut stream, &caller_identity().body)?;
+            respond(&mut stream, &caller_identity().body)?;
             close(stream)
         });
         Self {
@@ -182,7 +182,7 @@ fn a_bundle_that_cannot_be_read_is_refused_by_its_name() {
 /// Neither read nor parsed: over plain HTTP nothing has to be trusted.
 #[test]
 fn a_bundle_is_not_read_before_the_first_https_connection() {
-    let plain = Raw::start(|mut stream| answer(&mut stream, &caller_identity().body).map(drop));
+    let plain = Raw::start(|mut stream| respond(&mut stream, &caller_identity().body).map(drop));
     let files = Files::none().with_error("/ca.pem", ErrorKind::PermissionDenied);
     let sys = Sys::real()
         .with_environment(Environment::from_pairs([("AWS_CA_BUNDLE", "/ca.pem")]))
@@ -261,7 +261,7 @@ fn advice_fits_what_the_handshake_stopped_at() {
         let config = server(&authority);
         let server = Raw::start(move |stream| {
             let mut stream = accept(&config, stream)?;
-            answer(&mut stream, &caller_identity().body)?;
+            respond(&mut stream, &caller_identity().body)?;
             close(stream)
         });
         let url = server

@@ -61,7 +61,7 @@ fn transient_errors_are_counted_and_the_wait_continues() {
 
 #[test]
 fn a_server_that_is_gone_is_waited_for_to_the_end() {
-    let session = session_in(&raw::nobody(), ManualClock::new());
+    let session = session_in(&raw::unused_address(), ManualClock::new());
     let timeout = timed_out(response(&session).get_result(&waiter(|w| w.max_attempts(5))));
     assert_eq!(timeout.observed().failed, 5);
     assert!(
@@ -423,7 +423,7 @@ impl ProvideCredentials for Broken {
 fn credentials_that_were_never_there_end_the_wait_at_once() {
     let clock = ManualClock::new();
     let session = builder()
-        .endpoint_url(raw::nobody())
+        .endpoint_url(raw::unused_address())
         .sys(sys().with_clock(clock.clone()))
         .credentials(Broken)
         .build()

@@ -2,7 +2,7 @@
 //! `SSL_CERT_FILE` names on Linux.
 
 use crate::cli::bench::{Ran, bare};
-use crate::support::raw::{Raw, answer};
+use crate::support::raw::{Raw, respond};
 use crate::support::tls::{Authority, accept, close};
 
 #[test]
@@ -11,7 +11,7 @@ fn the_roots_of_the_machine_or_of_a_bundle_are_trusted_and_others_named() {
     let names = authority.server(&["127.0.0.1"]);
     let server = Raw::start(move |stream| {
         let mut stream = accept(&names, stream)?;
-        answer(&mut stream, b"result")?;
+        respond(&mut stream, b"result")?;
         close(stream)
     });
     let directory = tempfile::tempdir().expect("a directory");

@@ -103,8 +103,8 @@ pub struct Operation {
     dialect: Dialect,
     pub effect: Effect,
     pub is: IsOne,
-    /// Whether it looks up the outcome of a lost response.
-    pub is_look: IsOne,
+    /// Whether it lookups up the outcome of a lost response.
+    pub is_lookup: IsOne,
     /// How many requests come before the first one.
     pub preliminaries: usize,
     /// The maximum number of requests.
@@ -134,7 +134,7 @@ impl Operation {
             dialect,
             effect: Effect::Nothing,
             is,
-            is_look: |_| false,
+            is_lookup: |_| false,
             preliminaries: 0,
             // Three attempts, and one more each for credentials, clock and region.
             most_requests: 6,
@@ -154,8 +154,8 @@ impl Operation {
         self
     }
 
-    pub fn looked_after_by(mut self, is_look: IsOne) -> Self {
-        self.is_look = is_look;
+    pub fn looked_up_by(mut self, is_lookup: IsOne) -> Self {
+        self.is_lookup = is_lookup;
         self
     }
 

@@ -114,7 +114,7 @@ pub fn caller_identity() -> Answer {
     Answer::new(200, crate::support::client::caller_identity().body)
 }
 
-pub fn role_answer(action: &str) -> Answer {
+pub fn role_response(action: &str) -> Answer {
     Answer::new(
         200,
         format!(

@@ -27,7 +27,7 @@ pub struct Counts {
     /// Those that were carried out, as the operation's [`Effect`] counts them.
     pub carried_out: usize,
     /// Lookups after lost responses.
-    pub looks: usize,
+    pub lookups: usize,
 }
 
 pub struct Server {
@@ -42,7 +42,7 @@ struct Shared {
     address: std::net::SocketAddr,
     requests: AtomicUsize,
     carried_out: AtomicUsize,
-    looks: AtomicUsize,
+    lookups: AtomicUsize,
     stop: AtomicBool,
     /// The client has read the response on the connection that it keeps.
     read: Gate,
@@ -83,7 +83,7 @@ impl Server {
             address,
             requests: AtomicUsize::new(0),
             carried_out: AtomicUsize::new(0),
-            looks: AtomicUsize::new(0),
+            lookups: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             read: Gate::default(),
             ended: Gate::default(),
@@ -122,7 +122,7 @@ impl Server {
         Counts {
             requests: self.shared.requests.load(Ordering::SeqCst),
             carried_out: self.shared.carried_out(),
-            looks: self.shared.looks.load(Ordering::SeqCst),
+            lookups: self.shared.lookups.load(Ordering::SeqCst),
         }
     }
 
@@ -175,7 +175,7 @@ impl Shared {
             let config = tls.authority.server(&["127.0.0.1"]);
             let mut stream = accept(&config, stream)?;
             let head = read_request(&mut stream)?;
-            self.answer_well(&mut stream, &head, true)?;
+            self.respond_well(&mut stream, &head, true)?;
             return crate::support::tls::close(stream);
         }
         self.requests.fetch_add(1, Ordering::SeqCst);
@@ -215,7 +215,7 @@ impl Shared {
             if !(self.operation.is)(&head) {
                 let head = read_request(&mut stream)?;
                 let close = matches!(self.fault.act, Act::Refuse);
-                if !self.answer_well(&mut stream, &head, close)? {
+                if !self.respond_well(&mut stream, &head, close)? {
                     return Ok(());
                 }
                 continue;
@@ -232,7 +232,7 @@ impl Shared {
                 }
             } else {
                 let head = read_request(&mut stream)?;
-                if !self.answer_well(&mut stream, &head, false)? {
+                if !self.respond_well(&mut stream, &head, false)? {
                     return Ok(());
                 }
             }
@@ -252,7 +252,7 @@ impl Shared {
     }
 
     /// Whether the connection goes on.
-    fn answer_well(&self, stream: &mut impl Write, head: &str, close: bool) -> io::Result<bool> {
+    fn respond_well(&self, stream: &mut impl Write, head: &str, close: bool) -> io::Result<bool> {
         let before = self.carried_out();
         let answer = if (self.operation.is)(head) {
             if self.tls.is_some() {
@@ -264,8 +264,8 @@ impl Shared {
             }
             answer
         } else {
-            if (self.operation.is_look)(head) {
-                self.looks.fetch_add(1, Ordering::SeqCst);
+            if (self.operation.is_lookup)(head) {
+                self.lookups.fetch_add(1, Ordering::SeqCst);
             }
             (self.operation.others)(head, before)
         };

@@ -169,8 +169,8 @@ fn words(cell: &Cell, operation: &Operation, fault: &Fault, always: bool) -> Str
         Effect::Each(word) => write!(text, ", {word} {}", counts.carried_out).expect("text"),
         Effect::Once => write!(text, ", done {}", counts.carried_out).expect("text"),
     }
-    if counts.looks > 0 {
-        write!(text, ", looked up {}", counts.looks).expect("text");
+    if counts.lookups > 0 {
+        write!(text, ", looked up {}", counts.lookups).expect("text");
     }
     text.push(')');
     text

@@ -14,7 +14,7 @@ pub(crate) fn open() -> LocalEndpoint {
 }
 
 /// All that the endpoint sends until it closes the connection; the client's side stays open.
-pub(crate) fn answer_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
+pub(crate) fn response_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
     let address = endpoint.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
@@ -115,7 +115,7 @@ fn what_intermediaries_read_differently_is_refused() {
         ),
     ] {
         let request = format!("PUT /b/k HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n{body}");
-        let answer = answer_to(&endpoint, request.as_bytes());
+        let answer = response_to(&endpoint, request.as_bytes());
         assert_eq!(statuses(&answer), [status], "{request:?}: {answer}");
         assert!(answer.contains("<Message>"), "{answer}");
     }
@@ -129,7 +129,7 @@ fn what_intermediaries_read_differently_is_refused() {
             "PUT http://other/b/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n{inner}"
         ),
     ] {
-        let answer = answer_to(&endpoint, request.as_bytes());
+        let answer = response_to(&endpoint, request.as_bytes());
         assert_eq!(statuses(&answer), ["400"], "{request:?}: {answer}");
     }
     assert_eq!(endpoint.objects("b"), ["there"]);
@@ -154,14 +154,17 @@ fn malformed_chunks_get_a_response() {
         let request = format!(
             "PUT /b/k HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
         );
-        let answer = answer_to(&endpoint, request.as_bytes());
+        let answer = response_to(&endpoint, request.as_bytes());
         assert_eq!(statuses(&answer), ["400"], "{chunks:?}: {answer}");
     }
     let endless = "1".repeat(1 << 20);
     let request = format!(
         "PUT /b/k HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n{endless}"
     );
-    assert_eq!(statuses(&answer_to(&endpoint, request.as_bytes())), ["400"]);
+    assert_eq!(
+        statuses(&response_to(&endpoint, request.as_bytes())),
+        ["400"]
+    );
     assert!(endpoint.objects("b").is_empty());
 }
 
@@ -176,7 +179,7 @@ fn aws_chunks_are_read_strictly() {
              x-amz-decoded-content-length: 3\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        answer_to(&endpoint, request.as_bytes())
+        response_to(&endpoint, request.as_bytes())
     };
     for body in [
         format!("+3\r\nabc\r\n0\r\n{sum}"),
@@ -221,7 +224,7 @@ fn oversized_and_malformed_heads_get_a_response() {
         ("nonsense\r\n\r\n".to_owned(), "400"),
         (format!("{start}expect: more\r\n\r\n"), "417"),
     ] {
-        let answer = answer_to(&endpoint, request.as_bytes());
+        let answer = response_to(&endpoint, request.as_bytes());
         let shown = &request[..request.len().min(80)];
         assert_eq!(statuses(&answer), [status], "{shown:?}: {answer}");
     }
@@ -343,7 +346,7 @@ fn the_body_of_a_request_that_is_not_signed_rightly_is_not_taken() {
                 request.clone(),
                 request.replacen("\r\n", &format!("\r\n{expect}"), 1),
             ] {
-                let answer = answer_to(&endpoint, request.as_bytes());
+                let answer = response_to(&endpoint, request.as_bytes());
                 assert!(answer.starts_with("HTTP/1.1 40"), "{request}: {answer}");
                 assert!(answer.contains(code), "{code}: {answer}");
                 assert!(!answer.contains("100 Continue"), "{answer}");
@@ -360,7 +363,7 @@ fn the_body_of_a_request_that_is_not_signed_rightly_is_not_taken() {
         client.sts().with(|call| call.time -= hour),
     ] {
         let head = head_of(call, &format!("content-length: 100000\r\n{expect}"));
-        let answer = answer_to(&endpoint, head.as_bytes());
+        let answer = response_to(&endpoint, head.as_bytes());
         assert_eq!(statuses(&answer), ["403"], "{answer}");
     }
     assert!(endpoint.objects("b").is_empty());
@@ -394,7 +397,7 @@ fn the_body_of_a_request_that_is_not_offered_is_not_taken() {
     ] {
         let call = call.with(|call| call.unsigned_payload = true);
         let head = head_of(call, large).replacen("content-length: 0\r\n", "", 1);
-        let answer = answer_to(&endpoint, head.as_bytes());
+        let answer = response_to(&endpoint, head.as_bytes());
         assert_eq!(statuses(&answer), ["501"], "{head}: {answer}");
         assert!(answer.contains(name), "{name}: {answer}");
     }
@@ -403,7 +406,7 @@ fn the_body_of_a_request_that_is_not_offered_is_not_taken() {
         .header("x-amz-expected-bucket-owner", "210987654321");
     let other = other.with(|call| call.unsigned_payload = true);
     let head = head_of(other, large).replacen("content-length: 0\r\n", "", 1);
-    assert_eq!(statuses(&answer_to(&endpoint, head.as_bytes())), ["403"]);
+    assert_eq!(statuses(&response_to(&endpoint, head.as_bytes())), ["403"]);
     let object = endpoint.get_object("b", "k").expect("an object");
     assert_eq!(object.body(), b"x");
 }

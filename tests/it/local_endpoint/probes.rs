@@ -3,7 +3,7 @@
 use sagemaker_async_inference::local::LocalEndpoint;
 
 use crate::local_endpoint::client::client;
-use crate::local_endpoint::hostile::{answer_to, open, statuses};
+use crate::local_endpoint::hostile::{open, response_to, statuses};
 
 /// A request without a signature: its first line up to the version, its fields, its body, and the status.
 type Probe = (&'static str, &'static str, &'static str, &'static str);
@@ -17,7 +17,7 @@ pub(crate) fn code(answer: &str) -> &str {
 
 fn send(endpoint: &LocalEndpoint, (line, fields, body, _): &Probe) -> String {
     let head = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{fields}\r\n");
-    answer_to(endpoint, (head + body).as_bytes())
+    response_to(endpoint, (head + body).as_bytes())
 }
 
 /// Sends each to an endpoint with the object `there`; gives the keys that there are afterwards.
@@ -295,7 +295,7 @@ fn fields() {
         } else {
             head.to_owned()
         };
-        let answer = answer_to(&endpoint, head.as_bytes());
+        let answer = response_to(&endpoint, head.as_bytes());
         assert_eq!(statuses(&answer), [status], "{head:?}: {answer}");
     }
 }
@@ -319,7 +319,7 @@ fn pipelines() {
             &["200", "200", "200"],
         ),
     ] {
-        let answer = answer_to(&endpoint, requests.as_bytes());
+        let answer = response_to(&endpoint, requests.as_bytes());
         assert_eq!(statuses(&answer), expected, "{requests:?}");
     }
     assert_eq!(endpoint.objects("b"), ["there"]);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sagemaker_async_inference::local::LocalEndpoint;
 
 use crate::local_endpoint::client::{Call, Client, client};
-use crate::local_endpoint::hostile::{answer_to, head_of, statuses};
+use crate::local_endpoint::hostile::{head_of, response_to, statuses};
 use crate::local_endpoint::probes::code;
 
 fn status_of(endpoint: &LocalEndpoint, head: &str) -> String {
-    let answer = answer_to(endpoint, head.as_bytes());
+    let answer = response_to(endpoint, head.as_bytes());
     format!("{} {}", statuses(&answer).join(" "), code(&answer))
 }
 

@@ -7,7 +7,7 @@ use sagemaker_async_inference::sys::ManualClock;
 
 use super::{bench, first, seconds};
 use crate::support::client::{session_at, session_in};
-use crate::support::raw::nobody;
+use crate::support::raw::unused_address;
 use crate::support::verifier::{Reply, Rules, Verifier};
 
 const RECEIVE: Operation = Operation::ReceiveMessage;
@@ -73,9 +73,9 @@ fn throttling_lost_connections_and_server_errors_pass() {
 #[test]
 fn an_outage_is_reported_after_five_minutes_and_can_be_waited_for_on() {
     let clock = ManualClock::new();
-    let nobody = nobody();
-    let url = format!("{nobody}/123456789012/done");
-    let session = session_in(&nobody, clock.clone());
+    let unused = unused_address();
+    let url = format!("{unused}/123456789012/done");
+    let session = session_in(&unused, clock.clone());
     let queue = ResultQueue::new(url, &session)
         .unwrap()
         .visibility(seconds(120));

@@ -95,7 +95,7 @@ pub fn read_request(stream: &mut impl Read) -> io::Result<String> {
 }
 
 /// Reads one request, responds to it with 200 and `body`, and returns its head.
-pub fn answer(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<String> {
+pub fn respond(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<String> {
     let head = read_request(stream)?;
     write!(
         stream,
@@ -108,7 +108,7 @@ pub fn answer(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<Strin
 }
 
 /// A loopback URL where nobody listens.
-pub fn nobody() -> String {
+pub fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
     format!("http://{}", listener.local_addr().expect("an address"))
 }

@@ -2,7 +2,7 @@
 
 use crate::fault_matrix::faults::Answer;
 use crate::fault_matrix::operation::{Column, Dialect, IsOne, Operation, Outcome, RESULT};
-use crate::fault_matrix::responses::{caller_identity, new_token, role_answer, role_credentials};
+use crate::fault_matrix::responses::{caller_identity, new_token, role_credentials, role_response};
 use crate::fault_matrix::setup::{ROLE, Setup};
 use crate::support::{ACCESS_KEY, SECRET_KEY};
 
@@ -18,7 +18,7 @@ pub fn operations() -> Vec<Operation> {
         ),
         sts(
             "AssumeRole",
-            |_| role_answer("AssumeRole"),
+            |_| role_response("AssumeRole"),
             |setup| {
                 let config = format!(
                     "[default]\nrole_arn = {ROLE}\nsource_profile = base\n[profile base]\n\
@@ -29,7 +29,7 @@ pub fn operations() -> Vec<Operation> {
         ),
         sts(
             "AssumeRoleWithWebIdentity",
-            |_| role_answer("AssumeRoleWithWebIdentity"),
+            |_| role_response("AssumeRoleWithWebIdentity"),
             |setup| {
                 let variables = [
                     ("AWS_ROLE_ARN", ROLE),

@@ -40,11 +40,11 @@ pub fn operations() -> Vec<Operation> {
             upload,
         )
         .with_effect(Effect::Once)
-        .looked_after_by(is_look)
+        .looked_up_by(is_lookup)
         .after(2)
         .while_others(|head, carried_out| match carried_out {
-            1 if is_look(head) => Answer::new(206, "t").header("content-range", "bytes 0-0/9"),
-            _ if is_look(head) => refusal(Dialect::S3, 404, Some("NoSuchKey")),
+            1 if is_lookup(head) => Answer::new(206, "t").header("content-range", "bytes 0-0/9"),
+            _ if is_lookup(head) => refusal(Dialect::S3, 404, Some("NoSuchKey")),
             _ => usual(head, carried_out),
         }),
         Operation::new(
@@ -78,7 +78,7 @@ fn upload(setup: &Setup) -> Outcome {
     Ok(RESULT)
 }
 
-fn is_look(head: &str) -> bool {
+fn is_lookup(head: &str) -> bool {
     is_upload(head, "GET", " ")
 }
 

@@ -112,7 +112,7 @@ fn creating() -> Vec<Operation> {
             },
         )
         .with_effect(Effect::Once)
-        .looked_after_by(is!("DescribeModel"))
+        .looked_up_by(is!("DescribeModel"))
         .while_others(|head, carried_out| {
             let model = format!(
                 r#"{{"ModelName": "m", "ModelArn": "arn", "ExecutionRoleArn": "{ROLE}",
@@ -139,7 +139,7 @@ fn creating() -> Vec<Operation> {
             },
         )
         .with_effect(Effect::Once)
-        .looked_after_by(is!("DescribeEndpointConfig"))
+        .looked_up_by(is!("DescribeEndpointConfig"))
         .while_others(|head, carried_out| {
             let config = r#"{"EndpointConfigName": "c", "EndpointConfigArn": "arn",
                 "ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "m",
@@ -164,7 +164,7 @@ fn creating() -> Vec<Operation> {
             },
         )
         .with_effect(Effect::Once)
-        .looked_after_by(is!("DescribeEndpoint"))
+        .looked_up_by(is!("DescribeEndpoint"))
         .while_others(|head, carried_out| {
             let endpoint = r#"{"EndpointName": "e", "EndpointArn": "arn",
                 "EndpointConfigName": "c", "EndpointStatus": "Creating"}"#;
@@ -189,7 +189,7 @@ fn updating() -> Operation {
         },
     )
     .with_effect(Effect::Once)
-    .looked_after_by(is!("DescribeEndpoint"))
+    .looked_up_by(is!("DescribeEndpoint"))
     .while_others(|_, carried_out| {
         let endpoint = match carried_out {
             0 => {
@@ -225,7 +225,7 @@ fn deleting() -> Vec<Operation> {
         delete("DeleteModel", is!("DeleteModel"), deleted, |setup| {
             with(setup, |sagemaker| sagemaker.delete_model("m"))
         })
-        .looked_after_by(is!("DescribeModel"))
+        .looked_up_by(is!("DescribeModel"))
         .while_others(left),
         delete(
             "DeleteEndpointConfig",
@@ -233,7 +233,7 @@ fn deleting() -> Vec<Operation> {
             deleted,
             |setup| with(setup, |sagemaker| sagemaker.delete_endpoint_config("c")),
         )
-        .looked_after_by(is!("DescribeEndpointConfig"))
+        .looked_up_by(is!("DescribeEndpointConfig"))
         .while_others(left),
         delete(
             "DeleteEndpoint",
@@ -244,7 +244,7 @@ fn deleting() -> Vec<Operation> {
             },
             |setup| with(setup, |sagemaker| sagemaker.delete_endpoint("e")),
         )
-        .looked_after_by(is!("DescribeEndpoint"))
+        .looked_up_by(is!("DescribeEndpoint"))
         .while_others(|_, carried_out| {
             let status = ["InService", "Deleting"][carried_out.min(1)];
             let endpoint = format!(r#"{{"EndpointName": "e", "EndpointStatus": "{status}"}}"#);
