@@ -17,6 +17,7 @@ mod listings;
 mod notifications;
 mod object_parts;
 mod objects;
+mod offered;
 mod operations;
 mod presigned;
 mod probes;
