@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// The longest piece of a refused value that the error keeps, in characters.
 const SHOWN: usize = 80;
 
-/// A value that breaks a documented limit, found before a request was sent.
+/// A value that violates a documented limit, found before a request was sent.
 ///
 /// It has the value, the limit and the remedy. Values that may hold a secret (a signed URL, for one) are left
 /// out; all others are cut after 80 characters.

@@ -179,7 +179,7 @@ impl<S, D> AsyncPredictor<S, D> {
     /// The file is opened here and read by [`submit`](AsyncRequest::submit), never completely into memory: up to
     /// 128,000 bytes are sent in the request's body, up to 16 MiB in one upload to S3, more in parts
     /// ([`TransferConfig`](crate::TransferConfig)). A part that fails is retried alone. If the upload fails
-    /// finally, or is stopped, its parts are discarded, which takes 5 s at most. An empty file is uploaded as an
+    /// permanently, or is stopped, its parts are discarded, which takes at most 5 s. An empty file is uploaded as an
     /// empty object.
     ///
     /// - [`Error::Transfer`](crate::Error::Transfer): it cannot be opened, or is not a regular file. From

@@ -33,7 +33,7 @@ const MAX_KEY: usize = 1024;
 /// # Ok::<(), sagemaker_async_inference::InvalidInput>(())
 /// ```
 ///
-/// Methods that take a location take what becomes an `S3Uri`: one, a reference to one, or its text.
+/// Methods that take a location accept an `S3Uri`, a reference to one, or its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[must_use]
@@ -91,7 +91,7 @@ impl S3Uri {
         !self.key.is_empty()
     }
 
-    /// What it is written of.
+    /// The pieces of its text.
     fn parts(&self) -> [&str; 4] {
         match self.as_unread() {
             Some(location) => [location, "", "", ""],

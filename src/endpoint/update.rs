@@ -148,9 +148,9 @@ impl EndpointUpdate {
         self
     }
 
-    /// Takes up what an earlier run of the same update left when it was ended: a configuration that is there
-    /// under [the name](Self::endpoint_config_name) and is as it is asked for counts as made. Default: a name
-    /// that is taken is an error.
+    /// Continues an earlier run of the same update that was interrupted: an existing configuration of
+    /// [the name](Self::endpoint_config_name) counts as created if it is as requested. Default: a name that is
+    /// taken is an error.
     pub fn resume(mut self) -> Self {
         self.continues = true;
         self
@@ -184,7 +184,7 @@ impl EndpointUpdate {
     /// Creates the new configuration, starts the update, and returns the configuration's name. The endpoint keeps
     /// accepting requests.
     ///
-    /// Errors: [`Error::InvalidInput`] if a limit is broken or if a variant's setting is set and there are
+    /// Errors: [`Error::InvalidInput`] if a value violates a limit or if a variant's setting is set and there are
     /// several variants; [`Error::Deployment`] if the configuration was created and the update was refused.
     pub fn start(self) -> Result<String> {
         self.check()?;
@@ -352,7 +352,7 @@ impl EndpointUpdate {
     }
 }
 
-/// Leaves out what says nothing within the value; false if it says nothing itself.
+/// Removes empty members within the value; false if it is empty itself.
 fn strip_unset(value: &mut Value) -> bool {
     match value {
         Value::Null => false,

@@ -174,7 +174,7 @@ impl EndpointWaiter {
         self.cancel.clone()
     }
 
-    /// The same as the schedule that waits for results go by.
+    /// The schedule, in the form that waits for results use.
     fn schedule(&self) -> Result<WaiterConfig> {
         let mut builder = WaiterConfig::builder()
             .delay(self.delay)

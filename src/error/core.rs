@@ -46,7 +46,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value breaks a limit of the service's. Nothing was sent.
+    /// A value violates a limit of the service. Nothing was sent.
     #[error(transparent)]
     InvalidInput(#[from] Box<InvalidInput>),
 

@@ -317,7 +317,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// Checks every option, uploads the input if necessary, and submits it. Blocks until the service responds,
     /// not until the inference is done.
     ///
-    /// - [`Error::InvalidInput`] names the value that breaks a limit; nothing was sent.
+    /// - [`Error::InvalidInput`] names the value that violates a limit; nothing was sent.
     /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
     /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile, or the progress
     ///   callback stopped the upload. Nothing was submitted, and uploaded parts were discarded.

@@ -82,7 +82,7 @@ impl<D> AsyncInferenceResponse<D> {
         open_object(self.session.s3(), uri, Piece::WHOLE, policy)
     }
 
-    /// Whether the failure object is there, as far as one request can say.
+    /// Whether the failure object exists, as far as one request shows.
     pub(crate) fn has_failed(&self, policy: RequestPolicy<'_>) -> bool {
         let failure = self.failure_path();
         failure.is_some_and(|path| matches!(found(self.open(path, policy)), Ok(Ok(_))))

@@ -14,13 +14,13 @@ use crate::waiter::schedule::Age;
 use crate::waiter::state::WaitState;
 use crate::waiter::{WaitProgress, WaiterConfig};
 
-/// How an inference ended: what was made of its output, or its failure.
+/// How an inference ended: its processed output, or its failure.
 pub(crate) enum Finished<T> {
     Output(T),
     Failure(ModelFailure),
 }
 
-/// The wait of a response whose output is taken by `take`.
+/// The wait of a response, whose output `take` processes.
 struct Waiting<'a, D, F> {
     response: &'a AsyncInferenceResponse<D>,
     waiter: &'a WaiterConfig,
@@ -57,7 +57,7 @@ where
 }
 
 impl<D> AsyncInferenceResponse<D> {
-    /// Polls as the waiter says; `take` takes the output, whose body is still to be read.
+    /// Polls on the waiter's schedule; `take` processes the output, whose body is still to be read.
     pub(super) fn wait<T>(
         &self,
         waiter: &WaiterConfig,
@@ -84,7 +84,7 @@ impl<D> AsyncInferenceResponse<D> {
         outcome
     }
 
-    /// Counts what a poll found: `Some` if the inference is finished, `None` if the wait goes on. An error
+    /// Counts a poll's outcome: `Some` if the inference is finished, `None` if the wait continues. An error
     /// ends the wait.
     pub(crate) fn settle<T>(
         &self,
@@ -157,7 +157,7 @@ impl<D> AsyncInferenceResponse<D> {
         clock.monotonic().saturating_sub(wait.started)
     }
 
-    /// How old the inference is, and what others took, for a waiter that adapts to that.
+    /// The age of the inference and the durations of others, for an adaptive waiter.
     pub(crate) fn age(&self, wait: &WaitState, waiter: &WaiterConfig) -> Age {
         if !waiter.is_adaptive() {
             return Age::default();

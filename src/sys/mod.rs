@@ -113,7 +113,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-#[allow(clippy::disallowed_methods)] // this is the door itself
+#[allow(clippy::disallowed_methods)] // this is the wrapper itself
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
@@ -176,7 +176,7 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<String> {
         match &self.map {
             Some(map) => map.get(name).cloned(),
-            #[allow(clippy::disallowed_methods)] // this is the door itself
+            #[allow(clippy::disallowed_methods)] // this is the wrapper itself
             None => std::env::var_os(OsStr::new(name)).and_then(|value| value.into_string().ok()),
         }
     }

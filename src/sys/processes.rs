@@ -101,7 +101,7 @@ impl fmt::Debug for Processes {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // this is the door itself
+#[allow(clippy::disallowed_methods)] // this is the wrapper itself
 fn shell(command: &str) -> Command {
     #[cfg(windows)]
     {
@@ -119,14 +119,14 @@ fn shell(command: &str) -> Command {
     }
 }
 
-/// Holds the secret key of `sagemaker-async local`, which is none of its model programs' business.
+/// Holds the secret key of `sagemaker-async local`, which its model programs must not get.
 #[cfg(feature = "local")]
 const LOCAL_SECRET_KEY: &str = "SAGEMAKER_ASYNC_LOCAL_SECRET_KEY";
 
 /// Starts a program with pipes on all three streams. Its environment is this process's without the local
 /// endpoint's secret key, and with more in it.
 #[cfg(feature = "local")]
-#[allow(clippy::disallowed_methods)] // this is the door itself
+#[allow(clippy::disallowed_methods)] // this is the wrapper itself
 pub(crate) fn spawn_piped(
     program: &OsStr,
     arguments: &[OsString],
@@ -175,7 +175,7 @@ fn watch(child: &mut Child, timeout: Duration) -> io::Result<(ExitStatus, Vec<u8
             .take(MOST as u64 + 1)
             .read_to_end(&mut stdout)
             .map(|_| stdout);
-        // Nobody receives it once the time is up.
+        // It has no receiver once the time is up.
         let _ = sender.send(read);
     })?;
     let stdout = match receiver.recv_timeout(timeout) {

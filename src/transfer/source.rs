@@ -1,4 +1,4 @@
-//! Inputs of the caller: what is read of them before it is known how they are sent.
+//! Inputs of the caller, read before it is known how they are sent.
 
 use std::io::{self, Read};
 
@@ -100,7 +100,7 @@ impl<'r> ReaderInput<'r> {
         Ok(())
     }
 
-    /// Takes back bytes that were given out and not sent.
+    /// Returns bytes that were given out and not sent.
     pub(super) fn unread(&mut self, mut bytes: Vec<u8>) {
         self.given -= bytes.len() as u64;
         bytes.append(&mut self.begun);

@@ -181,7 +181,7 @@ impl<'a> Sending<'a> {
             attempts += 1;
             let share = Share::new(content, self.checksum, self.meter)
                 .map_err(|error| self.unreadable(error))?;
-            // What was hashed is what is sent, or the service refuses it: so this is the moment.
+            // From here on the service refuses content that differs from what was hashed.
             self.check_unchanged()?;
             match send(&share) {
                 Ok(done) => return Ok(done),
@@ -370,7 +370,7 @@ impl Drop for Begun<'_> {
             deadline: Some(now + ABORT_TIME),
             ..RequestPolicy::default()
         };
-        // The caller learns what went wrong first; what stays there is for the bucket's lifecycle
+        // The caller gets the first error; remaining parts are left to the bucket's lifecycle
         // rule.
         drop(objects::abort_multipart_upload(
             self.session.s3(),
