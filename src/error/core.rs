@@ -112,7 +112,8 @@ impl Error {
     /// [`MaybeSubmitted`](Self::MaybeSubmitted): the service names the output in the response that was lost.
     ///
     /// ```
-    /// # use sagemaker_async_inference::{AsyncPredictor, Error};
+    /// use sagemaker_async_inference::{AsyncPredictor, Error};
+    ///
     /// fn predict_or_save(predictor: &AsyncPredictor, text: &str) -> Result<String, Error> {
     ///     predictor.predict(text).inspect_err(|error| {
     ///         if let Some(handle) = error.handle() {
@@ -143,6 +144,21 @@ impl Error {
     /// [`request_at`](crate::AsyncPredictor::request_at) submits it without another upload. `None` where nothing
     /// was uploaded, and once the inference is submitted. Of [`MaybeSubmitted`](Self::MaybeSubmitted) it is
     /// [`input_location`](crate::MaybeSubmitted::input_location).
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+    ///
+    /// /// Submits a large file, and a second time without another upload.
+    /// fn submit(predictor: &AsyncPredictor, path: &str) -> Result<AsyncInferenceResponse<Json>, Error> {
+    ///     match predictor.request_file(path)?.submit() {
+    ///         Err(error) if error.is_retryable() => match error.uploaded_input() {
+    ///             Some(input) => predictor.request_at(input).submit(),
+    ///             None => Err(error),
+    ///         },
+    ///         outcome => outcome,
+    ///     }
+    /// }
+    /// ```
     pub fn uploaded_input(&self) -> Option<&S3Uri> {
         match self {
             Self::Credentials(payload) => payload.uploaded.as_deref(),
