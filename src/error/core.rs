@@ -132,11 +132,9 @@ impl Error {
             Self::Transfer(payload) => payload.handle.as_deref(),
             Self::Service(payload) => payload.handle.as_deref(),
             Self::Model(payload) => payload.handle.as_deref(),
-            Self::InvalidInput(_)
-            | Self::Config(_)
-            | Self::MaybeSubmitted(_)
-            | Self::Deployment(_)
-            | Self::EndpointWait(_) => None,
+            Self::Config(payload) => payload.handle.as_deref(),
+            Self::InvalidInput(payload) => payload.subject(),
+            Self::MaybeSubmitted(_) | Self::Deployment(_) | Self::EndpointWait(_) => None,
         }
     }
 
@@ -189,10 +187,13 @@ impl Error {
             Self::Transfer(payload) => &mut payload.handle,
             Self::Service(payload) => &mut payload.handle,
             Self::Model(payload) => &mut payload.handle,
+            Self::Config(payload) => &mut payload.handle,
+            Self::InvalidInput(payload) => {
+                payload.set_subject(Arc::<InferenceHandle>::clone(handle));
+                return self;
+            }
             Self::PollingTimeout(_)
             | Self::WaitStopped(_)
-            | Self::InvalidInput(_)
-            | Self::Config(_)
             | Self::MaybeSubmitted(_)
             | Self::Deployment(_)
             | Self::EndpointWait(_) => return self,

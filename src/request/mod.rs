@@ -239,7 +239,10 @@ impl<'v, D> AsyncRequest<'v, D> {
 
     /// Ends the upload and the submit once the token is cancelled, whatever they wait for. A submit waits up to
     /// 0.6 s longer for its response; without one the error is
-    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none;
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). A submit that was waiting for a connection or for
+    /// its next attempt is [`Error::Transport`] of the kind
+    /// [`Cancelled`](crate::error::TransportErrorKind::Cancelled): nothing was submitted, and its `source` is the
+    /// refusal of the attempt before. Default: none;
     /// [`predict`](crate::AsyncPredictor::predict) uses that of its [`WaiterConfig`](crate::WaiterConfig).
     ///
     /// ```

@@ -189,13 +189,13 @@ impl<D> AsyncInferenceResponse<D> {
     /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards.
     pub fn clean_up(&self, what: &CleanUp) -> Result<CleanUpReport> {
         if !self.has_output() {
-            return Err(InvalidInput::new(
+            let early = InvalidInput::new(
                 "clean-up",
                 self.output_path().to_string(),
-                "only after the inference's output was taken",
+                "only after the inference's output was fetched",
                 "call get_result or try_get_result first",
-            )
-            .into());
+            );
+            return self.about(Err(early.into()));
         }
         let objects = [
             self.input_location()

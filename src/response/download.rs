@@ -112,8 +112,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write_result(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
-        self.about(self.write_to(writer, waiter))
+    pub fn write_result(&self, mut writer: impl Write, waiter: &WaiterConfig) -> Result<u64> {
+        self.about(self.write_to(&mut writer, waiter))
     }
 
     fn write_to(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
