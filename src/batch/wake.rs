@@ -40,7 +40,7 @@ pub(crate) trait Wakes: Send + Sync {
     /// Receives news, waiting no longer than `wait`.
     fn receive(&mut self, wait: Duration, sys: &Sys, cancel: Option<&CancelToken>) -> Vec<News>;
 
-    /// The caller took the outcome and asked for the next one.
+    /// The caller took the outcome and requested the next one.
     fn taken(&mut self, index: u32);
 
     /// The poll after the news found nothing.

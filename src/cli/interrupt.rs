@@ -50,7 +50,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// For what ends at the next look at the token. The handles that only this process has are printed
+    /// For commands that end at the next check of the token. The handles that only this process has are printed
     /// at once, before anything that could take time.
     pub(super) fn watch() -> Outcome<Self> {
         Self::install(|| {
@@ -103,7 +103,7 @@ impl Interrupt {
     }
 }
 
-/// Whoever is that impatient does not want to wait for a network.
+/// A further signal ends the process without waiting for the network.
 fn end_now() -> ! {
     let (sender, written) = mpsc::channel();
     let last_words = move || {
@@ -157,11 +157,11 @@ mod signals {
 
     /// A write beyond the size limit for files (`ulimit -f`) fails, instead of ending the process.
     pub(in crate::cli) fn make_file_limits_an_error() {
-        // Where it cannot be had the system does as ever.
+        // Without it, the system's default applies.
         drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
     }
 
-    /// The signals that whoever started this process has it ignore, a bit each. Known on Linux alone.
+    /// The signals that the parent set to be ignored, one bit each. Known only on Linux.
     fn ignored() -> u64 {
         let status = Files::disk().read("/proc/self/status").unwrap_or_default();
         let status = String::from_utf8_lossy(&status);

@@ -12,8 +12,8 @@
 //! - Sections of one name are merged; of properties of one name the last counts. Names of
 //!   properties are taken in lower case.
 //! - The profile: the one given in code, `AWS_PROFILE`, `AWS_DEFAULT_PROFILE` (which the Python SDK
-//!   and the CLI know; a program that ignored it would run as somebody else), `default`. One that
-//!   was asked for by name and does not exist is an error; `default` need not exist.
+//!   and the CLI know; a program that ignored it would run under another identity), `default`. One that
+//!   was named and does not exist is an error; `default` need not exist.
 //! - A file that does not exist counts as empty. So does one at its default place that this process
 //!   may not read, as in a container that runs under another user than `HOME` belongs to. Any
 //!   other file that cannot be read is an error at the first access.

@@ -27,7 +27,7 @@ impl Style {
     /// At a custom endpoint. Over http no certificate forbids dots. Published rules put even before
     /// an IP address a bucket with dots in its name, which no resolver knows: this one does not.
     /// They also put buckets before `localhost`, which few resolvers know: that is done only
-    /// when asked for.
+    /// on request.
     pub(super) fn at(url: &CustomUrl, bucket: &str, force_path_style: Option<bool>) -> Self {
         let force = force_path_style.unwrap_or_else(|| url.is_localhost());
         let fits =

@@ -257,7 +257,7 @@ fn basic(schemes: &[String]) -> String {
         return "put the right user and password into the proxy's URL, as http://user:password@host:port".into();
     }
     format!(
-        "it asks for {}, and only Basic is known here: run a local proxy that logs in for you, and name that one",
+        "it requires {}, and only Basic is supported: run a local proxy that logs in for you, and name that one",
         schemes.join(" or ")
     )
 }

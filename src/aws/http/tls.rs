@@ -23,7 +23,7 @@ pub(super) fn advice(error: &Error) -> Advice {
         ),
         Error::AlertReceived(_) | Error::PeerIncompatible(_) => (
             "the server ended the TLS handshake",
-            "check that it speaks TLS 1.2 or 1.3, and whether it asks for a certificate of the client, which only \
+            "check that it supports TLS 1.2 or 1.3, and whether it requires a certificate of the client, which only \
              an agent of your own can give",
         ),
         _ => (

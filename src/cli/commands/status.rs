@@ -42,7 +42,7 @@ impl Status {
             ));
         };
         if self.handle != "-" {
-            // Whoever gave it has it.
+            // The caller of the command has the handle.
             held.release();
         }
         let session = self.connection.session(None)?;

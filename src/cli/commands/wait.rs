@@ -190,7 +190,7 @@ impl Wait {
                     progress.error(&with_sources(error));
                     return;
                 }
-                // The next request would fail as well, and nobody wants to wait for a poll each ten minutes.
+                // The next request would fail as well, and polls alone, ten minutes apart, are not what was requested.
                 let failure = Failure::from(error.clone());
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
                 token.cancel();

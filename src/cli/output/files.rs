@@ -136,7 +136,7 @@ fn open_descriptor(number: u32, path: &Path) -> io::Result<Target> {
     }
 }
 
-/// A duplicate of a file that whoever started this process left open, with its place in it.
+/// A duplicate of a file that the parent process left open, with its current position.
 #[cfg(target_os = "linux")]
 fn inherited(number: u32) -> io::Result<File> {
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
@@ -175,7 +175,7 @@ pub(in crate::cli) fn remove_abandoned(directory: &Path) {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         if is_file && name.to_str().is_some_and(is_temporary) {
             let path = entry.path();
-            // The lock is held until the name is gone: whoever begins a file sees to that.
+            // The writer of a file holds its lock until the temporary name is gone.
             if let Ok(file) = OpenOptions::new().write(true).open(&path)
                 && file.try_lock().is_ok()
             {

@@ -1,4 +1,4 @@
-//! The file of `predict --handle`, written as soon as the submit is answered.
+//! The file of `predict --handle`, written as soon as the submit has a response.
 
 use std::fs;
 use std::io::{self, Read};

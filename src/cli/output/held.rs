@@ -16,7 +16,7 @@ static HELD: Mutex<State> = Mutex::new(State {
     announced: false,
 });
 
-/// Held while handles are written, so that whoever ends the process can wait for it.
+/// Held while handles are written, so that the end of the process can wait for it.
 static WRITING: Mutex<()> = Mutex::new(());
 
 struct State {
@@ -85,7 +85,7 @@ pub(in crate::cli) fn print() -> bool {
         state.announced |= !text.is_empty();
         state.announced
     };
-    // Where standard error is closed there is nobody left to tell.
+    // If standard error is closed, there is nowhere to report.
     drop(io::stderr().write_all(text.as_bytes()));
     drop(writing);
     announced

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Found {
     pub(in crate::cli) bad: Vec<Failure>,
 }
 
-/// The member that a line has besides those of the handle, which whoever reads handles passes over.
+/// The member that a line has in addition to those of the handle; readers of handles ignore it.
 const INPUT: &str = "input";
 
 /// A handle has at most 16 KiB, and a path 4 KiB.
@@ -46,8 +46,8 @@ const MAX_LINE: usize = 64 << 10;
 
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// After an interruption, who writes to the pipe prints what it has submitted: that is still read, as long
-/// as something comes.
+/// After an interruption the writer of the pipe still prints what it has submitted, which is read as long as lines
+/// arrive.
 const QUIET: Duration = Duration::from_secs(3);
 const DRAIN: Duration = Duration::from_secs(15);
 const CHECK: Duration = Duration::from_millis(50);

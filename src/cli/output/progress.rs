@@ -255,7 +255,7 @@ fn watch(progress: &Progress, endpoint: &Endpoint, over: &AtomicBool) {
     let mut next = SystemClock.monotonic() + ENDPOINT_FIRST;
     while !over.load(Ordering::SeqCst) {
         if SystemClock.monotonic() >= next {
-            // Whoever may not describe it waits all the same.
+            // A caller who may not describe it still waits.
             let Ok(seen) = endpoint.describe() else {
                 return;
             };

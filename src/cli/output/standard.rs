@@ -60,7 +60,7 @@ pub(in crate::cli) fn check_standard_input() -> Outcome {
     Ok(())
 }
 
-/// Rust opens the null device for reading and writing where a standard stream is closed; whoever means to use it
+/// Rust opens the null device for reading and writing if a standard stream is closed; a user who redirects to it
 /// opens it for writing or for reading.
 #[cfg(unix)]
 fn was_closed(stream: impl std::os::fd::AsFd) -> bool {

@@ -383,7 +383,7 @@ impl Consumer<'_> {
             && let Err(failure) = print(&line.to_string())
         {
             self.stop(failure);
-            // Whoever reads the lines has not seen this one.
+            // The reader of the lines has not got this one.
             return Verdict::Again;
         }
         verdict

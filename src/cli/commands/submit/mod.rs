@@ -185,7 +185,7 @@ impl Submit {
             .concurrency(self.concurrency)?
             .cancel(interrupt.token())
             .progress(progress.batch_callback("submit", interrupt))
-            .on_submitted(move |index, handle| turns.answered(index, handle));
+            .on_submitted(move |index, handle| turns.submitted(index, handle));
         if let Some(rate) = self.rate {
             batch = batch.submits_per_second(rate)?;
         }

@@ -35,11 +35,11 @@ impl Turns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn answered(&self, index: u64, handle: &InferenceHandle) {
+    pub(super) fn submitted(&self, index: u64, handle: &InferenceHandle) {
         let mut turns = self.lock();
         if let Some(turn) = turns.iter_mut().find(|turn| turn.index == index) {
-            let submitted = Submitted::new(handle.clone(), Some(turn.input.clone()));
-            turn.held = Some(held::hold(Arc::new(submitted)));
+            let job = Submitted::new(handle.clone(), Some(turn.input.clone()));
+            turn.held = Some(held::hold(Arc::new(job)));
             turn.begun.release();
         }
     }
