@@ -150,6 +150,32 @@ fn objects_that_share_content_outlast_each_other_across_restarts() {
 }
 
 #[test]
+fn parts_that_do_not_make_up_their_object_damage_it() {
+    let directory = directory();
+    make_sharers(&at(directory.path()), &vec![b'x'; 5 << 20]);
+    let mut changed = 0;
+    for entry in fs::read_dir(directory.path().join("buckets/b")).expect("documents") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a document");
+        let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        if value["key"] == "parts" {
+            assert_eq!(value["parts"][1]["len"], 5 << 20);
+            value["parts"][1]["len"] = u64::MAX.into();
+            fs::write(&path, value.to_string()).expect("written");
+            changed += 1;
+        }
+    }
+    assert_eq!(changed, 1);
+    let endpoint = at(directory.path());
+    let [damaged] = endpoint.damaged_objects() else {
+        panic!("{:?}", endpoint.damaged_objects())
+    };
+    assert_eq!(damaged.key.as_deref(), Some("parts"));
+    assert!(damaged.reason.contains("parts"), "{damaged:?}");
+    assert_eq!(body(&endpoint, "first").len(), 5 << 20);
+}
+
+#[test]
 fn a_lost_or_damaged_piece_costs_its_object_only() {
     let directory = directory();
     let root = directory.path();
