@@ -133,11 +133,8 @@ struct Body {
     inference_id: Option<String>,
 }
 
-/// Each attempt adds those of its signature and the user agent to a copy, which has the same room.
-const ADDED_HEADERS: usize = 5;
-
 fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(request.members.len() + 2 + ADDED_HEADERS);
+    let mut headers = HeaderMap::with_capacity(request.members.len() + 2);
     headers.insert(
         const { HeaderName::from_static("x-amzn-sagemaker-inference-id") },
         header_value("inference id", request.inference_id)?,

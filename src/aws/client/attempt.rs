@@ -25,6 +25,9 @@ use crate::trace;
 /// multipart upload, its creation has already checked that.
 const WORTH_ASKING: u64 = 1 << 20;
 
+/// Those of the signature, with a session token, and the user agent.
+const ADDED_HEADERS: usize = 5;
+
 impl Client {
     pub(super) fn attempt(
         &self,
@@ -157,7 +160,10 @@ impl Client {
         body: Body<'_>,
         attempts: &mut Attempts,
     ) -> Result<Request<()>, AttemptError> {
-        let mut headers = HeaderMap::clone(&call.headers);
+        // A clone would have no room for those that are added.
+        let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
+        let given = call.headers.iter();
+        headers.extend(given.map(|(name, value)| (name.clone(), value.clone())));
         match call.identity {
             Identity::Anonymous => {}
             Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,

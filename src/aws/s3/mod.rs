@@ -33,11 +33,11 @@ pub(crate) struct S3<'a> {
     pub(crate) buckets: &'a Buckets,
 }
 
-impl S3<'_> {
+impl<'a> S3<'a> {
     /// The bucket's region as far as it is known: the caller's, until S3 reports another one.
-    pub(crate) fn region_of(&self, bucket: &str) -> String {
+    pub(crate) fn region_of(&self, bucket: &str) -> Cow<'a, str> {
         let known = self.buckets.region_of(bucket);
-        known.unwrap_or_else(|| self.caller.region.to_owned())
+        known.map_or(Cow::Borrowed(self.caller.region), Cow::Owned)
     }
 }
 
