@@ -1,6 +1,6 @@
-//! How large a minimal program is, how many crates it has, and how long it is built from nothing, beside the floor:
-//! the same with plain `ureq` and `aws-sigv4`. Each is built in a directory of its own, with the versions of this
-//! crate's lock file.
+//! How large a minimal program is, how many crates it has, how long it is built from nothing, and what is resident of
+//! a program that polls, beside the floor: the same with plain `ureq` and `aws-sigv4`. Each is built in a directory of
+//! its own, with the versions of this crate's lock file.
 //!
 //!     cargo bench --features local --bench minimal
 
@@ -11,11 +11,13 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use sagemaker_async_inference::local::LocalEndpoint;
 use support::Outcome;
 use support::guide::Table;
 
@@ -32,16 +34,40 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "#;
 
-const FLOOR: &str = r#"
-use std::{env::var, error::Error, thread::sleep, time::{Duration, SystemTime}};
+/// Polls a key that is not there, and prints what the system says of the process.
+const OURS_POLLS: &str = r#"
+use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Session};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let predictor = AsyncPredictor::new("bench", &Session::from_env()?);
+    let missing = format!("s3://{}/missing.out", std::env::var("BUCKET")?);
+    let response = AsyncInferenceResponse::new(&predictor, missing, None)?;
+    for _ in 0..8000 {
+        assert!(response.try_get_result::<String>()?.is_none());
+    }
+    print!("{}", std::fs::read_to_string("/proc/self/status")?);
+    Ok(())
+}
+"#;
+
+/// What both programs of the floor begin with.
+const FLOOR_SIGNED: &str = r#"
+use std::{env::var, error::Error, time::SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::{http_request::{SignableBody, SignableRequest, SigningSettings, sign}, sign::v4};
+use aws_sigv4::http_request::{PayloadChecksumKind, PercentEncodingMode, UriPathNormalizationMode};
 
 fn signed<'b>(request: http::Request<&'b [u8]>, service: &str) -> Result<http::Request<&'b [u8]>, Box<dyn Error>> {
     let identity = Credentials::new(var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?, None, None, "env").into();
     let region = var("AWS_REGION")?;
+    let mut settings = SigningSettings::default();
+    if service == "s3" {
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
     let params = v4::SigningParams::builder().identity(&identity).region(&region).name(service)
-        .time(SystemTime::now()).settings(SigningSettings::default()).build()?.into();
+        .time(SystemTime::now()).settings(settings).build()?.into();
     let uri = request.uri().to_string();
     let signable = SignableRequest::new(request.method().as_str(), uri, std::iter::empty(), SignableBody::Bytes(request.body()))?;
     let (instructions, _) = sign(signable, &params)?.into_parts();
@@ -49,7 +75,9 @@ fn signed<'b>(request: http::Request<&'b [u8]>, service: &str) -> Result<http::R
     instructions.apply_to_request_http1x(&mut request);
     Ok(request)
 }
+"#;
 
+const FLOOR: &str = r#"
 fn main() -> Result<(), Box<dyn Error>> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let url = var("AWS_ENDPOINT_URL")?;
@@ -58,14 +86,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let location = response.headers()["x-amzn-sagemaker-outputlocation"].to_str()?.replace("s3:/", &url);
     loop {
         let request = http::Request::get(&location).body([].as_slice())?;
-        let mut response = agent.run(signed(request, "s3")?)?;
+        let mut response = agent.run(signed(request, "s3")?.map(|_| ()))?;
         if response.status() == 200 {
             let answer: serde_json::Value = serde_json::from_reader(response.body_mut().as_reader())?;
             println!("{answer}");
             return Ok(());
         }
-        sleep(Duration::from_secs(15));
+        std::thread::sleep(std::time::Duration::from_secs(15));
     }
+}
+"#;
+
+const FLOOR_POLLS: &str = r#"
+fn main() -> Result<(), Box<dyn Error>> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let missing = format!("{}/{}/missing.out", var("AWS_ENDPOINT_URL")?, var("BUCKET")?);
+    for _ in 0..8000 {
+        let request = http::Request::get(&missing).body([].as_slice())?;
+        let mut response = agent.run(signed(request, "s3")?.map(|_| ()))?;
+        response.body_mut().read_to_vec()?;
+        assert_eq!(response.status(), 404);
+    }
+    print!("{}", std::fs::read_to_string("/proc/self/status")?);
+    Ok(())
 }
 "#;
 
@@ -73,7 +116,7 @@ fn main() -> Outcome<()> {
     let ours = Program::build(
         "ours",
         &format!("sagemaker-async-inference = {{ path = {HERE:?} }}"),
-        OURS,
+        [OURS, OURS_POLLS].map(str::to_owned),
     )?;
     let floor = r#"
 ureq = { version = "3.5.2", default-features = false, features = ["rustls"] }
@@ -82,7 +125,8 @@ aws-credential-types = "1.3.1"
 serde_json = "1"
 http = "1"
 "#;
-    let floor = Program::build("floor", floor, FLOOR)?;
+    let sources = [FLOOR, FLOOR_POLLS].map(|main| format!("{FLOOR_SIGNED}{main}"));
+    let floor = Program::build("floor", floor, sources)?;
     let mut table = Table::new(&["", "floor", "this crate"]);
     let both = |of: fn(&Program) -> String| [of(&floor), of(&ours)];
     for (name, [floor, ours]) in [
@@ -95,6 +139,14 @@ http = "1"
             "built in",
             both(|program| format!("{:.0} s", program.built_in.as_secs_f64())),
         ),
+        (
+            "resident after 8,000 polls",
+            both(|program| program.resident.clone()),
+        ),
+        (
+            "of that, not of files",
+            both(|program| program.anonymous.clone()),
+        ),
     ] {
         table.row(&[name, &floor, &ours]);
     }
@@ -105,20 +157,25 @@ struct Program {
     bytes: u64,
     crates: usize,
     built_in: Duration,
+    resident: String,
+    anonymous: String,
 }
 
 impl Program {
-    fn build(name: &str, dependencies: &str, main: &str) -> Outcome<Self> {
+    /// The sources are of the minimal program and of the one that polls.
+    fn build(name: &str, dependencies: &str, sources: [String; 2]) -> Outcome<Self> {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("minimal-{name}"));
         // Of an earlier run that was cut off.
         let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(directory.join("src"))?;
+        fs::create_dir_all(directory.join("src/bin"))?;
         let manifest = format!(
             "[package]\nname = \"minimal\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
              [dependencies]\n{dependencies}\n[profile.release]\nstrip = true\n[workspace]\n"
         );
         fs::write(directory.join("Cargo.toml"), manifest)?;
-        fs::write(directory.join("src/main.rs"), main)?;
+        let [minimal, polls] = sources;
+        fs::write(directory.join("src/main.rs"), minimal)?;
+        fs::write(directory.join("src/bin/polls.rs"), polls)?;
         fs::copy(
             Path::new(HERE).join("Cargo.lock"),
             directory.join("Cargo.lock"),
@@ -135,8 +192,9 @@ impl Program {
         };
         cargo(&["fetch"])?;
         let began = Instant::now();
-        cargo(&["build", "--release"])?;
+        cargo(&["build", "--release", "--bin", "minimal"])?;
         let built_in = began.elapsed();
+        cargo(&["build", "--release", "--bin", "polls"])?;
         let tree = cargo(&[
             "tree", "--prefix", "none", "--edges", "normal", "--format", "{p}",
         ])?;
@@ -144,9 +202,12 @@ impl Program {
             .lines()
             .map(|line| line.trim_end_matches(" (*)"))
             .collect();
-        let file = format!("target/release/minimal{}", std::env::consts::EXE_SUFFIX);
+        let file = |name| directory.join(format!("target/release/{name}{EXE_SUFFIX}"));
+        let status = status_after_polls(&file("polls"), &directory)?;
         let program = Self {
-            bytes: fs::metadata(directory.join(file))?.len(),
+            bytes: fs::metadata(file("minimal"))?.len(),
+            resident: mebibytes(&status, "VmRSS:"),
+            anonymous: mebibytes(&status, "RssAnon:"),
             // Without the program itself.
             crates: crates.len() - 1,
             built_in,
@@ -154,4 +215,40 @@ impl Program {
         fs::remove_dir_all(&directory)?;
         Ok(program)
     }
+}
+
+/// Runs the program that polls against the local endpoint; what it prints.
+fn status_after_polls(program: &Path, home: &Path) -> Outcome<String> {
+    let endpoint = LocalEndpoint::builder()
+        .endpoint_name("bench")
+        .kept_requests(0)
+        .start()?;
+    let run = Command::new(program)
+        .env_clear()
+        .env("HOME", home)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ENDPOINT_URL", endpoint.url())
+        .env("AWS_ACCESS_KEY_ID", endpoint.access_key())
+        .env("AWS_SECRET_ACCESS_KEY", endpoint.secret_key())
+        .env("BUCKET", endpoint.bucket())
+        .output()?;
+    if !run.status.success() {
+        return Err(String::from_utf8_lossy(&run.stderr).into());
+    }
+    Ok(String::from_utf8(run.stdout)?)
+}
+
+/// A number of kB from `/proc/self/status`.
+fn mebibytes(status: &str, field: &str) -> String {
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|rest| {
+        rest.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<f64>()
+            .ok()
+    });
+    number.map_or("unknown".to_owned(), |kib| {
+        format!("{:.1} MiB", kib / 1024.0)
+    })
 }

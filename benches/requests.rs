@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Environment, Sys};
 use support::clients::{Client, Floor, LISTED, Ours, listed_key};
-use support::guide::{Table, machine};
+use support::guide::{Table, machine, publish};
 use support::{Outcome, Served, arguments_after, cpu_of_process, cpu_of_thread, median};
 
 const ROUNDS: usize = 7;
@@ -37,13 +37,16 @@ const BODY: [u8; 1024] = [b'x'; 1024];
 /// A bundle that most machines have.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// What one table needs.
+type Measured = fn(&mut Served) -> Outcome<()>;
+
 fn main() -> Outcome<()> {
     type Part = fn(&[String]) -> Outcome<()>;
     let parts: [(&str, Part); 6] = [
         ("serve", |_| serve()),
         ("serve-tls", |_| serve_tls()),
         ("once", once),
-        ("memory", memory_of),
+        ("memory-of", memory_of),
         ("count", count),
         ("profile", profile),
     ];
@@ -52,13 +55,22 @@ fn main() -> Outcome<()> {
             return part(&rest);
         }
     }
-    println!("{}", machine());
+    publish("machine", &machine())?;
     let mut server = Served::start(&["serve"])?;
-    times(&server)?;
-    counts(&server)?;
-    tls_times()?;
-    threads(&mut server)?;
-    memory(&server)
+    let tables: [(&str, Measured); 5] = [
+        ("times", |server| times(server)),
+        ("counts", |server| counts(server)),
+        ("tls", |_| tls_times()),
+        ("threads", threads),
+        ("memory", |server| memory(server)),
+    ];
+    // One alone by its name: `-- counts`.
+    let chosen = |(name, _): &&(&str, Measured)| arguments_after(name).is_some();
+    let one = tables.iter().find(chosen);
+    for (_, table) in one.map_or(&tables[..], std::slice::from_ref) {
+        table(&mut server)?;
+    }
+    Ok(())
 }
 
 const WORK: [(&str, &str); 3] = [
@@ -376,14 +388,12 @@ fn threads(server: &mut Served) -> Outcome<()> {
 fn memory(server: &Served) -> Outcome<()> {
     let mut table = Table::new(&["resident", "floor", "this crate"]);
     for (name, what) in [
-        ("after 8,000 polls", "polls"),
-        ("of that, not of the program's file", "anonymous"),
         ("a session at rest", "sessions"),
         ("a connection", "connections"),
     ] {
         let resident = |who| -> Outcome<String> {
             let run = Command::new(std::env::current_exe()?)
-                .args(["memory", who, what, &server.url, &server.bucket])
+                .args(["memory-of", who, what, &server.url, &server.bucket])
                 .output()?;
             Ok(String::from_utf8(run.stdout)?.trim().to_owned())
         };
@@ -396,34 +406,23 @@ fn memory_of(arguments: &[String]) -> Outcome<()> {
     let [who, what, url, bucket, ..] = arguments else {
         return Err("too few arguments".into());
     };
-    let status = |field: &str| -> Outcome<u64> {
+    let resident = || -> Outcome<u64> {
         let status = fs::read_to_string("/proc/self/status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         let number = line.ok_or("the system does not report memory")?;
         Ok(number.trim().trim_end_matches("kB").trim().parse()?)
     };
-    if matches!(&**what, "polls" | "anonymous") {
-        let client = client(who, url, bucket)?;
-        (0..8000).try_for_each(|_| client.poll())?;
-        let field = if what == "polls" {
-            "VmRSS:"
-        } else {
-            "RssAnon:"
-        };
-        #[allow(clippy::cast_precision_loss)] // far below 2^53
-        let mib = status(field)? as f64 / 1024.0;
-        println!("{mib:.1} MiB");
-        return Ok(());
-    }
     // What the first one makes for all.
     client(who, url, bucket)?.poll()?;
-    let before = status("RssAnon:")?;
+    let before = resident()?;
     let clients = (0..CLIENTS)
         .map(|_| client(who, url, bucket))
         .collect::<Outcome<Vec<_>>>()?;
-    let made = status("RssAnon:")?;
+    let made = resident()?;
     clients.iter().try_for_each(|client| client.poll())?;
-    let connected = status("RssAnon:")?;
+    let connected = resident()?;
     let one = if what == "sessions" {
         made - before
     } else {

@@ -1,9 +1,5 @@
 //! Settings that are missing or malformed.
 
-use std::sync::Arc;
-
-use crate::handle::InferenceHandle;
-
 /// A setting that a [`Session`](crate::Session) needs is missing or malformed.
 ///
 /// ```
@@ -20,7 +16,6 @@ pub struct ConfigError {
     setting: String,
     problem: String,
     remedy: String,
-    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl ConfigError {
@@ -34,7 +29,6 @@ impl ConfigError {
             setting: setting.into(),
             problem: problem.into(),
             remedy: remedy.into(),
-            handle: None,
         }
     }
 

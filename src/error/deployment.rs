@@ -69,8 +69,7 @@ impl fmt::Display for Resource {
 /// [`SageMaker::delete`](crate::endpoint::SageMaker::delete).
 ///
 /// ```
-/// use sagemaker_async_inference::Error;
-///
+/// # use sagemaker_async_inference::Error;
 /// fn explain(error: &Error) {
 ///     if let Error::Deployment(partial) = error {
 ///         eprintln!("{}", partial.cause());
@@ -150,8 +149,7 @@ impl std::error::Error for DeploymentError {
 /// Why a wait for an endpoint ended without what it waited for.
 ///
 /// ```
-/// use sagemaker_async_inference::error::{EndpointWaitError, EndpointWaitReason};
-///
+/// # use sagemaker_async_inference::error::{EndpointWaitError, EndpointWaitReason};
 /// fn is_worth_waiting_again(error: &EndpointWaitError) -> bool {
 ///     error.reason() == EndpointWaitReason::TimedOut
 /// }
@@ -192,8 +190,7 @@ impl EndpointWaitReason {
 /// A wait for an endpoint that ended without what it waited for.
 ///
 /// ```
-/// use sagemaker_async_inference::Error;
-///
+/// # use sagemaker_async_inference::Error;
 /// fn explain(error: &Error) {
 ///     if let Error::EndpointWait(wait) = error {
 ///         eprintln!("{:?}: {}", wait.status(), wait.failure_reason().unwrap_or("no reason given"));

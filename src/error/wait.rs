@@ -17,8 +17,7 @@ use crate::uri::S3Uri;
 /// unchanged.
 ///
 /// ```
-/// use sagemaker_async_inference::Error;
-///
+/// # use sagemaker_async_inference::Error;
 /// fn explain(error: &Error) {
 ///     if let Error::Model(failure) = error {
 ///         eprintln!("{:?} says: {}", failure.failure_path(), failure.text());
@@ -123,8 +122,7 @@ impl std::error::Error for ModelFailure {}
 /// What the polls of a wait observed, as counts.
 ///
 /// ```
-/// use sagemaker_async_inference::PollingTimeout;
-///
+/// # use sagemaker_async_inference::PollingTimeout;
 /// fn lacks_a_permission(timeout: &PollingTimeout) -> bool {
 ///     timeout.observed().access_denied > 0
 /// }
@@ -146,8 +144,7 @@ pub struct Observed {
 /// The inference may go on at the service, and the response can be waited for again.
 ///
 /// ```
-/// use sagemaker_async_inference::Error;
-///
+/// # use sagemaker_async_inference::Error;
 /// fn explain(error: &Error) {
 ///     if let Error::PollingTimeout(timeout) = error {
 ///         eprintln!("after {} polls: {:?}", timeout.attempts(), timeout.observed());
@@ -172,9 +169,8 @@ pub struct PollingTimeout {
 /// the service are usually longer.
 ///
 /// ```
-/// use sagemaker_async_inference::PollingTimeout;
-/// use sagemaker_async_inference::waiter::WaitLimit;
-///
+/// # use sagemaker_async_inference::PollingTimeout;
+/// # use sagemaker_async_inference::waiter::WaitLimit;
 /// fn hit_the_deadline(timeout: &PollingTimeout) -> bool {
 ///     matches!(timeout.limit(), WaitLimit::Deadline(_))
 /// }
@@ -341,9 +337,8 @@ impl std::error::Error for PollingTimeout {}
 /// Who stopped a wait.
 ///
 /// ```
-/// use sagemaker_async_inference::WaitStopped;
-/// use sagemaker_async_inference::waiter::WaitStopReason;
-///
+/// # use sagemaker_async_inference::WaitStopped;
+/// # use sagemaker_async_inference::waiter::WaitStopReason;
 /// fn exit_code(stop: &WaitStopped) -> i32 {
 ///     if stop.reason() == WaitStopReason::Cancelled { 130 } else { 4 }
 /// }
@@ -365,9 +360,8 @@ crate::words::words!(WaitStopReason, "reason", {
 /// A wait that the caller stopped before there was a result.
 ///
 /// ```
-/// use sagemaker_async_inference::Error;
-/// use sagemaker_async_inference::waiter::WaitStopReason;
-///
+/// # use sagemaker_async_inference::Error;
+/// # use sagemaker_async_inference::waiter::WaitStopReason;
 /// fn was_cancelled(error: &Error) -> bool {
 ///     matches!(error, Error::WaitStopped(stop) if stop.reason() == WaitStopReason::Cancelled)
 /// }
