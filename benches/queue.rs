@@ -79,7 +79,7 @@ impl Run {
         let mut server = Server::start(delay)?;
         let session = server.session()?;
         let predictor = AsyncPredictor::new("local-endpoint", &session);
-        let queue = ResultQueue::new(&server.queue, &session)?.visibility(VISIBILITY);
+        let queue = ResultQueue::new(&server.queue, &session)?.with_visibility(VISIBILITY);
         let waiter = WaiterConfig::default();
         let before = ALLOCATOR.current_usage();
         ALLOCATOR.reset_peak_usage();
@@ -136,7 +136,7 @@ fn idle_requests_a_minute() -> Outcome<f64> {
     let url = local.create_queue("idle", &[])?;
     let sys = Sys::real().with_clock(clock);
     let session = local.session_builder().sys(sys).build()?;
-    let queue = ResultQueue::new(&url, &session)?.visibility(VISIBILITY);
+    let queue = ResultQueue::new(&url, &session)?.with_visibility(VISIBILITY);
     if queue
         .deliveries()
         .until_idle(Duration::from_mins(10))

@@ -1,6 +1,9 @@
 //! The error of a value that was refused before anything was sent.
 
+use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 /// The longest piece of a refused value that the error keeps, in characters.
 const SHOWN: usize = 80;
@@ -18,13 +21,33 @@ const SHOWN: usize = 80;
 /// assert_eq!(refused.value(), Some("my bucket"));
 /// assert!(refused.to_string().starts_with(r#"S3 bucket name "my bucket" is not valid: "#));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{what}{} is not valid: {limit}{}", shown(.value.as_deref()), followed(.remedy))]
 pub struct InvalidInput {
     what: Cow<'static, str>,
     value: Option<String>,
     limit: String,
     remedy: String,
+    subject: Option<Subject>,
+}
+
+/// What the error is about, of a type that this layer does not know. It does not count in comparisons.
+#[derive(Clone)]
+struct Subject(Arc<dyn Any + Send + Sync>);
+
+impl PartialEq for InvalidInput {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.what, &self.value, &self.limit, &self.remedy)
+            == (&other.what, &other.value, &other.limit, &other.remedy)
+    }
+}
+
+impl Eq for InvalidInput {}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
 impl InvalidInput {
@@ -57,7 +80,18 @@ impl InvalidInput {
             value: None,
             limit: limit.into(),
             remedy: remedy.into(),
+            subject: None,
         }
+    }
+
+    /// Sets what the error is about, unless that is set.
+    pub(crate) fn set_subject(&mut self, subject: Arc<dyn Any + Send + Sync>) {
+        self.subject.get_or_insert(Subject(subject));
+    }
+
+    /// What the error is about, if that is a `T`.
+    pub(crate) fn subject<T: 'static>(&self) -> Option<&T> {
+        self.subject.as_ref()?.0.downcast_ref()
     }
 
     /// The name of what was refused, such as `S3 bucket name`.

@@ -83,6 +83,14 @@ impl AsyncPredictor {
     ///
     /// Sends no request: an invalid name (valid are at most 63 letters, digits and inner hyphens) and the name of
     /// an endpoint that does not exist are errors of the first request.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn new(endpoint_name: impl Into<String>, session: &Session) -> Self {
         Self {
             target: Arc::new(Target::new(endpoint_name.into().into(), session.clone())),
@@ -98,12 +106,13 @@ impl<S, D> AsyncPredictor<S, D> {
     /// Sets the format of inputs. Default: [`Json`].
     ///
     /// ```
-    /// # use sagemaker_async_inference::{AsyncPredictor, Csv, Session};
-    /// # fn example(session: &Session) -> Result<(), sagemaker_async_inference::Error> {
-    /// let predictor = AsyncPredictor::new("my-endpoint", session).with_serializer(Csv::new());
-    /// let scores: Vec<f64> = predictor.predict(&vec![(5.1, 3.5), (4.9, 3.0)])?;
-    /// # Ok(())
-    /// # }
+    /// use sagemaker_async_inference::{AsyncPredictor, Csv, Session};
+    ///
+    /// fn example(session: &Session) -> Result<(), sagemaker_async_inference::Error> {
+    ///     let predictor = AsyncPredictor::new("my-endpoint", session).with_serializer(Csv::new());
+    ///     let scores: Vec<f64> = predictor.predict(&vec![(5.1, 3.5), (4.9, 3.0)])?;
+    ///     Ok(())
+    /// }
     /// ```
     pub fn with_serializer<S2>(self, serializer: S2) -> AsyncPredictor<S2, D> {
         AsyncPredictor {
@@ -116,6 +125,15 @@ impl<S, D> AsyncPredictor<S, D> {
     }
 
     /// Sets the format of results. Default: [`Json`].
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::{AsyncPredictor, Bytes, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session).with_deserializer(Bytes::new());
+    /// let image: Vec<u8> = predictor.predict("a cat on a chair")?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn with_deserializer<D2>(self, deserializer: D2) -> AsyncPredictor<S, D2> {
         AsyncPredictor {
             target: self.target,
@@ -127,6 +145,16 @@ impl<S, D> AsyncPredictor<S, D> {
     }
 
     /// Sets how [`predict`](Self::predict) waits. Default: [`WaiterConfig::default`], 60 polls, 15 s apart.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::{AsyncPredictor, Session, WaiterConfig};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session)
+    ///     .with_waiter_config(WaiterConfig::adaptive());
+    /// let answer: String = predictor.predict("hello")?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn with_waiter_config(mut self, waiter: WaiterConfig) -> Self {
         self.waiter = waiter;
         self
@@ -153,8 +181,9 @@ impl<S, D> AsyncPredictor<S, D> {
     /// [`submit`](AsyncRequest::submit).
     ///
     /// ```no_run
-    /// # use sagemaker_async_inference::{AsyncPredictor, Session};
-    /// # let session = Session::from_env()?;
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
     /// let predictor = AsyncPredictor::new("my-endpoint", &session);
     /// let response = predictor
     ///     .request_at("s3://my-bucket/scans/17.tiff")
@@ -188,11 +217,12 @@ impl<S, D> AsyncPredictor<S, D> {
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
-    /// # use sagemaker_async_inference::local::LocalEndpoint;
     /// use std::time::Duration;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
     /// use sagemaker_async_inference::{AsyncPredictor, Bytes, WaiterConfig};
-    /// # let endpoint = LocalEndpoint::builder().start()?;
-    /// # let session = endpoint.session()?;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
     /// let predictor =
     ///     AsyncPredictor::new(endpoint.name(), &session).with_deserializer(Bytes::new());
     /// let response = predictor.request_file("Cargo.toml")?.content_type("text/plain").submit()?;
@@ -223,8 +253,9 @@ impl<S, D> AsyncPredictor<S, D> {
     /// is discarded.
     ///
     /// ```no_run
-    /// # use sagemaker_async_inference::{AsyncPredictor, Session};
-    /// # let session = Session::from_env()?;
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
     /// let predictor = AsyncPredictor::new("my-endpoint", &session);
     /// let response = predictor.request_reader(std::io::stdin()).content_type("image/tiff").submit()?;
     /// # Ok::<(), sagemaker_async_inference::Error>(())
@@ -243,11 +274,12 @@ impl<S, D> AsyncPredictor<S, D> {
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
-    /// # use sagemaker_async_inference::local::LocalEndpoint;
-    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
     /// use std::time::Duration;
-    /// # let endpoint = LocalEndpoint::builder().start()?;
-    /// # let session = endpoint.session()?;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
     /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
     /// let saved = predictor.predict_async("hello")?.handle().to_string(); // one line
     ///
@@ -267,9 +299,10 @@ impl<S, D> AsyncPredictor<S, D> {
     /// Starts a request for a value, with every option of the call.
     ///
     /// ```no_run
-    /// # use std::time::Duration;
-    /// # use sagemaker_async_inference::{AsyncPredictor, Session};
-    /// # let session = Session::from_env()?;
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
     /// let predictor = AsyncPredictor::new("my-endpoint", &session);
     /// let response = predictor
     ///     .request(&["first", "second"])
@@ -295,6 +328,21 @@ impl<S, D> AsyncPredictor<S, D> {
     /// Submits a value and returns without waiting. Wait for the result with the response.
     ///
     /// The same as [`request(value).submit()`](AsyncRequest::submit), with the same errors.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// use sagemaker_async_inference::AsyncPredictor;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    /// use serde_json::json;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let response = predictor.predict_async(&json!({"inputs": "hello"}))?;
+    /// println!("the result will be at {}", response.output_path());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn predict_async<T: ?Sized>(&self, value: &T) -> Result<AsyncInferenceResponse<D>>
     where
         S: Serializer<T>,
@@ -308,6 +356,22 @@ impl<S, D> AsyncPredictor<S, D> {
     /// The wait is 60 polls, 15 s apart, unless [`with_waiter_config`](Self::with_waiter_config) sets another. No
     /// error loses the inference: every error after the submit has the inference's handle
     /// ([`Error::handle`](crate::Error::handle)), which [`resume`](Self::resume) takes.
+    ///
+    /// ```
+    /// # #[cfg(feature = "local")] {
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &session)
+    ///     .with_waiter_config(WaiterConfig::new(600, Duration::from_millis(50))?);
+    /// let answer: Vec<f64> = predictor.predict(&[0.5, 1.5])?;
+    /// assert_eq!(answer, [0.5, 1.5]);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn predict<T: ?Sized, R>(&self, value: &T) -> Result<R>
     where
         S: Serializer<T>,

@@ -28,14 +28,14 @@ use crate::waiter::WaiterConfig;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{
 ///     AsyncPredictor, CancelToken, InferenceHandle, WaiterConfig, as_completed,
 /// };
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
-/// # let path = std::env::temp_dir().join(format!("pending-{}.jsonl", std::process::id()));
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
+/// let path = std::env::temp_dir().join(format!("pending-{}.jsonl", std::process::id()));
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let responses = predictor.submit_all(1..=20).collect::<Result<Vec<_>, _>>()?;
 ///
@@ -58,7 +58,7 @@ use crate::waiter::WaiterConfig;
 /// let answers = as_completed(responses, &waiter).map(|done| done.result());
 /// let answers: Vec<u32> = answers.collect::<Result<_, _>>()?;
 /// assert_eq!(answers.len(), 15);
-/// # std::fs::remove_file(path)?;
+/// std::fs::remove_file(path)?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -107,6 +107,16 @@ const CHECK: Duration = Duration::from_millis(50);
 /// They may belong to different endpoints, buckets and sessions. The waiter's number of polls, delays, deadline,
 /// progress callback and policies apply to each inference separately, from the moment it was added; its delay is
 /// the time between two rounds, each of which polls many handles together.
+///
+/// ```
+/// use sagemaker_async_inference::{AsyncInferenceResponse, Json, WaiterConfig, as_completed};
+///
+/// fn sum(responses: Vec<AsyncInferenceResponse<Json>>) -> f64 {
+///     as_completed(responses, &WaiterConfig::default())
+///         .filter_map(|done| done.result::<f64>().inspect_err(|error| eprintln!("{error}")).ok())
+///         .sum()
+/// }
+/// ```
 pub fn as_completed<D>(
     responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
     waiter: &WaiterConfig,
@@ -146,11 +156,12 @@ pub fn as_completed<D>(
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, wait_all};
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let responses = predictor.submit_all(["a", "b", "c"]).collect::<Result<Vec<_>, _>>()?;
 ///
@@ -186,11 +197,12 @@ where
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
 /// let mut waiting = as_completed([], &waiter);
@@ -274,29 +286,31 @@ impl<D> AsCompleted<D> {
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
-    /// # use sagemaker_async_inference::local::LocalEndpoint;
     /// use std::time::Duration;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
     /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
-    /// # let endpoint = LocalEndpoint::builder().start()?;
-    /// # let session = endpoint.session()?;
-    /// # let folder = std::env::temp_dir().join(format!("results-{}", std::process::id()));
-    /// # std::fs::create_dir_all(&folder)?;
-    /// # let results = folder.clone();
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
+    /// let folder = std::env::temp_dir().join(format!("results-{}", std::process::id()));
+    /// std::fs::create_dir_all(&folder)?;
     /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
     /// let responses = predictor.submit_all(["a", "b"]).collect::<Result<Vec<_>, _>>()?;
     ///
     /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
     /// let waiting = as_completed(responses, &waiter)
     ///     .download_threads(4)?
-    ///     .download_to(move |handle| folder.join(handle.inference_id().unwrap_or("unnamed")));
+    ///     .download_to({
+    ///         let folder = folder.clone();
+    ///         move |handle| folder.join(handle.inference_id().unwrap_or("unnamed"))
+    ///     });
     /// for done in waiting {
     ///     match done.error() {
     ///         None => println!("{:?}", done.file()),
     ///         Some(error) => eprintln!("{error}"),
     ///     }
     /// }
-    /// # assert_eq!(std::fs::read_dir(&results)?.count(), 2);
-    /// # std::fs::remove_dir_all(&results)?;
+    /// std::fs::remove_dir_all(folder)?;
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -326,6 +340,21 @@ impl<D> AsCompleted<D> {
 
     /// Sets a callback for the totals, at each outcome and before each pause. [`ControlFlow::Break`] ends the
     /// iterator like a cancelled token. Default: none.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Json, WaiterConfig, as_completed};
+    ///
+    /// fn wait(responses: Vec<AsyncInferenceResponse<Json>>) {
+    ///     let waiting = as_completed(responses, &WaiterConfig::default()).progress(|batch| {
+    ///         eprintln!("{} of {}", batch.done() + batch.failed(), batch.submitted());
+    ///         ControlFlow::Continue(())
+    ///     });
+    ///     for done in waiting {
+    ///         println!("{:?}", done.result::<f64>());
+    ///     }
+    /// }
+    /// ```
     pub fn progress(
         mut self,
         callback: impl Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync + 'static,

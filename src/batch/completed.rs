@@ -16,8 +16,9 @@ use crate::waiter::WaiterConfig;
 /// [`download`](Self::download) fetch it.
 ///
 /// ```
-/// # use sagemaker_async_inference::{Error, Json};
-/// # use sagemaker_async_inference::batch::Completed;
+/// use sagemaker_async_inference::{Error, Json};
+/// use sagemaker_async_inference::batch::Completed;
+///
 /// fn report(done: &Completed<Json>) {
 ///     let output = done.response().output_path();
 ///     match done.result::<f64>() {

@@ -43,6 +43,19 @@ pub(super) struct Claim {
 
 /// An entry of a [journal](super::SubmitAll::journal) that belongs to no input of this run: the input was left
 /// out, or its content changed.
+///
+/// ```
+/// use sagemaker_async_inference::AsyncPredictor;
+/// use sagemaker_async_inference::batch::JournalEntry;
+///
+/// fn show(entry: &JournalEntry, predictor: &AsyncPredictor) {
+///     let input = entry.input.as_deref().unwrap_or("a value");
+///     match &entry.handle {
+///         Some(handle) => println!("{input}: {}", predictor.resume(handle.clone()).output_path()),
+///         None => println!("{input}: not known whether it was submitted"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]

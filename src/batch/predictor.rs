@@ -13,6 +13,17 @@ impl<S, D> AsyncPredictor<S, D> {
     ///
     /// See [`SubmitAll`] for its settings and an example, and
     /// [`submit_all`](crate::submit_all) for inputs with options of their own.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// for outcome in predictor.submit_all(["first", "second"]).concurrency(2)? {
+    ///     println!("{}", outcome?.handle()); // one line of JSON: save it
+    /// }
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn submit_all<I>(
         &self,
         inputs: I,

@@ -40,11 +40,12 @@ use crate::waiter::CancelToken;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 ///
 /// let mut responses = Vec::new();
@@ -94,10 +95,11 @@ const MAX_CONCURRENCY: usize = 256;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, submit_all};
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 ///
 /// let scans = ["a.tiff", "b.tiff"];
@@ -194,6 +196,20 @@ impl<I, D> SubmitAll<I, D> {
 
     /// Sets a callback for the totals, on the calling thread at each outcome. [`ControlFlow::Break`] stops like
     /// [`cancel`](Self::cancel). Default: none.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let submits = predictor.submit_all(0..1000).progress(|batch| {
+    ///     eprintln!("{} submitted, {} failed", batch.done(), batch.failed());
+    ///     if batch.failed() > 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    /// });
+    /// let responses: Vec<_> = submits.flatten().collect();
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn progress(
         mut self,
         callback: impl Fn(&BatchProgress) -> ControlFlow<()> + Send + Sync + 'static,
@@ -234,11 +250,12 @@ impl<I, D> SubmitAll<I, D> {
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
-    /// # use sagemaker_async_inference::local::LocalEndpoint;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
     /// use sagemaker_async_inference::AsyncPredictor;
-    /// # let endpoint = LocalEndpoint::builder().start()?;
-    /// # let session = endpoint.session()?;
-    /// # let path = std::env::temp_dir().join(format!("journal-{}.jsonl", std::process::id()));
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
+    /// let path = std::env::temp_dir().join(format!("journal-{}.jsonl", std::process::id()));
     /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
     /// for _ in 0..2 {
     ///     let outcomes = predictor.submit_all(1..=10).journal(&path)?;
@@ -246,7 +263,7 @@ impl<I, D> SubmitAll<I, D> {
     ///     assert_eq!(responses.len(), 10);
     /// }
     /// assert_eq!(endpoint.jobs().len(), 10);
-    /// # std::fs::remove_file(path)?;
+    /// std::fs::remove_file(path)?;
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -271,6 +288,22 @@ impl<I, D> SubmitAll<I, D> {
 
     /// Returns the entries of the [journal](Self::journal) that belong to no input taken so far; after the last
     /// outcome, these are the inputs of earlier runs that are not in this one.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::batch::{JournalEntry, SubmitAll};
+    /// use sagemaker_async_inference::{AsyncRequest, Error, Json};
+    ///
+    /// /// Submits everything, and returns what an earlier run submitted and this one does not know.
+    /// fn run<I>(mut submits: SubmitAll<I, Json>) -> Result<Vec<JournalEntry>, Error>
+    /// where
+    ///     I: Iterator<Item = AsyncRequest<'static, Json>>,
+    /// {
+    ///     for outcome in submits.by_ref() {
+    ///         println!("{}", outcome?.output_path());
+    ///     }
+    ///     submits.journal_entries_left()
+    /// }
+    /// ```
     pub fn journal_entries_left(&self) -> Result<Vec<JournalEntry>> {
         let journal = self.journal.as_ref();
         journal.map_or(Ok(Vec::new()), |journal| journal.unclaimed())
@@ -287,6 +320,22 @@ impl<I, D> SubmitAll<I, D> {
     /// Sets a callback for each input's index and handle. It is called as soon as the input is submitted, on the
     /// submitting thread and in no particular order, so that handles can be stored before their turn. Not called
     /// for inputs that a journal has from an earlier run. Default: none.
+    ///
+    /// ```no_run
+    /// use std::io::Write;
+    /// use std::sync::Mutex;
+    /// use sagemaker_async_inference::{AsyncPredictor, Session};
+    ///
+    /// let session = Session::from_env()?;
+    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let file = Mutex::new(std::fs::File::create("handles.jsonl")?);
+    /// let submits = predictor.submit_all(0..1000).on_submitted(move |_, handle| {
+    ///     let mut file = file.lock().expect("no panic while it was held");
+    ///     writeln!(file, "{handle}").expect("a file that can be written");
+    /// });
+    /// let responses: Vec<_> = submits.flatten().collect();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_submitted(
         mut self,
         callback: impl Fn(u64, &InferenceHandle) + Send + Sync + 'static,

@@ -132,6 +132,19 @@ impl DefaultChain {
 }
 
 /// What the sources of a [`DefaultChain`] returned, one by one.
+///
+/// ```no_run
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::credentials::DefaultChain;
+///
+/// let session = Session::from_env()?;
+/// let report = DefaultChain::new(session.provider_config()).report();
+/// for (slot, error) in &report.tried {
+///     eprintln!("{slot:?}: {error}");
+/// }
+/// println!("from {:?}", report.slot);
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use]

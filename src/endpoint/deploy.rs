@@ -66,12 +66,12 @@ crate::words::words!(OnFailure, "action on failure", {
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::endpoint::{ContainerDefinition, Endpoint, EndpointWaiter, Model};
 ///
-/// # let local = LocalEndpoint::builder().start()?;
-/// # let session = local.session()?;
+/// let local = LocalEndpoint::builder().start()?;
+/// let session = local.session()?;
 /// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1")
 ///     .model_data_url("s3://my-bucket/model.tar.gz");
 /// let model = Model::new("my-model", container)

@@ -131,7 +131,8 @@ impl EndpointDescription {
 /// A variant in the description of an endpoint (`ProductionVariantSummary`).
 ///
 /// ```
-/// # use sagemaker_async_inference::endpoint::{EndpointDescription, VariantSummary};
+/// use sagemaker_async_inference::endpoint::{EndpointDescription, VariantSummary};
+///
 /// fn is_asleep(endpoint: &EndpointDescription) -> bool {
 ///     endpoint.variants().iter().all(|variant| variant.current_instance_count() == Some(0))
 /// }

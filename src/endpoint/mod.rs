@@ -53,33 +53,30 @@ const VARIANT: &str = "AllTraffic";
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use std::time::Duration;
-/// # use sagemaker_async_inference::local::LocalEndpoint;
-/// # use sagemaker_async_inference::WaiterConfig;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::WaiterConfig;
 /// use sagemaker_async_inference::endpoint::{ContainerDefinition, Endpoint, EndpointWaiter, Model, ScaleToZero};
+/// use sagemaker_async_inference::local::LocalEndpoint;
 ///
-/// # let local = LocalEndpoint::builder().start()?;
-/// # let session = local.session()?;
-/// # let soon = |waiter: EndpointWaiter| waiter.every(Duration::from_millis(20), 500);
+/// let local = LocalEndpoint::builder().start()?;
+/// let session = local.session()?; // on AWS: Session::from_env()?
+///
 /// let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1";
 /// let model = Model::new("my-model", ContainerDefinition::new(image))
 ///     .execution_role_arn("arn:aws:iam::123456789012:role/my-role");
-/// let waiter = EndpointWaiter::in_service();
-/// # let waiter = soon(waiter)?;
+/// let often = Duration::from_millis(20); // default: 30 s
 /// let endpoint = Endpoint::deploy("my-endpoint", &session)
 ///     .model(model)
 ///     .instances("ml.m5.xlarge", 1)
-///     .start_and_wait(&waiter)?;
+///     .start_and_wait(&EndpointWaiter::in_service().every(often, 500)?)?;
 /// endpoint.scaling().scale_to_zero(&ScaleToZero::new().max_capacity(2))?;
 ///
-/// let predictor = endpoint.predictor();
-/// # let predictor = predictor.with_waiter_config(WaiterConfig::new(500, Duration::from_millis(20))?);
+/// let predictor = endpoint.predictor().with_waiter_config(WaiterConfig::new(500, often)?);
 /// let answer: String = predictor.predict("hello")?;
-/// # assert_eq!(answer, "hello");
+/// assert_eq!(answer, "hello");
 ///
-/// let waiter = EndpointWaiter::deleted();
-/// # let waiter = soon(waiter)?;
-/// endpoint.remove(&waiter)?; // scaling, endpoint, configuration, model
+/// // Scaling, endpoint, configuration, model.
+/// endpoint.remove(&EndpointWaiter::deleted().every(often, 500)?)?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -107,7 +104,7 @@ impl Endpoint {
     /// [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its cause. Default:
     /// none, and for a removal the token of its waiter.
     #[must_use]
-    pub fn cancel(mut self, token: CancelToken) -> Self {
+    pub fn with_cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
     }
@@ -135,6 +132,17 @@ impl Endpoint {
     /// Describes the endpoint: state and instances (`DescribeEndpoint`) and its queue (`CloudWatch`
     /// `GetMetricData`: `ApproximateBacklogSize`, `ApproximateAgeOfOldestRequest`, `HasBacklogWithoutCapacity`).
     /// Sends two requests. If only the second fails, the [`backlog`](EndpointOverview::backlog) is that error.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    /// use sagemaker_async_inference::endpoint::Endpoint;
+    ///
+    /// let endpoint = Endpoint::new("my-endpoint", &Session::from_env()?);
+    /// let overview = endpoint.describe()?;
+    /// println!("{overview}"); // "2 instances, 12 waiting, the oldest for 40 s"
+    /// println!("{} instances", overview.description().current_instance_count());
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn describe(&self) -> Result<EndpointOverview> {
         let description = self.description()?;
         let backlog = status::backlog(&self.acting(), &self.name);
@@ -169,6 +177,16 @@ impl Endpoint {
     ///
     /// Errors: [`Error::EndpointWait`] if it failed, does not exist, or the wait ended first; others if it cannot
     /// be described.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    /// use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
+    ///
+    /// let endpoint = Endpoint::new("my-endpoint", &Session::from_env()?);
+    /// let described = endpoint.wait_in_service(&EndpointWaiter::in_service())?;
+    /// println!("{} instances", described.current_instance_count());
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn wait_in_service(&self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
         wait::in_service(&self.session, &self.name, None, waiter)
     }
@@ -179,6 +197,15 @@ impl Endpoint {
     }
 
     /// Starts to build an update: to other instances, another model, other settings.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    /// use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
+    ///
+    /// let endpoint = Endpoint::new("my-endpoint", &Session::from_env()?);
+    /// endpoint.update().instance_type("ml.g5.2xlarge").start_and_wait(&EndpointWaiter::in_service())?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn update(&self) -> EndpointUpdate {
         EndpointUpdate::new(self.clone())
     }
@@ -254,6 +281,15 @@ impl Endpoint {
     /// not exist counts as removed: of a deployment that ended before it created the endpoint, the configuration
     /// and the model of its name are removed. The error, [`Error::Deployment`], names what is left.
     /// Configurations of earlier updates stay, and so do results in S3.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    /// use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
+    ///
+    /// let endpoint = Endpoint::new("my-endpoint", &Session::from_env()?);
+    /// endpoint.remove(&EndpointWaiter::deleted())?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn remove(&self, waiter: &EndpointWaiter) -> Result<()> {
         self.ended_by(waiter).remove_all(waiter)
     }

@@ -43,11 +43,11 @@ use crate::session::Session;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::endpoint::{ContainerDefinition, Model, SageMaker};
 ///
-/// # let local = LocalEndpoint::builder().start()?;
-/// # let session = local.session()?;
+/// let local = LocalEndpoint::builder().start()?;
+/// let session = local.session()?;
 /// let sagemaker = SageMaker::new(&session);
 /// let container = ContainerDefinition::new("123456789012.dkr.ecr.us-east-1.amazonaws.com/img:1");
 /// let role = "arn:aws:iam::123456789012:role/my-role";

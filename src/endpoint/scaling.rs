@@ -23,11 +23,11 @@ use crate::session::Session;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero};
 ///
-/// # let local = LocalEndpoint::builder().start()?;
-/// # let session = local.session()?;
+/// let local = LocalEndpoint::builder().start()?;
+/// let session = local.session()?;
 /// let scaling = Endpoint::new(local.name(), &session).scaling();
 /// scaling.scale_to_zero(&ScaleToZero::new().max_capacity(4))?;
 /// assert_eq!(scaling.describe_policies()?.len(), 2);
@@ -321,8 +321,9 @@ impl ScalingPolicy {
 /// A description of a scaling policy (`DescribeScalingPolicies`).
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
-/// # use sagemaker_async_inference::endpoint::VariantScaling;
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::endpoint::VariantScaling;
+///
 /// fn names(scaling: &VariantScaling) -> Result<Vec<String>, Error> {
 ///     Ok(scaling.describe_policies()?.iter().map(|policy| policy.name().to_owned()).collect())
 /// }
@@ -366,8 +367,9 @@ impl ScalingPolicyDescription {
 /// The registration of a variant for scaling (`DescribeScalableTargets`).
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
-/// # use sagemaker_async_inference::endpoint::VariantScaling;
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::endpoint::VariantScaling;
+///
 /// fn may_scale_to_zero(scaling: &VariantScaling) -> Result<bool, Error> {
 ///     Ok(scaling.describe_target()?.is_some_and(|target| target.min_capacity() == Some(0)))
 /// }

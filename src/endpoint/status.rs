@@ -25,7 +25,8 @@ const WITHOUT_CAPACITY: &str = "HasBacklogWithoutCapacity";
 /// one may have none.
 ///
 /// ```
-/// # use sagemaker_async_inference::endpoint::Backlog;
+/// use sagemaker_async_inference::endpoint::Backlog;
+///
 /// fn ahead_of_you(backlog: &Backlog) -> u64 {
 ///     backlog.size().unwrap_or(0)
 /// }
@@ -124,19 +125,21 @@ fn read(data: &Value) -> Backlog {
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::ops::ControlFlow;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
 /// use sagemaker_async_inference::endpoint::Endpoint;
 ///
-/// # let local = LocalEndpoint::builder().start()?;
-/// # let session = local.session()?;
+/// let local = LocalEndpoint::builder().start()?;
+/// let session = local.session()?;
 /// let endpoint = Endpoint::new(local.name(), &session);
 /// let predictor = AsyncPredictor::new(local.name(), &session);
 /// let response = predictor.predict_async("hello")?;
 /// // While a result is waited for, the user learns why it takes so long.
 /// let waiter = WaiterConfig::builder()
-/// #   .delay(std::time::Duration::from_millis(20)).max_attempts(500)
+///     .delay(Duration::from_millis(20))
+///     .max_attempts(500)
 ///     .progress(move |_| {
 ///         if let Ok(overview) = endpoint.describe() {
 ///             eprintln!("{}", overview.while_waiting()); // waking up, 12 ahead of you
@@ -145,7 +148,7 @@ fn read(data: &Value) -> Backlog {
 ///     })
 ///     .build()?;
 /// let answer: String = response.get_result(&waiter)?;
-/// # assert_eq!(answer, "hello");
+/// assert_eq!(answer, "hello");
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -200,7 +203,10 @@ impl EndpointOverview {
     /// by metrics that are some minutes old, is counted as the user's own.
     pub fn while_waiting(&self) -> String {
         match self.backlog.as_ref().ok().and_then(Backlog::size) {
-            Some(size) => format!("{}, {} ahead of you", self.state(), size.saturating_sub(1)),
+            Some(size) => {
+                let ahead = number(size.saturating_sub(1));
+                format!("{}, {ahead} ahead of you", self.state())
+            }
             None => self.state(),
         }
     }
@@ -227,6 +233,14 @@ impl EndpointOverview {
     }
 }
 
+/// A number of requests, as one says it.
+fn number(requests: u64) -> String {
+    match requests {
+        0 => "none".to_owned(),
+        some => some.to_string(),
+    }
+}
+
 /// An age below this is not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
@@ -237,7 +251,7 @@ impl fmt::Display for EndpointOverview {
             return Ok(());
         };
         if let Some(size) = backlog.size() {
-            write!(f, ", {size} waiting")?;
+            write!(f, ", {} waiting", number(size))?;
             let age = backlog.age_of_oldest_request();
             if let (1.., Some(age)) = (size, age.filter(|age| *age >= WORTH_TELLING)) {
                 write!(f, ", the oldest for {}", crate::error::seconds(age))?;
@@ -296,7 +310,7 @@ mod tests {
         let waking = overview("InService", 0, 1, 12.0);
         assert_eq!(waking, "waking up, 12 waiting, the oldest for 40 s");
         let zero = overview("InService", 0, 0, 0.0);
-        assert_eq!(zero, "scaled to zero, 0 waiting");
+        assert_eq!(zero, "scaled to zero, none waiting");
         let growing = overview("InService", 1, 3, 2.0);
         assert_eq!(growing, "1 of 3 instances, 2 waiting, the oldest for 40 s");
         assert!(overview("InService", 1, 1, 0.0).starts_with("1 instance,"));

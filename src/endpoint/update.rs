@@ -31,12 +31,13 @@ use crate::{AsyncInferenceConfig, InvalidInput};
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use std::time::Duration;
-/// # use sagemaker_async_inference::local::LocalEndpoint;
-/// # use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
-/// # let local = LocalEndpoint::builder().start()?;
-/// # let session = local.session()?;
-/// # let waiter = EndpointWaiter::in_service().every(Duration::from_millis(20), 500)?;
+/// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
+///
+/// let local = LocalEndpoint::builder().start()?;
+/// let session = local.session()?;
+/// let waiter = EndpointWaiter::in_service().every(Duration::from_millis(20), 500)?;
 /// let endpoint = Endpoint::new(local.name(), &session);
 /// let config = endpoint.update().instance_type("ml.g5.xlarge").start_and_wait(&waiter)?;
 /// assert!(config.starts_with("local-endpoint-2"));

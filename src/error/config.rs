@@ -1,5 +1,9 @@
 //! Settings that are missing or malformed.
 
+use std::sync::Arc;
+
+use crate::handle::InferenceHandle;
+
 /// A setting that a [`Session`](crate::Session) needs is missing or malformed.
 ///
 /// ```
@@ -16,6 +20,7 @@ pub struct ConfigError {
     setting: String,
     problem: String,
     remedy: String,
+    pub(crate) handle: Option<Arc<InferenceHandle>>,
 }
 
 impl ConfigError {
@@ -29,6 +34,7 @@ impl ConfigError {
             setting: setting.into(),
             problem: problem.into(),
             remedy: remedy.into(),
+            handle: None,
         }
     }
 

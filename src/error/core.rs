@@ -112,7 +112,8 @@ impl Error {
     /// [`MaybeSubmitted`](Self::MaybeSubmitted): the service names the output in the response that was lost.
     ///
     /// ```
-    /// # use sagemaker_async_inference::{AsyncPredictor, Error};
+    /// use sagemaker_async_inference::{AsyncPredictor, Error};
+    ///
     /// fn predict_or_save(predictor: &AsyncPredictor, text: &str) -> Result<String, Error> {
     ///     predictor.predict(text).inspect_err(|error| {
     ///         if let Some(handle) = error.handle() {
@@ -131,11 +132,9 @@ impl Error {
             Self::Transfer(payload) => payload.handle.as_deref(),
             Self::Service(payload) => payload.handle.as_deref(),
             Self::Model(payload) => payload.handle.as_deref(),
-            Self::InvalidInput(_)
-            | Self::Config(_)
-            | Self::MaybeSubmitted(_)
-            | Self::Deployment(_)
-            | Self::EndpointWait(_) => None,
+            Self::Config(payload) => payload.handle.as_deref(),
+            Self::InvalidInput(payload) => payload.subject(),
+            Self::MaybeSubmitted(_) | Self::Deployment(_) | Self::EndpointWait(_) => None,
         }
     }
 
@@ -143,6 +142,21 @@ impl Error {
     /// [`request_at`](crate::AsyncPredictor::request_at) submits it without another upload. `None` where nothing
     /// was uploaded, and once the inference is submitted. Of [`MaybeSubmitted`](Self::MaybeSubmitted) it is
     /// [`input_location`](crate::MaybeSubmitted::input_location).
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+    ///
+    /// /// Submits a large file, and a second time without another upload.
+    /// fn submit(predictor: &AsyncPredictor, path: &str) -> Result<AsyncInferenceResponse<Json>, Error> {
+    ///     match predictor.request_file(path)?.submit() {
+    ///         Err(error) if error.is_retryable() => match error.uploaded_input() {
+    ///             Some(input) => predictor.request_at(input).submit(),
+    ///             None => Err(error),
+    ///         },
+    ///         outcome => outcome,
+    ///     }
+    /// }
+    /// ```
     pub fn uploaded_input(&self) -> Option<&S3Uri> {
         match self {
             Self::Credentials(payload) => payload.uploaded.as_deref(),
@@ -173,10 +187,13 @@ impl Error {
             Self::Transfer(payload) => &mut payload.handle,
             Self::Service(payload) => &mut payload.handle,
             Self::Model(payload) => &mut payload.handle,
+            Self::Config(payload) => &mut payload.handle,
+            Self::InvalidInput(payload) => {
+                payload.set_subject(Arc::<InferenceHandle>::clone(handle));
+                return self;
+            }
             Self::PollingTimeout(_)
             | Self::WaitStopped(_)
-            | Self::InvalidInput(_)
-            | Self::Config(_)
             | Self::MaybeSubmitted(_)
             | Self::Deployment(_)
             | Self::EndpointWait(_) => return self,

@@ -69,7 +69,8 @@ impl fmt::Display for Resource {
 /// [`SageMaker::delete`](crate::endpoint::SageMaker::delete).
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::Error;
+///
 /// fn explain(error: &Error) {
 ///     if let Error::Deployment(partial) = error {
 ///         eprintln!("{}", partial.cause());
@@ -149,7 +150,8 @@ impl std::error::Error for DeploymentError {
 /// Why a wait for an endpoint ended without what it waited for.
 ///
 /// ```
-/// # use sagemaker_async_inference::error::{EndpointWaitError, EndpointWaitReason};
+/// use sagemaker_async_inference::error::{EndpointWaitError, EndpointWaitReason};
+///
 /// fn is_worth_waiting_again(error: &EndpointWaitError) -> bool {
 ///     error.reason() == EndpointWaitReason::TimedOut
 /// }
@@ -190,7 +192,8 @@ impl EndpointWaitReason {
 /// A wait for an endpoint that ended without what it waited for.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::Error;
+///
 /// fn explain(error: &Error) {
 ///     if let Error::EndpointWait(wait) = error {
 ///         eprintln!("{:?}: {}", wait.status(), wait.failure_reason().unwrap_or("no reason given"));

@@ -9,7 +9,8 @@ use crate::uri::S3Uri;
 /// An error response of a service.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::Error;
+///
 /// fn report(error: &Error) {
 ///     if let Error::Service(fault) = error {
 ///         eprintln!("{} of {}: {:?}", fault.operation(), fault.service(), fault.code());

@@ -8,8 +8,9 @@ use crate::handle::InferenceHandle;
 /// What was wrong with a file, a reader, a writer or a stored object.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
-/// # use sagemaker_async_inference::error::TransferErrorKind;
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::error::TransferErrorKind;
+///
 /// fn is_full_disk(error: &Error) -> bool {
 ///     matches!(error, Error::Transfer(t) if t.kind() == TransferErrorKind::Write)
 /// }
@@ -77,8 +78,9 @@ impl TransferErrorKind {
 /// has the final name.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
-/// # use sagemaker_async_inference::error::TransferErrorKind;
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::error::TransferErrorKind;
+///
 /// fn on_error(error: &Error) {
 ///     if let Error::Transfer(transfer) = error {
 ///         eprintln!("{}: {}", transfer.resource(), transfer);

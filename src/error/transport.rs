@@ -11,8 +11,9 @@ use crate::uri::S3Uri;
 /// Why there is no usable response.
 ///
 /// ```
-/// # use sagemaker_async_inference::TransportError;
-/// # use sagemaker_async_inference::error::TransportErrorKind;
+/// use sagemaker_async_inference::TransportError;
+/// use sagemaker_async_inference::error::TransportErrorKind;
+///
 /// fn is_worth_another_try(error: &TransportError) -> bool {
 ///     !matches!(error.kind(), TransportErrorKind::Tls | TransportErrorKind::TooLong)
 /// }
@@ -105,8 +106,9 @@ impl TransportErrorKind {
 /// A request that got no usable response from a service.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
-/// # use sagemaker_async_inference::error::TransportErrorKind;
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::error::TransportErrorKind;
+///
 /// fn is_offline(error: &Error) -> bool {
 ///     matches!(error, Error::Transport(t) if t.kind() == TransportErrorKind::Resolve)
 /// }
@@ -238,7 +240,8 @@ pub(super) fn plural(count: u32, noun: &str) -> String {
 /// if it did arrive.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::Error;
+///
 /// fn on_error(error: &Error) {
 ///     if let Error::MaybeSubmitted(maybe) = error {
 ///         eprintln!("search for inference {} before submitting again", maybe.inference_id());

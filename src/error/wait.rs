@@ -17,7 +17,8 @@ use crate::uri::S3Uri;
 /// unchanged.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::Error;
+///
 /// fn explain(error: &Error) {
 ///     if let Error::Model(failure) = error {
 ///         eprintln!("{:?} says: {}", failure.failure_path(), failure.text());
@@ -122,7 +123,8 @@ impl std::error::Error for ModelFailure {}
 /// What the polls of a wait observed, as counts.
 ///
 /// ```
-/// # use sagemaker_async_inference::PollingTimeout;
+/// use sagemaker_async_inference::PollingTimeout;
+///
 /// fn lacks_a_permission(timeout: &PollingTimeout) -> bool {
 ///     timeout.observed().access_denied > 0
 /// }
@@ -144,7 +146,8 @@ pub struct Observed {
 /// The inference may go on at the service, and the response can be waited for again.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::Error;
+///
 /// fn explain(error: &Error) {
 ///     if let Error::PollingTimeout(timeout) = error {
 ///         eprintln!("after {} polls: {:?}", timeout.attempts(), timeout.observed());
@@ -169,8 +172,9 @@ pub struct PollingTimeout {
 /// the service are usually longer.
 ///
 /// ```
-/// # use sagemaker_async_inference::PollingTimeout;
-/// # use sagemaker_async_inference::waiter::WaitLimit;
+/// use sagemaker_async_inference::PollingTimeout;
+/// use sagemaker_async_inference::waiter::WaitLimit;
+///
 /// fn hit_the_deadline(timeout: &PollingTimeout) -> bool {
 ///     matches!(timeout.limit(), WaitLimit::Deadline(_))
 /// }
@@ -337,8 +341,9 @@ impl std::error::Error for PollingTimeout {}
 /// Who stopped a wait.
 ///
 /// ```
-/// # use sagemaker_async_inference::WaitStopped;
-/// # use sagemaker_async_inference::waiter::WaitStopReason;
+/// use sagemaker_async_inference::WaitStopped;
+/// use sagemaker_async_inference::waiter::WaitStopReason;
+///
 /// fn exit_code(stop: &WaitStopped) -> i32 {
 ///     if stop.reason() == WaitStopReason::Cancelled { 130 } else { 4 }
 /// }
@@ -360,8 +365,9 @@ crate::words::words!(WaitStopReason, "reason", {
 /// A wait that the caller stopped before there was a result.
 ///
 /// ```
-/// # use sagemaker_async_inference::Error;
-/// # use sagemaker_async_inference::waiter::WaitStopReason;
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::waiter::WaitStopReason;
+///
 /// fn was_cancelled(error: &Error) -> bool {
 ///     matches!(error, Error::WaitStopped(stop) if stop.reason() == WaitStopReason::Cancelled)
 /// }

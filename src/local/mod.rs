@@ -359,6 +359,18 @@ impl LocalEndpoint {
     }
 
     /// The latest 10,000 accepted invocations, in order of acceptance.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::AsyncPredictor;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
+    /// let response = predictor.request("hello").inference_id("job-7").submit()?;
+    /// assert_eq!(endpoint.jobs()[0].inference_id, "job-7");
+    /// assert_eq!(endpoint.jobs()[0].output_location, response.output_path().to_string());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn jobs(&self) -> Vec<JobRecord> {
         self.shared.services.queue.records()
     }

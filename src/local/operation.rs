@@ -7,7 +7,7 @@ use super::auth::signature::signing_service;
 use super::http::head::Head;
 use super::s3::operations::{Asked, Of};
 
-/// The operations that [`LocalEndpoint`](super::LocalEndpoint) answers, under AWS's names.
+/// An operation of [`LocalEndpoint`](super::LocalEndpoint), by AWS's name.
 ///
 /// ```
 /// use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};

@@ -26,9 +26,26 @@ const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 /// # Permissions
 ///
 /// `sqs:ReceiveMessage`, `sqs:DeleteMessage`, `sqs:ChangeMessageVisibility`; `sqs:GetQueueAttributes`
-/// unless [`visibility`](Self::visibility) is set; `sqs:GetQueueUrl` for a queue that is given by name or ARN;
+/// unless [`with_visibility`](Self::with_visibility) is set; `sqs:GetQueueUrl` for a queue that is given by name or ARN;
 /// `kms:Decrypt` on the key of an encrypted queue. Without `sqs:ChangeMessageVisibility` nothing is extended
 /// and no message is returned to the queue before its visibility timeout.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::queue::ResultQueue;
+/// use sagemaker_async_inference::{Error, Session};
+///
+/// /// Handles messages on four threads until none has come for a minute.
+/// fn consume(session: &Session) -> Result<(), Error> {
+///     let queue = ResultQueue::new("results", session)?.with_visibility(Duration::from_secs(120));
+///     let stats = queue.deliveries().until_idle(Duration::from_secs(60)).run(4, |delivery| {
+///         println!("{}", delivery.body());
+///         delivery.delete()
+///     })?;
+///     println!("{} handled", stats.deleted);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ResultQueue {
@@ -60,11 +77,11 @@ impl ResultQueue {
     /// set.
     ///
     /// ```
-    /// # use sagemaker_async_inference::{Session, sys::{Environment, Sys}};
+    /// use sagemaker_async_inference::{Session, sys::{Environment, Sys}};
     /// use sagemaker_async_inference::queue::ResultQueue;
     ///
-    /// # let sys = Sys::real().with_environment(Environment::from_pairs([("AWS_REGION", "us-east-1")]));
-    /// # let session = Session::builder().sys(sys).build()?;
+    /// let sys = Sys::real().with_environment(Environment::from_pairs([("AWS_REGION", "us-east-1")]));
+    /// let session = Session::builder().sys(sys).build()?;
     /// let queue = ResultQueue::new("arn:aws:sqs:eu-west-1:123456789012:done", &session)?;
     /// assert_eq!(queue.region(), "eu-west-1");
     /// assert_eq!(queue.name(), "done");
@@ -87,7 +104,7 @@ impl ResultQueue {
     /// Extensions go out when half of it has passed, for as long as a [`Delivery`] is held, up to 12 hours
     /// after the receive, which is the service's limit. Long polls last a quarter of it, and 20 s at most: from
     /// 80 s on, an idle consumer costs the fewest requests.
-    pub fn visibility(mut self, visibility: Duration) -> Self {
+    pub fn with_visibility(mut self, visibility: Duration) -> Self {
         self.visibility = Some(visibility);
         self.shared = Arc::default();
         self
@@ -161,7 +178,7 @@ impl ResultQueue {
                 "visibility timeout",
                 format!("{} s", visibility.as_secs()),
                 "5 s to 12 h",
-                "set one with ResultQueue::visibility",
+                "set one with ResultQueue::with_visibility",
             )
             .into());
         }

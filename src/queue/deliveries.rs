@@ -38,6 +38,22 @@ const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
 /// lasted for 5 minutes; a missing queue or permission is an `Err` at once.
 ///
 /// A long poll lasts at most 20 s, and a cancel takes effect at its end.
+///
+/// ```
+/// use std::time::Duration;
+/// use sagemaker_async_inference::queue::ResultQueue;
+/// use sagemaker_async_inference::{CancelToken, Error};
+///
+/// fn drain(queue: &ResultQueue, stop: &CancelToken) -> Result<(), Error> {
+///     let idle = Duration::from_secs(60);
+///     for delivery in queue.deliveries().until_idle(idle).cancel(stop.clone()) {
+///         let delivery = delivery?;
+///         println!("{}", delivery.message_id());
+///         delivery.delete()?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[must_use = "iterators are lazy"]
 pub struct Deliveries {
     queue: ResultQueue,
@@ -89,8 +105,8 @@ impl Deliveries {
 
     /// Ends the iterator when the token is cancelled, after the long poll in progress. Messages that it still receives
     /// are released.
-    pub fn cancel(mut self, token: &CancelToken) -> Self {
-        self.cancel = token.clone();
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = token;
         self
     }
 

@@ -17,6 +17,20 @@ use crate::invalid_input::InvalidInput;
 ///
 /// End it with [`delete`](Self::delete) when the work is done, or with [`release`](Self::release) when it is
 /// not. Dropping it releases it, also in a panic. `Send`: a delivery may go to another thread.
+///
+/// ```
+/// use sagemaker_async_inference::Error;
+/// use sagemaker_async_inference::queue::{Delivery, QueueEvent};
+///
+/// fn handle(delivery: Delivery) -> Result<(), Error> {
+///     match delivery.event() {
+///         QueueEvent::Inference(done) => println!("{:?} is done", done.inference_id()),
+///         QueueEvent::Test => {}
+///         _ => return delivery.release(), // for the dead-letter queue
+///     }
+///     delivery.delete()
+/// }
+/// ```
 #[must_use = "dropping a delivery gives its message back to the queue"]
 pub struct Delivery {
     guard: Arc<Guard>,

@@ -15,27 +15,30 @@
 //! use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
 //! use serde_json::Value;
 //!
-//! # fn store(id: Option<&str>, answer: &Value) -> Result<(), Error> { Ok(()) }
-//! # fn main() -> Result<(), Error> {
-//! let session = Session::from_env()?;
-//! let predictor = AsyncPredictor::new("my-endpoint", &session);
-//! let waiter = WaiterConfig::default();
-//! let queue = ResultQueue::new("https://sqs.eu-west-1.amazonaws.com/123456789012/done", &session)?
-//!     .visibility(Duration::from_secs(120));
-//! for delivery in queue.deliveries().until_idle(Duration::from_secs(60)) {
-//!     let delivery = delivery?;
-//!     match delivery.event() {
-//!         QueueEvent::Inference(notification) => {
-//!             let answer: Value = predictor.response_from(notification)?.get_result(&waiter)?;
-//!             store(notification.inference_id(), &answer)?;
-//!             delivery.delete()?; // sent with others, ten at a time
-//!         }
-//!         QueueEvent::Test => delivery.delete()?,
-//!         _ => delivery.release()?, // what dropping it does, too
-//!     }
+//! fn store(id: Option<&str>, answer: &Value) -> Result<(), Error> {
+//!     Ok(()) // yours
 //! }
-//! # Ok(())
-//! # }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let session = Session::from_env()?;
+//!     let predictor = AsyncPredictor::new("my-endpoint", &session);
+//!     let waiter = WaiterConfig::default();
+//!     let queue = ResultQueue::new("https://sqs.eu-west-1.amazonaws.com/123456789012/done", &session)?
+//!         .with_visibility(Duration::from_secs(120));
+//!     for delivery in queue.deliveries().until_idle(Duration::from_secs(60)) {
+//!         let delivery = delivery?;
+//!         match delivery.event() {
+//!             QueueEvent::Inference(notification) => {
+//!                 let answer: Value = predictor.response_from(notification)?.get_result(&waiter)?;
+//!                 store(notification.inference_id(), &answer)?;
+//!                 delivery.delete()?; // sent with others, ten at a time
+//!             }
+//!             QueueEvent::Test => delivery.delete()?,
+//!             _ => delivery.release()?, // what dropping it does, too
+//!         }
+//!     }
+//!     Ok(())
+//! }
 //! ```
 
 mod address;

@@ -16,17 +16,18 @@ use crate::waiter::WaiterConfig;
 /// [`AsyncPredictor::response_from`](crate::AsyncPredictor::response_from).
 ///
 /// ```no_run
-/// # use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
-/// # use sagemaker_async_inference::queue::{Notification, Notified};
-/// # fn example(predictor: &AsyncPredictor, notification: &Notification) -> Result<(), Error> {
-/// match predictor.response_from(notification)? {
-///     Notified::Response(response) => {
-///         response.download("result.json", &WaiterConfig::default())?;
+/// use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
+/// use sagemaker_async_inference::queue::{Notification, Notified};
+///
+/// fn example(predictor: &AsyncPredictor, notification: &Notification) -> Result<(), Error> {
+///     match predictor.response_from(notification)? {
+///         Notified::Response(response) => {
+///             response.download("result.json", &WaiterConfig::default())?;
+///         }
+///         Notified::Failed(failure) => eprintln!("{}", failure.text()),
 ///     }
-///     Notified::Failed(failure) => eprintln!("{}", failure.text()),
+///     Ok(())
 /// }
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Debug)]
 #[must_use = "the result is in it"]
@@ -69,15 +70,16 @@ impl<S, D> AsyncPredictor<S, D> {
     /// only checks a topic, has a status that this version does not know, or names no output.
     ///
     /// ```no_run
-    /// # use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
-    /// # use sagemaker_async_inference::queue::Notification;
-    /// # fn example(session: &Session, body: &str) -> Result<(), Error> {
-    /// let predictor = AsyncPredictor::new("my-endpoint", session);
-    /// let notification = Notification::parse(body)?; // the body of an SQS message
-    /// let notified = predictor.response_from(&notification)?;
-    /// let answer: serde_json::Value = notified.get_result(&WaiterConfig::default())?;
-    /// # Ok(())
-    /// # }
+    /// use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
+    /// use sagemaker_async_inference::queue::Notification;
+    ///
+    /// fn example(session: &Session, body: &str) -> Result<(), Error> {
+    ///     let predictor = AsyncPredictor::new("my-endpoint", session);
+    ///     let notification = Notification::parse(body)?; // the body of an SQS message
+    ///     let notified = predictor.response_from(&notification)?;
+    ///     let answer: serde_json::Value = notified.get_result(&WaiterConfig::default())?;
+    ///     Ok(())
+    /// }
     /// ```
     pub fn response_from(&self, notification: &Notification) -> Result<Notified<D>>
     where

@@ -6,6 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// `lost` above 0 means that handlers take longer than the 12 hours of a message, or that
 /// `sqs:ChangeMessageVisibility` is missing: other consumers get the same messages meanwhile.
+///
+/// ```
+/// use sagemaker_async_inference::queue::ResultQueue;
+///
+/// fn is_too_slow(queue: &ResultQueue) -> bool {
+///     queue.stats().lost > 0
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueStats {

@@ -41,17 +41,18 @@ impl<D> AsCompleted<D> {
     /// rare, such as every few minutes: they find results whose message was lost. Default: only polls.
     ///
     /// ```no_run
-    /// # use std::time::Duration;
-    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Session, WaiterConfig, as_completed};
-    /// # use sagemaker_async_inference::queue::ResultQueue;
-    /// # fn example(responses: Vec<AsyncInferenceResponse<Json>>, session: &Session) -> Result<(), Error> {
-    /// let queue = ResultQueue::new("results-of-this-job", session)?.visibility(Duration::from_secs(120));
-    /// let slow = WaiterConfig::new(1000, Duration::from_secs(600))?;
-    /// for done in as_completed(responses, &slow).woken_by(&queue) {
-    ///     println!("{}: {:?}", done.response().output_path(), done.result::<f64>());
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Session, WaiterConfig, as_completed};
+    /// use sagemaker_async_inference::queue::ResultQueue;
+    ///
+    /// fn example(responses: Vec<AsyncInferenceResponse<Json>>, session: &Session) -> Result<(), Error> {
+    ///     let queue = ResultQueue::new("results-of-this-job", session)?.with_visibility(Duration::from_secs(120));
+    ///     let slow = WaiterConfig::new(1000, Duration::from_secs(600))?;
+    ///     for done in as_completed(responses, &slow).woken_by(&queue) {
+    ///         println!("{}: {:?}", done.response().output_path(), done.result::<f64>());
+    ///     }
+    ///     Ok(())
     /// }
-    /// # Ok(())
-    /// # }
     /// ```
     ///
     /// Messages are matched by the location of output or failure, and notifications without a location by endpoint and

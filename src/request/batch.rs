@@ -165,8 +165,9 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// [`submit_all`](crate::submit_all). A reader is read into memory now.
     ///
     /// ```no_run
-    /// # use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};
-    /// # let session = Session::from_env()?;
+    /// use sagemaker_async_inference::{AsyncPredictor, Session, submit_all};
+    ///
+    /// let session = Session::from_env()?;
     /// let predictor = AsyncPredictor::new("my-endpoint", &session);
     /// let requests = (0..100).map(|job| {
     ///     let document = format!("document {job}");

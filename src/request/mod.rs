@@ -34,11 +34,12 @@ use crate::waiter::CancelToken;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::AsyncPredictor;
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let response = predictor
 ///     .request("hello")
@@ -238,8 +239,23 @@ impl<'v, D> AsyncRequest<'v, D> {
 
     /// Ends the upload and the submit once the token is cancelled, whatever they wait for. A submit waits up to
     /// 0.6 s longer for its response; without one the error is
-    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). Default: none;
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). A submit that was waiting for a connection or for
+    /// its next attempt is [`Error::Transport`] of the kind
+    /// [`Cancelled`](crate::error::TransportErrorKind::Cancelled): nothing was submitted, and its `source` is the
+    /// refusal of the attempt before. Default: none;
     /// [`predict`](crate::AsyncPredictor::predict) uses that of its [`WaiterConfig`](crate::WaiterConfig).
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, CancelToken, Error, Json};
+    ///
+    /// fn submit(
+    ///     predictor: &AsyncPredictor,
+    ///     text: &str,
+    ///     stop: &CancelToken, // of a signal handler
+    /// ) -> Result<AsyncInferenceResponse<Json>, Error> {
+    ///     predictor.request(text).cancel(stop.clone()).submit()
+    /// }
+    /// ```
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
@@ -325,6 +341,24 @@ impl<'v, D> AsyncRequest<'v, D> {
     ///   what happened. It is not retried unless [`allow_duplicates`](Self::allow_duplicates) is set.
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: nothing was submitted. Attempts that
     ///   provably had no effect were retried as [`RetryConfig`](crate::session::RetryConfig) specifies.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+    ///
+    /// fn submit_once(
+    ///     predictor: &AsyncPredictor,
+    ///     text: &str,
+    /// ) -> Result<Option<AsyncInferenceResponse<Json>>, Error> {
+    ///     match predictor.request(text).inference_id("job-7").submit() {
+    ///         Ok(response) => Ok(Some(response)),
+    ///         Err(Error::MaybeSubmitted(lost)) => {
+    ///             eprintln!("look for {} before you submit it again", lost.inference_id());
+    ///             Ok(None)
+    ///         }
+    ///         Err(error) => Err(error), // nothing was submitted
+    ///     }
+    /// }
+    /// ```
     pub fn submit(self) -> Result<AsyncInferenceResponse<D>> {
         self.submit_through(None)
     }

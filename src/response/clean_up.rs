@@ -21,12 +21,13 @@ use crate::uri::S3Uri;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
 /// use sagemaker_async_inference::response::CleanUp;
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session)
 ///     .with_waiter_config(WaiterConfig::new(1000, Duration::from_millis(10))?)
 ///     .with_clean_up(CleanUp::everything().on_failure(|failure| eprintln!("{failure}")));
@@ -99,8 +100,9 @@ impl fmt::Debug for CleanUp {
 /// Which objects were removed, and which could not be.
 ///
 /// ```
-/// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
-/// # use sagemaker_async_inference::response::CleanUp;
+/// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
+/// use sagemaker_async_inference::response::CleanUp;
+///
 /// fn tidy(response: &AsyncInferenceResponse<Json>) -> Result<(), Error> {
 ///     let report = response.clean_up(&CleanUp::everything())?;
 ///     for failure in report.failures() {
@@ -187,13 +189,13 @@ impl<D> AsyncInferenceResponse<D> {
     /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards.
     pub fn clean_up(&self, what: &CleanUp) -> Result<CleanUpReport> {
         if !self.has_output() {
-            return Err(InvalidInput::new(
+            let early = InvalidInput::new(
                 "clean-up",
                 self.output_path().to_string(),
-                "only after the inference's output was taken",
+                "only after the inference's output was fetched",
                 "call get_result or try_get_result first",
-            )
-            .into());
+            );
+            return self.about(Err(early.into()));
         }
         let objects = [
             self.input_location()

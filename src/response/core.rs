@@ -25,11 +25,12 @@ use crate::waiter::state::{Pending, is_passing};
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
-/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
 /// use std::time::Duration;
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+/// use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 /// let response = predictor.predict_async(&[1, 2, 3])?;
 ///
@@ -104,6 +105,15 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// Returns the inference as plain data, for a file, a queue or a database. [`AsyncPredictor::resume`] turns
     /// it into a response again.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Json};
+    ///
+    /// /// A line for a file or a database, from which any process can resume.
+    /// fn line(response: &AsyncInferenceResponse<Json>) -> String {
+    ///     response.handle().to_string()
+    /// }
+    /// ```
     pub fn handle(&self) -> InferenceHandle {
         (*self.handle).clone()
     }
@@ -126,7 +136,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// Sets another format for the result. What has been fetched stays cached.
     ///
     /// ```
-    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Text, WaiterConfig};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Text, WaiterConfig};
+    ///
     /// fn result_or_its_text(
     ///     response: AsyncInferenceResponse<Json>,
     /// ) -> Result<serde_json::Value, Error> {
@@ -153,7 +164,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// Sets how the result is fetched. Default: [`SessionBuilder::transfer`](crate::SessionBuilder::transfer).
     ///
     /// ```
-    /// # use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, TransferConfig, WaiterConfig};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, TransferConfig, WaiterConfig};
+    ///
     /// fn small_or_not_at_all(response: AsyncInferenceResponse<Json>) -> Result<serde_json::Value, Error> {
     ///     let small = TransferConfig::builder().max_result_bytes(1 << 20).build()?;
     ///     response.with_transfer(small).get_result(&WaiterConfig::default())
@@ -237,6 +249,21 @@ impl<D> AsyncInferenceResponse<D> {
     ///   polls are counted, and the wait goes on.
     /// - [`Error::Credentials`]: there are none at the first poll. If they fail later, the poll counts as failed,
     ///   and the wait goes on.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, WaiterConfig};
+    ///
+    /// fn score(response: &AsyncInferenceResponse<Json>) -> Result<Option<f64>, Error> {
+    ///     match response.get_result(&WaiterConfig::adaptive()) {
+    ///         Ok(score) => Ok(Some(score)),
+    ///         Err(Error::Model(failure)) => {
+    ///             eprintln!("the model failed: {}", failure.text());
+    ///             Ok(None)
+    ///         }
+    ///         Err(error) => Err(error), // error.handle() resumes the wait later
+    ///     }
+    /// }
+    /// ```
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
     where
         D: Deserializer<T>,
@@ -264,6 +291,18 @@ impl<D> AsyncInferenceResponse<D> {
     ///
     /// Errors are those of [`get_result`](Self::get_result), and [`Error::Service`] or [`Error::Transport`] if
     /// the poll fails.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
+    ///
+    /// fn show(response: &AsyncInferenceResponse<Json>) -> Result<(), Error> {
+    ///     match response.try_get_result::<f64>()? {
+    ///         Some(score) => println!("{score}"),
+    ///         None => println!("not done yet"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn try_get_result<T>(&self) -> Result<Option<T>>
     where
         D: Deserializer<T>,

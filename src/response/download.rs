@@ -47,20 +47,21 @@ impl<D> AsyncInferenceResponse<D> {
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
-    /// # use sagemaker_async_inference::local::LocalEndpoint;
     /// use std::time::Duration;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
     /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
-    /// # let endpoint = LocalEndpoint::builder().start()?;
-    /// # let session = endpoint.session()?;
-    /// # let directory = std::env::temp_dir().join(format!("download-{}", std::process::id()));
-    /// # std::fs::create_dir_all(&directory)?;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
+    /// let directory = std::env::temp_dir().join(format!("download-{}", std::process::id()));
+    /// std::fs::create_dir_all(&directory)?;
     /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
     /// let response = predictor.predict_async("hello")?;
     ///
     /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
     /// let path = directory.join("result.json");
     /// assert_eq!(response.download(&path, &waiter)?, 7);
-    /// # std::fs::remove_dir_all(&directory)?;
+    /// std::fs::remove_dir_all(&directory)?;
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -95,11 +96,12 @@ impl<D> AsyncInferenceResponse<D> {
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
-    /// # use sagemaker_async_inference::local::LocalEndpoint;
     /// use std::time::Duration;
+    /// use sagemaker_async_inference::local::LocalEndpoint;
     /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig};
-    /// # let endpoint = LocalEndpoint::builder().start()?;
-    /// # let session = endpoint.session()?;
+    ///
+    /// let endpoint = LocalEndpoint::builder().start()?;
+    /// let session = endpoint.session()?;
     /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
     /// let response = predictor.predict_async("hello")?;
     ///
@@ -110,8 +112,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write_result(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
-        self.about(self.write_to(writer, waiter))
+    pub fn write_result(&self, mut writer: impl Write, waiter: &WaiterConfig) -> Result<u64> {
+        self.about(self.write_to(&mut writer, waiter))
     }
 
     fn write_to(&self, writer: &mut impl Write, waiter: &WaiterConfig) -> Result<u64> {
@@ -133,6 +135,21 @@ impl<D> AsyncInferenceResponse<D> {
     ///
     /// Errors of the wait are those of [`get_result`](Self::get_result); errors of the transfer come from the
     /// [`ResultReader`]. The progress callback is not called.
+    ///
+    /// ```
+    /// use std::io::{BufRead, BufReader};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Json, WaiterConfig};
+    ///
+    /// fn count_lines(response: &AsyncInferenceResponse<Json>) -> Result<usize, Box<dyn std::error::Error>> {
+    ///     let reader = BufReader::new(response.read_result(&WaiterConfig::adaptive())?);
+    ///     let mut count = 0;
+    ///     for line in reader.lines() {
+    ///         line?;
+    ///         count += 1;
+    ///     }
+    ///     Ok(count)
+    /// }
+    /// ```
     pub fn read_result(&self, waiter: &WaiterConfig) -> Result<ResultReader> {
         let uri = self.output_path();
         Ok(match self.about(self.wait_until_ready(waiter))? {

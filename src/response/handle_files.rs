@@ -25,7 +25,7 @@ impl InferenceHandle {
     /// let path = std::env::temp_dir().join(format!("handles-{}.jsonl", std::process::id()));
     /// InferenceHandle::save_all([&handle], &path)?;
     /// assert_eq!(InferenceHandle::load_all(&path)?, [handle]);
-    /// # std::fs::remove_file(path)?;
+    /// std::fs::remove_file(path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn save_all<'h>(

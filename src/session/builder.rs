@@ -168,9 +168,14 @@ impl SessionBuilder {
     }
 
     /// Sets the HTTP agent, with its own proxy, TLS roots, connector or pool. What the protocol needs is set on
-    /// every request: statuses are not errors, redirects are not followed, timeouts. The agent's `max_idle_age`
+    /// every request: statuses are not errors, redirects are not followed. The agent's `max_idle_age`
     /// should be above the poll delay (ureq's default is not, for a delay of 15 s). Leave ureq's cargo features
     /// `gzip` and `brotli` off: with them ureq decodes objects that are stored with a `Content-Encoding`.
+    ///
+    /// The session's [`timeouts`](Self::timeouts) replace the agent's for each phase of a request (resolve, connect,
+    /// send, receive, and the whole call), since a wait's deadline shortens them and an error has to say whether the
+    /// request was sent. Of the agent's own timeouts only `timeout_global` holds: it bounds each attempt with its
+    /// body, so that a long transfer needs it to be unset, ureq's default.
     ///
     /// An agent that is set here connects by its own configuration: neither a CA bundle nor the proxy variables
     /// of the environment apply. ureq's own resolver resolves the host name for every request, each time in a new

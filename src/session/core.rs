@@ -72,11 +72,26 @@ impl Session {
     /// profile does not exist, or one of the files is malformed. The files are read once, and only for settings
     /// that neither code nor environment provides; missing files count as empty. Credentials are loaded when they
     /// are needed, and then cached ([`CachedCredentials`](crate::credentials::CachedCredentials)).
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    ///
+    /// let session = Session::from_env()?;
+    /// println!("{}", session.region());
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
     }
 
     /// Starts to build a session. Settings that are left out come from the environment and the profile.
+    ///
+    /// ```no_run
+    /// use sagemaker_async_inference::Session;
+    ///
+    /// let session = Session::builder().region("eu-west-1").profile("team-a").build()?;
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn builder() -> SessionBuilder {
         SessionBuilder::default()
     }

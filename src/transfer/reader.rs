@@ -18,12 +18,13 @@ use crate::uri::S3Uri;
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
 /// use std::io::{BufRead, BufReader};
 /// use std::time::Duration;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::{AsyncPredictor, JsonLines, WaiterConfig};
-/// # let endpoint = LocalEndpoint::builder().start()?;
-/// # let session = endpoint.session()?;
+///
+/// let endpoint = LocalEndpoint::builder().start()?;
+/// let session = endpoint.session()?;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session).with_serializer(JsonLines::new());
 /// let response = predictor.predict_async(&[1, 2, 3])?;
 ///

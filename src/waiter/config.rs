@@ -64,6 +64,15 @@ impl WaiterConfig {
     /// Creates a waiter from the number of polls and the delay between them, like the `SageMaker` Python SDK.
     ///
     /// `max_attempts` is 1 to 10,000,000; `delay` is 1 ms to 24 hours.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sagemaker_async_inference::WaiterConfig;
+    ///
+    /// let waiter = WaiterConfig::new(120, Duration::from_secs(30))?; // an hour
+    /// assert_eq!(waiter.max_attempts(), 120);
+    /// # Ok::<(), sagemaker_async_inference::Error>(())
+    /// ```
     pub fn new(max_attempts: u32, delay: Duration) -> Result<Self> {
         Self::builder()
             .max_attempts(max_attempts)

@@ -132,7 +132,10 @@ fn a_location_that_cannot_be_read_does_not_lose_the_submitted_job() {
             resumed().try_get_result::<Vec<u8>>().map(drop),
             resumed().download(&file, &waiter).map(drop),
         ] {
-            let refused = invalid(refused.expect_err("it cannot be fetched"));
+            let refused = refused.expect_err("it cannot be fetched");
+            let about = refused.handle().expect("the handle");
+            assert_eq!(about.unread_output_location(), Some(location));
+            let refused = invalid(refused);
             assert_eq!(refused.what(), "location of the service's");
             assert!(!format!("{refused} {refused:?}").contains("hush"));
         }

@@ -3,6 +3,7 @@
 
 use crate::support;
 
+use std::error::Error as _;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
-use sagemaker_async_inference::error::TransferErrorKind;
+use sagemaker_async_inference::error::{TransferErrorKind, TransportErrorKind};
 use sagemaker_async_inference::session::Timeouts;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::waiter::WaitStopReason;
@@ -173,6 +174,33 @@ fn a_submit_without_a_response_may_have_been_submitted() {
         Err(Error::MaybeSubmitted(maybe)) => assert_eq!(maybe.inference_id(), "job-1"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_submit_that_backs_off_ends_and_says_why_it_was_refused() {
+    let token = CancelToken::new();
+    let canceller = token.clone();
+    let server = Raw::start(move |mut stream| {
+        read_head(&stream)?;
+        // Before the response, so that the pause after it ends at once.
+        canceller.cancel();
+        stream.write_all(
+            b"HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: ThrottlingException\r\n\
+              content-length: 2\r\nconnection: close\r\n\r\n{}",
+        )
+    });
+    let session = session(&server.url());
+    let request = predictor(&session).request("input").inline();
+    let error = request.cancel(token).submit().expect_err("a throttled one");
+    let Error::Transport(stopped) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(stopped.kind(), TransportErrorKind::Cancelled);
+    assert_eq!(stopped.attempts(), 1);
+    assert!(!error.is_retryable(), "the caller stopped it");
+    let before = error.source().expect("the refusal").to_string();
+    assert!(before.contains("ThrottlingException"), "{before}");
+    assert_eq!(server.connections(), 1);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn an_endpoint_is_made_serves_and_is_removed() {
     assert_eq!(overview.status(), EndpointStatus::InService);
     assert_eq!(overview.description().current_instance_count(), 2);
     assert_eq!(overview.backlog().expect("metrics").size(), Some(0));
-    assert_eq!(overview.to_string(), "2 instances, 0 waiting");
+    assert_eq!(overview.to_string(), "2 instances, none waiting");
 
     let response = endpoint
         .predictor()

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
+use sagemaker_async_inference::response::CleanUp;
 use sagemaker_async_inference::{
     AsyncPredictor, CancelToken, Error, InferenceHandle, Json, Text, WaiterConfig, as_completed,
 };
+
+use super::support::client::builder;
 
 fn endpoint() -> LocalEndpoint {
     let builder = LocalEndpoint::builder().model(|request| match &request.body[..] {
@@ -49,6 +52,30 @@ fn predict_returns_the_handle_with_a_result_that_cannot_be_decoded() {
     let resumed = predictor.with_deserializer(Text::default()).resume(handle);
     let text: String = resumed.get_result(&waiter(10)).expect("the text");
     assert_eq!(text, "not a number");
+}
+
+#[test]
+fn a_resumed_wait_returns_the_handle_with_a_setting_that_the_poll_needs() {
+    // S3 has no FIPS hosts in this partition.
+    let session = builder().region("cn-north-1").use_fips(true).build();
+    let session = session.expect("a session");
+    let predictor: AsyncPredictor<Json, Json> = AsyncPredictor::new("my-endpoint", &session);
+    let line = r#"{"version":1,"endpoint_name":"e","output_path":"s3://my-bucket/1.out"}"#;
+    let handle: InferenceHandle = line.parse().expect("a handle");
+    let resumed = predictor.resume(handle.clone());
+    let error = resumed.get_result::<String>(&waiter(10));
+    let error = error.expect_err("no such host");
+    assert!(matches!(error, Error::Config(_)), "{error:?}");
+    assert_eq!(error.handle(), Some(&handle));
+}
+
+#[test]
+fn cleaning_up_too_early_returns_the_handle() {
+    let endpoint = endpoint();
+    let response = predictor(&endpoint).predict_async("x").expect("a submit");
+    let error = response.clean_up(&CleanUp::everything());
+    let error = error.expect_err("nothing was fetched");
+    assert_eq!(is_of_the_job(&endpoint, &error), response.handle());
 }
 
 #[test]

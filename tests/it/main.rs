@@ -35,7 +35,7 @@ mod credentials_services;
 mod credentials_sources;
 #[cfg(feature = "local")]
 mod deploy;
-
+mod doc_examples;
 mod endpoint_conflicts;
 mod endpoint_properties;
 #[cfg(feature = "local")]
@@ -59,6 +59,8 @@ mod notification;
 mod notification_wrappers;
 #[cfg(feature = "npy")]
 mod npy;
+#[cfg(feature = "local")]
+mod own_agent;
 mod own_hosts;
 mod pitfalls;
 mod placement;
@@ -89,6 +91,8 @@ mod tls;
 mod tls_metadata;
 #[cfg(feature = "local")]
 mod transfer;
+#[cfg(feature = "local")]
+mod troubleshooting;
 mod trust;
 #[cfg(feature = "local")]
 mod unsubmitted;

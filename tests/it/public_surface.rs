@@ -12,7 +12,8 @@ struct Line {
 }
 
 fn lines() -> impl Iterator<Item = Line> {
-    LISTING.lines().map(|line| {
+    let own = LISTING.lines().filter(|line| line.contains(ROOT));
+    own.map(|line| {
         let start = line.find(ROOT).expect("a path of the crate");
         let kind = line[..start].trim();
         let whole = &line[start + ROOT.len()..];
@@ -161,4 +162,115 @@ fn every_enum_is_written_as_text_and_those_of_words_are_read() {
         let is_read = has(name, "TryFrom<&str>") || has(name, "From<&str>");
         assert!(!is_word || (has(name, "FromStr") && is_read), "{name}");
     }
+}
+
+/// Values that are complete and go on being used: a method that returns a changed one says so, with `with_`.
+/// Builders, requests, documents and whatever else is filled in before it runs have bare names.
+const COMPLETE: [&str; 20] = [
+    "AsyncInferenceResponse",
+    "AsyncPredictor",
+    "Bytes",
+    "Csv",
+    "Json",
+    "JsonLines",
+    "Npy",
+    "Session",
+    "Text",
+    "credentials::AssumeRoleProvider",
+    "credentials::CachedCredentials",
+    "credentials::ContainerProvider",
+    "credentials::ProcessProvider",
+    "credentials::ProfileProvider",
+    "credentials::ProviderConfig",
+    "endpoint::Endpoint",
+    "queue::ResultQueue",
+    "queue::SnsVerifier",
+    "session::Timeouts",
+    "sys::Sys",
+];
+
+#[test]
+fn methods_that_change_a_complete_value_begin_with_with_or_are_verbs() {
+    let verbs = ["allow_nan", "allow_version_1"];
+    let odd: Vec<&str> = LISTING
+        .lines()
+        .filter(|line| line.contains("(Self, ") && line.ends_with("Self"))
+        .filter_map(|line| {
+            let start = line.find(ROOT)? + ROOT.len();
+            let path = line[start..].split(['(', '<']).next()?;
+            let (owner, method) = path.rsplit_once("::")?;
+            let is_fine = method.starts_with("with_") || verbs.contains(&method);
+            (COMPLETE.contains(&owner) && !is_fine).then_some(path)
+        })
+        .collect();
+    assert!(odd.is_empty(), "{odd:?}");
+}
+
+/// The policy, with a table of the types of other crates in the interface.
+const POLICY: &str = include_str!("../../src/guide/changelog.md");
+
+#[test]
+fn types_of_other_crates_are_listed_and_those_that_callers_make_are_re_exported() {
+    let used: BTreeSet<String> = LISTING
+        .lines()
+        .filter_map(|line| line.strip_prefix("foreign ").map(str::to_owned))
+        .collect();
+    let mut listed = BTreeSet::new();
+    let table = POLICY.split("| crate | types |").nth(1).expect("a table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, types, _, reexport] = cells[..] else {
+            panic!("{row}")
+        };
+        let name = name.trim_matches('`');
+        let types = types.split(", ").map(|known| known.trim_matches('`'));
+        listed.extend(types.map(|known| format!("{name}::{known}")));
+        if let Some((path, _)) = reexport.trim_start_matches("[`").split_once('`') {
+            let line = format!("use {ROOT}{path} = ");
+            assert!(
+                LISTING.lines().any(|known| known.starts_with(&line)),
+                "{path}"
+            );
+        }
+    }
+    assert_eq!(listed, used);
+}
+
+#[test]
+fn structs_have_no_bounds_and_fields_only_where_more_may_come() {
+    let bounded: Vec<&str> = LISTING
+        .lines()
+        .filter(|line| {
+            line.split(ROOT)
+                .next()
+                .is_some_and(|kind| kind.ends_with("struct "))
+        })
+        .filter(|line| {
+            line.split(ROOT)
+                .nth(1)
+                .is_some_and(|rest| rest.replace("::", "").contains(':'))
+        })
+        .collect();
+    assert!(bounded.is_empty(), "{bounded:#?}");
+
+    let open: BTreeSet<&str> = lines()
+        .filter(|line| line.kind.contains("non_exhaustive") || line.kind.ends_with("enum"))
+        .map(|line| line.path)
+        .collect();
+    let fixed: BTreeSet<&str> = lines()
+        .filter(|line| line.kind == "field")
+        .filter_map(|line| Some(line.path.rsplit_once("::")?.0))
+        .filter(|owner| {
+            let of_variant = owner
+                .rsplit_once("::")
+                .is_some_and(|(name, _)| open.contains(name));
+            !open.contains(owner) && !of_variant
+        })
+        .collect();
+    // A test makes one, and a command has no more to give.
+    assert_eq!(fixed, BTreeSet::from(["sys::ProcessOutput"]));
 }

@@ -278,11 +278,11 @@ mod local {
         let bench = bench(1);
         let scaling = bench.endpoint.scaling();
         scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
-        assert_eq!(shown(&bench), "1 instance, 0 waiting");
+        assert_eq!(shown(&bench), "1 instance, none waiting");
         minutes(&bench, 14);
-        assert_eq!(shown(&bench), "1 instance, 0 waiting");
+        assert_eq!(shown(&bench), "1 instance, none waiting");
         minutes(&bench, 5);
-        assert_eq!(shown(&bench), "scaled to zero, 0 waiting");
+        assert_eq!(shown(&bench), "scaled to zero, none waiting");
 
         let response = submit(&bench, "hello");
         let overview = bench.endpoint.describe().expect("an overview");
@@ -304,7 +304,7 @@ mod local {
             response.try_get_result().expect("a look"),
             Some("hello".to_owned())
         );
-        assert_eq!(shown(&bench), "1 instance, 0 waiting");
+        assert_eq!(shown(&bench), "1 instance, none waiting");
     }
 
     #[test]
@@ -353,7 +353,7 @@ mod local {
         assert_eq!(overview.description().desired_instance_count(), 2);
         minutes(&bench, 3);
         assert!(bench.local.wait_until_idle(REAL));
-        assert_eq!(shown(&bench), "2 instances, 0 waiting");
+        assert_eq!(shown(&bench), "2 instances, none waiting");
     }
 
     #[test]
@@ -377,14 +377,14 @@ mod local {
             scaling.remove().expect("undone already");
         }
         minutes(&bench, 60);
-        assert_eq!(shown(&bench), "1 instance, 0 waiting");
+        assert_eq!(shown(&bench), "1 instance, none waiting");
         assert!(
             scaling.set_instance_count(0).is_err(),
             "only scaling may do that"
         );
         scaling.set_instance_count(3).expect("three");
         minutes(&bench, 3);
-        assert_eq!(shown(&bench), "3 instances, 0 waiting");
+        assert_eq!(shown(&bench), "3 instances, none waiting");
     }
 
     #[test]

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::http::{BodyStream, Transport};
+use super::http::{BodyStream, ConnectionError, Transport};
 use crate::aws::identity::{Credentials, ProvideCredentials};
-use crate::error::is_throttling;
+use crate::error::{Error, is_throttling};
 use crate::sys::Sys;
 use crate::trace;
 use call::{Call, Payload, Replay, Response};
@@ -119,6 +119,12 @@ impl Client {
                 Some(pause) if self.pause(pause, self.cancel_flag(call)) => {
                     attempts.perhaps_done |= error.leaves_open();
                     last = Some(error);
+                }
+                // The error of the last attempt could be retried, but the caller wants no retry.
+                Some(_) if !attempts.perhaps_done && !error.leaves_open() => {
+                    let before = self.failed(call, error, &attempts);
+                    let cancelled = ConnectionError::cancelled_after(Error::from(before));
+                    return Err(self.failed(call, cancelled.into(), &attempts));
                 }
                 _ => return Err(self.failed(call, error, &attempts)),
             }

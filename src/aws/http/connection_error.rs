@@ -61,6 +61,11 @@ impl ConnectionError {
         Self::new(TransportErrorKind::Cancelled, never_sent, problem)
     }
 
+    /// The caller cancelled it between two attempts; the last one failed with this.
+    pub(crate) fn cancelled_after(last: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(TransportErrorKind::Cancelled, true, last)
+    }
+
     /// A setting that the first connection needs is wrong.
     pub(super) fn configuration(error: ConfigError) -> Self {
         Self::new(TransportErrorKind::Tls, true, error)

@@ -23,6 +23,17 @@ use crate::waiter::CancelToken;
 /// Outputs must not lie below the prefix, or else they are listed as inputs while the job runs.
 ///
 /// Needs `s3:ListBucket` on the bucket.
+///
+/// ```no_run
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::batch::inputs_under;
+///
+/// let session = Session::from_env()?;
+/// for uri in inputs_under(&session, &"s3://my-bucket/scans/".parse()?).suffix(".tiff") {
+///     println!("{}", uri?);
+/// }
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
 pub fn inputs_under(session: &Session, prefix: &S3Uri) -> Inputs {
     Inputs::new(Source::Listing(Listing::new(session, prefix)))
 }
@@ -39,6 +50,18 @@ pub fn inputs_under(session: &Session, prefix: &S3Uri) -> Inputs {
 /// and lists.
 ///
 /// [`TransferErrorKind::Corrupt`]: crate::error::TransferErrorKind::Corrupt
+///
+/// ```no_run
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::batch::inputs_of_inventory;
+///
+/// let session = Session::from_env()?;
+/// let manifest = "s3://my-inventory/my-bucket/daily/2026-01-01T00-00Z/manifest.json".parse()?;
+/// for uri in inputs_of_inventory(&session, &manifest).suffix(".tiff") {
+///     println!("{}", uri?);
+/// }
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
 #[cfg(feature = "inventory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "inventory")))]
 pub fn inputs_of_inventory(session: &Session, manifest: &S3Uri) -> Inputs {
@@ -56,12 +79,13 @@ pub fn inputs_of_inventory(session: &Session, manifest: &S3Uri) -> Inputs {
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
-/// # use sagemaker_async_inference::local::LocalEndpoint;
+/// use sagemaker_async_inference::local::LocalEndpoint;
 /// use sagemaker_async_inference::batch::inputs_under;
 /// use sagemaker_async_inference::{AsyncPredictor, submit_all};
-/// # let endpoint = LocalEndpoint::builder().bucket("my-bucket").start()?;
-/// # let session = endpoint.session()?;
-/// # for key in ["in/a.json", "in/b c+d.json", "in/readme.txt"] { endpoint.put_object("my-bucket", key, "1"); }
+///
+/// let endpoint = LocalEndpoint::builder().bucket("my-bucket").start()?;
+/// let session = endpoint.session()?;
+/// for key in ["in/a.json", "in/b c+d.json", "in/readme.txt"] { endpoint.put_object("my-bucket", key, "1"); }
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
 ///
 /// let inputs = inputs_under(&session, &"s3://my-bucket/in/".parse()?).suffix(".json");
@@ -99,6 +123,20 @@ struct Found {
 }
 
 /// Why an object is no input.
+///
+/// ```no_run
+/// use sagemaker_async_inference::Session;
+/// use sagemaker_async_inference::batch::{Skipped, inputs_under};
+///
+/// let session = Session::from_env()?;
+/// let inputs = inputs_under(&session, &"s3://my-bucket/in/".parse()?).on_skipped(|uri, why| {
+///     if why != Skipped::FolderMarker {
+///         eprintln!("{uri}: {why}");
+///     }
+/// });
+/// println!("{} inputs", inputs.count());
+/// # Ok::<(), sagemaker_async_inference::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Skipped {
@@ -151,8 +189,8 @@ impl Inputs {
     }
 
     /// Ends when the token is cancelled, also in the middle of a request. Default: never.
-    pub fn cancel(mut self, token: &CancelToken) -> Self {
-        self.cancel = token.clone();
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = token;
         self
     }
 

@@ -8,7 +8,7 @@ use super::settling::{Settling, unfinished};
 use crate::cli::args::connect::Connection;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
-use crate::cli::output::lines::print;
+use crate::cli::output::form::Form;
 use crate::cli::output::progress::{Progress, Show};
 
 /// Delete an endpoint and its configuration, and wait until it is gone
@@ -36,6 +36,9 @@ pub(in crate::cli) struct Delete {
     settling: Settling,
 
     #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -47,7 +50,7 @@ impl Delete {
         let waiter = self
             .settling
             .waiter(EndpointWaiter::deleted(), 60, &progress, &interrupt)?;
-        let endpoint = Endpoint::new(&self.endpoint, &session).cancel(interrupt.token());
+        let endpoint = Endpoint::new(&self.endpoint, &session).with_cancel(interrupt.token());
         progress.stage("deleting");
         let deleted = match &waiter {
             Some(waiter) if self.all => endpoint.remove(waiter),
@@ -66,6 +69,7 @@ impl Delete {
         } else {
             "Deleting"
         };
-        print(&json!({ "endpoint_name": self.endpoint, "status": status }).to_string())
+        self.form
+            .print(&json!({ "endpoint_name": self.endpoint, "status": status }))
     }
 }

@@ -72,7 +72,7 @@ fn report(overview: &EndpointOverview, with_description: bool) -> Value {
         "endpoint_name": description.endpoint_name(),
         "status": overview.status().as_str(),
         "failure_reason": description.failure_reason(),
-        "state": overview.while_waiting(),
+        "state": overview.to_string(),
         "current_instances": description.current_instance_count(),
         "desired_instances": description.desired_instance_count(),
         "backlog": backlog,

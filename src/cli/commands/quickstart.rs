@@ -184,7 +184,7 @@ fn from_queues(local: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()>
     }
 
     say!("  for delivery in queue.deliveries().max_messages(2) {{ .. delivery.delete()?; }}")?;
-    let queue = ResultQueue::new(&done, &session)?.visibility(VISIBILITY);
+    let queue = ResultQueue::new(&done, &session)?.with_visibility(VISIBILITY);
     for delivery in queue.deliveries().max_messages(2) {
         let delivery = delivery?;
         if let QueueEvent::Inference(notification) = delivery.event() {
@@ -202,7 +202,7 @@ fn from_queues(local: &LocalEndpoint, predictor: &AsyncPredictor) -> Outcome<()>
         delivery.delete()?;
     }
     // S3 sends a test event first.
-    let queue = ResultQueue::new(&objects, &session)?.visibility(VISIBILITY);
+    let queue = ResultQueue::new(&objects, &session)?.with_visibility(VISIBILITY);
     for delivery in queue.deliveries().max_messages(2) {
         let delivery = delivery?;
         if let QueueEvent::Object(events) = delivery.event() {

@@ -81,7 +81,7 @@ impl Scale {
         let interrupt = Interrupt::watch()?;
         let session = self.connection.session(None)?;
         let scaling = Endpoint::new(&self.endpoint, &session)
-            .cancel(interrupt.token())
+            .with_cancel(interrupt.token())
             .scaling_of(&self.variant);
         let done = self.scale(&scaling).map_err(|error| {
             let hint = format!(

@@ -8,13 +8,13 @@ use super::settling::{Settling, unfinished};
 use crate::cli::args::connect::Connection;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
-use crate::cli::output::lines::print;
+use crate::cli::output::form::Form;
 use crate::cli::output::progress::{Progress, Show};
 
 /// Change an endpoint's instance type, instance count or model, and wait until it is in service
 ///
-/// Everything else stays the same. Prints the new configuration's name as a JSON line; the old configuration is
-/// kept, to go back to. Example:
+/// Everything else stays the same. Prints the new configuration's name, as text on a terminal and as a JSON line
+/// otherwise; the old configuration is kept, to go back to. Example:
 ///
 ///     sagemaker-async update my-endpoint --instance-type ml.g5.2xlarge
 #[derive(Debug, Args)]
@@ -37,6 +37,9 @@ pub(in crate::cli) struct Update {
 
     #[command(flatten)]
     settling: Settling,
+
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     connection: Connection,
@@ -68,7 +71,7 @@ impl Update {
             self.settling
                 .waiter(EndpointWaiter::in_service(), 120, &progress, &interrupt)?;
         let mut update = Endpoint::new(&self.endpoint, &session)
-            .cancel(interrupt.token())
+            .with_cancel(interrupt.token())
             .update();
         if let Some(instance_type) = &self.changes.instance_type {
             update = update.instance_type(instance_type);
@@ -105,13 +108,10 @@ impl Update {
         } else {
             "Updating"
         };
-        print(
-            &json!({
-                "endpoint_name": self.endpoint,
-                "endpoint_config_name": config,
-                "status": status,
-            })
-            .to_string(),
-        )
+        self.form.print(&json!({
+            "endpoint_name": self.endpoint,
+            "endpoint_config_name": config,
+            "status": status,
+        }))
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::args::waiting::Waiting;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome, how_to_go_on, with_sources};
 use crate::cli::output::files::{Target, remove_abandoned};
+use crate::cli::output::form::Form;
 use crate::cli::output::lines::{Found, Submitted, Taken, handles, print};
 use crate::cli::output::names::Results;
 use crate::cli::output::progress::{Progress, Show};
@@ -65,9 +66,12 @@ pub(in crate::cli) struct Wait {
     #[arg(long, requires = "output_dir")]
     overwrite: bool,
 
-    /// With --output-dir: print one JSON line at the end instead of one per inference
+    /// With --output-dir: print one summary at the end instead of one line per inference
     #[arg(long, requires = "output_dir")]
     summary: bool,
+
+    #[command(flatten)]
+    form: Form,
 
     /// With --output-dir: poll seldom, and at once what a message of this queue reports as done: the URL, ARN or name of
     /// an SQS queue that gets the endpoint's notifications or S3's events. Messages of these inferences are deleted once
@@ -178,7 +182,7 @@ impl Wait {
             .download_threads(DOWNLOAD_THREADS)?
             .download_to(places);
         if let Some(queue) = &self.queue {
-            let queue = ResultQueue::new(queue, &session)?.visibility(VISIBILITY);
+            let queue = ResultQueue::new(queue, &session)?.with_visibility(VISIBILITY);
             let (refused, progress) = (Arc::clone(&refused), progress.clone());
             let token = interrupt.token();
             completed = completed.woken_by(&queue).on_queue_error(move |error| {
@@ -211,7 +215,7 @@ impl Wait {
         progress.clear();
         run.ends.pending += completed.unfinished().len();
         if self.summary {
-            let summary = run.ends.summary().to_string();
+            let summary = self.form.render(&run.ends.summary());
             run.print(&summary, &summary);
         }
         let refused = refused

@@ -22,7 +22,7 @@ enum Format {
 /// The option of commands that print a report.
 #[derive(Debug, Clone, Copy, Args)]
 pub(in crate::cli) struct Form {
-    /// How to print the report [default: text on a terminal, json otherwise]
+    /// How to print the report or the summary [default: text on a terminal, json otherwise]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 }
@@ -36,10 +36,14 @@ impl Form {
     }
 
     pub(in crate::cli) fn print(self, report: &Value) -> Outcome {
+        print(&self.render(report))
+    }
+
+    pub(in crate::cli) fn render(self, report: &Value) -> String {
         if self.is_text() {
-            print(&text(report))
+            text(report)
         } else {
-            print(&report.to_string())
+            report.to_string()
         }
     }
 }

@@ -162,6 +162,19 @@ impl LocalEndpointBuilder {
     }
 
     /// The model. Default: returns its input. If it panics, the job fails.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
+    ///
+    /// let endpoint = LocalEndpoint::builder()
+    ///     .model(|request| match request.body.is_empty() {
+    ///         true => ModelResponse::failure(400, "an empty input"),
+    ///         false => ModelResponse::ok("0.5").with_content_type("application/json"),
+    ///     })
+    ///     .start()?;
+    /// # let _ = endpoint;
+    /// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+    /// ```
     pub fn model(
         mut self,
         model: impl Fn(&ModelRequest) -> ModelResponse + Send + Sync + 'static,

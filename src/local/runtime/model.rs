@@ -97,7 +97,7 @@ pub struct ModelResponse {
 }
 
 impl ModelResponse {
-    /// A prediction: becomes the output object.
+    /// Creates a prediction. It becomes the output object.
     pub fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self {
             status: 200,

@@ -41,6 +41,16 @@ pub(in crate::local) struct DataDirectory {
 
 /// An object of a [data directory](crate::local::LocalEndpointBuilder::data_directory) that could not be
 /// loaded. To requests it does not exist; writing or deleting the key removes its files.
+///
+/// ```
+/// use sagemaker_async_inference::local::LocalEndpoint;
+///
+/// fn report(endpoint: &LocalEndpoint) {
+///     for damaged in endpoint.damaged_objects() {
+///         eprintln!("{}/{:?}: {}", damaged.bucket, damaged.key, damaged.reason);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedObject {

@@ -10,6 +10,12 @@ use super::SnsRejected;
 use crate::timestamp;
 
 /// The kind of a message that SNS pushes.
+///
+/// ```
+/// use sagemaker_async_inference::queue::SnsMessageKind;
+///
+/// assert_eq!("Notification".parse(), Ok(SnsMessageKind::Notification));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SnsMessageKind {

@@ -71,7 +71,7 @@ pub enum SnsRejected {
 /// - every signed member has its format: the text that SNS signs does not delimit its parts, so that a replay
 ///   could otherwise move text from one member to another;
 /// - its topic is in the list: SNS signs the messages of everyone's topics;
-/// - it is at most an hour old ([`max_age`](Self::max_age)) and at most 5 minutes from the future;
+/// - it is at most an hour old ([`with_max_age`](Self::with_max_age)) and at most 5 minutes from the future;
 /// - its signature is of version 2 (RSA with SHA-256), or of version 1 (SHA-1) if
 ///   [`allow_version_1`](Self::allow_version_1) was called. Topics sign with version 1 by default: set their
 ///   attribute `SignatureVersion` to 2;
@@ -93,15 +93,15 @@ pub enum SnsRejected {
 /// ```no_run
 /// use sagemaker_async_inference::queue::{SnsMessageKind, SnsVerifier};
 ///
-/// # fn handle(body: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
-/// let verifier = SnsVerifier::for_topics(["arn:aws:sns:eu-west-1:123456789012:done"]);
-/// let message = verifier.verify(body)?; // the body of the POST
-/// if message.kind() == SnsMessageKind::Notification {
-///     let notification = message.notification()?;
-///     println!("{:?} is done", notification.inference_id());
+/// fn handle(body: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+///     let verifier = SnsVerifier::for_topics(["arn:aws:sns:eu-west-1:123456789012:done"]);
+///     let message = verifier.verify(body)?; // the body of the POST
+///     if message.kind() == SnsMessageKind::Notification {
+///         let notification = message.notification()?;
+///         println!("{:?} is done", notification.inference_id());
+///     }
+///     Ok(())
 /// }
-/// # Ok(())
-/// # }
 /// ```
 #[must_use]
 pub struct SnsVerifier {
@@ -144,21 +144,21 @@ impl SnsVerifier {
 
     /// Sets the maximum age of a message. Default: 1 h, within which SNS ends its retries. With less, late retries are
     /// lost; with more, ids have to be remembered for longer.
-    pub fn max_age(mut self, age: Duration) -> Self {
+    pub fn with_max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
     }
 
     /// Uses the session's connections, proxies, roots and clock. Default: connections as
     /// [`Session::from_env`] makes them.
-    pub fn session(mut self, session: &Session) -> Self {
+    pub fn with_session(mut self, session: &Session) -> Self {
         self.session = Some(session.clone());
         self
     }
 
     /// Fetches certificates with this function, whose result for a URL is trusted: for programs without
     /// access to the network. It is called only with checked URLs.
-    pub fn fetch_with(
+    pub fn with_fetch(
         mut self,
         fetch: impl Fn(&str) -> std::io::Result<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
@@ -250,6 +250,16 @@ impl fmt::Debug for SnsVerifier {
 /// A message whose signature was verified.
 ///
 /// `Debug` shows neither the message nor a token.
+///
+/// ```
+/// use sagemaker_async_inference::queue::{SnsMessage, SnsRejected, SnsVerifier};
+///
+/// fn accept(verifier: &SnsVerifier, body: &[u8]) -> Result<SnsMessage, SnsRejected> {
+///     let message = verifier.verify(body)?;
+///     println!("{} from {}", message.message_id(), message.topic_arn());
+///     Ok(message)
+/// }
+/// ```
 #[must_use]
 pub struct SnsMessage {
     signed: Signed,

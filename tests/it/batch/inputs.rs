@@ -155,7 +155,7 @@ fn a_listing_that_fails_is_its_last_item_and_a_cancel_ends_it() {
     assert!(inputs.next().is_none());
 
     let cancel = CancelToken::new();
-    let mut inputs = under(&endpoint, "s3://bucket/in/").cancel(&cancel);
+    let mut inputs = under(&endpoint, "s3://bucket/in/").cancel(cancel.clone());
     assert!(inputs.next().is_some());
     cancel.cancel();
     assert!(inputs.next().is_none());

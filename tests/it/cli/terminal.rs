@@ -156,7 +156,10 @@ fn what_the_endpoint_is_doing() {
     let arguments = [&["predict", bench.name()][..], &wait].concat();
     let shown = Shown::of(&mut command(&bench, &arguments));
     assert_eq!(shown.code, Some(4));
-    shown.showed(&format!("{}: scaled to zero, 0 ahead of you", bench.name()));
+    shown.showed(&format!(
+        "{}: scaled to zero, none ahead of you",
+        bench.name()
+    ));
 }
 
 #[test]
@@ -298,4 +301,49 @@ fn describe_on_a_terminal_is_text_that_watch_refreshes_until_it_is_interrupted()
         .map(|screen| screen.matches("endpoint name").count())
         .max();
     assert_eq!(most, Some(1), "{screens:#?}");
+}
+
+#[test]
+fn what_update_delete_and_a_summary_report_is_text_on_a_terminal_and_json_elsewhere() {
+    let bench = bench();
+    let update = ["update", bench.name(), "--instance-count", "2", "--no-wait"];
+    let on_terminal = screens_of(&mut command(&bench, &update));
+    assert!(on_terminal.contains("endpoint name"), "{on_terminal}");
+    assert!(on_terminal.contains("status"), "{on_terminal}");
+    assert!(!on_terminal.contains('{'), "{on_terminal}");
+
+    let wait = ["wait", "handles", "--output-dir", "results", "--summary"];
+    let input = bench.file("one", "x");
+    let submitted = Shown::of(&mut command(
+        &bench,
+        &["submit", bench.name(), "--input", &input],
+    ));
+    bench.file("handles", &submitted.stdout);
+    let text = [&wait[..], &["--format", "text"]].concat();
+    let piped = Shown::of(&mut command(&bench, &text));
+    assert!(piped.stdout.contains("completed  1"), "{}", piped.stdout);
+    let piped = Shown::of(&mut command(&bench, &wait));
+    assert!(piped.stdout.starts_with('{'), "{}", piped.stdout);
+
+    // A deletion has to wait for the update.
+    let delete = ["delete", bench.name(), "--all", "--delay", "20ms"];
+    let json = [&delete[..], &["--format", "json"]].concat();
+    let deleted = screens_of(&mut command(&bench, &json));
+    assert!(deleted.contains("\"status\":\"Deleted\""), "{deleted}");
+}
+
+/// Everything that a command showed on a terminal that is its standard output.
+fn screens_of(command: &mut Command) -> String {
+    let (master, terminal) = pseudo_terminal();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(terminal)
+        .stderr(Stdio::null())
+        .spawn();
+    command.stdout(Stdio::null());
+    let mut child = child.expect("the binary runs");
+    let reader = std::thread::spawn(move || screens(master));
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let (_, screens) = reader.join().expect("the screens");
+    screens.concat()
 }

@@ -13,7 +13,7 @@ const EXTEND: Operation = Operation::ChangeMessageVisibility;
 fn a_handler_longer_than_the_visibility_keeps_its_message() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let delivery = first(&queue);
     for _ in 0..30 {
         bench.clock.advance(seconds(10));
@@ -33,7 +33,7 @@ fn the_deadline_counts_from_before_the_receive() {
     let bench = bench(&[]);
     // The response takes its time, by the endpoint's clock too.
     let clock = bench.clock.clone();
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             eventually("a long poll", || clock.slept() > seconds(5));
@@ -52,7 +52,7 @@ fn the_deadline_counts_from_before_the_receive() {
 fn extensions_of_several_messages_go_out_together() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let mut deliveries = queue.deliveries().at_once(10);
     let held: Vec<_> = (0..3)
         .map(|_| deliveries.next().unwrap().unwrap())
@@ -71,7 +71,7 @@ fn extensions_stop_at_twelve_hours() {
     let bench = bench(&[]);
     bench.send(&["a"]);
     let hour = seconds(3600);
-    let delivery = first(&bench.queue().visibility(hour * 4));
+    let delivery = first(&bench.queue().with_visibility(hour * 4));
     for _ in 0..11 {
         bench.clock.advance(hour);
         eventually("an extension", || {
@@ -89,7 +89,7 @@ fn extensions_stop_at_twelve_hours() {
 fn failing_extensions_are_sent_again_while_there_is_time() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let delivery = first(&bench.queue().visibility(seconds(120)));
+    let delivery = first(&bench.queue().with_visibility(seconds(120)));
     bench.local.fault(Fault::on(EXTEND).times(4).status(500));
     bench.clock.advance(seconds(61));
     eventually("an extension", || {
@@ -103,7 +103,7 @@ fn failing_extensions_are_sent_again_while_there_is_time() {
 fn without_the_permission_a_message_is_ours_for_one_visibility_timeout() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     bench
         .local
         .fault(Fault::on(EXTEND).always().access_denied());
@@ -131,10 +131,10 @@ fn a_stale_handle_deletes_nothing_and_is_no_error() {
     bench
         .local
         .fault(Fault::on(EXTEND).times(1).access_denied());
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let delivery = first(&queue);
     bench.clock.advance(seconds(61));
-    let other = bench.queue().visibility(seconds(60));
+    let other = bench.queue().with_visibility(seconds(60));
     let second = first(&other);
     assert_eq!(second.receive_count(), 2);
     delivery.delete().unwrap();
@@ -152,7 +152,7 @@ fn an_expired_handle_of_a_fifo_queue_is_counted_as_lost() {
     bench
         .local
         .fault(Fault::on(EXTEND).always().access_denied());
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let delivery = first(&queue);
     bench.clock.advance(seconds(61));
     delivery.delete().unwrap();
@@ -166,7 +166,7 @@ fn an_expired_handle_of_a_fifo_queue_is_counted_as_lost() {
 fn a_hanging_extension_is_given_up_and_holds_back_no_other_message() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(16));
+    let queue = bench.queue().with_visibility(seconds(16));
     let slow = first(&queue);
     bench.local.fault(Fault::on(EXTEND).hang());
     bench.clock.advance(seconds(9));
@@ -188,7 +188,7 @@ fn a_hanging_extension_is_given_up_and_holds_back_no_other_message() {
 fn a_deletion_waits_for_the_extension_that_is_on_its_way() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let delivery = first(&queue);
     bench
         .local
@@ -211,7 +211,7 @@ fn a_deletion_waits_for_the_extension_that_is_on_its_way() {
 fn a_release_waits_for_the_extension_that_is_on_its_way() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let delivery = first(&queue);
     bench
         .local
@@ -230,7 +230,7 @@ fn a_release_waits_for_the_extension_that_is_on_its_way() {
 fn a_delivery_can_be_extended_by_hand() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let delivery = first(&bench.queue().visibility(seconds(60)));
+    let delivery = first(&bench.queue().with_visibility(seconds(60)));
     delivery.extend(seconds(3600)).unwrap();
     assert!(delivery.time_left() > seconds(3590));
     bench.clock.advance(seconds(1700));

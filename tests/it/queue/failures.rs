@@ -41,7 +41,7 @@ fn a_queue_that_is_not_there_is_known_under_both_names() {
         let server = Verifier::start(Rules::new(), move |_| reply.clone());
         let url = format!("{}/123456789012/done", server.url());
         let queue = ResultQueue::new(url, &session_at(&server.url())).unwrap();
-        let fault = refusal(&queue.visibility(seconds(120)));
+        let fault = refusal(&queue.with_visibility(seconds(120)));
         assert_eq!(fault.code(), Some("QueueDoesNotExist"));
         assert!(format!("{fault:#}").contains("region"), "{fault}");
         assert_eq!(server.seen().len(), 1);
@@ -65,7 +65,7 @@ fn throttling_lost_connections_and_server_errors_pass() {
     ] {
         bench.local.fault(fault);
     }
-    let delivery = first(&bench.queue().visibility(seconds(120)));
+    let delivery = first(&bench.queue().with_visibility(seconds(120)));
     assert_eq!(delivery.receive_count(), 1);
     delivery.delete().unwrap();
 }
@@ -78,7 +78,7 @@ fn an_outage_is_reported_after_five_minutes_and_can_be_waited_for_on() {
     let session = session_in(&unused, clock.clone());
     let queue = ResultQueue::new(url, &session)
         .unwrap()
-        .visibility(seconds(120));
+        .with_visibility(seconds(120));
     let mut deliveries = queue.deliveries();
     for outage in 1..=2 {
         assert!(matches!(deliveries.next(), Some(Err(Error::Transport(_)))));
@@ -96,7 +96,7 @@ fn a_missing_permission_to_receive_names_the_action() {
     bench
         .local
         .fault(Fault::on(RECEIVE).always().access_denied());
-    let fault = refusal(&bench.queue().visibility(seconds(120)));
+    let fault = refusal(&bench.queue().with_visibility(seconds(120)));
     assert!(
         format!("{fault:#}").contains("sqs:ReceiveMessage"),
         "{fault}"
@@ -141,7 +141,7 @@ fn a_queue_of_another_region_does_not_exist_here() {
     let session = bench.local.session_builder().build().unwrap();
     let queue = ResultQueue::new(url, &session).unwrap();
     // The local endpoint takes signatures for its own region alone.
-    let fault = refusal(&queue.visibility(seconds(60)));
+    let fault = refusal(&queue.with_visibility(seconds(60)));
     assert!(
         fault.status() == 403 || fault.code() == Some("QueueDoesNotExist"),
         "{fault}"

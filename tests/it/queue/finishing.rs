@@ -15,7 +15,7 @@ fn deletes_ten_at_a_time_and_the_rest_at_the_end() {
     let bench = bench(&[]);
     let ids: Vec<_> = (0..25).map(|number| number.to_string()).collect();
     bench.send(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     for delivery in queue.deliveries().at_once(10).max_messages(25) {
         delivery.unwrap().delete().unwrap();
     }
@@ -33,7 +33,7 @@ fn a_single_deletion_that_fails_is_sent_again() {
     bench
         .local
         .fault(Fault::on(Operation::DeleteMessage).times(4).status(500));
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     first(&queue).delete().unwrap();
     assert_eq!((bench.left(), queue.stats().deleted), (0, 1));
     assert_eq!(bench.count(DELETE), 0);
@@ -49,7 +49,7 @@ fn entries_that_fail_are_deleted_again_and_others_are_not_held_back() {
         [("content-type", "application/x-amz-json-1.0")],
         busy,
     ));
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     for delivery in queue.deliveries().at_once(10).max_messages(2) {
         delivery.unwrap().delete().unwrap();
     }
@@ -68,7 +68,7 @@ fn a_batch_whose_response_has_no_lists_is_sent_again() {
         [("content-type", "application/x-amz-json-1.0")],
         "{}",
     ));
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     for delivery in queue.deliveries().at_once(10).max_messages(2) {
         delivery.unwrap().delete().unwrap();
     }
@@ -86,7 +86,7 @@ fn a_refused_entry_is_an_error_and_the_message_stays() {
         [("content-type", "application/x-amz-json-1.0")],
         refused,
     ));
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let mut deliveries = queue.deliveries().at_once(10).max_messages(2);
     let both: Vec<_> = (0..2)
         .map(|_| deliveries.next().unwrap().unwrap())
@@ -117,7 +117,7 @@ fn missing_permission_to_delete_is_reported() {
             .local
             .fault(Fault::on(operation).always().access_denied());
     }
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let outcomes: Vec<_> = queue
         .deliveries()
         .max_messages(2)
@@ -131,7 +131,7 @@ fn missing_permission_to_delete_is_reported() {
 fn a_panic_gives_the_message_back_and_sends_the_deletions() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c"]);
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let consumed = catch_unwind(AssertUnwindSafe(|| {
         for (number, delivery) in queue.deliveries().enumerate() {
             let delivery = delivery.unwrap();
@@ -149,7 +149,7 @@ fn a_panic_gives_the_message_back_and_sends_the_deletions() {
 fn deliveries_outlive_their_iterator() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     let delivery = first(&queue);
     bench.clock.advance(seconds(40));
     eventually("an extension", || delivery.time_left() > seconds(30));
@@ -162,7 +162,7 @@ fn deliveries_outlive_their_iterator() {
 fn a_release_after_a_time_hides_the_message_for_that_time() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(60));
+    let queue = bench.queue().with_visibility(seconds(60));
     first(&queue).release_after(seconds(300)).unwrap();
     let started = bench.clock.slept();
     let again = first(&queue);

@@ -37,7 +37,7 @@ fn endpoint(raw: bool) -> (LocalEndpoint, Session, ResultQueue) {
     }
     let session = local.session().expect("a session");
     let queue = ResultQueue::new(&url, &session).expect("a queue");
-    (local, session, queue.visibility(seconds(120)))
+    (local, session, queue.with_visibility(seconds(120)))
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn included_responses_are_there_to_read_and_the_object_is_what_counts() {
     let sent = predictor.predict_async(&json!([1, 2])).expect("a submit");
     let queue = ResultQueue::new(&url, &session)
         .expect("a queue")
-        .visibility(seconds(120));
+        .with_visibility(seconds(120));
     let delivery = queue
         .deliveries()
         .next()

@@ -36,7 +36,7 @@ fn a_server_that_does_not_wait_is_not_queried_in_a_tight_loop() {
     let url = format!("{}/123456789012/done", server.url());
     let queue = ResultQueue::new(url, &session)
         .unwrap()
-        .visibility(seconds(120));
+        .with_visibility(seconds(120));
     assert!(queue.deliveries().until_idle(seconds(100)).next().is_none());
     let receives = server.seen().len();
     assert!((20..=30).contains(&receives), "{receives}");
@@ -69,8 +69,8 @@ fn the_long_poll_stays_within_the_read_timeout() {
     let token = CancelToken::new();
     token.cancel();
     // Cancelled before it begins, it sends nothing at all.
-    let queue = queue.visibility(seconds(120));
-    assert!(queue.deliveries().cancel(&token).next().is_none());
+    let queue = queue.with_visibility(seconds(120));
+    assert!(queue.deliveries().cancel(token.clone()).next().is_none());
     assert!(server.seen().is_empty());
     assert!(queue.deliveries().until_idle(seconds(1)).next().is_none());
     let body: Value = serde_json::from_slice(&server.seen()[0].body).unwrap();
@@ -118,7 +118,7 @@ fn stops_at_the_maximum_or_cancellation_and_releases_the_rest() {
     bench.send(&["a", "b", "c", "d", "e"]);
     let queue = bench.queue();
     let token = CancelToken::new();
-    let mut deliveries = queue.deliveries().at_once(10).cancel(&token);
+    let mut deliveries = queue.deliveries().at_once(10).cancel(token.clone());
     deliveries.next().unwrap().unwrap().delete().unwrap();
     token.cancel();
     assert!(deliveries.next().is_none());
@@ -199,7 +199,7 @@ fn requests_go_to_the_region_of_the_queue_with_the_headers_that_sqs_requires() {
             super::eventually("a receive", || server.seen().len() >= 3);
             cancel.cancel();
         });
-        assert!(queue.deliveries().cancel(&token).next().is_none());
+        assert!(queue.deliveries().cancel(token.clone()).next().is_none());
     });
     for seen in server.seen() {
         assert_eq!(
@@ -255,7 +255,7 @@ fn what_is_no_queue_is_refused_before_anything_is_sent() {
             "https://sqs.eu-west-1.amazonaws.com/123456789012/done",
             &session,
         );
-        let queue = queue.unwrap().visibility(visibility);
+        let queue = queue.unwrap().with_visibility(visibility);
         match queue.deliveries().next() {
             Some(Err(Error::InvalidInput(error))) => {
                 assert!(error.to_string().contains("5 s to 12 h"));

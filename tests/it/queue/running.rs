@@ -19,7 +19,7 @@ fn handles_every_message_once_on_several_threads() {
     let bench = bench(&[]);
     let ids: Vec<_> = (0..60).map(|number| format!("job-{number:02}")).collect();
     bench.send(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let handled = Mutex::new(Vec::new());
     let stats = queue
         .deliveries()
@@ -64,7 +64,7 @@ fn never_receives_more_than_there_are_free_workers() {
     let queue = ResultQueue::new(url, &session_at(&server.url())).unwrap();
     let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     queue
-        .visibility(seconds(120))
+        .with_visibility(seconds(120))
         .deliveries()
         .max_messages(12)
         .run(3, |delivery| {
@@ -83,7 +83,7 @@ fn never_receives_more_than_there_are_free_workers() {
 fn a_slow_message_holds_back_no_other() {
     let bench = bench(&[]);
     bench.send(&["slow", "b", "c", "d"]);
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let done = AtomicUsize::new(0);
     queue
         .deliveries()
@@ -104,7 +104,7 @@ fn a_slow_message_holds_back_no_other() {
 fn a_handler_that_fails_gives_its_message_back() {
     let bench = bench(&[]);
     bench.send(&["a"]);
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let stats = queue
         .deliveries()
         .max_messages(2)
@@ -123,7 +123,7 @@ fn a_handler_that_fails_gives_its_message_back() {
 fn a_panic_of_one_worker_lets_the_others_finish_and_goes_on() {
     let bench = bench(&[]);
     bench.send(&["a", "boom", "b"]);
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let ran = catch_unwind(AssertUnwindSafe(|| {
         queue.run(2, |delivery| {
             assert!(!delivery.body().contains("boom"), "a bug in the handler");
@@ -143,11 +143,11 @@ fn a_panic_of_one_worker_lets_the_others_finish_and_goes_on() {
 fn a_cancel_ends_it_and_flushes_what_is_done() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c"]);
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let token = CancelToken::new();
     let stats = queue
         .deliveries()
-        .cancel(&token)
+        .cancel(token.clone())
         .run(1, |delivery| {
             token.cancel();
             delivery.delete()
@@ -177,7 +177,7 @@ fn messages_that_always_fail_go_to_the_dead_letter_queue_and_the_rest_is_handled
     }
     let queue = ResultQueue::new(&url, &bench.session)
         .unwrap()
-        .visibility(seconds(60));
+        .with_visibility(seconds(60));
     let stats = queue
         .deliveries()
         .until_idle(seconds(60))
@@ -207,7 +207,7 @@ fn receives_of_ten_cost_a_fifth_of_a_request_a_message() {
     let bench = bench(&[]);
     let ids: Vec<_> = (0..100).map(|number| number.to_string()).collect();
     bench.send(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let stats = queue
         .deliveries()
         .at_once(10)
@@ -224,12 +224,12 @@ fn receives_of_ten_cost_a_fifth_of_a_request_a_message() {
 fn messages_that_wait_for_a_worker_are_released_on_cancel() {
     let bench = bench(&[]);
     bench.send(&["a", "b", "c", "d", "e"]);
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let token = CancelToken::new();
     let stats = queue
         .deliveries()
         .at_once(10)
-        .cancel(&token)
+        .cancel(token.clone())
         .run(1, |delivery| {
             token.cancel();
             nap(100);
@@ -249,7 +249,7 @@ fn messages_of_a_group_are_handled_in_order_and_one_at_a_time() {
             send_to_group(&bench, group, &format!("{group}{number}"));
         }
     }
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let (handled, busy) = (
         Mutex::new(Vec::new()),
         [AtomicUsize::new(0), AtomicUsize::new(0)],

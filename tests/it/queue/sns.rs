@@ -44,8 +44,8 @@ fn session_at(seconds: u64) -> Session {
 
 fn verifier() -> SnsVerifier {
     SnsVerifier::for_topics([TOPIC])
-        .session(&session_at(THEN))
-        .fetch_with(|_| Ok(pem()))
+        .with_session(&session_at(THEN))
+        .with_fetch(|_| Ok(pem()))
 }
 
 fn verify(message: &Value) -> Result<SnsMessage, SnsRejected> {
@@ -203,8 +203,8 @@ fn messages_of_topics_that_are_not_in_the_list_are_refused() {
         vec!["arn:aws:sns:us-west-2:131990247566:*"],
     ] {
         let verifier = SnsVerifier::for_topics(topics)
-            .session(&session_at(THEN))
-            .fetch_with(|_| panic!("nothing is fetched"));
+            .with_session(&session_at(THEN))
+            .with_fetch(|_| panic!("nothing is fetched"));
         let rejected = verifier.verify(sample(V2).to_string()).unwrap_err();
         assert!(matches!(rejected, SnsRejected::Topic(_)), "{rejected}");
     }
@@ -214,10 +214,10 @@ fn messages_of_topics_that_are_not_in_the_list_are_refused() {
 fn old_messages_and_those_of_the_future_are_refused() {
     let verify_at = |seconds, age: Option<u64>| {
         let verifier = SnsVerifier::for_topics([TOPIC])
-            .session(&session_at(seconds))
-            .fetch_with(|_| Ok(pem()));
+            .with_session(&session_at(seconds))
+            .with_fetch(|_| Ok(pem()));
         let verifier = match age {
-            Some(age) => verifier.max_age(Duration::from_secs(age)),
+            Some(age) => verifier.with_max_age(Duration::from_secs(age)),
             None => verifier,
         };
         verifier.verify(sample(V2).to_string())
@@ -259,8 +259,8 @@ fn the_certificate_comes_from_the_host_of_the_topics_region_and_from_nowhere_els
         let mut message = sample(V2);
         message["SigningCertURL"] = url.clone().into();
         let verifier = SnsVerifier::for_topics([TOPIC])
-            .session(&session_at(THEN))
-            .fetch_with(|_| panic!("nothing is fetched"));
+            .with_session(&session_at(THEN))
+            .with_fetch(|_| panic!("nothing is fetched"));
         let rejected = verifier.verify(message.to_string()).unwrap_err();
         assert!(
             matches!(rejected, SnsRejected::CertificateUrl { .. }),
@@ -275,8 +275,8 @@ fn a_topic_whose_region_and_partition_do_not_belong_together_has_no_host() {
     let mut message = sample(V2);
     message["TopicArn"] = topic.as_str().into();
     let verifier = SnsVerifier::for_topics([topic])
-        .session(&session_at(THEN))
-        .fetch_with(|_| panic!("nothing is fetched"));
+        .with_session(&session_at(THEN))
+        .with_fetch(|_| panic!("nothing is fetched"));
     let rejected = verifier.verify(message.to_string()).unwrap_err();
     assert!(
         matches!(rejected, SnsRejected::CertificateUrl { .. }),
@@ -301,8 +301,8 @@ fn other_certificates_are_refused() {
         ("nothing", Vec::new()),
     ] {
         let verifier = SnsVerifier::for_topics([TOPIC])
-            .session(&session_at(THEN))
-            .fetch_with(move |_| Ok(pem.clone()));
+            .with_session(&session_at(THEN))
+            .with_fetch(move |_| Ok(pem.clone()));
         let rejected = verifier.verify(sample(V2).to_string()).unwrap_err();
         assert!(
             matches!(rejected, SnsRejected::Certificate(_)),
@@ -312,16 +312,16 @@ fn other_certificates_are_refused() {
     // Of the right name and valid, but of another key.
     let other = made("sns.amazonaws.com", 2040);
     let verifier = SnsVerifier::for_topics([TOPIC])
-        .session(&session_at(THEN))
-        .fetch_with(move |_| Ok(other.clone()));
+        .with_session(&session_at(THEN))
+        .with_fetch(move |_| Ok(other.clone()));
     assert!(verifier.verify(sample(V2).to_string()).is_err());
 
     // The right one, after its time: 2026-10-15.
     let after = 1_792_022_500;
     let verifier = SnsVerifier::for_topics([TOPIC])
-        .max_age(Duration::from_secs(1 << 30))
-        .session(&session_at(after))
-        .fetch_with(|_| Ok(pem()));
+        .with_max_age(Duration::from_secs(1 << 30))
+        .with_session(&session_at(after))
+        .with_fetch(|_| Ok(pem()));
     let rejected = verifier.verify(sample(V2).to_string()).unwrap_err();
     assert!(
         rejected.to_string().contains("not valid at this time"),
@@ -334,8 +334,8 @@ fn the_certificate_is_fetched_once_and_a_failure_is_not_remembered() {
     let fetched = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&fetched);
     let verifier = SnsVerifier::for_topics([TOPIC])
-        .session(&session_at(THEN))
-        .fetch_with(move |url| {
+        .with_session(&session_at(THEN))
+        .with_fetch(move |url| {
             assert_eq!(url, URL);
             match count.fetch_add(1, Ordering::SeqCst) {
                 0 => Err(std::io::Error::other("no route")),
@@ -363,7 +363,7 @@ fn a_fetch_follows_no_redirect_and_reads_no_endless_response() {
         .agent(anywhere::agent(&server.url()))
         .sys(sys().with_clock(at(THEN)));
     let session = session.build().unwrap();
-    let verifier = SnsVerifier::for_topics([TOPIC]).session(&session);
+    let verifier = SnsVerifier::for_topics([TOPIC]).with_session(&session);
     let body = sample(V2).to_string();
     for _ in 0..3 {
         let rejected = verifier.verify(&body).unwrap_err();

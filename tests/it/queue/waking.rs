@@ -79,7 +79,7 @@ fn a_lost_message_is_made_up_for_by_the_slow_polls() {
     let bench = bench(&[]);
     put_late(&bench, &["a"]);
     let begun = bench.clock.monotonic();
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let mut waiting = as_completed([response(&bench, "a")], &slow()).woken_by(&queue);
     let done = waiting.next().expect("an outcome");
     assert_eq!(done.result::<u32>().expect("a result"), 1);
@@ -308,7 +308,7 @@ fn outputs_go_to_files_on_other_threads_as_messages_come() {
     bench.send(&ids);
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().to_owned();
-    let queue = bench.queue().visibility(seconds(120));
+    let queue = bench.queue().with_visibility(seconds(120));
     let waiting = as_completed(ids.iter().map(|id| response(&bench, id)), &slow())
         .download_threads(4)
         .expect("threads")

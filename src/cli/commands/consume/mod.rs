@@ -25,6 +25,7 @@ use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
+use crate::cli::output::form::Form;
 use crate::cli::output::lines::print;
 use crate::cli::output::names::make_directory;
 use crate::cli::output::progress::{Progress, Show};
@@ -90,9 +91,12 @@ pub(in crate::cli) struct Consume {
     #[arg(long, value_name = "HOW", default_value = "leave")]
     on_unknown: OnUnknown,
 
-    /// Print one JSON line at the end instead of one per result
+    /// Print one summary at the end instead of one line per result
     #[arg(long)]
     summary: bool,
+
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     connection: Connection,
@@ -128,7 +132,7 @@ impl Consume {
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;
-        let queue = ResultQueue::new(&self.queue, &session)?.visibility(self.visibility);
+        let queue = ResultQueue::new(&self.queue, &session)?.with_visibility(self.visibility);
         let token = interrupt.token();
         let waiter = WaiterConfig::builder().max_attempts(POLLS).delay(DELAY);
         let consumer = Consumer {
@@ -141,7 +145,7 @@ impl Consume {
             ends: Mutex::default(),
         };
         progress.stage("consuming");
-        let mut deliveries = queue.deliveries().cancel(&token);
+        let mut deliveries = queue.deliveries().cancel(token.clone());
         if let Some(idle) = self.until_idle {
             deliveries = deliveries.until_idle(idle);
         }
@@ -158,7 +162,7 @@ impl Consume {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         if self.summary {
-            print(&ends.summary(&queue.stats()).to_string())?;
+            self.form.print(&ends.summary(&queue.stats()))?;
         }
         warn(&progress, &queue.stats());
         if let Some(failure) = ends.stopped {

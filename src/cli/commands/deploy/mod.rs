@@ -16,13 +16,13 @@ use crate::cli::args::connect::Connection;
 use crate::cli::args::values::pair;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::Outcome;
-use crate::cli::output::lines::print;
+use crate::cli::output::form::Form;
 use crate::cli::output::progress::{Progress, Show};
 
 /// Deploy an asynchronous endpoint, and wait until it is in service
 ///
 /// Creates a model (unless --model-name names an existing one), an endpoint configuration and the endpoint, and
-/// prints their names as a JSON line. The same command continues an interrupted deployment: resources that exist
+/// prints the endpoint's name and state. The same command continues an interrupted deployment: resources that exist
 /// by their name and match are used. Example:
 ///
 ///     sagemaker-async deploy my-endpoint --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/my:1 \
@@ -53,6 +53,9 @@ pub(in crate::cli) struct Deploy {
 
     #[command(flatten)]
     settling: Settling,
+
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     connection: Connection,
@@ -89,7 +92,8 @@ impl Deploy {
         } else {
             "Creating"
         };
-        print(&json!({ "endpoint_name": endpoint.name(), "status": status }).to_string())
+        self.form
+            .print(&json!({ "endpoint_name": endpoint.name(), "status": status }))
     }
 
     fn deployment(&self, deployment: Deployment) -> Outcome<Deployment> {

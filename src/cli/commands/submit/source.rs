@@ -123,7 +123,7 @@ impl Source {
             (None, Some(manifest)) => inputs_of_inventory(session, manifest),
             (None, None) => return Ok(None),
         };
-        let mut inputs = inputs.cancel(cancel);
+        let mut inputs = inputs.cancel(cancel.clone());
         if let Some(suffix) = &list.suffix {
             inputs = inputs.suffix(suffix.clone());
         }

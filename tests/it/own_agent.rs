@@ -1,0 +1,79 @@
+//! An HTTP agent of the caller's, and whose timeouts win.
+
+use std::time::Duration;
+
+use sagemaker_async_inference::error::TransportErrorKind;
+use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+use sagemaker_async_inference::session::{RetryConfig, Timeouts};
+use sagemaker_async_inference::ureq::config::ConfigBuilder;
+use sagemaker_async_inference::ureq::typestate::AgentScope;
+use sagemaker_async_inference::ureq::{self, Agent};
+use sagemaker_async_inference::{AsyncPredictor, Error, Json};
+
+const SLOW: Duration = Duration::from_millis(400);
+
+/// What a submit comes to that is answered after [`SLOW`].
+fn slow_submit(
+    agent: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    timeouts: Timeouts,
+) -> Result<(), Error> {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let fault = Fault::on(Operation::InvokeEndpointAsync);
+    endpoint.fault(fault.always().delay(SLOW));
+    let session = endpoint.session_builder().timeouts(timeouts);
+    let session = session
+        .agent(Agent::new_with_config(
+            agent(ureq::config::Config::builder()).build(),
+        ))
+        .retry(RetryConfig::off());
+    let session = session.build().expect("a session");
+    let predictor: AsyncPredictor<Json, Json> = AsyncPredictor::new(endpoint.name(), &session);
+    predictor.predict_async("hello").map(drop)
+}
+
+#[test]
+fn the_sessions_timeouts_replace_the_agents_for_each_phase() {
+    let hasty = Duration::from_millis(1);
+    let outcome = slow_submit(
+        |agent| {
+            agent
+                .timeout_recv_response(Some(hasty))
+                .timeout_per_read(Some(hasty))
+                .timeout_per_call(Some(hasty))
+        },
+        Timeouts::default(),
+    );
+    outcome.expect("the session's minute");
+
+    let patient = Some(Duration::from_mins(1));
+    let outcome = slow_submit(
+        |agent| {
+            agent
+                .timeout_recv_response(patient)
+                .timeout_per_read(patient)
+        },
+        Timeouts::default().with_read(Duration::from_millis(50)),
+    );
+    let Err(Error::MaybeSubmitted(lost)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        matches!(lost.cause(), Error::Transport(error) if error.kind() == TransportErrorKind::Timeout),
+        "{lost:?}"
+    );
+}
+
+#[test]
+fn the_agents_global_timeout_holds() {
+    let outcome = slow_submit(
+        |agent| agent.timeout_global(Some(Duration::from_millis(50))),
+        Timeouts::default(),
+    );
+    let Err(Error::MaybeSubmitted(lost)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        matches!(lost.cause(), Error::Transport(error) if error.kind() == TransportErrorKind::Timeout),
+        "{lost:?}"
+    );
+}
