@@ -4,8 +4,8 @@
 const OPTION_WORDS: [(&str, &str); 27] = [
     ("Session::builder().region(..)", "--region"),
     (
-        "give the session a function that knows it, SessionBuilder::mfa or ProviderConfig::with_mfa",
-        "run the command in a terminal, or use a profile without mfa_serial",
+        "no function provides one; give the session one, SessionBuilder::mfa or ProviderConfig::with_mfa",
+        "there is no terminal to ask on; run the command in a terminal, or use a profile without mfa_serial",
     ),
     (
         "fetch it into a file with download(), or raise TransferConfig::max_result_bytes",
