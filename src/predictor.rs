@@ -211,9 +211,10 @@ impl<S, D> AsyncPredictor<S, D> {
     /// permanently, or is stopped, its parts are discarded, which takes at most 5 s. An empty file is uploaded as an
     /// empty object.
     ///
-    /// - [`Error::Transfer`](crate::Error::Transfer): it cannot be opened, or is not a regular file. From
-    ///   `submit`: it cannot be read, or it changed (its length, modification time or content) while it was read.
-    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): it is larger than 1 GiB, the service's limit.
+    /// # Errors
+    /// - [`Error::Transfer`]: it cannot be opened, or is not a regular file. From `submit`: it cannot be read,
+    ///   or it changed (its length, modification time or content) while it was read.
+    /// - [`Error::InvalidInput`]: it is larger than 1 GiB, the service's limit.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -327,7 +328,10 @@ impl<S, D> AsyncPredictor<S, D> {
 
     /// Submits a value and returns without waiting. Wait for the result with the response.
     ///
-    /// The same as [`request(value).submit()`](AsyncRequest::submit), with the same errors.
+    /// The same as [`request(value).submit()`](AsyncRequest::submit).
+    ///
+    /// # Errors
+    /// Those of [`AsyncRequest::submit`].
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -356,6 +360,10 @@ impl<S, D> AsyncPredictor<S, D> {
     /// The wait is 60 polls, 15 s apart, unless [`with_waiter_config`](Self::with_waiter_config) sets another. No
     /// error loses the inference: every error after the submit has the inference's handle
     /// ([`Error::handle`](crate::Error::handle)), which [`resume`](Self::resume) takes.
+    ///
+    /// # Errors
+    /// Those of [`AsyncRequest::submit`], then those of [`AsyncInferenceResponse::get_result`]. A failed
+    /// [clean-up](Self::with_clean_up) is none: it goes to the callback.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {

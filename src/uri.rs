@@ -62,6 +62,9 @@ impl S3Uri {
     }
 
     /// Creates the location of `key` in `bucket`. The key may be empty and may begin with `/`.
+    ///
+    /// # Errors
+    /// [`InvalidInput`]: the bucket's name is not valid, or the key is longer than 1024 bytes.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Result<Self, InvalidInput> {
         let (bucket, key) = (bucket.into(), key.into());
         check_bucket(&bucket)?;
@@ -108,6 +111,9 @@ impl S3Uri {
     /// one.
     ///
     /// `part` is appended unchanged; leading slashes and dots in it have no special meaning.
+    ///
+    /// # Errors
+    /// [`InvalidInput`]: the key would be longer than 1024 bytes.
     pub fn join(&self, part: &str) -> Result<Self, InvalidInput> {
         let slash = if self.key.is_empty() || self.key.ends_with('/') {
             ""

@@ -30,6 +30,10 @@ use crate::error::CredentialsError;
 /// ```
 pub trait ProvideCredentials: fmt::Debug + Send + Sync + 'static {
     /// Returns credentials that are valid now.
+    ///
+    /// # Errors
+    /// [`CredentialsError::not_configured`] where this source is not set up, so that a chain goes on to the
+    /// next one; [`CredentialsError::failed`] where it is and returns no credentials, which ends a chain.
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError>;
 
     /// Called when a service rejected these credentials as expired. A cache that still holds them fetches new ones

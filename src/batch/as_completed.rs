@@ -225,7 +225,10 @@ pub struct Adder<D> {
 }
 
 impl<D> Adder<D> {
-    /// Adds an inference and returns its index; returns the response if the iterator is gone.
+    /// Adds an inference and returns its index.
+    ///
+    /// # Errors
+    /// The response itself, if the iterator is gone: it was not added, and can be waited for in another way.
     pub fn add(
         &self,
         response: AsyncInferenceResponse<D>,
@@ -268,6 +271,9 @@ impl<D> fmt::Debug for Adder<D> {
 impl<D> AsCompleted<D> {
     /// Number of threads that fetch outputs while the calling thread keeps polling; one more thread lists, so
     /// that none of them waits for a page. Range: 1 to 256. Default: none; the calling thread does it all.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the number is out of range.
     pub fn download_threads(mut self, threads: usize) -> Result<Self> {
         let fits = (1..=256).contains(&threads);
         check("download threads", fits, &threads, "1 to 256")?;
@@ -325,6 +331,9 @@ impl<D> AsCompleted<D> {
     /// Sets the maximum number of single polls (a GET of the output, and one of the failure) in a second: 0.1 to
     /// 100,000. If that is too few for the waiter's delay, all handles are polled in turn, but later. Listings
     /// and fetches of results do not count. Default: 1,000.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the number is out of range, or is not a number.
     pub fn polls_per_second(mut self, polls: f64) -> Result<Self> {
         let fits = (0.1..=100_000.0).contains(&polls);
         check("polls per second", fits, &polls, "0.1 to 100,000")?;

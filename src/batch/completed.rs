@@ -109,8 +109,9 @@ impl<D> Completed<D> {
     /// Decodes the output. Sends a request if the output has more than 8 MiB or was stored in a file; the
     /// response then caches it.
     ///
-    /// Errors are those of [`AsyncInferenceResponse::get_result`]; the error of a wait that failed is returned
-    /// again by each call.
+    /// # Errors
+    /// The [error](Self::error) of a wait that failed, again by each call; otherwise those of
+    /// [`AsyncInferenceResponse::get_result`], for a single poll.
     pub fn result<T>(&self) -> Result<T>
     where
         D: Deserializer<T>,
@@ -123,6 +124,10 @@ impl<D> Completed<D> {
 
     /// Stores the output in a file and returns its length in bytes, as
     /// [`AsyncInferenceResponse::download`] does.
+    ///
+    /// # Errors
+    /// The [error](Self::error) of a wait that failed, again by each call; otherwise those of
+    /// [`AsyncInferenceResponse::download`].
     pub fn download(&self, path: impl AsRef<Path>) -> Result<u64> {
         match &self.error {
             Some(error) => Err(error.clone()),

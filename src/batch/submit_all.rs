@@ -140,6 +140,9 @@ where
 
 impl<I, D> SubmitAll<I, D> {
     /// Sets the number of concurrent submits (and uploads), 1 to 256. Default: 8.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the number is out of range.
     pub fn concurrency(mut self, submits: usize) -> Result<Self> {
         if !(1..=MAX_CONCURRENCY).contains(&submits) {
             return Err(InvalidInput::new(
@@ -157,6 +160,9 @@ impl<I, D> SubmitAll<I, D> {
     /// Sets the maximum number of submits in a second: 0.01 to 10,000. Uploads and retries after throttling count
     /// too; inputs that a [journal](Self::journal) has from an earlier run do not. They are spread evenly,
     /// without bursts. Throttling reduces the rate further. Default: no limit.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the number is out of range, or is not a number.
     pub fn submits_per_second(mut self, submits: f64) -> Result<Self> {
         if !(0.01..=10_000.0).contains(&submits) {
             let limit = "0.01 to 10,000";
@@ -181,6 +187,10 @@ impl<I, D> SubmitAll<I, D> {
     /// The outputs of the batch are then in their own folder, where a single `ListObjectsV2` finds a thousand of
     /// them. A request that has an extension keeps it. If an output location comes back without it, the service
     /// does not support the extension, and no more are sent.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the path is empty, too long, or has another
+    /// character.
     pub fn output_path_extension(mut self, path: impl Into<String>) -> Result<Self> {
         let path = path.into();
         limits::output_path_extension(&path)?;
@@ -242,11 +252,20 @@ impl<I, D> SubmitAll<I, D> {
     /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
     /// [`resubmit_uncertain`](Self::resubmit_uncertain) is set.
     ///
-    /// Fails with [`Error::Config`](crate::Error::Config) where the file cannot be read or written,
-    /// is not a journal, or is locked by another process ([`journal_is_locked`](Self::journal_is_locked)). It is
-    /// readable only for its owner, and contains no payload. Journals of release 0.1 are read; they identify files by
-    /// path, length and time of modification. A file that does not match by these is an
+    /// The file is readable only for its owner, and contains no payload. Journals of release 0.1 are read; they
+    /// identify files by path, length and time of modification. A file that does not match by these is an
     /// [`Error::Config`](crate::Error::Config) if it could be a copy.
+    ///
+    /// # Errors
+    /// - [`Error::Transfer`](crate::Error::Transfer): the file cannot be opened or read
+    ///   ([`Read`](crate::error::TransferErrorKind::Read)), or is locked by another process
+    ///   ([`Locked`](crate::error::TransferErrorKind::Locked), see
+    ///   [`journal_is_locked`](Self::journal_is_locked)).
+    /// - [`Error::Config`](crate::Error::Config): it is not a journal.
+    ///
+    /// An outcome of the iterator fails with [`Error::Config`](crate::Error::Config) for an input that cannot
+    /// be identified, and with [`Error::Transfer`](crate::Error::Transfer) where its record cannot be written;
+    /// that input was then not submitted.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -288,6 +307,10 @@ impl<I, D> SubmitAll<I, D> {
 
     /// Returns the entries of the [journal](Self::journal) that belong to no input taken so far; after the last
     /// outcome, these are the inputs of earlier runs that are not in this one.
+    ///
+    /// # Errors
+    /// [`Error::Transfer`](crate::Error::Transfer): the journal can no longer be read.
+    /// [`Error::Config`](crate::Error::Config): its content was damaged meanwhile.
     ///
     /// ```
     /// use sagemaker_async_inference::batch::{JournalEntry, SubmitAll};

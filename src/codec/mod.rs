@@ -53,6 +53,10 @@ pub trait Serializer<T: ?Sized> {
     fn content_type(&self) -> &str;
 
     /// Returns the body for `value`; borrowed from it if its bytes are the body already.
+    ///
+    /// # Errors
+    /// [`CodecError`]: the format cannot represent the value. The request fails with
+    /// [`Error::Codec`](crate::Error::Codec), and nothing was sent.
     fn serialize<'v>(&self, value: &'v T) -> Result<Cow<'v, [u8]>, CodecError>;
 }
 
@@ -104,6 +108,10 @@ pub trait Deserializer<T>: Accept {
     ///
     /// The formats of this crate do not refuse a body for its content type, since models often name the
     /// wrong one: it only appears in the error.
+    ///
+    /// # Errors
+    /// [`CodecError`]: the body is not a `T` in this format. The call fails with
+    /// [`Error::Codec`](crate::Error::Codec), and the body stays cached in the response.
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<T, CodecError>;
 }
 

@@ -76,8 +76,10 @@ pub struct NpyArray<T> {
 }
 
 impl<T> NpyArray<T> {
-    /// An array of this shape, with its elements in C order; an empty shape is a scalar's. Fails if `data` has
-    /// not as many elements as the shape.
+    /// An array of this shape, with its elements in C order; an empty shape is a scalar's.
+    ///
+    /// # Errors
+    /// [`InvalidInput`]: `data` has not as many elements as the shape.
     pub fn new(shape: impl Into<Vec<usize>>, data: Vec<T>) -> Result<Self, InvalidInput> {
         let shape = shape.into();
         if element_count(&shape) == Some(data.len()) {

@@ -57,6 +57,10 @@ pub(super) struct Role {
 impl AssumeRoleProvider {
     /// Creates a provider for the role of this ARN, assumed with the credentials of `source`. All values are
     /// checked against the limits of STS (`AssumeRole`).
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the ARN does not begin with `arn:`, or has not
+    /// 20 to 2048 visible ASCII characters.
     pub fn new<Kind>(
         config: impl Into<ProviderConfig>,
         role_arn: impl Into<String>,
@@ -79,12 +83,19 @@ impl AssumeRoleProvider {
 
     /// Sets the name of the role's session, which appears in logs. Default: `sagemaker-async-inference-` and the
     /// time.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): it is not 2 to 64 letters, digits and `_+=,.@-`.
     pub fn with_session_name(mut self, name: impl Into<String>) -> crate::Result<Self> {
         self.role.session_name = Some(name.into());
         self.checked()
     }
 
     /// Sets the external id that the role's owner requires from third parties. Default: none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): it is not 2 to 1224 letters, digits and
+    /// `_+=,.@:/-`.
     pub fn with_external_id(mut self, id: impl Into<String>) -> crate::Result<Self> {
         self.role.external_id = Some(id.into());
         self.checked()
@@ -92,6 +103,10 @@ impl AssumeRoleProvider {
 
     /// Sets the lifetime of the credentials: 15 minutes to 12 hours, and at most what the role allows. Default:
     /// the service's, 1 hour.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): it is not within 15 minutes to 12 hours. The role's
+    /// own limit is checked by STS.
     pub fn with_duration(mut self, duration: Duration) -> crate::Result<Self> {
         // Beyond all limits, and so refused.
         self.role.duration_seconds = Some(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
@@ -100,6 +115,9 @@ impl AssumeRoleProvider {
 
     /// Sets the MFA device that the role requires, by serial number or ARN; its code comes from
     /// [`ProviderConfig::with_mfa`]. Default: none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): it is not 9 to 256 letters, digits and `_+=/:,.@-`.
     pub fn with_mfa_serial(mut self, serial: impl Into<String>) -> crate::Result<Self> {
         self.role.mfa_serial = Some(serial.into());
         self.checked()

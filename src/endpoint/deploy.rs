@@ -237,8 +237,12 @@ impl Deployment {
     /// Creates model, configuration and endpoint, and does not wait. The endpoint is in service some minutes
     /// later: see [`Endpoint::wait_in_service`].
     ///
-    /// Errors: [`Error::InvalidInput`] and [`Error::Config`] before anything is created; [`Error::Deployment`],
-    /// with the created resources and the cause, if something was created; the cause itself if nothing was.
+    /// # Errors
+    /// - [`Error::InvalidInput`], [`Error::Config`]: before anything is created.
+    /// - [`Error::Deployment`]: something was, or may have been, created; it has the resources and the cause.
+    /// - The cause itself if nothing was: those of [`SageMaker`](crate::endpoint::SageMaker#errors); where a
+    ///   default path needs it, of [`Session::default_bucket`](crate::Session::default_bucket); or
+    ///   [`Error::EndpointWait`] if it was cancelled.
     pub fn start(self) -> Result<Endpoint> {
         let (endpoint, _) = self.run()?;
         Ok(endpoint)
@@ -249,6 +253,10 @@ impl Deployment {
     /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted with the
     /// rest, and so is one whose wait was cancelled. One that is still being created when the wait ends is not
     /// deleted, since the service refuses that.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), and [`Error::Deployment`] with the cause that
+    /// [`Endpoint::wait_in_service`] lists.
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<Endpoint> {
         let on_failure = self.on_failure;
         let mut deployment = self;

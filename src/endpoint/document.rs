@@ -23,6 +23,10 @@ macro_rules! document {
             /// Checks every limit of the API's model, as is done before it is sent: required members, types,
             /// lengths, ranges, patterns. Members and enumeration values that the model does not have are
             /// accepted.
+            ///
+            /// # Errors
+            /// [`InvalidInput`](crate::InvalidInput) names the first member that violates a limit, its value
+            /// and the limit.
             pub fn validate(&self) -> Result<(), crate::InvalidInput> {
                 Ok($shape.check(stringify!($name), &self.members)?)
             }

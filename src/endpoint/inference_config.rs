@@ -168,6 +168,9 @@ impl AsyncInferenceConfig {
     }
 
     /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] names the first member that violates a limit, its value and the limit.
     pub fn validate(&self) -> Result<(), InvalidInput> {
         Ok(ASYNC_INFERENCE_CONFIG.check("AsyncInferenceConfig", &members(self.to_json()))?)
     }
@@ -216,6 +219,9 @@ impl NotificationConfig {
     }
 
     /// Checks every limit of the API's model, as the builder does: for a configuration that was read.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] names the first member that violates a limit, its value and the limit.
     pub fn validate(&self) -> Result<(), InvalidInput> {
         let shape = &ASYNC_INFERENCE_NOTIFICATION_CONFIG;
         Ok(shape.check("NotificationConfig", &members(self.to_json()))?)
@@ -311,6 +317,9 @@ impl AsyncInferenceConfigBuilder {
     }
 
     /// Checks every limit and returns the configuration.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] names the first member that violates a limit, its value and the limit.
     pub fn build(self) -> Result<AsyncInferenceConfig, InvalidInput> {
         self.config.validate()?;
         Ok(self.config)
@@ -361,6 +370,9 @@ impl NotificationConfigBuilder {
     }
 
     /// Checks every limit and returns the configuration.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] names the first member that violates a limit, its value and the limit.
     pub fn build(self) -> Result<NotificationConfig, InvalidInput> {
         self.config.validate()?;
         Ok(self.config)

@@ -133,6 +133,9 @@ impl Endpoint {
     /// `GetMetricData`: `ApproximateBacklogSize`, `ApproximateAgeOfOldestRequest`, `HasBacklogWithoutCapacity`).
     /// Sends two requests. If only the second fails, the [`backlog`](EndpointOverview::backlog) is that error.
     ///
+    /// # Errors
+    /// Those of [`SageMaker`](SageMaker#errors): the endpoint could not be described.
+    ///
     /// ```no_run
     /// use sagemaker_async_inference::Session;
     /// use sagemaker_async_inference::endpoint::Endpoint;
@@ -175,8 +178,12 @@ impl Endpoint {
 
     /// Waits until the endpoint is in service, and returns its description.
     ///
-    /// Errors: [`Error::EndpointWait`] if it failed, does not exist, or the wait ended first; others if it cannot
-    /// be described.
+    /// # Errors
+    /// - [`Error::EndpointWait`]: it failed, does not exist, or the wait ended first
+    ///   ([`reason`](crate::error::EndpointWaitError::reason)).
+    /// - [`Error::InvalidInput`]: its name is not valid.
+    /// - [`Error::Service`], [`Error::Credentials`], [`Error::Transport`]: it cannot be described, for a reason
+    ///   that waiting does not cure, such as a missing permission.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::Session;
@@ -191,7 +198,10 @@ impl Endpoint {
         wait::in_service(&self.session, &self.name, None, waiter)
     }
 
-    /// Waits until the endpoint is deleted. Errors as in [`wait_in_service`](Self::wait_in_service).
+    /// Waits until the endpoint is deleted.
+    ///
+    /// # Errors
+    /// Those of [`wait_in_service`](Self::wait_in_service); that it does not exist is none.
     pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
         wait::deleted(&self.session, &self.name, waiter)
     }
@@ -227,7 +237,11 @@ impl Endpoint {
     ///
     /// Scaling stays too, and its alarm costs money: call [`VariantScaling::remove`] before.
     ///
-    /// An error after the configuration was deleted is [`Error::Deployment`], which says so.
+    /// # Errors
+    /// - Those of [`SageMaker`](SageMaker#errors), while nothing is deleted.
+    /// - [`Error::Deployment`]: the configuration was deleted, and the endpoint was not.
+    /// - [`Error::Config`]: with `delete_config`, the endpoint has no configuration.
+    /// - [`Error::EndpointWait`]: the [token](Self::with_cancel) was cancelled before anything was deleted.
     pub fn delete(&self, delete_config: bool) -> Result<()> {
         let mut removal = self.removal();
         if delete_config {
@@ -264,7 +278,12 @@ impl Endpoint {
     }
 
     /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. An error does not
-    /// stop it; it names the models that are left. Endpoint and configuration must still exist.
+    /// stop it. Endpoint and configuration must still exist.
+    ///
+    /// # Errors
+    /// - Those of [`SageMaker`](SageMaker#errors), and [`Error::Config`] if the endpoint has no configuration:
+    ///   nothing is deleted.
+    /// - [`Error::Deployment`] names the models that are left, and has the first cause.
     pub fn delete_models(&self) -> Result<()> {
         let described = self.description()?;
         let models = self.models_of(&self.config_name_of(&described)?)?;
@@ -279,8 +298,14 @@ impl Endpoint {
     /// Waits first for an endpoint that is being created or updated, since the service does not delete it before.
     /// An error does not stop the removal, but configuration and models stay while the endpoint exists. What does
     /// not exist counts as removed: of a deployment that ended before it created the endpoint, the configuration
-    /// and the model of its name are removed. The error, [`Error::Deployment`], names what is left.
+    /// and the model of its name are removed.
     /// Configurations of earlier updates stay, and so do results in S3.
+    ///
+    /// # Errors
+    /// - [`Error::Deployment`] names what is left, and has the first cause: one of
+    ///   [`wait_in_service`](Self::wait_in_service) or of [`SageMaker`](SageMaker#errors).
+    /// - Those of [`SageMaker`](SageMaker#errors): endpoint or configuration could not be described, or nothing
+    ///   of this name exists.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::Session;

@@ -39,7 +39,9 @@ use crate::session::Session;
 /// remedy. [`Error::Service`](crate::Error::Service) with the service's code: `ResourceLimitExceeded` (a quota),
 /// `ResourceInUse`, and `ValidationException` for most else: a name that is taken or does not exist, an endpoint
 /// that is being changed, a role that cannot be assumed, an image or model data that cannot be read;
-/// [`remedy`](crate::ServiceError::remedy) has advice.
+/// [`remedy`](crate::ServiceError::remedy) has advice. [`Error::Transport`](crate::Error::Transport),
+/// [`Error::Credentials`](crate::Error::Credentials), [`Error::Config`](crate::Error::Config): no response, no
+/// credentials, or no address of the service.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -72,12 +74,21 @@ impl SageMaker {
     }
 
     /// Creates a model (`CreateModel`) and returns its ARN.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ResourceLimitExceeded` for a quota, and
+    /// `ValidationException` for a name that is taken, a role that cannot be assumed, an image or model data
+    /// that cannot be read.
     pub fn create_model(&self, model: &Model) -> Result<String> {
         model.validate()?;
         self.create(Resource::Model(model.name().to_owned()), &model.to_json())
     }
 
     /// Creates an endpoint configuration (`CreateEndpointConfig`) and returns its ARN.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` for a name that is taken or a model
+    /// that does not exist.
     pub fn create_endpoint_config(&self, config: &EndpointConfig) -> Result<String> {
         config.validate()?;
         let resource = Resource::EndpointConfig(config.name().to_owned());
@@ -86,6 +97,10 @@ impl SageMaker {
 
     /// Creates an endpoint (`CreateEndpoint`) and returns its ARN. The endpoint is in service some minutes later:
     /// see [`Endpoint::wait_in_service`](crate::endpoint::Endpoint::wait_in_service).
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ResourceLimitExceeded` for a quota of instances, and
+    /// `ValidationException` for a name that is taken or a configuration that does not exist.
     pub fn create_endpoint(&self, request: &CreateEndpoint) -> Result<String> {
         request.validate()?;
         let resource = Resource::Endpoint(request.endpoint_name().to_owned());
@@ -103,6 +118,9 @@ impl SageMaker {
     }
 
     /// Switches an endpoint to an existing configuration (`UpdateEndpoint`). Does not wait.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` while the endpoint is being changed.
     pub fn update_endpoint(&self, request: &UpdateEndpoint) -> Result<()> {
         request.validate()?;
         let (name, config) = (request.endpoint_name(), request.endpoint_config_name());
@@ -111,6 +129,10 @@ impl SageMaker {
 
     /// Sets the number of instances of a variant (`UpdateEndpointWeightsAndCapacities`), without a new
     /// configuration. 0 is accepted only where scaling allows it.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` while the endpoint is being changed,
+    /// and for 0 where it is not allowed.
     pub fn update_instance_count(
         &self,
         endpoint_name: &str,
@@ -126,6 +148,10 @@ impl SageMaker {
     }
 
     /// Sets the weight of a variant, its share of the requests (`UpdateEndpointWeightsAndCapacities`).
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); [`Error::InvalidInput`](crate::Error::InvalidInput) also if the weight
+    /// is negative or not finite.
     pub fn update_weight(
         &self,
         endpoint_name: &str,
@@ -167,6 +193,9 @@ impl SageMaker {
     }
 
     /// Describes a model (`DescribeModel`): images, role, creation time.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` if there is none of this name.
     pub fn describe_model(&self, name: &str) -> Result<ModelDescription> {
         check_name("model name", name)?;
         let found = settle::describe(&self.session, &Resource::Model(name.to_owned()))?;
@@ -174,6 +203,9 @@ impl SageMaker {
     }
 
     /// Describes an endpoint configuration (`DescribeEndpointConfig`): variants, output location.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` if there is none of this name.
     pub fn describe_endpoint_config(&self, name: &str) -> Result<EndpointConfigDescription> {
         check_name("endpoint configuration name", name)?;
         let found = settle::describe(&self.session, &Resource::EndpointConfig(name.to_owned()))?;
@@ -181,6 +213,9 @@ impl SageMaker {
     }
 
     /// Describes an endpoint (`DescribeEndpoint`): state, instances, configuration in use.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` if there is none of this name.
     pub fn describe_endpoint(&self, name: &str) -> Result<EndpointDescription> {
         check_name("endpoint name", name)?;
         let found = settle::describe(&self.session, &Resource::Endpoint(name.to_owned()))?;
@@ -189,12 +224,19 @@ impl SageMaker {
 
     /// `DeleteModel`. Endpoints that use it keep running, but can no longer be scaled or repaired: delete them
     /// first.
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); the code is `ValidationException` if there is none of this name,
+    /// unless an attempt before deleted it.
     pub fn delete_model(&self, name: &str) -> Result<()> {
         check_name("model name", name)?;
         settle::delete(&self.session, &Resource::Model(name.to_owned()))
     }
 
     /// `DeleteEndpointConfig`. Do not delete one that an endpoint uses or is switching to.
+    ///
+    /// # Errors
+    /// Those of [`delete_model`](Self::delete_model).
     pub fn delete_endpoint_config(&self, name: &str) -> Result<()> {
         check_name("endpoint configuration name", name)?;
         settle::delete(&self.session, &Resource::EndpointConfig(name.to_owned()))
@@ -202,6 +244,10 @@ impl SageMaker {
 
     /// `DeleteEndpoint`. The service refuses it while the endpoint is being created or updated. The endpoint is
     /// gone some time later: see [`Endpoint::wait_deleted`](crate::endpoint::Endpoint::wait_deleted).
+    ///
+    /// # Errors
+    /// Those of [`delete_model`](Self::delete_model), and `ValidationException` while it is being created or
+    /// updated.
     pub fn delete_endpoint(&self, name: &str) -> Result<()> {
         check_name("endpoint name", name)?;
         settle::delete(&self.session, &Resource::Endpoint(name.to_owned()))
@@ -210,6 +256,10 @@ impl SageMaker {
     /// Deletes what a [`DeploymentError`](crate::error::DeploymentError) names: with `DeleteModel`,
     /// `DeleteEndpointConfig`, `DeleteEndpoint`, or as
     /// [`VariantScaling::remove`](crate::endpoint::VariantScaling::remove).
+    ///
+    /// # Errors
+    /// Those of the method that deletes it. [`Error::InvalidInput`](crate::Error::InvalidInput) also for a
+    /// [`Resource::Scaling`] whose id has another form than the error's.
     pub fn delete(&self, resource: &Resource) -> Result<()> {
         match resource {
             Resource::Model(name) => self.delete_model(name),
@@ -230,6 +280,10 @@ impl SageMaker {
     }
 
     /// Returns the tags of a model, a configuration or an endpoint, by its ARN (`ListTags`).
+    ///
+    /// # Errors
+    /// [Those of the type](Self#errors); [`Error::InvalidInput`](crate::Error::InvalidInput) if it is not an
+    /// ARN.
     pub fn list_tags(&self, resource_arn: &str) -> Result<Vec<(String, String)>> {
         RESOURCE_ARN
             .check("resource ARN", resource_arn)

@@ -20,30 +20,44 @@ impl<S, D> AsyncPredictor<S, D> {
     }
 
     /// Deletes the endpoint, and its configuration if `delete_config`, as the SDK's
-    /// `delete_endpoint`. See [`Endpoint::delete`].
+    /// `delete_endpoint`.
+    ///
+    /// # Errors
+    /// Those of [`Endpoint::delete`].
     pub fn delete_endpoint(&self, delete_config: bool) -> Result<()> {
         self.endpoint().delete(delete_config)
     }
 
-    /// Deletes the endpoint's models, as the SDK's `delete_model`; before the endpoint is deleted. See
-    /// [`Endpoint::delete_models`].
+    /// Deletes the endpoint's models, as the SDK's `delete_model`; before the endpoint is deleted.
+    ///
+    /// # Errors
+    /// Those of [`Endpoint::delete_models`].
     pub fn delete_model(&self) -> Result<()> {
         self.endpoint().delete_models()
     }
 
     /// Enables data capture with the SDK's defaults. Does not wait for the update; returns the new
     /// configuration's name.
+    ///
+    /// # Errors
+    /// Those of [`update_data_capture_config`](Self::update_data_capture_config).
     pub fn enable_data_capture(&self) -> Result<String> {
         self.update_data_capture_config(DataCaptureConfig::enabled())
     }
 
     /// Disables data capture. Does not wait for the update; returns the new configuration's name.
+    ///
+    /// # Errors
+    /// Those of [`update_data_capture_config`](Self::update_data_capture_config).
     pub fn disable_data_capture(&self) -> Result<String> {
         self.update_data_capture_config(DataCaptureConfig::disabled())
     }
 
     /// Replaces the settings of data capture, like the SDK's `update_data_capture_config`. Does not wait for the
     /// update; returns the new configuration's name, which is the endpoint's with the time.
+    ///
+    /// # Errors
+    /// Those of [`EndpointUpdate::start`](crate::endpoint::EndpointUpdate::start).
     pub fn update_data_capture_config(&self, config: DataCaptureConfig) -> Result<String> {
         let now = self.session().sys().clock().now();
         self.update_endpoint()

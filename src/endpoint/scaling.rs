@@ -90,6 +90,13 @@ impl VariantScaling {
     /// Each of the four requests sets a complete state: a call that failed part-way can be repeated, and a second
     /// call with other settings changes them. The policy that scales in is created last, so that nothing is
     /// scaled to zero before it can be woken. [`ScaleToZero`] explains the policies.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name or a setting violates a limit; nothing was
+    ///   sent.
+    /// - Those of [`register`](Self::register): nothing was set up.
+    /// - [`Error::Deployment`](crate::Error::Deployment): a later step failed or was cancelled; the scaling is
+    ///   incomplete, and the call can be repeated.
     pub fn scale_to_zero(&self, settings: &ScaleToZero) -> Result<()> {
         self.check_names()?;
         scale_to_zero::set_up(self, settings)
@@ -100,18 +107,36 @@ impl VariantScaling {
     ///
     /// The number of instances does not change, **and may be zero**: then no policy starts an instance any more.
     /// Call [`set_instance_count`](Self::set_instance_count) to start one.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name is not valid; nothing was sent.
+    /// - Those of [`delete_policy`](Self::delete_policy): nothing was removed.
+    /// - [`Error::Deployment`](crate::Error::Deployment): a later step failed or was cancelled; the rest still
+    ///   exists, and the call can be repeated.
     pub fn remove(&self) -> Result<()> {
         self.check_names()?;
         scale_to_zero::tear_down(self)
     }
 
     /// Sets the number of instances now (`UpdateEndpointWeightsAndCapacities`).
+    ///
+    /// # Errors
+    /// Those of [`SageMaker::update_instance_count`](crate::endpoint::SageMaker::update_instance_count).
     pub fn set_instance_count(&self, count: u32) -> Result<()> {
         let sagemaker = super::SageMaker::new(self.session());
         sagemaker.update_instance_count(self.endpoint.name(), &self.variant, count)
     }
 
     /// Sets the range of instances that policies may choose (`RegisterScalableTarget`). A second call changes it.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name is not valid, the maximum is 0, or it is
+    ///   less than the minimum; nothing was sent.
+    /// - [`Error::Service`](crate::Error::Service): Application Auto Scaling refused it: `ValidationException`
+    ///   for a variant that does not exist or cannot be scaled, `LimitExceededException`,
+    ///   `ConcurrentUpdateException`.
+    /// - [`Error::Transport`](crate::Error::Transport), [`Error::Credentials`](crate::Error::Credentials),
+    ///   [`Error::Config`](crate::Error::Config): no response, no credentials, or no address of the service.
     pub fn register(&self, min_capacity: u32, max_capacity: u32) -> Result<()> {
         self.check_names()?;
         if min_capacity > max_capacity || max_capacity == 0 {
@@ -132,12 +157,19 @@ impl VariantScaling {
 
     /// Ends the scaling of the variant (`DeregisterScalableTarget`). The service deletes its policies too. The
     /// number of instances stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`register`](Self::register), and `ObjectNotFoundException` if the variant is not registered,
+    /// unless an attempt before deregistered it.
     pub fn deregister(&self) -> Result<()> {
         self.check_names()?;
         self.delete(autoscaling::DEREGISTER_SCALABLE_TARGET, self.identity())
     }
 
     /// Describes the registration of this variant (`DescribeScalableTargets`); `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of [`register`](Self::register), but for the capacities.
     pub fn describe_target(&self) -> Result<Option<ScalableTarget>> {
         self.check_names()?;
         let input = Map::from_iter([
@@ -155,6 +187,10 @@ impl VariantScaling {
 
     /// Creates or changes a policy (`PutScalingPolicy`) and returns its ARN, for the alarm of a step policy. The
     /// variant must be [registered](Self::register).
+    ///
+    /// # Errors
+    /// Those of [`register`](Self::register); [`Error::InvalidInput`](crate::Error::InvalidInput) also for the
+    /// policy ([`ScalingPolicy::validate`]), and `ObjectNotFoundException` if the variant is not registered.
     pub fn put_policy(&self, policy: &ScalingPolicy) -> Result<String> {
         self.check_names()?;
         policy.validate()?;
@@ -165,6 +201,10 @@ impl VariantScaling {
     }
 
     /// Describes this variant's policies (`DescribeScalingPolicies`).
+    ///
+    /// # Errors
+    /// Those of [`register`](Self::register), but for the capacities. A page that fails is an error of the
+    /// whole call.
     pub fn describe_policies(&self) -> Result<Vec<ScalingPolicyDescription>> {
         self.check_names()?;
         let mut input = self.identity();
@@ -184,6 +224,11 @@ impl VariantScaling {
 
     /// Deletes a policy (`DeleteScalingPolicy`). The service deletes the alarms of a target tracking policy too,
     /// but not the alarm of a step policy.
+    ///
+    /// # Errors
+    /// Those of [`register`](Self::register); [`Error::InvalidInput`](crate::Error::InvalidInput) also for the
+    /// policy's name, and `ObjectNotFoundException` if there is none of this name, unless an attempt before
+    /// deleted it.
     pub fn delete_policy(&self, policy_name: &str) -> Result<()> {
         self.check_names()?;
         POLICY_NAME

@@ -176,7 +176,11 @@ impl EndpointOverview {
         self.description.status()
     }
 
-    /// The queue, or the error of `CloudWatch`, such as a missing permission `cloudwatch:GetMetricData`.
+    /// The queue, if `CloudWatch` returned its metrics.
+    ///
+    /// # Errors
+    /// The error of the request to `CloudWatch`, such as [`Error::Service`] for a missing permission
+    /// `cloudwatch:GetMetricData`. The endpoint itself was described.
     pub fn backlog(&self) -> Result<&Backlog, &Error> {
         self.backlog.as_ref()
     }

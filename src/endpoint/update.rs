@@ -185,8 +185,15 @@ impl EndpointUpdate {
     /// Creates the new configuration, starts the update, and returns the configuration's name. The endpoint keeps
     /// accepting requests.
     ///
-    /// Errors: [`Error::InvalidInput`] if a value violates a limit or if a variant's setting is set and there are
-    /// several variants; [`Error::Deployment`] if the configuration was created and the update was refused.
+    /// # Errors
+    /// - [`Error::InvalidInput`]: a value violates a limit, or a variant's setting is set and there are several
+    ///   variants; nothing was created.
+    /// - [`Error::Config`]: the endpoint has no configuration.
+    /// - [`Error::EndpointWait`]: it was cancelled before anything was created.
+    /// - Those of [`SageMaker`](crate::endpoint::SageMaker#errors): the endpoint or its configuration could not
+    ///   be read, or the new configuration could not be created.
+    /// - [`Error::Deployment`]: the configuration was, or may have been, created, and the update was refused or
+    ///   cancelled.
     pub fn start(self) -> Result<String> {
         self.check()?;
         let session = &self.endpoint.acting();
@@ -233,7 +240,11 @@ impl EndpointUpdate {
         }
     }
 
-    /// Like [`start`](Self::start), then waits until the endpoint is in service with the new configuration. One
+    /// Like [`start`](Self::start), then waits until the endpoint is in service with the new configuration.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), then those of
+    /// [`Endpoint::wait_in_service`](crate::endpoint::Endpoint::wait_in_service), while the update goes on. One
     /// that was rolled back is [`Error::EndpointWait`] with
     /// [`RolledBack`](crate::error::EndpointWaitReason::RolledBack).
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<String> {

@@ -141,6 +141,9 @@ impl EndpointWaiter {
     }
 
     /// Polls every `delay` (1 ms to 24 hours), at most `max_attempts` times (1 to 10,000,000).
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`]: a value is out of range.
     pub fn every(mut self, delay: Duration, max_attempts: u32) -> Result<Self> {
         let _ = WaiterConfig::new(max_attempts, delay)?;
         (self.delay, self.max_attempts) = (delay, max_attempts);
@@ -148,6 +151,9 @@ impl EndpointWaiter {
     }
 
     /// Sets the longest time that the wait may take (1 ms to 365 days). Default: none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`]: the time is out of range.
     pub fn deadline(mut self, deadline: Duration) -> Result<Self> {
         let _ = WaiterConfig::builder().deadline(deadline).build()?;
         self.deadline = Some(deadline);

@@ -50,7 +50,8 @@ impl ModelFailure {
     /// Writes the failure object's bytes to a file, completely or not at all, like
     /// [`download`](crate::AsyncInferenceResponse::download).
     ///
-    /// Fails with [`Error::Transfer`](crate::Error::Transfer) if the file cannot be written.
+    /// # Errors
+    /// [`Error::Transfer`](crate::Error::Transfer): the file cannot be written. One of that name is unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         write_file(path, &self.body).map_err(|error| {

@@ -309,6 +309,9 @@ impl LocalEndpoint {
     /// The SDK derives its default bucket from the account's number, which it requests from STS at an
     /// address of its own, whatever `AWS_ENDPOINT_URL` says. Set `SAGEMAKER_USER_CONFIG_OVERRIDE` to the path
     /// to prevent that request.
+    ///
+    /// # Errors
+    /// [`LocalError::Storage`]: the file cannot be written to the directory for temporary files.
     pub fn sagemaker_sdk_config(&self) -> Result<PathBuf, LocalError> {
         let session = serde_json::json!({"DefaultS3Bucket": self.bucket()});
         // JSON, which is YAML too.

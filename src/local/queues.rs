@@ -9,6 +9,9 @@ impl LocalEndpoint {
     ///
     /// Each message is posted before its job counts as finished, in at most three attempts of at most 2 s, until the
     /// response is 2xx.
+    ///
+    /// # Errors
+    /// [`LocalError::Setting`]: the URL is not an `http` URL of `127.0.0.1`, `localhost` or `[::1]`.
     pub fn subscribe(
         &self,
         topic_arn: impl Into<String>,
@@ -26,6 +29,10 @@ impl LocalEndpoint {
     /// Creates a queue unless it exists, and returns its URL. For a FIFO queue send `CreateQueue`.
     ///
     /// `attributes` are those of `CreateQueue`: `VisibilityTimeout`, `RedrivePolicy` and so on.
+    ///
+    /// # Errors
+    /// [`LocalError::Setting`] with the message with which SQS refuses it: the name or an attribute is not
+    /// valid, or a queue of this name has other attributes.
     ///
     /// ```
     /// use sagemaker_async_inference::local::LocalEndpoint;
@@ -57,6 +64,9 @@ impl LocalEndpoint {
 
     /// Sends a message with the members of `SendMessage`, such as `MessageBody`, `MessageGroupId` and
     /// `MessageDeduplicationId`, without an HTTP request.
+    ///
+    /// # Errors
+    /// [`LocalError::Setting`]: there is no such queue, or SQS refuses a member, with its message.
     pub fn send_message_with(
         &self,
         queue: &str,
@@ -78,6 +88,9 @@ impl LocalEndpoint {
 
     /// Subscribes a queue, given by name, ARN or URL, to an SNS topic. Messages arrive in SNS's envelope, which is not
     /// signed, or without it with `raw` (raw message delivery).
+    ///
+    /// # Errors
+    /// [`LocalError::Setting`]: there is no such queue.
     pub fn subscribe_queue(
         &self,
         topic_arn: impl Into<String>,
@@ -94,6 +107,9 @@ impl LocalEndpoint {
 
     /// Sends an event to a queue for each object created in the bucket with a key that begins with `prefix`: by a
     /// put, a copy, a completed multipart upload, or as a result. S3's test event is sent first.
+    ///
+    /// # Errors
+    /// [`LocalError::Setting`]: there is no such queue.
     pub fn send_object_events(
         &self,
         bucket: impl Into<String>,

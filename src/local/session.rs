@@ -8,6 +8,9 @@ use crate::{Result, Session, SessionBuilder};
 impl LocalEndpoint {
     /// A session for this endpoint: its region, credentials, bucket and URL.
     ///
+    /// # Errors
+    /// Those of [`SessionBuilder::build`](crate::SessionBuilder::build), for the endpoint's region and bucket.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use sagemaker_async_inference::local::LocalEndpoint;

@@ -132,6 +132,9 @@ impl ResultQueue {
 
     /// Handles messages on `workers` threads until the queue fails permanently or a handler panics. For an end
     /// see [`Deliveries::run`].
+    ///
+    /// # Errors
+    /// Those of [`Deliveries::run`].
     pub fn run<E>(
         &self,
         workers: usize,

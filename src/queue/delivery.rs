@@ -179,12 +179,19 @@ impl Delivery {
     /// Releases the message for this or another consumer: at once if it was received for the first time, otherwise after
     /// 1, 2, 4 .. seconds and at most 15 minutes, so that a message that no handler can process is not delivered in a
     /// tight loop. The queue's redrive policy moves it to the dead-letter queue when it was received often enough.
+    ///
+    /// # Errors
+    /// None at present. If the request fails, the message becomes visible when its visibility timeout expires.
     pub fn release(mut self) -> Result<()> {
         self.finish(Wish::Release(self.backoff()));
         Ok(())
     }
 
     /// Releases the message so that it becomes visible after this time: 0 to 12 h.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`]: the time is more than 12 h; the message is then released as by
+    /// [`release`](Self::release).
     pub fn release_after(mut self, delay: Duration) -> Result<()> {
         check_visibility(delay)?;
         self.finish(Wish::Release(delay));

@@ -41,7 +41,10 @@ pub enum Notified<D> {
 impl<D> Notified<D> {
     /// Fetches and decodes the output, as
     /// [`AsyncInferenceResponse::get_result`]: one request, if the output exists as it should.
-    /// A failure is [`Error::Model`](crate::Error::Model), without a request.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) for a failure, without a request; otherwise those of
+    /// [`AsyncInferenceResponse::get_result`].
     pub fn get_result<T>(&self, waiter: &WaiterConfig) -> Result<T>
     where
         D: Deserializer<T>,
@@ -52,7 +55,10 @@ impl<D> Notified<D> {
         }
     }
 
-    /// The response of a completed inference; a failed one is [`Error::Model`](crate::Error::Model).
+    /// The response of a completed inference.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model): the inference failed.
     pub fn into_response(self) -> Result<AsyncInferenceResponse<D>> {
         match self {
             Self::Response(response) => Ok(response),

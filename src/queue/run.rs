@@ -90,6 +90,12 @@ impl Deliveries {
     /// When a handler returns an error or panics, its message is released unless the handler deleted it before. After a
     /// panic the other workers finish their messages, deletions are sent, and the panic continues in the caller.
     ///
+    /// # Errors
+    /// - [`Error::InvalidInput`]: the number of workers is out of range; nothing was received.
+    /// - [`Error::Config`]: a worker's thread could not be started.
+    /// - Those of the iterator: messages could not be received, or a deletion could not be carried out.
+    ///   Messages that were being handled are finished before it is returned.
+    ///
     /// ```
     /// # #[cfg(feature = "local")] {
     /// use std::time::Duration;

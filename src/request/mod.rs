@@ -333,14 +333,16 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// Checks every option, uploads the input if necessary, and submits it. Blocks until the service responds,
     /// not until the inference is done.
     ///
-    /// - [`Error::InvalidInput`] names the value that violates a limit; nothing was sent.
+    /// # Errors
+    /// - [`Error::InvalidInput`] names the value that violates a limit; nothing was submitted.
     /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
-    /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile, or the progress
-    ///   callback stopped the upload. Nothing was submitted, and uploaded parts were discarded.
-    /// - [`Error::MaybeSubmitted`]: the request was sent and its response was lost, or was a 5xx that leaves open
-    ///   what happened. It is not retried unless [`allow_duplicates`](Self::allow_duplicates) is set.
-    /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`]: nothing was submitted. Attempts that
-    ///   provably had no effect were retried as [`RetryConfig`](crate::session::RetryConfig) specifies.
+    /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile, or the
+    ///   progress callback stopped the upload. Nothing was submitted, and uploaded parts were discarded.
+    /// - [`Error::MaybeSubmitted`]: the request was sent and its response was lost, or was a 5xx that leaves
+    ///   open what happened. It is not retried unless [`allow_duplicates`](Self::allow_duplicates) is set.
+    /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`], [`Error::Config`]: nothing was
+    ///   submitted. Attempts that provably had no effect were retried as
+    ///   [`RetryConfig`](crate::session::RetryConfig) specifies.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};

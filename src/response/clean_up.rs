@@ -185,8 +185,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// request that fails is retried as [`RetryConfig`](crate::session::RetryConfig) specifies, and does not keep
     /// the others from being removed.
     ///
+    /// # Errors
     /// [`Error::InvalidInput`]: this response has no output yet; nothing was removed. Fetch the result first
-    /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards.
+    /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards. An object that could
+    /// not be removed is no error, but listed in the [report](CleanUpReport).
     pub fn clean_up(&self, what: &CleanUp) -> Result<CleanUpReport> {
         if !self.has_output() {
             let early = InvalidInput::new(

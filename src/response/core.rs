@@ -53,8 +53,10 @@ pub struct AsyncInferenceResponse<D> {
 
 impl<D> AsyncInferenceResponse<D> {
     /// Creates the response of an inference that was submitted elsewhere, from its output path and, if the
-    /// endpoint has one, its failure path. Sends no request. Fails with [`Error::InvalidInput`] if a location is
-    /// not valid.
+    /// endpoint has one, its failure path. Sends no request.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`]: a location is not valid.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Session};
@@ -237,6 +239,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// is replaced during the wait is read entirely from one version. A body that breaks off, or arrives at less
     /// than 1 KiB/s over the [read timeout](crate::session::Timeouts), is a failed poll.
     ///
+    /// # Errors
     /// - [`Error::Model`]: the failure object exists. If both objects exist, the output wins.
     /// - [`Error::PollingTimeout`]: neither object appeared in time. The inference may still complete: call again
     ///   to wait longer.
@@ -249,6 +252,8 @@ impl<D> AsyncInferenceResponse<D> {
     ///   polls are counted, and the wait goes on.
     /// - [`Error::Credentials`]: there are none at the first poll. If they fail later, the poll counts as failed,
     ///   and the wait goes on.
+    /// - [`Error::Config`], [`Error::InvalidInput`]: there is no address to poll, as in
+    ///   [`Session::bucket_endpoint`](crate::Session::bucket_endpoint).
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, WaiterConfig};
@@ -289,8 +294,9 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// Polls once, without waiting: `None` if neither output nor failure exists.
     ///
-    /// Errors are those of [`get_result`](Self::get_result), and [`Error::Service`] or [`Error::Transport`] if
-    /// the poll fails.
+    /// # Errors
+    /// Those of [`get_result`](Self::get_result), without the ends of a wait; [`Error::Service`] and
+    /// [`Error::Transport`] also if this poll fails. The inference goes on.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};

@@ -37,7 +37,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// Memory: below 1 MiB for each connection. The result is not cached in this response. The waiter's deadline
     /// bounds the wait, not the transfer; its cancel token ends both.
     ///
-    /// Errors are those of [`get_result`](Self::get_result) without [`Error::Codec`], and:
+    /// # Errors
+    /// Those of [`get_result`](Self::get_result) without [`Error::Codec`], and:
     ///
     /// - [`Error::Transfer`]: the file could not be written, the object was replaced while it was fetched, its
     ///   checksum differs, or the transfer was stopped.
@@ -91,8 +92,11 @@ impl<D> AsyncInferenceResponse<D> {
     /// Waits for the result and writes it to `writer` in order, over one connection; returns its length in bytes.
     /// Blocks.
     ///
-    /// Resumes, verifies and fails like [`download`](Self::download); after an error a part of the result may
-    /// have been written.
+    /// Resumes and verifies like [`download`](Self::download).
+    ///
+    /// # Errors
+    /// Those of [`download`](Self::download); a part of the result may have been written before.
+    /// [`Error::Transfer`] with the kind [`Write`](TransferErrorKind::Write) has the error of `writer`.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -133,8 +137,11 @@ impl<D> AsyncInferenceResponse<D> {
 
     /// Waits for the result and returns a reader for it. Blocks.
     ///
-    /// Errors of the wait are those of [`get_result`](Self::get_result); errors of the transfer come from the
-    /// [`ResultReader`]. The progress callback is not called.
+    /// The transfer's progress callback is not called.
+    ///
+    /// # Errors
+    /// Those of [`get_result`](Self::get_result) without [`Error::Codec`]. Errors of the transfer come from the
+    /// [`ResultReader`].
     ///
     /// ```
     /// use std::io::{BufRead, BufReader};

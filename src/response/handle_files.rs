@@ -15,7 +15,9 @@ impl InferenceHandle {
     /// Writes handles to a file, one a line: the whole file appears, durably and readable for its
     /// owner alone, or (on an error) none of it; what was there under that name is replaced.
     ///
-    /// Fails with [`Error::Transfer`](crate::Error::Transfer).
+    /// # Errors
+    /// [`Error::Transfer`](crate::Error::Transfer): the file could not be written; the one that was there is
+    /// unchanged.
     ///
     /// ```
     /// use sagemaker_async_inference::InferenceHandle;
@@ -44,9 +46,10 @@ impl InferenceHandle {
 
     /// Reads what [`save_all`](Self::save_all) wrote; blank lines are passed over.
     ///
-    /// Fails with [`Error::Transfer`](crate::Error::Transfer) if the file cannot be read, is not UTF-8 or has
-    /// more than 1 GiB, and with [`Error::InvalidInput`](crate::Error::InvalidInput), which has the line's
-    /// number, if a line is no handle.
+    /// # Errors
+    /// - [`Error::Transfer`](crate::Error::Transfer): the file cannot be read, is not UTF-8, or is too long
+    ///   (1 GiB).
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a line is no handle; it has the line's number.
     pub fn load_all(path: impl AsRef<Path>) -> Result<Vec<Self>> {
         let path = path.as_ref();
         let read = sys::read_bounded(path, MAX_FILE).and_then(|text| {

@@ -276,6 +276,12 @@ impl SessionBuilder {
 
     /// Checks everything and creates the session. Sends no request, except for the region of an EC2 instance if
     /// nothing else sets one.
+    ///
+    /// # Errors
+    /// - [`Error::Config`](crate::Error::Config): no region is set, a setting is malformed or contradicts
+    ///   another one, the named profile does not exist, or a configuration file is malformed or cannot be read.
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): the default bucket is no bucket's name, or a
+    ///   bucket owner no account id.
     pub fn build(mut self) -> Result<Session> {
         let sys = self.sys.clone();
         let settings = Settings::new(&sys, self.profile.as_deref());

@@ -68,10 +68,13 @@ impl Session {
     /// | app name | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     /// | proxy, see [`SessionBuilder::agent`] | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | |
     ///
-    /// Fails with [`Error::Config`](crate::Error::Config) if the region is missing, a value is malformed, a named
-    /// profile does not exist, or one of the files is malformed. The files are read once, and only for settings
-    /// that neither code nor environment provides; missing files count as empty. Credentials are loaded when they
-    /// are needed, and then cached ([`CachedCredentials`](crate::credentials::CachedCredentials)).
+    /// The files are read once, and only for settings that neither code nor environment provides; missing files
+    /// count as empty. Credentials are loaded when they are needed, and then cached
+    /// ([`CachedCredentials`](crate::credentials::CachedCredentials)).
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): the region is missing, a value is malformed, a named profile
+    /// does not exist, or one of the files is malformed.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::Session;
@@ -125,6 +128,12 @@ impl Session {
     /// The bucket that inputs are uploaded to unless a request says otherwise: the builder's, or
     /// `sagemaker-{region}-{account}` as in the `SageMaker` Python SDK. The account is requested from STS
     /// (`GetCallerIdentity`) once and cached.
+    ///
+    /// # Errors
+    /// None if the builder sets the bucket. Otherwise those of the request to STS, which the next call repeats:
+    /// [`Error::Service`](crate::Error::Service), [`Error::Transport`](crate::Error::Transport),
+    /// [`Error::Credentials`](crate::Error::Credentials), and [`Error::Config`](crate::Error::Config) if STS
+    /// has no such host.
     pub fn default_bucket(&self) -> Result<String> {
         self.default_bucket_within(RequestPolicy::default())
     }
@@ -180,8 +189,11 @@ impl Session {
     /// Returns where requests to a service are sent, and what they are signed for. For S3 see also
     /// [`bucket_endpoint`](Self::bucket_endpoint).
     ///
-    /// Fails with [`Error::Config`](crate::Error::Config) if FIPS or dual-stack are set and do not exist, see
-    /// [`ServiceEndpoint`]. Sends no request.
+    /// Sends no request.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): FIPS or dual-stack are set and do not exist, see
+    /// [`ServiceEndpoint`].
     pub fn service_endpoint(&self, service: Service) -> Result<ServiceEndpoint> {
         let url = self.endpoints().url(service, self.region())?;
         Ok(ServiceEndpoint::new(url, service, self.region()))
@@ -190,9 +202,12 @@ impl Session {
     /// Returns where requests for a bucket and its objects are sent. Its region is the session's, until S3
     /// reports another one.
     ///
-    /// Fails as [`service_endpoint`](Self::service_endpoint) does, and with
+    /// Other names than those below are not checked. Sends no request.
+    ///
+    /// # Errors
+    /// Those of [`service_endpoint`](Self::service_endpoint), and
     /// [`Error::InvalidInput`](crate::Error::InvalidInput) for ARNs, directory buckets and Outposts, which are
-    /// not supported. Other names are not checked. Sends no request.
+    /// not supported.
     pub fn bucket_endpoint(&self, bucket: &str) -> Result<ServiceEndpoint> {
         let region = self.s3().region_of(bucket);
         let url = self.endpoints().bucket_url(&region, bucket)?;

@@ -215,6 +215,10 @@ impl TransferConfigBuilder {
     }
 
     /// Checks every value.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the multipart threshold is above 5 GiB, the part
+    /// size is not within 5 MiB to 5 GiB, or the parallelism not within 1 to 64.
     pub fn build(self) -> Result<TransferConfig> {
         let config = self.config;
         if config.multipart_threshold > MAX_PART {

@@ -75,8 +75,11 @@ impl Files {
         self
     }
 
-    /// Reads a file. Fails with the system's error, [`io::ErrorKind::NotFound`] if there is none,
-    /// [`io::ErrorKind::FileTooLarge`] above [`Files::MAX_BYTES`].
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The system's: [`io::ErrorKind::NotFound`] if there is no such file, [`io::ErrorKind::FileTooLarge`]
+    /// above [`Files::MAX_BYTES`].
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let path = path.as_ref();
         match &self.map {
@@ -94,7 +97,10 @@ impl Files {
     }
 
     /// Creates a file or replaces its content, readable by this user only. At all times the file has its old
-    /// content or its new one. Fails with the system's error.
+    /// content or its new one.
+    ///
+    /// # Errors
+    /// The system's; the file then has its old content.
     pub fn write(&self, path: impl AsRef<Path>, content: &[u8]) -> io::Result<()> {
         let path = path.as_ref();
         match &self.map {

@@ -81,9 +81,12 @@ impl Processes {
         }
     }
 
-    /// Runs a command and waits for its end. Fails with the system's error, [`io::ErrorKind::TimedOut`] if it
-    /// takes longer than `timeout` in real time, and [`io::ErrorKind::FileTooLarge`] if it writes more than
-    /// [`Processes::MAX_OUTPUT`]; it is then killed, which may leave its own children running.
+    /// Runs a command and waits for its end.
+    ///
+    /// # Errors
+    /// The system's: [`io::ErrorKind::TimedOut`] if it takes longer than `timeout` in real time, and
+    /// [`io::ErrorKind::FileTooLarge`] if it writes more than [`Processes::MAX_OUTPUT`]; it is then killed,
+    /// which may leave its own children running. That it ends with another status than 0 is none.
     pub fn run(&self, command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
         match &self.function {
             Some(function) => function(command),

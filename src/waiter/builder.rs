@@ -122,6 +122,10 @@ impl WaiterConfigBuilder {
     }
 
     /// Checks every value.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) names the first value that is out of the range that
+    /// its method states.
     pub fn build(self) -> Result<WaiterConfig> {
         let config = &self.config;
         check(

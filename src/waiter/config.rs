@@ -65,6 +65,9 @@ impl WaiterConfig {
     ///
     /// `max_attempts` is 1 to 10,000,000; `delay` is 1 ms to 24 hours.
     ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): a value is out of range.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use sagemaker_async_inference::WaiterConfig;

@@ -52,6 +52,9 @@ impl RetryConfig {
     }
 
     /// Sets the number of all attempts, 1 to 100. Default: 3.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the number is not within 1 to 100.
     pub fn with_max_attempts(mut self, max_attempts: u32) -> Result<Self, crate::Error> {
         if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
             return Err(InvalidInput::new(

@@ -378,6 +378,13 @@ impl LocalEndpointBuilder {
     }
 
     /// Starts the endpoint.
+    ///
+    /// # Errors
+    /// - [`LocalError::Setting`]: a setting is invalid, or would let everyone in who can reach the address
+    ///   ([`allow_insecure`](Self::allow_insecure)).
+    /// - [`LocalError::Storage`]: the directory cannot be created, read or locked.
+    /// - [`LocalError::Container`]: the container was not ready in time.
+    /// - [`LocalError::Listen`]: the address cannot be bound, or a thread cannot be started.
     pub fn start(mut self) -> Result<LocalEndpoint, LocalError> {
         let directory = match &self.storage {
             Storage::Data(directory) => Some(directory.clone()),
