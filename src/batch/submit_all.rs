@@ -45,8 +45,7 @@ use crate::waiter::CancelToken;
 /// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
 ///
 /// let endpoint = LocalEndpoint::builder().start()?;
-/// let session = endpoint.session()?;
-/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
 ///
 /// let mut responses = Vec::new();
 /// for outcome in predictor.submit_all((0..100).map(|n| format!("document {n}"))) {
@@ -99,8 +98,7 @@ const MAX_CONCURRENCY: usize = 256;
 /// use sagemaker_async_inference::{AsyncPredictor, submit_all};
 ///
 /// let endpoint = LocalEndpoint::builder().start()?;
-/// let session = endpoint.session()?;
-/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+/// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
 ///
 /// let scans = ["a.tiff", "b.tiff"];
 /// let requests = scans.iter().map(|scan| {
@@ -189,8 +187,7 @@ impl<I, D> SubmitAll<I, D> {
     /// does not support the extension, and no more are sent.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the path is empty, too long, or has another
-    /// character.
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the length or a character is another.
     pub fn output_path_extension(mut self, path: impl Into<String>) -> Result<Self> {
         let path = path.into();
         limits::output_path_extension(&path)?;
@@ -211,8 +208,7 @@ impl<I, D> SubmitAll<I, D> {
     /// use std::ops::ControlFlow;
     /// use sagemaker_async_inference::{AsyncPredictor, Session};
     ///
-    /// let session = Session::from_env()?;
-    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let predictor = AsyncPredictor::new("my-endpoint", &Session::from_env()?);
     /// let submits = predictor.submit_all(0..1000).progress(|batch| {
     ///     eprintln!("{} submitted, {} failed", batch.done(), batch.failed());
     ///     if batch.failed() > 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -252,20 +248,14 @@ impl<I, D> SubmitAll<I, D> {
     /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
     /// [`resubmit_uncertain`](Self::resubmit_uncertain) is set.
     ///
-    /// The file is readable only for its owner, and contains no payload. Journals of release 0.1 are read; they
-    /// identify files by path, length and time of modification. A file that does not match by these is an
-    /// [`Error::Config`](crate::Error::Config) if it could be a copy.
+    /// Readable only for its owner, without any payload. Journals of release 0.1 are read; they identify files by
+    /// path, length and time of modification: one that may be a copy is [`Error::Config`](crate::Error::Config).
     ///
     /// # Errors
-    /// - [`Error::Transfer`](crate::Error::Transfer): the file cannot be opened or read
-    ///   ([`Read`](crate::error::TransferErrorKind::Read)), or is locked by another process
-    ///   ([`Locked`](crate::error::TransferErrorKind::Locked), see
-    ///   [`journal_is_locked`](Self::journal_is_locked)).
+    /// - [`Error::Transfer`](crate::Error::Transfer): the file cannot be read, or another process has locked it
+    ///   ([`Locked`](crate::error::TransferErrorKind::Locked)). Also of an outcome whose input could not be
+    ///   recorded, and so was not submitted.
     /// - [`Error::Config`](crate::Error::Config): it is not a journal.
-    ///
-    /// An outcome of the iterator fails with [`Error::Config`](crate::Error::Config) for an input that cannot
-    /// be identified, and with [`Error::Transfer`](crate::Error::Transfer) where its record cannot be written;
-    /// that input was then not submitted.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {
@@ -273,9 +263,8 @@ impl<I, D> SubmitAll<I, D> {
     /// use sagemaker_async_inference::AsyncPredictor;
     ///
     /// let endpoint = LocalEndpoint::builder().start()?;
-    /// let session = endpoint.session()?;
     /// let path = std::env::temp_dir().join(format!("journal-{}.jsonl", std::process::id()));
-    /// let predictor = AsyncPredictor::new(endpoint.name(), &session);
+    /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?);
     /// for _ in 0..2 {
     ///     let outcomes = predictor.submit_all(1..=10).journal(&path)?;
     ///     let responses = outcomes.collect::<Result<Vec<_>, _>>()?;
@@ -309,23 +298,16 @@ impl<I, D> SubmitAll<I, D> {
     /// outcome, these are the inputs of earlier runs that are not in this one.
     ///
     /// # Errors
-    /// [`Error::Transfer`](crate::Error::Transfer): the journal can no longer be read.
-    /// [`Error::Config`](crate::Error::Config): its content was damaged meanwhile.
+    /// Those of reading it, as in [`journal`](Self::journal).
     ///
     /// ```
-    /// use sagemaker_async_inference::batch::{JournalEntry, SubmitAll};
-    /// use sagemaker_async_inference::{AsyncRequest, Error, Json};
-    ///
-    /// /// Submits everything, and returns what an earlier run submitted and this one does not know.
-    /// fn run<I>(mut submits: SubmitAll<I, Json>) -> Result<Vec<JournalEntry>, Error>
-    /// where
-    ///     I: Iterator<Item = AsyncRequest<'static, Json>>,
-    /// {
-    ///     for outcome in submits.by_ref() {
-    ///         println!("{}", outcome?.output_path());
-    ///     }
-    ///     submits.journal_entries_left()
+    /// # fn run(predictor: &sagemaker_async_inference::AsyncPredictor) -> sagemaker_async_inference::Result<()> {
+    /// let mut submits = predictor.submit_all(0..100).journal("job.jsonl")?;
+    /// for outcome in submits.by_ref() {
+    ///     println!("{}", outcome?.output_path());
     /// }
+    /// println!("of earlier inputs: {:?}", submits.journal_entries_left()?);
+    /// # Ok(()) }
     /// ```
     pub fn journal_entries_left(&self) -> Result<Vec<JournalEntry>> {
         let journal = self.journal.as_ref();
@@ -349,8 +331,7 @@ impl<I, D> SubmitAll<I, D> {
     /// use std::sync::Mutex;
     /// use sagemaker_async_inference::{AsyncPredictor, Session};
     ///
-    /// let session = Session::from_env()?;
-    /// let predictor = AsyncPredictor::new("my-endpoint", &session);
+    /// let predictor = AsyncPredictor::new("my-endpoint", &Session::from_env()?);
     /// let file = Mutex::new(std::fs::File::create("handles.jsonl")?);
     /// let submits = predictor.submit_all(0..1000).on_submitted(move |_, handle| {
     ///     let mut file = file.lock().expect("no panic while it was held");
