@@ -1,12 +1,12 @@
 //! Many waits in one: an iterator that yields each inference when it has finished.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::adder::{Adder, Inbox};
 use super::caught::Caught;
 use super::completed::Completed;
 use super::poller::{Ended, Poller, Settings, Step};
@@ -80,24 +80,6 @@ pub struct AsCompleted<D> {
     held: Option<Completed<D>>,
 }
 
-/// Responses that were added and not taken up yet.
-struct Inbox<D> {
-    state: Mutex<InboxState<D>>,
-    changed: Condvar,
-}
-
-struct InboxState<D> {
-    responses: VecDeque<AsyncInferenceResponse<D>>,
-    added: usize,
-    closed: bool,
-}
-
-impl<D> Inbox<D> {
-    fn lock(&self) -> MutexGuard<'_, InboxState<D>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Longest sleep if something can end it.
 const CHECK: Duration = Duration::from_millis(50);
 
@@ -121,7 +103,6 @@ pub fn as_completed<D>(
     responses: impl IntoIterator<Item = AsyncInferenceResponse<D>>,
     waiter: &WaiterConfig,
 ) -> AsCompleted<D> {
-    let responses: VecDeque<_> = responses.into_iter().collect();
     AsCompleted {
         waiter: waiter.clone(),
         settings: Settings {
@@ -130,14 +111,7 @@ pub fn as_completed<D>(
             download_threads: 0,
             path_of: None,
         },
-        inbox: Arc::new(Inbox {
-            state: Mutex::new(InboxState {
-                added: responses.len(),
-                responses,
-                closed: false,
-            }),
-            changed: Condvar::new(),
-        }),
+        inbox: Arc::new(Inbox::new(responses.into_iter().collect())),
         poller: None,
         wakes: None,
         on_queue_error: None,
@@ -188,84 +162,6 @@ where
     all.extend(stopped.map(|(index, stopped)| (index, Err(stopped.into()))));
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Adds inferences to an [`AsCompleted`] from other threads.
-///
-/// The iterator does not end as long as one of its adders lives: drop them. On the iterating thread use
-/// [`AsCompleted::add`].
-///
-/// ```
-/// # #[cfg(feature = "local")] {
-/// use std::time::Duration;
-/// use sagemaker_async_inference::local::LocalEndpoint;
-/// use sagemaker_async_inference::{AsyncPredictor, WaiterConfig, as_completed};
-///
-/// let endpoint = LocalEndpoint::builder().start()?;
-/// let session = endpoint.session()?;
-/// let predictor = AsyncPredictor::new(endpoint.name(), &session);
-/// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
-/// let mut waiting = as_completed([], &waiter);
-/// let adder = waiting.adder();
-/// std::thread::spawn(move || {
-///     for response in predictor.submit_all(1..=10).flatten() {
-///         if adder.add(response).is_err() {
-///             return; // nobody waits any more
-///         }
-///     }
-/// });
-/// let answers: Result<Vec<u32>, _> = waiting.map(|done| done.result()).collect();
-/// assert_eq!(answers?.iter().sum::<u32>(), 55);
-/// # }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use]
-pub struct Adder<D> {
-    inbox: Arc<Inbox<D>>,
-}
-
-impl<D> Adder<D> {
-    /// Adds an inference and returns its index.
-    ///
-    /// # Errors
-    /// The response itself, if the iterator is gone: it was not added, and can be waited for in another way.
-    pub fn add(
-        &self,
-        response: AsyncInferenceResponse<D>,
-    ) -> Result<usize, Box<AsyncInferenceResponse<D>>> {
-        let mut inbox = self.inbox.lock();
-        if inbox.closed {
-            return Err(Box::new(response));
-        }
-        let index = inbox.added;
-        inbox.added += 1;
-        inbox.responses.push_back(response);
-        self.inbox.changed.notify_one();
-        Ok(index)
-    }
-}
-
-impl<D> Clone for Adder<D> {
-    fn clone(&self) -> Self {
-        Self {
-            inbox: self.inbox.clone(),
-        }
-    }
-}
-
-impl<D> Drop for Adder<D> {
-    fn drop(&mut self) {
-        self.inbox.changed.notify_one();
-    }
-}
-
-impl<D> fmt::Debug for Adder<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let added = self.inbox.lock().added;
-        f.debug_struct("Adder")
-            .field("added", &added)
-            .finish_non_exhaustive()
-    }
 }
 
 impl<D> AsCompleted<D> {

@@ -67,6 +67,7 @@
 //! `s3:GetObject`. A pending handle needs less than 1 KB of memory, including its response; a finished one 8
 //! bytes until the iterator is dropped.
 
+mod adder;
 pub(crate) mod as_completed;
 mod caught;
 mod completed;
@@ -91,7 +92,8 @@ pub use journal::JournalEntry;
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::check_line;
 
-pub use as_completed::{Adder, AsCompleted};
+pub use adder::Adder;
+pub use as_completed::AsCompleted;
 pub use completed::Completed;
 #[cfg(feature = "inventory")]
 pub use inputs::inputs_of_inventory;

@@ -1,6 +1,7 @@
 //! Authentication of requests: signatures, hosts, and the refusals.
 
 mod canonical;
+pub(super) mod chunk_signer;
 pub(super) mod hosts;
 pub(super) mod presigned;
 pub(super) mod presigned_v2;

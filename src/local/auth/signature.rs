@@ -24,15 +24,15 @@ pub(in crate::local) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// The parts of an `Authorization` header.
 pub(super) struct Authorization<'a> {
     access_key: &'a str,
-    date: &'a str,
-    region: &'a str,
-    service: &'a str,
+    pub(super) date: &'a str,
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
     pub(super) signed_headers: Vec<&'a str>,
-    signature: &'a str,
+    pub(super) signature: &'a str,
 }
 
 impl<'a> Authorization<'a> {
-    fn parse(header: &'a str) -> Option<Self> {
+    pub(super) fn parse(header: &'a str) -> Option<Self> {
         let fields = header.strip_prefix(ALGORITHM)?;
         let field = |name: &str| {
             fields
@@ -72,57 +72,6 @@ impl<'a> Authorization<'a> {
 /// The service that the request is signed for, whether the signature is valid or not.
 pub(in crate::local) fn signing_service(head: &Head) -> Option<&str> {
     Authorization::parse(head.text("authorization")?).map(|authorization| authorization.service)
-}
-
-/// Checks the signatures of chunks, each of which covers the one before it.
-pub(in crate::local) struct ChunkSigner {
-    key: Vec<u8>,
-    /// The text between the algorithm and the previous signature.
-    scope: String,
-    previous: String,
-}
-
-impl ChunkSigner {
-    /// Continues from the signature of the head, which [`verify_head`] checks. `None` if there is none.
-    pub(in crate::local) fn of(auth: &Auth, head: &Head) -> Option<Self> {
-        let authorization = Authorization::parse(head.text("authorization")?)?;
-        let Authorization {
-            date,
-            region,
-            service,
-            signature,
-            ..
-        } = authorization;
-        let (amz_date, _) = signing_date(head)?;
-        Some(Self {
-            key: signing_key(auth, &authorization),
-            scope: format!("{amz_date}\n{date}/{region}/{service}/aws4_request"),
-            previous: signature.to_owned(),
-        })
-    }
-
-    pub(in crate::local) fn chunk_holds(&mut self, hash: &[u8], signature: &str) -> bool {
-        let empty = hex::encode(Sha256::digest([]));
-        self.holds(
-            "PAYLOAD",
-            &format!("{empty}\n{}", hex::encode(hash)),
-            signature,
-        )
-    }
-
-    pub(in crate::local) fn trailer_holds(&mut self, hash: &[u8], signature: &str) -> bool {
-        self.holds("TRAILER", &hex::encode(hash), signature)
-    }
-
-    fn holds(&mut self, kind: &str, hashes: &str, signature: &str) -> bool {
-        let Self {
-            scope, previous, ..
-        } = &*self;
-        let to_sign = format!("{ALGORITHM}-{kind}\n{scope}\n{previous}\n{hashes}");
-        let holds = is_signature(&self.key, &to_sign, signature);
-        signature.clone_into(&mut self.previous);
-        holds
-    }
 }
 
 /// The checks that remain once the body is received.
@@ -177,7 +126,7 @@ pub(in crate::local) fn verify_head(
 }
 
 /// When the request was signed, as the signature has it. Signers may send `Date` instead of `x-amz-date`.
-fn signing_date(head: &Head) -> Option<(String, SystemTime)> {
+pub(super) fn signing_date(head: &Head) -> Option<(String, SystemTime)> {
     let time = if let Some(date) = head.text("x-amz-date") {
         dates::parse_amz(date)?
     } else {
@@ -372,7 +321,7 @@ fn signature_holds(
     is_signature(&signing_key(auth, authorization), &to_sign, signature)
 }
 
-fn signing_key(auth: &Auth, authorization: &Authorization<'_>) -> Vec<u8> {
+pub(super) fn signing_key(auth: &Auth, authorization: &Authorization<'_>) -> Vec<u8> {
     let Authorization {
         date,
         region,
@@ -387,7 +336,7 @@ fn signing_key(auth: &Auth, authorization: &Authorization<'_>) -> Vec<u8> {
 }
 
 /// Compares in constant time.
-fn is_signature(key: &[u8], to_sign: &str, signature: &str) -> bool {
+pub(super) fn is_signature(key: &[u8], to_sign: &str, signature: &str) -> bool {
     hex::decode(signature).is_ok_and(|signature| {
         hmac(key, to_sign.as_bytes())
             .verify_slice(&signature)

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Refusal;
 use super::dechunk::chunk_size;
 use super::head::Head;
-use crate::local::auth::signature::ChunkSigner;
+use crate::local::auth::chunk_signer::ChunkSigner;
 
 /// The common prefix of the `x-amz-content-sha256` values.
 pub(in crate::local) const STREAMING: &str = "STREAMING-";

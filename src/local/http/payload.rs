@@ -13,7 +13,8 @@ use super::chunked::{Chunked, STREAMING, malformed_trailer};
 use super::head::Head;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::auth::Auth;
-use crate::local::auth::signature::{ChunkSigner, UNSIGNED};
+use crate::local::auth::chunk_signer::ChunkSigner;
+use crate::local::auth::signature::UNSIGNED;
 use crate::local::s3::content::{Content, Disk, Spool};
 
 /// A body with its checksums.
