@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::http::answer::{Answer, Refusal};
+use super::http::response::{Refusal, Response};
 use super::operation::{Operation, Service, Target};
 use super::sync::lock;
 
@@ -212,7 +212,7 @@ impl fmt::Debug for Fault {
 
 impl Effect {
     /// The response that replaces the real one, if any.
-    pub(super) fn replacement(&self, service: Service) -> Option<Result<Answer, Refusal>> {
+    pub(super) fn replacement(&self, service: Service) -> Option<Result<Response, Refusal>> {
         let message = "This error was scripted.";
         let refusal = match self {
             Self::Error { status, code } => {
@@ -237,11 +237,11 @@ impl Effect {
                 headers,
                 body,
             } => {
-                let mut answer = Answer::new(*status, body.clone());
+                let mut response = Response::new(*status, body.clone());
                 for (name, value) in headers {
-                    answer = answer.header(name, value);
+                    response = response.header(name, value);
                 }
-                return Some(Ok(answer));
+                return Some(Ok(response));
             }
             _ => return None,
         };

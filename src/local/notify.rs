@@ -165,7 +165,7 @@ fn post(services: &Services, url: &str, topic: &str, id: &str, envelope: &Value)
             .header("x-amz-sns-message-id", id)
             .header("x-amz-sns-topic-arn", topic)
             .send(envelope.to_string());
-        let taken = sent.is_ok_and(|answer| answer.status().is_success());
+        let taken = sent.is_ok_and(|response| response.status().is_success());
         // A message that cannot be delivered is lost, as with SNS after its retries.
         if taken || attempt == TRIES || services.threads.stop.wait(PAUSE) {
             return;

@@ -157,7 +157,7 @@ pub enum Operation {
     Any,
 }
 
-/// Whose wording an answer takes.
+/// Whose wording a response takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     S3,
@@ -349,7 +349,7 @@ pub(super) struct Target {
     pub(super) operation: Operation,
     /// For an operation of S3's that is not offered: what it is, under S3's name.
     pub(super) refused: Option<String>,
-    /// Whose form an answer takes.
+    /// Whose form a response takes.
     pub(super) service: Service,
     /// The bucket; the endpoint's name for [`Operation::InvokeEndpointAsync`].
     pub(super) container: String,

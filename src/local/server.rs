@@ -11,12 +11,12 @@ use super::auth::signature::{self, Unproven};
 use super::config::Config;
 use super::dates::http_date;
 use super::fault::{Effect, Fault, Faults};
-use super::http::answer::{Answer, Refusal, host_id};
 use super::http::budget::Budgets;
 use super::http::connections::Connections;
 use super::http::head::Head;
 use super::http::http1::{Allowed, Body, Connection, ConnectionTimeouts, Received};
 use super::http::payload::{Payload, Sums};
+use super::http::response::{Refusal, Response, host_id};
 use super::operation::{Operation, SQS, Service, Target};
 use super::record::{RecordedRequest, RequestLog};
 use super::runtime::invoke;
@@ -128,9 +128,9 @@ pub(super) fn exchange(
         Received::Malformed(refusal) => {
             // The service is unknown; S3's error format has a message.
             let id = request_id(Service::S3);
-            let answer = refusal.into_answer(Service::S3, &id);
-            let answer = complete(shared, answer, Some((Service::S3, &id)));
-            return connection.send(&answer, false, None);
+            let response = refusal.into_response(Service::S3, &id);
+            let response = complete(shared, response, Some((Service::S3, &id)));
+            return connection.send(&response, false, None);
         }
     };
     let target = Target::of(&head, &shared.hosts);
@@ -246,30 +246,30 @@ fn respond(
     let outcome = effect
         .replacement(service)
         .unwrap_or_else(|| handle(shared, came, &id));
-    let outcome = outcome.and_then(|answer| {
+    let outcome = outcome.and_then(|response| {
         // A lost file detected here gets an error response; while the body is sent it could only end the connection.
-        let there = answer.body.check(answer.range.clone());
+        let there = response.body.check(response.range.clone());
         there
-            .map(|()| answer)
+            .map(|()| response)
             .map_err(|error| storage_failed(&error))
     });
-    let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(service, &id));
-    let answer = complete(shared, answer, Some((service, &id)));
+    let response = outcome.unwrap_or_else(|refusal| refusal.into_response(service, &id));
+    let response = complete(shared, response, Some((service, &id)));
     if matches!(effect, Effect::DropAfterHandling) {
         shared.log.add(record);
         return Ok(false);
     }
-    record.status = Some(answer.status);
+    record.status = Some(response.status);
     shared.log.add(record);
     let cut = match effect {
         Effect::TruncateBody(length) => Some(length),
         _ => None,
     };
-    connection.send(&answer, to_head, cut)
+    connection.send(&response, to_head, cut)
 }
 
 /// Verifies the request and carries it out.
-fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal> {
+fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Response, Refusal> {
     let Came {
         head,
         body,
@@ -315,18 +315,18 @@ fn handle(shared: &Arc<Shared>, came: Came, id: &str) -> Result<Answer, Refusal>
         id: id.to_owned(),
     };
     match request.target.operation {
-        Operation::InvokeEndpointAsync => invoke::answer(&shared.services, &request),
-        Operation::GetCallerIdentity => sts::answer(&shared.auth, &request),
+        Operation::InvokeEndpointAsync => invoke::response(&shared.services, &request),
+        Operation::GetCallerIdentity => sts::response(&shared.auth, &request),
         operation if service == Service::Control(SQS) => {
-            sqs::answer(&shared.services, operation, &request)
+            sqs::response(&shared.services, operation, &request)
         }
         operation if matches!(service, Service::Control(_)) => {
-            control::answer(&shared.services, operation, &request.body)
+            control::response(&shared.services, operation, &request.body)
         }
         _ => {
-            let answer = objects::answer(&shared.services.s3, &mut request)?;
+            let response = objects::response(&shared.services.s3, &mut request)?;
             sqs::object_written(&shared.services, &request.target);
-            Ok(answer)
+            Ok(response)
         }
     }
 }
@@ -374,29 +374,29 @@ fn too_large(service: Service) -> Refusal {
 }
 
 /// Adds the headers of every response, unless a fault set them.
-fn complete(shared: &Shared, answer: Answer, served: Option<(Service, &str)>) -> Answer {
-    let add = |answer: Answer, name: &str, value: &str| {
-        if answer.headers.contains_key(name) {
-            answer
+fn complete(shared: &Shared, response: Response, served: Option<(Service, &str)>) -> Response {
+    let add = |response: Response, name: &str, value: &str| {
+        if response.headers.contains_key(name) {
+            response
         } else {
-            answer.header(name, value)
+            response.header(name, value)
         }
     };
-    let answer = add(
-        answer,
+    let response = add(
+        response,
         "date",
         &http_date(shared.services.common.clock.now()),
     );
     match served {
         Some((Service::S3, id)) => {
-            let answer = add(answer, "server", "AmazonS3");
-            let answer = add(answer, "x-amz-request-id", id);
-            add(answer, "x-amz-id-2", &host_id(id))
+            let response = add(response, "server", "AmazonS3");
+            let response = add(response, "x-amz-request-id", id);
+            add(response, "x-amz-id-2", &host_id(id))
         }
         Some((Service::SageMaker | Service::Control(_) | Service::Sts, id)) => {
-            add(answer, "x-amzn-requestid", id)
+            add(response, "x-amzn-requestid", id)
         }
-        None => answer,
+        None => response,
     }
 }
 

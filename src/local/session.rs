@@ -19,8 +19,8 @@ impl LocalEndpoint {
     /// let endpoint = LocalEndpoint::builder().start()?;
     /// let predictor = AsyncPredictor::new(endpoint.name(), &endpoint.session()?)
     ///     .with_waiter_config(WaiterConfig::new(600, Duration::from_millis(50))?);
-    /// let answer: String = predictor.predict("hello")?;
-    /// assert_eq!(answer, "hello");
+    /// let response: String = predictor.predict("hello")?;
+    /// assert_eq!(response, "hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn session(&self) -> Result<Session> {

@@ -1,14 +1,14 @@
 //! STS: `GetCallerIdentity`, from which clients learn the account for their default bucket.
 
 use super::auth::Auth;
-use super::http::answer::{Answer, Refusal};
+use super::http::response::{Refusal, Response};
 use super::operation::decoded_query;
 use super::server::Request;
 use super::xml::Xml;
 
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-pub(super) fn answer(auth: &Auth, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn response(auth: &Auth, request: &Request) -> Result<Response, Refusal> {
     let form = decoded_query(&String::from_utf8_lossy(&request.body));
     let action = form
         .iter()
@@ -33,5 +33,5 @@ pub(super) fn answer(auth: &Auth, request: &Request) -> Result<Answer, Refusal> 
             xml.text("RequestId", &request.id);
         });
     });
-    Ok(Answer::new(200, xml.into_bytes()).header("content-type", "text/xml"))
+    Ok(Response::new(200, xml.into_bytes()).header("content-type", "text/xml"))
 }

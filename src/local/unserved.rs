@@ -1,8 +1,8 @@
 //! Responses to requests for services and operations that the endpoint does not have.
 
 use super::auth::signature::signing_service;
-use super::http::answer::Refusal;
 use super::http::head::Head;
+use super::http::response::Refusal;
 use super::operation::{Operation, Service, Target, control_operations};
 
 /// The refusal of a request that no service here offers; S3 has its own.

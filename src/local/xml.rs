@@ -4,7 +4,7 @@ use quick_xml::Reader;
 use quick_xml::escape::escape;
 use quick_xml::events::Event;
 
-use super::http::answer::Refusal;
+use super::http::response::Refusal;
 
 /// An XML document as it is written.
 #[derive(Debug)]

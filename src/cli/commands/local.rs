@@ -122,7 +122,7 @@ pub(in crate::cli) struct Local {
     object_events_queue: Option<String>,
 
     /// Inject a fault: OPERATION:EFFECT[,..]. OPERATION is AWS's name or Any; EFFECT is status=CODE, throttle,
-    /// deny, drop, lose-answer, hang, truncate=BYTES or delay=TIME, with times=COUNT (default: always), skip=COUNT
+    /// deny, drop, lose-response, hang, truncate=BYTES or delay=TIME, with times=COUNT (default: always), skip=COUNT
     /// and key=PART. Repeatable
     #[arg(long, value_name = "FAULT", value_parser = fault)]
     fault: Vec<Fault>,
@@ -372,7 +372,7 @@ fn log(request: &RecordedRequest, show: Show) {
     } else {
         let status = request
             .status
-            .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            .map_or_else(|| "no response".to_owned(), |status| status.to_string());
         let bytes = request.body_length.unwrap_or(0);
         let path = printable(&request.path);
         format!(
@@ -405,7 +405,7 @@ fn fault(text: &str) -> Result<Fault, String> {
             "throttle" => fault.throttle(),
             "deny" => fault.access_denied(),
             "drop" => fault.drop_connection(),
-            "lose-answer" => fault.drop_after_handling(),
+            "lose-response" => fault.drop_after_handling(),
             "hang" => fault.hang(),
             "truncate" => fault.truncate_body(number()? as usize),
             "delay" => fault.delay(duration(value)?),

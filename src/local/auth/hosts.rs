@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::Method;
 
-use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
+use crate::local::http::response::Refusal;
 use crate::local::operation::{Service, decoded_query};
 
 /// The one name that means this machine everywhere (RFC 6761); names below it do, too.

@@ -6,8 +6,8 @@ use super::Auth;
 use super::refused::Refused;
 use super::signature::{self, ALGORITHM, Authorization, UNSIGNED, Unproven};
 use crate::local::dates::{self, iso};
-use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
+use crate::local::http::response::Refusal;
 use crate::local::operation::{Service, decoded_query};
 
 /// S3's longest validity: a week.

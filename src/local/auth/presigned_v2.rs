@@ -15,8 +15,8 @@ use super::Auth;
 use super::refused::Refused;
 use super::signature;
 use crate::local::dates::iso;
-use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
+use crate::local::http::response::Refusal;
 use crate::local::operation::{Service, decoded_query};
 
 /// The parameters that are the signature, or headers that it covers.

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::local::dates::{amz, iso};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::operation::Service;
 
 const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";

@@ -12,10 +12,10 @@ use super::Auth;
 use super::refused::{Refused, unsupported_authorization, wrong_payload};
 use super::{canonical, presigned, presigned_v2};
 use crate::local::dates;
-use crate::local::http::answer::Refusal;
 use crate::local::http::chunked;
 use crate::local::http::chunked::STREAMING;
 use crate::local::http::head::Head;
+use crate::local::http::response::Refusal;
 use crate::local::operation::Service;
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::hosted::Hosted;
 use super::{Input, Now, State};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 
 const NAMESPACE: &str = "AWS/SageMaker";
 

@@ -9,7 +9,7 @@ use super::{Input, Now, State, Stored};
 use crate::endpoint::EndpointStatus;
 use crate::limits;
 use crate::local::config::Deployed;
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::{AsyncInferenceConfig, NotificationConfig};
 
 impl State {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Input, State, Stored, check, timestamp};
 use crate::limits::facts::sagemaker::LIST_ENDPOINTS_INPUT;
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 
 /// One of what is listed.
 struct Entry<'a> {
@@ -116,9 +116,9 @@ fn page<'a>(
         .take(size)
         .map(|entry| entry.summary)
         .collect();
-    let mut answer = json!({ list: page });
+    let mut response = json!({ list: page });
     if more {
-        answer["NextToken"] = (start + size).to_string().into();
+        response["NextToken"] = (start + size).to_string().into();
     }
-    Ok(answer)
+    Ok(response)
 }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 pub(super) use hosted::Serving;
 
 use super::config::{Common, Deployed};
-use super::http::answer::{Answer, Refusal};
+use super::http::response::{Refusal, Response};
 use super::notify;
 use super::operation::Operation;
 use super::runtime::queue::{Backlog, Queue};
@@ -184,11 +184,11 @@ impl State {
 }
 
 /// Carries out an operation of the control plane.
-pub(super) fn answer(
+pub(super) fn response(
     services: &Arc<Services>,
     operation: Operation,
     body: &[u8],
-) -> Result<Answer, Refusal> {
+) -> Result<Response, Refusal> {
     let input = match serde_json::from_slice(body) {
         Ok(Value::Object(input)) => Input(input),
         _ => {
@@ -203,7 +203,7 @@ pub(super) fn answer(
     let now = Now::of(&*services.common.clock);
     let tested = tested(operation, &input);
     let mut state = services.control.at_present(&services.queue);
-    let answer = match operation {
+    let response = match operation {
         Operation::CreateModel => state.create_model(input, now),
         Operation::DescribeModel => state.describe_model(&input),
         Operation::DeleteModel => state.delete_model(&input),
@@ -238,7 +238,7 @@ pub(super) fn answer(
     if let Some(notification) = tested {
         notify::test(services, &notification);
     }
-    Ok(Answer::json(&answer))
+    Ok(Response::json(&response))
 }
 
 /// The endpoint whose topics get a test message with this operation.

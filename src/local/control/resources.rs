@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Input, Now, State, Stored, timestamp};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::runtime::location::Location;
 
 impl Stored {
@@ -59,9 +59,9 @@ impl State {
         if self.models.contains_key(&name) {
             return Err(already_there("model", &arn));
         }
-        let answer = json!({ "ModelArn": arn });
+        let response = json!({ "ModelArn": arn });
         self.models.insert(name, Stored::new(arn, now, input.0));
-        Ok(answer)
+        Ok(response)
     }
 
     pub(super) fn describe_model(&self, input: &Input) -> Result<Value, Refusal> {
@@ -97,9 +97,9 @@ impl State {
                 return Err(not_found("model", &self.account.arn("model", model)));
             }
         }
-        let answer = json!({ "EndpointConfigArn": arn });
+        let response = json!({ "EndpointConfigArn": arn });
         self.configs.insert(name, Stored::new(arn, now, input.0));
-        Ok(answer)
+        Ok(response)
     }
 
     pub(super) fn describe_endpoint_config(&self, input: &Input) -> Result<Value, Refusal> {

@@ -9,7 +9,7 @@ use super::cloudwatch::is_starvation_alarm;
 use super::hosted::Hosted;
 use super::{Input, Now, State, timestamp};
 use crate::endpoint::EndpointStatus;
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::server::random_uuid;
 
 /// How long the backlog must be low before target tracking scales in.
@@ -131,7 +131,7 @@ impl State {
         let mut policy = input.0;
         policy.insert("PolicyARN".into(), arn.clone());
         policy.insert("CreationTime".into(), timestamp(now.wall));
-        let mut answer = json!({ "PolicyARN": arn });
+        let mut response = json!({ "PolicyARN": arn });
         if policy["PolicyType"] == "TargetTrackingScaling" {
             let alarm = |kind: &str| {
                 let name = format!("TargetTracking-{id}-{kind}-{}", random_uuid());
@@ -139,10 +139,10 @@ impl State {
             };
             let alarms = json!([alarm("AlarmHigh"), alarm("AlarmLow")]);
             policy.insert("Alarms".into(), alarms.clone());
-            answer["Alarms"] = alarms;
+            response["Alarms"] = alarms;
         }
         target.policies.insert(name, policy);
-        Ok(answer)
+        Ok(response)
     }
 
     pub(super) fn describe_scaling_policies(&self, input: &Input) -> Value {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::resources::not_found;
 use super::{Input, State, refused};
 use crate::limits::facts::sagemaker::TAG;
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 
 /// The service's limit of tags on one resource.
 const MAX_TAGS: usize = 50;

@@ -10,9 +10,9 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use super::answer::Refusal;
 use super::dechunk::chunk_size;
 use super::head::Head;
+use super::response::Refusal;
 use crate::local::auth::chunk_signer::ChunkSigner;
 
 /// The common prefix of the `x-amz-content-sha256` values.

@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{Method, Version};
 
-use super::answer::Refusal;
+use super::response::Refusal;
 
 /// The longest head that the server accepts; the services accept less.
 pub(in crate::local) const MAX_HEAD: usize = 64 * 1024;

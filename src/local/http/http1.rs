@@ -11,12 +11,12 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName};
 
-use super::answer::{Answer, Refusal};
 use super::budget::{Budget, Share};
 use super::chunked::incomplete;
 use super::dechunk::Dechunker;
 use super::head::{Framing, Head, Parsed, bad_request};
 use super::payload::Payload;
+use super::response::{Refusal, Response};
 use crate::local::s3::content::Disk;
 use crate::local::server::storage_failed;
 use crate::sys::{Clock, SystemClock};
@@ -348,26 +348,26 @@ impl Connection {
     /// Sends a response; false if the connection ends with it. `sent` truncates the body.
     pub(in crate::local) fn send(
         &mut self,
-        answer: &Answer,
+        response: &Response,
         to_head: bool,
         sent: Option<usize>,
     ) -> io::Result<bool> {
         let close = !self.keep_alive || self.unread_body || sent.is_some();
-        let mut out = head_of(answer, answer.length(), to_head, close);
-        let mut range = answer.range.clone();
+        let mut out = head_of(response, response.length(), to_head, close);
+        let mut range = response.range.clone();
         if let Some(sent) = sent {
             range.end = range.end.min(range.start + sent as u64);
         }
         let mut stream = Paced::new(&self.stream, self.timeouts.slow);
         if to_head {
             stream.write_all(&out)?;
-        } else if answer.length() <= CHUNK as u64 {
+        } else if response.length() <= CHUNK as u64 {
             // One packet, if it fits.
-            answer.body.copy(range, &mut out)?;
+            response.body.copy(range, &mut out)?;
             stream.write_all(&out)?;
         } else {
             stream.write_all(&out)?;
-            answer.body.copy(range, &mut stream)?;
+            response.body.copy(range, &mut stream)?;
         }
         if self.unread_body {
             self.linger();
@@ -435,25 +435,25 @@ fn too_slow(status: u16) -> Refusal {
     )
 }
 
-fn head_of(answer: &Answer, length: u64, to_head: bool, close: bool) -> Vec<u8> {
-    let reason = StatusCode::from_u16(answer.status)
+fn head_of(response: &Response, length: u64, to_head: bool, close: bool) -> Vec<u8> {
+    let reason = StatusCode::from_u16(response.status)
         .ok()
         .and_then(|status| status.canonical_reason())
         .unwrap_or("Unknown");
-    let mut out = format!("HTTP/1.1 {} {reason}\r\n", answer.status).into_bytes();
+    let mut out = format!("HTTP/1.1 {} {reason}\r\n", response.status).into_bytes();
     let mut line = |name: &HeaderName, value: &[u8]| {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
     };
-    for (name, value) in &answer.headers {
+    for (name, value) in &response.headers {
         line(name, value.as_bytes());
     }
     // A response to HEAD has neither body nor length if it is an error; a status may also exclude a body.
-    let error_to_head = to_head && answer.status >= 300;
-    let bodiless = matches!(answer.status, 204 | 304);
-    if !answer.headers.contains_key(CONTENT_LENGTH) && !error_to_head && !bodiless {
+    let error_to_head = to_head && response.status >= 300;
+    let bodiless = matches!(response.status, 204 | 304);
+    if !response.headers.contains_key(CONTENT_LENGTH) && !error_to_head && !bodiless {
         line(&CONTENT_LENGTH, length.to_string().as_bytes());
     }
     if close {

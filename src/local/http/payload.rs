@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use super::answer::Refusal;
 use super::chunked::{Chunked, STREAMING, malformed_trailer};
 use super::head::Head;
+use super::response::Refusal;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::auth::Auth;
 use crate::local::auth::chunk_signer::ChunkSigner;

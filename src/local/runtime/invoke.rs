@@ -8,7 +8,7 @@ use super::queue::{Input, Job};
 use crate::limits::check::TextRule;
 use crate::limits::{self, facts::sagemaker_runtime as facts};
 use crate::local::control::Serving;
-use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::response::{Refusal, Response};
 use crate::local::server::{Request, random_uuid, storage_failed};
 use crate::local::services::Services;
 use crate::local::violation::message;
@@ -17,10 +17,10 @@ const PREFIX: &str = "x-amzn-sagemaker-";
 /// Maximum length of a key in S3, in bytes.
 const MAX_KEY: usize = 1024;
 
-pub(in crate::local) fn answer(
+pub(in crate::local) fn response(
     services: &Arc<Services>,
     request: &Request,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, Refusal> {
     let serving = serving(services, &request.target.container)?;
     let fields = Fields { request };
     let input = fields.input()?;
@@ -46,7 +46,7 @@ pub(in crate::local) fn answer(
         .as_ref()
         .map(|prefix| prefix.join(&format!("{file}-error.out")));
 
-    let mut answer = Answer::new(
+    let mut response = Response::new(
         202,
         serde_json::json!({ "InferenceId": inference_id })
             .to_string()
@@ -55,7 +55,7 @@ pub(in crate::local) fn answer(
     .header("content-type", "application/json")
     .header("x-amzn-sagemaker-outputlocation", output.uri());
     if let Some(failure) = &failure {
-        answer = answer.header("x-amzn-sagemaker-failurelocation", failure.uri());
+        response = response.header("x-amzn-sagemaker-failurelocation", failure.uri());
     }
     let job = Job {
         content_type: fields.text("content-type", "contentType", &facts::HEADER)?,
@@ -94,7 +94,7 @@ pub(in crate::local) fn answer(
             "The request has failed due to a temporary failure of the server.",
         )
     })?;
-    Ok(answer)
+    Ok(response)
 }
 
 /// The endpoint, if it exists and accepts requests.

@@ -85,9 +85,9 @@ impl fmt::Debug for ModelRequest {
 /// ```
 /// use sagemaker_async_inference::local::ModelResponse;
 ///
-/// let answer = ModelResponse::ok("{\"score\": 0.5}").with_content_type("application/json");
+/// let response = ModelResponse::ok("{\"score\": 0.5}").with_content_type("application/json");
 /// let refusal = ModelResponse::failure(400, "ValueError: not a list");
-/// # let _ = (answer, refusal);
+/// # let _ = (response, refusal);
 /// ```
 #[must_use]
 pub struct ModelResponse {

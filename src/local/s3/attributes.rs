@@ -5,8 +5,8 @@ use super::objects::found;
 use super::parts::ObjectPart;
 use super::store::StoredObject;
 use crate::local::dates::http_date;
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::s3::S3;
 use crate::local::server::Request;
 use crate::local::xml::Xml;
@@ -22,7 +22,7 @@ const ALL: [&str; 5] = [
 /// As many parts are in a page at most.
 const MAX_PARTS: usize = 1000;
 
-pub(super) fn get(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn get(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let wanted = wanted(request)?;
     let page = PartsPage::of(request)?;
     let object = found(s3, request)?;
@@ -33,7 +33,7 @@ pub(super) fn get(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
             write(xml, attribute, &object, &page);
         }
     });
-    Ok(Answer::xml(200, xml).header("last-modified", http_date(object.last_modified)))
+    Ok(Response::xml(200, xml).header("last-modified", http_date(object.last_modified)))
 }
 
 /// The attributes of the header, which may be there several times.

@@ -6,7 +6,7 @@ use super::listing::NAMESPACE;
 use super::objects::{in_bucket, no_such_bucket};
 use crate::local::config::Common;
 use crate::local::dates;
-use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::response::{Refusal, Response};
 use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::{Element, Xml, malformed};
@@ -16,7 +16,7 @@ const MAX_DOCUMENT: u64 = 64 << 10;
 /// Maximum number of buckets in a page, as in S3.
 const MAX_BUCKETS: usize = 10_000;
 
-pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn create(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let name = &request.target.container;
     if !is_bucket_name(name) {
         let message = "The specified bucket is not valid.";
@@ -34,7 +34,7 @@ pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
         )
         .detail("BucketName", name));
     }
-    Ok(Answer::empty(200).header("location", format!("/{name}")))
+    Ok(Response::empty(200).header("location", format!("/{name}")))
 }
 
 /// The document that is the body of a `PUT`.
@@ -115,11 +115,11 @@ pub(in crate::local) fn is_bucket_name(name: &str) -> bool {
         && !reserved
 }
 
-pub(super) fn delete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn delete(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let name = &request.target.container;
     let deleted = s3.store.delete_bucket(name);
     match deleted.map_err(|error| storage_failed(&error))? {
-        Some(true) => Ok(Answer::empty(204)),
+        Some(true) => Ok(Response::empty(204)),
         Some(false) => {
             let message = "The bucket you tried to delete is not empty";
             Err(Refusal::new(409, "BucketNotEmpty", message).detail("BucketName", name))
@@ -129,7 +129,7 @@ pub(super) fn delete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// For us-east-1 the element is empty.
-pub(super) fn location(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn location(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     in_bucket(s3, request, |_| Ok(()))?;
     let region = match s3.common.region.as_str() {
         "us-east-1" => "",
@@ -139,15 +139,15 @@ pub(super) fn location(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     xml.element("LocationConstraint", Some(NAMESPACE), |xml| {
         xml.plain(region);
     });
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }
 
 /// For a bucket that never had versions the document is empty.
-pub(super) fn versioning(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn versioning(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     in_bucket(s3, request, |_| Ok(()))?;
     let mut xml = Xml::document();
     xml.element("VersioningConfiguration", Some(NAMESPACE), |_| {});
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }
 
 /// The canonical user id of the account, in S3's format.
@@ -155,7 +155,7 @@ pub(super) fn owner_id(common: &Common) -> String {
     hex::encode(Sha256::digest(&common.account))
 }
 
-pub(super) fn list(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn list(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let parameter = |name| request.target.parameter(name);
     let max = match parameter("max-buckets") {
         None => MAX_BUCKETS,
@@ -198,5 +198,5 @@ pub(super) fn list(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
             xml.text("ContinuationToken", last);
         }
     });
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }

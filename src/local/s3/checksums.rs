@@ -8,9 +8,9 @@ use md5::{Digest, Md5};
 
 use super::content::Content;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
-use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
 use crate::local::http::payload::{Announced, name};
+use crate::local::http::response::Refusal;
 use crate::local::server::{Request, storage_failed};
 
 fn invalid(message: impl Into<String>) -> Refusal {

@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::store::{Bucket, StoredObject};
 use crate::local::dates::{http_date, parse_http};
-use crate::local::http::answer::Refusal;
 use crate::local::http::head::Head;
+use crate::local::http::response::Refusal;
 
 /// Header names, and their names in S3's errors.
 struct Names {

@@ -15,8 +15,8 @@ use super::objects::{
 use super::store::{ObjectChecksum, StoredObject};
 use super::{listing, multipart, tagging};
 use crate::local::dates;
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
 use crate::local::xml::Xml;
@@ -87,7 +87,7 @@ const CHANGES: [&str; 5] = [
     "x-amz-website-redirect-location",
 ];
 
-pub(super) fn object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn object(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let source = Source::of(request)?;
     let found = source.object(s3, request)?;
     let key = key(request)?;
@@ -125,14 +125,14 @@ pub(super) fn object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
         copy.last_modified,
         Some(&copy.checksum),
     );
-    let answer = with_encryption(Answer::xml(200, xml), &copy.headers);
+    let response = with_encryption(Response::xml(200, xml), &copy.headers);
     in_bucket(s3, request, |bucket| {
         check_write(&request.head, bucket, key)?;
         bucket
             .insert(key, copy)
             .map_err(|error| storage_failed(&error))
     })?;
-    Ok(answer)
+    Ok(response)
 }
 
 /// The source with other headers, as an object without parts. Its checksum is of the full object, by the requested
@@ -191,7 +191,7 @@ fn result(
 }
 
 /// A range of an object, or all of it, as a part.
-pub(super) fn part(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn part(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let found = Source::of(request)?.object(s3, request)?;
     let content = match request.head.text("x-amz-copy-source-range") {
         Some(range) => piece(s3, &found, source_range(range, found.len())?)?,
@@ -199,7 +199,7 @@ pub(super) fn part(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
         None => found.content,
     };
     let (etag, last_modified, checksum) = multipart::add_copied(s3, request, content)?;
-    Ok(Answer::xml(
+    Ok(Response::xml(
         200,
         result("CopyPartResult", &etag, last_modified, checksum.as_ref()),
     ))

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::aws::s3::checksum::Algorithm;
 use crate::local::auth::{presigned, presigned_v2};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::operation::{Operation, Target};
 use crate::local::s3::tagging;
 

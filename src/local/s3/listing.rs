@@ -9,8 +9,8 @@ use super::buckets::owner_id;
 use super::objects::no_such_bucket;
 use super::store::{Bucket, StoredObject};
 use crate::local::dates::Dates;
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::operation::{Operation, Target};
 use crate::local::s3::S3;
 use crate::local::xml::Xml;
@@ -97,7 +97,7 @@ struct Page {
     next: Option<Mark>,
 }
 
-pub(in crate::local) fn list(s3: &S3, target: &Target) -> Result<Answer, Refusal> {
+pub(in crate::local) fn list(s3: &S3, target: &Target) -> Result<Response, Refusal> {
     if !s3.list_allowed {
         return Err(Refusal::access_denied());
     }
@@ -117,11 +117,11 @@ pub(in crate::local) fn list(s3: &S3, target: &Target) -> Result<Answer, Refusal
         max,
         owner: owner.as_deref(),
     };
-    Ok(Answer::xml(200, listing.write()))
+    Ok(Response::xml(200, listing.write()))
 }
 
 /// Every object has one version, `null`, as in a bucket that never had versions.
-pub(in crate::local) fn versions(s3: &S3, target: &Target) -> Result<Answer, Refusal> {
+pub(in crate::local) fn versions(s3: &S3, target: &Target) -> Result<Response, Refusal> {
     let key = target.parameter("key-marker").filter(|key| !key.is_empty());
     let version = target.parameter("version-id-marker");
     let problem = match version {

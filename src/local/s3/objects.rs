@@ -8,8 +8,8 @@ use super::conditions::{check_match, check_read, check_write};
 use super::store::{Bucket, StoredObject};
 use super::{attributes, buckets, checksums, copy, headers, listing, multipart, parts, tagging};
 use crate::local::dates::http_date;
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::head::Head;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::operation::{Operation, Target};
 use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
@@ -55,7 +55,7 @@ pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(
 }
 
 /// Carries out a request that is [admitted](admit).
-pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer, Refusal> {
+pub(in crate::local) fn response(s3: &S3, request: &mut Request) -> Result<Response, Refusal> {
     headers::take_from_query(&mut request.head.headers, &request.target);
     match request.target.operation {
         Operation::GetObject => get_object(s3, request, true),
@@ -77,7 +77,7 @@ pub(in crate::local) fn answer(s3: &S3, request: &mut Request) -> Result<Answer,
         Operation::CreateBucket => buckets::create(s3, request),
         Operation::DeleteBucket => buckets::delete(s3, request),
         Operation::HeadBucket => in_bucket(s3, request, |_| Ok(())).map(|()| {
-            Answer::empty(200)
+            Response::empty(200)
                 .header("x-amz-bucket-region", &s3.common.region)
                 .header("content-type", "application/xml")
         }),
@@ -170,7 +170,7 @@ pub(super) fn found(s3: &S3, request: &Request) -> Result<StoredObject, Refusal>
     })
 }
 
-fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Answer, Refusal> {
+fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Response, Refusal> {
     let object = found(s3, request)?;
     check_read(&request.head, &object)?;
     if with_body {
@@ -183,54 +183,54 @@ fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Answer, Ref
         (None, Some(range)) => parse_range(range, length)?,
         (None, None) => None,
     };
-    let mut answer = described(&object);
-    replace_headers(&mut answer, request)?;
+    let mut response = described(&object);
+    replace_headers(&mut response, request)?;
     if request.head.text("x-amz-checksum-mode") == Some("ENABLED") {
-        answer = match &part {
-            Some(part) => part.with_checksum(answer),
-            None if range.is_none() => with_checksum(answer, &object),
-            None => answer,
+        response = match &part {
+            Some(part) => part.with_checksum(response),
+            None if range.is_none() => with_checksum(response, &object),
+            None => response,
         };
     }
     if let Some(count) = part.and_then(|part| part.count) {
-        answer = answer.header("x-amz-mp-parts-count", count.to_string());
+        response = response.header("x-amz-mp-parts-count", count.to_string());
     }
     if let Some(range) = range {
         let (first, last) = (range.start, range.end - 1);
-        answer = answer.header("content-range", format!("bytes {first}-{last}/{length}"));
-        answer.status = 206;
-        answer.range = range;
+        response = response.header("content-range", format!("bytes {first}-{last}/{length}"));
+        response.status = 206;
+        response.range = range;
     }
     if !with_body {
-        let length = answer.length();
-        answer.range = 0..0;
-        answer = answer.header("content-length", length.to_string());
+        let length = response.length();
+        response.range = 0..0;
+        response = response.header("content-length", length.to_string());
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// The object with the headers that every read of it has.
-fn described(object: &StoredObject) -> Answer {
-    let mut answer = Answer::new(200, object.content.clone())
+fn described(object: &StoredObject) -> Response {
+    let mut response = Response::new(200, object.content.clone())
         .header("accept-ranges", "bytes")
         .header("etag", &object.etag)
         .header("last-modified", http_date(object.last_modified));
     if object.content_type().is_none() {
-        answer = answer.header("content-type", "binary/octet-stream");
+        response = response.header("content-type", "binary/octet-stream");
     }
     for (name, value) in &object.headers {
         if name != tagging::HEADER {
-            answer = answer.header(name, value);
+            response = response.header(name, value);
         }
     }
     match tagging::count(object) {
-        0 => answer,
-        count => answer.header("x-amz-tagging-count", count.to_string()),
+        0 => response,
+        count => response.header("x-amz-tagging-count", count.to_string()),
     }
 }
 
 /// Puts the values of `response-content-type` and the like into the response.
-fn replace_headers(answer: &mut Answer, request: &Request) -> Result<(), Refusal> {
+fn replace_headers(response: &mut Response, request: &Request) -> Result<(), Refusal> {
     for (parameter, value) in &request.target.query {
         let Some(name) = parameter.strip_prefix("response-") else {
             continue;
@@ -244,7 +244,7 @@ fn replace_headers(answer: &mut Answer, request: &Request) -> Result<(), Refusal
             let refusal = Refusal::new(400, "InvalidArgument", message);
             return Err(refusal.detail("ArgumentName", parameter));
         };
-        answer.headers.insert(name, value);
+        response.headers.insert(name, value);
     }
     Ok(())
 }
@@ -282,7 +282,7 @@ fn parse_range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal>
     .header("content-range", format!("bytes */{length}")))
 }
 
-fn put_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+fn put_object(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let announced = checksums::verified(request)?.map(|(announced, _)| announced);
     let content = s3.disk.settle(&request.content);
     let object = StoredObject::received(
@@ -292,8 +292,8 @@ fn put_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
         kept_headers(request),
         s3.common.clock.now(),
     );
-    let answer = Answer::empty(200).header("etag", &object.etag);
-    let answer = with_encryption(with_checksum(answer, &object), &object.headers);
+    let response = Response::empty(200).header("etag", &object.etag);
+    let response = with_encryption(with_checksum(response, &object), &object.headers);
     let key = key(request)?;
     in_bucket(s3, request, |bucket| {
         check_write(&request.head, bucket, key)?;
@@ -301,23 +301,23 @@ fn put_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
             .insert(key, object)
             .map_err(|error| storage_failed(&error))
     })?;
-    Ok(answer)
+    Ok(response)
 }
 
-fn with_checksum(answer: Answer, object: &StoredObject) -> Answer {
+fn with_checksum(response: Response, object: &StoredObject) -> Response {
     let checksum = &object.checksum;
-    answer
+    response
         .header(checksum.algorithm.header(), &checksum.value)
         .header("x-amz-checksum-type", checksum.kind())
 }
 
-pub(super) fn with_encryption(mut answer: Answer, headers: &[(String, Vec<u8>)]) -> Answer {
+pub(super) fn with_encryption(mut response: Response, headers: &[(String, Vec<u8>)]) -> Response {
     for (name, value) in headers {
         if ENCRYPTION.contains(&name.as_str()) {
-            answer = answer.header(name, value);
+            response = response.header(name, value);
         }
     }
-    answer
+    response
 }
 
 /// Whether a header is of an object's metadata.
@@ -357,17 +357,17 @@ fn without_aws_chunked((name, value): (String, Vec<u8>)) -> Option<(String, Vec<
 }
 
 /// Deleting a missing object is no error, unless a condition requires it.
-fn delete_object(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+fn delete_object(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let key = key(request)?;
     check_version(request.target.parameter("versionId"))?;
     in_bucket(s3, request, |bucket| {
         check_match(request.head.text("if-match"), bucket, key)?;
         bucket.remove(key).map_err(|error| storage_failed(&error))
     })?;
-    Ok(Answer::empty(204))
+    Ok(Response::empty(204))
 }
 
-fn delete_objects(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+fn delete_objects(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let sum = checksums::verified(request)?;
     if sum.is_none() && !request.head.headers.contains_key("content-md5") {
         let message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
@@ -398,7 +398,7 @@ fn delete_objects(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
             });
         }
     });
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }
 
 fn delete_one(bucket: &mut Bucket, object: &ToDelete) -> Result<(), Refusal> {

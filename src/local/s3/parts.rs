@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::multipart::part_number;
 use super::store::StoredObject;
 use crate::aws::s3::checksum::Algorithm;
-use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::response::{Refusal, Response};
 use crate::local::server::Request;
 
 /// A part of a completed upload.
@@ -30,10 +30,10 @@ pub(super) struct Requested {
 }
 
 impl Requested {
-    pub(super) fn with_checksum(&self, answer: Answer) -> Answer {
+    pub(super) fn with_checksum(&self, response: Response) -> Response {
         match &self.checksum {
-            Some(value) => answer.header(self.algorithm.header(), value),
-            None => answer,
+            Some(value) => response.header(self.algorithm.header(), value),
+            None => response,
         }
     }
 }

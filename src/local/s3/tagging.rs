@@ -9,7 +9,7 @@ use super::checksums;
 use super::listing::NAMESPACE;
 use super::objects::{check_version, found, in_bucket, key, missing_key};
 use super::store::StoredObject;
-use crate::local::http::answer::{Answer, Refusal};
+use crate::local::http::response::{Refusal, Response};
 use crate::local::operation::decoded_query;
 use crate::local::s3::S3;
 use crate::local::server::{Request, storage_failed};
@@ -81,7 +81,7 @@ pub(super) fn count(object: &StoredObject) -> usize {
     of(object).len()
 }
 
-pub(super) fn get(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn get(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let tags = of(&found(s3, request)?);
     let mut xml = Xml::document();
     xml.element("Tagging", Some(NAMESPACE), |xml| {
@@ -93,10 +93,10 @@ pub(super) fn get(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
             }
         });
     });
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }
 
-pub(super) fn put(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn put(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     checksums::verified(request)?;
     let root = document(request, "Tagging")?;
     let set = root.inside().iter().find(|set| set.name() == "TagSet");
@@ -108,12 +108,12 @@ pub(super) fn put(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
     let tags = set.map(tag).collect::<Option<Tags>>();
     let tags = check(tags.ok_or_else(malformed)?)?;
     replace(s3, request, &tags)?;
-    Ok(Answer::empty(200))
+    Ok(Response::empty(200))
 }
 
-pub(super) fn delete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn delete(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     replace(s3, request, &[])?;
-    Ok(Answer::empty(204))
+    Ok(Response::empty(204))
 }
 
 fn replace(s3: &S3, request: &Request, tags: &[(String, String)]) -> Result<(), Refusal> {

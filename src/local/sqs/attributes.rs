@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::input::Input;
 use super::queue::Queue;
 use super::{Now, invalid, name_of, refusal};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::services::Services;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

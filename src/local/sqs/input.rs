@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{invalid, refusal};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 
 pub(super) struct Input(pub(super) Map<String, Value>);
 

@@ -18,7 +18,7 @@ pub(super) use events::{ObjectRule, Subscription, object_created, object_written
 use input::Input;
 use queue::{Change, Queue, Received};
 
-use super::http::answer::{Answer, Refusal};
+use super::http::response::{Refusal, Response};
 use super::operation::Operation;
 use super::server::{Request, random_uuid};
 use super::services::Services;
@@ -120,11 +120,11 @@ impl Queues {
 }
 
 /// Carries out an operation.
-pub(super) fn answer(
+pub(super) fn response(
     services: &Services,
     operation: Operation,
     request: &Request,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, Refusal> {
     let input = match serde_json::from_slice(&request.body) {
         Ok(Value::Object(input)) => Input(input),
         _ => return Err(Refusal::new(400, "SerializationException", "not an object")),
@@ -149,10 +149,10 @@ pub(super) fn answer(
             }
             json!({ "QueueUrl": url(services, request, name) })
         }
-        Operation::ReceiveMessage => receive::answer(services, &input)?,
+        Operation::ReceiveMessage => receive::response(services, &input)?,
         _ => of_queue(services, operation, &input)?,
     };
-    Ok(Answer::new(200, document.to_string().into_bytes())
+    Ok(Response::new(200, document.to_string().into_bytes())
         .header("content-type", "application/x-amz-json-1.0"))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::attributes::{self, Settings};
 use super::input::Input;
 use super::{Now, invalid, new_receipt, refusal};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::server::random_uuid;
 
 /// The longest visibility timeout, counted from the receive.

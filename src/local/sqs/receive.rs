@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::input::Input;
 use super::queue::Received;
 use super::{Now, does_not_exist, invalid, queue_name, received_document};
-use crate::local::http::answer::Refusal;
+use crate::local::http::response::Refusal;
 use crate::local::services::Services;
 use crate::local::sync::wait_while;
 
@@ -16,7 +16,7 @@ const SLICE: Duration = Duration::from_millis(2);
 /// A manual clock is advanced by this much for each interval.
 const STEP: Duration = Duration::from_millis(100);
 
-pub(super) fn answer(services: &Services, input: &Input) -> Result<Value, Refusal> {
+pub(super) fn response(services: &Services, input: &Input) -> Result<Value, Refusal> {
     let max = input.number("MaxNumberOfMessages", 1..=10)?.unwrap_or(1);
     let max = usize::try_from(max).unwrap_or(1);
     let visibility = input.number("VisibilityTimeout", 0..=43_200)?;

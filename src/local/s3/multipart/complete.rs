@@ -11,9 +11,9 @@ use md5::{Digest, Md5};
 use super::conditions::check_write;
 use super::{Part, Upload, find};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::head::Head;
 use crate::local::http::payload::name;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::s3::S3;
 use crate::local::s3::checksums;
 use crate::local::s3::content::Content;
@@ -65,7 +65,7 @@ impl Completed {
     }
 }
 
-pub(in crate::local::s3) fn complete(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local::s3) fn complete(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let wanted = completed_parts(&request.body).ok_or_else(malformed)?;
     let key = key(request)?;
     let now = s3.common.clock.now();
@@ -96,8 +96,8 @@ pub(in crate::local::s3) fn complete(s3: &S3, request: &Request) -> Result<Answe
         });
         Ok(outcome)
     })?;
-    let answer = Answer::xml(200, result(request, key, &outcome));
-    Ok(with_encryption(answer, &outcome.headers))
+    let response = Response::xml(200, result(request, key, &outcome));
+    Ok(with_encryption(response, &outcome.headers))
 }
 
 fn result(request: &Request, key: &str, outcome: &Outcome) -> Xml {

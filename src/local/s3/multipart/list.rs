@@ -2,8 +2,8 @@
 
 use super::{Upload, in_upload};
 use crate::local::dates;
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::operation::Target;
 use crate::local::s3::S3;
 use crate::local::s3::buckets::owner_id;
@@ -13,7 +13,7 @@ use crate::local::s3::store::checksum_kind;
 use crate::local::server::Request;
 use crate::local::xml::Xml;
 
-pub(in crate::local::s3) fn list_parts(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local::s3) fn list_parts(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let max = number(&request.target, "max-parts")?;
     let marker = match request.target.parameter("part-number-marker") {
         Some(text) => u32::try_from(count("part-number-marker", text)?).unwrap_or(u32::MAX),
@@ -57,7 +57,7 @@ pub(in crate::local::s3) fn list_parts(s3: &S3, request: &Request) -> Result<Ans
         });
         Ok(xml)
     })?;
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }
 
 fn write_owner(xml: &mut Xml, element: &str, owner: &str) {
@@ -137,7 +137,7 @@ impl<'a> Page<'a> {
     }
 }
 
-pub(in crate::local::s3) fn list_uploads(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(in crate::local::s3) fn list_uploads(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let target = &request.target;
     let max = number(target, "max-uploads")?;
     check_encoding(target)?;
@@ -170,7 +170,7 @@ pub(in crate::local::s3) fn list_uploads(s3: &S3, request: &Request) -> Result<A
         });
         Ok(xml)
     })?;
-    Ok(Answer::xml(200, xml))
+    Ok(Response::xml(200, xml))
 }
 
 fn write_head(xml: &mut Xml, page: &Page<'_>, target: &Target, max: usize) {

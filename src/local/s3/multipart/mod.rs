@@ -13,8 +13,8 @@ use super::objects::{in_bucket, kept_headers, key, with_encryption};
 use super::store::{Bucket, ObjectChecksum, checksum_kind, quoted};
 use super::{checksums, conditions};
 use crate::aws::s3::checksum::{Algorithm, Checksum};
-use crate::local::http::answer::{Answer, Refusal};
 use crate::local::http::payload::name;
+use crate::local::http::response::{Refusal, Response};
 use crate::local::s3::S3;
 use crate::local::server::{Request, random_hex, storage_failed};
 use crate::local::xml::Xml;
@@ -71,7 +71,7 @@ impl fmt::Debug for Upload {
     }
 }
 
-pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn create(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let key = key(request)?;
     let id = random_hex(32);
     let algorithm = checksums::asked(&request.head)?;
@@ -99,13 +99,13 @@ pub(super) fn create(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
                 .text("UploadId", &id);
         },
     );
-    let mut answer = with_encryption(Answer::xml(200, xml), &headers);
+    let mut response = with_encryption(Response::xml(200, xml), &headers);
     if let Some(algorithm) = algorithm {
-        answer = answer
+        response = response
             .header("x-amz-checksum-algorithm", name(algorithm))
             .header("x-amz-checksum-type", checksum_kind(!of_the_whole));
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Whether the object's checksum is to be that of the whole: as `x-amz-checksum-type` says, if the
@@ -133,7 +133,7 @@ fn is_of_the_whole(algorithm: Option<Algorithm>, kind: Option<&str>) -> Result<b
     }
 }
 
-pub(super) fn upload_part(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn upload_part(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let number = part_number(request)?;
     let announced = checksums::verified(request)?;
     let sent = announced.as_ref().map(|(announced, _)| announced.algorithm);
@@ -155,15 +155,15 @@ pub(super) fn upload_part(s3: &S3, request: &Request) -> Result<Answer, Refusal>
         sum,
         last_modified: s3.common.clock.now(),
     };
-    let mut answer = Answer::empty(200).header("etag", part.etag());
+    let mut response = Response::empty(200).header("etag", part.etag());
     if let Some(checksum) = part.checksum() {
-        answer = answer.header(checksum.algorithm.header(), checksum.value);
+        response = response.header(checksum.algorithm.header(), checksum.value);
     }
     in_upload(s3, request, |upload| {
         upload.parts.insert(number, part);
         Ok(())
     })?;
-    Ok(with_encryption(answer, &headers))
+    Ok(with_encryption(response, &headers))
 }
 
 /// `partNumber` of the request.
@@ -236,14 +236,14 @@ fn check_algorithm(upload: &Upload, sent: Option<Algorithm>) -> Result<(), Refus
     ))
 }
 
-pub(super) fn abort(s3: &S3, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn abort(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     in_bucket(s3, request, |bucket| {
         find(bucket, request)?;
         let id = request.target.parameter("uploadId").unwrap_or_default();
         bucket.uploads.remove(id);
         Ok(())
     })?;
-    Ok(Answer::empty(204))
+    Ok(Response::empty(204))
 }
 
 fn in_upload<T>(

@@ -8,7 +8,7 @@ use crate::local::xml::Xml;
 
 /// A response, without the headers that every response has.
 #[derive(Debug)]
-pub(in crate::local) struct Answer {
+pub(in crate::local) struct Response {
     pub(in crate::local) status: u16,
     pub(in crate::local) headers: HeaderMap,
     pub(in crate::local) body: Content,
@@ -16,7 +16,7 @@ pub(in crate::local) struct Answer {
     pub(in crate::local) range: std::ops::Range<u64>,
 }
 
-impl Answer {
+impl Response {
     pub(in crate::local) fn new(status: u16, body: impl Into<Content>) -> Self {
         let body = body.into();
         Self {
@@ -125,22 +125,22 @@ impl Refusal {
     }
 
     /// The response in the service's format.
-    pub(in crate::local) fn into_answer(self, service: Service, request_id: &str) -> Answer {
-        let mut answer = match service {
+    pub(in crate::local) fn into_response(self, service: Service, request_id: &str) -> Response {
+        let mut response = match service {
             Service::S3 => self.s3(request_id),
             Service::SageMaker => self.sagemaker(),
             Service::Control(_) => self.control(),
             Service::Sts => self.sts(request_id),
         };
         for (name, value) in &self.headers {
-            answer = answer.header(name, value);
+            response = response.header(name, value);
         }
-        answer
+        response
     }
 
-    fn s3(&self, request_id: &str) -> Answer {
+    fn s3(&self, request_id: &str) -> Response {
         if self.status == 304 {
-            return Answer::empty(304);
+            return Response::empty(304);
         }
         let mut xml = Xml::document();
         xml.element("Error", None, |xml| {
@@ -151,10 +151,10 @@ impl Refusal {
             xml.text("RequestId", request_id)
                 .text("HostId", &host_id(request_id));
         });
-        Answer::xml(self.status, xml)
+        Response::xml(self.status, xml)
     }
 
-    fn sagemaker(&self) -> Answer {
+    fn sagemaker(&self) -> Response {
         // The gateway before SageMaker spells it `message`, the service itself `Message`.
         let name = if self.code == "ValidationError" {
             "Message"
@@ -162,20 +162,20 @@ impl Refusal {
             "message"
         };
         let body = serde_json::json!({ name: self.message }).to_string();
-        Answer::new(self.status, body.into_bytes())
+        Response::new(self.status, body.into_bytes())
             .header(CONTENT_TYPE.as_str(), "application/json")
             .header("x-amzn-errortype", &self.code)
     }
 
     /// JSON 1.0 and 1.1 name the error in the body as well.
-    fn control(&self) -> Answer {
+    fn control(&self) -> Response {
         let body = serde_json::json!({ "__type": self.code, "message": self.message });
-        Answer::new(self.status, body.to_string().into_bytes())
+        Response::new(self.status, body.to_string().into_bytes())
             .header(CONTENT_TYPE.as_str(), "application/x-amz-json-1.1")
             .header("x-amzn-errortype", &self.code)
     }
 
-    fn sts(&self, request_id: &str) -> Answer {
+    fn sts(&self, request_id: &str) -> Response {
         let fault = if self.status < 500 {
             "Sender"
         } else {
@@ -191,7 +191,7 @@ impl Refusal {
             });
             xml.text("RequestId", request_id);
         });
-        Answer::new(self.status, xml.into_bytes()).header("content-type", "text/xml")
+        Response::new(self.status, xml.into_bytes()).header("content-type", "text/xml")
     }
 }
 
