@@ -301,13 +301,16 @@ impl<I, D> SubmitAll<I, D> {
     /// Those of reading it, as in [`journal`](Self::journal).
     ///
     /// ```
-    /// # fn run(predictor: &sagemaker_async_inference::AsyncPredictor) -> sagemaker_async_inference::Result<()> {
-    /// let mut submits = predictor.submit_all(0..100).journal("job.jsonl")?;
-    /// for outcome in submits.by_ref() {
-    ///     println!("{}", outcome?.output_path());
+    /// use sagemaker_async_inference::{AsyncPredictor, Result};
+    ///
+    /// fn run(predictor: &AsyncPredictor) -> Result<()> {
+    ///     let mut submits = predictor.submit_all(0..100).journal("job.jsonl")?;
+    ///     for outcome in submits.by_ref() {
+    ///         println!("{}", outcome?.output_path());
+    ///     }
+    ///     println!("of earlier inputs: {:?}", submits.journal_entries_left()?);
+    ///     Ok(())
     /// }
-    /// println!("of earlier inputs: {:?}", submits.journal_entries_left()?);
-    /// # Ok(()) }
     /// ```
     pub fn journal_entries_left(&self) -> Result<Vec<JournalEntry>> {
         let journal = self.journal.as_ref();
