@@ -3,6 +3,7 @@
 //! its own, with the versions of this crate's lock file.
 //!
 //!     cargo bench --features local --bench minimal
+//!     cargo bench --features local --bench minimal -- sdk   # the official SDK's beside them; printed only
 
 // A bench measures real time and starts processes; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
@@ -112,7 +113,65 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 "#;
 
+const SDK_DEPENDENCIES: &str = r#"
+aws-config = { version = "1", features = ["behavior-version-latest"] }
+aws-sdk-s3 = "1"
+aws-sdk-sagemakerruntime = "1"
+tokio = { version = "1", features = ["rt", "time"] }
+serde_json = "1"
+"#;
+
+/// What both programs of the official SDK begin with.
+const SDK_RUNS: &str = r#"
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work())
+}
+"#;
+
+const SDK: &str = r#"
+async fn work() -> Result<(), Box<dyn Error>> {
+    let config = aws_config::load_from_env().await;
+    // An inline body is not in every version's model: the input is in S3.
+    let runtime = aws_sdk_sagemakerruntime::Client::new(&config);
+    let invoked = runtime.invoke_endpoint_async().endpoint_name("my-endpoint")
+        .input_location(std::env::var("INPUT")?).send().await?;
+    let location = invoked.output_location().unwrap_or_default().trim_start_matches("s3://");
+    let (bucket, key) = location.split_once('/').ok_or("no location")?;
+    let s3 = aws_sdk_s3::Client::new(&config);
+    loop {
+        match s3.get_object().bucket(bucket).key(key).send().await {
+            Ok(object) => {
+                let bytes = object.body.collect().await?.into_bytes();
+                println!("{}", serde_json::from_slice::<serde_json::Value>(&bytes)?);
+                return Ok(());
+            }
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+    }
+}
+"#;
+
+const SDK_POLLS: &str = r#"
+async fn work() -> Result<(), Box<dyn Error>> {
+    let config = aws_config::load_from_env().await;
+    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let (s3, bucket) = (aws_sdk_s3::Client::from_conf(config), std::env::var("BUCKET")?);
+    for _ in 0..8000 {
+        let missing = s3.get_object().bucket(&bucket).key("missing.out").send().await;
+        let error = missing.err().ok_or("it is there")?;
+        assert!(error.as_service_error().is_some_and(|error| error.is_no_such_key()), "{error:?}");
+    }
+    print!("{}", std::fs::read_to_string("/proc/self/status")?);
+    Ok(())
+}
+"#;
+
 fn main() -> Outcome<()> {
+    let with_sdk = std::env::args().any(|argument| argument == "sdk");
     let ours = Program::build(
         "ours",
         &format!("sagemaker-async-inference = {{ path = {HERE:?} }}"),
@@ -127,31 +186,41 @@ http = "1"
 "#;
     let sources = [FLOOR, FLOOR_POLLS].map(|main| format!("{FLOOR_SIGNED}{main}"));
     let floor = Program::build("floor", floor, sources)?;
-    let mut table = Table::new(&["", "floor", "this crate"]);
-    let both = |of: fn(&Program) -> String| [of(&floor), of(&ours)];
-    for (name, [floor, ours]) in [
-        (
-            "the program's file",
-            both(|program| format!("{} kB", program.bytes / 1000)),
-        ),
-        ("crates", both(|program| program.crates.to_string())),
-        (
-            "built in",
-            both(|program| format!("{:.0} s", program.built_in.as_secs_f64())),
-        ),
-        (
-            "resident after 8,000 polls",
-            both(|program| program.resident.clone()),
-        ),
-        (
-            "of that, not of files",
-            both(|program| program.anonymous.clone()),
-        ),
-    ] {
-        table.row(&[name, &floor, &ours]);
+    let mut programs = vec![("floor", floor), ("this crate", ours)];
+    if with_sdk {
+        let sources = [SDK, SDK_POLLS].map(|main| format!("{SDK_RUNS}{main}"));
+        let sdk = Program::build("sdk", SDK_DEPENDENCIES, sources)?;
+        programs.push(("aws-sdk-rust", sdk));
+    }
+    let header: Vec<&str> = [""]
+        .into_iter()
+        .chain(programs.iter().map(|(name, _)| *name))
+        .collect();
+    let mut table = Table::new(&header);
+    for (name, of) in ROWS {
+        let figures: Vec<String> = programs.iter().map(|(_, program)| of(program)).collect();
+        let row: Vec<&str> = [name]
+            .into_iter()
+            .chain(figures.iter().map(String::as_str))
+            .collect();
+        table.row(&row);
     }
     table.publish("minimal")
 }
+
+const ROWS: [(&str, fn(&Program) -> String); 5] = [
+    ("the program's file", |program| {
+        format!("{} kB", program.bytes / 1000)
+    }),
+    ("crates", |program| program.crates.to_string()),
+    ("built in", |program| {
+        format!("{:.0} s", program.built_in.as_secs_f64())
+    }),
+    ("resident after 8,000 polls", |program| {
+        program.resident.clone()
+    }),
+    ("of that, not of files", |program| program.anonymous.clone()),
+];
 
 struct Program {
     bytes: u64,

@@ -26,8 +26,7 @@ use crate::waiter::CancelToken;
 /// [`submit_all`] for requests with options of their own.
 ///
 /// It starts at the first `next`. Inputs are taken from their iterator and serialized on the calling thread, at
-/// most twice the concurrency ahead of the outcomes that were taken: ten inputs need as much memory as ten
-/// million. Uploads and submits run on their own threads.
+/// most twice the concurrency ahead of the outcomes that were taken. Uploads and submits run on their own threads.
 ///
 /// A throttled submit is retried: all submits slow down to half the rate, which recovers over ten seconds. It
 /// fails with the service's error only if no submit succeeds for 10 minutes. Other errors are those of
@@ -302,7 +301,6 @@ impl<I, D> SubmitAll<I, D> {
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncPredictor, Result};
-    ///
     /// fn run(predictor: &AsyncPredictor) -> Result<()> {
     ///     let mut submits = predictor.submit_all(0..100).journal("job.jsonl")?;
     ///     for outcome in submits.by_ref() {

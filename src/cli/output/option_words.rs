@@ -60,7 +60,7 @@ const OPTION_WORDS: [(&str, &str); 27] = [
     ("by its cancel token", "by an interruption"),
     ("its cancel token", "an interruption"),
     (
-        "set one with ResultQueue::visibility",
+        "set one with ResultQueue::with_visibility",
         "set one with --visibility",
     ),
     ("; read them with Notification::parse_all", ""),
