@@ -122,13 +122,13 @@ serde_json = "1"
 "#;
 
 /// What both programs of the official SDK begin with.
-const SDK_RUNS: &str = r#"
+const SDK_RUNS: &str = r"
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work())
 }
-"#;
+";
 
 const SDK: &str = r#"
 async fn work() -> Result<(), Box<dyn Error>> {
@@ -208,7 +208,10 @@ http = "1"
     table.publish("minimal")
 }
 
-const ROWS: [(&str, fn(&Program) -> String); 5] = [
+/// A figure of a program.
+type Figure = fn(&Program) -> String;
+
+const ROWS: [(&str, Figure); 5] = [
     ("the program's file", |program| {
         format!("{} kB", program.bytes / 1000)
     }),
