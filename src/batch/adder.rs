@@ -35,10 +35,10 @@ impl<D> Inbox<D> {
     }
 }
 
-/// Adds inferences to an [`AsCompleted`] from other threads.
+/// Adds inferences to an [`AsCompleted`](super::AsCompleted) from other threads.
 ///
 /// The iterator does not end as long as one of its adders lives: drop them. On the iterating thread use
-/// [`AsCompleted::add`].
+/// [`AsCompleted::add`](super::AsCompleted::add).
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
