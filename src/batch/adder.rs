@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::response::AsyncInferenceResponse;
+use crate::sys::lock;
 
 /// Responses that were added and not taken up yet.
 pub(super) struct Inbox<D> {
-    state: Mutex<InboxState<D>>,
+    pub(super) state: Mutex<InboxState<D>>,
     pub(super) changed: Condvar,
 }
 
@@ -28,10 +29,6 @@ impl<D> Inbox<D> {
             }),
             changed: Condvar::new(),
         }
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, InboxState<D>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,7 +75,7 @@ impl<D> Adder<D> {
         &self,
         response: AsyncInferenceResponse<D>,
     ) -> Result<usize, Box<AsyncInferenceResponse<D>>> {
-        let mut inbox = self.inbox.lock();
+        let mut inbox = lock(&self.inbox.state);
         if inbox.closed {
             return Err(Box::new(response));
         }
@@ -106,7 +103,7 @@ impl<D> Drop for Adder<D> {
 
 impl<D> fmt::Debug for Adder<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let added = self.inbox.lock().added;
+        let added = lock(&self.inbox.state).added;
         f.debug_struct("Adder")
             .field("added", &added)
             .finish_non_exhaustive()

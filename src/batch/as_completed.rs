@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
 use crate::response::AsyncInferenceResponse;
+use crate::sys::lock;
 use crate::waiter::WaiterConfig;
 
 /// Waits for many inferences at once and yields each when it has finished; the [module](super) explains how.
@@ -270,7 +271,7 @@ impl<D> AsCompleted<D> {
 
     /// Adds an inference and returns its index.
     pub fn add(&mut self, response: AsyncInferenceResponse<D>) -> usize {
-        let mut inbox = self.inbox.lock();
+        let mut inbox = lock(&self.inbox.state);
         inbox.responses.push_back(response);
         inbox.added += 1;
         inbox.added - 1
@@ -287,7 +288,7 @@ impl<D> AsCompleted<D> {
     /// and resume them in any process.
     #[must_use = "inferences that were not yielded are named only here"]
     pub fn unfinished(&self) -> Vec<InferenceHandle> {
-        let inbox = self.inbox.lock();
+        let inbox = lock(&self.inbox.state);
         let held = self.held.iter().map(|held| held.response().handle());
         let polled = self.poller.iter().flat_map(Poller::unfinished);
         let added = inbox.responses.iter().map(AsyncInferenceResponse::handle);
@@ -300,7 +301,7 @@ impl<D> AsCompleted<D> {
 
     /// Takes up added responses; returns how many handles are pending then.
     fn take_added(&mut self) -> usize {
-        let mut inbox = self.inbox.lock();
+        let mut inbox = lock(&self.inbox.state);
         while let Some(response) = inbox.responses.pop_front() {
             let poller = self.poller.get_or_insert_with(|| {
                 let sys = response.session().sys();
@@ -355,7 +356,7 @@ impl<D> AsCompleted<D> {
 
     /// Waits, in real time, for something to be added.
     fn wait_for_added(&self) {
-        let inbox = self.inbox.lock();
+        let inbox = lock(&self.inbox.state);
         if inbox.responses.is_empty() && self.has_adders() {
             // The token is checked in between.
             let _ = self.inbox.changed.wait_timeout(inbox, CHECK);
@@ -400,7 +401,7 @@ impl<D> Iterator for AsCompleted<D> {
                 }
             } else if self.has_adders() {
                 self.wait_for_added();
-            } else if self.inbox.lock().responses.is_empty() {
+            } else if lock(&self.inbox.state).responses.is_empty() {
                 self.finish_news(true);
                 return None;
             }
@@ -413,7 +414,7 @@ impl<D> Iterator for AsCompleted<D> {
 
 impl<D> Drop for AsCompleted<D> {
     fn drop(&mut self) {
-        self.inbox.lock().closed = true;
+        lock(&self.inbox.state).closed = true;
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::sys::unpoisoned;
 
 /// A panic; behind a lock only for the sake of `Sync`.
 pub(super) struct Caught(Mutex<Box<dyn Any + Send>>);
@@ -16,6 +18,6 @@ impl Caught {
 
     /// Resumes the panic.
     pub(super) fn resume(self) -> ! {
-        resume_unwind(self.0.into_inner().unwrap_or_else(PoisonError::into_inner))
+        resume_unwind(unpoisoned(self.0.into_inner()))
     }
 }

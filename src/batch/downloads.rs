@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::Result;
 use crate::response::AsyncInferenceResponse;
 use crate::response::poll::Poll;
+use crate::sys::{lock, unpoisoned};
 use crate::waiter::WaiterConfig;
 
 /// An output to fetch.
@@ -129,9 +130,9 @@ impl Downloads {
         if !self.are_at_work() {
             return None;
         }
-        let received = self.received.get_mut();
-        let received = received.unwrap_or_else(PoisonError::into_inner);
-        let received = received.recv_timeout(timeout).ok()?;
+        let received = unpoisoned(self.received.get_mut())
+            .recv_timeout(timeout)
+            .ok()?;
         match received {
             Received::Listed(_) => self.listing = false,
             Received::Polled(..) => self.fetching -= 1,
@@ -165,7 +166,7 @@ fn work(
     path_of: Option<&PathOf>,
 ) {
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let job = lock(jobs).recv();
         let Ok(job) = job else { return };
         let Job {
             slot,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{ConfigError, Error, Result, TransferError, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::request::Identity;
-use crate::sys::{self, Clock, SystemClock};
+use crate::sys::{self, Clock, SystemClock, lock};
 
 /// A record is one line: a handle, a path, a digest, an id.
 const MAX_LINE: u64 = 64 << 10;
@@ -127,7 +127,7 @@ impl Journal {
                     "it is not a regular file",
                 ));
             }
-            let locked = lock(&file)?;
+            let locked = lock_file(&file)?;
             let mut state = State::of(file);
             state.read()?;
             Ok((state, locked))
@@ -143,7 +143,7 @@ impl Journal {
 
     /// The entry of an input: that of an earlier run, or a new one. Equal inputs have an entry each.
     pub(super) fn claim(&self, place: u64, identity: &Identity) -> Result<Claim> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let claimed = state
             .claim(place, identity)
             .map_err(|error| failed(&self.path, TransferErrorKind::Read, error))?;
@@ -181,7 +181,7 @@ impl Journal {
         };
         let written = serde_json::to_vec(&record)
             .map_err(io::Error::from)
-            .and_then(|line| self.lock().append(line, happened))
+            .and_then(|line| lock(&self.state).append(line, happened))
             // Other threads write while this one waits for the disk.
             .and_then(|file| sys::sync_data(&file));
         written.map_err(|error| failed(&self.path, TransferErrorKind::Write, error))
@@ -190,7 +190,7 @@ impl Journal {
     /// Tries to write what could not be written when it happened. Returns how many records are still not
     /// written.
     pub(super) fn write_the_rest(&self) -> usize {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if !state.unwritten.is_empty()
             && let Ok(file) = state.write_out(Vec::new())
         {
@@ -202,7 +202,7 @@ impl Journal {
 
     /// The entries that no input of this run has claimed, in the order of the file.
     pub(super) fn unclaimed(&self) -> Result<Vec<JournalEntry>> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let state = &mut *state;
         let mut entries: Vec<u64> = state.unclaimed.values().flatten().copied().collect();
         entries.sort_unstable();
@@ -225,10 +225,6 @@ impl Journal {
             });
         }
         Ok(found)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -369,7 +365,7 @@ impl State {
 
 /// Locks the file for this process; false if the file system has no locks. A child process that is being
 /// started holds all locks for a moment, so the lock is retried.
-fn lock(file: &File) -> io::Result<bool> {
+fn lock_file(file: &File) -> io::Result<bool> {
     const TRIES: u32 = 25;
     const PAUSE: Duration = Duration::from_millis(20);
     for _ in 0..TRIES {

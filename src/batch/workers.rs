@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
 use crate::request::AsyncRequest;
 use crate::response::AsyncInferenceResponse;
-use crate::sys::Sys;
+use crate::sys::{Sys, lock, unpoisoned};
 use crate::trace;
 use crate::waiter::CancelToken;
 
@@ -119,10 +119,7 @@ impl<D> Workers<D> {
 
     /// The next outcome, if one comes within `timeout` of real time.
     pub(super) fn receive(&mut self, timeout: Duration) -> Option<(u64, Finished<D>)> {
-        let outcomes = self
-            .outcomes
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let outcomes = unpoisoned(self.outcomes.get_mut());
         // It cannot be disconnected: this end holds a sender.
         outcomes.recv_timeout(timeout).ok()
     }
@@ -142,7 +139,7 @@ impl<D> Drop for Workers<D> {
 fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
     loop {
         let job = {
-            let jobs = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            let jobs = lock(&shared.jobs);
             jobs.recv()
         };
         let Ok(job) = job else { return };

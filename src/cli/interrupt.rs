@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use sagemaker_async_inference::sys::{Clock, SystemClock};
 
 use super::output::exit::{Code, Failure, Outcome};
 use super::output::held;
+use crate::sync::lock;
 
 /// How long the second signal waits for handles to be written, where standard error is stuck.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -83,12 +84,12 @@ impl Interrupt {
 
     /// Sets when uploads and streams stop as if interrupted, or that they do not.
     pub(super) fn set_deadline(&self, at: Option<Duration>) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = at;
+        *lock(&self.deadline) = at;
     }
 
     /// Until the deadline; nothing where there is none.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = *lock(&self.deadline);
         deadline.map(|deadline| deadline.saturating_sub(SystemClock.monotonic()))
     }
 

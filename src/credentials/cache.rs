@@ -1,9 +1,9 @@
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::{Credentials, CredentialsError, IntoProvider, ProvideCredentials};
-use crate::sys::Sys;
+use crate::sys::{Sys, lock, unpoisoned};
 
 /// Caches the credentials of another provider in memory and refreshes them before they expire.
 ///
@@ -88,14 +88,9 @@ impl CachedCredentials {
         self
     }
 
-    /// Every change to the state is complete under the lock and runs no foreign code.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The cached credentials, or else the right to call the provider.
     fn outcome_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             let clock = self.sys.clock();
             let (now, monotonic) = (clock.now(), clock.monotonic());
@@ -116,10 +111,7 @@ impl CachedCredentials {
                 state.refused = None;
                 return Err(Turn { cache: self });
             }
-            state = self
-                .fetched
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = unpoisoned(self.fetched.wait(state));
         }
     }
 }
@@ -139,7 +131,7 @@ impl ProvideCredentials for CachedCredentials {
     /// failures.
     fn invalidate(&self, refused: &Credentials) {
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             if state
                 .kept
                 .as_ref()
@@ -167,7 +159,7 @@ impl Turn<'_> {
     ) -> Result<Credentials, CredentialsError> {
         let clock = self.cache.sys.clock();
         let (now, monotonic) = (clock.now(), clock.monotonic());
-        let mut state = self.cache.lock();
+        let mut state = lock(&self.cache.state);
         if state.refused.is_some() && fetched.as_ref().ok() == state.refused.as_ref() {
             return fetched;
         }
@@ -202,7 +194,7 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.cache.lock().fetching = false;
+        lock(&self.cache.state).fetching = false;
         self.cache.fetched.notify_all();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::CredentialsError;
-use crate::sys::Sys;
+use crate::sys::{Sys, lock};
 
 /// From this long before its expiry on, a value is refreshed, as by the Python SDK.
 const AHEAD: Duration = Duration::from_mins(5);
@@ -104,7 +104,7 @@ impl<K: Clone + PartialEq, V: Expires> Refreshed<K, V> {
     ) -> Result<V, CredentialsError> {
         let clock = file.sys.clock();
         let now = clock.now();
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         let value = state.latest(key, file.read())?;
         let since_failure = state
             .failed_at

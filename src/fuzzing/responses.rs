@@ -2,13 +2,13 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::credentials::{Credentials, ProvideCredentials, SsoProvider};
 use crate::endpoint::{ListEndpoints, SageMaker};
 use crate::session::{RetryConfig, Timeouts};
-use crate::sys::{Environment, Files, ManualClock, Sys};
+use crate::sys::{Environment, Files, ManualClock, Sys, lock};
 use crate::{AsyncInferenceResponse, AsyncPredictor, Bytes, Error, Session, WaiterConfig};
 
 /// Responds to every request with the same bytes.
@@ -44,8 +44,7 @@ fn respond(mut stream: TcpStream) -> io::Result<()> {
         line.clear();
     }
     io::copy(&mut request.take(length), &mut io::sink())?;
-    let response = RESPONDER.response.lock();
-    let response = response.unwrap_or_else(PoisonError::into_inner).clone();
+    let response = lock(&RESPONDER.response).clone();
     stream.write_all(&response)
 }
 
@@ -55,7 +54,7 @@ static TURN: Mutex<()> = Mutex::new(());
 /// Runs `act` against a server that responds with the lines of headers before a blank line in `data`, and with what
 /// follows as the body.
 fn against(data: &[u8], act: impl FnOnce(&str)) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = lock(&TURN);
     let (head, body) = match data.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&data[..at], &data[at + 2..]),
         None => (&[][..], data),
@@ -73,10 +72,7 @@ fn against(data: &[u8], act: impl FnOnce(&str)) {
     }
     response.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes());
     response.extend(body);
-    *RESPONDER
-        .response
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = response;
+    *lock(&RESPONDER.response) = response;
     act(&RESPONDER.url);
 }
 

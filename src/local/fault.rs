@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::http::response::{Refusal, Response};
 use super::operation::{Operation, Service, Target};
-use super::sync::lock;
+use crate::sys::lock;
 
 /// A fault to inject: on which operation, how often, and with which effect.
 ///

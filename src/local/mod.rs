@@ -151,6 +151,8 @@ use s3::scratch::Scratch;
 use s3::store::Store;
 use server::Shared;
 
+use crate::sys::lock;
+
 /// A running endpoint; dropping it stops it. See the [module](self).
 ///
 /// ```
@@ -319,7 +321,7 @@ impl LocalEndpoint {
             "SchemaVersion": "1.0",
             "SageMaker": {"PythonSDK": {"Modules": {"Session": session}}},
         });
-        let mut scratch = sync::lock(&self.scratch);
+        let mut scratch = lock(&self.scratch);
         let written = match &mut *scratch {
             Some(scratch) => Ok(scratch),
             none => Scratch::make().map(|made| none.insert(made)),

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use super::config::Observer;
 use super::http::head::Head;
 use super::operation::Operation;
-use super::sync::lock;
+use crate::sys::lock;
 
 /// A received request and the status of its response.
 ///

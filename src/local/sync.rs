@@ -1,16 +1,11 @@
-//! Locks that survive a panic, and waits that end when the endpoint stops.
+//! Waits that end when the endpoint stops, and the threads that a stop waits for.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use crate::sys::Clock;
-
-/// Locks a mutex, also after a panic: no critical section here calls foreign code, so the value is consistent.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::sys::{Clock, lock, unpoisoned};
 
 /// Waits until `condition` no longer holds, at most for `timeout`.
 pub(super) fn wait_while<'a, T>(
@@ -19,10 +14,7 @@ pub(super) fn wait_while<'a, T>(
     timeout: Duration,
     condition: impl FnMut(&mut T) -> bool,
 ) -> MutexGuard<'a, T> {
-    changed
-        .wait_timeout_while(guard, timeout, condition)
-        .unwrap_or_else(PoisonError::into_inner)
-        .0
+    unpoisoned(changed.wait_timeout_while(guard, timeout, condition)).0
 }
 
 /// The sign that the endpoint stops.

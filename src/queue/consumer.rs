@@ -1,7 +1,7 @@
 //! A queue of results.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use super::address::Address;
@@ -13,6 +13,7 @@ use crate::aws::sqs::{self, MAX_VISIBILITY, Queue};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
+use crate::sys::lock;
 
 /// The shortest visibility timeout that leaves time to extend it.
 const MIN_VISIBILITY: Duration = Duration::from_secs(5);
@@ -160,7 +161,7 @@ impl ResultQueue {
 
     /// The running consumer, or a new one.
     pub(super) fn connect(&self) -> Result<Arc<Guard>> {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&self.shared);
         if let Some(guard) = shared.guard.upgrade() {
             return Ok(guard);
         }

@@ -3,7 +3,7 @@
 //! extension that hangs delays no deletion, and the other way round.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::stats::{Counters, add};
 use crate::aws::sqs::{self, MAX_BATCH, MAX_VISIBILITY, Message, Queue};
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::sys::{lock, unpoisoned};
 
 /// Interval, in real time, at which the threads read the clock while there are messages.
 const TICK: Duration = Duration::from_millis(20);
@@ -75,10 +76,6 @@ pub(super) enum Wish {
 }
 
 impl Core {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn now(&self) -> Duration {
         self.session.sys().clock().monotonic()
     }
@@ -97,7 +94,7 @@ impl Core {
         at_most: Duration,
     ) -> MutexGuard<'a, State> {
         let waited = self.changed.wait_timeout(state, at_most);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        unpoisoned(waited).0
     }
 
     /// Adds a message of a receive which was sent at `sent`.
@@ -121,7 +118,7 @@ impl Core {
     /// Requests the deletion or release of a message. False if its visibility timeout has expired.
     pub(super) fn finish(&self, key: u64, wish: Wish) -> bool {
         let now = self.now();
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         // Deletions that pile up in memory, while none succeeds, would be lost in a crash.
         while wish == Wish::Delete && !state.closing && state.pending() >= MAX_PENDING {
             state = self.wait(state, TICK);
@@ -143,7 +140,10 @@ impl Core {
 
     /// Until when a message is invisible to other consumers.
     pub(super) fn deadline_of(&self, key: u64) -> Option<Duration> {
-        self.lock().entries.get(&key).map(|entry| entry.deadline)
+        lock(&self.state)
+            .entries
+            .get(&key)
+            .map(|entry| entry.deadline)
     }
 
     /// The longest visibility timeout that can be set now for a message received then.
@@ -155,7 +155,7 @@ impl Core {
 
     /// Sends what waits and returns when it is sent, has failed or has timed out.
     pub(super) fn flush(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let mut waited = Duration::ZERO;
         while state.entries.values().any(|entry| entry.wish != Wish::Keep) {
             if waited >= CLOSE_TIME {
@@ -171,7 +171,7 @@ impl Core {
 
     /// The failure that was noted, once.
     pub(super) fn take_failure(&self) -> Option<Error> {
-        self.lock().failure.take()
+        lock(&self.state).failure.take()
     }
 
     pub(super) fn note_failure(&self, state: &mut State, error: Error) {
@@ -226,7 +226,7 @@ impl Guard {
 
     /// Adds received messages.
     pub(super) fn add_all(&self, messages: &[Message], sent: Duration) -> Vec<u64> {
-        let mut state = self.core.lock();
+        let mut state = lock(&self.core.state);
         let keys = messages
             .iter()
             .map(|message| self.core.add(&mut state, message, sent))
@@ -239,7 +239,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.core.lock().closing = true;
+        lock(&self.core.state).closing = true;
         self.core.changed.notify_all();
         for thread in self.threads.drain(..) {
             // It runs no code of the caller's that could panic.

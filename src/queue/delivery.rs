@@ -11,6 +11,7 @@ use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, MAX_VISIBILITY, Message};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
+use crate::sys::lock;
 
 /// A message that was received and is invisible to other consumers for as long as this value is held (at
 /// most 12 hours).
@@ -130,7 +131,7 @@ impl Delivery {
     pub fn extend(&self, by: Duration) -> Result<()> {
         check_visibility(by)?;
         let core = self.core();
-        let mut state = core.lock();
+        let mut state = lock(&core.state);
         let (receipt, received) = loop {
             match state.entries.get_mut(&self.key) {
                 Some(entry) if entry.busy => {
@@ -149,7 +150,7 @@ impl Delivery {
         let queue = core.queue();
         let outcome = queue.change_visibility_of(&receipt, visibility, RequestPolicy::default());
         let outcome = outcome.map_err(Error::from);
-        let mut state = core.lock();
+        let mut state = lock(&core.state);
         if let Some(entry) = state.entries.get_mut(&self.key) {
             entry.busy = false;
             match &outcome {

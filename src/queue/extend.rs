@@ -7,13 +7,14 @@ use super::stats::add;
 use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, Outcomes};
 use crate::error::Error;
+use crate::sys::lock;
 
 /// The wait while there are no messages: a new one wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
 
 /// Runs until the core closes and no message is left.
 pub(super) fn run(core: &Core) {
-    let mut state = core.lock();
+    let mut state = lock(&core.state);
     loop {
         let working = state
             .entries
@@ -31,7 +32,7 @@ pub(super) fn run(core: &Core) {
         }
         drop(state);
         send(core, &batch, now);
-        state = core.lock();
+        state = lock(&core.state);
     }
 }
 
@@ -70,7 +71,7 @@ fn send(core: &Core, batch: &[(u64, String, Duration)], sent: Duration) {
     };
     let outcomes = core.queue().change_visibility(&changes, policy);
     let outcomes = outcomes.map_err(Error::from);
-    let mut state = core.lock();
+    let mut state = lock(&core.state);
     settle(core, &mut state, batch, outcomes, sent);
     drop(state);
     core.changed.notify_all();

@@ -7,6 +7,7 @@ use super::stats::add;
 use crate::aws::RequestPolicy;
 use crate::aws::sqs::{self, MAX_BATCH, Outcomes, Refused};
 use crate::error::Error;
+use crate::sys::lock;
 
 /// The wait while there are no entries: a new one wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
@@ -21,7 +22,7 @@ type Batch = Vec<(u64, String, Wish)>;
 
 /// Runs until the core closes and nothing waits.
 pub(super) fn run(core: &Core) {
-    let mut state = core.lock();
+    let mut state = lock(&core.state);
     loop {
         let pending = state.pending();
         if state.closing && state.entries.is_empty() {
@@ -35,7 +36,7 @@ pub(super) fn run(core: &Core) {
         }
         drop(state);
         send(core, &batch);
-        state = core.lock();
+        state = lock(&core.state);
     }
 }
 
@@ -83,14 +84,14 @@ fn release(core: &Core, batch: &Batch, policy: RequestPolicy<'_>) {
         .iter()
         .filter_map(|(key, receipt, wish)| match wish {
             Wish::Release(after) => {
-                let state = core.lock();
+                let state = lock(&core.state);
                 let received = state.entries.get(key)?.received;
                 Some((&**receipt, (*after).min(Core::longest(received, now))))
             }
             _ => None,
         })
         .collect();
-    let may_not = core.lock().may_not_change;
+    let may_not = lock(&core.state).may_not_change;
     let outcomes = if may_not || changes.is_empty() {
         Ok(Vec::new())
     } else {
@@ -105,7 +106,7 @@ fn release(core: &Core, batch: &Batch, policy: RequestPolicy<'_>) {
         .filter(|one| one.is_ok())
         .count();
     add(&core.counters.released, given_back);
-    let mut state = core.lock();
+    let mut state = lock(&core.state);
     state.may_not_change |= denied;
     for (key, ..) in batch {
         state.entries.remove(key);
@@ -113,7 +114,7 @@ fn release(core: &Core, batch: &Batch, policy: RequestPolicy<'_>) {
 }
 
 fn settle_deletions(core: &Core, batch: &Batch, outcomes: Result<Outcomes, Error>) {
-    let mut state = core.lock();
+    let mut state = lock(&core.state);
     let last = state.closing || state.flush;
     let (outcomes, whole) = match outcomes {
         Ok(outcomes) => (outcomes, None),

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::delivery::Delivery;
 use super::stats::{QueueStats, add};
 use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
+use crate::sys::{lock, unpoisoned};
 
 /// Maximum number of threads of one consumer.
 const MAX_WORKERS: usize = 256;
@@ -35,13 +36,9 @@ struct Desk {
 }
 
 impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Returns the next message for a worker; none at the end.
     fn take(&self) -> Option<Delivery> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.free += 1;
         self.changed.notify_all();
         loop {
@@ -59,14 +56,14 @@ impl Desk {
                 return None;
             }
             let woken = self.changed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            state = unpoisoned(woken);
         }
     }
 
     /// Waits for free workers and returns how many there are; none when a handler panicked or it was
     /// cancelled.
     fn free(&self, cancelled: impl Fn() -> bool) -> Option<usize> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.panic.is_some() || cancelled() {
                 return None;
@@ -74,7 +71,7 @@ impl Desk {
             match state.free.saturating_sub(state.waiting.len()) {
                 0 => {
                     let woken = self.changed.wait_timeout(state, LOOK);
-                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                    state = unpoisoned(woken).0;
                 }
                 free => return Some(free),
             }
@@ -137,7 +134,7 @@ impl Deliveries {
                 }
             }
             let failure = failure.or_else(|| self.hand_out(&desk));
-            let mut state = desk.lock();
+            let mut state = lock(&desk.state);
             state.over = true;
             if cancel.is_cancelled() {
                 // They are released for others: the wait is only for messages that are being handled.
@@ -148,7 +145,7 @@ impl Deliveries {
             failure
         });
         // The workers are done: their deletions and releases are sent now.
-        let mut state = desk.lock();
+        let mut state = lock(&desk.state);
         let panic = state.panic.take();
         state.waiting.clear();
         drop(state);
@@ -168,7 +165,7 @@ impl Deliveries {
         while let Some(free) = desk.free(|| cancel.is_cancelled()) {
             match self.next_batch(free.max(self.max_at_once())) {
                 Some(Ok(received)) => {
-                    desk.lock().waiting.extend(received);
+                    lock(&desk.state).waiting.extend(received);
                     desk.changed.notify_all();
                 }
                 Some(Err(error)) => return Some(error),
@@ -203,7 +200,7 @@ fn work<E: fmt::Display>(
             }
             Err(panic) => {
                 add(&queue.counters().handler_errors, 1);
-                desk.lock().panic.get_or_insert(panic);
+                lock(&desk.state).panic.get_or_insert(panic);
                 desk.changed.notify_all();
             }
         }

@@ -1,7 +1,7 @@
 //! A request in batches and journals: its identity, and how it outlives what it borrowed.
 
 use std::borrow::Cow;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,7 @@ use crate::handle::InferenceHandle;
 use crate::request::placement::Upload;
 use crate::response::AsyncInferenceResponse;
 use crate::session::Session;
+use crate::sys::unpoisoned;
 use crate::transfer;
 
 /// The identity of an input, the same in every run.
@@ -190,7 +191,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 RequestInput::At(uri) => RequestInput::At(uri),
                 RequestInput::File(file) => RequestInput::File(file),
                 RequestInput::Reader(reader) => {
-                    let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    let reader = unpoisoned(reader.into_inner());
                     RequestInput::Body(transfer::read_all(reader).map(Cow::Owned))
                 }
             },

@@ -1,8 +1,8 @@
 //! The submit: check, place, send, and report what happened.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::HeaderName;
@@ -20,6 +20,7 @@ use crate::limits::{self, MAX_INLINE_BYTES, check_name};
 use crate::predictor::Target;
 use crate::request::placement;
 use crate::response::AsyncInferenceResponse;
+use crate::sys::unpoisoned;
 use crate::trace;
 use crate::transfer;
 use crate::uri::S3Uri;
@@ -196,7 +197,7 @@ impl<'v, D> AsyncRequest<'v, D> {
                 })
             }
             RequestInput::Reader(reader) => {
-                let mut input = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let mut input = unpoisoned(reader.into_inner());
                 let begun = input.peek(MAX_INLINE_BYTES)?.len() as u64;
                 if self.placement.is_inline(begun)? {
                     return Ok((input.into_begun().into(), None));

@@ -1,7 +1,7 @@
 //! The response and its waits for a value.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::aws::RequestPolicy;
 use crate::aws::s3::objects::OpenObject;
@@ -13,6 +13,7 @@ use crate::predictor::AsyncPredictor;
 use crate::response::poll::Poll;
 use crate::response::wait::Finished;
 use crate::session::Session;
+use crate::sys::lock;
 use crate::transfer::outcome::Outcome;
 use crate::transfer::{TransferConfig, memory};
 use crate::uri::S3Uri;
@@ -384,15 +385,12 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     pub(crate) fn kept(&self) -> Option<Arc<Outcome>> {
-        self.outcome
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.outcome).clone()
     }
 
     pub(crate) fn keep(&self, outcome: Outcome) -> Arc<Outcome> {
         let outcome = Arc::new(outcome);
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        *lock(&self.outcome) = Some(outcome.clone());
         outcome
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::aws::Service;
 use crate::aws::client::retry::RetryConfig;
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::session::history::History;
 use crate::session::transfer_config::TransferConfig;
 use crate::session::{ServiceEndpoint, SessionBuilder};
-use crate::sys::Sys;
+use crate::sys::{Sys, lock};
 
 /// Region, credentials, connections and retries, shared by everything that is created from it.
 ///
@@ -154,8 +154,7 @@ impl Session {
     /// `sagemaker-{region}-{account}`.
     fn derived_bucket(&self, policy: RequestPolicy<'_>) -> Result<&Derived> {
         let buckets = &self.inner.buckets;
-        let deriving = self.inner.deriving.lock();
-        let _one_at_a_time = deriving.unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = lock(&self.inner.deriving);
         if let Some(derived) = buckets.derived() {
             return Ok(derived);
         }

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
+
+use crate::sys::lock;
 
 /// Number of an endpoint's latest durations that count.
 const KEPT: usize = 32;
@@ -25,10 +27,7 @@ pub(crate) struct Usual {
 
 impl History {
     pub(crate) fn record(&self, endpoint: &str, took: Duration) {
-        let mut endpoints = self
-            .endpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut endpoints = lock(&self.endpoints);
         if endpoints.len() >= MAX_ENDPOINTS && !endpoints.contains_key(endpoint) {
             endpoints.clear();
         }
@@ -40,10 +39,7 @@ impl History {
     }
 
     pub(crate) fn usual(&self, endpoint: &str) -> Option<Usual> {
-        let endpoints = self
-            .endpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let endpoints = lock(&self.endpoints);
         let durations = endpoints.get(endpoint)?;
         Some(Usual {
             shortest: *durations.iter().min()?,

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::durable::write_whole;
+use super::sync::lock;
 
 /// The configuration files: those on disk, or a map from path to content.
 ///
@@ -71,7 +72,7 @@ impl Files {
     /// this file only.
     pub fn with_error(mut self, path: impl Into<PathBuf>, kind: io::ErrorKind) -> Self {
         let map = self.map.get_or_insert_default();
-        locked(map).insert(path.into(), Entry::Error(kind));
+        lock(map).insert(path.into(), Entry::Error(kind));
         self
     }
 
@@ -88,7 +89,7 @@ impl Files {
                 let length = file.metadata()?.len();
                 bounded(file, length)
             }
-            Some(map) => match locked(map).get(path) {
+            Some(map) => match lock(map).get(path) {
                 Some(Entry::Content(content)) => bounded(content.as_slice(), content.len() as u64),
                 Some(Entry::Error(kind)) => Err((*kind).into()),
                 None => Err(io::ErrorKind::NotFound.into()),
@@ -106,7 +107,7 @@ impl Files {
         match &self.map {
             None => write_whole(path, content),
             Some(map) => {
-                let mut map = locked(map);
+                let mut map = lock(map);
                 if let Some(Entry::Error(kind)) = map.get(path) {
                     return Err((*kind).into());
                 }
@@ -115,11 +116,6 @@ impl Files {
             }
         }
     }
-}
-
-/// A change is one insertion, so that a panic leaves nothing incomplete.
-fn locked<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
-    map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is read may be a secret, and a growing buffer would leave copies behind: so it has its full size from the
@@ -139,7 +135,7 @@ impl fmt::Debug for Files {
         match &self.map {
             Some(map) => f
                 .debug_tuple("Files")
-                .field(&locked(map).keys().collect::<Vec<_>>())
+                .field(&lock(map).keys().collect::<Vec<_>>())
                 .finish(),
             None => f.write_str("Files(disk)"),
         }

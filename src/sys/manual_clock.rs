@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, SystemTime};
 
+use super::sync::{lock, unpoisoned};
 use super::{Clock, SystemClock};
 
 /// A clock that a test controls: `sleep` returns at once and advances the time by its duration.
@@ -123,8 +124,7 @@ impl ManualClock {
 
     /// No foreign code runs under the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.time.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.time.state)
     }
 
     fn wait<'a>(
@@ -132,8 +132,7 @@ impl ManualClock {
         state: MutexGuard<'a, State>,
         condition: impl FnMut(&mut State) -> bool,
     ) -> MutexGuard<'a, State> {
-        let state = self.time.changed.wait_while(state, condition);
-        state.unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.time.changed.wait_while(state, condition))
     }
 }
 
@@ -194,11 +193,11 @@ impl ManualClock {
     /// Waits until no work keeps the time, at most for `timeout` of real time. Returns when the next waiting
     /// thread is due; `None` if none waits for a time, or work still goes on.
     pub(crate) fn settle(&self, timeout: Duration) -> Option<Duration> {
-        let (state, waited) = self
-            .time
-            .changed
-            .wait_timeout_while(self.lock(), timeout, |state| !state.is_free())
-            .unwrap_or_else(PoisonError::into_inner);
+        let (state, waited) = unpoisoned(self.time.changed.wait_timeout_while(
+            self.lock(),
+            timeout,
+            |state| !state.is_free(),
+        ));
         let next = state.waiters.keys().next().map(|(due, _)| *due);
         next.filter(|_| !waited.timed_out())
     }

@@ -31,6 +31,7 @@ pub(crate) mod payload;
 pub(crate) mod power;
 pub(crate) mod processes;
 mod random;
+mod sync;
 mod write_behind;
 
 pub(crate) use durable::{open_to_append, read_bounded, sync_data, write_whole};
@@ -39,6 +40,7 @@ pub(crate) use home::Platform;
 pub use manual_clock::ManualClock;
 pub use processes::{ProcessOutput, Processes};
 pub use random::Random;
+pub(crate) use sync::{lock, unpoisoned};
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

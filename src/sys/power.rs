@@ -6,7 +6,9 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+
+use super::sync::lock;
 
 /// Device and inode.
 type Place = (u64, u64);
@@ -20,7 +22,7 @@ struct Disk {
 static DISK: Mutex<BTreeMap<Place, Disk>> = Mutex::new(BTreeMap::new());
 
 fn disk() -> MutexGuard<'static, BTreeMap<Place, Disk>> {
-    DISK.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&DISK)
 }
 
 fn place(metadata: &Metadata) -> Place {

@@ -1,5 +1,7 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use super::sync::lock;
 
 /// A source of random numbers: for the jitter of pauses, and for ids of inferences and uploads. They need not be
 /// unpredictable.
@@ -73,11 +75,6 @@ impl Random {
         }
         text
     }
-}
-
-/// The generator is complete after every call, so that a panic elsewhere does not harm it.
-fn lock(random: &Mutex<fastrand::Rng>) -> std::sync::MutexGuard<'_, fastrand::Rng> {
-    random.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for Random {

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+
+use super::sync::{lock, unpoisoned};
 
 /// Bytes between two flushes. Without them the system writes a file of some hundred megabytes to disk only at the
 /// last flush: then the time of the disk is added to that of the network.
@@ -31,7 +33,7 @@ impl WriteBehind {
         if before / EVERY == (before + bytes) / EVERY {
             return;
         }
-        let mut flusher = self.flusher.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flusher = lock(&self.flusher);
         if flusher.is_none() {
             *flusher = Flusher::start(file);
         }
@@ -43,10 +45,7 @@ impl WriteBehind {
 
     /// Waits for the running flush and returns its error: the system reports an error of the disk only once per file.
     pub(super) fn stop(&mut self) -> io::Result<()> {
-        let flusher = self
-            .flusher
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let flusher = unpoisoned(self.flusher.get_mut());
         let Some(Flusher { wanted, thread }) = flusher.take() else {
             return Ok(());
         };

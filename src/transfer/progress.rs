@@ -1,10 +1,11 @@
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::{TransferError, TransferErrorKind};
 use crate::session::transfer_config::TransferConfig;
 use crate::session::transfer_progress::{TransferDirection, TransferProgress};
+use crate::sys::lock;
 use crate::uri::S3Uri;
 
 /// Counts bytes, calls the callback, and records whether to stop.
@@ -45,7 +46,7 @@ impl<'a> Meter<'a> {
     /// Counts; an error if the transfer is to stop.
     pub(super) fn add(&self, bytes: usize) -> Result<(), TransferError> {
         if let Some(callback) = self.config.progress() {
-            let mut counted = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut counted = lock(&self.bytes);
             *counted += bytes as u64;
             let progress = TransferProgress {
                 direction: self.direction,
@@ -73,7 +74,7 @@ impl<'a> Meter<'a> {
     /// Subtracts bytes that have to be sent again.
     pub(super) fn take_back(&self, bytes: u64) {
         if self.config.progress().is_some() {
-            *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;
+            *lock(&self.bytes) -= bytes;
         }
     }
 }

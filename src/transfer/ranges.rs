@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::CHUNK;
@@ -13,6 +13,7 @@ use super::stream::ObjectStream;
 use crate::aws::s3::checksum::{Checksum, Expected};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::session::Session;
+use crate::sys::lock;
 use crate::sys::payload::OutputFile;
 use crate::uri::S3Uri;
 
@@ -58,14 +59,14 @@ impl Ranges<'_> {
             }
             self.work(&board, Range::next, Some(first));
         });
-        if let Some(error) = locked(&board.failed).take() {
+        if let Some(error) = lock(&board.failed).take() {
             return Err(error);
         }
         let Some(expected) = self.expected else {
             return Ok(());
         };
         let mut whole = expected.start();
-        for sum in std::mem::take(&mut *locked(&board.sums)).into_values() {
+        for sum in std::mem::take(&mut *lock(&board.sums)).into_values() {
             whole.append(&sum);
         }
         expected.check(whole, self.uri)
@@ -81,15 +82,15 @@ impl Ranges<'_> {
         // A panic of the callback ends the others too.
         let stop = StopUnlessDone(&self.meter.stop);
         while !self.meter.stop.load(Ordering::SeqCst) {
-            let Some(index) = take(&mut locked(&board.free)) else {
+            let Some(index) = take(&mut lock(&board.free)) else {
                 break;
             };
             match self.fetch_one(index, &mut running, &mut buffer) {
-                Ok(Some(sum)) => drop(locked(&board.sums).insert(index, sum)),
+                Ok(Some(sum)) => drop(lock(&board.sums).insert(index, sum)),
                 Ok(None) => {}
                 Err(error) => {
                     // The first error is reported; the others follow from it.
-                    locked(&board.failed).get_or_insert(error);
+                    lock(&board.failed).get_or_insert(error);
                     return;
                 }
             }
@@ -146,10 +147,6 @@ impl Ranges<'_> {
 
 pub(super) fn unwritable(error: std::io::Error) -> TransferError {
     TransferError::new(TransferErrorKind::Write, "the result's file").with_source(error)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Stops the other threads unless this one has finished.

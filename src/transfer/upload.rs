@@ -1,8 +1,8 @@
 //! Inputs to S3: in one request, or in parts.
 
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::session::Session;
 use crate::session::transfer_config::{TransferConfig, UploadChecksum};
 use crate::session::transfer_progress::TransferDirection;
+use crate::sys::lock;
 use crate::sys::payload::InputFile;
 use crate::uri::S3Uri;
 
@@ -91,7 +92,7 @@ pub(crate) fn upload_reader(to: Destination<'_>, input: &mut ReaderInput<'_>) ->
     let next = Mutex::new((input, 0));
     sending.in_parts(plan.parallelism, &|buffer| {
         // One thread reads a part while the others send theirs.
-        let (input, parts) = &mut *locked(&next);
+        let (input, parts) = &mut *lock(&next);
         input.fill(buffer, plan.part_size)?;
         if buffer.is_empty() {
             return Ok(None);
@@ -277,10 +278,10 @@ impl<'a> Sending<'a> {
             while !self.meter.stop.load(Ordering::SeqCst) {
                 match self.send_next(upload, &mut buffer, next) {
                     Ok(None) => break,
-                    Ok(Some(part)) => locked(&done).push(part),
+                    Ok(Some(part)) => lock(&done).push(part),
                     Err(error) => {
                         // The first error is reported; the others follow from it.
-                        locked(&failed).get_or_insert(error);
+                        lock(&failed).get_or_insert(error);
                         self.meter.stop.store(true, Ordering::SeqCst);
                     }
                 }
@@ -303,8 +304,8 @@ impl<'a> Sending<'a> {
             let _stop = StopOnPanic(self.meter);
             work();
         });
-        match locked(&failed).take() {
-            None => Ok(std::mem::take(&mut *locked(&done))),
+        match lock(&failed).take() {
+            None => Ok(std::mem::take(&mut *lock(&done))),
             Some(error) => Err(error),
         }
     }
@@ -336,10 +337,6 @@ impl<'a> Sending<'a> {
 
 fn changed(file: &InputFile) -> TransferError {
     TransferError::new(TransferErrorKind::Changed, file.path().display())
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct StopOnPanic<'a>(&'a Meter<'a>);

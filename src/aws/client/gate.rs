@@ -1,13 +1,13 @@
 //! Rate limit of requests that share a service's quota: as fast as they can, until the service
 //! throttles.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::CallError;
 use crate::error::is_throttling;
-use crate::sys::Sys;
+use crate::sys::{Sys, lock};
 
 /// One refusal halves the rate; refusals of requests that were in progress then are ignored.
 const ONE_CUT: Duration = Duration::from_millis(500);
@@ -63,7 +63,7 @@ impl Pace {
 
     /// Reserves a send; otherwise returns when to try again.
     pub(crate) fn pass(&self, now: Duration) -> Result<(), Duration> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let rate = state.limit.unwrap_or(f64::INFINITY).min(self.ceiling);
         if rate.is_finite() {
             if now < state.next {
@@ -84,7 +84,7 @@ impl Pace {
     }
 
     pub(crate) fn succeeded(&self, now: Duration) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.last_success = now;
         let Some(limit) = state.limit else { return };
         // Adding in proportion to the gap gives the same increase a second at any rate.
@@ -94,7 +94,7 @@ impl Pace {
 
     /// Whether to keep trying.
     pub(crate) fn throttled(&self, now: Duration, requested: Option<Duration>) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let just_cut = state
             .last_cut
             .is_some_and(|last| now.saturating_sub(last) < ONE_CUT);
@@ -108,10 +108,6 @@ impl Pace {
         let interval = Duration::from_secs_f64(1.0 / state.limit.unwrap_or(1.0));
         state.next = state.next.max(now + requested.unwrap_or(interval));
         now.saturating_sub(state.last_success) < MAX_THROTTLED
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::aws::config::Settings;
 use crate::error::ConfigError;
 use crate::invalid_input::InvalidInput;
-use crate::sys::Random;
+use crate::sys::{Random, lock};
 
 /// How often requests are retried, and with which pauses.
 ///
@@ -152,21 +152,15 @@ impl RetryQuota {
     /// Takes the tokens of one retry, if there are enough.
     pub(crate) fn acquire(&self, after_timeout: bool) -> Option<u32> {
         let cost = if after_timeout { 10 } else { 5 };
-        let mut tokens = self.lock();
+        let mut tokens = lock(&self.tokens);
         *tokens = tokens.checked_sub(cost)?;
         Some(cost)
     }
 
     /// Returns tokens after a success: those `taken` by the last retry, or none after a first attempt.
     pub(crate) fn release(&self, taken: Option<u32>) {
-        let mut tokens = self.lock();
+        let mut tokens = lock(&self.tokens);
         *tokens = (*tokens + taken.unwrap_or(1)).min(QUOTA);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, u32> {
-        self.tokens
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

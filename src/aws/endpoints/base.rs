@@ -4,12 +4,13 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Uri, uri};
 
 use crate::error::Result;
+use crate::sys::lock;
 
 /// Maximum number of cached bases; a program uses few buckets.
 const MAX_REMEMBERED: usize = 1000;
@@ -68,7 +69,7 @@ impl<K: Eq + Hash> Bases<K> {
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || lock(&self.0);
         if let Some((_, base)) = known().get(of).filter(|(of, _)| of == region) {
             return Ok(base.clone());
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http::Uri;
@@ -12,7 +12,7 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::sys::{Clock, SystemClock};
+use crate::sys::{Clock, SystemClock, lock};
 use crate::trace;
 
 /// The system's failure to resolve a name, distinguished from other I/O errors.
@@ -36,7 +36,7 @@ impl Addresses {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, (Duration, ResolvedSocketAddrs)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

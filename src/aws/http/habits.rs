@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Uri;
 
-use crate::sys::{Clock, SystemClock};
+use crate::sys::{Clock, SystemClock, lock};
 
 /// Maximum number of hosts; beyond it, all are removed and learned again.
 const MAX_KNOWN_HOSTS: usize = 1000;
@@ -36,7 +36,7 @@ pub(super) struct Habits(Arc<Mutex<HashMap<String, Arc<Habit>>>>);
 impl Habits {
     pub(super) fn of(&self, uri: &Uri) -> Arc<Habit> {
         let host = uri.authority().map_or("", |authority| authority.as_str());
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0);
         if known.len() >= MAX_KNOWN_HOSTS {
             known.clear();
         }

@@ -1,7 +1,9 @@
 //! The expected owners of buckets, and their regions.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+use crate::sys::lock;
 
 /// Maximum number of cached regions; a program uses few buckets.
 const MAX_REGIONS: usize = 1000;
@@ -70,7 +72,7 @@ impl Buckets {
 
     /// The map is consistent after every statement, so a poisoned lock can be used.
     fn regions(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.regions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.regions)
     }
 }
 

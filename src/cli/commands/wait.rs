@@ -1,7 +1,7 @@
 //! `wait`: fetches the results of handles as they complete.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
@@ -21,6 +21,7 @@ use crate::cli::output::lines::{Found, Submitted, Taken, handles, print};
 use crate::cli::output::names::Results;
 use crate::cli::output::progress::{Progress, Show};
 use crate::cli::output::standard::check_standard_output;
+use crate::sync::lock;
 
 /// Concurrent downloads, beside the polls.
 const DOWNLOAD_THREADS: usize = 4;
@@ -192,7 +193,7 @@ impl Wait {
                 }
                 // The next request would fail as well, and polls alone, ten minutes apart, are not what was requested.
                 let failure = Failure::from(error.clone());
-                *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                *lock(&refused) = Some(failure);
                 token.cancel();
             });
         }
@@ -218,10 +219,7 @@ impl Wait {
             let summary = self.form.render(&run.ends.summary());
             run.print(&summary, &summary);
         }
-        let refused = refused
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let refused = lock(&refused).take();
         if let Some(failure) = refused {
             return Err(failure);
         }

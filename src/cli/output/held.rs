@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::lines::Submitted;
+use crate::sync::lock;
 
 static HELD: Mutex<State> = Mutex::new(State {
     next: 0,
@@ -71,7 +72,7 @@ pub(in crate::cli) fn alarm() {
 
 /// Prints the handles that are not printed yet, a line each. Returns whether any was printed in all.
 pub(in crate::cli) fn print() -> bool {
-    let writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let writing = lock(&WRITING);
     let mut text = String::new();
     let announced = {
         let mut state = state();
@@ -115,5 +116,5 @@ impl State {
 }
 
 fn state() -> MutexGuard<'static, State> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&HELD)
 }

@@ -25,11 +25,10 @@ use super::notify;
 use super::operation::Operation;
 use super::runtime::queue::{Backlog, Queue};
 use super::services::Services;
-use super::sync::lock;
 use super::violation::message;
 use crate::limits::check::{Shape, Violation};
 use crate::limits::facts;
-use crate::sys::Clock;
+use crate::sys::{Clock, lock};
 use hosted::Hosted;
 use scaling::Scaling;
 

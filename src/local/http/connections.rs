@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::http1::Connection;
 use crate::local::server::{Shared, exchange};
-use crate::local::sync::{Gate, Leave, lock};
-use crate::sys::{Clock, SystemClock};
+use crate::local::sync::{Gate, Leave};
+use crate::sys::{Clock, SystemClock, lock};
 
 /// Maximum number of connections served at a time; further ones wait to be accepted. Each has at most one file open
 /// for its payload, and the default limit of open files is 1,024.

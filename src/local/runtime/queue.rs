@@ -20,8 +20,8 @@ use crate::local::s3::content::Content;
 use crate::local::s3::store::StoredObject;
 use crate::local::services::Services;
 use crate::local::sqs;
-use crate::local::sync::{lock, wait_while};
-use crate::sys::{Clock, ManualClock};
+use crate::local::sync::wait_while;
+use crate::sys::{Clock, ManualClock, lock};
 
 /// Maximum number of recorded jobs.
 const KEPT: usize = 10_000;

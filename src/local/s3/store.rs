@@ -15,7 +15,7 @@ use super::multipart::{Completed, Upload};
 use super::parts::ObjectPart;
 use crate::aws::s3::checksum::{Algorithm, Checksum};
 use crate::local::http::payload::{Announced, Sums};
-use crate::local::sync::lock;
+use crate::sys::lock;
 
 /// An object of the local S3.
 ///

@@ -22,7 +22,7 @@ use super::http::response::{Refusal, Response};
 use super::operation::Operation;
 use super::server::{Request, random_uuid};
 use super::services::Services;
-use super::sync::lock;
+use crate::sys::lock;
 
 /// All queues, and the rules for messages from the endpoint itself.
 #[derive(Debug, Default)]

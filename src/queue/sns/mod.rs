@@ -5,7 +5,7 @@ mod form;
 mod host;
 
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use certificate::Certificates;
@@ -16,7 +16,7 @@ use super::event::QueueEvent;
 use super::notification::Notification;
 use crate::codec::CodecError;
 use crate::session::Session;
-use crate::sys::Sys;
+use crate::sys::{Sys, lock};
 
 /// Why a pushed message failed verification.
 ///
@@ -219,11 +219,7 @@ impl SnsVerifier {
 
     /// Returns the certificate, from the cache if possible.
     fn certificate(&self, url: &str, now: SystemTime) -> Result<Vec<u8>, SnsRejected> {
-        let cache = || {
-            self.certificates
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
+        let cache = || lock(&self.certificates);
         if let Some(known) = cache().get(url, now) {
             return Ok(known);
         }

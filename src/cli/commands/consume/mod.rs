@@ -6,7 +6,7 @@ mod store;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -29,6 +29,7 @@ use crate::cli::output::form::Form;
 use crate::cli::output::lines::print;
 use crate::cli::output::names::make_directory;
 use crate::cli::output::progress::{Progress, Show};
+use crate::sync::{lock, unpoisoned};
 
 /// Receive completion messages from an SQS queue and fetch the results into a directory
 ///
@@ -157,10 +158,7 @@ impl Consume {
             Ok::<(), Error>(())
         });
         progress.clear();
-        let ends = consumer
-            .ends
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let ends = unpoisoned(consumer.ends.into_inner());
         if self.summary {
             self.form.print(&ends.summary(&queue.stats()))?;
         }
@@ -342,7 +340,7 @@ impl Consumer<'_> {
     /// Prints the line, counts, and decides what becomes of the message.
     fn tell(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
         let inference = line.to_string();
-        let mut ends = self.lock();
+        let mut ends = lock(&self.ends);
         let verdict = match stored {
             Ok(Stored::Output(path, bytes)) => {
                 ends.completed += 1;
@@ -392,16 +390,12 @@ impl Consumer<'_> {
     /// Ends the command: what fails on this machine fails for the next message as well, which would burn its
     /// receives.
     fn stop(&self, failure: Failure) {
-        self.lock().stopped.get_or_insert(failure);
+        lock(&self.ends).stopped.get_or_insert(failure);
         self.token.cancel();
     }
 
     fn note(&self, change: impl FnOnce(&mut Ends)) {
-        change(&mut self.lock());
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Ends> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+        change(&mut lock(&self.ends));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use sagemaker_async_inference::batch::JournalEntry;
 use sagemaker_async_inference::{
@@ -17,6 +17,7 @@ use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
 use crate::cli::output::held::{self, Held};
 use crate::cli::output::lines::{Submitted, print};
 use crate::cli::output::progress::Progress;
+use crate::sync::lock;
 
 /// Inputs whose outcomes are not printed yet, in order.
 #[derive(Clone, Default)]
@@ -31,12 +32,8 @@ struct Turn {
 }
 
 impl Turns {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Turn>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn submitted(&self, index: u64, handle: &InferenceHandle) {
-        let mut turns = self.lock();
+        let mut turns = lock(&self.0);
         if let Some(turn) = turns.iter_mut().find(|turn| turn.index == index) {
             let job = Submitted::new(handle.clone(), Some(turn.input.clone()));
             turn.held = Some(held::hold(Arc::new(job)));
@@ -96,7 +93,7 @@ impl Iterator for Requests<'_> {
             let submit = self.run.submit;
             match submit.prepared(self.predictor, &input, self.run.interrupt) {
                 Ok(request) => {
-                    self.run.turns.lock().push_back(Turn {
+                    lock(&self.run.turns.0).push_back(Turn {
                         index: self.next,
                         input: input.shown(),
                         begun: held::begin(input.shown()),
@@ -202,7 +199,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn take(&self, outcome: Result<AsyncInferenceResponse<Bytes>, Error>) {
-        let Some(turn) = self.turns.lock().pop_front() else {
+        let Some(turn) = lock(&self.turns.0).pop_front() else {
             return;
         };
         turn.begun.release();

@@ -1,0 +1,13 @@
+//! Locks that a panic elsewhere does not make unusable: each critical section of this crate leaves its value complete
+//! wherever it ends.
+
+use std::sync::{LockResult, Mutex, MutexGuard, PoisonError};
+
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    unpoisoned(mutex.lock())
+}
+
+/// What a lock or a wait for a condition returns, also after a panic.
+pub(crate) fn unpoisoned<T>(outcome: LockResult<T>) -> T {
+    outcome.unwrap_or_else(PoisonError::into_inner)
+}
