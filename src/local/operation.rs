@@ -7,154 +7,80 @@ use super::auth::signature::signing_service;
 use super::http::head::Head;
 use super::s3::operations::{Asked, Of};
 
-/// An operation of [`LocalEndpoint`](super::LocalEndpoint), by AWS's name.
-///
-/// ```
-/// use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
-///
-/// let endpoint = LocalEndpoint::builder().start()?;
-/// endpoint.fault(Fault::on(Operation::GetObject).status(500));
-/// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// SageMaker: `POST /endpoints/{EndpointName}/async-invocations`.
-    InvokeEndpointAsync,
-    /// STS: who owns these credentials.
-    GetCallerIdentity,
-    /// S3.
-    GetObject,
-    /// S3.
-    PutObject,
-    /// S3.
-    HeadObject,
-    /// S3.
-    DeleteObject,
-    /// S3.
-    ListObjectsV2,
-    /// S3.
-    CreateBucket,
-    /// S3.
-    HeadBucket,
-    /// S3.
-    CreateMultipartUpload,
-    /// S3.
-    UploadPart,
-    /// S3.
-    CompleteMultipartUpload,
-    /// S3.
-    AbortMultipartUpload,
-    /// S3.
-    ListParts,
-    /// S3.
-    ListMultipartUploads,
-    /// S3.
-    CopyObject,
-    /// S3.
-    UploadPartCopy,
-    /// S3.
-    DeleteObjects,
-    /// S3, as it was before [`ListObjectsV2`](Self::ListObjectsV2).
-    ListObjects,
-    /// S3.
-    ListBuckets,
-    /// S3.
-    GetBucketLocation,
-    /// S3.
-    DeleteBucket,
-    /// S3.
-    GetObjectTagging,
-    /// S3.
-    PutObjectTagging,
-    /// S3.
-    DeleteObjectTagging,
-    /// S3.
-    GetObjectAttributes,
-    /// S3.
-    ListObjectVersions,
-    /// S3.
-    GetBucketVersioning,
-    /// SageMaker's control plane.
-    CreateModel,
-    /// SageMaker's control plane.
-    DescribeModel,
-    /// SageMaker's control plane.
-    DeleteModel,
-    /// SageMaker's control plane.
-    CreateEndpointConfig,
-    /// SageMaker's control plane.
-    DescribeEndpointConfig,
-    /// SageMaker's control plane.
-    DeleteEndpointConfig,
-    /// SageMaker's control plane.
-    CreateEndpoint,
-    /// SageMaker's control plane.
-    DescribeEndpoint,
-    /// SageMaker's control plane.
-    UpdateEndpoint,
-    /// SageMaker's control plane.
-    UpdateEndpointWeightsAndCapacities,
-    /// SageMaker's control plane.
-    DeleteEndpoint,
-    /// SageMaker's control plane.
-    ListEndpoints,
-    /// SageMaker's control plane.
-    ListModels,
-    /// SageMaker's control plane.
-    ListEndpointConfigs,
-    /// SageMaker's control plane.
-    ListTags,
-    /// SageMaker's control plane.
-    AddTags,
-    /// SageMaker's control plane.
-    DeleteTags,
-    /// Application Auto Scaling.
-    RegisterScalableTarget,
-    /// Application Auto Scaling.
-    DescribeScalableTargets,
-    /// Application Auto Scaling.
-    DeregisterScalableTarget,
-    /// Application Auto Scaling.
-    PutScalingPolicy,
-    /// Application Auto Scaling.
-    DescribeScalingPolicies,
-    /// Application Auto Scaling.
-    DeleteScalingPolicy,
-    /// CloudWatch.
-    PutMetricAlarm,
-    /// CloudWatch.
-    DescribeAlarms,
-    /// CloudWatch.
-    DeleteAlarms,
-    /// CloudWatch.
-    GetMetricData,
-    /// SQS.
-    CreateQueue,
-    /// SQS.
-    GetQueueUrl,
-    /// SQS.
-    GetQueueAttributes,
-    /// SQS.
-    PurgeQueue,
-    /// SQS.
-    SendMessage,
-    /// SQS.
-    SendMessageBatch,
-    /// SQS.
-    ReceiveMessage,
-    /// SQS.
-    DeleteMessage,
-    /// SQS.
-    DeleteMessageBatch,
-    /// SQS.
-    ChangeMessageVisibility,
-    /// SQS.
-    ChangeMessageVisibilityBatch,
-    /// A request that is none of these; refused in the form of its service.
-    Unsupported,
-    /// In a [`Fault`](super::Fault): whatever the request is.
-    Any,
+/// Defines [`Operation`] and its lists. A service of the control plane has what stands before its operations in
+/// `X-Amz-Target` and its name in signatures' scopes.
+macro_rules! operations {
+    (
+        $($service:literal: $($name:ident),+;)+
+        of the control plane
+        $($plane:literal($prefix:literal, $signing_name:expr): $($controlled:ident),+;)+
+    ) => {
+        /// An operation of [`LocalEndpoint`](super::LocalEndpoint), by AWS's name.
+        ///
+        /// ```
+        /// use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+        ///
+        /// let endpoint = LocalEndpoint::builder().start()?;
+        /// endpoint.fault(Fault::on(Operation::GetObject).status(500));
+        /// # Ok::<(), sagemaker_async_inference::local::LocalError>(())
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Operation {
+            $($(#[doc = $service] $name,)+)+
+            $($(#[doc = $plane] $controlled,)+)+
+            /// A request that is none of these; refused in the form of its service.
+            Unsupported,
+            /// In a [`Fault`](super::Fault): whatever the request is.
+            Any,
+        }
+
+        impl Operation {
+            /// Every one of them.
+            pub const ALL: [Self; 2 + [
+                $($(stringify!($name),)+)+
+                $($(stringify!($controlled),)+)+
+            ].len()] = [
+                $($(Self::$name,)+)+
+                $($(Self::$controlled,)+)+
+                Self::Unsupported,
+                Self::Any,
+            ];
+        }
+
+        const CONTROL: &[ControlService] = &[
+            $(ControlService {
+                prefix: $prefix,
+                signing_name: $signing_name,
+                operations: &[$(Operation::$controlled),+],
+            }),+
+        ];
+    };
+}
+
+operations! {
+    "SageMaker's runtime: `POST /endpoints/{EndpointName}/async-invocations`.":
+        InvokeEndpointAsync;
+    "STS.":
+        GetCallerIdentity;
+    "S3.":
+        GetObject, PutObject, HeadObject, DeleteObject, ListObjectsV2, CreateBucket, HeadBucket, CreateMultipartUpload,
+        UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts, ListMultipartUploads, CopyObject,
+        UploadPartCopy, DeleteObjects, ListObjects, ListBuckets, GetBucketLocation, DeleteBucket, GetObjectTagging,
+        PutObjectTagging, DeleteObjectTagging, GetObjectAttributes, ListObjectVersions, GetBucketVersioning;
+    of the control plane
+    "SageMaker's control plane." ("SageMaker", "sagemaker"):
+        CreateModel, DescribeModel, DeleteModel, CreateEndpointConfig, DescribeEndpointConfig, DeleteEndpointConfig,
+        CreateEndpoint, DescribeEndpoint, UpdateEndpoint, UpdateEndpointWeightsAndCapacities, DeleteEndpoint,
+        ListEndpoints, ListModels, ListEndpointConfigs, ListTags, AddTags, DeleteTags;
+    "Application Auto Scaling." ("AnyScaleFrontendService", "application-autoscaling"):
+        RegisterScalableTarget, DescribeScalableTargets, DeregisterScalableTarget, PutScalingPolicy,
+        DescribeScalingPolicies, DeleteScalingPolicy;
+    "CloudWatch." ("GraniteServiceVersion20100801", "monitoring"):
+        PutMetricAlarm, DescribeAlarms, DeleteAlarms, GetMetricData;
+    "SQS." ("AmazonSQS", SQS):
+        CreateQueue, GetQueueUrl, GetQueueAttributes, PurgeQueue, SendMessage, SendMessageBatch, ReceiveMessage,
+        DeleteMessage, DeleteMessageBatch, ChangeMessageVisibility, ChangeMessageVisibilityBatch;
 }
 
 /// Whose wording a response takes.
@@ -176,71 +102,6 @@ struct ControlService {
     signing_name: &'static str,
     operations: &'static [Operation],
 }
-
-const CONTROL: &[ControlService] = &[
-    ControlService {
-        prefix: "SageMaker",
-        signing_name: "sagemaker",
-        operations: &[
-            Operation::CreateModel,
-            Operation::DescribeModel,
-            Operation::DeleteModel,
-            Operation::CreateEndpointConfig,
-            Operation::DescribeEndpointConfig,
-            Operation::DeleteEndpointConfig,
-            Operation::CreateEndpoint,
-            Operation::DescribeEndpoint,
-            Operation::UpdateEndpoint,
-            Operation::UpdateEndpointWeightsAndCapacities,
-            Operation::DeleteEndpoint,
-            Operation::ListEndpoints,
-            Operation::ListModels,
-            Operation::ListEndpointConfigs,
-            Operation::ListTags,
-            Operation::AddTags,
-            Operation::DeleteTags,
-        ],
-    },
-    ControlService {
-        prefix: "AnyScaleFrontendService",
-        signing_name: "application-autoscaling",
-        operations: &[
-            Operation::RegisterScalableTarget,
-            Operation::DescribeScalableTargets,
-            Operation::DeregisterScalableTarget,
-            Operation::PutScalingPolicy,
-            Operation::DescribeScalingPolicies,
-            Operation::DeleteScalingPolicy,
-        ],
-    },
-    ControlService {
-        prefix: "GraniteServiceVersion20100801",
-        signing_name: "monitoring",
-        operations: &[
-            Operation::PutMetricAlarm,
-            Operation::DescribeAlarms,
-            Operation::DeleteAlarms,
-            Operation::GetMetricData,
-        ],
-    },
-    ControlService {
-        prefix: "AmazonSQS",
-        signing_name: SQS,
-        operations: &[
-            Operation::CreateQueue,
-            Operation::GetQueueUrl,
-            Operation::GetQueueAttributes,
-            Operation::PurgeQueue,
-            Operation::SendMessage,
-            Operation::SendMessageBatch,
-            Operation::ReceiveMessage,
-            Operation::DeleteMessage,
-            Operation::DeleteMessageBatch,
-            Operation::ChangeMessageVisibility,
-            Operation::ChangeMessageVisibilityBatch,
-        ],
-    },
-];
 
 /// SQS speaks the control plane's protocol.
 pub(super) const SQS: &str = "sqs";
@@ -267,80 +128,6 @@ fn control_operation(target: &str) -> (Operation, Service) {
 pub(super) fn control_operations() -> impl Iterator<Item = Operation> {
     let all = CONTROL.iter().flat_map(|service| service.operations);
     all.copied()
-}
-
-impl Operation {
-    /// Every one of them.
-    pub const ALL: [Self; 68] = [
-        Self::InvokeEndpointAsync,
-        Self::GetCallerIdentity,
-        Self::GetObject,
-        Self::PutObject,
-        Self::HeadObject,
-        Self::DeleteObject,
-        Self::ListObjectsV2,
-        Self::CreateBucket,
-        Self::HeadBucket,
-        Self::CreateMultipartUpload,
-        Self::UploadPart,
-        Self::CompleteMultipartUpload,
-        Self::AbortMultipartUpload,
-        Self::ListParts,
-        Self::ListMultipartUploads,
-        Self::CopyObject,
-        Self::UploadPartCopy,
-        Self::DeleteObjects,
-        Self::ListObjects,
-        Self::ListBuckets,
-        Self::GetBucketLocation,
-        Self::DeleteBucket,
-        Self::GetObjectTagging,
-        Self::PutObjectTagging,
-        Self::DeleteObjectTagging,
-        Self::GetObjectAttributes,
-        Self::ListObjectVersions,
-        Self::GetBucketVersioning,
-        Self::CreateModel,
-        Self::DescribeModel,
-        Self::DeleteModel,
-        Self::CreateEndpointConfig,
-        Self::DescribeEndpointConfig,
-        Self::DeleteEndpointConfig,
-        Self::CreateEndpoint,
-        Self::DescribeEndpoint,
-        Self::UpdateEndpoint,
-        Self::UpdateEndpointWeightsAndCapacities,
-        Self::DeleteEndpoint,
-        Self::ListEndpoints,
-        Self::ListModels,
-        Self::ListEndpointConfigs,
-        Self::ListTags,
-        Self::AddTags,
-        Self::DeleteTags,
-        Self::RegisterScalableTarget,
-        Self::DescribeScalableTargets,
-        Self::DeregisterScalableTarget,
-        Self::PutScalingPolicy,
-        Self::DescribeScalingPolicies,
-        Self::DeleteScalingPolicy,
-        Self::PutMetricAlarm,
-        Self::DescribeAlarms,
-        Self::DeleteAlarms,
-        Self::GetMetricData,
-        Self::CreateQueue,
-        Self::GetQueueUrl,
-        Self::GetQueueAttributes,
-        Self::PurgeQueue,
-        Self::SendMessage,
-        Self::SendMessageBatch,
-        Self::ReceiveMessage,
-        Self::DeleteMessage,
-        Self::DeleteMessageBatch,
-        Self::ChangeMessageVisibility,
-        Self::ChangeMessageVisibilityBatch,
-        Self::Unsupported,
-        Self::Any,
-    ];
 }
 
 /// The operation of a request.
