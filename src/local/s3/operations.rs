@@ -39,152 +39,53 @@ const READ: &[&str] = &[
     "versionId",
 ];
 
-const fn of_object(operation: Operation, method: &'static str) -> Offered {
-    Offered {
-        operation,
-        method,
-        of: Of::Object,
-        marks: &[],
-        copies: false,
-        takes: &[],
-    }
-}
-
-const fn of_bucket(operation: Operation, method: &'static str) -> Offered {
-    Offered {
-        of: Of::Bucket,
-        ..of_object(operation, method)
-    }
-}
-
-const fn of_tags(operation: Operation, method: &'static str) -> Offered {
-    Offered {
-        marks: &["tagging"],
-        takes: &["versionId"],
-        ..of_object(operation, method)
-    }
+/// Of the parameters those that make a request this operation, whether `x-amz-copy-source` does, and what it takes
+/// besides.
+macro_rules! offered {
+    ($($of:ident $method:ident $operation:ident [$($mark:literal),*] $($copies:ident)? => $takes:expr;)+) => {
+        &[$(Offered {
+            operation: Operation::$operation,
+            method: stringify!($method),
+            of: Of::$of,
+            marks: &[$($mark),*],
+            copies: !concat!($(stringify!($copies))?).is_empty(),
+            takes: $takes,
+        }),+]
+    };
 }
 
 /// Those with more marks come first.
-const OFFERED: &[Offered] = &[
-    Offered {
-        marks: &["uploadId", "partNumber"],
-        copies: true,
-        ..of_object(Operation::UploadPartCopy, "PUT")
-    },
-    Offered {
-        marks: &["uploadId", "partNumber"],
-        ..of_object(Operation::UploadPart, "PUT")
-    },
-    Offered {
-        marks: &["uploadId"],
-        ..of_object(Operation::CompleteMultipartUpload, "POST")
-    },
-    Offered {
-        marks: &["uploadId"],
-        takes: &["max-parts", "part-number-marker"],
-        ..of_object(Operation::ListParts, "GET")
-    },
-    Offered {
-        marks: &["uploadId"],
-        ..of_object(Operation::AbortMultipartUpload, "DELETE")
-    },
-    Offered {
-        marks: &["uploads"],
-        ..of_object(Operation::CreateMultipartUpload, "POST")
-    },
-    Offered {
-        copies: true,
-        ..of_object(Operation::CopyObject, "PUT")
-    },
-    of_tags(Operation::PutObjectTagging, "PUT"),
-    of_tags(Operation::GetObjectTagging, "GET"),
-    of_tags(Operation::DeleteObjectTagging, "DELETE"),
-    Offered {
-        marks: &["attributes"],
-        takes: &["versionId"],
-        ..of_object(Operation::GetObjectAttributes, "GET")
-    },
-    of_object(Operation::PutObject, "PUT"),
-    Offered {
-        takes: READ,
-        ..of_object(Operation::GetObject, "GET")
-    },
-    Offered {
-        takes: READ,
-        ..of_object(Operation::HeadObject, "HEAD")
-    },
-    Offered {
-        takes: &["versionId"],
-        ..of_object(Operation::DeleteObject, "DELETE")
-    },
-    Offered {
-        marks: &["location"],
-        ..of_bucket(Operation::GetBucketLocation, "GET")
-    },
-    Offered {
-        marks: &["versioning"],
-        ..of_bucket(Operation::GetBucketVersioning, "GET")
-    },
-    Offered {
-        marks: &["versions"],
-        takes: &[
-            "delimiter",
-            "encoding-type",
-            "key-marker",
-            "max-keys",
-            "prefix",
-            "version-id-marker",
-        ],
-        ..of_bucket(Operation::ListObjectVersions, "GET")
-    },
-    Offered {
-        marks: &["uploads"],
-        takes: &[
-            "delimiter",
-            "encoding-type",
-            "key-marker",
-            "max-uploads",
-            "prefix",
-            "upload-id-marker",
-        ],
-        ..of_bucket(Operation::ListMultipartUploads, "GET")
-    },
-    Offered {
-        marks: &["list-type=2"],
-        takes: &[
-            "continuation-token",
-            "delimiter",
-            "encoding-type",
-            "fetch-owner",
-            "max-keys",
-            "prefix",
-            "start-after",
-        ],
-        ..of_bucket(Operation::ListObjectsV2, "GET")
-    },
-    Offered {
-        takes: &["delimiter", "encoding-type", "marker", "max-keys", "prefix"],
-        ..of_bucket(Operation::ListObjects, "GET")
-    },
-    Offered {
-        marks: &["delete"],
-        ..of_bucket(Operation::DeleteObjects, "POST")
-    },
-    of_bucket(Operation::CreateBucket, "PUT"),
-    of_bucket(Operation::HeadBucket, "HEAD"),
-    of_bucket(Operation::DeleteBucket, "DELETE"),
-    Offered {
-        of: Of::Account,
-        takes: &[
-            "bucket-region",
-            "continuation-token",
-            "max-buckets",
-            "prefix",
-        ],
-        ..of_bucket(Operation::ListBuckets, "GET")
-    },
-];
+const OFFERED: &[Offered] = offered! {
+    Object PUT UploadPartCopy ["uploadId", "partNumber"] copies => &[];
+    Object PUT UploadPart ["uploadId", "partNumber"] => &[];
+    Object POST CompleteMultipartUpload ["uploadId"] => &[];
+    Object GET ListParts ["uploadId"] => &["max-parts", "part-number-marker"];
+    Object DELETE AbortMultipartUpload ["uploadId"] => &[];
+    Object POST CreateMultipartUpload ["uploads"] => &[];
+    Object PUT CopyObject [] copies => &[];
+    Object PUT PutObjectTagging ["tagging"] => &["versionId"];
+    Object GET GetObjectTagging ["tagging"] => &["versionId"];
+    Object DELETE DeleteObjectTagging ["tagging"] => &["versionId"];
+    Object GET GetObjectAttributes ["attributes"] => &["versionId"];
+    Object PUT PutObject [] => &[];
+    Object GET GetObject [] => READ;
+    Object HEAD HeadObject [] => READ;
+    Object DELETE DeleteObject [] => &["versionId"];
+    Bucket GET GetBucketLocation ["location"] => &[];
+    Bucket GET GetBucketVersioning ["versioning"] => &[];
+    Bucket GET ListObjectVersions ["versions"]
+        => &["delimiter", "encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"];
+    Bucket GET ListMultipartUploads ["uploads"]
+        => &["delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker"];
+    Bucket GET ListObjectsV2 ["list-type=2"]
+        => &["continuation-token", "delimiter", "encoding-type", "fetch-owner", "max-keys", "prefix", "start-after"];
+    Bucket GET ListObjects [] => &["delimiter", "encoding-type", "marker", "max-keys", "prefix"];
+    Bucket POST DeleteObjects ["delete"] => &[];
+    Bucket PUT CreateBucket [] => &[];
+    Bucket HEAD HeadBucket [] => &[];
+    Bucket DELETE DeleteBucket [] => &[];
+    Account GET ListBuckets [] => &["bucket-region", "continuation-token", "max-buckets", "prefix"];
+};
 
 /// The parts of a request that determine the operation.
 #[derive(Debug, Clone, Copy)]
