@@ -82,25 +82,7 @@ pub(super) fn in_message(message: &str) -> Option<SystemTime> {
         .split_once("earlier than ")
         .or_else(|| message.split_once("later than "))?;
     let (_, now) = limit.split_once('(')?;
-    compact(now.split(' ').next()?)
-}
-
-/// As in `20261128T202420Z`.
-fn compact(text: &str) -> Option<SystemTime> {
-    let text = text.strip_suffix('Z')?;
-    if text.len() != 15 || !text.is_ascii() {
-        return None;
-    }
-    let (date, time) = (&text[..8], text[8..].strip_prefix('T')?);
-    timestamp::parse(&format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        &date[..4],
-        &date[4..6],
-        &date[6..],
-        &time[..2],
-        &time[2..4],
-        &time[4..]
-    ))
+    timestamp::parse_any_form(now.split(' ').next()?)
 }
 
 #[cfg(test)]

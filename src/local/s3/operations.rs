@@ -39,8 +39,8 @@ const READ: &[&str] = &[
     "versionId",
 ];
 
-/// Of the parameters those that make a request this operation, whether `x-amz-copy-source` does, and what it takes
-/// besides.
+/// A row each: resource, method, operation, the parameters that select it, `copies` if `x-amz-copy-source` is needed
+/// too, and the other parameters that it accepts.
 macro_rules! offered {
     ($($of:ident $method:ident $operation:ident [$($mark:literal),*] $($copies:ident)? => $takes:expr;)+) => {
         &[$(Offered {
