@@ -213,7 +213,7 @@ impl Local {
             .model_delay(self.delay.unwrap_or_default())
             .idle_timeout(self.idle_timeout)
             .slow_timeout(self.slow_timeout)
-            .on_trouble(trouble)
+            .on_server_error(server_error)
             .kept_requests(0);
         builder = match &self.data {
             Some(directory) => builder.data_directory(directory),
@@ -321,7 +321,7 @@ fn report_damaged(damaged: &[DamagedObject]) {
 }
 
 /// Problems that no client is sent.
-fn trouble(error: &io::Error) {
+fn server_error(error: &io::Error) {
     drop(writeln!(
         io::stderr(),
         "sagemaker-async: connections cannot be taken at present: {error}; a higher limit of open files \

@@ -375,7 +375,7 @@ impl Ends {
             self.worst
         };
         let mut message = format!(
-            "of {all} inferences {completed} are completed, {failed} failed, {pending} are not done, and {errors} ended with errors"
+            "inferences: {all} in all, {completed} completed, {failed} failed, {pending} pending, {errors} not fetched because of errors"
         );
         if let Some(failure) = unprintable {
             code = code.max(Some(failure.code));

@@ -359,7 +359,7 @@ impl LocalEndpointBuilder {
 
     /// Calls this with problems of the server itself, such as connections that cannot be accepted because file
     /// descriptors or threads are exhausted. At most once a minute, on the accepting thread.
-    pub fn on_trouble(mut self, watcher: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+    pub fn on_server_error(mut self, watcher: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
         self.config.watcher = Some(Box::new(watcher));
         self
     }

@@ -21,7 +21,7 @@ const IDLE_WHEN_FULL: Duration = Duration::from_secs(2);
 /// Pause after a failed accept.
 const BREATH: Duration = Duration::from_millis(20);
 /// Minimum time between reported problems.
-const TROUBLE_AGAIN: Duration = Duration::from_mins(1);
+const REPORT_AGAIN: Duration = Duration::from_mins(1);
 
 /// The connections of an endpoint.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
     let threads = &shared.services.threads;
     threads.spawn("local-endpoint-listener", move || {
         let shared = &inside;
-        let mut troubles = Troubles::default();
+        let mut errors = ServerErrors::default();
         loop {
             let stream = listener.accept();
             let full = || shared.connections.close_idle();
@@ -106,7 +106,7 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
                 drop(Leave(&shared.connections.serving));
                 // A connection that was reset before it was accepted is not a problem.
                 if error.kind() != io::ErrorKind::ConnectionAborted {
-                    troubles.report(shared, &error);
+                    errors.report(shared, &error);
                     // Out of files or of threads: others must end first.
                     shared.connections.close_idle();
                     shared.stopping().wait(BREATH);
@@ -118,15 +118,15 @@ pub(in crate::local) fn listen(shared: &Arc<Shared>, listener: TcpListener) -> i
 
 /// When a problem was last reported.
 #[derive(Default)]
-struct Troubles(Option<Duration>);
+struct ServerErrors(Option<Duration>);
 
-impl Troubles {
+impl ServerErrors {
     /// Reports it, unless another was reported less than a minute ago.
     fn report(&mut self, shared: &Shared, error: &io::Error) {
         let now = SystemClock.monotonic();
         let recently = self
             .0
-            .is_some_and(|last| now.saturating_sub(last) < TROUBLE_AGAIN);
+            .is_some_and(|last| now.saturating_sub(last) < REPORT_AGAIN);
         if let (false, Some(watcher)) = (recently, &shared.services.watcher) {
             self.0 = Some(now);
             // A watcher that panics must not end the accepting thread.

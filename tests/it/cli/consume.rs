@@ -76,8 +76,7 @@ fn results_and_failures_become_files_named_by_inference_id() {
     let bench = bench(&[]);
     submit(&bench, &["a", "b/c", "bad"]);
     let ran = consume(&bench, &[]);
-    ran.ends_with(3)
-        .says("2 inferences are completed, 1 failed");
+    ran.ends_with(3).says("2 completed, 1 failed");
     let names: Vec<_> = stored(&bench).into_iter().collect();
     assert_eq!(names, ["a.out", "b%2Fc.out", "bad.out.failure"]);
     assert_eq!(
@@ -632,7 +631,7 @@ fn a_wait_is_woken_by_messages_and_leaves_those_of_others() {
         "--summary",
     ];
     let ran = bench.run(&arguments);
-    ran.ends_with(3).says("2 are completed, 1 failed");
+    ran.ends_with(3).says("2 completed, 1 failed");
     let took = SystemClock.monotonic().saturating_sub(begun);
     assert!(
         took < std::time::Duration::from_mins(5),

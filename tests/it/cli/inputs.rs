@@ -114,7 +114,7 @@ fn a_suffix_chooses_and_markers_are_left_out_with_the_reason() {
     assert_eq!(inputs(ran.ends_with(0)), ["s3://bucket/in/a.json"]);
     let ran = submit(&bench, &["--inputs-under", "s3://bucket/in/"]);
     ran.ends_with(0)
-        .says("s3://bucket/in/sub/: left out, for it is a folder marker");
+        .says("s3://bucket/in/sub/ is skipped: it is a folder marker");
     assert_eq!(inputs(&ran).len(), 2);
     for number in 0..15 {
         bench
@@ -123,7 +123,7 @@ fn a_suffix_chooses_and_markers_are_left_out_with_the_reason() {
     }
     let ran = submit(&bench, &["--inputs-under", "s3://bucket/many/"]);
     ran.ends_with(2)
-        .says("5 more objects are left out")
+        .says("5 more objects are skipped")
         .says("there is no object below s3://bucket/many/");
 }
 

@@ -167,9 +167,7 @@ fn unfinished_inferences_can_be_resumed() {
     let shown = results.to_str().expect("UTF-8");
     let limits = ["--output-dir", shown, "--delay", "20ms", "--timeout", "4s"];
     let ran = bench.run(&[&["wait", &handles][..], &limits].concat());
-    ran.ends_with(4)
-        .says("1 are completed")
-        .says("1 are not done");
+    ran.ends_with(4).says("1 completed").says("1 pending");
     let left: Vec<_> = ran
         .stderr
         .lines()

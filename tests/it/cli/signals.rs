@@ -205,7 +205,7 @@ fn a_wait_for_the_handles_of_a_file() {
         // The same command finds the results that it has, and the one that it has not.
         let limits = ["--timeout", "4s"];
         let ran = bench.run(&[&arguments[..], &limits].concat());
-        ran.ends_with(4).says("2 are completed");
+        ran.ends_with(4).says("2 completed");
         assert_eq!(named(&bench.path("out"), "").len(), 2);
     }
 }

@@ -63,8 +63,8 @@ impl Ends {
             return Ok(());
         };
         let message = format!(
-            "{} inferences are completed, {} failed, {} were not readable yet, and {} could not be fetched; what is \
-             not stored comes again from the queue",
+            "inferences: {} completed, {} failed, {} not readable yet, {} not fetched because of errors; messages of those \
+             that are not stored return to the queue",
             self.completed,
             self.failed,
             self.pending(),

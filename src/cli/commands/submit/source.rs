@@ -33,7 +33,7 @@ pub(super) struct Source {
     #[arg(long, value_name = "FILE")]
     inputs_from: Option<PathBuf>,
 
-    /// Every object in S3 whose URI begins so; end it with `/` for a folder. Markers of folders are left out
+    /// Every object in S3 whose URI begins so; end it with `/` for a folder. Markers of folders are skipped
     #[arg(long, value_name = "S3_URI")]
     inputs_under: Option<S3Uri>,
 
@@ -185,7 +185,7 @@ impl AfterSkipped {
         let (count, shown) = (Arc::clone(&skipped), progress.clone());
         let inputs = inputs.on_skipped(move |uri, why| {
             if count.fetch_add(1, Ordering::Relaxed) < NAMED {
-                shown.error(&format!("{uri}: left out, for it is {why}"));
+                shown.error(&format!("{uri} is skipped: it is {why}"));
             }
         });
         Self {
@@ -207,7 +207,7 @@ impl Iterator for AfterSkipped {
                 .swap(0, Ordering::Relaxed)
                 .saturating_sub(NAMED);
             if unnamed > 0 {
-                let more = format!("{unnamed} more objects are left out for such reasons");
+                let more = format!("{unnamed} more objects are skipped for such reasons");
                 self.progress.error(&more);
             }
         }
