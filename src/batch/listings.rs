@@ -107,7 +107,7 @@ impl<D> Poller<D> {
                 continue;
             };
             resolved += usize::from(match which {
-                Which::Output => self.output_not_listed(slot, now),
+                Which::Output => self.output_not_listed(slot, scan.failures, now),
                 Which::Failure => self.failure_not_listed(slot, now),
             });
         }
@@ -145,7 +145,7 @@ impl<D> Poller<D> {
         prefix.entries().get(at).map(|entry| entry.slot)
     }
 
-    fn output_not_listed(&mut self, slot: u32, now: Duration) -> bool {
+    fn output_not_listed(&mut self, slot: u32, with_failure: bool, now: Duration) -> bool {
         let not_listed = self.not_listed.clone();
         let Some(polled) = self.slots.get_mut(slot).filter(|s| s.is_soon_due(now)) else {
             return false;
@@ -153,7 +153,7 @@ impl<D> Poller<D> {
         polled.wait.attempts += 1;
         polled.wait.observed.not_found += 1;
         polled.wait.last = Some(not_listed);
-        match polled.failure {
+        match polled.failure.filter(|_| with_failure) {
             Some(prefix) => {
                 polled.state = State::FailureOpen;
                 // Those of one round mostly come one after another.

@@ -32,7 +32,8 @@
 //! | 100,000, beside 100,000 that are done | 48,000,000 GETs, 19 USD | 24,240 LISTs, 0.12 USD |
 //!
 //! The listing begins right before the first pending key and skips subfolders. Failures are listed in the same
-//! way, after the outputs. Each object that is found is fetched with one GET.
+//! way, after the outputs, but not within 100 ms of their last listing: with a delay shorter than that, a failure is
+//! found up to 100 ms later than an output. Each object that is found is fetched with one GET.
 //!
 //! A batch that was submitted here has a folder of its own below the endpoint's output path
 //! (`S3OutputPathExtension`), so that its listing contains nothing else. Failures have no such extension: all

@@ -335,6 +335,7 @@ impl<D> Poller<D> {
             return false;
         };
         self.due.pop();
+        let round = self.round_before(now);
         let slots = &self.slots;
         let Some(prefix) = self.prefixes.get_mut(index as usize) else {
             return true;
@@ -363,7 +364,9 @@ impl<D> Poller<D> {
             }
         }
         if !due.is_empty() && self.listing && soon >= BREAK_EVEN && prefix.is_listable(now) {
-            self.scan = Some(Scan::of(index));
+            let mut scan = Scan::of(index);
+            scan.failures = prefix.lists_failures(round);
+            self.scan = Some(scan);
         } else {
             for slot in due {
                 self.enqueue(slot, State::Queued);

@@ -16,6 +16,10 @@ pub(super) const BREAK_EVEN: usize = 12;
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
+/// The failures of a folder's handles are listed at most once in this time: with a short delay most of those pages would
+/// be empty, and each costs as much as a GET.
+const FAILURES_APART: Duration = Duration::from_millis(100);
+
 /// Which object of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Which {
@@ -41,6 +45,8 @@ pub(super) struct Prefix {
     pub(super) next: Duration,
     /// When it is listed once more before that.
     pub(super) extra: Duration,
+    /// Before this time, the failures of its handles are not listed again.
+    failures_from: Duration,
     /// Whether the caller may list here, once that is known.
     pub(super) may_list: Option<bool>,
     /// No LIST before this time, unless there are twice as many handles.
@@ -65,6 +71,8 @@ pub(super) struct Scan {
     token: Option<String>,
     /// Whether it is the additional page between two rounds, which counts as no handle's poll.
     pub(super) extra: bool,
+    /// Whether failures are listed after it.
+    pub(super) failures: bool,
 }
 
 /// The request for one page of a listing, for any thread to send.
@@ -145,6 +153,7 @@ impl Scan {
             at: 0,
             token: None,
             extra: false,
+            failures: false,
         }
     }
 
@@ -167,6 +176,7 @@ impl Prefix {
             added: Vec::new(),
             next: Duration::MAX,
             extra: Duration::MAX,
+            failures_from: Duration::ZERO,
             may_list: None,
             not_before: Duration::ZERO,
             pause: FIRST_PAUSE,
@@ -208,6 +218,15 @@ impl Prefix {
     pub(super) fn is_listable(&self, now: Duration) -> bool {
         now >= self.not_before
             || (self.not_before != Duration::MAX && self.entries.len() / 2 >= self.crowded_with)
+    }
+
+    /// Whether the failures of its handles are listed in a round at this time.
+    pub(super) fn lists_failures(&mut self, round: Duration) -> bool {
+        let due = round >= self.failures_from;
+        if due {
+            self.failures_from = round + FAILURES_APART;
+        }
+        due
     }
 
     /// The request for the scan's next page; `None` if there is nothing left to find.

@@ -52,7 +52,8 @@ where
     }
 
     fn report(&mut self, wait: &WaitState, next: Option<Duration>) -> ControlFlow<()> {
-        self.response.report(wait, self.waiter, next)
+        let now = self.response.session.sys().clock().monotonic();
+        self.response.report(wait, self.waiter, now, next)
     }
 }
 
@@ -115,9 +116,9 @@ impl<D> AsyncInferenceResponse<D> {
         &self,
         wait: &WaitState,
         waiter: &WaiterConfig,
+        now: Duration,
         next: Option<Duration>,
     ) -> ControlFlow<()> {
-        let now = self.session.sys().clock().monotonic();
         let elapsed = now.saturating_sub(wait.started);
         trace::poll(wait.attempts, elapsed, wait.last.as_deref());
         waiter.report(&WaitProgress {

@@ -57,6 +57,51 @@ fn by_default_each_handle_has_60_polls_15_seconds_apart() {
     assert_eq!(count(&endpoint, Operation::GetObject), 60);
 }
 
+/// With a short delay, most pages of failures would be empty.
+#[test]
+fn failures_are_listed_at_most_ten_times_a_second() {
+    let clock = ManualClock::new();
+    let endpoint = in_the_middle(&clock);
+    let predictor = predictor_in(&endpoint, &clock);
+    let responses = in_folder(&predictor, endpoint.bucket(), "out", 30);
+    let waiter = WaiterConfig::new(101, Duration::from_millis(10)).expect("a wait");
+    let all: Vec<Completed<Json>> = finish_all(responses, &waiter);
+    for done in all {
+        let Err(Error::PollingTimeout(timeout)) = done.result::<u32>() else {
+            panic!("an outcome from nowhere");
+        };
+        assert_eq!(timeout.attempts(), 101);
+        assert_eq!(timeout.elapsed(), seconds(1));
+    }
+    // Of outputs in each round, of failures at 0, 100 and so on to 1000 ms.
+    assert_eq!(count(&endpoint, Operation::ListObjectsV2), 101 + 11);
+    // The last polls are of outputs and of failures.
+    assert_eq!(count(&endpoint, Operation::GetObject), 60);
+}
+
+#[test]
+fn a_failure_between_two_listings_is_found_by_the_next() {
+    let clock = ManualClock::new();
+    let endpoint = Arc::new(in_the_middle(&clock));
+    let predictor = predictor_in(&endpoint, &clock);
+    let responses = in_folder(&predictor, endpoint.bucket(), "out", 30);
+    let failure = responses[7].failure_path().expect("a path").clone();
+    let waiter = WaiterConfig::new(101, Duration::from_millis(10)).expect("a wait");
+    let mut waiting = as_completed(responses, &waiter).progress({
+        let endpoint = Arc::clone(&endpoint);
+        move |batch| {
+            if batch.elapsed() >= Duration::from_millis(20) {
+                endpoint.put_object(failure.bucket(), failure.key(), "no");
+            }
+            ControlFlow::Continue(())
+        }
+    });
+    let failed = waiting.next().expect("a failure");
+    assert_eq!(failed.index(), 7);
+    assert!(matches!(failed.result::<u32>(), Err(Error::Model(_))));
+    assert_eq!(clock.slept(), Duration::from_millis(100));
+}
+
 #[test]
 fn alone_a_handle_is_polled_as_by_get_result() {
     let clock = ManualClock::new();
