@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(read(&with_owner), read(document));
     }
 
-    /// As S3 writes a page with `encoding-type=url`.
+    /// As S3 writes a page with `encoding-type=url`; some of its objects have what most have, and others do not.
     fn written(objects: &Objects, truncated: bool) -> String {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -291,9 +291,15 @@ mod tests {
         let contents = objects.iter().map(|(key, size)| {
             let key = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
             let key = key.replace("%20", "+").replace("%2F", "/");
+            let etag = "d41d8cd98f00b204e9800998ecf8427e";
+            let etag = if size % 5 == 0 { &etag[..8] } else { etag };
+            let checksum = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>";
+            let checksum = if size % 2 == 0 { checksum } else { "" };
+            let class = ["STANDARD", "GLACIER"][usize::from(size % 3 == 0)];
             format!(
                 "<Contents><Key>{key}</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>\
-                 <ETag>&quot;d41d8cd9&quot;</ETag><Size>{size}</Size></Contents>"
+                 <ETag>&quot;{etag}&quot;</ETag>{checksum}<Size>{size}</Size>\
+                 <StorageClass>{class}</StorageClass></Contents>"
             )
         });
         let end = format!(
