@@ -21,6 +21,9 @@ mod events {
     }
 
     /// `request_id` is only called if the event is recorded.
+    /// Whether requests are timed.
+    pub(crate) const TIMES_REQUESTS: bool = true;
+
     pub(crate) fn response<'a>(
         attempt: u32,
         status: u16,
@@ -209,6 +212,9 @@ mod events {
     pub(crate) fn request(_: &str, _: &str, _: &dyn Display) -> NoSpan {
         NoSpan
     }
+    /// Nothing is timed, as nobody learns of it.
+    pub(crate) const TIMES_REQUESTS: bool = false;
+
     pub(crate) fn response<'a>(_: u32, _: u16, _: impl FnOnce() -> Option<&'a str>, _: Duration) {}
     pub(crate) fn no_response(_: u32, _: &dyn Debug, _: bool, _: Duration) {}
     pub(crate) fn retry(_: u32, _: Duration) {}

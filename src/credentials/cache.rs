@@ -93,16 +93,18 @@ impl CachedCredentials {
         let mut state = lock(&self.state);
         loop {
             let clock = self.sys.clock();
-            let (now, monotonic) = (clock.now(), clock.monotonic());
-            let pausing = state.failure.as_ref();
+            let now = clock.now();
+            let pausing_for = |longest| {
+                let failure = state.failure.as_ref();
+                failure.filter(|failure| failure.is_recent(clock.monotonic(), longest))
+            };
             if let Some(kept) = state.kept.as_ref().filter(|kept| kept.is_valid(now)) {
-                let pausing = pausing.is_some_and(|f| f.is_recent(monotonic, LONGEST_PAUSE));
+                let pausing = pausing_for(LONGEST_PAUSE).is_some();
                 if state.fetching || pausing || !kept.is_due(now) {
                     return Ok(Ok(kept.credentials.clone()));
                 }
             } else if !state.fetching
-                && let Some(failure) =
-                    pausing.filter(|f| f.is_recent(monotonic, LONGEST_PAUSE_WITHOUT))
+                && let Some(failure) = pausing_for(LONGEST_PAUSE_WITHOUT)
             {
                 return Ok(Err(failure.error.clone()));
             }

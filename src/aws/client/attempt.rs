@@ -119,7 +119,6 @@ impl Client {
         send: impl FnOnce(&Bounds<'_>) -> Result<T, AttemptError>,
     ) -> Result<T, AttemptError> {
         let clock = self.sys.clock();
-        let began = clock.monotonic();
         let cancel = self.cancel(call);
         if cancel.is_some_and(|cancel| cancel.is_set() && cancel.grace.is_zero()) {
             return Err(ConnectionError::cancelled(true).into());
@@ -128,21 +127,21 @@ impl Client {
         if call
             .policy
             .deadline
-            .is_some_and(|deadline| began >= deadline)
+            .is_some_and(|deadline| clock.monotonic() >= deadline)
         {
             return Err(ConnectionError::out_of_time().into());
         }
+        let began = trace::TIMES_REQUESTS.then(|| clock.monotonic());
         let outcome = send(&Bounds {
             max_success: call.max_response,
             clock,
             deadline: call.policy.deadline,
             cancel,
         });
-        report(
-            attempts.count,
-            &outcome,
-            clock.monotonic().saturating_sub(began),
-        );
+        if let Some(began) = began {
+            let took = clock.monotonic().saturating_sub(began);
+            report(attempts.count, &outcome, took);
+        }
         outcome
     }
 

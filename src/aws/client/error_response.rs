@@ -23,6 +23,8 @@ pub(crate) struct ErrorResponse {
     pub(crate) bucket_region: Option<String>,
     /// The host or URL that S3 refers to.
     pub(crate) endpoint: Option<String>,
+    /// Whether it says that an object does not exist, and that is all: neither a retry nor another region helps.
+    pub(crate) is_no_such_key: bool,
     date: Option<HeaderValue>,
     server_time: Option<String>,
 }
@@ -67,6 +69,7 @@ impl ErrorResponse {
             retry_after: retry_after(&reply.headers),
             bucket_region: header("x-amz-bucket-region").or(described.region),
             endpoint: described.endpoint.or_else(|| header("location")),
+            is_no_such_key: false,
             date: reply.headers.get(http::header::DATE).cloned(),
             server_time: described.server_time,
         }
@@ -86,6 +89,7 @@ impl ErrorResponse {
             retry_after: None,
             bucket_region: None,
             endpoint: None,
+            is_no_such_key: true,
             date: None,
             server_time: None,
         }

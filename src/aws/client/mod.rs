@@ -179,6 +179,7 @@ impl Client {
         attempts: &mut Attempts,
     ) -> Option<Duration> {
         let retry_after = match error {
+            AttemptError::Response(response) if response.is_no_such_key => return None,
             AttemptError::Response(response) if self.correct(response, attempts) => {
                 return self.in_time(call, Duration::ZERO);
             }

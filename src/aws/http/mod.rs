@@ -396,8 +396,9 @@ impl Transport {
             Agents::Foreign(agent) => return self.run_foreign(agent, request, left, body),
             Agents::Own(routes) => routes,
         };
-        let uri = request.uri().clone();
-        let agent = routes.agent(&uri).map_err(ConnectionError::configuration)?;
+        let proxy = routes.proxy(request.uri());
+        let agent = routes.agent(request.uri());
+        let agent = agent.map_err(ConnectionError::configuration)?;
         let request = if left.is_some() {
             let whole = left.filter(|_| is_upload(&request));
             let builder = agent.configure_request(request);
@@ -408,7 +409,7 @@ impl Transport {
             request
         };
         let response = agent.run(request).map_err(|error| {
-            let name = routes.proxy(&uri).map(|proxy| proxy.name.clone());
+            let name = proxy.map(|proxy| proxy.name.clone());
             ConnectionError::from(error).through(name).explained()
         })?;
         unchanged(response)

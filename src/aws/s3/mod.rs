@@ -8,6 +8,7 @@ mod plain_page;
 mod region;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -77,24 +78,28 @@ impl PutOptions<'_> {
     }
 }
 
+/// The headers of a request for a whole object: its checksum is requested too.
+pub(super) fn with_checksum() -> &'static HeaderMap {
+    static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+        let name = HeaderName::from_static("x-amz-checksum-mode");
+        HeaderMap::from_iter([(name, HeaderValue::from_static("ENABLED"))])
+    });
+    &HEADERS
+}
+
 pub(crate) fn get_object(
     s3: S3<'_>,
     uri: &S3Uri,
     policy: RequestPolicy<'_>,
     max_bytes: u64,
 ) -> Result<Object, CallError> {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        const { HeaderName::from_static("x-amz-checksum-mode") },
-        HeaderValue::from_static("ENABLED"),
-    );
     let request = Request {
         operation: "GetObject",
         method: Method::GET,
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers,
+        headers: Cow::Borrowed(with_checksum()),
         policy,
         max_response: max_bytes,
     };
@@ -123,7 +128,7 @@ pub(crate) fn put_object(
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers: options.headers()?,
+        headers: Cow::Owned(options.headers()?),
         policy,
         max_response: MAX_DOCUMENT,
     };
@@ -137,7 +142,7 @@ pub(crate) fn delete_object(s3: S3<'_>, uri: &S3Uri) -> Result<(), CallError> {
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers: HeaderMap::new(),
+        headers: Cow::default(),
         policy: RequestPolicy::default(),
         max_response: MAX_DOCUMENT,
     };
@@ -221,7 +226,7 @@ fn list(
         bucket,
         key: "",
         query,
-        headers: HeaderMap::new(),
+        headers: Cow::default(),
         policy,
         max_response: MAX_DOCUMENT,
     };
@@ -253,7 +258,7 @@ pub(crate) fn create_bucket(
         bucket,
         key: "",
         query: "",
-        headers: HeaderMap::new(),
+        headers: Cow::default(),
         policy,
         max_response: MAX_DOCUMENT,
     };
@@ -274,7 +279,7 @@ pub(super) struct Request<'a> {
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
     pub(super) query: &'a str,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Cow<'a, HeaderMap>,
     pub(super) policy: RequestPolicy<'a>,
     pub(super) max_response: u64,
 }
@@ -320,7 +325,7 @@ fn head_bucket(s3: S3<'_>, about: &Request<'_>, region: &str) -> Option<String> 
         bucket: about.bucket,
         key: "",
         query: "",
-        headers: HeaderMap::new(),
+        headers: Cow::default(),
         policy: about.policy,
         max_response: MAX_DOCUMENT,
     };
@@ -334,7 +339,7 @@ fn head_bucket(s3: S3<'_>, about: &Request<'_>, region: &str) -> Option<String> 
 }
 
 fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Call<'a>, CallError> {
-    let mut headers = Cow::Borrowed(&request.headers);
+    let mut headers = Cow::Borrowed(&*request.headers);
     if request.operation != "CreateBucket"
         && let Some(owner) = s3.buckets.owner_of(request.bucket)
     {

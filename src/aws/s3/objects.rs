@@ -1,10 +1,12 @@
 //! Amazon S3: objects that are streamed. Reads of ranges, multipart uploads.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use super::checksum::{Algorithm, Expected};
-use super::{PutOptions, Request, S3, in_region};
+use super::{PutOptions, Request, S3, in_region, with_checksum};
 use crate::aws::client::error_response::text;
 use crate::aws::client::payload::Source;
 use crate::aws::endpoints::encode_segment;
@@ -63,21 +65,17 @@ pub(crate) fn open_object(
     piece: Piece<'_>,
     policy: RequestPolicy<'_>,
 ) -> Result<OpenObject, CallError> {
-    let mut headers = HeaderMap::new();
     let range = piece.range();
-    match &range {
+    let mut headers = match &range {
         Some(range) => {
-            headers.insert(http::header::RANGE, header_value("range", range)?);
+            let range = header_value("range", range)?;
+            Cow::Owned(HeaderMap::from_iter([(http::header::RANGE, range)]))
         }
-        None => {
-            headers.insert(
-                const { HeaderName::from_static("x-amz-checksum-mode") },
-                HeaderValue::from_static("ENABLED"),
-            );
-        }
-    }
+        None => Cow::Borrowed(with_checksum()),
+    };
     if let Some(etag) = piece.etag {
-        headers.insert(http::header::IF_MATCH, header_value("ETag", etag)?);
+        let etag = header_value("ETag", etag)?;
+        headers.to_mut().insert(http::header::IF_MATCH, etag);
     }
     let request = request("GetObject", Method::GET, uri, "", headers, policy);
     let (Response { headers, body }, host) = in_region(s3, &request, |call| {
@@ -151,7 +149,14 @@ pub(crate) fn put_object(
 ) -> Result<(), CallError> {
     let mut headers = options.headers()?;
     add_checksum(&mut headers, verified)?;
-    let request = request("PutObject", Method::PUT, uri, "", headers, policy);
+    let request = request(
+        "PutObject",
+        Method::PUT,
+        uri,
+        "",
+        Cow::Owned(headers),
+        policy,
+    );
     send(s3, &request, Payload::Reader(source), |_| Ok(()))
 }
 
@@ -196,7 +201,7 @@ pub(crate) fn create_multipart_upload(
         Method::POST,
         uri,
         "uploads=",
-        headers,
+        Cow::Owned(headers),
         policy,
     );
     let id = send(s3, &request, Payload::EMPTY, |response| {
@@ -226,7 +231,7 @@ pub(crate) fn upload_part(
         Method::PUT,
         &upload.uri,
         &query,
-        headers,
+        Cow::Owned(headers),
         policy,
     );
     let etag = send(s3, &request, Payload::Reader(source), |response| {
@@ -254,7 +259,7 @@ pub(crate) fn complete_multipart_upload(
         Method::POST,
         &upload.uri,
         &query,
-        HeaderMap::new(),
+        Cow::default(),
         policy,
     );
     send(s3, &request, Payload::Bytes(body.as_bytes()), |response| {
@@ -295,7 +300,7 @@ pub(crate) fn abort_multipart_upload(
         Method::DELETE,
         &upload.uri,
         &query,
-        HeaderMap::new(),
+        Cow::default(),
         policy,
     );
     send(s3, &request, Payload::EMPTY, |_| Ok(()))
@@ -306,7 +311,7 @@ fn request<'a>(
     method: Method,
     uri: &'a S3Uri,
     query: &'a str,
-    headers: HeaderMap,
+    headers: Cow<'a, HeaderMap>,
     policy: RequestPolicy<'a>,
 ) -> Request<'a> {
     Request {
