@@ -3,6 +3,8 @@
 //! another process; all ways take turns in one run, and printed are medians. `cargo bench` puts them into the guide.
 //!
 //!     cargo bench --features local --bench batch
+//!
+//! `profile list` (or `floor`, `get`) waits for 400 in one way and prints nothing, for a profiler.
 
 // A bench measures real time and starts a server process; neither is for `sys`.
 #![allow(clippy::disallowed_methods)]
@@ -25,7 +27,7 @@ use sagemaker_async_inference::{
     as_completed,
 };
 use support::guide::Table;
-use support::{Outcome, cpu_of_thread, lister, median, now};
+use support::{Outcome, arguments_after, cpu_of_thread, lister, median, now};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -46,6 +48,14 @@ fn main() -> Outcome<()> {
     let asked_for = |part: &str| std::env::args().any(|argument| argument == part);
     if asked_for("serve") {
         return serve();
+    }
+    if let Some(of) = arguments_after("profile") {
+        let way = match of.first().map(String::as_str) {
+            Some("floor") => Way::Floor,
+            Some("list") => Way::Listing,
+            _ => Way::Single,
+        };
+        return Run::measure(way, 400).map(drop);
     }
     // One part alone with `-- appearing`, `-- paged` or `-- pending`.
     let chosen = ["appearing", "paged", "pending"].map(asked_for);
