@@ -5,8 +5,20 @@ use super::http::head::Head;
 use super::http::response::Refusal;
 use super::operation::{Operation, Service, Target, control_operations};
 
+/// The name under which SDKs sign requests about directory buckets.
+const DIRECTORY_BUCKETS: &str = "s3express";
+
 /// The refusal of a request that no service here offers; S3 has its own.
 pub(super) fn refusal(head: &Head, target: &Target) -> Option<Refusal> {
+    if target.service == Service::S3 && signing_service(head) == Some(DIRECTORY_BUCKETS) {
+        let name = match (&target.refused, target.operation) {
+            (Some(refused), _) => refused.clone(),
+            // The requests differ in this alone.
+            (None, Operation::ListBuckets) => "ListDirectoryBuckets".to_owned(),
+            (None, operation) => format!("{operation} of directory buckets"),
+        };
+        return Some(Refusal::not_offered(&name));
+    }
     if target.operation != Operation::Unsupported {
         return None;
     }

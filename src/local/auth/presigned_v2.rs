@@ -19,7 +19,7 @@ use crate::local::http::head::Head;
 use crate::local::http::response::Refusal;
 use crate::local::operation::{Service, decoded_query};
 
-/// The parameters that are the signature, or headers that it covers.
+/// The parameters that are the signature, and the headers that boto3 repeats in the query.
 const PARAMETERS: [&str; 5] = [
     "AWSAccessKeyId",
     "Expires",
@@ -141,12 +141,9 @@ fn check_time(auth: &Auth, expires: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The text that the signature covers. A header may be in the query.
+/// The text that the signature covers. `x-amz-*` headers may be in the query.
 fn string_to_sign(head: &Head, query: &[(String, String)]) -> String {
-    let header = |name: &str| {
-        let sent = value(query, name).or_else(|| head.text(name));
-        sent.unwrap_or_default().trim().to_owned()
-    };
+    let header = |name: &str| head.text(name).unwrap_or_default().trim();
     let mut amz: Vec<_> = query
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))

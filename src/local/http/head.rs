@@ -6,6 +6,7 @@
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
+use http::uri::Authority;
 use http::{Method, Version};
 
 use super::response::Refusal;
@@ -106,6 +107,11 @@ impl Head {
         let host = single(&headers, &HOST)?
             .filter(|host| !host.is_empty())
             .ok_or_else(|| bad_request("The Host header is missing."))?;
+        if !is_host(host) {
+            return Err(bad_request(format!(
+                "The Host header is HOST or HOST:PORT, without a scheme or a path, not {host:?}."
+            )));
+        }
         let target = origin_form(request.path.unwrap_or_default(), host)?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Ok(Self {
@@ -159,6 +165,19 @@ fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
         }
     }
     Ok(None)
+}
+
+/// Whether this has the form of a `Host`: a name or an address, with or without a port.
+fn is_host(value: &str) -> bool {
+    let Ok(authority) = value.parse::<Authority>() else {
+        return false;
+    };
+    let after = value.strip_prefix(authority.host());
+    after.is_some_and(|after| {
+        let digits = after.strip_prefix(':');
+        after.is_empty()
+            || digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// The path and the query. Clients of a proxy send the whole URL; its host must be the one of `Host`.
@@ -239,7 +258,7 @@ fn framing(version: Version, headers: &HeaderMap) -> Result<Framing, Refusal> {
 /// HTTP/1.0 has no interim responses.
 fn expects_continue(version: Version, headers: &HeaderMap) -> Result<bool, Refusal> {
     match single(headers, &EXPECT)? {
-        None => Ok(false),
+        None | Some("") => Ok(false),
         Some(value) if value.eq_ignore_ascii_case("100-continue") => {
             Ok(version == Version::HTTP_11)
         }
@@ -334,10 +353,17 @@ mod tests {
         }
         assert_eq!(with("Transfer-Encoding: gzip\r\n"), Err(501));
         assert_eq!(with("Expect: magic\r\n"), Err(417));
+        // A list without members.
+        assert_eq!(with("Expect: \r\n"), Ok(Framing::None));
         for (head, wanted) in [
             ("GET / HTTP/1.1\r\n\r\n", 400),
             ("GET / HTTP/1.0\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: http://h:80\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h/b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a@h\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h:x\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h, h\r\n\r\n", 400),
             ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
             ("GET /#x HTTP/1.1\r\nHost: h\r\n\r\n", 400),
             ("GET http://other/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),

@@ -13,7 +13,7 @@ use super::objects::{
     no_such_bucket, with_encryption,
 };
 use super::store::{ObjectChecksum, StoredObject};
-use super::{listing, multipart, tagging};
+use super::{headers, listing, multipart, tagging};
 use crate::local::dates;
 use crate::local::http::payload::name;
 use crate::local::http::response::{Refusal, Response};
@@ -81,8 +81,8 @@ impl Source {
 /// Headers that allow a copy of an object to itself, because they change it.
 const CHANGES: [&str; 5] = [
     "x-amz-checksum-algorithm",
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
+    headers::ENCRYPTION,
+    headers::ENCRYPTION_KEY,
     "x-amz-storage-class",
     "x-amz-website-redirect-location",
 ];

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use crate::aws::s3::checksum::Algorithm;
-use crate::local::auth::{presigned, presigned_v2};
+use crate::local::auth::presigned;
 use crate::local::http::response::Refusal;
 use crate::local::operation::{Operation, Target};
 use crate::local::s3::tagging;
@@ -19,6 +19,9 @@ const STORAGE_CLASSES: [&str; 8] = [
     "DEEP_ARCHIVE",
 ];
 
+pub(super) const ENCRYPTION: &str = "x-amz-server-side-encryption";
+pub(super) const ENCRYPTION_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
 /// Whether S3 ignores a header that stands in a URL. SDKs that presign an upload put the checksum of an empty
 /// body there.
 fn is_ignored_in_query(name: &str) -> bool {
@@ -29,11 +32,9 @@ fn is_ignored_in_query(name: &str) -> bool {
 /// Signers may move headers into the query of a URL; most mean the same there.
 pub(super) fn take_from_query(headers: &mut HeaderMap, target: &Target) {
     for (name, value) in &target.query {
-        let of_old_signature =
-            name.starts_with("content-") && presigned_v2::is_of_signature(name, &target.query);
         let name = name.to_ascii_lowercase();
         let of_request = name.starts_with("x-amz-") && !presigned::is_of_signature(&name);
-        if (!of_request && !of_old_signature) || is_ignored_in_query(&name) {
+        if !of_request || is_ignored_in_query(&name) {
             continue;
         }
         if let (Ok(name), Ok(value)) = (
@@ -50,7 +51,39 @@ pub(super) fn check(headers: &HeaderMap, operation: Operation) -> Result<(), Ref
     headers.iter().try_for_each(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         check_one(operation, name.as_str(), value.trim())
-    })
+    })?;
+    check_encryption(headers, operation)
+}
+
+/// Encryption is requested where an object is begun, and a key only with encryption by KMS.
+fn check_encryption(headers: &HeaderMap, operation: Operation) -> Result<(), Refusal> {
+    let begins = matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+    );
+    let invalid = |name: &str, message: &str| {
+        let value = headers.get(name).map(HeaderValue::as_bytes);
+        let value = String::from_utf8_lossy(value.unwrap_or_default());
+        Err(Refusal::new(400, "InvalidArgument", message)
+            .detail("ArgumentName", name)
+            .detail("ArgumentValue", value))
+    };
+    let of_kms = headers
+        .get(ENCRYPTION)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"aws:kms"));
+    if !begins {
+        let sent = [ENCRYPTION, ENCRYPTION_KEY].into_iter();
+        let mut sent = sent.filter(|name| headers.contains_key(*name));
+        return sent.next().map_or(Ok(()), |name| {
+            let message = format!("{name} header is not supported for this operation.");
+            invalid(name, &message)
+        });
+    }
+    if headers.contains_key(ENCRYPTION_KEY) && !of_kms {
+        let message = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";
+        return invalid(ENCRYPTION_KEY, message);
+    }
+    Ok(())
 }
 
 fn check_one(operation: Operation, name: &str, value: &str) -> Result<(), Refusal> {
@@ -137,14 +170,10 @@ fn check_value(name: &str, value: &str) -> Result<(), Refusal> {
             "InvalidStorageClass",
             "The storage class you specified is not valid",
         ),
-        "x-amz-server-side-encryption"
-            if !["AES256", "aws:kms", "aws:kms:dsse"].contains(&value) =>
-        {
-            invalid(
-                "InvalidEncryptionAlgorithmError",
-                "The encryption request you specified is not valid. The valid value is AES256.",
-            )
-        }
+        ENCRYPTION if !["AES256", "aws:kms", "aws:kms:dsse"].contains(&value) => invalid(
+            "InvalidEncryptionAlgorithmError",
+            "The encryption request you specified is not valid. The valid value is AES256.",
+        ),
         "x-amz-metadata-directive" | "x-amz-tagging-directive"
             if !["COPY", "REPLACE"].contains(&value) =>
         {

@@ -27,8 +27,8 @@ const METADATA: [&str; 6] = [
 
 /// The headers for encryption; responses to writes have them too.
 const ENCRYPTION: [&str; 3] = [
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
+    headers::ENCRYPTION,
+    headers::ENCRYPTION_KEY,
     "x-amz-server-side-encryption-bucket-key-enabled",
 ];
 

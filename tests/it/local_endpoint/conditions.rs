@@ -314,6 +314,69 @@ fn options_of_a_write_are_stored_or_refused() {
     }
 }
 
+/// The operations that S3 encrypts for take these headers; it refuses them elsewhere.
+#[test]
+fn encryption_is_asked_for_where_an_object_is_begun() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let (kind, key) = (
+        ("x-amz-server-side-encryption", "aws:kms"),
+        ("x-amz-server-side-encryption-aws-kms-key-id", "alias/one"),
+    );
+    let copy = ("x-amz-copy-source", "/b/k");
+    let begun = client.s3("POST", "/b/new?uploads=").send();
+    let of_upload = format!("/b/new?uploadId={}", begun.xml("UploadId"));
+    let part = format!("{of_upload}&partNumber=1");
+    for (method, target, headers) in [
+        ("GET", "/b/k", vec![kind]),
+        ("GET", "/b/k", vec![kind, key]),
+        ("HEAD", "/b/k", vec![kind]),
+        ("GET", "/b?list-type=2", vec![kind]),
+        ("GET", "/b", vec![kind]),
+        ("DELETE", "/b/k", vec![kind]),
+        ("PUT", "/b/k?tagging=", vec![kind]),
+        ("PUT", part.as_str(), vec![kind]),
+        ("PUT", part.as_str(), vec![kind, copy]),
+        ("POST", of_upload.as_str(), vec![kind]),
+    ] {
+        let reply = with(&client, method, target, &headers);
+        assert_eq!(reply.status, 400, "{method} {target}");
+        if method != "HEAD" {
+            reply.is_error(400, "InvalidArgument");
+            assert_eq!(
+                reply.xml("Message"),
+                "x-amz-server-side-encryption header is not supported for this operation."
+            );
+            assert_eq!(reply.xml("ArgumentName"), kind.0);
+            assert_eq!(reply.xml("ArgumentValue"), kind.1);
+        }
+    }
+    for (method, target, copied) in [
+        ("PUT", "/b/new", false),
+        ("PUT", "/b/new", true),
+        ("POST", "/b/new?uploads=", false),
+    ] {
+        let send = |headers: &[(&str, &str)]| {
+            let copied = copied.then_some(copy);
+            let headers: Vec<_> = headers.iter().copied().chain(copied).collect();
+            with(&client, method, target, &headers)
+        };
+        for without in [
+            vec![key],
+            vec![("x-amz-server-side-encryption", "AES256"), key],
+        ] {
+            let reply = send(&without);
+            reply.is_error(400, "InvalidArgument");
+            assert_eq!(reply.xml("ArgumentName"), key.0);
+        }
+        assert_eq!(endpoint.objects("b"), ["k"]);
+        let reply = send(&[kind, key]);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.header(key.0), key.1);
+        client.s3("DELETE", "/b/new").send();
+    }
+}
+
 #[test]
 fn an_archived_object_can_be_seen_and_not_read() {
     let endpoint = start();

@@ -155,6 +155,30 @@ fn names_are_known_when_they_are_given() {
     }
 }
 
+/// Some signers put the scheme into `Host`. HTTP asks for 400, and the remedy is not another name of the endpoint.
+#[test]
+fn a_host_that_is_a_url_is_malformed() {
+    let endpoint = builder().verify_signatures(false).start().expect("start");
+    let own = endpoint.url().trim_start_matches("http://").to_owned();
+    for host in [
+        endpoint.url().to_owned(),
+        format!("{own}/b"),
+        format!("me@{own}"),
+        format!("{own}:80"),
+    ] {
+        let answer = request(&endpoint, "GET /b", &format!("host: {host}\r\n"), "");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{host}: {answer}");
+        assert!(
+            answer.contains("HOST or HOST:PORT") && !answer.contains("--host-name"),
+            "{answer}"
+        );
+    }
+    for host in [own, "localhost:".to_owned()] {
+        let answer = request(&endpoint, "GET /b", &format!("host: {host}\r\n"), "");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
+    }
+}
+
 /// A bucket may have the name that an address begins with.
 #[test]
 fn a_bucket_does_not_capture_the_endpoints_own_address() {

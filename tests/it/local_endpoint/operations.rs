@@ -198,6 +198,22 @@ fn a_parameter_that_is_not_known_is_refused() {
         reply.is_error(501, "NotImplemented");
         assert!(reply.xml("Message").contains(named), "{}", reply.text());
     }
+    // SDKs sign what they do with directory buckets for a service of its own.
+    for (method, target, named) in [
+        ("GET", "/", "ListDirectoryBuckets"),
+        ("PUT", "/new", "CreateBucket of directory buckets"),
+        ("GET", "/b/k", "GetObject of directory buckets"),
+        ("GET", "/b?session=", "CreateSession"),
+    ] {
+        let call = client.s3(method, target);
+        let reply = call.with(|call| call.scope = "s3express").send();
+        reply.is_error(501, "NotImplemented");
+        let message = reply.xml("Message");
+        assert!(
+            message.ends_with(&format!("does not offer {named}.")),
+            "{message}"
+        );
+    }
     // A browser's form has its signature in the body, and is refused before that is taken.
     let url = format!("{}/b", endpoint.url());
     let form = [("content-type", "multipart/form-data; boundary=x")];

@@ -265,19 +265,19 @@ fn fields() {
         ),
         (
             "GET /b HTTP/1.1\r\nhost: localhost:abc\r\nconnection: close\r\n\r\n",
-            "403",
+            "400",
         ),
         (
             "GET /b HTTP/1.1\r\nhost: a@localhost\r\nconnection: close\r\n\r\n",
-            "403",
+            "400",
         ),
         (
             "GET /b HTTP/1.1\r\nhost: localhost/x\r\nconnection: close\r\n\r\n",
-            "403",
+            "400",
         ),
         (
             "GET /b HTTP/1.1\r\nhost: localhost, evil\r\nconnection: close\r\n\r\n",
-            "403",
+            "400",
         ),
         (
             "GET /b HTTP/1.1\r\n x: y\r\nhost: localhost\r\nconnection: close\r\n\r\n",
