@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex};
 
+use crate::codec::Json;
 use crate::response::AsyncInferenceResponse;
 use crate::sys::lock;
 
@@ -62,7 +63,7 @@ impl<D> Inbox<D> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub struct Adder<D> {
+pub struct Adder<D = Json> {
     pub(super) inbox: Arc<Inbox<D>>,
 }
 

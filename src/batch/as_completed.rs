@@ -12,7 +12,7 @@ use super::completed::Completed;
 use super::poller::{Ended, Poller, Settings, Step};
 use super::progress::{BatchProgress, Totals};
 use super::wake::{OnError, Wakes};
-use crate::codec::Deserializer;
+use crate::codec::{Deserializer, Json};
 use crate::error::Result;
 use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
@@ -64,7 +64,7 @@ use crate::waiter::WaiterConfig;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "an iterator waits only while its items are taken"]
-pub struct AsCompleted<D> {
+pub struct AsCompleted<D = Json> {
     pub(super) waiter: WaiterConfig,
     settings: Settings,
     inbox: Arc<Inbox<D>>,
@@ -92,9 +92,9 @@ const CHECK: Duration = Duration::from_millis(50);
 /// the time between two rounds, each of which polls many handles together.
 ///
 /// ```
-/// use sagemaker_async_inference::{AsyncInferenceResponse, Json, WaiterConfig, as_completed};
+/// use sagemaker_async_inference::{AsyncInferenceResponse, WaiterConfig, as_completed};
 ///
-/// fn sum(responses: Vec<AsyncInferenceResponse<Json>>) -> f64 {
+/// fn sum(responses: Vec<AsyncInferenceResponse>) -> f64 {
 ///     as_completed(responses, &WaiterConfig::default())
 ///         .filter_map(|done| done.result::<f64>().inspect_err(|error| eprintln!("{error}")).ok())
 ///         .sum()
@@ -249,9 +249,9 @@ impl<D> AsCompleted<D> {
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Json, WaiterConfig, as_completed};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, WaiterConfig, as_completed};
     ///
-    /// fn wait(responses: Vec<AsyncInferenceResponse<Json>>) {
+    /// fn wait(responses: Vec<AsyncInferenceResponse>) {
     ///     let waiting = as_completed(responses, &WaiterConfig::default()).progress(|batch| {
     ///         eprintln!("{} of {}", batch.done() + batch.failed(), batch.submitted());
     ///         ControlFlow::Continue(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::poller::Ended;
-use crate::codec::Deserializer;
+use crate::codec::{Deserializer, Json};
 use crate::error::{Error, Result};
 use crate::response::AsyncInferenceResponse;
 use crate::waiter::WaiterConfig;
@@ -29,7 +29,7 @@ use crate::waiter::WaiterConfig;
 /// }
 /// ```
 #[must_use = "the result is in it"]
-pub struct Completed<D> {
+pub struct Completed<D = Json> {
     index: usize,
     response: AsyncInferenceResponse<D>,
     error: Option<Error>,

@@ -144,10 +144,10 @@ impl Error {
     /// [`input_location`](crate::MaybeSubmitted::input_location).
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error};
     ///
     /// /// Submits a large file, and a second time without another upload.
-    /// fn submit(predictor: &AsyncPredictor, path: &str) -> Result<AsyncInferenceResponse<Json>, Error> {
+    /// fn submit(predictor: &AsyncPredictor, path: &str) -> Result<AsyncInferenceResponse, Error> {
     ///     match predictor.request_file(path)?.submit() {
     ///         Err(error) if error.is_retryable() => match error.uploaded_input() {
     ///             Some(input) => predictor.request_at(input).submit(),

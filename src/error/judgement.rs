@@ -21,9 +21,9 @@ impl Error {
     /// ```
     /// use std::thread::sleep;
     /// use std::time::Duration;
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error};
     ///
-    /// fn submit_patiently(predictor: &AsyncPredictor, text: &str) -> Result<AsyncInferenceResponse<Json>, Error> {
+    /// fn submit_patiently(predictor: &AsyncPredictor, text: &str) -> Result<AsyncInferenceResponse, Error> {
     ///     for minutes in [1, 5, 15] {
     ///         match predictor.predict_async(text) {
     ///             Err(error) if error.is_retryable() => sleep(Duration::from_secs(60 * minutes)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::notification::{InvocationStatus, Notification};
-use crate::codec::Deserializer;
+use crate::codec::{Deserializer, Json};
 use crate::error::{ModelFailure, Result};
 use crate::handle::InferenceHandle;
 use crate::invalid_input::InvalidInput;
@@ -31,7 +31,7 @@ use crate::waiter::WaiterConfig;
 /// ```
 #[derive(Debug)]
 #[must_use = "the result is in it"]
-pub enum Notified<D> {
+pub enum Notified<D = Json> {
     /// The inference completed; its output is in S3.
     Response(AsyncInferenceResponse<D>),
     /// The inference failed; the failure's text is the notification's `failureReason`.

@@ -42,10 +42,10 @@ impl<D> AsCompleted<D> {
     ///
     /// ```no_run
     /// use std::time::Duration;
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Session, WaiterConfig, as_completed};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Session, WaiterConfig, as_completed};
     /// use sagemaker_async_inference::queue::ResultQueue;
     ///
-    /// fn example(responses: Vec<AsyncInferenceResponse<Json>>, session: &Session) -> Result<(), Error> {
+    /// fn example(responses: Vec<AsyncInferenceResponse>, session: &Session) -> Result<(), Error> {
     ///     let queue = ResultQueue::new("results-of-this-job", session)?.with_visibility(Duration::from_secs(120));
     ///     let slow = WaiterConfig::new(1000, Duration::from_secs(600))?;
     ///     for done in as_completed(responses, &slow).woken_by(&queue) {

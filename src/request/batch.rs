@@ -123,7 +123,7 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// /// Submits an input twice, where that is possible.
     /// fn submit_twice(
     ///     request: AsyncRequest<'_, Json>,
-    /// ) -> Result<Vec<AsyncInferenceResponse<Json>>, Error> {
+    /// ) -> Result<Vec<AsyncInferenceResponse>, Error> {
     ///     let copy = request.try_clone();
     ///     [Some(request), copy].into_iter().flatten().map(AsyncRequest::submit).collect()
     /// }

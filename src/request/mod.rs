@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::aws::client::retry::RetryConfig;
-use crate::codec::{Accept, CodecError};
+use crate::codec::{Accept, CodecError, Json};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::limits;
 use crate::predictor::Target;
@@ -53,7 +53,7 @@ use crate::waiter::CancelToken;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a request does nothing until it is submitted"]
-pub struct AsyncRequest<'v, D> {
+pub struct AsyncRequest<'v, D = Json> {
     target: Arc<Target>,
     deserializer: D,
     input: RequestInput<'v>,
@@ -246,13 +246,13 @@ impl<'v, D> AsyncRequest<'v, D> {
     /// [`predict`](crate::AsyncPredictor::predict) uses that of its [`WaiterConfig`](crate::WaiterConfig).
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, CancelToken, Error, Json};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, CancelToken, Error};
     ///
     /// fn submit(
     ///     predictor: &AsyncPredictor,
     ///     text: &str,
     ///     stop: &CancelToken, // of a signal handler
-    /// ) -> Result<AsyncInferenceResponse<Json>, Error> {
+    /// ) -> Result<AsyncInferenceResponse, Error> {
     ///     predictor.request(text).cancel(stop.clone()).submit()
     /// }
     /// ```
@@ -345,12 +345,12 @@ impl<'v, D> AsyncRequest<'v, D> {
     ///   [`RetryConfig`](crate::session::RetryConfig) specifies.
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error, Json};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, Error};
     ///
     /// fn submit_once(
     ///     predictor: &AsyncPredictor,
     ///     text: &str,
-    /// ) -> Result<Option<AsyncInferenceResponse<Json>>, Error> {
+    /// ) -> Result<Option<AsyncInferenceResponse>, Error> {
     ///     match predictor.request(text).inference_id("job-7").submit() {
     ///         Ok(response) => Ok(Some(response)),
     ///         Err(Error::MaybeSubmitted(lost)) => {

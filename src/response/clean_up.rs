@@ -100,10 +100,10 @@ impl fmt::Debug for CleanUp {
 /// Which objects were removed, and which could not be.
 ///
 /// ```
-/// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
+/// use sagemaker_async_inference::{AsyncInferenceResponse, Error};
 /// use sagemaker_async_inference::response::CleanUp;
 ///
-/// fn tidy(response: &AsyncInferenceResponse<Json>) -> Result<(), Error> {
+/// fn tidy(response: &AsyncInferenceResponse) -> Result<(), Error> {
 ///     let report = response.clean_up(&CleanUp::everything())?;
 ///     for failure in report.failures() {
 ///         eprintln!("{} stays: {}", failure.uri(), failure.error());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::aws::RequestPolicy;
 use crate::aws::s3::objects::OpenObject;
 use crate::aws::s3::{self, Object};
-use crate::codec::Deserializer;
+use crate::codec::{Deserializer, Json};
 use crate::error::{Error, ModelFailure, Result};
 use crate::handle::InferenceHandle;
 use crate::predictor::AsyncPredictor;
@@ -42,7 +42,7 @@ use crate::waiter::state::{Pending, is_passing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "without the response or its handle, the result cannot be found"]
-pub struct AsyncInferenceResponse<D> {
+pub struct AsyncInferenceResponse<D = Json> {
     pub(super) session: Session,
     /// Shared with every error that this response returns.
     pub(super) handle: Arc<InferenceHandle>,
@@ -110,10 +110,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// it into a response again.
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Json};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse};
     ///
     /// /// A line for a file or a database, from which any process can resume.
-    /// fn line(response: &AsyncInferenceResponse<Json>) -> String {
+    /// fn line(response: &AsyncInferenceResponse) -> String {
     ///     response.handle().to_string()
     /// }
     /// ```
@@ -139,10 +139,10 @@ impl<D> AsyncInferenceResponse<D> {
     /// Sets another format for the result. What has been fetched stays cached.
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, Text, WaiterConfig};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Text, WaiterConfig};
     ///
     /// fn result_or_its_text(
-    ///     response: AsyncInferenceResponse<Json>,
+    ///     response: AsyncInferenceResponse,
     /// ) -> Result<serde_json::Value, Error> {
     ///     let waiter = WaiterConfig::default();
     ///     match response.get_result(&waiter) {
@@ -167,9 +167,9 @@ impl<D> AsyncInferenceResponse<D> {
     /// Sets how the result is fetched. Default: [`SessionBuilder::transfer`](crate::SessionBuilder::transfer).
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, TransferConfig, WaiterConfig};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, TransferConfig, WaiterConfig};
     ///
-    /// fn small_or_not_at_all(response: AsyncInferenceResponse<Json>) -> Result<serde_json::Value, Error> {
+    /// fn small_or_not_at_all(response: AsyncInferenceResponse) -> Result<serde_json::Value, Error> {
     ///     let small = TransferConfig::builder().max_result_bytes(1 << 20).build()?;
     ///     response.with_transfer(small).get_result(&WaiterConfig::default())
     /// }
@@ -257,9 +257,9 @@ impl<D> AsyncInferenceResponse<D> {
     ///   [`Session::bucket_endpoint`](crate::Session::bucket_endpoint).
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json, WaiterConfig};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, WaiterConfig};
     ///
-    /// fn score(response: &AsyncInferenceResponse<Json>) -> Result<Option<f64>, Error> {
+    /// fn score(response: &AsyncInferenceResponse) -> Result<Option<f64>, Error> {
     ///     match response.get_result(&WaiterConfig::adaptive()) {
     ///         Ok(score) => Ok(Some(score)),
     ///         Err(Error::Model(failure)) => {
@@ -300,9 +300,9 @@ impl<D> AsyncInferenceResponse<D> {
     /// [`Error::Transport`] also if this poll fails. The inference goes on.
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, Json};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, Error};
     ///
-    /// fn show(response: &AsyncInferenceResponse<Json>) -> Result<(), Error> {
+    /// fn show(response: &AsyncInferenceResponse) -> Result<(), Error> {
     ///     match response.try_get_result::<f64>()? {
     ///         Some(score) => println!("{score}"),
     ///         None => println!("not done yet"),

@@ -145,9 +145,9 @@ impl<D> AsyncInferenceResponse<D> {
     ///
     /// ```
     /// use std::io::{BufRead, BufReader};
-    /// use sagemaker_async_inference::{AsyncInferenceResponse, Json, WaiterConfig};
+    /// use sagemaker_async_inference::{AsyncInferenceResponse, WaiterConfig};
     ///
-    /// fn count_lines(response: &AsyncInferenceResponse<Json>) -> Result<usize, Box<dyn std::error::Error>> {
+    /// fn count_lines(response: &AsyncInferenceResponse) -> Result<usize, Box<dyn std::error::Error>> {
     ///     let reader = BufReader::new(response.read_result(&WaiterConfig::adaptive())?);
     ///     let mut count = 0;
     ///     for line in reader.lines() {
