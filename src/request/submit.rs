@@ -237,7 +237,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         Ok((Cow::Borrowed(&[]), Some(uri)))
     }
 
-    fn cancel_flag(&self) -> Option<&AtomicBool> {
+    fn cancel_flag(&self) -> Option<&Arc<AtomicBool>> {
         self.cancel.as_ref().map(CancelToken::flag)
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::CHUNK;
@@ -24,7 +25,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) session: &'a Session,
     pub(crate) uri: &'a S3Uri,
     pub(crate) config: &'a TransferConfig,
-    pub(crate) cancel: Option<&'a AtomicBool>,
+    pub(crate) cancel: Option<&'a Arc<AtomicBool>>,
 }
 
 impl<'a> Origin<'a> {

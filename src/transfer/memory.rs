@@ -1,5 +1,6 @@
 //! Reads objects into memory.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::CHUNK;
@@ -16,7 +17,7 @@ pub(crate) fn read_whole(
     uri: &S3Uri,
     object: OpenObject,
     max: u64,
-    stop: Option<&AtomicBool>,
+    stop: Option<&Arc<AtomicBool>>,
 ) -> Result<Object> {
     let (content_type, expected) = (object.content_type.clone(), object.checksum.clone());
     let total = object.total;
@@ -43,7 +44,7 @@ pub(crate) fn read_start(
     uri: &S3Uri,
     object: OpenObject,
     max: u64,
-    stop: Option<&AtomicBool>,
+    stop: Option<&Arc<AtomicBool>>,
 ) -> Result<Vec<u8>> {
     let total = object.total;
     let mut stream = ObjectStream::new(session, uri, object);
@@ -54,7 +55,7 @@ fn read_up_to(
     stream: &mut ObjectStream,
     total: Option<u64>,
     max: u64,
-    stop: Option<&AtomicBool>,
+    stop: Option<&Arc<AtomicBool>>,
 ) -> Result<Vec<u8>> {
     // A length that the service announces is not believed beyond a megabyte before its bytes are there.
     let capacity = total.unwrap_or(0).min(max).min(1 << 20);

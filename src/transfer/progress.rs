@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{TransferError, TransferErrorKind};
 use crate::session::transfer_config::TransferConfig;
@@ -18,9 +18,9 @@ pub(super) struct Meter<'a> {
     /// Set by the callback. Not `stop`, which would end the requests of other threads before this outcome is recorded.
     stopped_by_caller: AtomicBool,
     /// Set once the first failure is recorded.
-    pub(super) stop: AtomicBool,
+    pub(super) stop: Arc<AtomicBool>,
     /// The caller's cancel flag.
-    cancel: Option<&'a AtomicBool>,
+    cancel: Option<&'a Arc<AtomicBool>>,
 }
 
 impl<'a> Meter<'a> {
@@ -29,7 +29,7 @@ impl<'a> Meter<'a> {
         direction: TransferDirection,
         uri: &'a S3Uri,
         total: Option<u64>,
-        cancel: Option<&'a AtomicBool>,
+        cancel: Option<&'a Arc<AtomicBool>>,
     ) -> Self {
         Self {
             config,
@@ -38,7 +38,7 @@ impl<'a> Meter<'a> {
             total,
             bytes: Mutex::new(0),
             stopped_by_caller: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
+            stop: Arc::default(),
             cancel,
         }
     }
@@ -59,7 +59,9 @@ impl<'a> Meter<'a> {
             }
         }
         let is_set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
-        if self.cancel.is_some_and(is_set) || is_set(&self.stopped_by_caller) || is_set(&self.stop)
+        if self.cancel.is_some_and(|flag| is_set(flag))
+            || is_set(&self.stopped_by_caller)
+            || is_set(&self.stop)
         {
             return Err(TransferError::new(TransferErrorKind::Stopped, self.uri));
         }
@@ -67,7 +69,7 @@ impl<'a> Meter<'a> {
     }
 
     /// What ends a request in progress: the caller's cancel flag, if there is one.
-    pub(super) fn stopper(&self) -> &AtomicBool {
+    pub(super) fn stopper(&self) -> &Arc<AtomicBool> {
         self.cancel.unwrap_or(&self.stop)
     }
 

@@ -1,5 +1,6 @@
 //! Reads an object, or a range of it, in order, over as many connections as needed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -79,7 +80,11 @@ impl ObjectStream {
     }
 
     /// The next bytes; 0 at the end. `stop` ends a pause before the next attempt.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], stop: Option<&AtomicBool>) -> Result<usize> {
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        stop: Option<&Arc<AtomicBool>>,
+    ) -> Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
@@ -131,7 +136,7 @@ impl ObjectStream {
         &mut self,
         broken: ConnectionError,
         spent: Duration,
-        stop: Option<&AtomicBool>,
+        stop: Option<&Arc<AtomicBool>>,
     ) -> Result<()> {
         self.body = None;
         self.failures += 1;
@@ -191,7 +196,7 @@ impl ObjectStream {
     }
 
     /// Requests the rest.
-    fn open(&mut self, stop: Option<&AtomicBool>) -> Result<()> {
+    fn open(&mut self, stop: Option<&Arc<AtomicBool>>) -> Result<()> {
         let piece = Piece {
             start: self.at,
             end: self.end,
@@ -230,7 +235,7 @@ impl ObjectStream {
     }
 
     /// A service that ignores ranges sends the known bytes again first.
-    fn skip_from(&mut self, start: u64, stop: Option<&AtomicBool>) -> Result<()> {
+    fn skip_from(&mut self, start: u64, stop: Option<&Arc<AtomicBool>>) -> Result<()> {
         let Some(mut unwanted) = self.at.checked_sub(start) else {
             return Err(self.transport_error(wrong_range()));
         };

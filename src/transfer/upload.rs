@@ -1,8 +1,8 @@
 //! Inputs to S3: in one request, or in parts.
 
 use std::io;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) struct Destination<'a> {
     pub(crate) options: &'a PutOptions<'a>,
     pub(crate) config: &'a TransferConfig,
     /// Cancels the upload once it is set.
-    pub(crate) cancel: Option<&'a AtomicBool>,
+    pub(crate) cancel: Option<&'a Arc<AtomicBool>>,
     /// The deadline, on the monotonic clock.
     pub(crate) deadline: Option<Duration>,
 }

@@ -40,7 +40,7 @@ impl CancelToken {
         Arc::clone(&self.cancelled)
     }
 
-    pub(crate) fn flag(&self) -> &AtomicBool {
+    pub(crate) fn flag(&self) -> &Arc<AtomicBool> {
         &self.cancelled
     }
 

@@ -14,7 +14,9 @@ use super::payload::{Feed, Source};
 use super::sign::{Body, ToSign, sign_request};
 use super::{Attempts, Client};
 use crate::aws::endpoints::signing_region;
-use crate::aws::http::{BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, supervise};
+use crate::aws::http::{
+    BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, cancellable, supervise,
+};
 use crate::aws::identity::Credentials;
 use crate::aws::xml::texts;
 use crate::error::CredentialsError;
@@ -186,10 +188,13 @@ impl Client {
             None => self.credentials.provide_credentials(),
             Some(cancel) => {
                 let provider = Arc::clone(&self.credentials);
-                supervise(cancel, &mut io::empty(), move |_| {
-                    Ok(provider.provide_credentials())
-                })
-                .map_err(|_| ConnectionError::cancelled(true))?
+                let call = move |_: &mut dyn Read| provider.provide_credentials();
+                let outcome = cancellable(Some(cancel), || supervise(&mut io::empty(), call));
+                outcome.map_err(|error| {
+                    let mut error = ConnectionError::from(error);
+                    error.never_sent = true;
+                    error
+                })?
             }
         };
         Ok(outcome.map_err(Box::new)?)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(crate) struct RequestPolicy<'a> {
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
     /// Once this is set, nothing more is sent, and a request in progress is cancelled.
-    pub(crate) cancel: Option<&'a AtomicBool>,
+    pub(crate) cancel: Option<&'a Arc<AtomicBool>>,
     /// Replaces the client's.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) replay: Replay,

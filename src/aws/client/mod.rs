@@ -147,12 +147,12 @@ impl Client {
         }
     }
 
-    fn cancel_flag<'a>(&'a self, call: &Call<'a>) -> Option<&'a AtomicBool> {
-        call.policy.cancel.or(self.cancel.as_deref())
+    fn cancel_flag<'a>(&'a self, call: &Call<'a>) -> Option<&'a Arc<AtomicBool>> {
+        call.policy.cancel.or(self.cancel.as_ref())
     }
 
     /// Whether it paused to the end.
-    pub(crate) fn pause(&self, pause: Duration, cancel: Option<&AtomicBool>) -> bool {
+    pub(crate) fn pause(&self, pause: Duration, cancel: Option<&Arc<AtomicBool>>) -> bool {
         let clock = self.sys.clock();
         let Some(cancel) = cancel else {
             clock.sleep(pause);

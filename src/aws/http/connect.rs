@@ -2,18 +2,21 @@
 
 use std::io;
 
-use ureq::ProxyProtocol;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, SocksConnector, Transport,
+};
 
+use super::cancel::{Cancelled, unsent};
 use super::connection_error::ProxyFault;
 use super::dns::{Addresses, Unresolved};
+use super::socket::SocketConnector;
 
-/// ureq's own way to connect, TLS handshake included, whose failures are distinguished from those of a
-/// connection in use: until it is connected, no byte of a request was sent. A proxy's failures are distinguished from
+/// As ureq connects, TLS handshake included, but with [sockets](super::socket) of our own. Failures are distinguished
+/// from those of a connection in use: until it is connected, no byte of a request was sent. A proxy's failures are distinguished from
 /// the server's. After each failure the names that may be its cause are resolved again.
 #[derive(Debug)]
 pub(super) struct Connecting {
-    inner: DefaultConnector,
+    inner: Box<dyn Connector<(), Out = Box<dyn Transport>>>,
     addresses: Addresses,
 }
 
@@ -25,14 +28,36 @@ pub(super) struct Unconnected(pub(super) io::Error);
 impl Connecting {
     pub(super) fn new(addresses: Addresses) -> Self {
         Self {
-            inner: DefaultConnector::default(),
+            inner: Box::new(
+                ().chain(SocksConnector::default())
+                    .chain(ConnectProxyConnector::default())
+                    .chain(SocketConnector)
+                    .chain(RustlsConnector::default())
+                    .chain(Boxing),
+            ),
             addresses,
         }
     }
 }
 
+/// The end of a chain of connectors.
+#[derive(Debug)]
+struct Boxing;
+
+impl<In: Transport> Connector<In> for Boxing {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(chained.map(|transport| Box::new(transport) as Self::Out))
+    }
+}
+
 impl Connector<()> for Connecting {
-    type Out = <DefaultConnector as Connector<()>>::Out;
+    type Out = Box<dyn Transport>;
 
     fn connect(
         &self,
@@ -41,6 +66,7 @@ impl Connector<()> for Connecting {
     ) -> Result<Option<Self::Out>, ureq::Error> {
         let error = match self.inner.connect(details, chained) {
             Ok(connection) => return Ok(connection),
+            Err(error) if Cancelled::is(&error) => return Err(unsent(error)),
             Err(error) => error,
         };
         self.addresses.forget(details.uri);
@@ -49,7 +75,7 @@ impl Connector<()> for Connecting {
             return Err(unconnected(error));
         };
         self.addresses.forget(proxy.uri());
-        let is_socks = !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+        let is_socks = super::is_socks(proxy.protocol());
         Err(match error {
             ureq::Error::Other(other) if other.is::<Unconnected>() || other.is::<Unresolved>() => {
                 ProxyFault::Unreachable(other).into()

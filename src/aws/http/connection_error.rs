@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use ureq::Timeout;
 
+use super::cancel::Cancelled;
 use super::connect::Unconnected;
 use super::dns::Unresolved;
 use crate::error::{Advice, ConfigError, Error, TransportError, TransportErrorKind};
@@ -278,6 +279,10 @@ fn classify(error: &ureq::Error) -> (TransportErrorKind, bool) {
         ureq::Error::Io(error) => classify_io(error),
         ureq::Error::Other(other) if other.is::<ProxyFault>() => (Kind::Proxy, true),
         ureq::Error::Other(other) if other.is::<Unresolved>() => (Kind::Resolve, true),
+        ureq::Error::Other(other) if other.is::<Cancelled>() => {
+            let cancelled = other.downcast_ref::<Cancelled>();
+            (Kind::Cancelled, cancelled.is_some_and(|c| c.never_sent))
+        }
         ureq::Error::Other(other) => match other.downcast_ref::<Unconnected>() {
             // Something else came in the handshake: no certificate, or no TLS at all.
             Some(Unconnected(error)) if error.kind() == io::ErrorKind::InvalidData => {

@@ -12,6 +12,8 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use super::cancel::unsent;
+use super::supervise::supervise;
 use crate::sys::{Clock, SystemClock, lock};
 use crate::trace;
 
@@ -69,16 +71,12 @@ fn literal(uri: &Uri) -> Option<SocketAddr> {
 /// resolve the name for every request, even on a pooled connection.
 #[derive(Debug, Default)]
 pub(super) struct CachingResolver {
-    resolver: DefaultResolver,
     addresses: Addresses,
 }
 
 impl CachingResolver {
     pub(super) fn new(addresses: Addresses) -> Self {
-        Self {
-            resolver: DefaultResolver::default(),
-            addresses,
-        }
+        Self { addresses }
     }
 }
 
@@ -102,13 +100,14 @@ impl Resolver for CachingResolver {
         {
             return Ok(addresses.clone());
         }
-        let addresses =
-            self.resolver
-                .resolve(uri, config, timeout)
-                .map_err(|error| match error {
-                    ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
-                    error => error,
-                })?;
+        let (name, settings) = (uri.clone(), config.clone());
+        let resolved = supervise(&mut io::empty(), move |_| {
+            DefaultResolver::default().resolve(&name, &settings, timeout)
+        });
+        let addresses = resolved.map_err(unsent)?.map_err(|error| match error {
+            ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
+            error => error,
+        })?;
         let mut known = self.addresses.known();
         if known.len() >= MAX_KNOWN_HOSTS {
             known.clear();

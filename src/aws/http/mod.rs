@@ -1,7 +1,9 @@
 //! One HTTP exchange. The only module that names `ureq` (but for the session builder, where a user
 //! hands in an agent).
 
+mod body;
 pub(crate) mod bundle;
+mod cancel;
 mod connect;
 mod connection_error;
 mod decode;
@@ -14,6 +16,7 @@ pub(crate) mod pace;
 mod probe;
 mod proxy;
 mod route;
+mod socket;
 mod supervise;
 mod timeouts;
 mod tls;
@@ -22,21 +25,20 @@ use std::fmt;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, Uri};
-use ureq::{Agent, Body, BodyReader, SendBody};
+use ureq::{Agent, Body, ProxyProtocol, SendBody};
 
+pub(crate) use body::BodyStream;
+pub(crate) use cancel::{Cancel, cancellable};
 pub(crate) use connection_error::{Attempted, ConnectionError, authority};
 pub(crate) use network::{CaBundle, Network};
 use pace::Paced;
 use route::Routes;
-use supervise::Pump;
-pub(crate) use supervise::{Cancel, supervise};
+pub(crate) use supervise::supervise;
 pub use timeouts::Timeouts;
 
-use crate::error::TransportErrorKind;
 use crate::sys::{Clock, Sys};
 
 /// A complete response.
@@ -50,57 +52,6 @@ pub(crate) struct Reply {
 pub(crate) enum Opened {
     Success(HeaderMap, BodyStream),
     Refused(Reply),
-}
-
-/// The body of a response, as it comes.
-pub(crate) struct BodyStream(Source);
-
-enum Source {
-    Here(Paced<BodyReader<'static>>),
-    /// Read on a thread of its own, for a caller who may cancel.
-    There(Pump),
-    Lost,
-}
-
-impl BodyStream {
-    /// Reads the next bytes; 0 at the end. A blocked read ends soon after `cancel` is set.
-    pub(crate) fn read(
-        &mut self,
-        buffer: &mut [u8],
-        cancel: Option<&AtomicBool>,
-    ) -> Result<usize, ConnectionError> {
-        let never = AtomicBool::new(false);
-        if cancel.is_some() && matches!(self.0, Source::Here(_)) {
-            self.0 = match std::mem::replace(&mut self.0, Source::Lost) {
-                Source::Here(mut body) => {
-                    let pump = Pump::start(move |buffer| read_some(&mut body, buffer));
-                    pump.map_or(Source::Lost, Source::There)
-                }
-                other => other,
-            };
-        }
-        match &mut self.0 {
-            Source::Here(body) => read_some(body, buffer),
-            Source::There(pump) => pump.read(buffer, cancel.unwrap_or(&never)),
-            Source::Lost => {
-                let problem = "the system has no thread to read the response";
-                Err(ConnectionError::new(
-                    TransportErrorKind::ConnectionLost,
-                    false,
-                    problem,
-                ))
-            }
-        }
-    }
-}
-
-fn read_some(body: &mut impl Read, buffer: &mut [u8]) -> Result<usize, ConnectionError> {
-    loop {
-        match body.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => return outcome.map_err(|error| ureq::Error::from(error).into()),
-        }
-    }
 }
 
 /// The limits of one exchange.
@@ -279,16 +230,20 @@ impl Transport {
     ) -> Result<Reply, ConnectionError> {
         let limits = bounds.limits();
         let (head, body) = request.into_parts();
+        let is_interruptible = self.is_interruptible(&head.uri);
         let transport = self.clone();
         let send = move |body: &mut dyn Read| {
             let request = Request::from_parts(head, SendBody::from_reader(body));
             let response = transport.configure_and_run(request, limits, Reading::Whole)?;
             transport.read_whole(response, limits)
         };
-        match bounds.cancel {
-            Some(cancel) => supervise(cancel, body, send),
-            None => send(body),
-        }
+        cancellable(bounds.cancel, || {
+            if is_interruptible {
+                send(body)
+            } else {
+                supervise(body, send)?
+            }
+        })
     }
 
     /// Sends a request and, if it succeeds, leaves its body to be read.
@@ -305,6 +260,7 @@ impl Transport {
         request: Request<&[u8]>,
         limits: Limits,
     ) -> Result<Opened, ConnectionError> {
+        let is_interruptible = self.is_interruptible(request.uri());
         let response = self.run(request, limits, Reading::Streamed)?;
         if !response.status().is_success() {
             return self.read_whole(response, limits).map(Opened::Refused);
@@ -314,11 +270,11 @@ impl Transport {
         let reader = Paced::new(reader, self.timeouts.read(), true);
         Ok(Opened::Success(
             parts.headers,
-            BodyStream(Source::Here(reader)),
+            BodyStream::new(reader, is_interruptible),
         ))
     }
 
-    /// On this thread, or supervised for a caller who may cancel.
+    /// On this thread; supervised, if a caller who may cancel could not interrupt it here.
     fn in_memory<T: Send + 'static>(
         &self,
         request: Request<&[u8]>,
@@ -326,15 +282,27 @@ impl Transport {
         send: impl FnOnce(&Self, Request<&[u8]>, Limits) -> Result<T, ConnectionError> + Send + 'static,
     ) -> Result<T, ConnectionError> {
         let limits = bounds.limits();
-        let Some(cancel) = bounds.cancel else {
-            return send(self, request, limits);
-        };
-        let transport = self.clone();
-        let (head, body) = request.into_parts();
-        let body = body.to_vec();
-        supervise(cancel, &mut io::empty(), move |_| {
-            send(&transport, Request::from_parts(head, &body), limits)
+        cancellable(bounds.cancel, || {
+            if bounds.cancel.is_none() || self.is_interruptible(request.uri()) {
+                return send(self, request, limits);
+            }
+            let transport = self.clone();
+            let (head, body) = request.into_parts();
+            let body = body.to_vec();
+            supervise(&mut io::empty(), move |_| {
+                send(&transport, Request::from_parts(head, &body), limits)
+            })?
         })
+    }
+
+    /// Whether a cancel ends the waits of connections for this URI: those to a SOCKS proxy are ureq's own, those of
+    /// the user's agent are the user's, and a socket of Windows is lost with a wait that is given up.
+    fn is_interruptible(&self, uri: &Uri) -> bool {
+        let Agents::Own(routes) = &self.agents else {
+            return false;
+        };
+        let proxy = routes.proxy(uri);
+        !cfg!(windows) && proxy.is_none_or(|proxy| !is_socks(proxy.proxy.protocol()))
     }
 
     fn read_whole(
@@ -448,6 +416,10 @@ fn unchanged(response: Response<Body>) -> Result<Response<Body>, ConnectionError
 /// that took too long shows whether anything was sent; a limit on them all does not.
 fn is_upload<B>(request: &Request<B>) -> bool {
     request.method() == Method::PUT
+}
+
+fn is_socks(protocol: ProxyProtocol) -> bool {
+    !matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
 fn is_address(uri: &Uri) -> bool {

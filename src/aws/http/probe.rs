@@ -14,6 +14,7 @@ use http::Uri;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
+use super::cancel::Cancelled;
 use super::connect::Connecting;
 use super::connection_error::ProxyFault;
 use super::dns::Addresses;
@@ -195,8 +196,11 @@ impl Probed {
         Ok(true)
     }
 
-    /// A failure before a proxy has opened its tunnel is the proxy's.
+    /// A failure before a proxy has opened its tunnel is the proxy's. A cancel says nothing about either.
     fn lost(&mut self, error: Error) -> Error {
+        if Cancelled::is(&error) {
+            return error;
+        }
         self.origin.lost();
         if let Some(idle) = self.idle.take() {
             self.origin.habit.ended(idle);

@@ -1,0 +1,107 @@
+//! What ends an exchange early. The thread that runs an exchange carries its cancel, and each wait of a connection
+//! looks at it: the layers between (ureq, TLS, proxies) know nothing of it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::sys::{Clock, SystemClock};
+
+/// How often a wait looks at the cancel.
+pub(super) const CHECK: Duration = Duration::from_millis(50);
+
+/// What ends an exchange early.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cancel<'a> {
+    pub(crate) flag: &'a Arc<AtomicBool>,
+    /// How long the response is still waited for after the cancel.
+    pub(crate) grace: Duration,
+}
+
+impl Cancel<'_> {
+    pub(crate) fn is_set(&self) -> bool {
+        self.flag.load(Ordering::SeqCst)
+    }
+}
+
+/// The caller cancelled the exchange.
+#[derive(Debug, thiserror::Error)]
+#[error("the caller cancelled it")]
+pub(super) struct Cancelled {
+    /// Certainly, no byte of the request reached the server.
+    pub(super) never_sent: bool,
+}
+
+impl Cancelled {
+    pub(super) fn is(error: &ureq::Error) -> bool {
+        matches!(error, ureq::Error::Other(other) if other.is::<Self>())
+    }
+}
+
+/// The same error; of a cancelled exchange, nothing was sent.
+pub(super) fn unsent(error: ureq::Error) -> ureq::Error {
+    if Cancelled::is(&error) {
+        Cancelled { never_sent: true }.into()
+    } else {
+        error
+    }
+}
+
+impl From<Cancelled> for ureq::Error {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Other(Box::new(cancelled))
+    }
+}
+
+/// The cancel of the exchange that this thread runs.
+struct Current {
+    flag: Arc<AtomicBool>,
+    grace: Duration,
+    /// The monotonic time at which it was first seen set.
+    seen: Option<Duration>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`, whose waits for the network `cancel` ends.
+pub(crate) fn cancellable<T>(cancel: Option<Cancel<'_>>, work: impl FnOnce() -> T) -> T {
+    /// Also after a panic, and for the exchange in which another one runs: that of a body's reader.
+    struct Restore(Option<Current>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.replace(self.0.take());
+        }
+    }
+    let _before = Restore(CURRENT.replace(cancel.map(|cancel| Current {
+        flag: Arc::clone(cancel.flag),
+        grace: cancel.grace,
+        seen: None,
+    })));
+    work()
+}
+
+/// Whether the exchange of this thread may be cancelled.
+pub(super) fn is_possible() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
+/// An error once the exchange of this thread is cancelled and its grace is over.
+pub(super) fn check() -> Result<(), ureq::Error> {
+    if CURRENT.with_borrow_mut(|current| current.as_mut().is_some_and(Current::is_over)) {
+        return Err(Cancelled { never_sent: false }.into());
+    }
+    Ok(())
+}
+
+impl Current {
+    fn is_over(&mut self) -> bool {
+        if !self.flag.load(Ordering::SeqCst) {
+            return false;
+        }
+        let now = SystemClock.monotonic();
+        now.saturating_sub(*self.seen.get_or_insert(now)) >= self.grace
+    }
+}

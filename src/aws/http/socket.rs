@@ -1,0 +1,190 @@
+//! TCP connections whose waits end soon after a cancel. ureq's own would not do: a write that they give up does not
+//! tell how much of it was sent.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+use super::cancel::{self, CHECK};
+use super::supervise::supervise;
+use crate::sys::{Clock, SystemClock};
+
+/// The longest wait in one system call, for one that no cancel ends. One value for most waits: each other one costs a
+/// system call, to set the socket's timeout.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// The shortest time for one of several addresses.
+const SHORTEST_CONNECT: Duration = Duration::from_millis(10);
+
+/// Opens a TCP connection, unless there is one to a SOCKS proxy or through a tunnel.
+#[derive(Debug)]
+pub(super) struct SocketConnector;
+
+impl<In: Transport> Connector<In> for SocketConnector {
+    type Out = Either<In, Socket>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        if let Some(chained) = chained {
+            return Ok(Some(Either::A(chained)));
+        }
+        let (addresses, limit) = (details.addrs.to_vec(), *details.timeout.after);
+        let stream = supervise(&mut io::empty(), move |_| open(&addresses, limit))??;
+        stream.set_nodelay(true)?;
+        let config = details.config;
+        Ok(Some(Either::B(Socket {
+            stream,
+            buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
+            read_timeout: None,
+            write_timeout: None,
+        })))
+    }
+}
+
+/// Tries the addresses in turn. Each but the last has half of the time that is left.
+fn open(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, Error> {
+    let began = SystemClock.monotonic();
+    let mut last = io::Error::from(io::ErrorKind::ConnectionRefused);
+    for (index, address) in addresses.iter().enumerate() {
+        let left = limit.saturating_sub(SystemClock.monotonic().saturating_sub(began));
+        let share = if index + 1 == addresses.len() {
+            left
+        } else {
+            left / 2
+        };
+        match TcpStream::connect_timeout(address, share.max(SHORTEST_CONNECT)) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(match last.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Error::Timeout(Timeout::Connect),
+        _ => last.into(),
+    })
+}
+
+/// A TCP connection.
+pub(super) struct Socket {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+/// Repeats `attempt`, which gets the time that it may block, until it succeeds, fails, takes too long or is cancelled.
+fn wait<T>(
+    timeout: NextTimeout,
+    mut attempt: impl FnMut(Duration) -> io::Result<T>,
+) -> Result<T, Error> {
+    let began = SystemClock.monotonic();
+    let mut left = *timeout.after;
+    loop {
+        cancel::check()?;
+        if left.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
+        match attempt(left.min(slice())) {
+            Ok(done) => return Ok(done),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                io::ErrorKind::TimedOut => return Err(Error::Timeout(timeout.reason)),
+                _ => return Err(error.into()),
+            },
+        }
+        let spent = SystemClock.monotonic().saturating_sub(began);
+        left = timeout.after.saturating_sub(spent);
+    }
+}
+
+fn slice() -> Duration {
+    if cfg!(windows) {
+        // There a socket whose timeout has passed is not to be used again.
+        Duration::MAX
+    } else if cancel::is_possible() {
+        CHECK
+    } else {
+        LONGEST
+    }
+}
+
+/// Sets a timeout of the socket if it is another one than before.
+fn limit(
+    previous: &mut Option<Duration>,
+    timeout: Duration,
+    set: impl FnOnce(Option<Duration>) -> io::Result<()>,
+) -> io::Result<()> {
+    if *previous == Some(timeout) {
+        return Ok(());
+    }
+    match set(Some(timeout)) {
+        Ok(()) => *previous = Some(timeout),
+        // It refuses this once the server has closed, though a response may still be there.
+        Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+impl Transport for Socket {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let stream = &self.stream;
+        let mut output = &self.buffers.output()[..amount];
+        while !output.is_empty() {
+            let sent = wait(timeout.for_write(), |most| {
+                limit(&mut self.write_timeout, most, |most| {
+                    stream.set_write_timeout(most)
+                })?;
+                (&*stream).write(output)
+            })?;
+            if sent == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            output = &output[sent..];
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let stream = &self.stream;
+        let input = self.buffers.input_append_buf();
+        let received = wait(timeout.for_read(), |most| {
+            limit(&mut self.read_timeout, most, |most| {
+                stream.set_read_timeout(most)
+            })?;
+            (&*stream).read(input)
+        })?;
+        self.buffers.input_appended(received);
+        Ok(received > 0)
+    }
+
+    /// Whether nothing is there to be read: no end, and no bytes that nobody asked for.
+    fn is_open(&mut self) -> bool {
+        let probe = || {
+            self.stream.set_nonblocking(true)?;
+            let found = (&self.stream).read(&mut [0]);
+            self.stream.set_nonblocking(false)?;
+            found
+        };
+        probe().is_err_and(|error: io::Error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peer = self.stream.peer_addr().ok();
+        f.debug_tuple("Socket").field(&peer).finish()
+    }
+}
