@@ -6,6 +6,7 @@ use crate::support;
 use std::error::Error as _;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -13,12 +14,14 @@ use sagemaker_async_inference::credentials::{Credentials, ProvideCredentials};
 use sagemaker_async_inference::endpoint::{Endpoint, EndpointWaiter};
 use sagemaker_async_inference::error::{TransferErrorKind, TransportErrorKind};
 use sagemaker_async_inference::session::Timeouts;
-use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::sys::{Clock, Environment, Files, Sys, SystemClock};
+use sagemaker_async_inference::ureq;
 use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{CancelToken, CredentialsError, Error, Session, WaiterConfig};
 use support::{
     client::{builder, predictor},
-    raw::{Raw, read_head},
+    raw::{Raw, read_head, read_only_head},
+    tls::{Authority, accept, close},
     wait::{response, waiter},
 };
 
@@ -80,6 +83,14 @@ fn wait(token: CancelToken) -> WaiterConfig {
     waiter(|waiter| waiter.max_attempts(1).cancel(token))
 }
 
+/// A session whose requests a cancel cannot interrupt on their own thread, or can.
+fn sessions(url: &str) -> [Session; 2] {
+    let agent = ureq::Agent::new_with_config(ureq::config::Config::builder().build());
+    let timeouts = Timeouts::default().with_read(HOUR).with_write(HOUR);
+    let own = builder().endpoint_url(url).timeouts(timeouts).agent(agent);
+    [own.build().expect("a session"), session(url)]
+}
+
 fn is_stopped<T: std::fmt::Debug>(outcome: Result<T, Error>) {
     match outcome {
         Err(Error::WaitStopped(stopped)) => {
@@ -122,14 +133,127 @@ fn credentials_that_do_not_come_end_with_the_wait() {
 
 #[test]
 fn a_poll_whose_body_stops_ends_with_the_wait() {
-    let (server, hangs) = silent(|stream| {
-        after_head(stream)?;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
-    });
-    let session = session(&server.url());
+    for which in 0..2 {
+        let (server, hangs) = silent(|stream| {
+            after_head(stream)?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
+        });
+        let session = &sessions(&server.url())[which];
+        is_stopped(cancelled(hangs, |token| {
+            response(session).get_result::<Vec<u8>>(&wait(token))
+        }));
+    }
+}
+
+#[test]
+fn a_poll_with_an_agent_of_the_callers_ends_with_the_wait() {
+    let (server, hangs) = silent(after_head);
+    let [session, _] = sessions(&server.url());
     is_stopped(cancelled(hangs, |token| {
         response(&session).get_result::<Vec<u8>>(&wait(token))
     }));
+}
+
+#[test]
+fn a_poll_through_a_silent_socks_proxy_ends_with_the_wait() {
+    let (proxy, hangs) = silent(|stream| stream.read_exact(&mut [0]));
+    let url = proxy.url().replace("http:", "socks5h:");
+    let environment = Environment::from_pairs([("ALL_PROXY", url.as_str())]);
+    let session = builder()
+        .endpoint_url("http://service.invalid")
+        .timeouts(Timeouts::default().with_connect(HOUR).with_read(HOUR))
+        .sys(
+            Sys::real()
+                .with_environment(environment)
+                .with_files(Files::none()),
+        )
+        .build()
+        .expect("a session");
+    is_stopped(cancelled(hangs, |token| {
+        response(&session).get_result::<Vec<u8>>(&wait(token))
+    }));
+}
+
+/// Longer than the wait between two checks of the token.
+const PAUSE: Duration = Duration::from_millis(130);
+
+/// Takes requests of one connection each, and bodies and responses come with pauses.
+fn halting(mut stream: impl Read + Write, input: &[u8]) -> io::Result<()> {
+    let head = read_only_head(&mut stream)?;
+    if head.starts_with("PUT ") {
+        // More than the sockets' buffers hold: the client's writes wait too.
+        SystemClock.sleep(PAUSE);
+        let mut body = vec![0; input.len()];
+        let (half, rest) = body.split_at_mut(input.len() / 2);
+        if head.contains("100-continue") {
+            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        stream.read_exact(half)?;
+        SystemClock.sleep(PAUSE);
+        stream.read_exact(rest)?;
+        let status = if body == input {
+            "200 OK"
+        } else {
+            "400 Bad Request"
+        };
+        return write!(
+            stream,
+            "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+    }
+    let head = if head.starts_with("POST ") {
+        "HTTP/1.1 202 Accepted\r\nx-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\
+         content-length: 0\r\nconnection: close\r\n\r\n"
+            .to_owned()
+    } else {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            input.len()
+        )
+    };
+    let body = if head.contains(" 202 ") { &[] } else { input };
+    let (early, late) = head.split_at(20);
+    for part in [early.as_bytes(), late.as_bytes()]
+        .into_iter()
+        .chain(body.chunks(input.len() / 3))
+    {
+        stream.write_all(part)?;
+        stream.flush()?;
+        SystemClock.sleep(PAUSE);
+    }
+    Ok(())
+}
+
+#[test]
+fn waits_that_a_cancel_could_end_lose_nothing() {
+    let input: Arc<[u8]> = (0..12_u32 << 20).map(|n| (n % 251) as u8).collect();
+    let authority = Authority::new();
+    for is_tls in [false, true] {
+        let (content, config) = (input.clone(), authority.server(&["localhost", "127.0.0.1"]));
+        let server = Raw::start(move |stream| {
+            if !is_tls {
+                return halting(stream, &content);
+            }
+            let mut stream = accept(&config, stream)?;
+            halting(&mut stream, &content)?;
+            close(stream)
+        });
+        let url = server.url();
+        let url = if is_tls {
+            url.replace("http:", "https:")
+        } else {
+            url
+        };
+        let session = builder().endpoint_url(url).ca_bundle_pem(authority.root());
+        let session = session.build().expect("a session");
+        let token = CancelToken::new();
+        let request = predictor(&session).request_reader(io::Cursor::new(input.clone()));
+        let response = request.cancel(token.clone()).submit().expect("all of it");
+        let result = response
+            .get_result::<Vec<u8>>(&wait(token))
+            .expect("all of it");
+        assert!(result == *input, "{} bytes", result.len());
+    }
 }
 
 #[test]
