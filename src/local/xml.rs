@@ -1,5 +1,7 @@
 //! Writing and reading the little XML that S3 and STS exchange.
 
+use std::borrow::Cow;
+
 use quick_xml::Reader;
 use quick_xml::escape::escape;
 use quick_xml::events::Event;
@@ -39,24 +41,43 @@ impl Xml {
 
     /// An element with text.
     pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
-        // A reader would turn a bare carriage return into a line feed.
-        let mut text = escape(text);
-        if text.contains('\r') {
-            text = text.replace('\r', "&#13;").into();
-        }
-        self.0.extend(["<", name, ">", &text, "</", name, ">"]);
+        self.0
+            .extend(["<", name, ">", &escaped(text), "</", name, ">"]);
         self
     }
 
     /// Text of the open element.
     pub(super) fn plain(&mut self, text: &str) -> &mut Self {
-        self.0.push_str(&escape(text));
+        self.0.push_str(&escaped(text));
         self
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0.into_bytes()
     }
+}
+
+/// Text as it stands in a document. Characters that readers refuse or change become references, as in S3's lists of
+/// keys: XML has no control characters but tabs and line feeds, and a bare carriage return is read as a line feed.
+fn escaped(text: &str) -> Cow<'_, str> {
+    let is_lost = |character: char| match character {
+        '\t' | '\n' => false,
+        '\u{fffe}' | '\u{ffff}' => true,
+        other => other < ' ',
+    };
+    let text = escape(text);
+    if !text.contains(is_lost) {
+        return text;
+    }
+    let mut safe = String::new();
+    for character in text.chars() {
+        if is_lost(character) {
+            safe.extend(["&#", &u32::from(character).to_string(), ";"]);
+        } else {
+            safe.push(character);
+        }
+    }
+    safe.into()
 }
 
 /// An element of a received document.

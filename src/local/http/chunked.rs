@@ -175,6 +175,10 @@ impl Chunked {
             Some((name, value)) if name == "x-amz-trailer-signature" => {
                 self.signature = String::from_utf8_lossy(value.as_bytes()).into_owned();
             }
+            // Which of two values counts would depend on the reader.
+            Some((name, _)) if self.trailer.contains_key(&name) => {
+                self.fail(malformed_trailer());
+            }
             Some((name, value)) if self.trailer_text.len() + line.len() <= MAX_TRAILER => {
                 self.trailer_text
                     .extend_from_slice(name.as_str().as_bytes());

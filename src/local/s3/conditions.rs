@@ -38,15 +38,25 @@ const OF_SOURCE: Names = Names {
     ),
 };
 
+/// Headers carry whole seconds.
+fn second(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Whether a range is of this version of the object: `If-Range` has its `ETag` or date, or is not there.
+pub(super) fn range_applies(head: &Head, object: &StoredObject) -> bool {
+    head.text("if-range")
+        .is_none_or(|validator| match parse_http(validator) {
+            Some(date) => second(date) == second(object.last_modified),
+            None => validator.trim() == object.etag,
+        })
+}
+
 /// The first condition that does not hold. An `ETag` takes precedence over a date. An invalid date is ignored, as
 /// RFC 9110 requires.
 fn failing(names: &Names, head: &Head, object: &StoredObject) -> Option<&'static str> {
     let date = |name: &str| parse_http(head.text(name)?);
-    // Headers carry whole seconds.
-    let second = |time: SystemTime| {
-        let since = time.duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| since.as_secs())
-    };
     let modified = second(object.last_modified);
     let of_state = match head.text(names.matches.0) {
         Some(wanted) => (!matches_etag(wanted, &object.etag)).then_some(names.matches.1),

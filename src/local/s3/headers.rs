@@ -19,14 +19,16 @@ const STORAGE_CLASSES: [&str; 8] = [
     "DEEP_ARCHIVE",
 ];
 
+/// The limit on an object's `x-amz-meta-*`, in bytes.
+const MAX_METADATA: usize = 2048;
+
 pub(super) const ENCRYPTION: &str = "x-amz-server-side-encryption";
 pub(super) const ENCRYPTION_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 /// Whether S3 ignores a header that stands in a URL. SDKs that presign an upload put the checksum of an empty
 /// body there.
 fn is_ignored_in_query(name: &str) -> bool {
-    let of_algorithm = |algorithm: Algorithm| algorithm.header() == name;
-    name == "x-amz-sdk-checksum-algorithm" || Algorithm::ALL.into_iter().any(of_algorithm)
+    name == "x-amz-sdk-checksum-algorithm" || is_checksum(name)
 }
 
 /// Signers may move headers into the query of a URL; most mean the same there.
@@ -52,7 +54,26 @@ pub(super) fn check(headers: &HeaderMap, operation: Operation) -> Result<(), Ref
         let value = String::from_utf8_lossy(value.as_bytes());
         check_one(operation, name.as_str(), value.trim())
     })?;
+    check_metadata(headers)?;
     check_encryption(headers, operation)
+}
+
+/// The names count without their common beginning.
+fn check_metadata(headers: &HeaderMap) -> Result<(), Refusal> {
+    let size: usize = headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.as_str().strip_prefix("x-amz-meta-")?;
+            Some(name.len() + value.len())
+        })
+        .sum();
+    if size <= MAX_METADATA {
+        return Ok(());
+    }
+    let message = "Your metadata headers exceed the maximum allowed metadata size";
+    Err(Refusal::new(400, "MetadataTooLarge", message)
+        .detail("Size", size.to_string())
+        .detail("MaxSizeAllowed", MAX_METADATA.to_string()))
 }
 
 /// Encryption is requested where an object is begun, and a key only with encryption by KMS.
@@ -158,6 +179,11 @@ fn check_acl(operation: Operation, name: &str, value: &str) -> Result<(), Refusa
     Err(Refusal::new(400, "AccessControlListNotSupported", message))
 }
 
+fn is_checksum(header: &str) -> bool {
+    let mut algorithms = Algorithm::ALL.into_iter();
+    algorithms.any(|algorithm| header.trim().eq_ignore_ascii_case(algorithm.header()))
+}
+
 /// A header that takes one of a few values.
 fn check_value(name: &str, value: &str) -> Result<(), Refusal> {
     let invalid = |code: &str, message: &str| {
@@ -173,6 +199,20 @@ fn check_value(name: &str, value: &str) -> Result<(), Refusal> {
         ENCRYPTION if !["AES256", "aws:kms", "aws:kms:dsse"].contains(&value) => invalid(
             "InvalidEncryptionAlgorithmError",
             "The encryption request you specified is not valid. The valid value is AES256.",
+        ),
+        "x-amz-website-redirect-location"
+            if !["/", "http://", "https://"]
+                .iter()
+                .any(|start| value.starts_with(start)) =>
+        {
+            invalid(
+                "InvalidRedirectLocation",
+                "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+            )
+        }
+        "x-amz-trailer" if !value.split(',').all(is_checksum) => invalid(
+            "InvalidRequest",
+            "The value specified in the x-amz-trailer header is not supported",
         ),
         "x-amz-metadata-directive" | "x-amz-tagging-directive"
             if !["COPY", "REPLACE"].contains(&value) =>

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::{HeaderName, HeaderValue};
 
-use super::conditions::{check_match, check_read, check_write};
+use super::conditions::{check_match, check_read, check_write, range_applies};
 use super::store::{Bucket, StoredObject};
 use super::{attributes, buckets, checksums, copy, headers, listing, multipart, parts, tagging};
 use crate::local::dates::http_date;
@@ -180,8 +180,8 @@ fn get_object(s3: &S3, request: &Request, with_body: bool) -> Result<Response, R
     let part = parts::requested(request, &object)?;
     let range = match (&part, request.head.text("range")) {
         (Some(part), _) => (length > 0).then(|| part.range.clone()),
-        (None, Some(range)) => parse_range(range, length)?,
-        (None, None) => None,
+        (None, Some(range)) if range_applies(&request.head, &object) => parse_range(range, length)?,
+        (None, _) => None,
     };
     let mut response = described(&object);
     replace_headers(&mut response, request)?;

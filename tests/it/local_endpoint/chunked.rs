@@ -178,6 +178,19 @@ fn unsigned_chunks_within_http_chunks() {
     );
     is_refused(&endpoint, &unsigned(&whole, 66_559), 400, "IncompleteBody");
     is_refused(&endpoint, &unsigned(&whole, 66_561), 400, "IncompleteBody");
+    let twice = whole.replace("/Q==\r\n", "/Q==\r\nx-amz-checksum-crc32c:sOO9/Q==\r\n");
+    is_refused(
+        &endpoint,
+        &unsigned(&twice, 66_560),
+        400,
+        "MalformedTrailerError",
+    );
+    // What cannot be honoured is not dropped.
+    let other = unsigned(&whole, 66_560).replace(
+        "x-amz-trailer: x-amz-checksum-crc32c",
+        "x-amz-trailer: x-amz-checksum-crc32c, x-amz-meta-a",
+    );
+    is_refused(&endpoint, &other, 400, "InvalidRequest");
     let cut = &whole[..70_000.min(whole.len() - 1500)];
     is_refused(&endpoint, &unsigned(cut, 66_560), 400, "IncompleteBody");
     is_refused(

@@ -284,6 +284,12 @@ fn options_of_a_write_are_stored_or_refused() {
         ("x-amz-object-lock-legal-hold", "ON", 400, "InvalidRequest"),
         ("x-amz-storage-class", "COLD", 400, "InvalidStorageClass"),
         (
+            "x-amz-website-redirect-location",
+            "other",
+            400,
+            "InvalidRedirectLocation",
+        ),
+        (
             "x-amz-server-side-encryption",
             "ROT13",
             400,
@@ -308,9 +314,41 @@ fn options_of_a_write_are_stored_or_refused() {
         ("x-amz-storage-class", "STANDARD_IA", "STANDARD_IA"),
         ("x-amz-server-side-encryption", "aws:kms", "aws:kms"),
         ("x-amz-website-redirect-location", "/other", "/other"),
+        (
+            "x-amz-website-redirect-location",
+            "https://example.com/",
+            "https://example.com/",
+        ),
     ] {
         assert_eq!(put(name, value).status, 200, "{name}");
         assert_eq!(client.s3("HEAD", "/b/new").send().header(name), shown);
+    }
+}
+
+#[test]
+fn metadata_has_a_limit() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let copy = ("x-amz-copy-source", "/b/k");
+    for (method, target, copied) in [
+        ("PUT", "/b/new", false),
+        ("PUT", "/b/new", true),
+        ("POST", "/b/new?uploads=", false),
+    ] {
+        // The names count without their common beginning, and all headers together.
+        let send = |length: usize| {
+            let value = "v".repeat(length);
+            let mut headers = vec![("x-amz-meta-ab", value.as_str()), ("x-amz-meta-c", "d")];
+            if copied {
+                headers.extend([copy, ("x-amz-metadata-directive", "REPLACE")]);
+            }
+            with(&client, method, target, &headers)
+        };
+        let reply = send(2045);
+        reply.is_error(400, "MetadataTooLarge");
+        assert_eq!(reply.xml("Size"), "2049");
+        assert_eq!(reply.xml("MaxSizeAllowed"), "2048");
+        assert_eq!(send(2044).status, 200, "{method} {target}");
     }
 }
 

@@ -362,3 +362,20 @@ fn uploads_are_listed_in_pages() {
     assert_eq!(after.all_xml("Key"), ["b", "b", "c"]);
     assert!(after.all_xml("CommonPrefixes").is_empty());
 }
+
+/// XML has no control characters; readers refuse a document with them.
+#[test]
+fn keys_that_xml_cannot_hold_are_listed_as_references() {
+    let endpoint = LocalEndpoint::builder().bucket("b").start().expect("start");
+    for key in ["a\u{1}b", "a\rb", "a\tb", "\u{ffff}"] {
+        endpoint.put_object("b", key, "x");
+    }
+    let client = client(&endpoint);
+    let list = client.get("/b").send();
+    assert!(!list.body.contains(&1), "{}", list.text());
+    let keys = list.all_xml("Key");
+    assert_eq!(keys, ["a&#1;b", "a\tb", "a&#13;b", "&#65535;"]);
+    let encoded = client.get("/b?encoding-type=url").send();
+    let keys = encoded.all_xml("Key");
+    assert_eq!(keys, ["a%01b", "a%09b", "a%0Db", "%EF%BF%BF"]);
+}

@@ -114,6 +114,33 @@ fn ranges() {
     assert_eq!((head.status, head.header("content-length")), (206, "3"));
 }
 
+/// A download that is resumed must not join two versions of an object.
+#[test]
+fn a_range_of_another_version_is_the_whole_object() {
+    let endpoint = start();
+    endpoint.put_object("b", "k", "0123456789");
+    let client = client(&endpoint);
+    let head = client.s3("HEAD", "/b/k").send();
+    let (etag, modified) = (head.header("etag"), head.header("last-modified"));
+    let weak = format!("W/{etag}");
+    for (validator, status) in [
+        (etag, 206),
+        (modified, 206),
+        ("\"other\"", 200),
+        (weak.as_str(), 200),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 200),
+        ("yesterday", 200),
+    ] {
+        let get = client.get("/b/k").header("range", "bytes=2-4");
+        let get = get.header("if-range", validator).send();
+        assert_eq!(get.status, status, "{validator}");
+        let body = if status == 206 { "234" } else { "0123456789" };
+        assert_eq!(get.text(), body, "{validator}");
+    }
+    let without = client.get("/b/k").header("if-range", "\"other\"").send();
+    assert_eq!(without.status, 200);
+}
+
 #[test]
 fn conditions() {
     let endpoint = start();

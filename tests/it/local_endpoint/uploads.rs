@@ -269,6 +269,7 @@ fn rules_of_completion() {
     complete(&client, &id, &[(1, &two)]).is_error(400, "InvalidPart");
     complete(&client, &id, &[(3, &one)]).is_error(400, "InvalidPart");
     complete(&client, &id, &[(1, &one), (2, &two)]).is_error(400, "EntityTooSmall");
+    complete(&client, &id, &[(1, &one), (3, &two)]).is_error(400, "InvalidPart");
     complete(&client, &id, &[]).is_error(400, "MalformedXML");
     let target = format!("/b/k%20k?partNumber=10001&uploadId={id}");
     client

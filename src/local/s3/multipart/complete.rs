@@ -186,10 +186,11 @@ fn assembled(
             "The list of parts was not in ascending order. Parts must be ordered by part number.",
         ));
     }
-    let mut parts = Vec::new();
-    for (position, wanted_part) in wanted.iter().enumerate() {
-        let part = wanted_one(upload, wanted_part)?;
-        if part.content.len() < MIN_PART && position + 1 < wanted.len() {
+    let parts = wanted.iter().map(|wanted| wanted_one(upload, wanted));
+    let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
+    let all_but_last = &parts[..parts.len().saturating_sub(1)];
+    for (part, wanted_part) in all_but_last.iter().zip(wanted) {
+        if part.content.len() < MIN_PART {
             return Err(Refusal::new(
                 400,
                 "EntityTooSmall",
@@ -199,7 +200,6 @@ fn assembled(
             .detail("MinSizeAllowed", MIN_PART.to_string())
             .detail("PartNumber", wanted_part.number.to_string()));
         }
-        parts.push(part);
     }
     let mut md5 = Md5::new();
     for part in &parts {
