@@ -37,7 +37,7 @@ pub(crate) struct InvokeEndpointAsync<'a> {
 pub(crate) struct Member<'a> {
     /// Its name in errors.
     pub(crate) what: &'static str,
-    pub(crate) header: HeaderName,
+    pub(crate) header: &'static HeaderName,
     pub(crate) value: Cow<'a, str>,
 }
 
@@ -92,9 +92,7 @@ pub(crate) fn invoke_endpoint_async(
     let output = location(const { HeaderName::from_static("x-amzn-sagemaker-outputlocation") })
         .ok_or_else(|| malformed(without_location(&response.body, body)))?;
     Ok(Submitted {
-        inference_id: serde_json::from_slice::<Body>(&response.body)
-            .ok()
-            .and_then(|body| body.inference_id),
+        inference_id: inference_id(&response.body, request.inference_id),
         output_location: read_location("output", &output)
             .ok_or_else(|| malformed("its X-Amzn-SageMaker-OutputLocation is too long".into()))?,
         failure_location: location(
@@ -102,6 +100,16 @@ pub(crate) fn invoke_endpoint_async(
         )
         .and_then(|uri| read_location("failure", &uri)),
     })
+}
+
+/// The id in the response, if it has one. It is the one that was sent, in a document that has nothing else.
+fn inference_id(body: &[u8], sent: &str) -> Option<String> {
+    let usual = body.strip_prefix(br#"{"InferenceId":""#);
+    let usual = usual.and_then(|rest| rest.strip_suffix(br#""}"#));
+    if usual.is_some_and(|id| id == sent.as_bytes() && !sent.contains('\\')) {
+        return Some(sent.to_owned());
+    }
+    serde_json::from_slice::<Body>(body).ok()?.inference_id
 }
 
 /// The problem of a response without a location, with an excerpt of a body that is not the service's.
@@ -147,7 +155,7 @@ fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
     }
     for member in &request.members {
         let value = header_value(member.what, &member.value)?;
-        headers.insert(member.header.clone(), value);
+        headers.insert(member.header, value);
     }
     Ok(headers)
 }

@@ -107,7 +107,8 @@ impl PageRequest {
                 From::Token(token) => Start::Token(token),
             },
         };
-        let (mut names, mut found) = (String::new(), Vec::new());
+        // Enough for most pages, so that they do not grow.
+        let (mut names, mut found) = (String::with_capacity(16 << 10), Vec::with_capacity(256));
         let page = s3::list_objects(self.session.s3(), &objects, policy, |key, size| {
             if let Some(name) = key.strip_prefix(&*self.folder) {
                 names.push_str(name);

@@ -41,6 +41,8 @@ pub(crate) struct TextRule {
     pub(crate) min: usize,
     pub(crate) max: usize,
     pub(crate) pattern: &'static str,
+    /// The function of the pattern.
+    pub(super) fits: Option<patterns::Function>,
 }
 
 pub(crate) const fn text(
@@ -54,6 +56,7 @@ pub(crate) const fn text(
         min,
         max,
         pattern,
+        fits: patterns::function(pattern),
     }
 }
 
@@ -120,7 +123,7 @@ impl Shape {
 impl TextRule {
     pub(crate) fn check(&'static self, path: &str, text: &str) -> Checked {
         let length = text.chars().count();
-        let fits = patterns::function(self.pattern).is_none_or(|fits| fits(text));
+        let fits = self.fits.is_none_or(|fits| fits(text));
         if fits && (self.min..=self.max).contains(&length) {
             Ok(())
         } else {

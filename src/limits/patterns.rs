@@ -5,15 +5,36 @@ pub(super) const ONE_LINE: &str = ".*";
 /// Characters that XML can hold.
 pub(super) const XML: &str = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*";
 
-/// Whether a text matches a pattern, if there is a function for it.
-pub(super) fn function(pattern: &str) -> Option<fn(&str) -> bool> {
-    let mut known = PATTERNS.iter();
-    let found = known.find(|(patterns, _)| patterns.contains(&pattern));
-    found.map(|(_, function)| *function)
+/// Whether a text matches a pattern.
+pub(super) type Function = fn(&str) -> bool;
+
+/// The function of a pattern, if there is one; found by the compiler.
+pub(super) const fn function(pattern: &str) -> Option<Function> {
+    let mut known = 0;
+    while known < PATTERNS.len() {
+        let (patterns, function) = PATTERNS[known];
+        let mut at = 0;
+        while at < patterns.len() {
+            if are_equal(patterns[at].as_bytes(), pattern.as_bytes()) {
+                return Some(function);
+            }
+            at += 1;
+        }
+        known += 1;
+    }
+    None
+}
+
+const fn are_equal(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 /// Patterns that mean the same, and their function.
-type Known = (&'static [&'static str], fn(&str) -> bool);
+type Known = (&'static [&'static str], Function);
 
 #[rustfmt::skip]
 const PATTERNS: &[Known] = &[

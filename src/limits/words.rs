@@ -15,7 +15,7 @@ pub(super) struct Words {
 pub(super) fn limit(rule: &TextRule) -> String {
     let form = of(rule).form;
     // A pattern that requires a character also requires a length of 1, whatever the model's minimum is.
-    let wants_one = patterns::function(rule.pattern).is_some_and(|fits| !fits(""));
+    let wants_one = rule.fits.is_some_and(|fits| !fits(""));
     match (rule.min.max(usize::from(wants_one)), rule.max) {
         (0, MANY) => form.to_owned(),
         (0, max) => format!("at most {max} {form}"),

@@ -261,44 +261,30 @@ impl<'v, D> AsyncRequest<'v, D> {
     }
 
     fn members(&self) -> Vec<Member<'_>> {
+        static CONTENT_TYPE: HeaderName = HeaderName::from_static("x-amzn-sagemaker-content-type");
+        static ACCEPT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-accept");
+        static ATTRIBUTES: HeaderName =
+            HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+        static FILENAME: HeaderName = HeaderName::from_static("x-amzn-sagemaker-filename");
+        static EXTENSION: HeaderName =
+            HeaderName::from_static("x-amzn-sagemaker-s3outputpathextension");
+        static TTL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-requestttlseconds");
+        static TIMEOUT: HeaderName =
+            HeaderName::from_static("x-amzn-sagemaker-invocationtimeoutseconds");
         let texts = [
-            (
-                "content type",
-                const { HeaderName::from_static("x-amzn-sagemaker-content-type") },
-                &self.content_type,
-            ),
-            (
-                "accept",
-                const { HeaderName::from_static("x-amzn-sagemaker-accept") },
-                &self.accept,
-            ),
-            (
-                "custom attributes",
-                const { HeaderName::from_static("x-amzn-sagemaker-custom-attributes") },
-                &self.custom_attributes,
-            ),
-            (
-                "filename",
-                const { HeaderName::from_static("x-amzn-sagemaker-filename") },
-                &self.filename,
-            ),
+            ("content type", &CONTENT_TYPE, &self.content_type),
+            ("accept", &ACCEPT, &self.accept),
+            ("custom attributes", &ATTRIBUTES, &self.custom_attributes),
+            ("filename", &FILENAME, &self.filename),
             (
                 "output path extension",
-                const { HeaderName::from_static("x-amzn-sagemaker-s3outputpathextension") },
+                &EXTENSION,
                 &self.output_path_extension,
             ),
         ];
         let durations = [
-            (
-                "request TTL",
-                const { HeaderName::from_static("x-amzn-sagemaker-requestttlseconds") },
-                self.request_ttl,
-            ),
-            (
-                "invocation timeout",
-                const { HeaderName::from_static("x-amzn-sagemaker-invocationtimeoutseconds") },
-                self.invocation_timeout,
-            ),
+            ("request TTL", &TTL, self.request_ttl),
+            ("invocation timeout", &TIMEOUT, self.invocation_timeout),
         ];
         let texts = texts.into_iter().filter_map(|(what, header, value)| {
             let value = Cow::Borrowed(value.as_deref()?);

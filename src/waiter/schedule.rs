@@ -36,8 +36,10 @@ impl WaiterConfig {
             let expected = age.usual.is_some_and(|usual| age.elapsed <= usual.longest);
             let share = if expected { 0.05 } else { 0.1 };
             (age.elapsed.as_secs_f64() * share).max(shortest)
-        } else {
+        } else if self.growth > 1.0 {
             shortest * self.growth.powf(f64::from(attempt - 1))
+        } else {
+            shortest
         };
         let plain = plain.min(self.max_delay.as_secs_f64().max(shortest));
         Some(Duration::from_secs_f64(

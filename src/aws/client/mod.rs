@@ -229,7 +229,9 @@ impl Client {
             AttemptError::Request(error) => CallError::Other(error),
             AttemptError::Payload(error) => CallError::Payload(error),
             AttemptError::Response(mut response) => {
-                response.error.clock_error = self.clock_error(&response);
+                if !response.is_no_such_key {
+                    response.error.clock_error = self.clock_error(&response);
+                }
                 let error = &mut response.error;
                 error.attempts = attempts.count;
                 error.elapsed = elapsed;
