@@ -179,7 +179,9 @@ fn admit(shared: &Shared, head: &Head, target: &Target) -> Result<Unproven, Refu
         return Err(Refusal::not_offered(POST_OBJECT));
     }
     let unproven = if shared.verify_signatures {
-        signature::verify_head(&shared.auth, target.service, head)?
+        let host = head.text("host").unwrap_or_default();
+        let bucket = shared.hosts.bucket(host);
+        signature::verify_head(&shared.auth, target.service, head, bucket.as_deref())?
     } else {
         Unproven::Nothing
     };

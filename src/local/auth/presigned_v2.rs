@@ -77,8 +77,9 @@ fn is_signed(query: &[(String, String)]) -> bool {
         .all(|name| value(query, name).is_some())
 }
 
-/// Verifies the signature of a URL and its expiry; false if it has no such signature.
-pub(super) fn verify(auth: &Auth, head: &Head) -> Result<bool, Refusal> {
+/// Verifies the signature of a URL and its expiry; false if it has no such signature. `bucket` is the one that the host
+/// names.
+pub(super) fn verify(auth: &Auth, head: &Head, bucket: Option<&str>) -> Result<bool, Refusal> {
     let unsupported = || {
         let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
         Refusal::new(400, "InvalidRequest", message)
@@ -107,7 +108,7 @@ pub(super) fn verify(auth: &Auth, head: &Head) -> Result<bool, Refusal> {
     let token = value(&query, "x-amz-security-token");
     signature::check_token(auth, refused, token)?;
     check_time(auth, parameter("Expires"))?;
-    let to_sign = string_to_sign(head, &query);
+    let to_sign = string_to_sign(head, bucket, &query);
     let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(auth.keys.secret_key.as_bytes())
         .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(to_sign.as_bytes());
@@ -142,7 +143,7 @@ fn check_time(auth: &Auth, expires: &str) -> Result<(), Refusal> {
 }
 
 /// The text that the signature covers. `x-amz-*` headers may be in the query.
-fn string_to_sign(head: &Head, query: &[(String, String)]) -> String {
+fn string_to_sign(head: &Head, bucket: Option<&str>, query: &[(String, String)]) -> String {
     let header = |name: &str| head.text(name).unwrap_or_default().trim();
     let mut amz: Vec<_> = query
         .iter()
@@ -164,12 +165,17 @@ fn string_to_sign(head: &Head, query: &[(String, String)]) -> String {
         header("content-type"),
         value(query, "Expires").unwrap_or_default(),
         amz.collect::<String>(),
-        resource(head)
+        resource(head, bucket)
     )
 }
 
-/// The path as it was sent, with the parameters that are covered.
-fn resource(head: &Head) -> String {
+/// The bucket and the path as it was sent, with the parameters that are covered. A bucket alone ends in a slash.
+fn resource(head: &Head, bucket: Option<&str>) -> String {
+    let path = match bucket {
+        Some(bucket) => format!("/{bucket}{}", head.path),
+        None if head.path.rfind('/') == Some(0) && head.path.len() > 1 => format!("{}/", head.path),
+        None => head.path.clone(),
+    };
     let mut covered: Vec<_> = head
         .query
         .split('&')
@@ -188,5 +194,5 @@ fn resource(head: &Head) -> String {
         })
         .collect();
     let separator = if covered.is_empty() { "" } else { "?" };
-    format!("{}{separator}{}", head.path, covered.join("&"))
+    format!("{path}{separator}{}", covered.join("&"))
 }

@@ -85,15 +85,16 @@ pub(in crate::local) enum Unproven {
 }
 
 /// Verifies who signed the request and when, and the signed payload as far as the head has it, before the body is
-/// read.
+/// read. `bucket` is the one that the host names.
 pub(in crate::local) fn verify_head(
     auth: &Auth,
     service: Service,
     head: &Head,
+    bucket: Option<&str>,
 ) -> Result<Unproven, Refusal> {
     let refused = Refused { service };
     if service == Service::S3 {
-        if presigned_v2::verify(auth, head)? {
+        if presigned_v2::verify(auth, head, bucket)? {
             return Ok(Unproven::Nothing);
         }
         if let Some(query) = presigned::Query::of(head) {
@@ -413,7 +414,7 @@ Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261129/us-east
             keys: config.keys,
         };
         let hash = hex::encode(Sha256::digest(body));
-        verify_head(&auth, service, &head)
+        verify_head(&auth, service, &head, None)
             .and_then(|unproven| verify_body(&auth, service, &head, &unproven, Some(&hash)))
             .map_err(|refusal| refusal.code)
     }

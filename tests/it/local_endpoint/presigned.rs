@@ -274,3 +274,33 @@ fn urls_of_the_signature_before_are_verified_too() {
         recorded.query
     );
 }
+
+const BOTO3_IN_HOST: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=CRgcuc6LqOc9TV76yaRD5zFmnF8%3D&Expires=1800000000";
+const BOTO3_LIST: &str = "list-type=2&prefix=a&encoding-type=url&AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=83Svml%2Ftul2KReTBUPw3YCqVIVY%3D&Expires=1800000000";
+
+/// As boto3 1.44 signed them. The bucket is signed as part of the path wherever it is sent, and alone with a slash.
+#[test]
+fn the_signature_before_covers_the_bucket_in_the_host() {
+    let clock =
+        ManualClock::starting_at(std::time::UNIX_EPOCH + Duration::from_secs(BOTO3_EXPIRES - 60));
+    let endpoint = LocalEndpoint::builder()
+        .bucket("bbb")
+        .clock(clock)
+        .start()
+        .expect("start");
+    endpoint.put_object("bbb", "a b+ü", "content");
+    for (host, target, query, status) in [
+        ("bbb.localhost", "/a%20b%2B%C3%BC", BOTO3_IN_HOST, "200"),
+        ("localhost", "/bbb/a%20b%2B%C3%BC", BOTO3_IN_HOST, "200"),
+        ("ccc.localhost", "/a%20b%2B%C3%BC", BOTO3_IN_HOST, "403"),
+        ("localhost", "/bbb", BOTO3_LIST, "200"),
+        ("bbb.localhost", "/", BOTO3_LIST, "200"),
+        ("localhost", "/", BOTO3_LIST, "403"),
+    ] {
+        let request =
+            format!("GET {target}?{query} HTTP/1.1\r\nhost: {host}:1\r\nconnection: close\r\n\r\n");
+        let response = crate::local_endpoint::http1::raw(&endpoint, &request);
+        let start = format!("HTTP/1.1 {status} ");
+        assert!(response.starts_with(&start), "{host} {target}: {response}");
+    }
+}
