@@ -88,13 +88,17 @@ impl<'a> Paced<'a> {
             written: 0,
         }
     }
+
+    fn wrote(&mut self, bytes: usize) -> io::Result<()> {
+        self.written += bytes as u64;
+        self.pace.check(self.written)
+    }
 }
 
 impl Write for Paced<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.stream.write(bytes)?;
-        self.written += written as u64;
-        self.pace.check(self.written)?;
+        self.wrote(written)?;
         Ok(written)
     }
 
@@ -367,7 +371,8 @@ impl Connection {
             stream.write_all(&out)?;
         } else {
             stream.write_all(&out)?;
-            response.body.copy(range, &mut stream)?;
+            let sent = |bytes| stream.wrote(bytes);
+            response.body.send(range, &self.stream, sent)?;
         }
         if self.unread_body {
             self.linger();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,11 +138,41 @@ impl Stored {
         }
     }
 
+    /// Sends some of it to a connection, without a copy of it in this process; `None` where the system cannot.
+    fn send_at(&self, stream: &TcpStream, at: u64, most: usize) -> Option<io::Result<usize>> {
+        match self {
+            Self::Unnamed(file) => send_file(file, stream, at, most),
+            Self::Named(blob, _) => match File::open(&blob.path) {
+                Ok(file) => send_file(&file, stream, at, most),
+                Err(error) => Some(Err(error)),
+            },
+        }
+    }
+
     fn close(&mut self) {
         if let Self::Named(_, file) = self {
             *file = None;
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn send_file(file: &File, stream: &TcpStream, at: u64, most: usize) -> Option<io::Result<usize>> {
+    use rustix::io::Errno;
+    let mut at = at;
+    loop {
+        match rustix::fs::sendfile(stream, file, Some(&mut at), most) {
+            Err(Errno::INTR) => {}
+            // Some file systems do not offer it.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return None,
+            outcome => return Some(outcome.map_err(io::Error::from)),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_file(_: &File, _: &TcpStream, _: u64, _: usize) -> Option<io::Result<usize>> {
+    None
 }
 
 /// Bytes as they arrive: in memory, and on disk once they exceed the limit.
@@ -255,6 +286,25 @@ impl Piece {
             },
             Self::Memory(_) => Ok(()),
         }
+    }
+
+    /// Sends some of it from here on; `buffer` is for what the system cannot send by itself.
+    fn send_at(
+        &self,
+        mut stream: &TcpStream,
+        at: u64,
+        most: usize,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        if let Self::Disk(stored, _) = self
+            && let Some(sent) = stored.send_at(stream, at, most)
+        {
+            return sent;
+        }
+        buffer.resize(most, 0);
+        self.read_at(buffer, at)?;
+        stream.write_all(buffer)?;
+        Ok(most)
     }
 
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
@@ -387,6 +437,35 @@ impl Content {
                     at += read as u64;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Sends a range of it. `sent` is called with the number of bytes each time.
+    pub(in crate::local) fn send(
+        &self,
+        range: Range<u64>,
+        stream: &TcpStream,
+        mut sent: impl FnMut(usize) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (mut at, mut start) = (range.start, 0);
+        let mut buffer = Vec::new();
+        for piece in &*self.pieces {
+            let end = range.end.min(start + piece.len());
+            while at < end {
+                let most = usize::try_from(end - at).map_or(CHUNK, |left| left.min(CHUNK));
+                match piece.send_at(stream, at - start, most, &mut buffer)? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    some => {
+                        at += some as u64;
+                        sent(some)?;
+                    }
+                }
+            }
+            start += piece.len();
+        }
+        if at < range.end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(())
     }
