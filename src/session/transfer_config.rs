@@ -19,9 +19,12 @@ const DEFAULT_THRESHOLD: u64 = 16 << 20;
 /// | payload | requests | at a time |
 /// |---|---|---|
 /// | up to 16 MiB (the [threshold](TransferConfigBuilder::multipart_threshold)) | 1 | 1 |
-/// | up to 512 MiB | parts or ranges of 8 MiB | 4 |
-/// | more | of 16 MiB | 4 |
+/// | up to 512 MiB | parts or ranges of 8 MiB | parts 4, ranges 2 to 4 |
+/// | more | of 16 MiB | parts 4, ranges 2 to 4 |
 /// | a reader of more than 16 MiB, whose length is not known | parts of 8 MiB | 4 |
+///
+/// A download to a file begins with two connections and measures: a third and a fourth are added while each raises the
+/// rate by an eighth or more, as over a link with latency, and one that does not ends with its range.
 ///
 /// A file, in either direction, needs less than 1 MiB of memory for each concurrent request, whatever the size of
 /// parts; a reader needs one part for each.
@@ -182,8 +185,8 @@ impl TransferConfigBuilder {
         self
     }
 
-    /// Sets the number of concurrent parts or ranges, 1 to 64; each has a thread and a connection. Default: by
-    /// the payload's size, see [`TransferConfig`].
+    /// Sets the number of concurrent parts or ranges, 1 to 64; each has a thread and a connection, from the start.
+    /// Default: by the payload's size and, for ranges, by what is measured; see [`TransferConfig`].
     pub fn parallelism(mut self, parallelism: usize) -> Self {
         self.config.parallelism = Some(parallelism);
         self

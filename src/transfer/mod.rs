@@ -2,6 +2,7 @@
 //! readers and writers.
 
 pub(crate) mod download;
+mod growth;
 pub(crate) mod memory;
 pub(crate) mod outcome;
 mod parts;

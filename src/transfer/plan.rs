@@ -7,15 +7,19 @@ const MIB: u64 = 1 << 20;
 /// S3's limit, from "Amazon S3 multipart upload limits" in its user guide.
 const MAX_PARTS: u64 = 10_000;
 
-/// One connection to S3 carries some hundred megabytes a second at best; on two cores, four of them were
-/// faster than one, two and eight.
+/// One connection to S3 carries some hundred megabytes a second at best.
 const DEFAULT_PARALLELISM: usize = 4;
+
+/// A download begins with this many connections, and [adds](super::growth) those that make it faster.
+const FIRST: usize = 2;
 
 /// How a payload is sent in parts, or fetched in ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) part_size: u64,
     pub(crate) parallelism: usize,
+    /// How many connections a download begins with.
+    pub(crate) first: usize,
 }
 
 impl Plan {
@@ -31,18 +35,23 @@ impl Plan {
         let part_size = chosen.max(len.div_ceil(MAX_PARTS));
         let parallelism = config.parallelism().unwrap_or(DEFAULT_PARALLELISM);
         let parts = usize::try_from(len.div_ceil(part_size)).unwrap_or(usize::MAX);
-        Some(Self {
-            part_size,
-            parallelism: parallelism.min(parts),
-        })
+        Some(Self::new(config, part_size, parallelism.min(parts)))
     }
 
     /// For a payload whose length is not known yet; at most the service's limit is sent.
     pub(crate) fn of_unknown(config: &TransferConfig, limit: u64) -> Self {
         let chosen = config.part_size().unwrap_or(8 * MIB);
+        let parallelism = config.parallelism().unwrap_or(DEFAULT_PARALLELISM);
+        Self::new(config, chosen.max(limit.div_ceil(MAX_PARTS)), parallelism)
+    }
+
+    /// A number of the caller's is used from the start.
+    fn new(config: &TransferConfig, part_size: u64, parallelism: usize) -> Self {
+        let first = config.parallelism().unwrap_or(FIRST);
         Self {
-            part_size: chosen.max(limit.div_ceil(MAX_PARTS)),
-            parallelism: config.parallelism().unwrap_or(DEFAULT_PARALLELISM),
+            part_size,
+            parallelism,
+            first: first.min(parallelism),
         }
     }
 
@@ -78,6 +87,14 @@ mod tests {
         assert_eq!(plan(512 * MIB), Some((8, 4)));
         assert_eq!(plan(512 * MIB + 1), Some((16, 4)));
         assert_eq!(plan(1024 * MIB), Some((16, 4)));
+    }
+
+    #[test]
+    fn a_download_begins_with_two_connections_or_with_the_callers() {
+        let first = |config: &TransferConfig| Plan::of(config, 1024 * MIB).map(|plan| plan.first);
+        assert_eq!(first(&TransferConfig::default()), Some(2));
+        let config = TransferConfig::builder().parallelism(7).build();
+        assert_eq!(first(&config.expect("within the limits")), Some(7));
     }
 
     #[test]

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use super::CHUNK;
+use super::growth::{Growth, Step};
 use super::plan::Plan;
 use super::progress::Meter;
 use super::stream::ObjectStream;
 use crate::aws::s3::checksum::{Checksum, Expected};
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::session::Session;
-use crate::sys::lock;
 use crate::sys::payload::OutputFile;
+use crate::sys::{Clock, SystemClock, lock};
 use crate::uri::S3Uri;
+
+/// Bytes that are written at a time: whole pages of the file, since one that is written in two parts may be on its way
+/// to the disk already when the second part comes.
+const BLOCK: usize = 64 << 10;
 
 /// What all threads of a download share.
 pub(super) struct Ranges<'a> {
@@ -34,30 +38,81 @@ struct Board {
     free: Mutex<Range<u64>>,
     sums: Mutex<BTreeMap<u64, Checksum>>,
     failed: Mutex<Option<Error>>,
+    /// Bytes that were received, and how many connections have received some.
+    received: AtomicU64,
+    delivering: AtomicUsize,
+    /// How many connections go on.
+    wanted: AtomicUsize,
+}
+
+/// A thread of a download, which has one connection at a time.
+struct Worker<'a> {
+    /// 0 is the calling thread, which goes on with the open response and knows how many others there are.
+    number: usize,
+    running: Option<ObjectStream>,
+    /// Called after each read.
+    measure: &'a mut dyn FnMut(),
+    has_delivered: bool,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(number: usize, running: Option<ObjectStream>, measure: &'a mut dyn FnMut()) -> Self {
+        Self {
+            number,
+            running,
+            measure,
+            has_delivered: false,
+            buffer: vec![0; BLOCK],
+        }
+    }
+
+    fn received(&mut self, board: &Board, read: usize) {
+        board.received.fetch_add(read as u64, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.has_delivered, true) {
+            board.delivering.fetch_add(1, Ordering::Relaxed);
+        }
+        (self.measure)();
+    }
 }
 
 impl Ranges<'_> {
     /// Reads the open response from its start, and ranges from the object's end on further connections, until
     /// they meet. Verifies the checksum of the complete object.
     pub(super) fn fetch(&self, first: ObjectStream) -> Result<()> {
+        let begin = self.plan.first;
         let board = Board {
             free: Mutex::new(0..self.plan.parts(self.len)),
             sums: Mutex::default(),
             failed: Mutex::default(),
+            received: AtomicU64::new(0),
+            delivering: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(begin),
         };
         thread::scope(|scope| {
-            for _ in 1..self.plan.parallelism {
-                let spawned = thread::Builder::new()
-                    .name("sagemaker-async-download".to_owned())
-                    .spawn_scoped(scope, || {
-                        self.work(&board, DoubleEndedIterator::next_back, None);
-                    });
-                // The existing threads fetch all of it.
-                if spawned.is_err() {
-                    break;
+            let board = &board;
+            let start = |number| {
+                let thread = thread::Builder::new().name("sagemaker-async-download".to_owned());
+                let spawned = thread.spawn_scoped(scope, move || {
+                    self.work(board, Worker::new(number, None, &mut || {}));
+                });
+                // Without it, the existing threads fetch all of it.
+                drop(spawned);
+            };
+            (1..begin).for_each(start);
+            let mut growth = Growth::new(begin, self.plan.parallelism, SystemClock.monotonic());
+            let mut measure = || {
+                let received = board.received.load(Ordering::Relaxed);
+                let delivering = board.delivering.load(Ordering::Relaxed);
+                match growth.step(SystemClock.monotonic(), received, delivering) {
+                    Step::Stay => {}
+                    Step::Add => start(board.wanted.fetch_add(1, Ordering::Relaxed)),
+                    Step::Drop => {
+                        board.wanted.fetch_sub(1, Ordering::Relaxed);
+                    }
                 }
-            }
-            self.work(&board, Range::next, Some(first));
+            };
+            self.work(board, Worker::new(0, Some(first), &mut measure));
         });
         if let Some(error) = lock(&board.failed).take() {
             return Err(error);
@@ -72,20 +127,18 @@ impl Ranges<'_> {
         expected.check(whole, self.uri)
     }
 
-    fn work(
-        &self,
-        board: &Board,
-        take: impl Fn(&mut Range<u64>) -> Option<u64>,
-        mut running: Option<ObjectStream>,
-    ) {
-        let mut buffer = vec![0; CHUNK];
+    fn work(&self, board: &Board, mut worker: Worker<'_>) {
         // A panic of the callback ends the others too.
         let stop = StopUnlessDone(&self.meter.stop);
-        while !self.meter.stop.load(Ordering::SeqCst) {
-            let Some(index) = take(&mut lock(&board.free)) else {
-                break;
+        while !self.meter.stop.load(Ordering::SeqCst)
+            && worker.number < board.wanted.load(Ordering::Relaxed)
+        {
+            let next = match worker.number {
+                0 => lock(&board.free).next(),
+                _ => lock(&board.free).next_back(),
             };
-            match self.fetch_one(index, &mut running, &mut buffer) {
+            let Some(index) = next else { break };
+            match self.fetch_one(index, board, &mut worker) {
                 Ok(Some(sum)) => drop(lock(&board.sums).insert(index, sum)),
                 Ok(None) => {}
                 Err(error) => {
@@ -95,10 +148,10 @@ impl Ranges<'_> {
                 }
             }
         }
-        if let Some(mut stream) = running {
+        if let Some(mut stream) = worker.running {
             // At the object's end this returns the connection; before it, the rest belongs to another thread.
             if stream.position() == self.len {
-                drop(stream.read(&mut buffer, None));
+                drop(stream.read(&mut worker.buffer, None));
             }
         }
         stop.done();
@@ -108,39 +161,42 @@ impl Ranges<'_> {
     fn fetch_one(
         &self,
         index: u64,
-        running: &mut Option<ObjectStream>,
-        buffer: &mut [u8],
+        board: &Board,
+        worker: &mut Worker<'_>,
     ) -> Result<Option<Checksum>> {
         let (start, len) = self.plan.part(index, self.len);
         let end = start + len;
-        let mut own = None;
-        let stream = match running {
-            Some(stream) => stream,
-            None => own.insert(ObjectStream::range(
-                self.session,
-                self.uri,
-                self.etag,
-                start,
-                end,
-            )),
-        };
+        let (session, uri, etag) = (self.session, self.uri, self.etag);
+        let running = worker.running.take();
+        let is_own = running.is_none();
+        let mut stream =
+            running.unwrap_or_else(|| ObjectStream::range(session, uri, etag, start, end));
+        let mut block = std::mem::take(&mut worker.buffer);
         let mut checksum = self.expected.map(Expected::start);
         while stream.position() < end {
-            let left = usize::try_from(end - stream.position()).unwrap_or(usize::MAX);
-            let most = left.min(buffer.len());
             let at = stream.position();
-            let read = stream.read(&mut buffer[..most], Some(self.meter.stopper()))?;
-            let bytes = &buffer[..read];
-            if let Some(checksum) = &mut checksum {
-                checksum.update(bytes);
+            let most = usize::try_from(end - at).map_or(BLOCK, |left| left.min(BLOCK));
+            let mut filled = 0;
+            while filled < most {
+                let rest = &mut block[filled..most];
+                let read = stream.read(rest, Some(self.meter.stopper()))?;
+                filled += read;
+                worker.received(board, read);
+                self.meter.add(read)?;
             }
-            self.file.write_all_at(bytes, at).map_err(unwritable)?;
-            self.meter.add(read)?;
+            if let Some(checksum) = &mut checksum {
+                checksum.update(&block[..most]);
+            }
+            let written = self.file.write_all_at(&block[..most], at);
+            written.map_err(unwritable)?;
         }
-        if let Some(mut own) = own {
+        if is_own {
             // Reads the end, so that the connection can be used again.
-            own.read(buffer, None)?;
+            stream.read(&mut block, None)?;
+        } else {
+            worker.running = Some(stream);
         }
+        worker.buffer = block;
         Ok(checksum)
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::support;
 
+mod connections;
 mod download;
 mod files;
 mod interrupted;
