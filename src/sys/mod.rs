@@ -32,7 +32,10 @@ pub(crate) mod power;
 pub(crate) mod processes;
 mod random;
 mod sync;
+#[cfg(not(all(target_os = "linux", feature = "local")))]
 mod write_behind;
+#[cfg(all(target_os = "linux", feature = "local"))]
+mod write_early;
 
 pub(crate) use durable::{open_to_append, read_bounded, sync_data, write_whole};
 pub use files::Files;

@@ -10,7 +10,10 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::durable::{sync_directory, temporary_name, tolerate_refusal};
+#[cfg(not(all(target_os = "linux", feature = "local")))]
 use super::write_behind::WriteBehind;
+#[cfg(all(target_os = "linux", feature = "local"))]
+use super::write_early::WriteBehind;
 
 const DIGEST_BLOCK: usize = 256 << 10;
 
@@ -128,7 +131,7 @@ impl OutputFile {
 
     pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         write_all_at(&self.file, bytes, offset)?;
-        self.behind.wrote(&self.file, bytes.len() as u64);
+        self.behind.wrote(&self.file, offset, bytes.len() as u64);
         Ok(())
     }
 

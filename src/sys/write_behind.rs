@@ -27,8 +27,8 @@ struct Flusher {
 }
 
 impl WriteBehind {
-    /// Counts bytes that were written to the file.
-    pub(super) fn wrote(&self, file: &File, bytes: u64) {
+    /// Counts bytes that were written to the file, wherever.
+    pub(super) fn wrote(&self, file: &File, _offset: u64, bytes: u64) {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
         if before / EVERY == (before + bytes) / EVERY {
             return;
@@ -84,9 +84,9 @@ mod tests {
         // A pipe cannot be flushed.
         let pipe = File::from(OwnedFd::from(writer));
         let mut behind = WriteBehind::default();
-        behind.wrote(&pipe, EVERY - 1);
+        behind.wrote(&pipe, 0, EVERY - 1);
         assert!(behind.stop().is_ok(), "too little to begin with");
-        behind.wrote(&pipe, 1);
+        behind.wrote(&pipe, 0, 1);
         let error = behind.stop().expect_err("the flush's error");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
