@@ -29,6 +29,7 @@ impl LocalEndpointBuilder {
         if self.config.timeouts.idle.is_zero() || self.config.timeouts.slow.is_zero() {
             return wrong("a timeout of connections is more than 0".to_owned());
         }
+        self.check_names()?;
         let mut names = self.config.host_names.iter();
         if let Some(name) = names.find(|name| !is_host_name(name)) {
             return wrong(format!(
@@ -36,6 +37,40 @@ impl LocalEndpointBuilder {
             ));
         }
         Ok(())
+    }
+
+    /// Rejects names that no client could send, or would refuse in an ARN.
+    fn check_names(&self) -> Result<(), LocalError> {
+        let wrong = |problem: String| Err(LocalError::Setting(problem));
+        let common = &self.config.common;
+        let of_region =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let region = common.region.as_str();
+        if !region.starts_with(|first: char| first.is_ascii_lowercase())
+            || !region.bytes().all(of_region)
+        {
+            return wrong(format!(
+                "{region:?} is not the name of a region; write it as us-east-1, in lowercase letters, digits and hyphens"
+            ));
+        }
+        let account = common.account.as_str();
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return wrong(format!(
+                "{account:?} is not an account id, which has 12 digits"
+            ));
+        }
+        // S3's rule for the names of all buckets, old ones included.
+        let of_bucket = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        match self.bucket.as_deref() {
+            Some(bucket)
+                if !(1..=255).contains(&bucket.len()) || !bucket.bytes().all(of_bucket) =>
+            {
+                wrong(format!(
+                    "{bucket:?} cannot be a bucket's name: 1 to 255 letters, digits, '.', '_' and '-'"
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sets the bucket and the output paths that follow from other settings.

@@ -155,6 +155,27 @@ fn names_are_known_when_they_are_given() {
     }
 }
 
+#[test]
+fn names_that_no_request_can_have_are_refused_at_the_start() {
+    let refused = |builder: LocalEndpointBuilder, value: &str| match builder.start() {
+        Err(LocalError::Setting(problem)) => {
+            assert!(problem.contains(&format!("{value:?}")), "{problem}");
+        }
+        other => panic!("{value:?}: {other:?}"),
+    };
+    for region in ["", "nowhere!", "US-EAST-1", "us east", "1st", "a/b"] {
+        refused(builder().region(region), region);
+    }
+    for account in ["", "12", "1234567890123", "12345678901x", "arn:aws:iam"] {
+        refused(builder().account_id(account), account);
+    }
+    for bucket in ["", "a/b", "a b", "a?b", "s3://b", "\u{fc}"] {
+        refused(LocalEndpoint::builder().bucket(bucket), bucket);
+    }
+    let odd = builder().region("local").account_id("000000000000");
+    assert!(odd.start().is_ok());
+}
+
 /// Some signers put the scheme into `Host`. HTTP asks for 400, and the remedy is not another name of the endpoint.
 #[test]
 fn a_host_that_is_a_url_is_malformed() {
