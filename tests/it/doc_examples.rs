@@ -103,7 +103,8 @@ fn with_example() -> BTreeSet<String> {
                 implemented(line).clone_into(&mut owner);
             }
             if let Some(name) = defined(code).filter(|_| has_example) {
-                let is_method = line.starts_with(' ');
+                // A type that a macro defines is indented, too.
+                let is_method = line.starts_with(' ') && code.contains("fn ");
                 found.insert(if is_method {
                     format!("{owner}::{name}")
                 } else {
