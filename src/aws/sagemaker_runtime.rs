@@ -106,7 +106,9 @@ pub(crate) fn invoke_endpoint_async(
 fn inference_id(body: &[u8], sent: &str) -> Option<String> {
     let usual = body.strip_prefix(br#"{"InferenceId":""#);
     let usual = usual.and_then(|rest| rest.strip_suffix(br#""}"#));
-    if usual.is_some_and(|id| id == sent.as_bytes() && !sent.contains('\\')) {
+    // A quote or an escape in it would mean something else.
+    let is_plain = !sent.contains(['"', '\\']);
+    if is_plain && usual == Some(sent.as_bytes()) {
         return Some(sent.to_owned());
     }
     serde_json::from_slice::<Body>(body).ok()?.inference_id
@@ -158,4 +160,30 @@ fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
         headers.insert(member.header, value);
     }
     Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Body, inference_id};
+
+    #[test]
+    fn the_usual_response_is_read_like_any_other() {
+        let cases = [
+            ("a-1", r#"{"InferenceId":"a-1"}"#),
+            ("a-1", r#"{"InferenceId":"b"}"#),
+            ("a-1", r#"{ "InferenceId" : "a-1" }"#),
+            ("a-1", r#"{"InferenceId":"a-1","Other":"b"}"#),
+            (r"a\u0062", r#"{"InferenceId":"a\u0062"}"#),
+            (r#"a","Other":"b"#, r#"{"InferenceId":"a","Other":"b"}"#),
+            ("a-1", r#"{"InferenceId":null}"#),
+            ("a-1", "{}"),
+            ("a-1", "<html>"),
+        ];
+        for (sent, body) in cases {
+            let body = body.as_bytes();
+            let read = serde_json::from_slice::<Body>(body).ok();
+            let by_json = read.and_then(|read| read.inference_id);
+            assert_eq!(inference_id(body, sent), by_json, "{sent}");
+        }
+    }
 }
