@@ -36,6 +36,13 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync + 'static {
     /// next one; [`CredentialsError::failed`] where it is and returns no credentials, which ends a chain.
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError>;
 
+    /// Returns credentials that are valid now and take no wait: no request, no file, no process, and no lock that is held
+    /// meanwhile. Default: none. Where they are there, a wait that may be cancelled needs no thread of its own for
+    /// [`provide_credentials`](Self::provide_credentials).
+    fn cached_credentials(&self) -> Option<Credentials> {
+        None
+    }
+
     /// Called when a service rejected these credentials as expired. A cache that still holds them fetches new ones
     /// at the next call. If different credentials have been fetched since, keep those.
     fn invalidate(&self, _refused: &Credentials) {}
@@ -46,6 +53,10 @@ impl ProvideCredentials for Credentials {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         Ok(self.clone())
     }
+
+    fn cached_credentials(&self) -> Option<Credentials> {
+        Some(self.clone())
+    }
 }
 
 macro_rules! provide_through {
@@ -53,6 +64,10 @@ macro_rules! provide_through {
         impl<T: ProvideCredentials + ?Sized> ProvideCredentials for $pointer {
             fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
                 (**self).provide_credentials()
+            }
+
+            fn cached_credentials(&self) -> Option<Credentials> {
+                (**self).cached_credentials()
             }
 
             fn invalidate(&self, refused: &Credentials) {

@@ -88,25 +88,31 @@ impl CachedCredentials {
         self
     }
 
-    /// The cached credentials, or else the right to call the provider.
+    /// What is returned without calling the provider.
+    fn outcome(&self, state: &State) -> Option<Result<Credentials, CredentialsError>> {
+        let clock = self.sys.clock();
+        let now = clock.now();
+        let pausing_for = |longest| {
+            let failure = state.failure.as_ref();
+            failure.filter(|failure| failure.is_recent(clock.monotonic(), longest))
+        };
+        match state.kept.as_ref().filter(|kept| kept.is_valid(now)) {
+            Some(kept) => {
+                let is_used =
+                    state.fetching || !kept.is_due(now) || pausing_for(LONGEST_PAUSE).is_some();
+                is_used.then(|| Ok(kept.credentials.clone()))
+            }
+            None if state.fetching => None,
+            None => pausing_for(LONGEST_PAUSE_WITHOUT).map(|failure| Err(failure.error.clone())),
+        }
+    }
+
+    /// That, or else the right to call the provider.
     fn outcome_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
         let mut state = lock(&self.state);
         loop {
-            let clock = self.sys.clock();
-            let now = clock.now();
-            let pausing_for = |longest| {
-                let failure = state.failure.as_ref();
-                failure.filter(|failure| failure.is_recent(clock.monotonic(), longest))
-            };
-            if let Some(kept) = state.kept.as_ref().filter(|kept| kept.is_valid(now)) {
-                let pausing = pausing_for(LONGEST_PAUSE).is_some();
-                if state.fetching || pausing || !kept.is_due(now) {
-                    return Ok(Ok(kept.credentials.clone()));
-                }
-            } else if !state.fetching
-                && let Some(failure) = pausing_for(LONGEST_PAUSE_WITHOUT)
-            {
-                return Ok(Err(failure.error.clone()));
+            if let Some(outcome) = self.outcome(&state) {
+                return Ok(outcome);
             }
             if !state.fetching {
                 state.fetching = true;
@@ -127,6 +133,10 @@ impl ProvideCredentials for CachedCredentials {
                 turn.note(fetched)
             }
         }
+    }
+
+    fn cached_credentials(&self) -> Option<Credentials> {
+        self.outcome(&lock(&self.state))?.ok()
     }
 
     /// If these are cached, or none are, the next request refreshes them, whatever the expiry and earlier

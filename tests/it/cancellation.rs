@@ -20,7 +20,7 @@ use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{CancelToken, CredentialsError, Error, Session, WaiterConfig};
 use support::{
     client::{builder, predictor},
-    raw::{Raw, read_head, read_only_head},
+    raw::{Raw, read_head, read_only_head, respond},
     tls::{Authority, accept, close},
     wait::{response, waiter},
 };
@@ -129,6 +129,33 @@ fn credentials_that_do_not_come_end_with_the_wait() {
     is_stopped(cancelled(hangs, |token| {
         response(&session).get_result::<Vec<u8>>(&wait(token))
     }));
+}
+
+#[test]
+fn credentials_at_hand_are_not_waited_for() {
+    #[derive(Debug)]
+    struct AtHand;
+    impl ProvideCredentials for AtHand {
+        fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
+            panic!("it would be called on another thread");
+        }
+        fn cached_credentials(&self) -> Option<Credentials> {
+            Some(Credentials::new(
+                "AKIDEXAMPLE",
+                "secret",
+                None,
+                None,
+                "test",
+            ))
+        }
+    }
+    let server = Raw::start(|mut stream| respond(&mut stream, b"done").map(drop));
+    let session = builder()
+        .endpoint_url(server.url())
+        .uncached_credentials(AtHand);
+    let session = session.build().expect("a session");
+    let result = response(&session).get_result::<Vec<u8>>(&wait(CancelToken::new()));
+    assert_eq!(result.expect("a result"), b"done");
 }
 
 #[test]

@@ -75,6 +75,24 @@ fn one_hour_credentials_are_refreshed_fifteen_minutes_early() {
 }
 
 #[test]
+fn credentials_are_at_hand_until_they_are_to_be_refreshed() {
+    let clock = ManualClock::new();
+    let time = clock.clone();
+    let (cached, fetches) = cached(&clock, move |n| Ok(key(n, &time, Some(60 * MINUTE))));
+    let at_hand = || {
+        cached
+            .cached_credentials()
+            .map(|it| it.access_key_id().to_owned())
+    };
+    assert_eq!(at_hand(), None);
+    provided(&cached);
+    assert_eq!(at_hand().as_deref(), Some("AKID1"));
+    clock.advance(45 * MINUTE);
+    assert_eq!(at_hand(), None);
+    assert_eq!(fetches.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn short_lives_are_not_fetched_at_each_request() {
     let clock = ManualClock::new();
     let time = clock.clone();

@@ -187,6 +187,9 @@ impl Client {
         let outcome = match self.cancel(call) {
             None => self.credentials.provide_credentials(),
             Some(cancel) => {
+                if let Some(credentials) = self.credentials.cached_credentials() {
+                    return Ok(credentials);
+                }
                 let provider = Arc::clone(&self.credentials);
                 let call = move |_: &mut dyn Read| provider.provide_credentials();
                 let outcome = cancellable(Some(cancel), || supervise(&mut io::empty(), call));
