@@ -47,7 +47,8 @@ impl LocalEndpoint {
         name: &str,
         attributes: &[(&str, &str)],
     ) -> Result<String, LocalError> {
-        let created = self.shared.services.queues.create(name, attributes);
+        let services = &self.shared.services;
+        let created = services.queues.create(services, name, attributes);
         created.map_err(|refusal| LocalError::Setting(refusal.message))?;
         Ok(format!("{}/{}/{name}", self.url, self.account_id()))
     }

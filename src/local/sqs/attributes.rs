@@ -34,7 +34,35 @@ pub(super) struct Redrive {
     given: String,
 }
 
+/// Names that `CreateQueue` takes.
+const SETTABLE: [&str; 15] = [
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "Policy",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+];
+
+fn unknown(name: &str) -> Refusal {
+    let message = format!("Unknown Attribute {name}.");
+    refusal("InvalidAttributeName", "InvalidAttributeName", message)
+}
+
 pub(super) fn settings(name: &str, given: &Map<String, Value>) -> Result<Settings, Refusal> {
+    let mut names = given.keys();
+    if let Some(other) = names.find(|name| !SETTABLE.contains(&name.as_str())) {
+        return Err(unknown(other));
+    }
     let stem = name.strip_suffix(".fifo").unwrap_or(name);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let fifo = given.get("FifoQueue").and_then(Value::as_str) == Some("true");
@@ -102,12 +130,19 @@ fn redrive(name: &str, policy: &str) -> Result<Redrive, Refusal> {
 }
 
 /// The requested attributes; none if none are requested.
-pub(super) fn of(services: &Services, queue: &Queue, name: &str, input: &Input, now: Now) -> Value {
+pub(super) fn of(
+    services: &Services,
+    queue: &Queue,
+    name: &str,
+    input: &Input,
+    now: Now,
+) -> Result<Value, Refusal> {
     let wanted = input.names("AttributeNames");
     let settings = &queue.settings;
     let [visible, in_flight, delayed] = queue.counts(now);
     let (region, account) = (&services.common.region, &services.common.account);
     let seconds = |duration: Duration| Some(duration.as_secs().to_string());
+    let created = (queue.created.millis / 1000).to_string();
     let redrive = settings.redrive.as_ref();
     let all = [
         (
@@ -123,6 +158,8 @@ pub(super) fn of(services: &Services, queue: &Queue, name: &str, input: &Input, 
             "ApproximateNumberOfMessagesDelayed",
             Some(delayed.to_string()),
         ),
+        ("CreatedTimestamp", Some(created.clone())),
+        ("LastModifiedTimestamp", Some(created)),
         ("VisibilityTimeout", seconds(settings.visibility)),
         ("DelaySeconds", seconds(settings.delay)),
         ("ReceiveMessageWaitTimeSeconds", seconds(settings.wait)),
@@ -139,6 +176,12 @@ pub(super) fn of(services: &Services, queue: &Queue, name: &str, input: &Input, 
             settings.fifo.then(|| settings.content_based.to_string()),
         ),
     ];
+    let is_known = |name: &str| {
+        name == "All" || SETTABLE.contains(&name) || all.iter().any(|(known, _)| *known == name)
+    };
+    if let Some(other) = wanted.iter().find(|name| !is_known(name)) {
+        return Err(unknown(other));
+    }
     let attributes: Map<String, Value> = all
         .into_iter()
         .filter(|(name, _)| {
@@ -149,7 +192,7 @@ pub(super) fn of(services: &Services, queue: &Queue, name: &str, input: &Input, 
         .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
         .collect();
     if attributes.is_empty() {
-        return json!({});
+        return Ok(json!({}));
     }
-    json!({ "Attributes": attributes })
+    Ok(json!({ "Attributes": attributes }))
 }

@@ -5,6 +5,7 @@
 mod attributes;
 mod events;
 mod input;
+mod message_attributes;
 mod queue;
 mod receive;
 
@@ -66,12 +67,17 @@ impl Queues {
     }
 
     /// Creates a queue with the service's defaults, unless it exists; its name is not checked.
-    pub(super) fn create(&self, name: &str, attributes: &[(&str, &str)]) -> Result<(), Refusal> {
+    pub(super) fn create(
+        &self,
+        services: &Services,
+        name: &str,
+        attributes: &[(&str, &str)],
+    ) -> Result<(), Refusal> {
         let attributes = attributes
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).into()))
             .collect();
-        create(&mut self.state(), name, &attributes)
+        create(&mut self.state(), name, &attributes, Now::of(services))
     }
 
     /// Whether a queue with this name exists.
@@ -137,6 +143,7 @@ pub(super) fn response(
                 &mut services.queues.state(),
                 name,
                 input.object("Attributes").unwrap_or(&none),
+                Now::of(services),
             )?;
             json!({ "QueueUrl": url(services, request, name) })
         }
@@ -164,7 +171,7 @@ fn of_queue(services: &Services, operation: Operation, input: &Input) -> Result<
     let queue = state.queues.get_mut(&name).ok_or_else(does_not_exist)?;
     queue.expire(now);
     let document = match operation {
-        Operation::GetQueueAttributes => attributes::of(services, queue, &name, input, now),
+        Operation::GetQueueAttributes => attributes::of(services, queue, &name, input, now)?,
         Operation::SendMessage => queue.send(input, now)?,
         Operation::SendMessageBatch => batch(input, |entry| queue.send(entry, now), "MessageBody")?,
         Operation::DeleteMessage => {
@@ -227,8 +234,13 @@ fn batch(
     Ok(json!({ "Successful": successful, "Failed": failed }))
 }
 
-fn create(state: &mut State, name: &str, attributes: &Map<String, Value>) -> Result<(), Refusal> {
-    let queue = Queue::new(name, attributes)?;
+fn create(
+    state: &mut State,
+    name: &str,
+    attributes: &Map<String, Value>,
+    now: Now,
+) -> Result<(), Refusal> {
+    let queue = Queue::new(name, attributes, now)?;
     if let Some(target) = queue.dead_letters()
         && !state.queues.contains_key(target)
     {

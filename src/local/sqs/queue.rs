@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::attributes::{self, Settings};
 use super::input::Input;
-use super::{Now, invalid, new_receipt, refusal};
+use super::{Now, invalid, message_attributes, new_receipt, refusal};
 use crate::local::http::response::Refusal;
 use crate::local::server::random_uuid;
 
@@ -21,6 +21,7 @@ const PURGE_PAUSE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) settings: Settings,
+    pub(super) created: Now,
     /// In the order they were sent.
     messages: Vec<Stored>,
     /// Deduplication ids, with their times and messages.
@@ -35,7 +36,7 @@ pub(super) struct Queue {
 struct Stored {
     id: String,
     body: String,
-    attributes: Option<Value>,
+    attributes: Option<Map<String, Value>>,
     group: Option<String>,
     deduplication: Option<String>,
     sequence: u64,
@@ -73,9 +74,14 @@ impl Change {
 }
 
 impl Queue {
-    pub(super) fn new(name: &str, attributes: &Map<String, Value>) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        name: &str,
+        attributes: &Map<String, Value>,
+        now: Now,
+    ) -> Result<Self, Refusal> {
         Ok(Self {
             settings: attributes::settings(name, attributes)?,
+            created: now,
             messages: Vec::new(),
             known: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -140,6 +146,8 @@ impl Queue {
                 "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
             ));
         }
+        let attributes = input.object("MessageAttributes");
+        let digest = attributes.map(message_attributes::digest).transpose()?;
         let (group, deduplication) = self.group(input, body)?;
         if let Some(id) = &deduplication
             && let Some((_, before)) = self.known.get(id)
@@ -152,7 +160,7 @@ impl Queue {
         let message = Stored {
             id: random_uuid(),
             body: body.to_owned(),
-            attributes: input.0.get("MessageAttributes").cloned(),
+            attributes: attributes.cloned(),
             group,
             deduplication: deduplication.clone(),
             sequence: self.sequence,
@@ -164,6 +172,9 @@ impl Queue {
             source: None,
         };
         let mut sent = json!({ "MessageId": message.id, "MD5OfMessageBody": md5_of(body) });
+        if let Some(digest) = digest.flatten() {
+            sent["MD5OfMessageAttributes"] = digest.into();
+        }
         if self.settings.fifo {
             sent["SequenceNumber"] = format!("{:020}", message.sequence).into();
         }
@@ -434,7 +445,7 @@ impl Received {
         if !attributes.is_empty() {
             document["Attributes"] = attributes.into();
         }
-        if let Some(Value::Object(given)) = &message.attributes {
+        if let Some(given) = &message.attributes {
             let names = input.names("MessageAttributeNames");
             let is_wanted = |name: &String| {
                 names.iter().any(|wanted| {
@@ -451,6 +462,10 @@ impl Received {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect();
             if !given.is_empty() {
+                // They were read when the message was sent.
+                if let Ok(Some(digest)) = message_attributes::digest(&given) {
+                    document["MD5OfMessageAttributes"] = digest.into();
+                }
                 document["MessageAttributes"] = given.into();
             }
         }

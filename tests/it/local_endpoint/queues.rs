@@ -1,6 +1,6 @@
 //! The local endpoint's SQS, with requests as any client sends them.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Clock, ManualClock};
@@ -118,6 +118,10 @@ fn a_queue_is_found_by_its_name_and_has_the_defaults_of_the_service() {
     assert_eq!(all["VisibilityTimeout"], "30");
     assert_eq!(all["MessageRetentionPeriod"], "345600");
     assert_eq!(all["MaximumMessageSize"], "1048576");
+    let created = all["CreatedTimestamp"].as_str().expect("a time");
+    let since = bench.clock.now().duration_since(UNIX_EPOCH);
+    assert_eq!(created, since.expect("after 1970").as_secs().to_string());
+    assert_eq!(all["LastModifiedTimestamp"], created);
     let differs = json!({ "QueueName": "done", "Attributes": { "VisibilityTimeout": "31" } });
     assert_eq!(bench.refused("CreateQueue", &differs).0, "QueueNameExists");
 }
@@ -394,4 +398,56 @@ fn message_attributes_are_returned_on_request() {
         .as_object()
         .expect("some");
     assert_eq!(found.keys().collect::<Vec<_>>(), ["trace.id"]);
+}
+
+/// The digests are from another implementation.
+#[test]
+fn message_attributes_have_a_digest_and_a_known_type() {
+    let bench = bench();
+    let url = bench.create("done", &json!({}));
+    let message = |attributes: Value| json!({ "QueueUrl": url, "MessageBody": "a", "MessageAttributes": attributes });
+    let number = json!({ "timestamp": { "DataType": "Number", "StringValue": "1493147359900" } });
+    let sent = bench.ok("SendMessage", &message(number));
+    let digest = "235c5c510d26fb653d073faed50ae77c";
+    assert_eq!(sent["MD5OfMessageAttributes"], digest);
+    bench.receive(&url, 1);
+    let two = json!({
+        "raw": { "DataType": "Binary.png", "BinaryValue": "AAEC" },
+        "kind": { "DataType": "String", "StringValue": "model" },
+    });
+    let sent = bench.ok("SendMessage", &message(two));
+    let digest = "a91877c306999d5b5358b4f44d3afa77";
+    assert_eq!(sent["MD5OfMessageAttributes"], digest);
+    // A receive has the digest of what it returns.
+    let receive = json!({ "QueueUrl": url, "MessageAttributeNames": ["kind"] });
+    let received = bench.ok("ReceiveMessage", &receive);
+    let digest = "ee39ab6bf5dbc715111abf68e220c476";
+    assert_eq!(received["Messages"][0]["MD5OfMessageAttributes"], digest);
+    let none = bench.ok("SendMessage", &message(json!({})));
+    assert_eq!(none.get("MD5OfMessageAttributes"), None);
+    for wrong in [
+        json!({ "DataType": "Text", "StringValue": "a" }),
+        json!({ "StringValue": "a" }),
+        json!({ "DataType": "String" }),
+        json!({ "DataType": "String", "StringValue": "" }),
+        json!({ "DataType": "Number", "StringValue": "a" }),
+        json!({ "DataType": "Binary", "BinaryValue": "?" }),
+    ] {
+        let refused = bench.refused("SendMessage", &message(json!({ "it": wrong })));
+        assert_eq!(refused.0, "InvalidParameterValue", "{wrong}");
+    }
+}
+
+#[test]
+fn attributes_of_queues_that_sqs_does_not_have_are_refused() {
+    let bench = bench();
+    let url = bench.create("done", &json!({ "SqsManagedSseEnabled": "true" }));
+    let get = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn", "Colour"] });
+    let create = json!({ "QueueName": "other", "Attributes": { "Colour": "red" } });
+    for refused in [
+        bench.refused("GetQueueAttributes", &get),
+        bench.refused("CreateQueue", &create),
+    ] {
+        assert_eq!(refused.0, "InvalidAttributeName");
+    }
 }
