@@ -20,10 +20,10 @@ mod events {
         debug_span!("request", service, operation, %resource).entered()
     }
 
-    /// `request_id` is only called if the event is recorded.
     /// Whether requests are timed.
     pub(crate) const TIMES_REQUESTS: bool = true;
 
+    /// `request_id` is only called if the event is recorded.
     pub(crate) fn response<'a>(
         attempt: u32,
         status: u16,
@@ -212,7 +212,7 @@ mod events {
     pub(crate) fn request(_: &str, _: &str, _: &dyn Display) -> NoSpan {
         NoSpan
     }
-    /// Nothing is timed, as nobody learns of it.
+    /// Nobody would learn of it.
     pub(crate) const TIMES_REQUESTS: bool = false;
 
     pub(crate) fn response<'a>(_: u32, _: u16, _: impl FnOnce() -> Option<&'a str>, _: Duration) {}

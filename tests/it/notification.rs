@@ -370,8 +370,8 @@ pub(crate) mod local {
         let session = local.session().expect("a session");
         let predictor = AsyncPredictor::new(local.name(), &session);
         let response = predictor.predict_async("good").expect("a submit");
-        let patience = Duration::from_secs(20);
-        let (head, body) = done.recv_timeout(patience).expect("a push");
+        let hang_guard = Duration::from_secs(20);
+        let (head, body) = done.recv_timeout(hang_guard).expect("a push");
         assert!(
             head.to_ascii_lowercase()
                 .contains("x-amz-sns-message-type: notification")
@@ -389,8 +389,8 @@ pub(crate) mod local {
         assert_eq!(local.requests().len(), 1, "one GET, and no polling");
 
         let _ = predictor.predict_async("bad").expect("a submit");
-        let (_, refused) = failed.recv_timeout(patience).expect("a push");
-        let (_, body) = failed.recv_timeout(patience).expect("the push again");
+        let (_, refused) = failed.recv_timeout(hang_guard).expect("a push");
+        let (_, body) = failed.recv_timeout(hang_guard).expect("the push again");
         assert_eq!(refused, body);
         let notification = Notification::parse(&body).expect("a notification");
         let finished = predictor.response_from(&notification).expect("a response");

@@ -14,11 +14,13 @@ use crate::cli::bench::{Ran, bare};
 use crate::cli::server::Server;
 
 /// How long a client waits for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+const HANG_GUARD: Duration = Duration::from_mins(1);
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address()).expect("connect");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+        .set_read_timeout(Some(HANG_GUARD))
+        .expect("a timeout");
     stream
 }
 

@@ -16,7 +16,7 @@ use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
 /// Long enough for any machine; nothing waits for it to pass.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const HANG_GUARD: Duration = Duration::from_secs(20);
 
 /// A client that speaks to one endpoint, over connections of its own.
 pub(crate) struct Client {
@@ -33,7 +33,7 @@ pub(crate) fn client(endpoint: &LocalEndpoint) -> Client {
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(HANG_GUARD))
         .build()
         .new_agent();
     Client {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sagemaker_async_inference::local::{DamagedObject, LocalEndpoint, LocalError};
 use tempfile::TempDir;
 
-use crate::local_endpoint::client::{PATIENCE, client};
+use crate::local_endpoint::client::{HANG_GUARD, client};
 
 const MARKER: &str = "sagemaker-async-local";
 
@@ -107,7 +107,7 @@ fn make_sharers(endpoint: &LocalEndpoint, content: &[u8]) -> String {
         .header("x-amzn-sagemaker-inputlocation", "s3://b/first")
         .send();
     assert_eq!(invoked.status, 202);
-    assert!(endpoint.wait_until_idle(PATIENCE));
+    assert!(endpoint.wait_until_idle(HANG_GUARD));
     let location = invoked.header("x-amzn-sagemaker-outputlocation");
     location
         .strip_prefix("s3://b/")

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use sagemaker_async_inference::local::LocalEndpoint;
 
-use crate::local_endpoint::client::{Call, PATIENCE, client};
+use crate::local_endpoint::client::{Call, HANG_GUARD, client};
 use crate::local_endpoint::http1::raw;
 
 pub(crate) fn open() -> LocalEndpoint {
@@ -17,7 +17,7 @@ pub(crate) fn open() -> LocalEndpoint {
 pub(crate) fn response_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
     let address = endpoint.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("connect");
-    stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
+    stream.set_read_timeout(Some(HANG_GUARD)).expect("timeout");
     // The endpoint may respond and close before all of it is sent.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();

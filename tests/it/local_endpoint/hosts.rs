@@ -6,7 +6,7 @@ use sagemaker_async_inference::local::{
     LocalEndpoint, LocalEndpointBuilder, LocalError, ModelResponse,
 };
 
-use crate::local_endpoint::client::{PATIENCE, client};
+use crate::local_endpoint::client::{HANG_GUARD, client};
 use crate::local_endpoint::http1::raw;
 
 fn builder() -> LocalEndpointBuilder {
@@ -89,7 +89,7 @@ fn pages_of_other_sites_reach_neither_objects_nor_the_model() {
             );
         }
     }
-    assert!(endpoint.wait_until_idle(PATIENCE));
+    assert!(endpoint.wait_until_idle(HANG_GUARD));
     assert!(endpoint.jobs().is_empty());
     assert_eq!(endpoint.objects("b"), ["k"]);
     // A page of the endpoint's own, a user's address bar, and no page at all.
@@ -219,7 +219,7 @@ fn a_bucket_does_not_capture_the_endpoints_own_address() {
         assert_eq!(client.put("/b/k", "kept").send().status, 200);
         assert_eq!(client.invoke(endpoint.name()).body("x").send().status, 202);
         assert_eq!(client.sts().send().status, 200);
-        assert!(endpoint.wait_until_idle(PATIENCE));
+        assert!(endpoint.wait_until_idle(HANG_GUARD));
     }
     let endpoint = start();
     let client = client(&endpoint);

@@ -7,13 +7,13 @@ use std::time::Duration;
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use crate::local_endpoint::client::{PATIENCE, client};
+use crate::local_endpoint::client::{HANG_GUARD, client};
 
 /// Sends these bytes, then reads until the endpoint closes the connection.
 pub(crate) fn raw(endpoint: &LocalEndpoint, request: &str) -> String {
     let address = endpoint.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("connect");
-    stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
+    stream.set_read_timeout(Some(HANG_GUARD)).expect("timeout");
     stream.write_all(request.as_bytes()).expect("send");
     stream.shutdown(Shutdown::Write).expect("shutdown");
     let mut answer = Vec::new();
@@ -163,7 +163,7 @@ fn starts_and_stops_at_once() {
     let url = endpoint.url().to_owned();
     let begin = SystemClock.monotonic();
     drop(endpoint);
-    assert!(elapsed(begin) < PATIENCE);
+    assert!(elapsed(begin) < HANG_GUARD);
     assert!(hanging.join().expect("no panic"));
     TcpStream::connect(url.trim_start_matches("http://")).expect_err("closed");
 }

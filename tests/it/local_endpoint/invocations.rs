@@ -10,7 +10,7 @@ use sagemaker_async_inference::local::{
 };
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 
-use crate::local_endpoint::client::{PATIENCE, Reply, client};
+use crate::local_endpoint::client::{HANG_GUARD, Reply, client};
 use crate::local_endpoint::http1::elapsed;
 
 fn start() -> LocalEndpoint {
@@ -20,7 +20,7 @@ fn start() -> LocalEndpoint {
 /// The text of the object that the response's header names, once all jobs are done.
 pub(crate) fn object(endpoint: &LocalEndpoint, reply: &Reply, header: &str) -> Option<String> {
     assert_eq!(reply.status, 202, "{}", reply.text());
-    assert!(endpoint.wait_until_idle(PATIENCE));
+    assert!(endpoint.wait_until_idle(HANG_GUARD));
     let location = reply.header(header).strip_prefix("s3://")?;
     let (bucket, key) = location.split_once('/')?;
     let body = endpoint.get_object(bucket, key)?.body().to_vec();
@@ -264,10 +264,10 @@ fn a_stop_does_not_wait_for_the_model() {
         .start()
         .expect("start");
     client(&endpoint).invoke("local-endpoint").body("x").send();
-    begun.recv_timeout(PATIENCE).expect("it runs");
+    begun.recv_timeout(HANG_GUARD).expect("it runs");
     let dropped = SystemClock.monotonic();
     drop(endpoint);
-    assert!(elapsed(dropped) < PATIENCE);
+    assert!(elapsed(dropped) < HANG_GUARD);
     end.send(()).expect("it still runs");
 }
 
@@ -318,7 +318,7 @@ fn as_many_run_at_once_as_there_is_room_for() {
     for _ in 0..12 {
         assert_eq!(client.invoke("local-endpoint").body("x").send().status, 202);
     }
-    assert!(endpoint.wait_until_idle(PATIENCE));
+    assert!(endpoint.wait_until_idle(HANG_GUARD));
     assert_eq!(most.load(Ordering::SeqCst), 4);
 }
 

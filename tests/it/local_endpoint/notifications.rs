@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::local_endpoint::client::{PATIENCE, client};
+use crate::local_endpoint::client::{HANG_GUARD, client};
 use crate::local_endpoint::control::{sagemaker, variant};
 use crate::notification::local::subscriber;
 
@@ -22,7 +22,7 @@ const FAILED: &str = "arn:aws:sns:us-east-1:123456789012:failed";
 
 /// The next message that a subscriber gets.
 fn message(posted: &Receiver<(String, Vec<u8>)>) -> Value {
-    let (_, body) = posted.recv_timeout(PATIENCE).expect("a push");
+    let (_, body) = posted.recv_timeout(HANG_GUARD).expect("a push");
     let envelope: Value = serde_json::from_slice(&body).expect("an envelope");
     let message = envelope["Message"].as_str().expect("a message");
     serde_json::from_str(message).expect("JSON")

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sagemaker_async_inference::local::{LocalEndpoint, LocalError, ModelResponse};
 
-use crate::local_endpoint::client::{PATIENCE, client};
+use crate::local_endpoint::client::{HANG_GUARD, client};
 
 fn at(directory: &Path) -> LocalEndpoint {
     let builder = LocalEndpoint::builder()
@@ -94,7 +94,7 @@ fn results_of_jobs_are_kept_too() {
             .start()
             .expect("start");
         client(&endpoint).invoke(endpoint.name()).body("ab").send();
-        assert!(endpoint.wait_until_idle(PATIENCE));
+        assert!(endpoint.wait_until_idle(HANG_GUARD));
         endpoint.objects("b").pop().expect("an output")
     };
     let kept = at(directory.path())
@@ -208,7 +208,7 @@ fn a_program_is_the_model() {
             .header("x-amzn-sagemaker-invocationtimeoutseconds", "1")
             .body("hello")
             .send();
-        assert!(endpoint.wait_until_idle(PATIENCE));
+        assert!(endpoint.wait_until_idle(HANG_GUARD));
         let key = endpoint.objects("b").pop().expect("an object");
         let object = endpoint.get_object("b", &key).expect("the object");
         (key, String::from_utf8_lossy(object.body()).into_owned())
