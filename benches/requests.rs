@@ -4,7 +4,8 @@
 //!
 //!     cargo bench --features local --bench requests
 //!
-//! `taskset -c 1` before it has both processes on one core, so that no time goes into waking the other.
+//! Times of requests are measured with both processes on one core: with two, which caches a thread finds after each wait
+//! differs from run to run, and the time of the same request with it.
 //!
 //! `profile ours poll` (or `floor`; `invoke`, `submit`) makes 1000 requests of that kind and prints nothing, for a
 //! profiler: `valgrind --tool=callgrind` counts instructions, which a busy machine does not change.
@@ -26,7 +27,7 @@ use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Environment, Sys};
 use support::clients::{Client, Floor, LISTED, Ours, listed_key};
 use support::guide::{Table, machine, publish};
-use support::{Outcome, Served, arguments_after, cpu_of_process, cpu_of_thread, median};
+use support::{OneCore, Outcome, Served, arguments_after, cpu_of_process, cpu_of_thread, median};
 
 const ROUNDS: usize = 7;
 const REQUESTS: u32 = 1000;
@@ -58,7 +59,7 @@ fn main() -> Outcome<()> {
     publish("machine", &machine())?;
     let mut server = Served::start(&["serve"])?;
     let tables: [(&str, Measured); 5] = [
-        ("times", |server| times(server)),
+        ("times", |_| times()),
         ("counts", |server| counts(server)),
         ("tls", |_| tls_times()),
         ("threads", threads),
@@ -100,7 +101,9 @@ fn client(who: &str, url: &str, bucket: &str) -> Outcome<Box<dyn Client>> {
     })
 }
 
-fn times(server: &Served) -> Outcome<()> {
+fn times() -> Outcome<()> {
+    let _one_core = OneCore::take();
+    let server = &Served::start(&["serve"])?;
     let mut table = Table::new(&["CPU time of a request", "floor", "this crate", "ratio"]);
     // The name that every machine knows; Amazon's have to be resolved as this one has.
     let by_name = server.url.replace("127.0.0.1", "localhost");
@@ -280,6 +283,7 @@ fn allocations(server: &Served, who: &str, what: &str) -> Outcome<u64> {
 
 /// Polls over TLS, of a server that always gives the same response.
 fn tls_times() -> Outcome<()> {
+    let _one_core = OneCore::take();
     let server = Served::start(&["serve-tls"])?;
     let pem = fs::read(&server.bucket)?;
     let mut table = Table::new(&[

@@ -81,6 +81,40 @@ pub fn median<T: Ord + Copy>(mut values: Vec<T>) -> T {
     values[values.len() / 2]
 }
 
+/// This thread, and what is started while it exists, is kept on one core. Elsewhere than on Linux it does nothing.
+pub struct OneCore(#[cfg(target_os = "linux")] Option<rustix::thread::CpuSet>);
+
+impl OneCore {
+    #[cfg(target_os = "linux")]
+    pub fn take() -> Self {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+        let before = sched_getaffinity(None).ok();
+        let first = before.and_then(|all| (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)));
+        if let Some(first) = first {
+            let mut one = CpuSet::new();
+            one.set(first);
+            // Where it is refused, times scatter.
+            let _ = sched_setaffinity(None, &one);
+        }
+        Self(before)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn take() -> Self {
+        Self()
+    }
+}
+
+impl Drop for OneCore {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(before) = &self.0 {
+            let _ = rustix::thread::sched_setaffinity(None, before);
+        }
+    }
+}
+
 /// The time that all processes see.
 pub fn now() -> Duration {
     SystemTime::now()
