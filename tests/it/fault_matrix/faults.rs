@@ -391,8 +391,11 @@ impl Act {
             Self::Changed(change) => {
                 let answer = wire.operation.healthy(wire.carried_out);
                 carried_out();
-                stream.write_all(&change(answer.bytes(false)))?;
-                return Ok(false);
+                let good = answer.bytes(false);
+                let changed = change(good.clone());
+                stream.write_all(&changed)?;
+                // After a whole response the connection goes on: its end would race with the next request.
+                return Ok(changed.ends_with(&good));
             }
             Self::Drip(bytes) => {
                 carried_out();
