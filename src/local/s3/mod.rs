@@ -1,6 +1,7 @@
 //! S3: buckets, objects, copies, listings, multipart uploads, and how they are stored.
 
 mod attributes;
+mod blob;
 pub(super) mod buckets;
 mod checksums;
 mod conditions;
