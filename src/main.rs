@@ -1,7 +1,7 @@
 //! The `sagemaker-async` command.
 
 mod cli;
-// The library keeps it to itself; the command needs the same.
+// Private in the library, and needed here too.
 #[path = "sys/sync.rs"]
 mod sync;
 

@@ -36,8 +36,10 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync + 'static {
     /// next one; [`CredentialsError::failed`] where it is and returns no credentials, which ends a chain.
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError>;
 
-    /// Returns credentials that are valid now and take no wait: no request, no file, no process, and no lock that is held
-    /// meanwhile. Default: none. Where they are there, a wait that may be cancelled needs no thread of its own for
+    /// Returns valid credentials if they are available at once: without a request, a file or a process, and without
+    /// waiting for another thread that uses one of these. Default: `None`.
+    ///
+    /// Providers that cache should implement it: a request that can be cancelled then needs no thread for
     /// [`provide_credentials`](Self::provide_credentials).
     fn cached_credentials(&self) -> Option<Credentials> {
         None

@@ -283,7 +283,7 @@ fn round_after(origin: Duration, delay: Duration, time: Duration) -> Duration {
     }
 }
 
-/// Of a time on the monotonic clock, which is enough for 584 years; 128 bits would take ten times as long to divide.
+/// 64 bits hold 584 years of a monotonic clock, and are divided ten times as fast as 128.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -16,8 +16,8 @@ pub(super) const BREAK_EVEN: usize = 12;
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
-/// The failures of a folder's handles are listed at most once in this time: with a short delay most of those pages would
-/// be empty, and each costs as much as a GET.
+/// The failures of a folder's handles are listed at most once in this time. With a short delay most of these pages would
+/// be empty, and a page costs as much as a GET.
 const FAILURES_APART: Duration = Duration::from_millis(100);
 
 /// Which object of a handle.
@@ -45,7 +45,7 @@ pub(super) struct Prefix {
     pub(super) next: Duration,
     /// When it is listed once more before that.
     pub(super) extra: Duration,
-    /// Before this time, the failures of its handles are not listed again.
+    /// The earliest time of the next listing of its handles' failures.
     failures_from: Duration,
     /// Whether the caller may list here, once that is known.
     pub(super) may_list: Option<bool>,
@@ -71,7 +71,7 @@ pub(super) struct Scan {
     token: Option<String>,
     /// Whether it is the additional page between two rounds, which counts as no handle's poll.
     pub(super) extra: bool,
-    /// Whether failures are listed after it.
+    /// Whether failures are listed after the outputs.
     pub(super) failures: bool,
 }
 

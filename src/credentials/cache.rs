@@ -88,7 +88,7 @@ impl CachedCredentials {
         self
     }
 
-    /// What is returned without calling the provider.
+    /// The outcome that is returned without calling the provider, if there is one.
     fn outcome(&self, state: &State) -> Option<Result<Credentials, CredentialsError>> {
         let clock = self.sys.clock();
         let now = clock.now();
@@ -107,7 +107,7 @@ impl CachedCredentials {
         }
     }
 
-    /// That, or else the right to call the provider.
+    /// That outcome, or else the right to call the provider.
     fn outcome_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
         let mut state = lock(&self.state);
         loop {

@@ -110,7 +110,7 @@ impl<D> AsyncInferenceResponse<D> {
     /// it into a response again.
     ///
     /// ```
-    /// use sagemaker_async_inference::{AsyncInferenceResponse};
+    /// use sagemaker_async_inference::AsyncInferenceResponse;
     ///
     /// /// A line for a file or a database, from which any process can resume.
     /// fn line(response: &AsyncInferenceResponse) -> String {

@@ -23,8 +23,9 @@ const DEFAULT_THRESHOLD: u64 = 16 << 20;
 /// | more | of 16 MiB | parts 4, ranges 2 to 4 |
 /// | a reader of more than 16 MiB, whose length is not known | parts of 8 MiB | 4 |
 ///
-/// A download to a file begins with two connections and measures: a third and a fourth are added while each raises the
-/// rate by an eighth or more, as over a link with latency, and one that does not ends with its range.
+/// A download to a file begins with two connections and measures its rate. It adds a third and a fourth connection as
+/// long as each one raises the rate by at least an eighth, as on a link with high latency. A connection that does not
+/// is closed after its range.
 ///
 /// A file, in either direction, needs less than 1 MiB of memory for each concurrent request, whatever the size of
 /// parts; a reader needs one part for each.
@@ -185,8 +186,8 @@ impl TransferConfigBuilder {
         self
     }
 
-    /// Sets the number of concurrent parts or ranges, 1 to 64; each has a thread and a connection, from the start.
-    /// Default: by the payload's size and, for ranges, by what is measured; see [`TransferConfig`].
+    /// Sets the number of concurrent parts or ranges, 1 to 64. Each has a thread and a connection from the start.
+    /// Default: see [`TransferConfig`].
     pub fn parallelism(mut self, parallelism: usize) -> Self {
         self.config.parallelism = Some(parallelism);
         self

@@ -1,5 +1,4 @@
-//! Locks that a panic elsewhere does not make unusable: each critical section of this crate leaves its value complete
-//! wherever it ends.
+//! Locks that stay usable after a panic. No critical section of this crate leaves its value incomplete.
 
 use std::sync::{LockResult, Mutex, MutexGuard, PoisonError};
 

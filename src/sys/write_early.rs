@@ -1,5 +1,5 @@
-//! Starts to write a file to the disk while more of it comes, so that the last flush is short. Only builds with
-//! `rustix` can: the others [flush](super::write_behind) on a thread.
+//! Starts to write a file to the disk while more of it arrives, so that the last flush is short. Needs `rustix`, which
+//! the features `local` and `cli` bring. Other builds flush on a thread: see `write_behind`.
 
 use std::fs::File;
 use std::io;
@@ -10,20 +10,18 @@ use rustix::fs::{Advice, fadvise};
 /// Bytes that are started at a time.
 const STEP: u64 = 8 << 20;
 
-/// A flush of each step would write the file system's journal and empty the disk's cache each time, which was a quarter
-/// slower.
+/// Flushing each step instead was a quarter slower: a flush also writes the file system's journal and empties the disk's
+/// cache.
 #[derive(Default)]
 pub(super) struct WriteBehind(());
 
 impl WriteBehind {
-    /// Starts what the system still keeps of the steps that end within these bytes. It waits for nothing, and guarantees
-    /// nothing: errors of the disk are those of the last flush.
+    /// Starts to write the steps that end within these bytes. Does not wait. The last flush reports the disk's errors.
     #[allow(clippy::unused_self)] // as the other one
     pub(super) fn wrote(&self, file: &File, offset: u64, bytes: u64) {
         let (first, end) = (offset / STEP, (offset + bytes) / STEP);
         if let Some(length) = NonZeroU64::new((end - first) * STEP) {
-            // Linux writes what is said not to be needed any more. A file system that does not take the advice writes at
-            // the last flush.
+            // On this advice Linux starts to write the pages. A file system that ignores it writes at the last flush.
             let _ = fadvise(file, first * STEP, Some(length), Advice::DontNeed);
         }
     }

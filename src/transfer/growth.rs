@@ -1,20 +1,20 @@
-//! How many connections a download uses: another one as long as the last one made it faster.
+//! How many connections a download uses. Another one is added as long as the last one made the download faster.
 
 use std::time::Duration;
 
 /// The shortest time over which a rate is measured.
 const WINDOW: Duration = Duration::from_millis(40);
 
-/// A connection has to raise the rate by this part of it.
+/// The share by which a connection has to raise the rate.
 const GAIN: f64 = 1.0 / 8.0;
 
-/// What a measurement leads to.
+/// What to do after a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Stay,
-    /// One connection more.
+    /// Add a connection.
     Add,
-    /// The last one was of no use.
+    /// Close the last one: it did not help.
     Drop,
 }
 
@@ -53,11 +53,12 @@ impl Growth {
         }
     }
 
-    /// The bytes that all connections have received by now, and how many of them have received any.
+    /// `received` is the number of bytes of all connections so far, `delivering` the number of connections that have
+    /// received any.
     pub(super) fn step(&mut self, now: Duration, received: u64, delivering: usize) -> Step {
         match self.phase {
             Phase::Opening(since) if delivering >= self.connections => {
-                // A new connection needs some round trips to become fast, and has just taken as many to begin.
+                // A connection needs some round trips to reach its rate, about as many as it took to begin.
                 let window = WINDOW.max(now.saturating_sub(since) * 2);
                 self.phase = Phase::Measuring {
                     since: now,
@@ -110,8 +111,8 @@ mod tests {
 
     use super::{Growth, Step};
 
-    /// Connections in the end, of at most four, and the most at a time, where this many of them have this rate together
-    /// in bytes a millisecond, and each takes this long to begin.
+    /// The number of connections in the end, and the highest number, of at most four. `rate` is that of a number of
+    /// connections together, in bytes per millisecond; `delay` the milliseconds until one begins.
     fn connections(rate: impl Fn(u64) -> u64, delay: u64) -> (u64, u64) {
         let mut growth = Growth::new(2, 4, Duration::ZERO);
         let (mut used, mut most, mut received, mut begun) = (2, 2, 0, 0);

@@ -45,7 +45,7 @@ impl Plan {
         Self::new(config, chosen.max(limit.div_ceil(MAX_PARTS)), parallelism)
     }
 
-    /// A number of the caller's is used from the start.
+    /// A number that the caller set is used from the start.
     fn new(config: &TransferConfig, part_size: u64, parallelism: usize) -> Self {
         let first = config.parallelism().unwrap_or(FIRST);
         Self {

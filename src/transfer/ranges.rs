@@ -17,8 +17,8 @@ use crate::sys::payload::OutputFile;
 use crate::sys::{Clock, SystemClock, lock};
 use crate::uri::S3Uri;
 
-/// Bytes that are written at a time: whole pages of the file, since one that is written in two parts may be on its way
-/// to the disk already when the second part comes.
+/// Bytes that are written at a time. They are whole pages of the file: a page that is written in two parts may already
+/// be on its way to the disk when the second part arrives.
 const BLOCK: usize = 64 << 10;
 
 /// What all threads of a download share.
@@ -41,13 +41,13 @@ struct Board {
     /// Bytes that were received, and how many connections have received some.
     received: AtomicU64,
     delivering: AtomicUsize,
-    /// How many connections go on.
+    /// Number of connections that continue after their range.
     wanted: AtomicUsize,
 }
 
 /// A thread of a download, which has one connection at a time.
 struct Worker<'a> {
-    /// 0 is the calling thread, which goes on with the open response and knows how many others there are.
+    /// 0 is the calling thread, which continues the open response and decides on the number of the others.
     number: usize,
     running: Option<ObjectStream>,
     /// Called after each read.

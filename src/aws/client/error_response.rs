@@ -23,7 +23,7 @@ pub(crate) struct ErrorResponse {
     pub(crate) bucket_region: Option<String>,
     /// The host or URL that S3 refers to.
     pub(crate) endpoint: Option<String>,
-    /// Whether it says that an object does not exist, and that is all: neither a retry nor another region helps.
+    /// Whether it only says that the object does not exist, so that neither a retry nor another region can help.
     pub(crate) is_no_such_key: bool,
     date: Option<HeaderValue>,
     server_time: Option<String>,

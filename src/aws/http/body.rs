@@ -50,7 +50,7 @@ impl BodyStream {
                 let outcome = read_some(&mut body, buffer);
                 return Ok((body, outcome));
             }
-            // A thread for each read: rare, and it keeps nothing running between two of them.
+            // A thread for each read is slow, but only callers' agents, SOCKS proxies and Windows need it.
             let mut piece = vec![0; buffer.len()];
             let (body, piece, outcome) = supervise(&mut io::empty(), move |_| {
                 let outcome = read_some(&mut body, &mut piece);

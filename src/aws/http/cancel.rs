@@ -1,5 +1,5 @@
-//! What ends an exchange early. The thread that runs an exchange carries its cancel, and each wait of a connection
-//! looks at it: the layers between (ureq, TLS, proxies) know nothing of it.
+//! Cancellation of an exchange. The cancel flag is stored for the thread that runs the exchange, and each wait of a
+//! connection checks it. The layers between (ureq, TLS, proxies) need not know about it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sys::{Clock, SystemClock};
 
-/// How often a wait looks at the cancel.
+/// How often a wait checks the cancel flag.
 pub(super) const CHECK: Duration = Duration::from_millis(50);
 
 /// What ends an exchange early.
@@ -29,7 +29,7 @@ impl Cancel<'_> {
 #[derive(Debug, thiserror::Error)]
 #[error("the caller cancelled it")]
 pub(super) struct Cancelled {
-    /// Certainly, no byte of the request reached the server.
+    /// Whether no byte of the request can have reached the server.
     pub(super) never_sent: bool,
 }
 
@@ -39,7 +39,7 @@ impl Cancelled {
     }
 }
 
-/// The same error; of a cancelled exchange, nothing was sent.
+/// Adds to a cancellation that nothing was sent; other errors stay as they are.
 pub(super) fn unsent(error: ureq::Error) -> ureq::Error {
     if Cancelled::is(&error) {
         Cancelled { never_sent: true }.into()
@@ -58,7 +58,7 @@ impl From<Cancelled> for ureq::Error {
 struct Current {
     flag: Arc<AtomicBool>,
     grace: Duration,
-    /// The monotonic time at which it was first seen set.
+    /// The monotonic time of the first check that found it set.
     seen: Option<Duration>,
 }
 
@@ -66,9 +66,9 @@ thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, whose waits for the network `cancel` ends.
+/// Runs `work`. `cancel` ends its waits for the network.
 pub(crate) fn cancellable<T>(cancel: Option<Cancel<'_>>, work: impl FnOnce() -> T) -> T {
-    /// Also after a panic, and for the exchange in which another one runs: that of a body's reader.
+    /// Also after a panic. A request body's reader may send requests of its own within an exchange.
     struct Restore(Option<Current>);
     impl Drop for Restore {
         fn drop(&mut self) {

@@ -11,9 +11,9 @@ use super::connection_error::ProxyFault;
 use super::dns::{Addresses, Unresolved};
 use super::socket::SocketConnector;
 
-/// As ureq connects, TLS handshake included, but with [sockets](super::socket) of our own. Failures are distinguished
-/// from those of a connection in use: until it is connected, no byte of a request was sent. A proxy's failures are distinguished from
-/// the server's. After each failure the names that may be its cause are resolved again.
+/// Connects as ureq does, with the TLS handshake, but over our own [sockets](super::socket). Its failures are
+/// distinguished from those of a connection in use, since no byte of a request was sent before; and a proxy's from the
+/// server's. After each failure the names that may be its cause are resolved again.
 #[derive(Debug)]
 pub(super) struct Connecting {
     inner: Box<dyn Connector<(), Out = Box<dyn Transport>>>,

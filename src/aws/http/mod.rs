@@ -274,7 +274,7 @@ impl Transport {
         ))
     }
 
-    /// On this thread; supervised, if a caller who may cancel could not interrupt it here.
+    /// Runs on this thread, or on another one if a cancel could not interrupt it here.
     fn in_memory<T: Send + 'static>(
         &self,
         request: Request<&[u8]>,
@@ -295,8 +295,8 @@ impl Transport {
         })
     }
 
-    /// Whether a cancel ends the waits of connections for this URI: those to a SOCKS proxy are ureq's own, those of
-    /// the user's agent are the user's, and a socket of Windows is lost with a wait that is given up.
+    /// Whether a cancel ends the waits of connections for this URI. It does not where the sockets are not ours (SOCKS
+    /// proxies, the user's agent), nor on Windows, where a socket cannot be used after a timeout.
     fn is_interruptible(&self, uri: &Uri) -> bool {
         let Agents::Own(routes) = &self.agents else {
             return false;

@@ -1,5 +1,5 @@
-//! TCP connections whose waits end soon after a cancel. ureq's own would not do: a write that they give up does not
-//! tell how much of it was sent.
+//! TCP connections whose waits end soon after a cancel. They replace ureq's, which do not report how much of a write
+//! was sent when it times out.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -15,11 +15,11 @@ use super::cancel::{self, CHECK};
 use super::supervise::supervise;
 use crate::sys::{Clock, SystemClock};
 
-/// The longest wait in one system call, for one that no cancel ends. One value for most waits: each other one costs a
-/// system call, to set the socket's timeout.
+/// The longest wait in one system call, where nothing can be cancelled. It is the same for most waits, because each
+/// change of a socket's timeout costs a system call.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The shortest time for one of several addresses.
+/// The shortest time to connect to one of several addresses.
 const SHORTEST_CONNECT: Duration = Duration::from_millis(10);
 
 /// Opens a TCP connection, unless there is one to a SOCKS proxy or through a tunnel.
@@ -80,7 +80,7 @@ pub(super) struct Socket {
     write_timeout: Option<Duration>,
 }
 
-/// Repeats `attempt`, which gets the time that it may block, until it succeeds, fails, takes too long or is cancelled.
+/// Repeats `attempt` until it succeeds, fails, takes too long or is cancelled. It is given the time that it may block.
 fn wait<T>(
     timeout: NextTimeout,
     mut attempt: impl FnMut(Duration) -> io::Result<T>,
@@ -107,7 +107,7 @@ fn wait<T>(
 
 fn slice() -> Duration {
     if cfg!(windows) {
-        // There a socket whose timeout has passed is not to be used again.
+        // There, a socket must not be used again after a timeout.
         Duration::MAX
     } else if cancel::is_possible() {
         CHECK
@@ -127,7 +127,7 @@ fn limit(
     }
     match set(Some(timeout)) {
         Ok(()) => *previous = Some(timeout),
-        // It refuses this once the server has closed, though a response may still be there.
+        // macOS refuses this after the server has closed, though a response may still be unread.
         Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
         Err(error) => return Err(error),
     }

@@ -1,6 +1,6 @@
-//! Work that knows nothing of cancellation (a provider of credentials, the resolver, a connect, an agent with
-//! connections of its own): it runs on its own thread, so that the caller can stop waiting for it. An abandoned thread
-//! ends by its timeouts, and its outcome is dropped.
+//! Work that cannot be interrupted: a provider of credentials, name resolution, a connect, the user's agent. It runs on
+//! its own thread, so that the caller can stop waiting for it. An abandoned thread ends by its timeouts, and its outcome
+//! is dropped.
 
 use std::io::{self, Read};
 use std::panic::{self, AssertUnwindSafe};
@@ -20,8 +20,9 @@ enum Event<T> {
     Done(thread::Result<T>),
 }
 
-/// Runs `work` until it is done or this thread's [exchange](cancel::cancellable) is cancelled; on its own thread, if it
-/// may be cancelled. The body that it is given reads from `body`, on this thread. A panic continues in the caller.
+/// Runs `work` until it is done or this thread's [exchange](cancel::cancellable) is cancelled. It runs on its own thread
+/// if the exchange can be cancelled. The reader that it is given reads from `body`, on this thread. A panic continues in
+/// the caller.
 pub(crate) fn supervise<T: Send + 'static>(
     body: &mut dyn Read,
     work: impl FnOnce(&mut dyn Read) -> T + Send + 'static,

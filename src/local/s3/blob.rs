@@ -64,7 +64,7 @@ impl Stored {
         }
     }
 
-    /// Sends some of it to a connection, without a copy of it in this process; `None` where the system cannot.
+    /// Sends some of it to a connection without copying it into this process; `None` if the system cannot.
     pub(super) fn send_at(
         &self,
         stream: &TcpStream,

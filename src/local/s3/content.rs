@@ -195,7 +195,7 @@ impl Piece {
         }
     }
 
-    /// Sends some of it from here on; `buffer` is for what the system cannot send by itself.
+    /// Sends some of it, from `at` on. `buffer` is used where the system cannot send files.
     fn send_at(
         &self,
         mut stream: &TcpStream,
@@ -348,7 +348,7 @@ impl Content {
         Ok(())
     }
 
-    /// Sends a range of it. `sent` is called with the number of bytes each time.
+    /// Sends a range of it. Calls `sent` with the number of bytes after each step.
     pub(in crate::local) fn send(
         &self,
         range: Range<u64>,
