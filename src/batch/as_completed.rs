@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::adder::{Adder, Inbox};
-use super::caught::Caught;
+use super::caught::{Caught, Ran};
 use super::completed::Completed;
 use super::poller::{Ended, Poller, Settings, Step};
 use super::progress::{BatchProgress, Totals};
@@ -369,7 +369,7 @@ impl<D> AsCompleted<D> {
         self.totals.count(ended.outcome.is_ok());
         self.yielded = Some(ended.index);
         let completed = Completed::new(ended, &self.waiter);
-        if let Err(panic) = Caught::catch(|| self.report()) {
+        if let Ran::Panicked(panic) = Caught::catch(|| self.report()) {
             self.held = Some(completed);
             panic.resume();
         }

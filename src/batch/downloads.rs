@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::caught::Caught;
+use super::caught::{Caught, Ran};
 use super::fetch::{PathOf, Taken, store, take_into_file, take_small};
 use super::prefix::{Listed, PageRequest};
 use crate::aws::s3::Object;
@@ -37,9 +37,9 @@ pub(super) enum Way {
 /// The outcome of a thread's work, or the panic that ended it.
 pub(super) enum Received {
     /// The outcome of a handle's poll.
-    Polled(u32, Result<Result<Poll<Taken>>, Caught>),
+    Polled(u32, Ran<Result<Poll<Taken>>>),
     /// A page.
-    Listed(Result<Result<Listed, CallError>, Caught>),
+    Listed(Ran<Result<Listed, CallError>>),
 }
 
 /// The threads live until this is dropped and their work is done; dropping it does not wait for them.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use super::caught::Caught;
+use super::caught::{Caught, Ran};
 use super::poller::{Poller, REQUEST_TIME};
 use super::prefix::{BREAK_EVEN, Covered, Listed, Scan, Which};
 use super::slots::State;
@@ -55,19 +55,15 @@ impl<D> Poller<D> {
         self.listed.is_some()
     }
 
-    pub(super) fn take_listed(
-        &mut self,
-        mut scan: Scan,
-        listed: Result<Result<Listed, CallError>, Caught>,
-    ) {
+    pub(super) fn take_listed(&mut self, mut scan: Scan, listed: Ran<Result<Listed, CallError>>) {
         let now = self.now();
         let Some(prefix) = self.prefixes.get_mut(scan.prefix as usize) else {
             return;
         };
         let which = prefix.which;
         let listed = match listed {
-            Ok(listed) => listed,
-            Err(panic) => {
+            Ran::Returned(listed) => listed,
+            Ran::Panicked(panic) => {
                 self.panic = Some(panic);
                 return self.enqueue_rest(&scan, which, now);
             }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::caught::Caught;
+use super::caught::{Caught, Ran};
 use super::downloads::{Downloads, Job, Received, Way};
 use super::fetch::{MAX_HELD, PathOf, Taken, store, take_into_file};
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
@@ -267,8 +267,8 @@ impl<D> Poller<D> {
         let downloads = self.downloads.as_mut();
         match downloads.and_then(|downloads| downloads.receive(timeout)) {
             None => return false,
-            Some(Received::Polled(slot, Ok(polled))) => self.settle(slot, polled),
-            Some(Received::Polled(slot, Err(panic))) => {
+            Some(Received::Polled(slot, Ran::Returned(polled))) => self.settle(slot, polled),
+            Some(Received::Polled(slot, Ran::Panicked(panic))) => {
                 self.panic = Some(panic);
                 self.poll_again(slot);
             }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::caught::Caught;
+use super::caught::{Caught, Ran};
 use super::downloads::{Job, Way};
 use super::fetch::{MAX_HELD, Taken, store, take_small};
 use super::poller::{Ended, Poller, REQUEST_TIME};
@@ -213,12 +213,12 @@ impl<D> Poller<D> {
             })
             .filter(|next| *next > now);
         match Caught::catch(|| response.report(wait, &self.waiter, now, next)) {
-            Ok(ControlFlow::Continue(())) => {}
-            Ok(ControlFlow::Break(())) => {
+            Ran::Returned(ControlFlow::Continue(())) => {}
+            Ran::Returned(ControlFlow::Break(())) => {
                 let stopped = response.stopped(wait, WaitStopReason::Progress);
                 return self.end(slot, Err(stopped.into()));
             }
-            Err(panic) => self.panic = Some(panic),
+            Ran::Panicked(panic) => self.panic = Some(panic),
         }
         match next {
             Some(due) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::caught::Ran;
 use super::journal::{Journal, JournalEntry};
 use super::progress::{BatchProgress, Totals};
 use super::workers::{Extension, Finished, Job, OnSubmitted, Plan, Recorder, Workers};
@@ -427,7 +428,7 @@ where
     }
 
     fn receive(&mut self, index: u64, finished: Finished<D>) {
-        if self.stop_at_first_error && matches!(finished, Ok(Err(_))) {
+        if self.stop_at_first_error && matches!(finished, Ran::Returned(Err(_))) {
             self.stop();
         }
         self.early.insert(index, finished);
@@ -462,7 +463,7 @@ where
             if let Some(finished) = self.early.remove(&self.yielded) {
                 self.yielded += 1;
                 // A panic of the caller's code on a thread is resumed on the calling thread.
-                let outcome = finished.unwrap_or_else(|panic| panic.resume());
+                let outcome = finished.or_resume();
                 let now = self.workers.as_ref()?.now();
                 self.report(&outcome, now);
                 return Some(outcome);

@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::caught::Caught;
-use super::journal::{Journal, Stage};
+use super::caught::{Caught, Ran};
+use super::journal::{Claim, Journal, Stage};
 use crate::aws::client::gate::{Gate, Pace};
 use crate::error::{Error, Result};
 use crate::handle::InferenceHandle;
-use crate::request::AsyncRequest;
+use crate::request::{AsyncRequest, Identity};
 use crate::response::AsyncInferenceResponse;
 use crate::sys::{Sys, lock, unpoisoned};
 use crate::trace;
 use crate::waiter::CancelToken;
 
 /// The outcome of a request, or the panic of the caller's code (such as a credentials provider's).
-pub(super) type Finished<D> = Result<Result<AsyncInferenceResponse<D>>, Caught>;
+pub(super) type Finished<D> = Ran<Result<AsyncInferenceResponse<D>>>;
 
 /// One request for a thread.
 pub(super) struct Job<D> {
@@ -149,6 +149,48 @@ fn work<D>(shared: &Shared<D>, finished: &Sender<(u64, Finished<D>)>) {
     }
 }
 
+/// An input of a batch with a journal.
+enum Begun<D> {
+    /// It is recorded as begun, and is now to be submitted.
+    Now(Box<ToSubmit<D>>),
+    /// An earlier run submitted it.
+    Before(AsyncInferenceResponse<D>),
+}
+
+struct ToSubmit<D> {
+    request: AsyncRequest<'static, D>,
+    claim: Claim,
+    identity: Identity,
+}
+
+impl<D> Begun<D> {
+    /// Fails if the input cannot be recorded, or if an earlier run may have submitted it.
+    fn or_before(
+        index: u64,
+        mut request: AsyncRequest<'static, D>,
+        recorder: &Recorder,
+    ) -> Result<Self> {
+        let identity = request.identity()?;
+        let mut claim = recorder.journal.claim(index, &identity)?;
+        match claim.stage.take() {
+            Some(Stage::Submitted(handle)) => {
+                return Ok(Self::Before(request.into_response(*handle)));
+            }
+            Some(Stage::Begun(inference_id)) if !recorder.resubmit_uncertain => {
+                return Err(request.uncertain(inference_id));
+            }
+            _ => {}
+        }
+        let stage = Stage::Begun(request.settle_inference_id());
+        recorder.journal.record(&claim, &identity, stage)?;
+        Ok(Self::Now(Box::new(ToSubmit {
+            request,
+            claim,
+            identity,
+        })))
+    }
+}
+
 impl<D> Shared<D> {
     fn carry_out(&self, job: Job<D>) -> (u64, Finished<D>) {
         let index = job.index;
@@ -166,45 +208,34 @@ impl<D> Shared<D> {
         let Some(recorder) = recorder else {
             return self.submit(index, request);
         };
-        self.submit_and_record(index, request, &recorder)
-            .unwrap_or_else(|known| {
-                self.plan.batch.known(index, known.as_ref().as_ref().err());
-                *known
-            })
+        match Begun::or_before(index, request, &recorder) {
+            Ok(Begun::Now(begun)) => self.submit_and_record(index, *begun, &recorder.journal),
+            Ok(Begun::Before(response)) => {
+                self.plan.batch.known(index, None::<&Error>);
+                Ok(response)
+            }
+            Err(error) => {
+                self.plan.batch.known(index, Some(&error));
+                Err(error)
+            }
+        }
     }
 
-    /// Fails with an earlier run's outcome of the input.
     fn submit_and_record(
         &self,
         index: u64,
-        mut request: AsyncRequest<'static, D>,
-        recorder: &Recorder,
-    ) -> Result<Result<AsyncInferenceResponse<D>>, Box<Result<AsyncInferenceResponse<D>>>> {
-        let journal = &recorder.journal;
-        let failed = |error| Box::new(Err(error));
-        let identity = request.identity().map_err(failed)?;
-        let mut claim = journal.claim(index, &identity).map_err(failed)?;
-        match claim.stage.take() {
-            Some(Stage::Submitted(handle)) => {
-                return Err(Box::new(Ok(request.into_response(*handle))));
-            }
-            Some(Stage::Begun(inference_id)) if !recorder.resubmit_uncertain => {
-                return Err(failed(request.uncertain(inference_id)));
-            }
-            _ => {}
-        }
-        let inference_id = request.settle_inference_id();
-        let begun = journal.record(&claim, &identity, Stage::Begun(inference_id));
-        begun.map_err(failed)?;
-        let outcome = self.submit(index, request);
+        begun: ToSubmit<D>,
+        journal: &Journal,
+    ) -> Result<AsyncInferenceResponse<D>> {
+        let outcome = self.submit(index, begun.request);
         let stage = match &outcome {
             Ok(response) => Stage::Submitted(Box::new(response.handle())),
-            Err(Error::MaybeSubmitted(_)) => return Ok(outcome),
+            Err(Error::MaybeSubmitted(_)) => return outcome,
             Err(error) => Stage::Refused(error.to_string().chars().take(1000).collect()),
         };
         // A handle that cannot be written now is written with the next record, or at the end.
-        let _ = journal.record(&claim, &identity, stage);
-        Ok(outcome)
+        let _ = journal.record(&begun.claim, &begun.identity, stage);
+        outcome
     }
 
     fn submit(

@@ -108,16 +108,16 @@ impl CachedCredentials {
     }
 
     /// That outcome, or else the right to call the provider.
-    fn outcome_or_turn(&self) -> Result<Result<Credentials, CredentialsError>, Turn<'_>> {
+    fn outcome_or_turn(&self) -> Next<'_> {
         let mut state = lock(&self.state);
         loop {
             if let Some(outcome) = self.outcome(&state) {
-                return Ok(outcome);
+                return Next::Outcome(outcome);
             }
             if !state.fetching {
                 state.fetching = true;
                 state.refused = None;
-                return Err(Turn { cache: self });
+                return Next::Fetch(Turn { cache: self });
             }
             state = unpoisoned(self.fetched.wait(state));
         }
@@ -127,8 +127,8 @@ impl CachedCredentials {
 impl ProvideCredentials for CachedCredentials {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         match self.outcome_or_turn() {
-            Ok(outcome) => outcome,
-            Err(turn) => {
+            Next::Outcome(outcome) => outcome,
+            Next::Fetch(turn) => {
                 let fetched = self.source.provide_credentials();
                 turn.note(fetched)
             }
@@ -157,6 +157,12 @@ impl ProvideCredentials for CachedCredentials {
         }
         self.source.invalidate(refused);
     }
+}
+
+/// What a request for credentials does next.
+enum Next<'a> {
+    Outcome(Result<Credentials, CredentialsError>),
+    Fetch(Turn<'a>),
 }
 
 /// The right to refresh. Released on drop, so also when the provider panics.

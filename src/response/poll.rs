@@ -16,6 +16,12 @@ pub(crate) enum Poll<T> {
     Pending(Pending),
 }
 
+/// What one request for an object found.
+enum Requested<T> {
+    Object(T),
+    Missing(Pending),
+}
+
 /// The most that is read of a failure object.
 const MAX_FAILURE: u64 = 1 << 20;
 
@@ -32,18 +38,18 @@ impl<D> AsyncInferenceResponse<D> {
         get: impl Fn(&S3Uri, RequestPolicy<'_>) -> Result<T, CallError>,
     ) -> Result<Poll<T>> {
         let pending = match found(get(self.output_path(), policy))? {
-            Ok(output) => return Ok(Poll::Output(output)),
-            Err(pending) => pending,
+            Requested::Object(output) => return Ok(Poll::Output(output)),
+            Requested::Missing(pending) => pending,
         };
         let Some(failure_path) = self.failure_path() else {
             return Ok(Poll::Pending(pending));
         };
         let failure = match (found(self.open(failure_path, policy)), &pending) {
-            (Ok(Ok(failure)), _) => failure,
-            (Ok(Err(Pending::AccessDenied(error))), Pending::NotFound) => {
+            (Ok(Requested::Object(failure)), _) => failure,
+            (Ok(Requested::Missing(Pending::AccessDenied(error))), Pending::NotFound) => {
                 return Ok(Poll::Pending(Pending::FailureUnknown(error)));
             }
-            (Ok(Err(_)), _) => return Ok(Poll::Pending(pending)),
+            (Ok(Requested::Missing(_)), _) => return Ok(Poll::Pending(pending)),
             // The output may still come.
             (Err(Error::Service(error)), Pending::NotFound)
                 if error.code() == Some("NoSuchBucket") =>
@@ -61,7 +67,7 @@ impl<D> AsyncInferenceResponse<D> {
             policy.cancel,
         )?;
         // Both may have appeared between the two requests: the output counts.
-        if let Ok(output) = found(get(self.output_path(), policy))? {
+        if let Requested::Object(output) = found(get(self.output_path(), policy))? {
             return Ok(Poll::Output(output));
         }
         Ok(Poll::Failure(ModelFailure {
@@ -85,19 +91,23 @@ impl<D> AsyncInferenceResponse<D> {
     /// Whether the failure object exists, as far as one request shows.
     pub(crate) fn has_failed(&self, policy: RequestPolicy<'_>) -> bool {
         let failure = self.failure_path();
-        failure.is_some_and(|path| matches!(found(self.open(path, policy)), Ok(Ok(_))))
+        failure.is_some_and(|path| {
+            let found = found(self.open(path, policy));
+            matches!(found, Ok(Requested::Object(_)))
+        })
     }
 }
 
 /// The object, or what its absence means.
-fn found<T>(got: Result<T, CallError>) -> Result<Result<T, Pending>> {
+fn found<T>(got: Result<T, CallError>) -> Result<Requested<T>> {
     match got {
-        Ok(object) => Ok(Ok(object)),
+        Ok(object) => Ok(Requested::Object(object)),
         Err(CallError::Response(response)) => {
             match (response.error.status, response.error.code()) {
-                (404, None | Some("NoSuchKey")) => Ok(Err(Pending::NotFound)),
+                (404, None | Some("NoSuchKey")) => Ok(Requested::Missing(Pending::NotFound)),
                 (403, None | Some("AccessDenied")) => {
-                    Ok(Err(Pending::AccessDenied(Box::new(response.error))))
+                    let denied = Pending::AccessDenied(Box::new(response.error));
+                    Ok(Requested::Missing(denied))
                 }
                 _ => Err(response.error.into()),
             }

@@ -79,6 +79,8 @@ struct OpenList {
     lines: csv::Reader<Box<dyn Read + Send>>,
     line: ByteRecord,
     number: u64,
+    /// It cannot be read further.
+    is_broken: bool,
 }
 
 impl Inventory {
@@ -95,13 +97,8 @@ impl Inventory {
         loop {
             if let Some(list) = &mut self.open {
                 match list.next() {
-                    Some(Ok(found)) => return Some(found),
-                    // A list that cannot be read further ends with its error.
-                    Some(Err(error)) => {
-                        self.open = None;
-                        return Some(Err(error));
-                    }
                     None => self.open = None,
+                    found => return found,
                 }
             }
             if self.lists.is_none() {
@@ -258,18 +255,25 @@ impl OpenList {
                 .from_reader(content),
             line: ByteRecord::new(),
             number: 0,
+            is_broken: false,
         })
     }
 
-    /// The next object or the problem of its line; `Some(Err)` if nothing further can be read.
-    fn next(&mut self) -> Option<Result<Result<Found>>> {
+    /// The next object, or the problem of its line. A list that cannot be read further ends with its error.
+    fn next(&mut self) -> Option<Result<Found>> {
+        if self.is_broken {
+            return None;
+        }
         match self.lines.read_byte_record(&mut self.line) {
             Ok(false) => None,
             Ok(true) => {
                 self.number += 1;
-                Some(Ok(self.found()))
+                Some(self.found())
             }
-            Err(error) => Some(Err(unreadable(&self.uri, error).into())),
+            Err(error) => {
+                self.is_broken = true;
+                Some(Err(unreadable(&self.uri, error).into()))
+            }
         }
     }
 

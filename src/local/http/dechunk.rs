@@ -25,9 +25,14 @@ enum State {
     End,
 }
 
-/// The body is not in chunks.
+/// Why no more of a body is decoded.
 #[derive(Debug)]
-pub(in crate::local) struct Malformed;
+pub(in crate::local) enum DechunkError {
+    /// The body is not in chunks.
+    Malformed,
+    /// The data could not be passed on.
+    Data(io::Error),
+}
 
 impl Dechunker {
     pub(in crate::local) fn new() -> Self {
@@ -47,13 +52,13 @@ impl Dechunker {
         &mut self,
         input: &[u8],
         mut data: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<Result<usize, Malformed>> {
+    ) -> Result<usize, DechunkError> {
         let mut at = 0;
         while at < input.len() && self.state != State::End {
             let rest = &input[at..];
             if let State::Data(left) = self.state {
                 let most = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
-                data(&rest[..most])?;
+                data(&rest[..most]).map_err(DechunkError::Data)?;
                 at += most;
                 let left = left - most as u64;
                 self.state = if left == 0 {
@@ -65,19 +70,19 @@ impl Dechunker {
             }
             let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
                 if rest.len() > MAX_LINE {
-                    return Ok(Err(Malformed));
+                    return Err(DechunkError::Malformed);
                 }
                 break;
             };
             let Some(line) = rest[..end].strip_suffix(b"\r") else {
-                return Ok(Err(Malformed));
+                return Err(DechunkError::Malformed);
             };
             at += end + 1;
             if end > MAX_LINE || self.line(line).is_none() {
-                return Ok(Err(Malformed));
+                return Err(DechunkError::Malformed);
             }
         }
-        Ok(Ok(at))
+        Ok(at)
     }
 
     fn line(&mut self, line: &[u8]) -> Option<()> {
@@ -136,7 +141,7 @@ mod tests {
                     data.extend_from_slice(bytes);
                     Ok(())
                 });
-                at += took.expect("no I/O").ok()?;
+                at += took.ok()?;
             }
             found.push(
                 dechunker

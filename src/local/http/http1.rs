@@ -13,7 +13,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName};
 
 use super::budget::{Budget, Share};
 use super::chunked::incomplete;
-use super::dechunk::Dechunker;
+use super::dechunk::{DechunkError, Dechunker};
 use super::head::{Framing, Head, Parsed, bad_request};
 use super::payload::Payload;
 use super::response::{Refusal, Response};
@@ -321,7 +321,10 @@ impl Connection {
                 came += bytes.len() as u64;
                 payload.add(bytes, disk)
             });
-            let taken = taken.map_err(Left::Disk)?.map_err(|_| Left::Malformed)?;
+            let taken = taken.map_err(|error| match error {
+                DechunkError::Malformed => Left::Malformed,
+                DechunkError::Data(error) => Left::Disk(error),
+            })?;
             self.input.drain(..taken);
             if came > limit {
                 return Err(Left::TooLarge);
