@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::cli::bench::{Ran, bench, result_of};
+use crate::cli::bench::{QUICK, Ran, bench, result_of};
 
 /// As PowerShell's `>` writes it, and the other byte order.
 fn utf16(text: &str) -> [Vec<u8>; 2] {
@@ -29,7 +29,7 @@ fn lists_and_handles_may_be_utf16() {
                 .ends_with(0);
             assert_eq!(result_of(&bench.path("out"), "\u{e4}.txt"), "<1>");
             assert_eq!(result_of(&bench.path("out"), "b"), "<2>");
-            let arguments = ["wait", "-", "--output-dir", "piped", "--delay", "20ms"];
+            let arguments = [&["wait", "-", "--output-dir", "piped"][..], &QUICK].concat();
             bench.run_with_input(&arguments, &wide).ends_with(0);
             std::fs::remove_dir_all(bench.path("out")).expect("a directory");
             std::fs::remove_dir_all(bench.path("piped")).expect("a directory");

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
 
-use crate::cli::bench::{Ran, bare, bench, with_model};
+use crate::cli::bench::{QUICK, Ran, bare, bench, with_model};
 
 #[test]
 fn a_file_in_the_place_of_the_results_directory() {
@@ -44,14 +44,7 @@ fn a_full_disk() {
             .open("/dev/full")
             .expect("Linux")
     };
-    let arguments = [
-        "predict",
-        bench.name(),
-        "--input",
-        &input,
-        "--delay",
-        "20ms",
-    ];
+    let arguments = [&["predict", bench.name(), "--input", &input][..], &QUICK].concat();
     let ran = bench
         .command(&arguments)
         .stdout(full())
@@ -96,17 +89,9 @@ fn a_full_disk() {
 fn a_reader_that_leaves() {
     let bench = with_model(|_| ModelResponse::ok(vec![b'x'; 4 << 20]));
     let input = bench.file("q.txt", "hello");
-    for arguments in [
-        &[
-            "predict",
-            bench.name(),
-            "--input",
-            &input,
-            "--delay",
-            "20ms",
-        ][..],
-        &["completions", "zsh"],
-    ] {
+    let predict = ["predict", bench.name(), "--input", &input];
+    let predict = [&predict[..], &QUICK].concat();
+    for arguments in [&predict[..], &["completions", "zsh"]] {
         let mut child = bench
             .command(arguments)
             .stdout(Stdio::piped())
@@ -371,10 +356,7 @@ fn files_are_as_private_as_they_should_be() {
         shell
             .args(["-c", r#"umask 027 && exec "$0" "$@""#])
             .arg(own);
-        shell
-            .args(arguments)
-            .args(crate::cli::bench::QUICK)
-            .env_clear();
+        shell.args(arguments).args(QUICK).env_clear();
         shell.envs(
             command
                 .get_envs()

@@ -2,7 +2,7 @@
 
 use sagemaker_async_inference::local::{Fault, Operation};
 
-use crate::cli::bench::{bench, with_model};
+use crate::cli::bench::{QUICK, bench, with_model};
 use sagemaker_async_inference::local::ModelResponse;
 
 #[test]
@@ -21,7 +21,7 @@ fn the_results_bytes_and_nothing_else() {
 #[test]
 fn every_option_of_the_request() {
     let bench = bench();
-    let arguments = [
+    let options = [
         "predict",
         bench.name(),
         "--input",
@@ -44,11 +44,9 @@ fn every_option_of_the_request() {
         "team/a",
         "--upload-to",
         "s3://bucket/in/",
-        "--delay",
-        "20ms",
     ];
     bench
-        .run_with_input(&arguments, b"x")
+        .run_with_input(&[&options[..], &QUICK].concat(), b"x")
         .ends_with(0)
         .printed("<x>");
     let job = bench.endpoint.jobs().pop().expect("a job");
@@ -125,7 +123,7 @@ fn a_handle_is_taken_up_in_another_process() {
         .quick(&["wait", &file])
         .ends_with(0)
         .printed("<hello>");
-    let arguments = ["wait", "-", "--delay", "20ms"];
+    let arguments = [&["wait", "-"][..], &QUICK].concat();
     let piped = bench.run_with_input(&arguments, line.as_bytes());
     piped.ends_with(0).printed("<hello>");
     let status = bench.run(&["status", &file]);

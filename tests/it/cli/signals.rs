@@ -184,7 +184,8 @@ fn a_wait_for_the_handles_of_a_file() {
         }
         let submitted = bench.run(&["submit", bench.name(), "--input-dir", "in"]);
         let handles = bench.file("handles", &submitted.stdout);
-        let arguments = ["wait", &handles, "--output-dir", "out", "--delay", "20ms"];
+        let wait = ["wait", &handles, "--output-dir", "out"];
+        let arguments = [&wait[..], &QUICK].concat();
         let mut child = start(&bench, &arguments, Stdio::null(), Stdio::null());
         let stored = || {
             bench.path("out").is_dir()
@@ -203,8 +204,8 @@ fn a_wait_for_the_handles_of_a_file() {
             ran.says("\"input\":\"in/slow\"");
         }
         // The same command finds the results that it has, and the one that it has not.
-        let limits = ["--timeout", "4s"];
-        let ran = bench.run(&[&arguments[..], &limits].concat());
+        let limits = ["--delay", "20ms", "--timeout", "4s"];
+        let ran = bench.run(&[&wait[..], &limits].concat());
         ran.ends_with(4).says("2 completed");
         assert_eq!(named(&bench.path("out"), "").len(), 2);
     }
@@ -216,14 +217,7 @@ fn a_predict_with_a_handle_file_and_without() {
         for handle in [&["--handle", "h"][..], &[]] {
             let bench = bench();
             let input = bench.file("slow", "slow");
-            let arguments = [
-                "predict",
-                bench.name(),
-                "--input",
-                &input,
-                "--delay",
-                "20ms",
-            ];
+            let arguments = [&["predict", bench.name(), "--input", &input][..], &QUICK].concat();
             let arguments = [&arguments[..], handle].concat();
             let mut child = start(&bench, &arguments, Stdio::null(), Stdio::piped());
             let polls = || {
@@ -288,14 +282,7 @@ fn other_signals_that_end_a_process() {
     for name in ["HUP", "QUIT", "USR1", "USR2", "XCPU", "ALRM"] {
         let bench = bench();
         let input = bench.file("slow", "slow");
-        let arguments = [
-            "predict",
-            bench.name(),
-            "--input",
-            &input,
-            "--delay",
-            "20ms",
-        ];
+        let arguments = [&["predict", bench.name(), "--input", &input][..], &QUICK].concat();
         let mut child = start(&bench, &arguments, Stdio::null(), Stdio::null());
         until(&mut child, || !bench.endpoint.jobs().is_empty());
         SystemClock.sleep(Duration::from_millis(100));
@@ -320,7 +307,8 @@ fn a_signal_that_is_ignored_stays_so() {
     shell
         .args(["-c", r#"trap "" HUP; exec "$0" "$@""#])
         .arg(env!("CARGO_BIN_EXE_sagemaker-async"))
-        .args(["wait", "--delay", "20ms"])
+        .arg("wait")
+        .args(QUICK)
         .env_clear()
         .envs(
             own.get_envs()
