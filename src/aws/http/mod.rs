@@ -27,6 +27,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use ureq::{Agent, Body, ProxyProtocol, SendBody};
 
@@ -218,7 +219,8 @@ impl Transport {
         bounds: &Bounds<'_>,
     ) -> Result<Reply, ConnectionError> {
         self.in_memory(request, bounds, |transport, request, limits| {
-            transport.read_whole(transport.run(request, limits, Reading::Whole)?, limits)
+            let response = transport.run_in_memory(request, limits, Reading::Whole)?;
+            transport.read_whole(response, limits)
         })
     }
 
@@ -234,7 +236,7 @@ impl Transport {
         let transport = self.clone();
         let send = move |body: &mut dyn Read| {
             let request = Request::from_parts(head, SendBody::from_reader(body));
-            let response = transport.configure_and_run(request, limits, Reading::Whole)?;
+            let response = transport.run(request, limits, Reading::Whole)?;
             transport.read_whole(response, limits)
         };
         cancellable(bounds.cancel, || {
@@ -261,7 +263,7 @@ impl Transport {
         limits: Limits,
     ) -> Result<Opened, ConnectionError> {
         let is_interruptible = self.is_interruptible(request.uri());
-        let response = self.run(request, limits, Reading::Streamed)?;
+        let response = self.run_in_memory(request, limits, Reading::Streamed)?;
         if !response.status().is_success() {
             return self.read_whole(response, limits).map(Opened::Refused);
         }
@@ -333,28 +335,28 @@ impl Transport {
         })
     }
 
-    fn run(
+    fn run_in_memory(
         &self,
         request: Request<&[u8]>,
         limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, ConnectionError> {
+        let (mut head, mut body) = request.into_parts();
         // ureq takes a body, even an empty one, for methods that have one, and only for those.
-        if matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::DELETE
-        ) {
-            self.configure_and_run(request.map(|_| ()), limits, reading)
-        } else {
-            self.configure_and_run(request, limits, reading)
+        if matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) {
+            let request = Request::from_parts(head, SendBody::none());
+            return self.run(request, limits, reading);
         }
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+        let request = Request::from_parts(head, SendBody::from_reader(&mut body));
+        self.run(request, limits, reading)
     }
 
     /// Settings go on the request only where it needs other ones than the agent has: with settings
     /// of its own, each connection would also build its TLS configuration and roots again.
-    fn configure_and_run<B: ureq::AsSendBody>(
+    fn run(
         &self,
-        request: Request<B>,
+        request: Request<SendBody<'_>>,
         limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, ConnectionError> {
@@ -383,10 +385,10 @@ impl Transport {
         unchanged(response)
     }
 
-    fn run_foreign<B: ureq::AsSendBody>(
+    fn run_foreign(
         &self,
         agent: &Agent,
-        request: Request<B>,
+        request: Request<SendBody<'_>>,
         left: Option<Duration>,
         body: Option<Duration>,
     ) -> Result<Response<Body>, ConnectionError> {
