@@ -178,19 +178,20 @@ impl Probed {
         if self.heads.passes(self.inner.buffers()) {
             return self.inner.await_input(timeout);
         }
-        let began = SystemClock.monotonic();
-        let mut left = timeout;
+        let mut began = None;
         while !self.heads.settle(self.inner.buffers())? {
+            let now = SystemClock.monotonic();
+            let spent = now.saturating_sub(*began.get_or_insert(now));
+            let mut left = timeout;
+            // Only what one read did not bring takes another timeout, which costs a system call.
+            if !spent.is_zero() && !timeout.after.is_not_happening() {
+                left.after = timeout.after.saturating_sub(spent).into();
+            }
             if left.after.is_zero() {
                 return Err(Error::Timeout(timeout.reason));
             }
             if !self.inner.await_input(left)? {
                 return Err(no_response());
-            }
-            // Only what one read did not bring takes another timeout, which costs a system call.
-            if !timeout.after.is_not_happening() {
-                let spent = SystemClock.monotonic().saturating_sub(began);
-                left.after = timeout.after.saturating_sub(spent).into();
             }
         }
         Ok(true)
@@ -220,9 +221,6 @@ impl Transport for Probed {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let is_first = !std::mem::replace(&mut self.used, true);
-        if let Some(since) = self.came_back.take() {
-            self.idle = Some(SystemClock.monotonic().saturating_sub(since));
-        }
         let output = &self.inner.buffers().output()[..amount];
         self.heads.sending(output);
         if is_first && self.head.takes(output, timeout) {
@@ -258,9 +256,8 @@ impl Transport for Probed {
             self.came_back = Some(now);
             return self.origin.habit.keeps();
         }
-        let idle = self
-            .came_back
-            .map_or(Duration::MAX, |since| now.saturating_sub(since));
+        self.idle = self.came_back.map(|since| now.saturating_sub(since));
+        let idle = self.idle.unwrap_or(Duration::MAX);
         let is_open = self.origin.habit.probe(idle, || self.inner.is_open());
         if !is_open {
             self.origin.habit.ended(idle);
