@@ -3,9 +3,13 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+#[cfg(unix)]
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+#[cfg(unix)]
+use socket2::SockRef;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
@@ -172,14 +176,23 @@ impl Transport for Socket {
 
     /// Whether nothing is there to be read: no end, and no bytes that nobody asked for.
     fn is_open(&mut self) -> bool {
-        let probe = || {
-            self.stream.set_nonblocking(true)?;
-            let found = (&self.stream).read(&mut [0]);
-            self.stream.set_nonblocking(false)?;
-            found
-        };
-        probe().is_err_and(|error: io::Error| error.kind() == io::ErrorKind::WouldBlock)
+        read_now(&self.stream).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
+}
+
+/// Reads what is there, a byte at most, in one system call.
+#[cfg(unix)]
+fn read_now(stream: &TcpStream) -> io::Result<usize> {
+    let byte = &mut [MaybeUninit::uninit()];
+    SockRef::from(stream).recv_with_flags(byte, libc::MSG_DONTWAIT)
+}
+
+#[cfg(not(unix))]
+fn read_now(mut stream: &TcpStream) -> io::Result<usize> {
+    stream.set_nonblocking(true)?;
+    let found = stream.read(&mut [0]);
+    stream.set_nonblocking(false)?;
+    found
 }
 
 impl fmt::Debug for Socket {
