@@ -11,7 +11,7 @@ use std::time::Duration;
 use sagemaker_async_inference::CancelToken;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use super::output::exit::{Code, Failure, Outcome};
+use super::output::exit::{Code, CommandError, Outcome};
 use super::output::held;
 use crate::sync::lock;
 
@@ -47,7 +47,9 @@ impl Interrupt {
                 loud();
             }
         })
-        .map_err(|error| Failure::new(Code::Other, format!("signals cannot be taken: {error}")))?;
+        .map_err(|error| {
+            CommandError::new(Code::Other, format!("signals cannot be taken: {error}"))
+        })?;
         Ok(interrupt)
     }
 

@@ -119,7 +119,7 @@ fn dispatch(command: Command, common: &Common) -> Outcome {
         Command::Delete(delete) => delete.run(show),
         Command::Credentials(credentials) => credentials.run(),
         Command::Local(local) => local.run(show),
-        Command::Quickstart => quickstart::run().map_err(exit::Failure::from),
+        Command::Quickstart => quickstart::run().map_err(exit::CommandError::from),
         Command::Completions(completions) => completions.run(),
     }
 }

@@ -52,7 +52,7 @@ const LONGEST_PAUSE_WITHOUT: Duration = Duration::from_secs(5);
 struct State {
     kept: Option<Kept>,
     fetching: bool,
-    failure: Option<Failure>,
+    failure: Option<CachedError>,
     /// What a service refused while a refresh was in progress; if the refresh returns the same, it started too
     /// early, and is not cached.
     refused: Option<Credentials>,
@@ -64,7 +64,7 @@ struct Kept {
     refresh_at: Option<SystemTime>,
 }
 
-struct Failure {
+struct CachedError {
     error: CredentialsError,
     /// On the monotonic clock.
     at: Duration,
@@ -201,7 +201,7 @@ impl Turn<'_> {
         let pause = state.failure.take().map_or(FIRST_PAUSE, |failure| {
             (failure.pause * 2).min(LONGEST_PAUSE)
         });
-        state.failure = Some(Failure {
+        state.failure = Some(CachedError {
             error: error.clone(),
             at: monotonic,
             pause,
@@ -238,7 +238,7 @@ impl Kept {
     }
 }
 
-impl Failure {
+impl CachedError {
     fn is_recent(&self, monotonic: Duration, longest: Duration) -> bool {
         monotonic.saturating_sub(self.at) < self.pause.min(longest)
     }

@@ -81,11 +81,11 @@ pub(crate) struct Violation {
     pub(crate) path: String,
     /// `None` if it is missing, not of one line, or may hold a secret.
     pub(crate) value: Option<String>,
-    pub(crate) broken: Broken,
+    pub(crate) broken: BrokenLimit,
 }
 
 #[cfg_attr(not(feature = "local"), allow(dead_code))]
-pub(crate) enum Broken {
+pub(crate) enum BrokenLimit {
     Missing,
     /// It has another type than this one.
     Type(&'static str),
@@ -109,13 +109,13 @@ impl Shape {
         for (member, required, rule) in self.members {
             match document.get(*member) {
                 Some(value) => rule.check(&format!("{path}.{member}"), value)?,
-                None if *required => return Err(violation(member, Broken::Missing)),
+                None if *required => return Err(violation(member, BrokenLimit::Missing)),
                 None => {}
             }
         }
         match together::conflict(self.name, document) {
             None => Ok(()),
-            Some(conflict) => Err(violation(conflict.member, Broken::Together(conflict))),
+            Some(conflict) => Err(violation(conflict.member, BrokenLimit::Together(conflict))),
         }
     }
 }
@@ -136,7 +136,7 @@ impl TextRule {
         Violation {
             path: path.to_owned(),
             value: (!words::of(self).secret).then(|| text.to_owned()),
-            broken: Broken::Text(self, text.chars().count()),
+            broken: BrokenLimit::Text(self, text.chars().count()),
         }
     }
 }
@@ -157,23 +157,23 @@ impl Rule {
             (Self::Text(rule), Value::String(text)) => rule.check(path, text),
             (Self::Integer(min, max), Value::Number(number)) => match number.as_i64() {
                 Some(n) if (*min..=*max).contains(&n) => Ok(()),
-                _ => violation(Broken::Range(*min, *max)),
+                _ => violation(BrokenLimit::Range(*min, *max)),
             },
             (Self::Number(min), Value::Number(number)) => match number.as_f64() {
                 Some(n) if n >= *min => Ok(()),
-                _ => violation(Broken::Least(*min)),
+                _ => violation(BrokenLimit::Least(*min)),
             },
             (Self::Flag, Value::Bool(_)) | (Self::Word, Value::String(_)) => Ok(()),
             (Self::List(min, max, of), Value::Array(items)) => {
                 if !(*min..=*max).contains(&items.len()) {
-                    return violation(Broken::Count(items.len(), *min, *max));
+                    return violation(BrokenLimit::Count(items.len(), *min, *max));
                 }
                 let mut items = items.iter().enumerate();
                 items.try_for_each(|(index, item)| of.check(&format!("{path}[{index}]"), item))
             }
             (Self::Map(max, key, of), Value::Object(map)) => {
                 if map.len() > *max {
-                    return violation(Broken::Count(map.len(), 0, *max));
+                    return violation(BrokenLimit::Count(map.len(), 0, *max));
                 }
                 map.iter().try_for_each(|(name, value)| {
                     key.check(&format!("a key of {path}"), name)?;
@@ -181,7 +181,7 @@ impl Rule {
                 })
             }
             (Self::Structure(shape), Value::Object(document)) => shape.check(path, document),
-            (rule, _) => violation(Broken::Type(rule.kind())),
+            (rule, _) => violation(BrokenLimit::Type(rule.kind())),
         }
     }
 
@@ -206,15 +206,17 @@ impl From<Violation> for InvalidInput {
         } = violation;
         let in_range = "choose a value in this range";
         let (limit, remedy) = match broken {
-            Broken::Missing => ("it is required".to_owned(), "set it"),
-            Broken::Type(kind) => {
+            BrokenLimit::Missing => ("it is required".to_owned(), "set it"),
+            BrokenLimit::Type(kind) => {
                 return Self::redacted(path, kind, "give it that type");
             }
-            Broken::Text(rule, _) => (words::limit(rule), words::of(rule).remedy),
-            Broken::Range(min, i64::MAX) => (format!("a whole number, {min} or more"), in_range),
-            Broken::Range(min, max) => (format!("a whole number, {min} to {max}"), in_range),
-            Broken::Least(min) => (format!("a number, {min} or more"), in_range),
-            Broken::Count(count, min, max) => {
+            BrokenLimit::Text(rule, _) => (words::limit(rule), words::of(rule).remedy),
+            BrokenLimit::Range(min, i64::MAX) => {
+                (format!("a whole number, {min} or more"), in_range)
+            }
+            BrokenLimit::Range(min, max) => (format!("a whole number, {min} to {max}"), in_range),
+            BrokenLimit::Least(min) => (format!("a number, {min} or more"), in_range),
+            BrokenLimit::Count(count, min, max) => {
                 let remedy = if count < min {
                     "add some"
                 } else {
@@ -223,7 +225,7 @@ impl From<Violation> for InvalidInput {
                 let limit = format!("{min} to {max} entries");
                 return Self::new(path, format!("{count} entries"), limit, remedy);
             }
-            Broken::Together(conflict) => (conflict.limit.to_owned(), conflict.remedy),
+            BrokenLimit::Together(conflict) => (conflict.limit.to_owned(), conflict.remedy),
         };
         match value {
             Some(value) => Self::new(path, value, limit, remedy),

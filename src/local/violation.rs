@@ -1,12 +1,12 @@
 //! Violated limits in the services' wording.
 
-use crate::limits::check::{Broken, Violation};
+use crate::limits::check::{BrokenLimit, Violation};
 
 /// The service's message.
 pub(super) fn message(violation: &Violation) -> String {
     let path = service_path(&violation.path);
     let value = match (&violation.value, &violation.broken) {
-        (_, Broken::Missing) => "Value null at".to_owned(),
+        (_, BrokenLimit::Missing) => "Value null at".to_owned(),
         (Some(value), _) => format!("Value '{value}' at"),
         (None, _) => "Value at".to_owned(),
     };
@@ -15,19 +15,19 @@ pub(super) fn message(violation: &Violation) -> String {
         format!("Member must have {what} {than} than or equal to {bound}")
     };
     let constraint = match &violation.broken {
-        Broken::Missing => "Member must not be null".to_owned(),
-        Broken::Type(kind) => format!("Member must be {kind}"),
-        Broken::Text(rule, length) if *length < rule.min => {
+        BrokenLimit::Missing => "Member must not be null".to_owned(),
+        BrokenLimit::Type(kind) => format!("Member must be {kind}"),
+        BrokenLimit::Text(rule, length) if *length < rule.min => {
             bound("length", true, rule.min.to_string())
         }
-        Broken::Text(rule, length) if *length > rule.max => {
+        BrokenLimit::Text(rule, length) if *length > rule.max => {
             bound("length", false, rule.max.to_string())
         }
-        Broken::Text(rule, _) => {
+        BrokenLimit::Text(rule, _) => {
             let pattern = rule.pattern;
             format!("Member must satisfy regular expression pattern: {pattern}")
         }
-        Broken::Range(min, max) => {
+        BrokenLimit::Range(min, max) => {
             let given = violation
                 .value
                 .as_ref()
@@ -36,10 +36,10 @@ pub(super) fn message(violation: &Violation) -> String {
             let bound_broken = if is_less { min } else { max };
             bound("value", is_less, bound_broken.to_string())
         }
-        Broken::Least(min) => bound("value", true, min.to_string()),
-        Broken::Count(count, min, _) if count < min => bound("length", true, min.to_string()),
-        Broken::Count(_, _, max) => bound("length", false, max.to_string()),
-        Broken::Together(conflict) => {
+        BrokenLimit::Least(min) => bound("value", true, min.to_string()),
+        BrokenLimit::Count(count, min, _) if count < min => bound("length", true, min.to_string()),
+        BrokenLimit::Count(_, _, max) => bound("length", false, max.to_string()),
+        BrokenLimit::Together(conflict) => {
             let (_, member) = violation
                 .path
                 .split_once('.')

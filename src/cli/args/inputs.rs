@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sagemaker_async_inference::S3Uri;
 
 use super::streams::in_utf8;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 use crate::cli::output::files::is_same_file;
 use crate::cli::output::lines::is_record;
 use crate::cli::output::progress::Progress;
@@ -66,7 +66,7 @@ pub(in crate::cli) fn in_directory(
     journal: Option<&Path>,
     progress: &Progress,
 ) -> Outcome<Vec<Listed>> {
-    let failed = |error: io::Error| Failure::io(directory.display(), &error);
+    let failed = |error: io::Error| CommandError::io(directory.display(), &error);
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -94,7 +94,7 @@ pub(in crate::cli) fn in_directory(
         !record
     });
     if files.is_empty() {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "there is no file in {}",
             directory.display()
         )));
@@ -108,7 +108,7 @@ pub(in crate::cli) fn in_directory(
 /// A path or `s3://bucket/key` each, which end with the line or, with `null`, with a NUL. Blank lines are
 /// passed over; blanks in a path are part of it, and so are bytes that are not UTF-8.
 pub(in crate::cli) fn in_list(list: &Path, null: bool) -> Outcome<Vec<Listed>> {
-    let failed = |error: io::Error| Failure::io(list.display(), &error);
+    let failed = |error: io::Error| CommandError::io(list.display(), &error);
     let mut text = Vec::new();
     if list.as_os_str() == "-" {
         io::stdin().read_to_end(&mut text).map_err(failed)?;
@@ -136,7 +136,7 @@ pub(in crate::cli) fn in_list(list: &Path, null: bool) -> Outcome<Vec<Listed>> {
         })
         .collect();
     if inputs.is_empty() {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "there is no input in {}",
             list.display()
         )));
@@ -149,7 +149,7 @@ fn parse(item: &[u8]) -> Listed {
         return path_of(item).map(Input::File);
     }
     let text = std::str::from_utf8(item);
-    let text = text.map_err(|_| Failure::usage("the S3 URI is not UTF-8"))?;
+    let text = text.map_err(|_| CommandError::usage("the S3 URI is not UTF-8"))?;
     Ok(Input::At(text.parse()?))
 }
 
@@ -164,6 +164,6 @@ fn path_of(item: &[u8]) -> Outcome<PathBuf> {
 #[cfg(not(unix))]
 fn path_of(item: &[u8]) -> Outcome<PathBuf> {
     let text = std::str::from_utf8(item);
-    let text = text.map_err(|_| Failure::usage("the path is not UTF-8"))?;
+    let text = text.map_err(|_| CommandError::usage("the path is not UTF-8"))?;
     Ok(text.into())
 }

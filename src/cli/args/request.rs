@@ -12,7 +12,7 @@ use super::inputs::Input;
 use super::streams::Stream;
 use super::values::duration;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 use crate::cli::output::standard::check_standard_input;
 
 /// Options of the request.
@@ -81,7 +81,7 @@ impl RequestOptions {
             Input::Standard => {
                 check_standard_input()?;
                 let stream = Stream::new(|| Ok(io::stdin()), interrupt);
-                let failed = |error| Failure::io("standard input", &error);
+                let failed = |error| CommandError::io("standard input", &error);
                 predictor.request_reader(stream.map_err(failed)?)
             }
             Input::File(path) if is_regular(path)? => predictor.request_file(path)?,
@@ -89,7 +89,7 @@ impl RequestOptions {
             Input::File(path) => {
                 let pipe = path.clone();
                 let stream = Stream::new(move || File::open(pipe), interrupt);
-                let failed = |error| Failure::io(path.display(), &error);
+                let failed = |error| CommandError::io(path.display(), &error);
                 predictor.request_reader(stream.map_err(failed)?)
             }
             Input::At(uri) => predictor.request_at(uri.clone()),
@@ -131,14 +131,16 @@ impl RequestOptions {
     /// Refuses what only makes sense for a single input.
     pub(in crate::cli) fn check_for_many(&self) -> Outcome {
         if self.filename.is_some() {
-            return Err(Failure::usage(
+            return Err(CommandError::usage(
                 "--filename names one output; with many inputs they would overwrite each other",
             ));
         }
         match &self.upload_to {
-            Some(uri) if !uri.key().is_empty() && !uri.key().ends_with('/') => Err(Failure::usage(
-                format!("--upload-to {uri} is one object; for many inputs end it with a slash"),
-            )),
+            Some(uri) if !uri.key().is_empty() && !uri.key().ends_with('/') => {
+                Err(CommandError::usage(format!(
+                    "--upload-to {uri} is one object; for many inputs end it with a slash"
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -146,9 +148,9 @@ impl RequestOptions {
 
 fn is_regular(path: &Path) -> Outcome<bool> {
     let metadata = path.metadata();
-    let metadata = metadata.map_err(|error| Failure::io(path.display(), &error))?;
+    let metadata = metadata.map_err(|error| CommandError::io(path.display(), &error))?;
     if metadata.is_dir() {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "{} is a directory; for all files in it: submit --input-dir",
             path.display()
         )));

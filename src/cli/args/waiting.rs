@@ -7,7 +7,7 @@ use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{WaiterConfig, WaiterConfigBuilder};
 
 use super::values::duration;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 
 /// The wait for a result.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ impl Waiting {
             .filter(|timeout| !(LEAST..=MOST).contains(timeout))
         {
             let text = format!("--timeout is {timeout:?}, and has to be from 1ms to 365d");
-            return Err(Failure::usage(text));
+            return Err(CommandError::usage(text));
         }
         Ok(self.builder().build().map(drop)?)
     }

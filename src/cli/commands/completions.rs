@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use std::io::{self, Write};
 
 use crate::cli::Arguments;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 
 /// Print a completion script for a shell
 ///
@@ -31,6 +31,6 @@ impl Completions {
         stdout
             .write_all(&script)
             .and_then(|()| stdout.flush())
-            .map_err(|error| Failure::io("standard output", &error))
+            .map_err(|error| CommandError::io("standard output", &error))
     }
 }

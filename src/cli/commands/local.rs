@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::args::values::{duration, share};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::exit::{Code, CommandError, Outcome};
 use crate::cli::output::lines::print;
 use crate::cli::output::progress::Show;
 use crate::cli::output::words::printable;
@@ -242,7 +242,7 @@ impl Local {
             let words = shlex::split(command).filter(|words| !words.is_empty());
             let Some((program, arguments)) = words.as_deref().and_then(<[_]>::split_first) else {
                 let message = format!("--command {command:?} is no program, or has an open quote");
-                return Err(Failure::usage(message));
+                return Err(CommandError::usage(message));
             };
             builder = builder.command(program, arguments);
         }
@@ -329,12 +329,12 @@ fn server_error(error: &io::Error) {
     ));
 }
 
-fn not_started(error: &LocalError) -> Failure {
+fn not_started(error: &LocalError) -> CommandError {
     let code = match error {
         LocalError::Setting(_) => Code::Usage,
         _ => Code::Other,
     };
-    Failure::new(code, crate::cli::output::exit::with_sources(error))
+    CommandError::new(code, crate::cli::output::exit::with_sources(error))
 }
 
 /// The line that says that the server is ready.

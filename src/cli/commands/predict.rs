@@ -12,7 +12,7 @@ use crate::cli::args::inputs::Input;
 use crate::cli::args::request::{Predictor, RequestOptions};
 use crate::cli::args::waiting::Waiting;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::exit::{Code, CommandError, Outcome};
 use crate::cli::output::files::{Target, is_same_file};
 use crate::cli::output::handle_file::HandleFile;
 use crate::cli::output::held::{self, Held};
@@ -138,16 +138,16 @@ impl Predict {
         let input = self.input.as_deref();
         for place in [Some(target), failure_target].into_iter().flatten() {
             if input.is_some_and(|input| place.is(input)) {
-                return Err(Failure::usage("the result would replace the input"));
+                return Err(CommandError::usage("the result would replace the input"));
             }
             if handle_file.is_some_and(|file| place.is(file.path())) {
-                return Err(Failure::usage("the result would replace the handle"));
+                return Err(CommandError::usage("the result would replace the handle"));
             }
         }
         if let (Some(input), Some(file)) = (input, handle_file)
             && is_same_file(input, file.path())
         {
-            return Err(Failure::usage("the handle would replace the input"));
+            return Err(CommandError::usage("the handle would replace the input"));
         }
         Ok(())
     }
@@ -189,22 +189,22 @@ pub(in crate::cli) fn unsubmitted(
     error: Error,
     interrupt: &Interrupt,
     progress: &Progress,
-) -> Failure {
+) -> CommandError {
     progress.clear();
     let is_sure = !matches!(error, Error::MaybeSubmitted(_));
     let uploaded = error.uploaded_input().map(|uri| {
         format!("The input was uploaded; `--input-location {uri}` in place of --input submits it.")
     });
-    let with_hint = |failure: Failure| match uploaded {
+    let with_hint = |failure: CommandError| match uploaded {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     };
     if interrupt.has_struck() && is_sure {
         let message = "interrupted; nothing was submitted";
-        return with_hint(Failure::new(Code::Interrupted, message));
+        return with_hint(CommandError::new(Code::Interrupted, message));
     }
     let is_late = interrupt.time_left().is_some_and(|left| left.is_zero());
-    let failure = with_hint(Failure::from(error));
+    let failure = with_hint(CommandError::from(error));
     if interrupt.has_struck() {
         return failure.within("interrupted").with_code(Code::Interrupted);
     }
@@ -248,11 +248,11 @@ impl One<'_> {
                 }
                 self.held.release();
                 let message = format!("the model failed: {}", failure.text());
-                Err(Failure::new(Code::Model, message).with_detail(self.places()))
+                Err(CommandError::new(Code::Model, message).with_detail(self.places()))
             }
             Err(_) if interrupt.has_struck() => {
                 let message = "interrupted while waiting for the result";
-                Err(Failure::new(Code::Interrupted, message))
+                Err(CommandError::new(Code::Interrupted, message))
             }
             Err(error) => Err(error.into()),
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 use crate::cli::output::lines::print;
 
 /// Print the access policies that a topic and a queue of results need; changes nothing
@@ -35,13 +35,13 @@ impl QueuePolicy {
             Arn::of(&self.queue, "sqs")?
         };
         if topic.is_fifo() != queue.is_fifo() {
-            return Err(Failure::usage(
+            return Err(CommandError::usage(
                 "a standard topic delivers to a standard queue, and a FIFO topic to a FIFO queue: take two of one kind",
             ));
         }
         let policies = policies(&topic, &queue);
         let text = serde_json::to_string_pretty(&policies);
-        print(&text.map_err(|error| Failure::io("policies", &error.into()))?)
+        print(&text.map_err(|error| CommandError::io("policies", &error.into()))?)
     }
 }
 
@@ -67,7 +67,7 @@ impl Arn {
                     text: arn.to_owned(),
                 })
             }
-            _ => Err(Failure::usage(format!(
+            _ => Err(CommandError::usage(format!(
                 "{arn:?} is not of the form arn:aws:{service}:REGION:ACCOUNT:NAME"
             ))),
         }
@@ -93,7 +93,7 @@ impl Arn {
                 &format!("arn:{partition}:sqs:{region}:{account}:{name}"),
                 "sqs",
             ),
-            _ => Err(Failure::usage(format!(
+            _ => Err(CommandError::usage(format!(
                 "{url:?} is not the URL of a queue in a region; give its ARN"
             ))),
         }

@@ -9,7 +9,7 @@ use sagemaker_async_inference::{Error, Result};
 
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure};
+use crate::cli::output::exit::{Code, CommandError};
 use crate::cli::output::progress::Progress;
 
 /// How to wait for an endpoint.
@@ -34,8 +34,12 @@ pub(in crate::cli) struct Settling {
 }
 
 /// A change of the control plane that did not end well; after an interruption with how to go on.
-pub(super) fn unfinished(error: Error, interrupt: &Interrupt, how_to_go_on: String) -> Failure {
-    let failure = Failure::from(error);
+pub(super) fn unfinished(
+    error: Error,
+    interrupt: &Interrupt,
+    how_to_go_on: String,
+) -> CommandError {
+    let failure = CommandError::from(error);
     if interrupt.has_struck() {
         failure.with_code(Code::Interrupted).with_hint(how_to_go_on)
     } else {

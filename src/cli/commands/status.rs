@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::args::connect::Connection;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::exit::{Code, CommandError, Outcome};
 use crate::cli::output::form::Form;
 use crate::cli::output::lines::{Taken, handles};
 
@@ -37,7 +37,7 @@ impl Status {
         let interrupt = Interrupt::watch()?;
         let found = handles(&self.handle, &interrupt)?;
         let [Taken { submitted, held }] = found.handles.as_slice() else {
-            return Err(Failure::usage(
+            return Err(CommandError::usage(
                 "status asks about one inference; for many there is `wait`",
             ));
         };
@@ -70,12 +70,12 @@ impl Status {
             Err(Error::Model(failure)) => {
                 line["failure"] = failure.text().into();
                 let message = format!("the model failed: {}", failure.text());
-                ("failed", Some(Failure::new(Code::Model, message)))
+                ("failed", Some(CommandError::new(Code::Model, message)))
             }
             Err(Error::PollingTimeout(timeout)) => {
                 line["last_response"] = timeout.last_response().into();
                 let message = "neither result nor failure is there yet";
-                ("pending", Some(Failure::new(Code::Running, message)))
+                ("pending", Some(CommandError::new(Code::Running, message)))
             }
             Err(error) => return Err(error.into()),
         };

@@ -14,7 +14,7 @@ use super::predict::One;
 use crate::cli::args::connect::Connection;
 use crate::cli::args::waiting::Waiting;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome, how_to_go_on, with_sources};
+use crate::cli::output::exit::{Code, CommandError, Outcome, how_to_go_on, with_sources};
 use crate::cli::output::files::{Target, remove_abandoned};
 use crate::cli::output::form::Form;
 use crate::cli::output::lines::{Found, Submitted, Taken, handles, print};
@@ -98,12 +98,14 @@ impl Wait {
                 "interrupted after {} handles were read",
                 found.handles.len()
             );
-            return Err(Failure::new(Code::Interrupted, message).with_hint(self.how_to_go_on()));
+            return Err(
+                CommandError::new(Code::Interrupted, message).with_hint(self.how_to_go_on())
+            );
         }
         let outcome = match (&self.output_dir, found.handles.as_slice()) {
             (Some(directory), _) => self.many(&found, directory, show, &interrupt),
             (None, [one]) if found.bad.is_empty() => self.one(one, show, &interrupt),
-            (None, many) => Err(Failure::usage(format!(
+            (None, many) => Err(CommandError::usage(format!(
                 "there are {} handles; name a directory for their results with --output-dir",
                 many.len() + found.bad.len()
             ))),
@@ -132,14 +134,14 @@ impl Wait {
         {
             if self.handles != "-" && place.is(Path::new(&self.handles)) {
                 let message = "the result would replace the file of handles";
-                return Err(Failure::usage(message));
+                return Err(CommandError::usage(message));
             }
             if submitted
                 .input
                 .as_ref()
                 .is_some_and(|input| place.is(Path::new(input)))
             {
-                return Err(Failure::usage("the result would replace the input"));
+                return Err(CommandError::usage("the result would replace the input"));
             }
         }
         let progress = Progress::new(show);
@@ -192,7 +194,7 @@ impl Wait {
                     return;
                 }
                 // The next request would fail as well, and polls alone, ten minutes apart, are not what was requested.
-                let failure = Failure::from(error.clone());
+                let failure = CommandError::from(error.clone());
                 *lock(&refused) = Some(failure);
                 token.cancel();
             });
@@ -252,7 +254,7 @@ struct Run<'a> {
     /// No line per inference.
     quiet: bool,
     /// Why standard output cannot be written. The files are the work: fetching goes on.
-    unprintable: Option<Failure>,
+    unprintable: Option<CommandError>,
 }
 
 /// The outcomes.
@@ -308,7 +310,7 @@ impl Run<'_> {
                 self.print_line(&line);
                 return;
             }
-            Some(error) => Err(Failure::new(Code::of(error), with_sources(error))),
+            Some(error) => Err(CommandError::new(Code::of(error), with_sources(error))),
         };
         match kept {
             Ok(()) => taken.held.release(),
@@ -361,7 +363,12 @@ impl Ends {
         })
     }
 
-    fn outcome(&self, all: usize, interrupt: &Interrupt, unprintable: Option<Failure>) -> Outcome {
+    fn outcome(
+        &self,
+        all: usize,
+        interrupt: &Interrupt,
+        unprintable: Option<CommandError>,
+    ) -> Outcome {
         let Self {
             completed,
             failed,
@@ -381,6 +388,6 @@ impl Ends {
             code = code.max(Some(failure.code));
             message = format!("{}; {message}", failure.message);
         }
-        code.map_or(Ok(()), |code| Err(Failure::new(code, message)))
+        code.map_or(Ok(()), |code| Err(CommandError::new(code, message)))
     }
 }

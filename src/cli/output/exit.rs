@@ -14,7 +14,7 @@ use super::option_words::in_option_words;
 use super::words::{printable, without_secrets};
 
 /// A command's outcome.
-pub(in crate::cli) type Outcome<T = ()> = Result<T, Failure>;
+pub(in crate::cli) type Outcome<T = ()> = Result<T, CommandError>;
 
 /// The exit codes, which are an interface; `--help` says what they mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +86,7 @@ fn is_about_credentials(code: &str) -> bool {
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(in crate::cli) struct Failure {
+pub(in crate::cli) struct CommandError {
     pub(in crate::cli) code: Code,
     pub(in crate::cli) message: String,
     /// Facts, such as where objects are.
@@ -99,7 +99,7 @@ pub(in crate::cli) struct Failure {
     reader_left: bool,
 }
 
-impl Failure {
+impl CommandError {
     pub(in crate::cli) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -159,7 +159,7 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CommandError {
     fn from(error: Error) -> Self {
         Self {
             code: Code::of(&error),
@@ -168,13 +168,13 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<InvalidInput> for Failure {
+impl From<InvalidInput> for CommandError {
     fn from(error: InvalidInput) -> Self {
         Self::from(Error::from(error))
     }
 }
 
-impl From<Box<dyn StdError>> for Failure {
+impl From<Box<dyn StdError>> for CommandError {
     fn from(error: Box<dyn StdError>) -> Self {
         Self {
             reader_left: is_broken_pipe(&*error),
@@ -252,7 +252,7 @@ pub(in crate::cli) fn report_arguments(error: &clap::Error) -> ExitCode {
     ExitCode::from(Code::Usage.number())
 }
 
-fn say(failure: &Failure) -> io::Result<()> {
+fn say(failure: &CommandError) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     let (red, plain) = if wants_colour() {
         ("\x1b[31m", "\x1b[0m")

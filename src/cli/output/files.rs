@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, ModelFailure, WaiterConfig};
 
-use super::exit::{Failure, Outcome};
+use super::exit::{CommandError, Outcome};
 use super::standard::standard_output;
 
 /// Where a result is written to.
@@ -26,13 +26,16 @@ impl Target {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Standard);
         };
-        let failed = |error: io::Error| Failure::io(path.display(), &error);
+        let failed = |error: io::Error| CommandError::io(path.display(), &error);
         if let Some(number) = descriptor(path) {
             return open_descriptor(number, path).map_err(failed);
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                return Err(Failure::usage(format!("{} is a directory", path.display())));
+                return Err(CommandError::usage(format!(
+                    "{} is a directory",
+                    path.display()
+                )));
             }
             Ok(metadata) if !metadata.is_file() => {
                 let opened = OpenOptions::new().write(true).open(path);
@@ -96,7 +99,7 @@ impl Target {
             Self::File(path) => return Ok(failure.save(path)?),
             Self::Stream(stream) => stream.write_all(failure.bytes()),
         };
-        written.map_err(|error| Failure::io("the failure's output", &error))
+        written.map_err(|error| CommandError::io("the failure's output", &error))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sagemaker_async_inference::sys::Files;
 use serde_json::Value;
 
-use super::exit::{Failure, Outcome};
+use super::exit::{CommandError, Outcome};
 use super::files::check_writable;
 use super::lines::Submitted;
 
@@ -24,7 +24,7 @@ impl HandleFile {
     /// Looks at the place before anything is sent. A file with the handle of an inference that may still be
     /// waited for is not replaced, and neither is one that holds something else.
     pub(in crate::cli) fn new(path: &Path) -> Outcome<Self> {
-        let failed = |error: io::Error| Failure::io(path.display(), &error);
+        let failed = |error: io::Error| CommandError::io(path.display(), &error);
         let path_there = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {
                 check_replaceable(path)?;
@@ -32,7 +32,7 @@ impl HandleFile {
             }
             Ok(_) => {
                 let message = format!("{} is no regular file", path.display());
-                return Err(Failure::usage(message));
+                return Err(CommandError::usage(message));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
             Err(error) => return Err(failed(error)),
@@ -56,7 +56,7 @@ impl HandleFile {
         line.push('\n');
         Files::disk()
             .write(&self.0, line.as_bytes())
-            .map_err(|error| Failure::io(self.0.display(), &error))
+            .map_err(|error| CommandError::io(self.0.display(), &error))
     }
 }
 
@@ -64,7 +64,7 @@ fn check_replaceable(path: &Path) -> Outcome {
     let mut text = String::new();
     let read = fs::File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
-        .map_err(|error| Failure::io(path.display(), &error));
+        .map_err(|error| CommandError::io(path.display(), &error));
     read?;
     let shown = path.display();
     if text.trim().is_empty() {
@@ -72,14 +72,14 @@ fn check_replaceable(path: &Path) -> Outcome {
     }
     let value: Value = serde_json::from_str(text.trim()).unwrap_or_default();
     if Submitted::parse(text.trim()).is_err() {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "{shown} contains something other than a handle; name another file"
         )));
     }
     if value[FINISHED] == true {
         return Ok(());
     }
-    Err(Failure::usage(format!(
+    Err(CommandError::usage(format!(
         "{shown} holds the handle of an inference whose result was not fetched; nothing was sent. Fetch it \
          with `sagemaker-async wait {shown}`, or remove the file"
     )))

@@ -10,7 +10,7 @@ use sagemaker_async_inference::InferenceHandle;
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use serde_json::Value;
 
-use super::exit::{Failure, Outcome};
+use super::exit::{CommandError, Outcome};
 use super::held::{self, Held};
 use super::standard::standard_output;
 use crate::cli::args::streams::{Stream, in_utf8, is_utf16};
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Taken {
 pub(in crate::cli) struct Found {
     pub(in crate::cli) handles: Vec<Taken>,
     /// Lines that are not handles.
-    pub(in crate::cli) bad: Vec<Failure>,
+    pub(in crate::cli) bad: Vec<CommandError>,
 }
 
 /// The member that a line has in addition to those of the handle; readers of handles ignore it.
@@ -82,9 +82,11 @@ impl Found {
             return;
         }
         let parsed = match std::str::from_utf8(line) {
-            _ if line.len() > MAX_LINE => Err(Failure::usage("the line is too long for a handle")),
+            _ if line.len() > MAX_LINE => {
+                Err(CommandError::usage("the line is too long for a handle"))
+            }
             Ok(line) => Submitted::parse(line.trim()),
-            Err(_) => Err(Failure::usage("the line is not UTF-8")),
+            Err(_) => Err(CommandError::usage("the line is not UTF-8")),
         };
         match parsed {
             Ok(submitted) => {
@@ -114,7 +116,7 @@ pub(in crate::cli) fn handles(argument: &str, interrupt: &Interrupt) -> Outcome<
     if argument.trim_start().starts_with('{') {
         found.take(argument.as_bytes(), "the argument");
     } else {
-        let failed = |error: io::Error| Failure::io(argument, &error);
+        let failed = |error: io::Error| CommandError::io(argument, &error);
         let stream = if argument == "-" {
             Stream::new(|| Ok(io::stdin()), interrupt)
         } else {
@@ -127,7 +129,7 @@ pub(in crate::cli) fn handles(argument: &str, interrupt: &Interrupt) -> Outcome<
     if found.handles.is_empty() && !interrupt.has_struck() {
         return Err(match found.bad.into_iter().next() {
             Some(bad) => bad,
-            None => Failure::usage(format!("there is no handle in {argument}")),
+            None => CommandError::usage(format!("there is no handle in {argument}")),
         });
     }
     Ok(found)
@@ -208,5 +210,5 @@ pub(in crate::cli) fn is_record(path: &Path) -> bool {
 pub(in crate::cli) fn print(line: &str) -> Outcome {
     standard_output()
         .and_then(|mut stdout| stdout.write_all(format!("{line}\n").as_bytes()))
-        .map_err(|error| Failure::io("standard output", &error))
+        .map_err(|error| CommandError::io("standard output", &error))
 }

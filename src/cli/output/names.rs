@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sagemaker_async_inference::InferenceHandle;
 use sha2::{Digest, Sha256};
 
-use super::exit::{Code, Failure, Outcome};
+use super::exit::{Code, CommandError, Outcome};
 use super::lines::Submitted;
 
 /// The maximum length of a file name in bytes on common file systems.
@@ -35,9 +35,9 @@ pub(in crate::cli) fn make_directory(directory: &Path) -> Outcome {
     fs::create_dir_all(directory).map_err(|error| {
         // The system calls this "File exists".
         if directory.exists() && !directory.is_dir() {
-            Failure::usage(format!("{} is not a directory", directory.display()))
+            CommandError::usage(format!("{} is not a directory", directory.display()))
         } else {
-            Failure::io(directory.display(), &error)
+            CommandError::io(directory.display(), &error)
         }
     })
 }
@@ -92,7 +92,10 @@ impl Results {
         downloaded: Option<&Path>,
     ) -> Outcome<(PathBuf, u64)> {
         let Some(downloaded) = downloaded else {
-            return Err(Failure::new(Code::Other, "the output was stored nowhere"));
+            return Err(CommandError::new(
+                Code::Other,
+                "the output was stored nowhere",
+            ));
         };
         let moved = self.give_name(submitted, downloaded);
         if moved.as_deref().ok() != Some(downloaded) {
@@ -101,7 +104,7 @@ impl Results {
         }
         let path = moved?;
         let len = fs::metadata(&path)
-            .map_err(|error| Failure::io(path.display(), &error))?
+            .map_err(|error| CommandError::io(path.display(), &error))?
             .len();
         Ok((path, len))
     }
@@ -114,7 +117,7 @@ impl Results {
         if !is_free(&path) {
             self.check_replaceable(&path)?;
         }
-        fs::rename(downloaded, &path).map_err(|error| Failure::io(path.display(), &error))?;
+        fs::rename(downloaded, &path).map_err(|error| CommandError::io(path.display(), &error))?;
         // Some file systems refuse this; the file is whole all the same.
         drop(File::open(&self.directory).and_then(|directory| directory.sync_all()));
         Ok(path)
@@ -130,7 +133,7 @@ impl Results {
         let path = self.directory.join(result_name(submitted)? + FAILURE);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => save(&path)?,
-            Err(error) => return Err(Failure::io(path.display(), &error)),
+            Err(error) => return Err(CommandError::io(path.display(), &error)),
             Ok(_) if has_content(&path, content) => {}
             Ok(_) => {
                 self.check_replaceable(&path)?;
@@ -151,7 +154,7 @@ impl Results {
         } else {
             format!("{shown} is there with another content; --overwrite replaces it")
         };
-        Err(Failure::new(Code::Other, problem))
+        Err(CommandError::new(Code::Other, problem))
     }
 }
 
@@ -175,7 +178,7 @@ fn result_name(submitted: &Submitted) -> Outcome<String> {
              with `sagemaker-async wait HANDLE --output FILE`",
             plain.len()
         );
-        return Err(Failure::new(Code::Other, problem));
+        return Err(CommandError::new(Code::Other, problem));
     }
     let suffix = format!(".{}.out", digest(submitted, DIGEST_BYTES));
     let room = MAX_NAME - suffix.len() - FAILURE.len();

@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
-use super::exit::{Code, Failure, Outcome};
+use super::exit::{Code, CommandError, Outcome};
 
 /// Unlike `std::io::Stdout`, which takes a descriptor that cannot be written to for one that swallows all.
 #[cfg(unix)]
@@ -22,7 +22,7 @@ pub(in crate::cli) fn standard_output() -> io::Result<impl io::Write> {
 /// Fails if standard output was closed when the process began: what is printed would be lost.
 pub(in crate::cli) fn check_standard_output() -> Outcome {
     if was_closed(io::stdout()) {
-        return Err(Failure::new(
+        return Err(CommandError::new(
             Code::Other,
             "standard output is closed, and what this command prints would be lost; nothing was sent. \
              Open it, or name a file (to throw the output away: > /dev/null)",
@@ -52,7 +52,7 @@ pub(in crate::cli) fn is_standard_output(_: &Path) -> bool {
 /// Fails if standard input was closed when the process began: an empty input is not what anybody means by it.
 pub(in crate::cli) fn check_standard_input() -> Outcome {
     if was_closed(io::stdin()) {
-        return Err(Failure::new(
+        return Err(CommandError::new(
             Code::Other,
             "standard input is closed, so that there is no input; nothing was sent. Open it, or name a file",
         ));

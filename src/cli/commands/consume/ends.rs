@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sagemaker_async_inference::queue::QueueStats;
 use serde_json::{Value, json};
 
-use crate::cli::output::exit::{Code, Failure, Outcome};
+use crate::cli::output::exit::{Code, CommandError, Outcome};
 
 /// How the messages ended.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Ends {
     pub(super) foreign: usize,
     pub(super) unknown: usize,
     pub(super) bytes: u64,
-    pub(super) stopped: Option<Failure>,
+    pub(super) stopped: Option<CommandError>,
     /// Inferences whose result is not stored, with the latest reason and whether that is that it is not there yet.
     left: HashMap<String, (Code, bool)>,
 }
@@ -70,6 +70,6 @@ impl Ends {
             self.pending(),
             self.errors()
         );
-        Err(Failure::new(code, message))
+        Err(CommandError::new(code, message))
     }
 }

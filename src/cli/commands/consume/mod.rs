@@ -24,7 +24,7 @@ use self::store::{Place, Stored};
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
+use crate::cli::output::exit::{Code, CommandError, Outcome, with_sources};
 use crate::cli::output::form::Form;
 use crate::cli::output::lines::print;
 use crate::cli::output::names::make_directory;
@@ -389,7 +389,7 @@ impl Consumer<'_> {
 
     /// Ends the command: what fails on this machine fails for the next message as well, which would burn its
     /// receives.
-    fn stop(&self, failure: Failure) {
+    fn stop(&self, failure: CommandError) {
         lock(&self.ends).stopped.get_or_insert(failure);
         self.token.cancel();
     }

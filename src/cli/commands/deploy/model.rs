@@ -4,7 +4,7 @@ use clap::Args;
 use sagemaker_async_inference::endpoint::{ContainerDefinition, Model, VpcConfig};
 
 use crate::cli::args::values::variable;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The model")]
@@ -69,12 +69,12 @@ impl ModelChoice {
                 let name = name.as_deref().unwrap_or(endpoint);
                 Ok(Chosen::New(self.model(name, container)))
             }
-            (None, Some(_)) if self.describes_a_new_one() => Err(Failure::usage(
+            (None, Some(_)) if self.describes_a_new_one() => Err(CommandError::usage(
                 "--model-data, --env, --role, --subnet, --security-group and --network-isolation are a \
                  new model's; --model-name alone names one that is there",
             )),
             (None, Some(name)) => Ok(Chosen::There(name.clone())),
-            (None, None) => Err(Failure::usage("name an --image or a --model-name")),
+            (None, None) => Err(CommandError::usage("name an --image or a --model-name")),
         }
     }
 

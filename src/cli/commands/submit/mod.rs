@@ -16,7 +16,7 @@ use crate::cli::args::connect::Connection;
 use crate::cli::args::inputs::Input;
 use crate::cli::args::request::{Predictor, RequestOptions};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 use crate::cli::output::held;
 use crate::cli::output::lines::{Submitted, print};
 use crate::cli::output::progress::{Progress, Show};
@@ -89,7 +89,7 @@ impl Submit {
             self.request.check_for_many()?;
             if self.inference_id.is_some() {
                 let message = "--inference-id is one inference's; many get a UUID each";
-                return Err(Failure::usage(message));
+                return Err(CommandError::usage(message));
             }
         }
         if self.journal.is_none() {
@@ -114,7 +114,7 @@ impl Submit {
         }
         match inputs.pop() {
             Some(Ok(input)) => self.one(&input, &predictor, &progress, &interrupt),
-            _ => Err(Failure::usage("there is no input")),
+            _ => Err(CommandError::usage("there is no input")),
         }
     }
 
@@ -134,7 +134,7 @@ impl Submit {
         let held = held::hold(Arc::clone(&submitted));
         begun.release();
         progress.clear();
-        print(&submitted.line()).map_err(Failure::that_loses_work)?;
+        print(&submitted.line()).map_err(CommandError::that_loses_work)?;
         held.release();
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Submit {
     fn key_of_a_stream(&self, input: &Input) -> Outcome<Option<String>> {
         match (input, &self.inference_id) {
             (Input::Standard, Some(id)) => Ok(Some(format!("inference id {id}"))),
-            (Input::Standard, None) => Err(Failure::usage(
+            (Input::Standard, None) => Err(CommandError::usage(
                 "a journal cannot know standard input again in a later run; give an --inference-id, which \
                  is its key then, or take the input from a file",
             )),

@@ -13,7 +13,7 @@ use super::Submit;
 use crate::cli::args::inputs::Listed;
 use crate::cli::args::request::Predictor;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::exit::{Code, Failure, Outcome, with_sources};
+use crate::cli::output::exit::{Code, CommandError, Outcome, with_sources};
 use crate::cli::output::held::{self, Held};
 use crate::cli::output::lines::{Submitted, print};
 use crate::cli::output::progress::Progress;
@@ -64,7 +64,7 @@ struct Ends {
     uncertain: bool,
     worst: Option<Code>,
     /// Why standard output cannot be written.
-    unprintable: Option<Failure>,
+    unprintable: Option<CommandError>,
     /// No further input is taken.
     stopped: bool,
 }
@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
     }
 
     /// An input, or a part of a list of inputs, that cannot be read.
-    fn unlisted(&self, failure: &Failure) {
+    fn unlisted(&self, failure: &CommandError) {
         if !self.submit.source.is_listed_in_s3() {
             self.ends.borrow_mut().taken += 1;
             return self.fail(failure.code, &failure.message);
@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
             failed => format!("{failed} of {all} inputs could not be submitted"),
         };
         if unlisted && taken == 0 {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 code.unwrap_or(Code::Other),
                 "no input could be listed",
             ));
@@ -319,6 +319,6 @@ impl<'a> Run<'a> {
         }
         let Some(code) = code else { return Ok(()) };
         let hint = self.submit.how_to_go_on(uncertain);
-        Err(Failure::new(code, message).with_hint(hint))
+        Err(CommandError::new(code, message).with_hint(hint))
     }
 }

@@ -10,7 +10,7 @@ use sagemaker_async_inference::{CancelToken, InferenceHandle, S3Uri, Session};
 
 use crate::cli::args::inputs::{self, Input, Listed};
 use crate::cli::args::values::shard;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::exit::{CommandError, Outcome};
 use crate::cli::output::progress::Progress;
 
 /// Where inputs come from.
@@ -83,7 +83,7 @@ impl Source {
     pub(super) fn check(&self, list: &List) -> Outcome {
         let chooses = list.suffix.is_some() || list.shard.is_some();
         if chooses && !self.is_listed_in_s3() {
-            return Err(Failure::usage(
+            return Err(CommandError::usage(
                 "--suffix and --shard choose among the objects of --inputs-under or --inventory",
             ));
         }
@@ -155,7 +155,7 @@ impl Source {
     }
 
     /// Why there is no input, where that is an error.
-    pub(super) fn no_inputs(&self, list: &List) -> Option<Failure> {
+    pub(super) fn no_inputs(&self, list: &List) -> Option<CommandError> {
         let place = self.inputs_under.as_ref().or(self.inventory.as_ref())?;
         // Of few objects a shard may have none.
         list.shard.is_none().then(|| {
@@ -167,7 +167,7 @@ impl Source {
             let ending = list.suffix.as_ref();
             let ending =
                 ending.map_or_else(String::new, |text| format!(" that ends with {text:?}"));
-            Failure::usage(format!("there is no object {which} {place}{ending}"))
+            CommandError::usage(format!("there is no object {which} {place}{ending}"))
         })
     }
 }
@@ -211,6 +211,6 @@ impl Iterator for AfterSkipped {
                 self.progress.error(&more);
             }
         }
-        Some(input?.map(Input::At).map_err(Failure::from))
+        Some(input?.map(Input::At).map_err(CommandError::from))
     }
 }
