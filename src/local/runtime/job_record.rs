@@ -110,8 +110,4 @@ impl JobRecord {
             failure_reason: None,
         }
     }
-
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, JobState::Completed | JobState::Failed)
-    }
 }

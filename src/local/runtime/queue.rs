@@ -62,14 +62,16 @@ pub(in crate::local) struct Backlog {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<(u64, Job)>,
+    /// By endpoint.
+    pending: BTreeMap<String, Pending>,
     records: BTreeMap<u64, JobRecord>,
+    /// The recorded jobs that are over, the first one first.
+    over: VecDeque<u64>,
     next_number: u64,
     workers: usize,
     idle: usize,
     /// The endpoints of running jobs.
     running: BTreeMap<u64, String>,
-    pending: BTreeMap<String, Pending>,
     /// Workers that have started and not yet asked for a job.
     starting: usize,
     /// Jobs that hold a manual clock's time until a worker has seen them.
@@ -82,12 +84,27 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 /// The same by a manual clock, whose time costs nothing but these checks.
 const MANUAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The unfinished jobs of one endpoint.
+/// The unfinished jobs of one endpoint, by number.
 #[derive(Default)]
 struct Pending {
-    /// Times of acceptance, by number.
-    jobs: BTreeMap<u64, Duration>,
-    running: usize,
+    waiting: VecDeque<(u64, Job)>,
+    /// Times of acceptance.
+    running: BTreeMap<u64, Duration>,
+}
+
+impl Pending {
+    fn backlog(&self) -> Backlog {
+        let waiting = self.waiting.front().map(|(_, job)| job.received);
+        let running = self.running.values().next().copied();
+        Backlog {
+            size: u64::try_from(self.waiting.len() + self.running.len()).unwrap_or(u64::MAX),
+            oldest: waiting.into_iter().chain(running).min(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_empty()
+    }
 }
 
 impl State {
@@ -99,7 +116,7 @@ impl State {
     /// A worker has taken a job. Returns how many jobs are noticed with it: all, if no other worker can come
     /// for the rest.
     fn notice_one(&mut self) -> usize {
-        let others = !self.waiting.is_empty() && self.idle + self.starting > 0;
+        let others = self.waiting() > 0 && self.idle + self.starting > 0;
         let noticed = if others {
             self.unnoticed.min(1)
         } else {
@@ -109,21 +126,23 @@ impl State {
         noticed
     }
 
+    /// Number of waiting jobs.
+    fn waiting(&self) -> usize {
+        let pending = self.pending.values();
+        pending.map(|pending| pending.waiting.len()).sum()
+    }
+
     /// The first job whose endpoint has free capacity.
     fn take(&mut self, slots: &BTreeMap<String, usize>) -> Option<(u64, Job)> {
-        let has_room = |endpoint: &String| {
-            let running = self
-                .pending
-                .get(endpoint)
-                .map_or(0, |pending| pending.running);
-            running < slots.get(endpoint).copied().unwrap_or(0)
-        };
-        let mut waiting = self.waiting.iter();
-        let position = waiting.position(|(_, job)| has_room(&job.serving.endpoint))?;
-        let (number, job) = self.waiting.remove(position)?;
-        let endpoint = job.serving.endpoint.clone();
-        self.pending.entry(endpoint.clone()).or_default().running += 1;
-        self.running.insert(number, endpoint);
+        let with_room = self.pending.iter_mut().filter(|(endpoint, pending)| {
+            let capacity = slots.get(*endpoint).copied().unwrap_or(0);
+            pending.running.len() < capacity && !pending.waiting.is_empty()
+        });
+        let (endpoint, pending) =
+            with_room.min_by_key(|(_, pending)| pending.waiting.front().map(|job| job.0))?;
+        let (number, job) = pending.waiting.pop_front()?;
+        pending.running.insert(number, job.received);
+        self.running.insert(number, endpoint.clone());
         Some((number, job))
     }
 
@@ -132,9 +151,8 @@ impl State {
         if let Some(endpoint) = self.running.remove(&number)
             && let Some(pending) = self.pending.get_mut(&endpoint)
         {
-            pending.running -= 1;
-            pending.jobs.remove(&number);
-            if pending.jobs.is_empty() {
+            pending.running.remove(&number);
+            if pending.is_empty() {
                 self.pending.remove(&endpoint);
             }
         }
@@ -142,28 +160,37 @@ impl State {
 
     /// Fails the jobs that wait at deleted endpoints; true if there were any.
     fn give_up(&mut self, slots: &BTreeMap<String, usize>) -> bool {
-        if self
-            .pending
-            .keys()
-            .all(|endpoint| slots.contains_key(endpoint))
-        {
-            return false;
+        let pending = self.pending.iter_mut();
+        let deleted = pending.filter(|(endpoint, _)| !slots.contains_key(*endpoint));
+        let gone: Vec<_> = deleted
+            .flat_map(|(_, pending)| std::mem::take(&mut pending.waiting))
+            .collect();
+        for (number, _) in &gone {
+            self.record_end(*number, Some("The endpoint was deleted.".to_owned()));
         }
-        let (kept, gone): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|(_, job)| slots.contains_key(&job.serving.endpoint));
-        self.waiting = kept;
-        for (number, job) in &gone {
-            if let Some(record) = self.records.get_mut(number) {
-                record.state = JobState::Failed;
-                record.failure_reason = Some("The endpoint was deleted.".to_owned());
-            }
-            if let Some(pending) = self.pending.get_mut(&job.serving.endpoint) {
-                pending.jobs.remove(number);
-            }
-        }
-        self.pending.retain(|_, pending| !pending.jobs.is_empty());
+        self.pending.retain(|_, pending| !pending.is_empty());
         !gone.is_empty()
+    }
+
+    fn record(&mut self, number: u64, job: &Job) {
+        self.records.insert(number, JobRecord::of(job));
+        while self.records.len() > KEPT
+            && let Some(first) = self.over.pop_front()
+        {
+            self.records.remove(&first);
+        }
+    }
+
+    fn record_end(&mut self, number: u64, failure: Option<String>) {
+        if let Some(record) = self.records.get_mut(&number) {
+            record.state = if failure.is_some() {
+                JobState::Failed
+            } else {
+                JobState::Completed
+            };
+            record.failure_reason = failure;
+            self.over.push_back(number);
+        }
     }
 }
 
@@ -187,7 +214,7 @@ impl Queue {
     pub(in crate::local) fn push(&self, services: &Arc<Services>, job: Job) -> io::Result<()> {
         let room: usize = services.control.slots(&services.queue).values().sum();
         let mut state = lock(&self.state);
-        if state.idle <= state.waiting.len() && state.workers < room.max(1) {
+        if state.idle <= state.waiting() && state.workers < room.max(1) {
             match spawn_worker(services) {
                 Ok(()) => state.expect_worker(),
                 // The existing workers will take it.
@@ -204,16 +231,9 @@ impl Queue {
         }
         let number = state.next_number;
         state.next_number += 1;
-        state.records.insert(number, JobRecord::of(&job));
-        if state.records.len() > KEPT {
-            let oldest = state.records.iter().find(|(_, record)| record.is_over());
-            if let Some(oldest) = oldest.map(|(number, _)| *number) {
-                state.records.remove(&oldest);
-            }
-        }
+        state.record(number, &job);
         let pending = state.pending.entry(job.serving.endpoint.clone());
-        pending.or_default().jobs.insert(number, job.received);
-        state.waiting.push_back((number, job));
+        pending.or_default().waiting.push_back((number, job));
         drop(state);
         self.has_changed(services);
         Ok(())
@@ -252,7 +272,7 @@ impl Queue {
                 }
                 // A scale-out may have added capacity since the jobs were accepted.
                 let room = slots.values().sum();
-                if !state.waiting.is_empty()
+                if state.waiting() > 0
                     && state.idle == 0
                     && state.workers < room
                     && spawn_worker(services).is_ok()
@@ -266,7 +286,7 @@ impl Queue {
                 }
                 return Some((number, job));
             }
-            let is_empty = state.waiting.is_empty();
+            let is_empty = state.waiting() == 0;
             let is_changed = || self.changes.load(Ordering::SeqCst) != seen;
             if let Some(clock) = clock {
                 let noticed = std::mem::take(&mut state.unnoticed);
@@ -290,27 +310,14 @@ impl Queue {
         let state = lock(&self.state);
         let pending = state.pending.iter();
         pending
-            .map(|(endpoint, pending)| {
-                let backlog = Backlog {
-                    size: u64::try_from(pending.jobs.len()).unwrap_or(u64::MAX),
-                    oldest: pending.jobs.values().next().copied(),
-                };
-                (endpoint.clone(), backlog)
-            })
+            .map(|(endpoint, pending)| (endpoint.clone(), pending.backlog()))
             .collect()
     }
 
     fn finish(&self, services: &Services, number: u64, failure: Option<String>) {
         let mut state = lock(&self.state);
         state.is_over(number);
-        if let Some(record) = state.records.get_mut(&number) {
-            record.state = if failure.is_some() {
-                JobState::Failed
-            } else {
-                JobState::Completed
-            };
-            record.failure_reason = failure;
-        }
+        state.record_end(number, failure);
         drop(state);
         self.has_changed(services);
     }
@@ -332,7 +339,7 @@ impl Queue {
 
     /// Waits until no job waits or runs; false after `timeout`. A manual clock is advanced from event to event.
     pub(in crate::local) fn wait_idle(&self, clock: &dyn Clock, timeout: Duration) -> bool {
-        let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
+        let busy = |state: &mut State| !state.pending.is_empty();
         if let Some(clock) = clock.manual() {
             let end = clock.slept().saturating_add(timeout);
             while let Some(next) = clock.settle(timeout).filter(|next| *next <= end) {
