@@ -15,6 +15,8 @@ pub(crate) struct Bench {
     directory: tempfile::TempDir,
 }
 
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_sagemaker-async");
+
 /// Waits for nothing that is not there.
 pub(crate) const QUICK: [&str; 4] = ["--delay", "20ms", "--timeout", "20s"];
 
@@ -113,26 +115,26 @@ fn collect(root: &Path, directory: &Path, names: &mut Vec<String>) {
 }
 
 pub(crate) fn bare(arguments: &[&str]) -> Command {
-    let binary = env!("CARGO_BIN_EXE_sagemaker-async");
-    let mut command = if is_interrupt_ignored() {
-        // What runs the tests ignores SIGINT, as `nohup` does, and a child would inherit it.
+    let mut command = if ignores_signals() {
+        // A child would inherit that.
         let mut command = Command::new("/usr/bin/env");
-        command.args(["--default-signal=INT", binary]);
+        command.args(["--default-signal=HUP,INT,QUIT", BINARY]);
         command
     } else {
-        Command::new(binary)
+        Command::new(BINARY)
     };
     command.args(arguments).env_clear();
     command
 }
 
-/// Whether this process ignores SIGINT. Known on Linux alone.
-fn is_interrupt_ignored() -> bool {
+/// Whether this process ignores SIGHUP, as under `nohup`, or SIGINT and SIGQUIT, as in the background of a script. Known
+/// on Linux alone.
+fn ignores_signals() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
     let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 0b10 != 0)
+    mask.is_some_and(|mask| mask & 0b111 != 0)
 }
 
 /// A signal, as a shell sends it.

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::cli::bench::{QUICK, Ran, bench, result_of};
+use crate::cli::bench::{BINARY, QUICK, Ran, bench, result_of};
 
 /// As PowerShell's `>` writes it, and the other byte order.
 fn utf16(text: &str) -> [Vec<u8>; 2] {
@@ -62,7 +62,7 @@ fn a_closed_standard_input_is_no_empty_one() {
         let mut shell = std::process::Command::new("/bin/sh");
         shell
             .args(["-c", r#"exec "$0" "$@" <&-"#])
-            .arg(own.get_program())
+            .arg(BINARY)
             .args([command, bench.name(), "--input", "-"])
             .env_clear()
             .envs(

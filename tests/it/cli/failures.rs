@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
 
-use crate::cli::bench::{QUICK, Ran, bare, bench, with_model};
+use crate::cli::bench::{BINARY, QUICK, Ran, bare, bench, with_model};
 
 #[test]
 fn a_file_in_the_place_of_the_results_directory() {
@@ -351,11 +351,10 @@ fn files_are_as_private_as_they_should_be() {
     let bench = bench();
     let run = |arguments: &[&str]| {
         let command = bench.command(&[]);
-        let own = command.get_program().to_owned();
         let mut shell = std::process::Command::new("/bin/sh");
         shell
             .args(["-c", r#"umask 027 && exec "$0" "$@""#])
-            .arg(own);
+            .arg(BINARY);
         shell.args(arguments).args(QUICK).env_clear();
         shell.envs(
             command

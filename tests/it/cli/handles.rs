@@ -6,7 +6,7 @@ use std::process::Stdio;
 use sagemaker_async_inference::InferenceHandle;
 use sagemaker_async_inference::local::{Fault, Operation};
 
-use crate::cli::bench::{Bench, QUICK, Ran, bench, named, result_of};
+use crate::cli::bench::{BINARY, Bench, QUICK, Ran, bench, named, result_of};
 
 fn submitted(bench: &Bench, inputs: &[&str]) -> String {
     let list: String = inputs
@@ -191,7 +191,7 @@ fn standard_output_that_takes_nothing_costs_no_handle() {
         let own = bench.command(&[]);
         shell
             .args(["-c", r#"exec "$0" "$@" >&-"#])
-            .arg(own.get_program())
+            .arg(BINARY)
             .args(arguments);
         shell.env_clear().envs(
             own.get_envs()

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use crate::cli::bench::{Bench, QUICK, Ran, bench};
+use crate::cli::bench::{BINARY, Bench, QUICK, Ran, bench};
 
 /// A shell's command, in which `$S` is the binary and `$E` the endpoint.
 fn shell(bench: &Bench, script: &str) -> Ran {
@@ -17,7 +17,7 @@ fn shell(bench: &Bench, script: &str) -> Ran {
             own.get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
-        .env("S", own.get_program())
+        .env("S", BINARY)
         .env("E", bench.name())
         .env("PATH", "/usr/bin:/bin")
         .current_dir(own.get_current_dir().expect("a directory"));

@@ -10,7 +10,7 @@ use sagemaker_async_inference::InferenceHandle;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use crate::cli::bench::{Bench, QUICK, Ran, bench, named, signal};
+use crate::cli::bench::{BINARY, Bench, QUICK, Ran, bench, named, signal};
 
 const ENDS: [&str; 3] = ["INT", "TERM", "KILL"];
 const INPUTS: usize = 30;
@@ -306,7 +306,7 @@ fn a_signal_that_is_ignored_stays_so() {
     let mut shell = std::process::Command::new("/bin/sh");
     shell
         .args(["-c", r#"trap "" HUP; exec "$0" "$@""#])
-        .arg(env!("CARGO_BIN_EXE_sagemaker-async"))
+        .arg(BINARY)
         .arg("wait")
         .args(QUICK)
         .env_clear()
@@ -335,7 +335,7 @@ fn a_limit_of_file_sizes_costs_no_handle() {
     let mut shell = std::process::Command::new("/bin/sh");
     shell
         .args(["-c", r#"ulimit -f 16 && exec "$0" "$@""#])
-        .arg(own.get_program())
+        .arg(BINARY)
         .args([
             "predict",
             bench.name(),
