@@ -317,10 +317,8 @@ impl<'a> Imds<'a> {
         path: &str,
         header: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Reply, ConnectionError> {
-        let uri = format!("{}{path}", self.base).parse().map_err(|_| {
-            let problem = format!("{path} makes no URL");
-            ConnectionError::new(TransportErrorKind::Protocol, true, problem)
-        })?;
+        let uri = format!("{}{path}", self.base).parse();
+        let uri = uri.map_err(|_| ConnectionError::no_url(path))?;
         let mut request = Request::new(&[][..]);
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;

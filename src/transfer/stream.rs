@@ -107,13 +107,13 @@ impl ObjectStream {
             match outcome {
                 // A response without a length ends with the object.
                 Ok(0) if self.end.is_none() => return Ok(0),
-                Ok(0) => self.broken(early_end(), spent, stop)?,
+                Ok(0) => self.broken(ConnectionError::early_end(), spent, stop)?,
                 Ok(read) => {
                     self.at += read as u64;
                     self.failures = 0;
                     let is_last = self.end == Some(self.at);
                     if !self.pace.keeps_up(read as u64, spent) && !is_last {
-                        return Err(self.transport_error(too_slow(None)));
+                        return Err(self.transport_error(ConnectionError::too_slow(None)));
                     }
                     return Ok(read);
                 }
@@ -141,7 +141,7 @@ impl ObjectStream {
         self.body = None;
         self.failures += 1;
         if !self.pace.keeps_up(0, spent) {
-            return Err(self.transport_error(too_slow(Some(broken))));
+            return Err(self.transport_error(ConnectionError::too_slow(Some(broken))));
         }
         let client = self.session.client();
         let may_pass = !matches!(
@@ -165,7 +165,7 @@ impl ObjectStream {
                 return Ok(());
             }
             if is_over {
-                return Err(self.transport_error(too_slow(Some(broken))));
+                return Err(self.transport_error(ConnectionError::too_slow(Some(broken))));
             }
         }
         if stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
@@ -226,7 +226,7 @@ impl ObjectStream {
         let spent = SystemClock.monotonic().saturating_sub(before);
         let is_first = !std::mem::replace(&mut self.begun, true);
         if !is_first && !self.pace.keeps_up(0, spent) {
-            return Err(self.transport_error(too_slow(None)));
+            return Err(self.transport_error(ConnectionError::too_slow(None)));
         }
         if object.start == self.at {
             return Ok(());
@@ -237,7 +237,7 @@ impl ObjectStream {
     /// A service that ignores ranges sends the known bytes again first.
     fn skip_from(&mut self, start: u64, stop: Option<&Arc<AtomicBool>>) -> Result<()> {
         let Some(mut unwanted) = self.at.checked_sub(start) else {
-            return Err(self.transport_error(wrong_range()));
+            return Err(self.transport_error(ConnectionError::wrong_range()));
         };
         let mut scratch = vec![0; super::CHUNK];
         while unwanted > 0 {
@@ -248,9 +248,9 @@ impl ObjectStream {
             // Known bytes are not progress.
             let spent = SystemClock.monotonic().saturating_sub(before);
             match outcome {
-                Ok(0) => return self.broken(early_end(), spent, stop),
+                Ok(0) => return self.broken(ConnectionError::early_end(), spent, stop),
                 Ok(read) if self.pace.keeps_up(0, spent) => unwanted -= read as u64,
-                Ok(_) => return Err(self.transport_error(too_slow(None))),
+                Ok(_) => return Err(self.transport_error(ConnectionError::too_slow(None))),
                 Err(broken) => return self.broken(broken, spent, stop),
             }
         }
@@ -260,26 +260,4 @@ impl ObjectStream {
 
 fn pace(session: &Session) -> Pace {
     Pace::of(session.client().transport.timeouts().read())
-}
-
-/// The last connection may have ended otherwise than by a timeout: its problem is the cause.
-fn too_slow(last: Option<ConnectionError>) -> ConnectionError {
-    let cause = last.and_then(|broken| broken.source);
-    let problem = cause.map_or_else(
-        || TOO_SLOW.to_owned(),
-        |cause| format!("{TOO_SLOW}; at last {cause}"),
-    );
-    ConnectionError::new(TransportErrorKind::Timeout, false, problem)
-}
-
-const TOO_SLOW: &str = "less than 1 KiB/s came over a read timeout";
-
-fn early_end() -> ConnectionError {
-    let problem = "the response ended before its announced length";
-    ConnectionError::new(TransportErrorKind::ConnectionLost, false, problem)
-}
-
-fn wrong_range() -> ConnectionError {
-    let problem = "the response has another range than was requested";
-    ConnectionError::new(TransportErrorKind::Protocol, false, problem)
 }

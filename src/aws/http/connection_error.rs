@@ -36,7 +36,7 @@ pub(crate) struct Attempted<'a> {
 }
 
 impl ConnectionError {
-    pub(crate) fn new(
+    pub(in crate::aws) fn new(
         kind: TransportErrorKind,
         never_sent: bool,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
@@ -75,6 +75,31 @@ impl ConnectionError {
     pub(crate) fn too_long(limit: u64) -> Self {
         let problem = format!("the response is longer than {limit} bytes");
         Self::new(TransportErrorKind::TooLong, false, problem)
+    }
+
+    /// A body came too slowly. Its last connection may have ended otherwise than by a timeout: that problem is the cause.
+    pub(crate) fn too_slow(last: Option<Self>) -> Self {
+        const TOO_SLOW: &str = "less than 1 KiB/s came over a read timeout";
+        let problem = match last.and_then(|last| last.source) {
+            Some(cause) => format!("{TOO_SLOW}; at last {cause}"),
+            None => TOO_SLOW.to_owned(),
+        };
+        Self::new(TransportErrorKind::Timeout, false, problem)
+    }
+
+    pub(crate) fn early_end() -> Self {
+        let problem = "the response ended before its announced length";
+        Self::new(TransportErrorKind::ConnectionLost, false, problem)
+    }
+
+    pub(crate) fn wrong_range() -> Self {
+        let problem = "the response has another range than was requested";
+        Self::new(TransportErrorKind::Protocol, false, problem)
+    }
+
+    pub(crate) fn no_url(path: &str) -> Self {
+        let problem = format!("{path} makes no URL");
+        Self::new(TransportErrorKind::Protocol, true, problem)
     }
 
     pub(super) fn through(self, proxy: Option<String>) -> Self {
