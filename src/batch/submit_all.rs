@@ -295,7 +295,8 @@ impl<I, D> SubmitAll<I, D> {
     }
 
     /// Returns the entries of the [journal](Self::journal) that belong to no input taken so far; after the last
-    /// outcome, these are the inputs of earlier runs that are not in this one.
+    /// outcome, these are the inputs of earlier runs that are not in this one. They come in the order of the file:
+    /// concurrent submits are recorded as they begin, not in the order of their inputs.
     ///
     /// # Errors
     /// Those of reading it, as in [`journal`](Self::journal).
