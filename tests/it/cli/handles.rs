@@ -89,7 +89,7 @@ fn handles_keep_their_inputs_when_a_wait_ends_early() {
     let bench = bench();
     let handles = submitted(&bench, &["slow", "1"]);
     let file = bench.file("handles", &handles);
-    let limits = ["--delay", "20ms", "--timeout", "300ms"];
+    let limits = ["--delay", "20ms", "--timeout", "3s"];
     let arguments = ["wait", &file, "--output-dir", "out"];
     let ran = bench.run(&[&arguments[..], &limits].concat());
     ran.ends_with(4).says("wait --output-dir out");
