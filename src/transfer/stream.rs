@@ -168,10 +168,14 @@ impl ObjectStream {
                 return Err(self.transport_error(ConnectionError::too_slow(Some(broken))));
             }
         }
-        if stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
-            return Err(TransferError::new(TransferErrorKind::Stopped, &self.uri).into());
+        if is_set(stop) {
+            return Err(self.stopped());
         }
         Err(self.transport_error(broken))
+    }
+
+    fn stopped(&self) -> Error {
+        TransferError::new(TransferErrorKind::Stopped, &self.uri).into()
     }
 
     /// The error of an object that has more bytes than the caller accepts.
@@ -216,6 +220,7 @@ impl ObjectStream {
                     .with_source(response.error)
                     .into());
             }
+            Err(CallError::Other(_)) if is_set(stop) => return Err(self.stopped()),
             Err(failed) => return Err(failed.into()),
         };
         if object.etag != self.etag {
@@ -260,4 +265,8 @@ impl ObjectStream {
 
 fn pace(session: &Session) -> Pace {
     Pace::of(session.client().transport.timeouts().read())
+}
+
+fn is_set(stop: Option<&Arc<AtomicBool>>) -> bool {
+    stop.is_some_and(|stop| stop.load(Ordering::SeqCst))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::error::{TransferErrorKind, TransportErrorKind};
 use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Operation};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::transfer::TransferDirection;
 use sagemaker_async_inference::{AsyncPredictor, CancelToken, Error, WaiterConfig};
 
@@ -199,4 +200,30 @@ fn callback_and_token_stop_it() {
         failed(outcome, TransferErrorKind::Stopped);
         assert_eq!(place.names(), [""; 0]);
     }
+}
+
+/// The request for the second range is in progress when the token is cancelled, and its end comes first.
+#[test]
+fn a_token_stops_a_range_that_is_requested() {
+    let place = Place::new();
+    place.endpoint.fault(
+        Fault::on(Operation::GetObject)
+            .skip(1)
+            .always()
+            .delay(Duration::from_secs(60)),
+    );
+    let cancel = CancelToken::new();
+    let waiter = WaiterConfig::builder().cancel(cancel.clone()).build();
+    let how = transfer(|t| {
+        small_parts(t).progress(move |_| {
+            cancel.cancel();
+            // A cancelled request ends within 100 ms.
+            SystemClock.sleep(Duration::from_secs(1));
+            ControlFlow::Continue(())
+        })
+    });
+    let response = place.output(&bytes(26 * MIB)).with_transfer(how);
+    let outcome = response.download(place.path("r"), &waiter.expect("a wait"));
+    failed(outcome, TransferErrorKind::Stopped);
+    assert_eq!(place.names(), [""; 0]);
 }
