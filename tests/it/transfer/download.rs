@@ -210,7 +210,7 @@ fn a_token_stops_a_range_that_is_requested() {
         Fault::on(Operation::GetObject)
             .skip(1)
             .always()
-            .delay(Duration::from_secs(60)),
+            .delay(Duration::from_mins(1)),
     );
     let cancel = CancelToken::new();
     let waiter = WaiterConfig::builder().cancel(cancel.clone()).build();
