@@ -187,7 +187,7 @@ impl SessionBuilder {
     ///   `http` URLs the first of `http_proxy`, `HTTP_PROXY` (not in a CGI script, where `REQUEST_METHOD` is
     ///   set), `all_proxy`, `ALL_PROXY`; a blank one means no proxy. The URL's scheme is `http` (also if there is
     ///   none), `https`, `socks4`, `socks4a`, `socks5` or `socks5h`; an `http` or `https` proxy must allow
-    ///   `CONNECT`, for `http` URLs too. Metadata of instances and containers is never requested through a proxy.
+    ///   `CONNECT` for `https` URLs. Metadata of instances and containers is never requested through a proxy.
     /// - No proxy is used for hosts that `no_proxy` or `NO_PROXY` lists, with commas or spaces between: a name
     ///   (for itself and all below it), an IP address, either with a port or without, a network such as
     ///   `10.0.0.0/8`, or `*`. Loopback addresses are hosts like all others here.

@@ -247,9 +247,7 @@ impl ProxyFault {
             } => ("the proxy wants a password (407)".into(), basic(schemes)),
             Self::Refused { status: 403, .. } => (
                 "the proxy does not allow it (403)".into(),
-                "have the proxy allow this host and port, or exempt the host with NO_PROXY; \
-                 http URLs go through CONNECT too, which many proxies allow to port 443 only"
-                    .into(),
+                "have the proxy allow this host and port, or exempt the host with NO_PROXY".into(),
             ),
             Self::Refused { status, .. } => (
                 format!("the proxy responded with {status}"),

@@ -8,6 +8,7 @@ mod connect;
 mod connection_error;
 mod decode;
 mod dns;
+mod forward;
 mod habits;
 mod interim;
 mod network;
@@ -356,7 +357,7 @@ impl Transport {
     /// of its own, each connection would also build its TLS configuration and roots again.
     fn run(
         &self,
-        request: Request<SendBody<'_>>,
+        mut request: Request<SendBody<'_>>,
         limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, ConnectionError> {
@@ -369,6 +370,11 @@ impl Transport {
         let proxy = routes.proxy(request.uri());
         let agent = routes.agent(request.uri());
         let agent = agent.map_err(ConnectionError::configuration)?;
+        let forwards = proxy.is_some_and(|proxy| forward::applies(&proxy.proxy, request.uri()));
+        if let Some(proxy) = proxy.filter(|_| forwards) {
+            let addressed = forward::address(&mut request, &proxy.proxy);
+            addressed.map_err(|error| ConnectionError::from(ureq::Error::from(error)))?;
+        }
         let request = if left.is_some() {
             let whole = left.filter(|_| is_upload(&request));
             let builder = agent.configure_request(request);
@@ -378,7 +384,16 @@ impl Transport {
         } else {
             request
         };
-        let response = agent.run(request).map_err(|error| {
+        let refused = |response| match forward::refusal(&response) {
+            Some(refusal) if forwards => Err(refusal.into()),
+            _ => Ok(response),
+        };
+        let response = agent.run(request).and_then(refused).map_err(|error| {
+            let error = if forwards {
+                forward::failed(error)
+            } else {
+                error
+            };
             let name = proxy.map(|proxy| proxy.name.clone());
             ConnectionError::from(error).through(name).explained()
         })?;

@@ -18,6 +18,7 @@ use super::cancel::Cancelled;
 use super::connect::Connecting;
 use super::connection_error::ProxyFault;
 use super::dns::Addresses;
+use super::forward::remove_slash;
 use super::habits::{Habit, Habits};
 use super::interim::{Heads, no_response};
 use super::pace::Pace;
@@ -30,16 +31,18 @@ pub(super) struct ProbingConnector {
     addresses: Addresses,
     habits: Habits,
     write: Duration,
+    forwards: bool,
 }
 
 impl ProbingConnector {
-    /// With the limit on each write.
-    pub(super) fn new(write: Duration, addresses: &Addresses) -> Self {
+    /// With the limit on each write. `forwards`: all connections lead to a proxy that takes requests in absolute form.
+    pub(super) fn new(write: Duration, addresses: &Addresses, forwards: bool) -> Self {
         Self {
             connecting: Connecting::new(addresses.clone()),
             addresses: addresses.clone(),
             habits: Habits::default(),
             write,
+            forwards,
         }
     }
 }
@@ -59,7 +62,10 @@ impl Connector<()> for ProbingConnector {
                 addresses: self.addresses.clone(),
                 habit: self.habits.of(details.uri),
             };
-            Probed::new(inner, self.write, origin)
+            Probed {
+                forwards: self.forwards,
+                ..Probed::new(inner, self.write, origin)
+            }
         }))
     }
 }
@@ -83,6 +89,8 @@ impl Origin {
 pub(super) struct Probed {
     inner: Box<dyn Transport>,
     origin: Origin,
+    /// Whether it leads to a proxy that takes requests in absolute form.
+    forwards: bool,
     /// Since the last probe.
     used: bool,
     /// The monotonic time at which it came back from a request.
@@ -132,6 +140,7 @@ impl Probed {
         Self {
             inner,
             origin,
+            forwards: false,
             used: false,
             came_back: None,
             idle: None,
@@ -221,7 +230,13 @@ impl Transport for Probed {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let is_first = !std::mem::replace(&mut self.used, true);
-        let output = &self.inner.buffers().output()[..amount];
+        let output = &mut self.inner.buffers().output()[..amount];
+        let amount = if is_first && self.forwards {
+            remove_slash(output)
+        } else {
+            amount
+        };
+        let output = &output[..amount];
         self.heads.sending(output);
         if is_first && self.head.takes(output, timeout) {
             return Ok(());

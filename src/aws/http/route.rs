@@ -9,6 +9,7 @@ use ureq::typestate::AgentScope;
 use ureq::{Agent, ProxyProtocol};
 
 use super::dns::{Addresses, CachingResolver};
+use super::forward;
 use super::network::Network;
 use super::probe::ProbingConnector;
 use super::proxy::{ByScheme, NamedProxy};
@@ -62,12 +63,20 @@ impl Routes {
             return Ok(agent);
         }
         let to_proxy = proxy.is_some_and(|proxy| proxy.proxy.protocol() == ProxyProtocol::Https);
-        let agent = self.make(proxy, is_https || to_proxy)?;
+        let agent = self.make(proxy, uri, is_https || to_proxy)?;
         Ok(made.get_or_init(|| agent))
     }
 
-    fn make(&self, proxy: Option<&NamedProxy>, with_tls: bool) -> Result<Agent, ConfigError> {
-        let mut builder = Agent::config_builder().proxy(proxy.map(|proxy| proxy.proxy.clone()));
+    fn make(
+        &self,
+        proxy: Option<&NamedProxy>,
+        uri: &Uri,
+        with_tls: bool,
+    ) -> Result<Agent, ConfigError> {
+        let proxy = proxy.map(|named| &named.proxy);
+        let forwards = proxy.is_some_and(|proxy| forward::applies(proxy, uri));
+        let tunnel = proxy.filter(|_| !forwards).cloned();
+        let mut builder = Agent::config_builder().proxy(tunnel);
         if with_tls {
             builder = builder.tls_config(self.network.trust.tls()?);
         }
@@ -79,14 +88,14 @@ impl Routes {
         } else {
             builder.max_idle_connections(0)
         };
-        Ok(self.build(builder))
+        Ok(self.build(builder, forwards))
     }
 
-    fn build(&self, builder: ConfigBuilder<AgentScope>) -> Agent {
+    fn build(&self, builder: ConfigBuilder<AgentScope>, forwards: bool) -> Agent {
         let builder = super::with_protocol!(builder);
         Agent::with_parts(
             super::with_timeouts!(builder, &self.timeouts, None, None).build(),
-            ProbingConnector::new(self.timeouts.write(), &self.addresses),
+            ProbingConnector::new(self.timeouts.write(), &self.addresses, forwards),
             CachingResolver::new(self.addresses.clone()),
         )
     }

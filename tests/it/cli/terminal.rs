@@ -181,6 +181,8 @@ fn a_bar_of_bytes_for_a_transfer() {
         "out",
         "--delay",
         "50ms",
+        "--timeout",
+        "60s",
     ];
     let shown = Shown::of(&mut command(&bench, &arguments));
     assert_eq!((shown.code, shown.last()), (Some(0), ""), "{}", shown.raw);
