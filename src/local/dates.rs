@@ -9,6 +9,12 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 const HTTP: &[BorrowedFormatItem<'_>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
+const RFC_850: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:long], [day]-[month repr:short]-[year] [hour]:[minute]:[second] GMT"
+);
+const ASCTIME: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]"
+);
 const AMZ: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 const ISO: &[BorrowedFormatItem<'_>] =
@@ -63,10 +69,26 @@ impl Dates {
     }
 }
 
-/// Reads `Wed, 21 Oct 2015 07:28:00 GMT`.
+/// Reads the three formats of HTTP: `Wed, 21 Oct 2015 07:28:00 GMT`, and those of old clients,
+/// `Wednesday, 21-Oct-15 07:28:00 GMT` and `Wed Oct 21 07:28:00 2015`.
 pub(super) fn parse_http(text: &str) -> Option<SystemTime> {
-    let time = PrimitiveDateTime::parse(text.trim(), HTTP).ok()?;
+    let text = text.trim();
+    let time = PrimitiveDateTime::parse(text, HTTP)
+        .or_else(|_| PrimitiveDateTime::parse(text, ASCTIME))
+        .ok()
+        .or_else(|| PrimitiveDateTime::parse(&with_whole_year(text)?, RFC_850).ok())?;
     Some(time.assume_utc().into())
+}
+
+/// A date whose year has two digits. Last modifications are never before 1970.
+fn with_whole_year(text: &str) -> Option<String> {
+    let (day, rest) = text.split_at_checked(text.rfind('-')? + 1)?;
+    let (year, time) = rest.split_once(' ')?;
+    let whole = match year.parse().ok().filter(|_| year.len() == 2)? {
+        year @ 0..70 => 2000 + year,
+        year => 1900 + year,
+    };
+    Some(format!("{day}{whole} {time}"))
 }
 
 /// Reads the format of HTTP or, as botocore writes it, of mail: `Wed, 21 Oct 2015 07:28:00 -0000`.

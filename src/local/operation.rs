@@ -218,6 +218,9 @@ fn form_operation(head: &Head) -> Operation {
     }
 }
 
+/// Makes an upload a copy, as a header or in a presigned URL.
+const COPY_SOURCE: &str = "x-amz-copy-source";
+
 /// The operation of S3 that a request is, or what of it is not offered.
 fn s3_operation(
     head: &Head,
@@ -238,7 +241,10 @@ fn s3_operation(
             _ => Of::Object,
         },
         query,
-        copies: head.headers.contains_key("x-amz-copy-source"),
+        copies: head.headers.contains_key(COPY_SOURCE)
+            || query
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case(COPY_SOURCE)),
     };
     asked.operation()
 }

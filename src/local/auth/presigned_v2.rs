@@ -147,10 +147,11 @@ fn string_to_sign(head: &Head, bucket: Option<&str>, query: &[(String, String)])
     let header = |name: &str| head.text(name).unwrap_or_default().trim();
     let mut amz: Vec<_> = query
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        // They mean the same in any case, so they are signed in any case.
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
         .chain(head.headers.iter().map(|(name, value)| {
             let value = value.to_str().unwrap_or_default();
-            (name.as_str(), value)
+            (name.as_str().to_owned(), value)
         }))
         .filter(|(name, _)| name.starts_with("x-amz-"))
         .collect();

@@ -131,6 +131,15 @@ impl Head {
     pub(in crate::local) fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
     }
+
+    /// All values of a header that is a list, separated by commas.
+    pub(in crate::local) fn list(&self, name: &str) -> Option<String> {
+        let values = self.headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        (!values.is_empty()).then(|| values.join(","))
+    }
 }
 
 /// The length of the head in bytes, with the empty line; `None` if it is incomplete. Every line must end in CRLF:

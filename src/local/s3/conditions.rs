@@ -58,14 +58,14 @@ pub(super) fn range_applies(head: &Head, object: &StoredObject) -> bool {
 fn failing(names: &Names, head: &Head, object: &StoredObject) -> Option<&'static str> {
     let date = |name: &str| parse_http(head.text(name)?);
     let modified = second(object.last_modified);
-    let of_state = match head.text(names.matches.0) {
-        Some(wanted) => (!matches_etag(wanted, &object.etag)).then_some(names.matches.1),
+    let of_state = match head.list(names.matches.0) {
+        Some(wanted) => (!matches_etag(&wanted, &object.etag)).then_some(names.matches.1),
         None => date(names.unmodified_since.0)
             .is_some_and(|date| modified > second(date))
             .then_some(names.unmodified_since.1),
     };
-    of_state.or_else(|| match head.text(names.none_matches.0) {
-        Some(unwanted) => matches_etag(unwanted, &object.etag).then_some(names.none_matches.1),
+    of_state.or_else(|| match head.list(names.none_matches.0) {
+        Some(unwanted) => matches_weakly(&unwanted, &object.etag).then_some(names.none_matches.1),
         None => date(names.modified_since.0)
             .is_some_and(|date| modified <= second(date))
             .then_some(names.modified_since.1),
@@ -93,7 +93,7 @@ pub(super) fn check_write(head: &Head, bucket: &Bucket, key: &str) -> Result<(),
     if head.text("if-none-match") == Some("*") && bucket.objects().contains_key(key) {
         return Err(precondition_failed("If-None-Match"));
     }
-    check_match(head.text("if-match"), bucket, key)
+    check_match(head.list("if-match").as_deref(), bucket, key)
 }
 
 /// The `ETag` that an object must have to be replaced or deleted; `*` is any.
@@ -109,11 +109,21 @@ pub(super) fn check_match(wanted: Option<&str>, bucket: &Bucket, key: &str) -> R
     }
 }
 
+/// The strong comparison, of `If-Match`: a weak `ETag` equals none.
 fn matches_etag(list: &str, etag: &str) -> bool {
+    list.split(',').any(|wanted| is_etag(wanted.trim(), etag))
+}
+
+/// The weak comparison, of `If-None-Match` (RFC 9110, section 8.8.3.2). Proxies that compress make `ETag`s weak.
+fn matches_weakly(list: &str, etag: &str) -> bool {
     list.split(',').any(|wanted| {
         let wanted = wanted.trim();
-        wanted == "*" || wanted.trim_matches('"') == etag.trim_matches('"')
+        is_etag(wanted.strip_prefix("W/").unwrap_or(wanted), etag)
     })
+}
+
+fn is_etag(wanted: &str, etag: &str) -> bool {
+    wanted == "*" || wanted.trim_matches('"') == etag.trim_matches('"')
 }
 
 fn precondition_failed(condition: &str) -> Refusal {

@@ -32,30 +32,64 @@ fn is_ignored_in_query(name: &str) -> bool {
 }
 
 /// Signers may move headers into the query of a URL; most mean the same there.
-pub(super) fn take_from_query(headers: &mut HeaderMap, target: &Target) {
+pub(super) fn take_from_query(headers: &mut HeaderMap, target: &Target) -> Result<(), Refusal> {
     for (name, value) in &target.query {
         let name = name.to_ascii_lowercase();
         let of_request = name.starts_with("x-amz-") && !presigned::is_of_signature(&name);
         if !of_request || is_ignored_in_query(&name) {
             continue;
         }
-        if let (Ok(name), Ok(value)) = (
+        let (Ok(header), Ok(value)) = (
             http::HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_bytes(value.as_bytes()),
-        ) {
-            headers.entry(name).or_insert(value);
-        }
+        ) else {
+            let message = "The value of the parameter cannot be the value of a header.";
+            let refusal = Refusal::new(400, "InvalidArgument", message);
+            return Err(refusal.detail("ArgumentName", name));
+        };
+        headers.entry(header).or_insert(value);
     }
+    Ok(())
 }
 
 /// Rejects headers for features that this endpoint does not have.
 pub(super) fn check(headers: &HeaderMap, operation: Operation) -> Result<(), Refusal> {
+    check_single(headers)?;
     headers.iter().try_for_each(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         check_one(operation, name.as_str(), value.trim())
     })?;
     check_metadata(headers)?;
     check_encryption(headers, operation)
+}
+
+/// Headers that ask for something are text, and those that have one value are there once: of two, one would be
+/// ignored.
+fn check_single(headers: &HeaderMap) -> Result<(), Refusal> {
+    for name in headers.keys() {
+        let text = name.as_str();
+        let is_list = matches!(
+            text,
+            "if-match"
+                | "if-none-match"
+                | "x-amz-object-attributes"
+                | "x-amz-optional-object-attributes"
+        );
+        let asks = text.starts_with("x-amz-") || text.starts_with("if-");
+        if text.starts_with("x-amz-meta-") || !(asks || matches!(text, "content-md5" | "range")) {
+            continue;
+        }
+        let mut values = headers.get_all(name).iter();
+        let problem = if values.any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
+            "The value of the header is not UTF-8."
+        } else if !is_list && headers.get_all(name).iter().nth(1).is_some() {
+            "The header occurs more than once."
+        } else {
+            continue;
+        };
+        return Err(Refusal::new(400, "InvalidArgument", problem).detail("ArgumentName", text));
+    }
+    Ok(())
 }
 
 /// The names count without their common beginning.
@@ -130,14 +164,17 @@ fn check_one(operation: Operation, name: &str, value: &str) -> Result<(), Refusa
         | "x-amz-if-match-last-modified-time"
         | "x-amz-if-match-size"
         | "x-amz-if-match-initiated-time"
-        | "x-amz-checksum-md5"
-        | "x-amz-checksum-sha512"
-        | "x-amz-checksum-xxhash3"
-        | "x-amz-checksum-xxhash64"
-        | "x-amz-checksum-xxhash128" => false,
+        | "x-amz-rename-source" => false,
+        "x-amz-mp-object-size" => operation == Operation::CompleteMultipartUpload,
+        "x-amz-copy-source-range" => operation == Operation::UploadPartCopy,
+        "x-amz-checksum-algorithm" | "x-amz-checksum-type" | "x-amz-checksum-mode" => true,
+        _ if name.starts_with("x-amz-checksum-") => is_checksum(name),
         _ => {
+            let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
             !name.starts_with("x-amz-server-side-encryption-customer-")
                 && !name.starts_with("x-amz-copy-source-server-side-encryption-customer-")
+                && !name.starts_with("x-amz-rename-source-")
+                && (copies || !name.starts_with("x-amz-copy-source"))
         }
     };
     if !offered {

@@ -45,7 +45,7 @@ pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(
         return Err(Refusal::not_offered(refused));
     }
     let mut headers = head.headers.clone();
-    headers::take_from_query(&mut headers, target);
+    headers::take_from_query(&mut headers, target)?;
     headers::check(&headers, target.operation)?;
     let owner = headers.get("x-amz-expected-bucket-owner");
     if owner.is_some_and(|owner| owner.as_bytes() != s3.common.account.as_bytes()) {
@@ -56,7 +56,7 @@ pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(
 
 /// Carries out a request that is [admitted](admit).
 pub(in crate::local) fn response(s3: &S3, request: &mut Request) -> Result<Response, Refusal> {
-    headers::take_from_query(&mut request.head.headers, &request.target);
+    headers::take_from_query(&mut request.head.headers, &request.target)?;
     match request.target.operation {
         Operation::GetObject => get_object(s3, request, true),
         Operation::HeadObject => get_object(s3, request, false),
@@ -361,7 +361,7 @@ fn delete_object(s3: &S3, request: &Request) -> Result<Response, Refusal> {
     let key = key(request)?;
     check_version(request.target.parameter("versionId"))?;
     in_bucket(s3, request, |bucket| {
-        check_match(request.head.text("if-match"), bucket, key)?;
+        check_match(request.head.list("if-match").as_deref(), bucket, key)?;
         bucket.remove(key).map_err(|error| storage_failed(&error))
     })?;
     Ok(Response::empty(204))

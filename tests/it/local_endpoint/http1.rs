@@ -10,11 +10,11 @@ use sagemaker_async_inference::sys::{Clock, SystemClock};
 use crate::local_endpoint::client::{HANG_GUARD, client};
 
 /// Sends these bytes, then reads until the endpoint closes the connection.
-pub(crate) fn raw(endpoint: &LocalEndpoint, request: &str) -> String {
+pub(crate) fn raw(endpoint: &LocalEndpoint, request: &(impl AsRef<[u8]> + ?Sized)) -> String {
     let address = endpoint.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("connect");
     stream.set_read_timeout(Some(HANG_GUARD)).expect("timeout");
-    stream.write_all(request.as_bytes()).expect("send");
+    stream.write_all(request.as_ref()).expect("send");
     stream.shutdown(Shutdown::Write).expect("shutdown");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("a response");

@@ -200,6 +200,7 @@ fn headers_in_the_url_mean_the_same() {
         client.plain("PUT", &url, &[], "hello")
     };
     put("x-amz-acl=public-read").is_error(400, "AccessControlListNotSupported");
+    put("x-amz-meta-a=1%0A2").is_error(400, "InvalidArgument");
     assert_eq!(endpoint.objects("b").len(), 1);
     // SDKs put the checksum of an empty body there, for they have no other when they sign.
     let kept =
@@ -273,6 +274,43 @@ fn urls_of_the_signature_before_are_verified_too() {
         "{}",
         recorded.query
     );
+}
+
+const BOTO3_COPY: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=W8UoJIkPt2zn9NnZZbjB6bQuROU%3D&x-amz-copy-source=bbb%2Fa%2520b%252B%25C3%25BC&Expires=1800000000";
+const BOTO3_PLAIN: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=UoONH6TfUbaBfjrfGg3RAnegV0A%3D&Expires=1800000000";
+
+/// As boto3 1.44 signed them. The signature covers `x-amz-*` parameters, whatever their case.
+#[test]
+fn the_signature_before_covers_headers_in_the_query() {
+    let clock =
+        ManualClock::starting_at(std::time::UNIX_EPOCH + Duration::from_secs(BOTO3_EXPIRES - 60));
+    let builder = LocalEndpoint::builder().bucket("bbb").clock(clock);
+    let endpoint = builder.start().expect("start");
+    endpoint.put_object("bbb", "a b+ü", "content");
+    let client = client(&endpoint);
+    let put = |key: &str, query: &str| {
+        let url = format!("{}/bbb/{key}?{query}", endpoint.url());
+        client.plain("PUT", &url, &[("content-length", "0")], "")
+    };
+    let copied = put("copy", BOTO3_COPY);
+    assert_eq!(copied.status, 200, "{}", copied.text());
+    assert!(
+        copied.text().contains("CopyObjectResult"),
+        "{}",
+        copied.text()
+    );
+    let copy = endpoint.get_object("bbb", "copy").expect("an object");
+    assert_eq!(copy.body(), b"content");
+    for added in [
+        "x-amz-meta-a=1",
+        "X-Amz-Meta-A=1",
+        "X-AMZ-TAGGING=a%3Db",
+        "X-Amz-Copy-Source=bbb%2Fcopy",
+    ] {
+        put("plain", &format!("{BOTO3_PLAIN}&{added}")).is_error(403, "SignatureDoesNotMatch");
+    }
+    assert!(endpoint.get_object("bbb", "plain").is_none());
+    assert_eq!(put("plain", BOTO3_PLAIN).status, 200);
 }
 
 const BOTO3_IN_HOST: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=CRgcuc6LqOc9TV76yaRD5zFmnF8%3D&Expires=1800000000";
