@@ -35,6 +35,8 @@ pub(in crate::local) struct Chunked {
     /// The trailer as it is signed.
     trailer_text: Vec<u8>,
     has_trailer: bool,
+    /// The fields that the trailer may have, in lower case.
+    declared: Vec<String>,
     problem: Option<Refusal>,
     len: u64,
     announced: u64,
@@ -62,7 +64,9 @@ impl Chunked {
         let (are_signed, has_trailer) = kind(head.text("x-amz-content-sha256")?)?;
         let announced = head
             .text("x-amz-decoded-content-length")
-            .and_then(|length| length.trim().parse().ok());
+            .map(str::trim)
+            .filter(|length| length.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|length| length.parse().ok());
         let problem = announced.is_none().then(|| {
             let message = "You must provide the Content-Length HTTP header.";
             Refusal::new(411, "MissingContentLength", message)
@@ -77,6 +81,7 @@ impl Chunked {
             trailer: HeaderMap::new(),
             trailer_text: Vec::new(),
             has_trailer,
+            declared: declared(head),
             problem,
             len: 0,
             announced: announced.unwrap_or(0),
@@ -175,8 +180,16 @@ impl Chunked {
             Some((name, value)) if name == "x-amz-trailer-signature" => {
                 self.signature = String::from_utf8_lossy(value.as_bytes()).into_owned();
             }
-            // Which of two values counts would depend on the reader.
-            Some((name, _)) if self.trailer.contains_key(&name) => {
+            // One that was not announced would be neither signed nor checked. Which of two values counts would
+            // depend on the reader.
+            Some((name, _))
+                if !self.has_trailer
+                    || !self
+                        .declared
+                        .iter()
+                        .any(|declared| name == declared.as_str())
+                    || self.trailer.contains_key(&name) =>
+            {
                 self.fail(malformed_trailer());
             }
             Some((name, value)) if self.trailer_text.len() + line.len() <= MAX_TRAILER => {
@@ -231,6 +244,13 @@ impl Chunked {
         }
         Ok(self.trailer)
     }
+}
+
+/// The names in `x-amz-trailer`.
+fn declared(head: &Head) -> Vec<String> {
+    let names = head.list("x-amz-trailer").unwrap_or_default();
+    let names = names.split(',').map(str::trim);
+    names.map(str::to_ascii_lowercase).collect()
 }
 
 /// Whether the chunks are signed, and whether a trailer follows them.

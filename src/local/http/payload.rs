@@ -109,6 +109,7 @@ impl Payload {
             None => None,
         };
         let announced = self.sums.announced.and_then(|(algorithm, base64, found)| {
+            let in_head = base64.is_some();
             let base64 = base64.or_else(|| {
                 let value = trailer.as_ref()?.get(algorithm.header())?;
                 value.to_str().ok().map(str::to_owned)
@@ -117,6 +118,13 @@ impl Payload {
                 problem.get_or_insert_with(malformed_trailer);
                 return None;
             };
+            // One of the head is checked with the other headers.
+            let len = STANDARD.decode(&base64).map(|bytes| bytes.len());
+            if !in_head && len != Ok(algorithm.width()) {
+                let header = algorithm.header();
+                let message = format!("Value for {header} trailing header is invalid.");
+                problem.get_or_insert_with(|| Refusal::new(400, "InvalidRequest", message));
+            }
             Some((Announced { algorithm, base64 }, found))
         });
         let sums = Sums {

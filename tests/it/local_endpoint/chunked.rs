@@ -185,6 +185,23 @@ fn unsigned_chunks_within_http_chunks() {
         400,
         "MalformedTrailerError",
     );
+    // One that was not announced is neither signed nor checked.
+    let unannounced = whole.replace("/Q==\r\n", "/Q==\r\nx-amz-checksum-sha1:AAAA\r\n");
+    let nothing_announced =
+        unsigned(&whole, 66_560).replace("x-amz-trailer: x-amz-checksum-crc32c\r\n", "");
+    let of_another_kind = unsigned(&whole, 66_560).replace(
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    );
+    for request in [
+        unsigned(&unannounced, 66_560),
+        nothing_announced,
+        of_another_kind,
+    ] {
+        is_refused(&endpoint, &request, 400, "MalformedTrailerError");
+    }
+    let no_sum = whole.replace("sOO8/Q==", "sOO8");
+    is_refused(&endpoint, &unsigned(&no_sum, 66_560), 400, "InvalidRequest");
     // What cannot be honoured is not dropped.
     let other = unsigned(&whole, 66_560).replace(
         "x-amz-trailer: x-amz-checksum-crc32c",
