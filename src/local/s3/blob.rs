@@ -20,7 +20,8 @@ pub(super) struct Blob {
 impl Blob {
     pub(super) fn check(&self, len: u64) -> io::Result<()> {
         match regular_file(&self.path) {
-            Ok(found) if found == len => Ok(()),
+            // Opened, because it may be unreadable.
+            Ok(found) if found == len => File::open(&self.path).map(drop),
             Ok(found) => Err(invalid(format!(
                 "piece {} has {found} bytes instead of {len}",
                 self.name

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::index::is_document;
+use super::index::{is_document, is_unfinished};
 use crate::sys::Files;
 
 /// The file that shows that a directory is the endpoint's.
@@ -89,13 +89,31 @@ pub(in crate::local) fn claim(root: &Path) -> io::Result<File> {
         check_unmarked(root)?;
     }
     let lock = locked(&root.join(LOCK))?;
-    if !marked {
+    if marked {
+        check_buckets(root)?;
+    } else {
         mark(root)?;
     }
     for part in [BLOBS, BUCKETS] {
         real_directory(&root.join(part))?;
     }
     Ok(lock)
+}
+
+/// Without its documents no piece would be named, and all would be removed.
+fn check_buckets(root: &Path) -> io::Result<()> {
+    let is_missing = |part: &Path| match fs::symlink_metadata(part) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        found => found.map(|_| false),
+    };
+    let (blobs, buckets) = (root.join(BLOBS), root.join(BUCKETS));
+    if !is_missing(&buckets)? || is_missing(&blobs)? || fs::read_dir(&blobs)?.next().is_none() {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "it has lost {BUCKETS}/, which names the objects in {BLOBS}/; restore {BUCKETS}/, or remove {BLOBS}/ to \
+         begin without objects"
+    )))
 }
 
 /// Locks a file, whose content stays.
@@ -192,8 +210,7 @@ fn check_unmarked(root: &Path) -> io::Result<()> {
 
 /// A document, or one that was being written when its process died.
 fn is_document_name(name: &str) -> bool {
-    let finished = name.strip_suffix(".new").map(|stem| format!("{stem}.json"));
-    is_document(finished.as_deref().unwrap_or(name))
+    is_document(name) || is_unfinished(name)
 }
 
 /// Whether the directory has entries; each must be a file of such a name.

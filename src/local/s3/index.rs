@@ -9,6 +9,7 @@
 //! damaged is reported and left out; its files stay until the key is written or deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -111,8 +112,7 @@ impl DataDirectory {
 
     /// The directory of a bucket's documents. The name is encoded for file systems.
     pub(in crate::local) fn bucket(&self, name: &str) -> io::Result<Index> {
-        let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
-        let directory = self.root.join(BUCKETS).join(name);
+        let directory = self.root.join(BUCKETS).join(directory_name(name));
         real_directory(&directory)?;
         Ok(Index { directory })
     }
@@ -128,10 +128,11 @@ impl DataDirectory {
         };
         for entry in fs::read_dir(self.root.join(BUCKETS))? {
             let entry = entry?;
-            let encoded = entry.file_name().to_string_lossy().into_owned();
-            let name = percent_decode_str(&encoded)
-                .decode_utf8_lossy()
-                .into_owned();
+            let Some(name) = bucket_name(&entry.file_name()) else {
+                // Not written here. It stays, and so do the pieces that documents in it may name.
+                loading.all_read &= !entry.file_type()?.is_dir();
+                continue;
+            };
             match self.bucket(&name) {
                 Ok(index) => loading.bucket(name, index)?,
                 Err(error) => loading.damaged(entry.path(), &name, None, &error),
@@ -274,6 +275,18 @@ impl Document {
     }
 }
 
+/// The name of a bucket's directory.
+fn directory_name(bucket: &str) -> String {
+    utf8_percent_encode(bucket, NON_ALPHANUMERIC).to_string()
+}
+
+/// The bucket whose directory has that name.
+fn bucket_name(directory: &OsStr) -> Option<String> {
+    let encoded = directory.to_str()?;
+    let name = percent_decode_str(encoded).decode_utf8().ok()?.into_owned();
+    (directory_name(&name) == encoded).then_some(name)
+}
+
 /// The name of a key's document. Keys are longer than file names may be, and hold slashes.
 fn file_name(key: &str) -> String {
     format!("{}.json", hex::encode(Sha256::digest(key)))
@@ -283,6 +296,12 @@ fn file_name(key: &str) -> String {
 pub(in crate::local) fn is_document(name: &str) -> bool {
     name.strip_suffix(".json")
         .is_some_and(|stem| stem.len() == 64 && is_hex(stem))
+}
+
+/// Whether a file's name is one that documents have while they are written.
+pub(in crate::local) fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(".new")
+        .is_some_and(|stem| is_document(&format!("{stem}.json")))
 }
 
 /// The documents of one bucket.
@@ -326,15 +345,16 @@ impl Index {
         }
     }
 
-    /// Removes an empty bucket. False if documents of damaged objects are left.
+    /// Removes an empty bucket. False if documents of damaged objects or files of others are left.
     pub(in crate::local) fn remove_all(&self) -> io::Result<bool> {
         let mut unfinished = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
-            let path = entry?.path();
-            if path.extension().is_none_or(|extension| extension != "new") {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !name.to_str().is_some_and(is_unfinished) || entry.file_type()?.is_dir() {
                 return Ok(false);
             }
-            unfinished.push(path);
+            unfinished.push(entry.path());
         }
         for path in unfinished {
             fs::remove_file(path)?;

@@ -450,9 +450,59 @@ fn files_that_others_put_into_the_directory_stay() {
         "of a process that died",
     )
     .expect("write");
+    fs::write(root.join("buckets/.DS_Store"), "mine").expect("write");
+    let before = tree(&root.join("buckets"));
     drop(at(root));
     assert!(root.join("notes.txt").is_file());
     assert_eq!(blobs(root), [root.join("blobs/sha256-aaaa")]);
+    assert_eq!(tree(&root.join("buckets")), before);
+}
+
+/// Deleting a bucket removes no file that was not written here, and a directory of another name is no bucket.
+#[test]
+fn files_that_others_put_beside_documents_stay() {
+    let directory = directory();
+    let root = directory.path();
+    let endpoint = at(root);
+    let client = client(&endpoint);
+    client.put("/b/k", vec![7; 9 << 20]).send();
+    client.s3("PUT", "/other").send();
+    fs::write(root.join("buckets/other/notes.new"), "mine").expect("write");
+    let refused = client.s3("DELETE", "/other").send();
+    refused.is_error(409, "BucketNotEmpty");
+    drop(endpoint);
+    assert!(root.join("buckets/other/notes.new").is_file());
+    fs::remove_file(root.join("buckets/other/notes.new")).expect("remove");
+    // Moved away by its user, who may move it back.
+    fs::rename(root.join("buckets/b"), root.join("buckets/b-before")).expect("rename");
+    let before = tree(root);
+    let endpoint = LocalEndpoint::builder().bucket("other");
+    let endpoint = endpoint.data_directory(root).start().expect("start");
+    let client = crate::local_endpoint::client::client(&endpoint);
+    let buckets = client.s3("GET", "/").send();
+    assert_eq!(buckets.xml("Buckets").matches("<Name>").count(), 1);
+    drop((client, endpoint));
+    assert_eq!(tree(root), before);
+    fs::rename(root.join("buckets/b-before"), root.join("buckets/b")).expect("rename");
+    assert_eq!(body(&at(root), "k"), vec![7; 9 << 20]);
+}
+
+#[test]
+fn a_directory_that_lost_its_documents_is_refused_and_keeps_its_pieces() {
+    let directory = directory();
+    let root = directory.path();
+    client(&at(root)).put("/b/k", vec![7; 9 << 20]).send();
+    let saved = root.with_extension("saved");
+    fs::rename(root.join("buckets"), &saved).expect("rename");
+    let before = tree(root);
+    let refused = refusal(root);
+    assert!(refused.contains("buckets/"), "{refused}");
+    assert_eq!(tree(root), before);
+    fs::rename(&saved, root.join("buckets")).expect("rename");
+    assert_eq!(body(&at(root), "k"), vec![7; 9 << 20]);
+    fs::remove_dir_all(root.join("buckets")).expect("remove");
+    fs::remove_dir_all(root.join("blobs")).expect("remove");
+    assert!(at(root).objects("b").is_empty());
 }
 
 #[cfg(unix)]
