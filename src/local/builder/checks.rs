@@ -14,6 +14,7 @@ impl LocalEndpointBuilder {
             deployed, backend, ..
         } = &self.config;
         let wrong = |problem: String| Err(LocalError::Setting(problem));
+        self.check_keys()?;
         self.check_open_to_others()?;
         let name = check_name("EndpointName", &deployed.endpoint_name);
         name.map_err(|refused| LocalError::Setting(refused.to_string()))?;
@@ -37,6 +38,34 @@ impl LocalEndpointBuilder {
             ));
         }
         Ok(())
+    }
+
+    /// Rejects keys that everyone has, or that no request can name. The secret ones are not repeated.
+    fn check_keys(&self) -> Result<(), LocalError> {
+        let keys = &self.config.keys;
+        let problem = if keys.secret_key.trim().is_empty() {
+            "the secret key is empty; set --secret-key or SAGEMAKER_ASYNC_LOCAL_SECRET_KEY"
+                .to_owned()
+        } else if keys
+            .session_token
+            .as_ref()
+            .is_some_and(|token| token.trim().is_empty())
+        {
+            "the session token is empty".to_owned()
+        } else if keys.access_key.is_empty()
+            || !keys
+                .access_key
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b',')
+        {
+            let key = &keys.access_key;
+            format!(
+                "{key:?} cannot be an access key: visible ASCII characters without a comma, at least one"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(LocalError::Setting(problem))
     }
 
     /// Rejects names that no client could send, or would refuse in an ARN.

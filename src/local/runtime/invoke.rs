@@ -27,10 +27,6 @@ pub(in crate::local) fn response(
     let inference_id = fields.inference_id()?;
     let file = random_uuid();
     let output = fields.output_name(&file)?;
-    for place in serving.failure.iter().chain([&serving.output]) {
-        let created = services.s3.store.create_bucket(&place.bucket);
-        created.map_err(|error| storage_failed(&error))?;
-    }
     let output = serving.output.join(&output);
     if output.key.len() > MAX_KEY {
         return Err(unsatisfied(
@@ -87,6 +83,10 @@ pub(in crate::local) fn response(
         failure,
         serving,
     };
+    for place in job.failure.iter().chain([&job.output]) {
+        let created = services.s3.store.create_bucket(&place.bucket);
+        created.map_err(|error| storage_failed(&error))?;
+    }
     services.queue.push(services, job).map_err(|_| {
         Refusal::new(
             503,
@@ -145,10 +145,12 @@ impl Fields<'_> {
         member: &str,
         range: RangeInclusive<u64>,
     ) -> Result<Option<Duration>, Refusal> {
-        let Some(value) = self.request.head.text(&format!("{PREFIX}{header}")) else {
+        let Some(value) = self.request.head.list(&format!("{PREFIX}{header}")) else {
             return Ok(None);
         };
-        let seconds = value.parse().ok().filter(|seconds| range.contains(seconds));
+        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = value.parse().ok().filter(|_| digits);
+        let seconds = seconds.filter(|seconds| range.contains(seconds));
         let seconds = seconds.ok_or_else(|| {
             let (min, max) = (range.start(), range.end());
             unsatisfied(member, &format!("Member must be between {min} and {max}"))

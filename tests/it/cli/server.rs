@@ -254,6 +254,14 @@ fn beyond_this_machine_only_with_own_keys_or_a_flag_and_then_it_says_so() {
         let ran = Ran::of(bare(&arguments).output().expect("it runs"));
         ran.ends_with(2).says("--allow-insecure").printed("");
     }
+    // As a variable that is not set in a Compose file.
+    let arguments = [&["local"], &everywhere[..], &["--access-key", "AKID"]].concat();
+    let mut command = bare(&arguments);
+    let command = command.env("SAGEMAKER_ASYNC_LOCAL_SECRET_KEY", "");
+    let ran = Ran::of(command.output().expect("it runs"));
+    ran.ends_with(2)
+        .says("SAGEMAKER_ASYNC_LOCAL_SECRET_KEY")
+        .printed("");
     for (more, says) in [
         (
             &["--allow-insecure", "--quiet"][..],

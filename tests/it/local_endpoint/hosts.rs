@@ -228,6 +228,28 @@ fn a_bucket_does_not_capture_the_endpoints_own_address() {
     assert_eq!(endpoint.objects("127.0.0"), ["k"]);
 }
 
+/// A variable of a Compose file that is not set is empty, and everyone could sign with it.
+#[test]
+fn an_empty_key_lets_nobody_in() {
+    let open = || builder().listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+    for (builder, what) in [
+        (open().credentials("AKIDMINE", ""), "secret key"),
+        (open().credentials("AKIDMINE", " \n"), "secret key"),
+        (builder().credentials("AKIDMINE", ""), "secret key"),
+        (open().credentials("", "own"), "access key"),
+        (open().credentials("AKID,MINE", "own"), "access key"),
+        (
+            open().credentials("AKIDMINE", "own").session_token(""),
+            "session token",
+        ),
+    ] {
+        let Err(LocalError::Setting(problem)) = builder.start() else {
+            panic!("it started");
+        };
+        assert!(problem.contains(what), "{problem}");
+    }
+}
+
 #[test]
 fn other_machines_are_let_in_with_keys_of_its_own_or_on_demand() {
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));

@@ -118,6 +118,7 @@ fn limits() {
         ("custom-attributes", long.as_str()),
         ("custom-attributes", "é"),
         ("requestttlseconds", "59"),
+        ("requestttlseconds", "+60"),
         ("requestttlseconds", "21601"),
         ("requestttlseconds", "1h"),
         ("invocationtimeoutseconds", "0"),
