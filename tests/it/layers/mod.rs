@@ -110,8 +110,11 @@ fn modules_import_from_lower_layers_only() {
         let module = module_of(&file);
         let own = rank(&module[0]).unwrap_or_else(|| panic!("{file} is in no layer"));
         for path in paths_of(&source, &module) {
-            // `super` or `crate` alone, as in `super::*` at the root of a module.
-            let Some(first) = path.first() else { continue };
+            let Some(first) = path.first() else {
+                panic!(
+                    "{file} imports the crate's root, through which every module can be reached"
+                );
+            };
             let target = match (rank(first), roots.get(first)) {
                 (Some(_), _) => first,
                 (None, Some(module)) => module,

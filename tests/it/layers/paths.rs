@@ -9,8 +9,9 @@ enum Token {
     Mark(char),
 }
 
-/// All `crate::` and `super::` paths of `source`, which is the module `module`, without comments, texts and
-/// items for tests. A `super::` path is resolved to one from the root.
+/// All `crate::`, `super::` and `self::` paths of `source`, which is the module `module`, without comments, texts
+/// and items for tests, as paths from the root. Only a path that imports the root itself has no name: a glob
+/// (`crate::*`) or another name for it (`crate as root`), after which other modules could be named unseen.
 pub(super) fn paths_of(source: &str, module: &[String]) -> Vec<Path> {
     let tokens = without_tests(&tokens_of(source));
     let mut found = Vec::new();
@@ -36,9 +37,13 @@ pub(super) fn paths_of(source: &str, module: &[String]) -> Vec<Path> {
                     "super" => drop(base.pop()),
                     _ => {}
                 }
-                if matches!(word.as_str(), "crate" | "super") && is_separator(&tokens, at + 1) {
+                let begins = matches!(word.as_str(), "crate" | "super" | "self");
+                if begins && is_separator(&tokens, at + 1) {
                     at = read_tree(&tokens, at + 3, base, &mut found);
                     continue;
+                }
+                if begins && is_word(&tokens, at + 1, "as") {
+                    found.push(base);
                 }
             }
             _ => {}
@@ -62,6 +67,10 @@ fn is_mark(tokens: &[Token], at: usize, mark: char) -> bool {
     tokens.get(at) == Some(&Token::Mark(mark))
 }
 
+fn is_word(tokens: &[Token], at: usize, word: &str) -> bool {
+    matches!(tokens.get(at), Some(Token::Word(other)) if other == word)
+}
+
 fn is_separator(tokens: &[Token], at: usize) -> bool {
     is_mark(tokens, at, ':') && is_mark(tokens, at + 1, ':')
 }
@@ -72,11 +81,13 @@ fn read_tree(tokens: &[Token], mut at: usize, mut base: Path, found: &mut Vec<Pa
         match tokens.get(at) {
             Some(Token::Mark('{')) => {
                 at += 1;
-                while !is_mark(tokens, at, '}') {
-                    at = if is_mark(tokens, at, ',') {
-                        at + 1
-                    } else {
-                        read_tree(tokens, at, base.clone(), found)
+                while at < tokens.len() && !is_mark(tokens, at, '}') {
+                    at = match tokens[at] {
+                        Token::Word(_) | Token::Mark('{' | '*') => {
+                            read_tree(tokens, at, base.clone(), found)
+                        }
+                        // A comma, or what only a macro has there.
+                        Token::Mark(_) => at + 1,
                     };
                 }
                 return at + 1;
@@ -92,7 +103,7 @@ fn read_tree(tokens: &[Token], mut at: usize, mut base: Path, found: &mut Vec<Pa
                     at += 2;
                     continue;
                 }
-                if tokens.get(at) == Some(&Token::Word("as".to_owned())) {
+                if is_word(tokens, at, "as") {
                     at += 2;
                 }
             }
@@ -105,7 +116,8 @@ fn read_tree(tokens: &[Token], mut at: usize, mut base: Path, found: &mut Vec<Pa
     }
 }
 
-/// Leaves out every item that stands under `#[cfg(test)]`, or another condition that names `test`.
+/// Leaves out every item that is compiled for tests alone: under `#[cfg(test)]` or `#[cfg(all(test, ..))]`. What
+/// `not` or `any` lets into other builds stays, but for that of the fuzz targets.
 fn without_tests(tokens: &[Token]) -> Vec<Token> {
     let mut kept = Vec::new();
     let mut at = 0;
@@ -114,7 +126,9 @@ fn without_tests(tokens: &[Token]) -> Vec<Token> {
             let end = closing(tokens, at + 1);
             let attribute = &tokens[at..end];
             let has = |word: &str| attribute.contains(&Token::Word(word.to_owned()));
-            at = if has("cfg") && (has("test") || has("doctest")) && !has("not") {
+            let is_for_tests =
+                (has("test") || has("doctest")) && !has("not") && (!has("any") || has("fuzzing"));
+            at = if has("cfg") && is_for_tests {
                 end_of_item(tokens, end)
             } else {
                 kept.extend_from_slice(attribute);
@@ -128,11 +142,13 @@ fn without_tests(tokens: &[Token]) -> Vec<Token> {
     kept
 }
 
-/// Where the item that begins at `at` ends: after its `;` or its braces, further attributes included.
+/// Where the item that begins at `at` ends: after its `;` or its braces, further attributes included. A field, a
+/// variant or an argument ends at the latest where what holds it does.
 fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
     while at < tokens.len() {
         match tokens[at] {
             Token::Mark(';') => return at + 1,
+            Token::Mark('}' | ']' | ')') => return at,
             Token::Mark('{') => {
                 let end = closing(tokens, at);
                 // The braces of a use tree are followed by its semicolon.
@@ -178,10 +194,10 @@ fn tokens_of(source: &str) -> Vec<Token> {
             at = after_comment(&chars, at);
         } else if c == '"' {
             at = after_text(&chars, at);
-        } else if let Some(hashes) = raw_text(&chars, at) {
+        } else if let Some((mark, hashes)) = raw_text(&chars, at) {
             let end = format!("\"{}", "#".repeat(hashes));
             // Past the `r`, its hashes and the quote.
-            at += hashes + 2;
+            at = mark + hashes + 2;
             while at < chars.len() && !starts(at, &end) {
                 at += 1;
             }
@@ -228,13 +244,14 @@ fn after_text(chars: &[char], mut at: usize) -> usize {
     at + 1
 }
 
-/// The number of hashes of the raw text that begins here, if one does.
-fn raw_text(chars: &[char], at: usize) -> Option<usize> {
-    if chars[at] != 'r' || at > 0 && chars[at - 1].is_alphanumeric() && chars[at - 1] != 'b' {
+/// The place of the `r` and the number of hashes of the raw text that begins here, if one does: `r""`, `br#""#`.
+fn raw_text(chars: &[char], at: usize) -> Option<(usize, usize)> {
+    let mark = at + usize::from(matches!(chars[at], 'b' | 'c'));
+    if chars.get(mark) != Some(&'r') {
         return None;
     }
-    let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
-    (chars.get(at + 1 + hashes) == Some(&'"')).then_some(hashes)
+    let hashes = chars[mark + 1..].iter().take_while(|c| **c == '#').count();
+    (chars.get(mark + 1 + hashes) == Some(&'"')).then_some((mark, hashes))
 }
 
 /// Past a character, or past the quote of a lifetime.
@@ -259,7 +276,7 @@ fn reads_trees_inline_paths_and_modules_and_leaves_out_the_rest() {
         use std::crate_::J;
         pub(crate) use crate::glob::*;
         const TEXT: &str = "crate::text::K \" crate::text::L";
-        const RAW: &[u8] = br#"crate::text::M "#;
+        const RAW: &[u8] = br#"crate::text::M " crate::text::Z"#;
         const QUOTE: [char; 3] = ['"', '\'', '\\'];
         fn f<'a>(x: &'a crate::inline::N<'a, crate::inline::O>) { crate::call::p(x) }
         mod inner { fn f() { super::q(); super::super::r::s(); } }
@@ -273,6 +290,11 @@ fn reads_trees_inline_paths_and_modules_and_leaves_out_the_rest() {
         fn only_for_tests() -> [u8; 2] { crate::test::x() }
         #[cfg(not(test))]
         fn last() { crate::last::y(); $crate::last::z() }
+        #[cfg(any(test, feature = "local"))]
+        fn not_for_tests_alone() { self::own(); self::super::super::up::aa() }
+        struct Fields { #[cfg(test)] count: crate::test::Count }
+        pub use super::super::up::{bb as cc, dd::*};
+        use {crate::up::ee, super::super::up::ff};
     "##;
     let module = ["m".to_owned(), "n".to_owned()];
     let found: Vec<String> = paths_of(source, &module)
@@ -280,6 +302,24 @@ fn reads_trees_inline_paths_and_modules_and_leaves_out_the_rest() {
         .map(|path| path.join("::"))
         .collect();
     let expected = "a a::B a::d::E a::d::F a::super_::G m::h::I glob inline::N inline::O call::p \
-                    m::n::q m::r::s m::outer::t last::y last::z";
+                    m::n::q m::r::s m::outer::t last::y last::z m::n::own up::aa up::bb up::dd up::ee up::ff";
     assert_eq!(found.join(" "), expected);
+}
+
+#[test]
+fn reports_imports_of_the_root_itself() {
+    for source in [
+        "use crate::*;",
+        "use crate::{self as root};",
+        "use crate as root;",
+        "use super::super::*;",
+        "use super::super as root;",
+    ] {
+        let module = ["m".to_owned(), "n".to_owned()];
+        let root: [&[String]; 1] = [&[]];
+        assert_eq!(paths_of(source, &module), root, "{source}");
+    }
+    let visible = "pub(super) fn f() {} pub(crate) struct S; pub(in crate::m) fn g(&self) {}";
+    let module = ["m".to_owned()];
+    assert_eq!(paths_of(visible, &module), [["m".to_owned()]]);
 }
