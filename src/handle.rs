@@ -106,7 +106,7 @@ impl InferenceHandle {
         &self.endpoint_name
     }
 
-    /// The output location as the service gave it, if this crate could not read it at the submit. Then
+    /// The output location as the service returned it, if this crate could not parse it at the submit. Then
     /// [`output_path`](Self::output_path) is that text, without a bucket.
     pub fn unread_output_location(&self) -> Option<&str> {
         self.output_path.as_unread()
@@ -134,26 +134,27 @@ impl InferenceHandle {
         self.input_location.as_ref()
     }
 
-    /// When it was submitted, by the clock of that machine; to the millisecond once it was saved.
+    /// When it was submitted, by the clock of the machine that submitted it; in whole milliseconds once the handle was
+    /// saved.
     pub fn submitted_at(&self) -> Option<SystemTime> {
         self.submitted_at
     }
 
-    /// Whether the submit uploaded the input, so that [`CleanUp::input`](crate::response::CleanUp::input) may
-    /// remove it. False also if that is not known.
+    /// Whether the submit uploaded the input, so that [`CleanUp::input`](crate::response::CleanUp::input) may remove
+    /// it. Also false if that is not known.
     pub fn input_uploaded(&self) -> bool {
         self.input_uploaded
     }
 
-    /// How long after the submit the service gives up: the request's TTL and its invocation timeout together.
-    /// Absent if that is not known.
+    /// How long after the submit the service gives up: the sum of the request's TTL and its invocation timeout. Absent
+    /// if that is not known.
     pub fn service_limit(&self) -> Option<Duration> {
         self.service_limit.map(Duration::from_secs)
     }
 
-    /// Whether a notification reported that it failed. Only release 0.1 wrote such handles; their output
-    /// path is a placeholder. The result of a response that is resumed from one is
-    /// [`Error::Model`](crate::Error::Model), without a request.
+    /// Whether a notification reported that the inference failed. Only release 0.1 wrote such handles; their output
+    /// path is a placeholder. A response that is resumed from one returns [`Error::Model`](crate::Error::Model)
+    /// without a request.
     pub fn has_failed(&self) -> bool {
         self.failed
     }

@@ -81,8 +81,8 @@ impl AsyncPredictor {
     /// Creates a predictor for the endpoint of this name, in the session's region and account, with JSON for
     /// inputs and results.
     ///
-    /// Sends no request: an invalid name (valid are at most 63 letters, digits and inner hyphens) and the name of
-    /// an endpoint that does not exist are errors of the first request.
+    /// Sends no request. The first request returns an error if the name is not valid (at most 63 letters, digits and
+    /// inner hyphens) or the endpoint does not exist.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::{AsyncPredictor, Session};
@@ -363,7 +363,7 @@ impl<S, D> AsyncPredictor<S, D> {
     ///
     /// # Errors
     /// Those of [`AsyncRequest::submit`], then those of [`AsyncInferenceResponse::get_result`]. A failed
-    /// [clean-up](Self::with_clean_up) is none: it goes to the callback.
+    /// [clean-up](Self::with_clean_up) is not an error: its callback receives it.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {

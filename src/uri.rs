@@ -16,8 +16,8 @@ const MAX_KEY: usize = 1024;
 /// Limits:
 ///
 /// - bucket: 3 to 255 of `a-z`, `A-Z`, `0-9`, `.`, `-`, `_` and `:`. S3 no longer creates buckets with upper case
-///   letters, underscores or more than 63 characters, but those from before 2018 in us-east-1 exist, and other
-///   implementations of S3 have such names and names with a tenant (`tenant:bucket`). A name that cannot be part
+///   letters, underscores or more than 63 characters, but such buckets from before 2018 still exist in us-east-1, and
+///   other implementations of S3 have such names and names with a tenant (`tenant:bucket`). A name that cannot be part
 ///   of a host name is sent in the path. The alias of an access point is valid; its ARN is refused.
 /// - key: at most 1024 bytes of UTF-8. An empty key is accepted, since output locations are given as
 ///   prefixes; see [`S3Uri::has_key`].
@@ -218,7 +218,7 @@ fn check_bucket(name: &str) -> Result<(), InvalidInput> {
     } else if !(3..=255).contains(&bytes.len()) {
         "check its length"
     } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
-        "it is formed like an IP address"
+        "it looks like an IP address"
     } else {
         return Ok(());
     };

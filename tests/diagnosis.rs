@@ -26,7 +26,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Writes down every span and event of this crate.
+/// Records every span and event of this crate.
 #[derive(Clone, Default)]
 struct Listener {
     lines: Arc<Mutex<Vec<String>>>,
@@ -288,7 +288,7 @@ fn an_output_location_that_cannot_be_read_is_a_warning_without_its_query() {
     );
 }
 
-/// Whatever a connection fails by: the next attempt resolves the host's name again.
+/// Whatever makes a connection fail: the next attempt resolves the host's name again.
 #[test]
 fn an_address_is_evicted_when_its_connection_fails() {
     let once = |url: &str, root: Option<String>| {
@@ -330,7 +330,7 @@ fn an_address_is_evicted_when_its_connection_fails() {
     });
     assert_eq!(evicted(&once(&by_name(breaks.url()), None), 1), 1);
 
-    // While all is well, nothing is.
+    // Without failures nothing is evicted.
     let well = Raw::start(|mut stream| {
         while !read_request(&mut stream)?.is_empty() {
             stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?;

@@ -1,4 +1,4 @@
-//! What the caller's own code takes down when it panics: what called it, and nothing else.
+//! The effect of a panic in the caller's own code: it ends the call, and nothing else.
 #![cfg(all(feature = "tracing", feature = "local"))]
 
 #[path = "it/support/mod.rs"]

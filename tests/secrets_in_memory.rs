@@ -52,7 +52,7 @@ fn range(line: &str) -> (u64, u64) {
     (number(start), number(end))
 }
 
-/// Those in the buffer itself are pictures of others.
+/// Matches in the buffer itself are copies of others.
 fn occurrences(bytes: &[u8], at: u64, own: &std::ops::Range<u64>) -> usize {
     let [first, second] = HALVES.map(str::as_bytes);
     let starts = bytes.windows(first.len()).enumerate();

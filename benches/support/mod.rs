@@ -67,8 +67,8 @@ impl Drop for Served {
     }
 }
 
-/// Prints where the endpoint is, and for each line of input the number of its connections, until whoever
-/// started this process closes its input.
+/// Prints where the endpoint is, and for each line of input the number of its connections, until the process that
+/// started this one closes its input.
 pub fn serve(endpoint: &LocalEndpoint) {
     println!("{}\n{}", endpoint.url(), endpoint.bucket());
     for _line in std::io::stdin().lines() {

@@ -71,7 +71,7 @@ impl<D> Adder<D> {
     /// Adds an inference and returns its index.
     ///
     /// # Errors
-    /// The response itself, if the iterator is gone: it was not added, and can be waited for in another way.
+    /// The response itself, if the iterator was dropped: it was not added, and can be waited for in another way.
     pub fn add(
         &self,
         response: AsyncInferenceResponse<D>,

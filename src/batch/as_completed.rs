@@ -166,8 +166,8 @@ where
 }
 
 impl<D> AsCompleted<D> {
-    /// Number of threads that fetch outputs while the calling thread keeps polling; one more thread lists, so
-    /// that none of them waits for a page. Range: 1 to 256. Default: none; the calling thread does it all.
+    /// Sets the number of threads that fetch outputs while the calling thread keeps polling. One more thread lists, so
+    /// that none of them waits for a page. Range: 1 to 256. Default: no threads; the calling thread does everything.
     ///
     /// # Errors
     /// [`Error::InvalidInput`](crate::Error::InvalidInput): the number is out of range.
@@ -178,9 +178,9 @@ impl<D> AsCompleted<D> {
         Ok(self)
     }
 
-    /// Stores each output in a file when it has appeared, and never holds more than 8 MiB of one in memory.
-    /// `path_of` names the file by the inference's handle; see [`Completed::file`]. Default: outputs go to no
-    /// file.
+    /// Stores each output in a file when it has appeared, and never holds more than 8 MiB of one in memory. `path_of`
+    /// returns the file's path for the inference's handle; see [`Completed::file`]. Default: outputs are not stored in
+    /// files.
     ///
     /// A file is complete or absent, as with [`download`](crate::AsyncInferenceResponse::download); an existing
     /// one is replaced. One that cannot be written is the error of its inference
@@ -238,7 +238,7 @@ impl<D> AsCompleted<D> {
         Ok(self)
     }
 
-    /// Never sends `ListObjectsV2`. Default: LIST where it pays.
+    /// Never sends `ListObjectsV2`. Default: lists where that needs fewer requests.
     pub fn without_listing(mut self) -> Self {
         self.settings.listing = false;
         self

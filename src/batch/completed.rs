@@ -86,7 +86,7 @@ impl<D> Completed<D> {
         }
     }
 
-    /// The position among the responses, from 0; those that were added later count on.
+    /// The position among the responses, from 0; those that were added later continue the count.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -110,7 +110,7 @@ impl<D> Completed<D> {
     /// response then caches it.
     ///
     /// # Errors
-    /// The [error](Self::error) of a wait that failed, again by each call; otherwise those of
+    /// The [error](Self::error) of a wait that failed, which each call returns again; otherwise those of
     /// [`AsyncInferenceResponse::get_result`], for a single poll.
     pub fn result<T>(&self) -> Result<T>
     where
@@ -126,7 +126,7 @@ impl<D> Completed<D> {
     /// [`AsyncInferenceResponse::download`] does.
     ///
     /// # Errors
-    /// The [error](Self::error) of a wait that failed, again by each call; otherwise those of
+    /// The [error](Self::error) of a wait that failed, which each call returns again; otherwise those of
     /// [`AsyncInferenceResponse::download`].
     pub fn download(&self, path: impl AsRef<Path>) -> Result<u64> {
         match &self.error {

@@ -158,10 +158,11 @@ impl Journal {
         // It may be a copied file of an old journal, which would be submitted a second time.
         if identity.sha256_of_0_1.is_some() && state.by_place.contains_key(&place) {
             let problem = format!(
-                "release 0.1 wrote it, which identified files by path and time of modification, and its input \
-                 number {place} is another one than this job's"
+                "release 0.1 wrote it, which identified files by path and time of modification, \
+                and its input number {place} differs from this job's"
             );
-            let remedy = "give the inputs in the same order and with the same times as before, or begin another journal";
+            let remedy = "give the inputs in the same order and with the same times as before, \
+            or use another journal";
             return Err(ConfigError::new(describe(&self.path), problem, remedy).into());
         }
         let entry = state.next_entry;
@@ -415,7 +416,7 @@ fn describe(path: &Path) -> String {
 fn failed(path: &Path, kind: TransferErrorKind, error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            let remedy = "give the journal of this job, or begin another one";
+            let remedy = "give the journal of this job, or use another file";
             return ConfigError::new(describe(path), format!("is not a journal: {error}"), remedy)
                 .into();
         }

@@ -124,8 +124,7 @@ impl<D> Poller<D> {
         }
     }
 
-    /// While outcomes appear, one more page between two rounds halves the time until they are
-    /// found.
+    /// While outcomes appear, one more page between two rounds halves the time until they are found.
     fn look_again_soon(&mut self, index: u32, now: Duration) {
         let half = self.round_before(now) + self.waiter.delay() / 2;
         if let Some(prefix) = self.prefixes.get_mut(index as usize)

@@ -187,7 +187,8 @@ impl<I, D> SubmitAll<I, D> {
     /// does not support the extension, and no more are sent.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the length or a character is another.
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the length is not within 1 to 512, or a character is not
+    /// allowed.
     pub fn output_path_extension(mut self, path: impl Into<String>) -> Result<Self> {
         let path = path.into();
         limits::output_path_extension(&path)?;
@@ -248,13 +249,14 @@ impl<I, D> SubmitAll<I, D> {
     /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted), unless
     /// [`resubmit_uncertain`](Self::resubmit_uncertain) is set.
     ///
-    /// Readable only for its owner, without any payload. Journals of release 0.1 are read; they identify files by
-    /// path, length and time of modification: one that may be a copy is [`Error::Config`](crate::Error::Config).
+    /// The file is readable only by its owner and contains no payload. Journals of release 0.1 are read; they identify
+    /// files by path, length and time of modification: one that may be a copy is
+    /// [`Error::Config`](crate::Error::Config).
     ///
     /// # Errors
     /// - [`Error::Transfer`](crate::Error::Transfer): the file cannot be read, or another process has locked it
-    ///   ([`Locked`](crate::error::TransferErrorKind::Locked)). Also of an outcome whose input could not be
-    ///   recorded, and so was not submitted.
+    ///   ([`Locked`](crate::error::TransferErrorKind::Locked)). The iterator also yields it for an input that could
+    ///   not be recorded and therefore was not submitted.
     /// - [`Error::Config`](crate::Error::Config): it is not a journal.
     ///
     /// ```

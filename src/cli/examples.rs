@@ -1,4 +1,4 @@
-//! Every example that a command's help shows is one that it takes.
+//! The commands accept every example in their help texts.
 
 use clap::{Command, CommandFactory, Parser};
 

@@ -1,4 +1,4 @@
-//! Termination signals: the first ends the work in good order, the second ends the process.
+//! Termination signals: the first ends the work in an orderly way, the second ends the process.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(super) struct Interrupt {
     token: CancelToken,
     struck: Arc<AtomicBool>,
-    /// When what is being done has to be over, on the system's monotonic clock.
+    /// When the current operation has to be over, on the system's monotonic clock.
     deadline: Arc<Mutex<Option<Duration>>>,
 }
 
@@ -41,14 +41,17 @@ impl Interrupt {
                 end_now();
             }
             inside.token.cancel();
-            // Standard error may be stuck, and the second signal has to come through.
+            // Standard error may be blocked, and the second signal must still have an effect.
             let (words, loud) = (Arc::clone(&notice), Arc::clone(&notice));
             if thread::Builder::new().spawn(move || words()).is_err() {
                 loud();
             }
         })
         .map_err(|error| {
-            CommandError::new(Code::Other, format!("signals cannot be taken: {error}"))
+            CommandError::new(
+                Code::Other,
+                format!("signal handlers cannot be installed: {error}"),
+            )
         })?;
         Ok(interrupt)
     }
@@ -60,7 +63,7 @@ impl Interrupt {
             // Standard error may be closed.
             drop(writeln!(
                 io::stderr(),
-                "\ninterrupted; once more ends it at once"
+                "\ninterrupted; interrupt again to end at once"
             ));
             held::alarm();
         })
@@ -89,7 +92,7 @@ impl Interrupt {
         *lock(&self.deadline) = at;
     }
 
-    /// Until the deadline; nothing where there is none.
+    /// Until the deadline; `None` without one.
     pub(super) fn time_left(&self) -> Option<Duration> {
         let deadline = *lock(&self.deadline);
         deadline.map(|deadline| deadline.saturating_sub(SystemClock.monotonic()))

@@ -30,7 +30,7 @@ Exit codes:
   4    still pending when the wait ended; the handle is on standard error
   5    the service refused the request, or an endpoint failed
   6    no credentials, or the service rejected them
-  130  interrupted (Ctrl-C, SIGTERM, SIGHUP ..); how to go on is on standard error
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP ..); how to continue is on standard error
 
 Results and JSON go to standard output, everything else to standard error. Lines on standard error
 that begin with { are handles of submitted inferences: pass them to `wait`.

@@ -48,7 +48,7 @@ impl Csv {
         }
     }
 
-    /// Sets whether the first line names the fields. Default: false.
+    /// Sets whether the first line contains the names of the fields. Default: false.
     ///
     /// When serializing, the names are those of a struct's fields; records without names have no header. When
     /// deserializing, the first line is always the header, and fields of a struct are found by name.
@@ -135,7 +135,7 @@ fn problem(kind: &ErrorKind) -> Cow<'static, str> {
     match kind {
         ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => format!("{len} fields, but the records before have {expected_len}").into(),
+        } => format!("{len} fields, but the previous records have {expected_len}").into(),
         ErrorKind::Utf8 { err, .. } => {
             format!("field {} is not UTF-8", err.field().saturating_add(1)).into()
         }

@@ -176,7 +176,7 @@ crate::words::words!(CodecDirection, "codec direction", {
 /// let refused: Result<Vec<u8>, _> = Json::new().deserialize(b"[1, \"secret\"]", Some("text/plain"));
 /// assert_eq!(
 ///     refused.unwrap_err().to_string(),
-///     "can't deserialize JSON (came as \"text/plain\"): \
+///     "cannot deserialize JSON (content type \"text/plain\"): \
 ///      valid JSON, but not of the requested type, at line 1, column 12: \
 ///      a string where u8 is expected",
 /// );
@@ -264,9 +264,9 @@ impl fmt::Display for CodecError {
             CodecDirection::Serialize => "serialize",
             CodecDirection::Deserialize => "deserialize",
         };
-        write!(f, "can't {direction} {}", self.format)?;
+        write!(f, "cannot {direction} {}", self.format)?;
         if let Some(content_type) = &self.content_type {
-            write!(f, " (came as {content_type:?})")?;
+            write!(f, " (content type {content_type:?})")?;
         }
         write!(f, ": {}", self.message)
     }

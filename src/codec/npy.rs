@@ -16,8 +16,8 @@ const MIME_TYPE: &str = "application/x-npy";
 ///
 /// Writes and reads [`NpyArray`]s, and a slice or `Vec` for one dimension, of `bool`, the integers of 8 to 64 bits,
 /// `f32` and `f64`. Arrays are written little-endian and in C order, format version 1.0; they are read in any byte
-/// order, in C or Fortran order, format versions 1 to 3. The element type has to be the array's own: nothing is
-/// converted, so that nothing is rounded. An array of another type, or of another number of dimensions than a `Vec` has, is a
+/// order, in C or Fortran order, format versions 1 to 3. The element type must be the array's: nothing is converted,
+/// so that nothing is rounded. An array of another type, or with another number of dimensions than a `Vec` has, is a
 /// [`CodecError`] that names both. Pickled objects are refused.
 ///
 /// ```
@@ -42,7 +42,7 @@ pub struct Npy {
 }
 
 impl Npy {
-    /// `application/x-npy` both ways.
+    /// Creates the codec with content type and accept `application/x-npy`.
     pub const fn new() -> Self {
         Self {
             content_type: Cow::Borrowed(MIME_TYPE),
@@ -76,10 +76,10 @@ pub struct NpyArray<T> {
 }
 
 impl<T> NpyArray<T> {
-    /// An array of this shape, with its elements in C order; an empty shape is a scalar's.
+    /// Creates an array of this shape, with its elements in C order; an empty shape is a scalar's.
     ///
     /// # Errors
-    /// [`InvalidInput`]: `data` has not as many elements as the shape.
+    /// [`InvalidInput`]: the number of elements in `data` is not that of the shape.
     pub fn new(shape: impl Into<Vec<usize>>, data: Vec<T>) -> Result<Self, InvalidInput> {
         let shape = shape.into();
         if element_count(&shape) == Some(data.len()) {
@@ -315,7 +315,7 @@ fn check_header(body: &[u8]) -> Result<(), CodecError> {
                 "its format version {version} is not known"
             )));
         }
-        _ => return Err(malformed("it does not begin as an NPY file")),
+        _ => return Err(malformed("it does not begin like an NPY file")),
     };
     let header = at.checked_add(length).and_then(|end| body.get(at..end));
     let header = header.ok_or_else(|| malformed("it ends within its header"))?;

@@ -12,14 +12,14 @@ use crate::sys::{Sys, lock, unpoisoned};
 ///   background thread: the next request refreshes them. Credentials without an expiry stay cached until
 ///   [`invalidate`](ProvideCredentials::invalidate): a profile's keys are read once, and an edit of the file
 ///   takes effect in a new session, or once the service reports the old keys as expired.
-/// - **How many**: one refresh at a time, for any number of threads. Meanwhile the others get the cached
-///   credentials while these are valid, and wait only if they are not.
-/// - **Failures**: while the cached credentials are valid they are returned (unlike in the Python SDK also in the
-///   last 10 minutes), and the provider is called again after 1 s, 2 s, 4 s and so on up to 60 s. Without valid
-///   ones the error is returned, and repeated without calling the provider for at most 5 s. A provider that
-///   panics does so in the thread that called it, and in no other.
-/// - **Expired on arrival**: credentials that are already expired by this machine's clock are returned, since the
-///   clock may be wrong, but not cached.
+/// - **How many**: one refresh at a time, for any number of threads. Meanwhile the others get the cached credentials
+///   while these are valid, and wait only if they are not.
+/// - **Failures**: while the cached credentials are valid they are returned (unlike in the Python SDK also in the last
+///   10 minutes), and the provider is called again after 1 s, 2 s, 4 s and so on up to 60 s. Without valid credentials
+///   the error is returned, and for at most 5 s returned again without a call of the provider. A panic of the provider
+///   continues only in the thread that called it.
+/// - **Expired on arrival**: credentials that are already expired by this machine's clock are returned, because the
+///   clock may be wrong, but they are not cached.
 ///
 /// A [`Session`](crate::Session) wraps its [`DefaultChain`](crate::credentials::DefaultChain) in it, and the provider
 /// that it is given, unless that is given as [uncached](crate::SessionBuilder::uncached_credentials).
@@ -194,7 +194,7 @@ impl Turn<'_> {
                 if still_valid.is_none() {
                     return Ok(credentials);
                 }
-                CredentialsError::failed("the cache", "the source gave expired credentials")
+                CredentialsError::failed("the cache", "the source returned expired credentials")
             }
             Err(error) => error,
         };

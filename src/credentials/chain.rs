@@ -19,9 +19,9 @@ use super::{
 /// If code names a profile ([`ProviderConfig::with_profile`]), the profile comes first, as in the Python SDK.
 /// `AWS_PROFILE` alone changes which profile is read, not the order.
 ///
-/// A source that is not configured passes on to the next. One that is configured and fails stops the chain, so
-/// that no program runs under another identity than its user meant. The error has the reason of every source that
-/// was tried; it is itself "not configured" only if all were.
+/// If a source is not configured, the next one is tried. If a source is configured and fails, the chain stops, so that
+/// no program runs under another identity than its user intended. The error has the reason of every source that was
+/// tried; it is itself "not configured" only if all were.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};
@@ -158,8 +158,8 @@ pub struct ChainReport {
 }
 
 impl DefaultChain {
-    /// Tries the sources like [`provide_credentials`](ProvideCredentials::provide_credentials), and reports what
-    /// each returned.
+    /// Tries the sources like [`provide_credentials`](ProvideCredentials::provide_credentials), and reports the result
+    /// of each.
     ///
     /// ```
     /// use sagemaker_async_inference::sys::{Environment, Sys};

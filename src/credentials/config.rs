@@ -15,8 +15,8 @@ use crate::aws::{Caller, Client};
 use crate::error::ConfigError;
 use crate::sys::Sys;
 
-/// What providers need in addition to their own settings: clock, environment, files and commands; the profile;
-/// region and HTTP agent for calls to STS or IAM Identity Center; and the function that returns MFA codes.
+/// What providers need in addition to their own settings: clock, environment, files and commands; the profile; region
+/// and HTTP agent for requests to STS or IAM Identity Center; and the function that returns MFA codes.
 ///
 /// What is not set comes from the same places as for a [`Session`](crate::Session): profile, region, endpoint
 /// URLs, FIPS and dual-stack, attempts. A session passes its own configuration to its

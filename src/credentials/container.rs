@@ -107,7 +107,7 @@ impl ContainerProvider {
         // The URL itself may hold a secret, and is not shown.
         let uri: Uri = url
             .parse()
-            .map_err(|_| broken(format!("{variable} makes no valid URL")))?;
+            .map_err(|_| broken(format!("{variable} is not a valid URL")))?;
         match (uri.scheme_str(), uri.host()) {
             (Some("https"), Some(_)) => Ok(uri),
             (Some("http"), Some(host)) if may_be_http(host) => Ok(uri),
@@ -117,7 +117,7 @@ impl ContainerProvider {
                 METADATA_HOSTS.join(", ")
             ))),
             _ => Err(broken(format!(
-                "{variable} makes no http or https URL with a host"
+                "{variable} is not an http or https URL with a host"
             ))),
         }
     }

@@ -17,8 +17,8 @@ use crate::sys::Sys;
 /// requests; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
 /// A token is requested first (version 2 of the service). If the service refuses (403, 404, 405), or accepts the
-/// connection and does not respond, as in a container too many hops away, requests are sent without one (version
-/// 1), unless that is disabled.
+/// connection and does not respond, as in a container that is too many hops away, requests are sent without one
+/// (version 1), unless that is disabled.
 ///
 /// | setting | environment | profile | default |
 /// |---|---|---|---|
@@ -32,11 +32,11 @@ use crate::sys::Sys;
 ///
 /// Source: "IMDS credential provider" in the AWS SDKs and Tools Reference Guide.
 ///
-/// The source is not configured if it is disabled, if nothing responds at the default URLs (which takes a second
-/// on a laptop), or if the instance has no role. Everything else is an error of a configured source. A request
-/// with a response of 429 or 5xx is sent 3 times, 200 ms and 400 ms apart. Expired credentials are returned as
-/// valid for 10 minutes, since services accept them while the metadata service recovers. No proxy is used, no
-/// redirect is followed, and a response has at most 64 KiB.
+/// The source is not configured if it is disabled, if nothing responds at the default URLs (which takes a second on a
+/// laptop), or if the instance has no role. All other errors are those of a configured source. A request with a
+/// response of 429 or 5xx is sent 3 times, 200 ms and 400 ms apart. Expired credentials are returned as valid for 10
+/// minutes, because services accept them while the metadata service recovers. No proxy is used, no redirect is
+/// followed, and a response has at most 64 KiB.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Sys};
@@ -275,7 +275,7 @@ impl<'a> Imds<'a> {
             ))
         } else {
             not_configured(format!(
-                "nothing responds at {base}, so this is no EC2 instance"
+                "nothing responds at {base}, so this is not an EC2 instance"
             ))
         };
         match failed.source {

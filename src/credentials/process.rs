@@ -10,13 +10,13 @@ use crate::sys::Sys;
 /// [`CachedCredentials`](crate::credentials::CachedCredentials). A profile's `credential_process` is run in the
 /// same way by [`ProfileProvider`](crate::credentials::ProfileProvider).
 ///
-/// The command is passed to the shell unchanged ([`Processes::shell`](crate::sys::Processes::shell)). It must end
-/// with exit code 0 and write a JSON object with `Version` 1, `AccessKeyId`, `SecretAccessKey` and, where they
-/// apply, `SessionToken`, `Expiration` (ISO 8601; without it the credentials stay cached until they are refused)
-/// and `AccountId`. A path or an argument with spaces must be in double quotes; in a profile a comment begins
-/// with a blank and `#` or `;` outside quotes. Source: "Process credential provider" in the AWS SDKs and Tools
-/// Reference Guide. Its standard error is that of this process. Errors show the program and the names of its
-/// options, but neither its arguments nor its output, which may be secrets.
+/// The command is passed to the shell unchanged ([`Processes::shell`](crate::sys::Processes::shell)). It must end with
+/// exit code 0 and write a JSON object with `Version` 1, `AccessKeyId`, `SecretAccessKey` and, if they apply,
+/// `SessionToken`, `Expiration` (ISO 8601; without it the credentials stay cached until a service refuses them) and
+/// `AccountId`. A path or an argument with spaces must be in double quotes; in a profile a comment begins with a blank
+/// and `#` or `;` outside quotes. Source: "Process credential provider" in the AWS SDKs and Tools Reference Guide. The
+/// command's standard error is that of this process. Errors show the program and the names of its options, but neither
+/// its arguments nor its output, which may be secrets.
 ///
 /// Limits: 5 minutes, since it may ask the user; 256 KiB of output.
 ///
@@ -97,7 +97,7 @@ fn run(
         let message = format!("the credential process {shown} {problem}; {remedy}");
         CredentialsError::failed(provider, message)
     };
-    let broken = |problem: String| failed(problem, "run it by hand to see what it says");
+    let broken = |problem: String| failed(problem, "run it manually to see its output");
     let output = sys
         .processes()
         .run(command, timeout)

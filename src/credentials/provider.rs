@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::{Credentials, CredentialsError, ProvideCredentials};
 
-/// Accepts a [`ProvideCredentials`] or a function that returns credentials. The type parameter only distinguishes
-/// the two; leave it to inference.
+/// Accepts a [`ProvideCredentials`] or a function that returns credentials. The type parameter only distinguishes the
+/// two; let the compiler infer it.
 ///
 /// ```
 /// use std::sync::Arc;

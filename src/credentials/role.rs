@@ -59,8 +59,8 @@ impl AssumeRoleProvider {
     /// checked against the limits of STS (`AssumeRole`).
     ///
     /// # Errors
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the ARN does not begin with `arn:`, or has not
-    /// 20 to 2048 visible ASCII characters.
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the ARN does not begin with `arn:`, or its length is not
+    /// within 20 to 2048 visible ASCII characters.
     pub fn new<Kind>(
         config: impl Into<ProviderConfig>,
         role_arn: impl Into<String>,

@@ -82,27 +82,26 @@ impl ProductionVariant {
         self.with_raw("InitialVariantWeight", number(weight))
     }
 
-    /// The size of the volume that holds the model's data (`VolumeSizeInGB`), for instance types
-    /// without a disk of their own. Default: the service's.
+    /// Sets the size of the volume that holds the model's data (`VolumeSizeInGB`), for instance types without a disk
+    /// of their own. Default: the service's.
     pub fn volume_size_in_gb(self, size: u32) -> Self {
         self.with_raw("VolumeSizeInGB", size)
     }
 
-    /// How long the download of the model's data may take (`ModelDataDownloadTimeoutInSeconds`), in whole
+    /// Sets how long the download of the model's data may take (`ModelDataDownloadTimeoutInSeconds`), in whole
     /// seconds. Default: the service's.
     pub fn model_data_download_timeout(self, timeout: Duration) -> Self {
         self.with_raw("ModelDataDownloadTimeoutInSeconds", seconds(timeout))
     }
 
-    /// How long the container may take until it responds to `/ping`
+    /// Sets how long the container may take until it responds to `/ping`
     /// (`ContainerStartupHealthCheckTimeoutInSeconds`), in whole seconds. Default: the service's.
     pub fn container_startup_health_check_timeout(self, timeout: Duration) -> Self {
         let member = "ContainerStartupHealthCheckTimeoutInSeconds";
         self.with_raw(member, seconds(timeout))
     }
 
-    /// How requests are spread over the instances (`RoutingConfig`). Default: the service's, at
-    /// random.
+    /// Sets how requests are spread over the instances (`RoutingConfig`). Default: the service's, at random.
     pub fn routing(self, strategy: RoutingStrategy) -> Self {
         self.with_raw(
             "RoutingConfig",
@@ -169,24 +168,24 @@ impl EndpointConfig {
         self.with_raw("AsyncInferenceConfig", config.to_json())
     }
 
-    /// Which requests and responses are stored for monitoring. Default: none.
+    /// Sets which requests and responses are stored for monitoring. Default: none.
     ///
     /// Its destination must be set here; [`Endpoint::deploy`](crate::endpoint::Endpoint::deploy) fills it in.
     pub fn data_capture_config(self, config: DataCaptureConfig) -> Self {
         self.with_raw("DataCaptureConfig", config.into_json())
     }
 
-    /// The key that encrypts the volumes of the instances (`KmsKeyId`). Default: the service's.
+    /// Sets the key that encrypts the volumes of the instances (`KmsKeyId`). Default: the service's.
     pub fn kms_key_id(self, id: impl Into<String>) -> Self {
         self.with_raw("KmsKeyId", id.into())
     }
 
-    /// The network of the endpoint's containers. Default: that of the models.
+    /// Sets the network of the endpoint's containers. Default: that of the models.
     pub fn vpc_config(self, vpc: VpcConfig) -> Self {
         self.with_raw("VpcConfig", vpc.into_json())
     }
 
-    /// Adds a variant that gets a copy of the requests and whose responses are dropped
+    /// Adds a variant that receives a copy of the requests and whose responses are discarded
     /// (`ShadowProductionVariants`). Default: none.
     pub fn shadow_variant(mut self, variant: ProductionVariant) -> Self {
         let variants = vec![variant.into_json()];

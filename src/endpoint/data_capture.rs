@@ -31,9 +31,9 @@ crate::words::words!(CaptureMode, "capture mode", {
 
 /// Which requests and responses an endpoint stores in S3.
 ///
-/// The defaults are those of the `SageMaker` Python SDK's `DataCaptureConfig`: 20 per cent of the requests, with
-/// their responses, below `model-monitor/data-capture` in the session's default bucket; `text/csv` is taken for
-/// CSV and `application/json` for JSON.
+/// The defaults are those of the `SageMaker` Python SDK's `DataCaptureConfig`: 20 per cent of the requests, with their
+/// responses, below `model-monitor/data-capture` in the session's default bucket; `text/csv` is CSV and
+/// `application/json` is JSON.
 ///
 /// Limits, from the API's model: 0 to 100 per cent, a destination of at most 512 characters, at most
 /// 10 content types of each kind.
@@ -107,12 +107,12 @@ impl DataCaptureConfig {
         self.with_raw("CaptureOptions", modes)
     }
 
-    /// Which content types are CSV. Default: `text/csv`. With none, the member is left out.
+    /// Sets which content types are CSV. Default: `text/csv`. With none, the member is left out.
     pub fn csv_content_types<T: Into<String>>(self, types: impl IntoIterator<Item = T>) -> Self {
         self.content_types("CsvContentTypes", types)
     }
 
-    /// Which content types are JSON. Default: `application/json`. With none, the member is left out.
+    /// Sets which content types are JSON. Default: `application/json`. With none, the member is left out.
     pub fn json_content_types<T: Into<String>>(self, types: impl IntoIterator<Item = T>) -> Self {
         self.content_types("JsonContentTypes", types)
     }

@@ -37,7 +37,7 @@ use crate::{AsyncInferenceConfig, InvalidInput};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// They stay, to be examined, and the error names them.
+    /// They stay, so that they can be examined, and the error names them.
     #[default]
     Keep,
     /// They are deleted; the error names those that could not be. What existed before, or may have, is never
@@ -204,31 +204,31 @@ impl Deployment {
         self
     }
 
-    /// Sets a member of `CreateEndpointConfig` by its API name, for what this crate does not model. Models and
-    /// variants have their own `with_raw`.
+    /// Sets a member of `CreateEndpointConfig` by its API name, for members without a method. Models and variants have
+    /// their own `with_raw`.
     pub fn with_raw_config(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
         self.config_members.push((member.into(), value.into()));
         self
     }
 
-    /// What happens to the created resources if the deployment fails. Default: they stay.
+    /// Sets what happens to the created resources if the deployment fails. Default: they stay.
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// Once the token is cancelled, no further step is started; the error has an
-    /// [`EndpointWaitReason::Cancelled`] as its cause. A step in progress waits for its response up to 2 s
-    /// longer; without one the error names its resource as [unsure](DeploymentError::unsure). Default: the token of
-    /// the waiter, if there is one.
+    /// Sets a token that cancels the deployment: no further step is started, and the error has an
+    /// [`EndpointWaitReason::Cancelled`] as its cause. A step in progress waits for its response up to 2 s longer;
+    /// without one the error names its resource as [unsure](DeploymentError::unsure). Default: the token of the
+    /// waiter, if there is one.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
     }
 
     /// Continues an earlier run of the same deployment that was interrupted: an existing model, configuration or
-    /// endpoint of the name counts as created if it is as requested (default paths may differ). It is never
-    /// removed on failure, because it may belong to others. Default: a name that is taken is an error.
+    /// endpoint of the name counts as created if it is as requested (default paths may differ). It is never removed on
+    /// failure, because it may belong to somebody else. Default: a name that is taken is an error.
     pub fn resume(mut self) -> Self {
         self.continues = true;
         self
@@ -238,10 +238,9 @@ impl Deployment {
     /// later: see [`Endpoint::wait_in_service`].
     ///
     /// # Errors
-    /// - [`Error::InvalidInput`], [`Error::Config`]: before anything is created.
-    /// - [`Error::Deployment`]: something was, or may have been, created; it has the resources and the cause.
-    /// - The cause itself if nothing was: those of [`SageMaker`](crate::endpoint::SageMaker#errors); where a
-    ///   default path needs it, of [`Session::default_bucket`](crate::Session::default_bucket); or
+    /// - [`Error::Deployment`]: something was, or may have been, created; it lists the resources and has the cause.
+    /// - The cause itself if nothing was created: the errors of [`SageMaker`](crate::endpoint::SageMaker#errors);
+    ///   those of [`Session::default_bucket`](crate::Session::default_bucket) if a default path needs it; or
     ///   [`Error::EndpointWait`] if it was cancelled.
     pub fn start(self) -> Result<Endpoint> {
         let (endpoint, _) = self.run()?;
@@ -250,9 +249,9 @@ impl Deployment {
 
     /// Like [`start`](Self::start), then waits until the endpoint is in service.
     ///
-    /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted with the
-    /// rest, and so is one whose wait was cancelled. One that is still being created when the wait ends is not
-    /// deleted, since the service refuses that.
+    /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted with the rest,
+    /// and so is one whose wait was cancelled. An endpoint that is still being created when the wait ends is not
+    /// deleted, because the service refuses that.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), and [`Error::Deployment`] with the cause that

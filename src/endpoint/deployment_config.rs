@@ -100,8 +100,7 @@ const BLUE_GREEN: &str = "BlueGreenUpdatePolicy";
 const ROLLING: &str = "RollingUpdatePolicy";
 
 impl DeploymentConfig {
-    /// Blue/green, with all traffic moved at once (`ALL_AT_ONCE`), which is what the service does
-    /// without a configuration too.
+    /// Blue/green, with all traffic moved at once (`ALL_AT_ONCE`). The service's default.
     pub fn all_at_once() -> Self {
         Self::blue_green(&json!({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}))
     }

@@ -19,10 +19,10 @@ use crate::limits::members;
 ///
 /// - `output_path`, `failure_path`: at most 512 characters, `s3://..` or `https://..`
 /// - `kms_key_id`: at most 2048 of `a-z A-Z 0-9 : / _ -`
-/// - `max_concurrent_invocations_per_instance`: 1 to 1000; left out, SageMaker chooses
+/// - `max_concurrent_invocations_per_instance`: 1 to 1000; if it is left out, SageMaker chooses
 ///
-/// Without a failure path a failed request leaves no object, so that a waiting client cannot see the
-/// failure and waits until its own deadline: set one.
+/// Without a failure path a failed request leaves no object, so a waiting client cannot see the failure and waits
+/// until its own deadline. Set one.
 ///
 /// Written with serde this is the API's JSON, with absent options left out and `OutputConfig` always there. The
 /// API's JSON is read leniently: absent and null are the same, unknown members are ignored, and limits are not
@@ -130,12 +130,12 @@ struct ClientConfig {
 }
 
 impl AsyncInferenceConfig {
-    /// Starts with everything absent.
+    /// Returns a builder in which nothing is set.
     pub fn builder() -> AsyncInferenceConfigBuilder {
         Self::default().to_builder()
     }
 
-    /// Starts with everything as it is here.
+    /// Returns a builder with the settings of this configuration.
     pub fn to_builder(&self) -> AsyncInferenceConfigBuilder {
         AsyncInferenceConfigBuilder {
             config: self.clone(),
@@ -162,7 +162,7 @@ impl AsyncInferenceConfig {
         self.output.notification.as_ref()
     }
 
-    /// Maximum number of requests that SageMaker sends to an instance at a time; absent, SageMaker chooses.
+    /// Maximum number of requests that SageMaker sends to an instance at a time; if absent, SageMaker chooses.
     pub fn max_concurrent_invocations_per_instance(&self) -> Option<u32> {
         self.client.max_concurrent_invocations_per_instance
     }
@@ -198,7 +198,7 @@ impl AsyncInferenceConfig {
 }
 
 impl NotificationConfig {
-    /// Starts with everything absent.
+    /// Returns a builder in which nothing is set.
     pub fn builder() -> NotificationConfigBuilder {
         NotificationConfigBuilder::default()
     }
@@ -213,7 +213,7 @@ impl NotificationConfig {
         self.error_topic.as_deref()
     }
 
-    /// Which topics' messages include the inference response; absent, none.
+    /// Which topics' messages include the inference response; if absent, none.
     pub fn include_inference_response_in(&self) -> Option<&[NotificationTopic]> {
         self.include_inference_response_in.as_deref()
     }
@@ -270,7 +270,7 @@ impl Serialize for NotificationConfig {
     }
 }
 
-/// Builds an [`AsyncInferenceConfig`]; everything is optional, the last call of a method counts.
+/// Builds an [`AsyncInferenceConfig`]. Every setting is optional; the last call of a method counts.
 ///
 /// ```
 /// use sagemaker_async_inference::AsyncInferenceConfig;
@@ -285,32 +285,32 @@ pub struct AsyncInferenceConfigBuilder {
 }
 
 impl AsyncInferenceConfigBuilder {
-    /// Where results are stored: `s3://..`, at most 512 characters.
+    /// Sets where results are stored: `s3://..`, at most 512 characters.
     pub fn output_path(mut self, path: impl Into<String>) -> Self {
         self.config.output.output_path = Some(path.into());
         self
     }
 
-    /// Where failures are stored: `s3://..`, at most 512 characters. Absent, failures leave no object.
+    /// Sets where failures are stored: `s3://..`, at most 512 characters. Default: none; failures leave no object.
     pub fn failure_path(mut self, path: impl Into<String>) -> Self {
         self.config.output.failure_path = Some(path.into());
         self
     }
 
-    /// The key that encrypts the results: an id, an ARN or an alias, at most 2048 characters.
+    /// Sets the key that encrypts the results: an id, an ARN or an alias, at most 2048 characters.
     pub fn kms_key_id(mut self, id: impl Into<String>) -> Self {
         self.config.output.kms_key_id = Some(id.into());
         self
     }
 
-    /// Maximum number of requests that SageMaker sends to an instance at a time: 1 to 1000. Absent, SageMaker
-    /// chooses.
+    /// Sets the maximum number of requests that SageMaker sends to an instance at a time: 1 to 1000. Default:
+    /// SageMaker chooses.
     pub fn max_concurrent_invocations_per_instance(mut self, count: u32) -> Self {
         self.config.client.max_concurrent_invocations_per_instance = Some(count);
         self
     }
 
-    /// The topics that are notified. Absent, none.
+    /// Sets the topics that are notified. Default: none.
     pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
         self.config.output.notification = Some(notification);
         self
@@ -326,7 +326,7 @@ impl AsyncInferenceConfigBuilder {
     }
 }
 
-/// Builds a [`NotificationConfig`]; everything is optional, the last call of a method counts.
+/// Builds a [`NotificationConfig`]. Every setting is optional; the last call of a method counts.
 ///
 /// ```
 /// use sagemaker_async_inference::NotificationConfig;
@@ -341,20 +341,20 @@ pub struct NotificationConfigBuilder {
 }
 
 impl NotificationConfigBuilder {
-    /// The ARN of the topic that is notified of results. Absent, none is.
+    /// Sets the ARN of the topic that is notified of results. Default: none.
     pub fn success_topic(mut self, arn: impl Into<String>) -> Self {
         self.config.success_topic = Some(arn.into());
         self
     }
 
-    /// The ARN of the topic that is notified of failures. Absent, none is.
+    /// Sets the ARN of the topic that is notified of failures. Default: none.
     pub fn error_topic(mut self, arn: impl Into<String>) -> Self {
         self.config.error_topic = Some(arn.into());
         self
     }
 
-    /// Which topics' messages include the inference response, if that is at most 128 KB. A kind that is
-    /// named twice counts once. Absent, none does.
+    /// Sets which topics' messages include the inference response, if that is at most 128 KB. A kind that is named
+    /// twice counts once. Default: none.
     pub fn include_inference_response_in(
         mut self,
         topics: impl IntoIterator<Item = NotificationTopic>,

@@ -97,12 +97,11 @@ impl Endpoint {
         }
     }
 
-    /// Once the token is cancelled, [`delete`](Self::delete), [`remove`](Self::remove),
+    /// Sets a token. Once it is cancelled, [`delete`](Self::delete), [`remove`](Self::remove),
     /// [`update`](Self::update) and [`scaling`](Self::scaling) begin no further step. A request in progress is
-    /// cancelled: one that reads within 0.1 s, one that changes something within 2 s, because its response
-    /// reports the outcome. The error has an
-    /// [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its cause. Default:
-    /// none, and for a removal the token of its waiter.
+    /// cancelled: within 0.1 s if it reads, and within 2 s if it changes something, because its response reports the
+    /// outcome. The error has an [`EndpointWaitReason::Cancelled`](crate::error::EndpointWaitReason::Cancelled) as its
+    /// cause. Default: none; a removal uses the token of its waiter.
     #[must_use]
     pub fn with_cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
@@ -182,8 +181,8 @@ impl Endpoint {
     /// - [`Error::EndpointWait`]: it failed, does not exist, or the wait ended first
     ///   ([`reason`](crate::error::EndpointWaitError::reason)).
     /// - [`Error::InvalidInput`]: its name is not valid.
-    /// - [`Error::Service`], [`Error::Credentials`], [`Error::Transport`]: it cannot be described, for a reason
-    ///   that waiting does not cure, such as a missing permission.
+    /// - [`Error::Service`], [`Error::Credentials`], [`Error::Transport`]: it cannot be described, for a reason that
+    ///   waiting does not solve, such as a missing permission.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::Session;
@@ -201,7 +200,7 @@ impl Endpoint {
     /// Waits until the endpoint is deleted.
     ///
     /// # Errors
-    /// Those of [`wait_in_service`](Self::wait_in_service); that it does not exist is none.
+    /// Those of [`wait_in_service`](Self::wait_in_service), but an endpoint that does not exist is not an error.
     pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
         wait::deleted(&self.session, &self.name, waiter)
     }
@@ -238,7 +237,7 @@ impl Endpoint {
     /// Scaling stays too, and its alarm costs money: call [`VariantScaling::remove`] before.
     ///
     /// # Errors
-    /// - Those of [`SageMaker`](SageMaker#errors), while nothing is deleted.
+    /// - Those of [`SageMaker`](SageMaker#errors), if nothing was deleted.
     /// - [`Error::Deployment`]: the configuration was deleted, and the endpoint was not.
     /// - [`Error::Config`]: with `delete_config`, the endpoint has no configuration.
     /// - [`Error::EndpointWait`]: the [token](Self::with_cancel) was cancelled before anything was deleted.
@@ -277,8 +276,8 @@ impl Endpoint {
         }
     }
 
-    /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. An error does not
-    /// stop it. Endpoint and configuration must still exist.
+    /// Deletes the models of the endpoint's configuration, as the SDK's `delete_model` does. If one cannot be deleted,
+    /// the others still are. Endpoint and configuration must still exist.
     ///
     /// # Errors
     /// - Those of [`SageMaker`](SageMaker#errors), and [`Error::Config`] if the endpoint has no configuration:
@@ -295,11 +294,10 @@ impl Endpoint {
     /// Removes everything: the scaling of its variants, the endpoint, and, once it is gone, its configuration and
     /// its models. Blocks until then.
     ///
-    /// Waits first for an endpoint that is being created or updated, since the service does not delete it before.
-    /// An error does not stop the removal, but configuration and models stay while the endpoint exists. What does
-    /// not exist counts as removed: of a deployment that ended before it created the endpoint, the configuration
-    /// and the model of its name are removed.
-    /// Configurations of earlier updates stay, and so do results in S3.
+    /// Waits first for an endpoint that is being created or updated, because the service does not delete it before. An
+    /// error does not stop the removal, but configuration and models stay while the endpoint exists. What does not
+    /// exist counts as removed: if a deployment ended before it created the endpoint, the configuration and the model
+    /// of its name are removed. Configurations of earlier updates stay, and so do results in S3.
     ///
     /// # Errors
     /// - [`Error::Deployment`] names what is left, and has the first cause: one of

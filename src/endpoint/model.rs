@@ -75,7 +75,7 @@ impl ContainerDefinition {
         self
     }
 
-    /// The container's name in a pipeline (`ContainerHostname`). Default: the service chooses.
+    /// Sets the container's name in a pipeline (`ContainerHostname`). Default: the service chooses.
     pub fn hostname(self, name: impl Into<String>) -> Self {
         self.with_raw("ContainerHostname", name.into())
     }
@@ -101,7 +101,7 @@ pub struct VpcConfig {
 part!(VpcConfig, sagemaker::VPC_CONFIG);
 
 impl VpcConfig {
-    /// Creates it from ids of security groups and subnets.
+    /// Creates it from the ids of security groups and subnets.
     pub fn new<G: Into<String>, S: Into<String>>(
         security_group_ids: impl IntoIterator<Item = G>,
         subnets: impl IntoIterator<Item = S>,
@@ -170,13 +170,13 @@ impl Model {
         self.with_raw("ExecutionRoleArn", arn.into())
     }
 
-    /// The network of the containers. Default: none; they run in a network of the service.
+    /// Sets the network of the containers. Default: none; they run in a network of the service.
     pub fn vpc_config(self, vpc: VpcConfig) -> Self {
         self.with_raw("VpcConfig", vpc.into_json())
     }
 
-    /// Whether the containers have no network access; requests and the model's data still reach them
-    /// (`EnableNetworkIsolation`). Default: no.
+    /// Sets whether the containers have no network access; requests and the model's data still reach them
+    /// (`EnableNetworkIsolation`). Default: false.
     pub fn network_isolation(self, isolated: bool) -> Self {
         self.with_raw("EnableNetworkIsolation", isolated)
     }

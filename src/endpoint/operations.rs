@@ -30,18 +30,18 @@ use crate::session::Session;
 /// The API has no idempotency tokens. Requests that read or set a state are retried as the session's
 /// [`RetryConfig`](crate::session::RetryConfig) specifies. If the response to a create is lost, the resource is
 /// described: one that exists as requested counts as created; if none exists, the request is sent again; if a
-/// different one of that name exists, the error stands. An update is checked in the same way. A delete that is
-/// repeated, or of which all responses are lost, counts as done when the resource does not exist any more.
+/// different one of that name exists, the error is returned. An update is checked in the same way. A delete that is
+/// retried, or of which all responses are lost, counts as done when the resource does not exist any more.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidInput`](crate::Error::InvalidInput) before anything is sent, with the value, the limit and the
 /// remedy. [`Error::Service`](crate::Error::Service) with the service's code: `ResourceLimitExceeded` (a quota),
-/// `ResourceInUse`, and `ValidationException` for most else: a name that is taken or does not exist, an endpoint
+/// `ResourceInUse`, and `ValidationException` for most others: a name that is taken or does not exist, an endpoint
 /// that is being changed, a role that cannot be assumed, an image or model data that cannot be read;
 /// [`remedy`](crate::ServiceError::remedy) has advice. [`Error::Transport`](crate::Error::Transport),
-/// [`Error::Credentials`](crate::Error::Credentials), [`Error::Config`](crate::Error::Config): no response, no
-/// credentials, or no address of the service.
+/// [`Error::Credentials`](crate::Error::Credentials), [`Error::Config`](crate::Error::Config): there was no response,
+/// there are no credentials, or the service has no address.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -226,8 +226,8 @@ impl SageMaker {
     /// first.
     ///
     /// # Errors
-    /// [Those of the type](Self#errors); the code is `ValidationException` if there is none of this name,
-    /// unless an attempt before deleted it.
+    /// [Those of the type](Self#errors); the code is `ValidationException` if there is none of this name, unless an
+    /// earlier attempt of this call deleted it.
     pub fn delete_model(&self, name: &str) -> Result<()> {
         check_name("model name", name)?;
         settle::delete(&self.session, &Resource::Model(name.to_owned()))
@@ -242,8 +242,8 @@ impl SageMaker {
         settle::delete(&self.session, &Resource::EndpointConfig(name.to_owned()))
     }
 
-    /// `DeleteEndpoint`. The service refuses it while the endpoint is being created or updated. The endpoint is
-    /// gone some time later: see [`Endpoint::wait_deleted`](crate::endpoint::Endpoint::wait_deleted).
+    /// `DeleteEndpoint`. The service refuses it while the endpoint is being created or updated. The deletion takes
+    /// some time: see [`Endpoint::wait_deleted`](crate::endpoint::Endpoint::wait_deleted).
     ///
     /// # Errors
     /// Those of [`delete_model`](Self::delete_model), and `ValidationException` while it is being created or

@@ -28,7 +28,7 @@ impl<S, D> AsyncPredictor<S, D> {
         self.endpoint().delete(delete_config)
     }
 
-    /// Deletes the endpoint's models, as the SDK's `delete_model`; before the endpoint is deleted.
+    /// Deletes the endpoint's models, as the SDK's `delete_model`. Call it before the endpoint is deleted.
     ///
     /// # Errors
     /// Those of [`Endpoint::delete_models`].

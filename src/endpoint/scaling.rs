@@ -87,9 +87,9 @@ impl VariantScaling {
     /// Sets up scale to zero: registers the variant with a minimum of 0, and creates a step policy that starts an
     /// instance at the first request, the alarm that triggers it, and a policy that follows the backlog.
     ///
-    /// Each of the four requests sets a complete state: a call that failed part-way can be repeated, and a second
-    /// call with other settings changes them. The policy that scales in is created last, so that nothing is
-    /// scaled to zero before it can be woken. [`ScaleToZero`] explains the policies.
+    /// Each of the four requests sets a complete state: a call that failed part-way can be repeated, and a second call
+    /// with other settings changes them. The policy that scales in is created last, so that nothing scales to zero
+    /// before the alarm can start an instance again. [`ScaleToZero`] explains the policies.
     ///
     /// # Errors
     /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name or a setting violates a limit; nothing was
@@ -102,8 +102,8 @@ impl VariantScaling {
         scale_to_zero::set_up(self, settings)
     }
 
-    /// Undoes [`scale_to_zero`](Self::scale_to_zero), deletes the alarm, both policies and the registration. What
-    /// does not exist counts as deleted.
+    /// Undoes [`scale_to_zero`](Self::scale_to_zero): deletes the alarm, both policies and the registration. What does
+    /// not exist counts as deleted.
     ///
     /// The number of instances does not change, **and may be zero**: then no policy starts an instance any more.
     /// Call [`set_instance_count`](Self::set_instance_count) to start one.
@@ -159,8 +159,8 @@ impl VariantScaling {
     /// number of instances stays as it is.
     ///
     /// # Errors
-    /// Those of [`register`](Self::register), and `ObjectNotFoundException` if the variant is not registered,
-    /// unless an attempt before deregistered it.
+    /// Those of [`register`](Self::register), and `ObjectNotFoundException` if the variant is not registered, unless
+    /// an earlier attempt of this call deregistered it.
     pub fn deregister(&self) -> Result<()> {
         self.check_names()?;
         self.delete(autoscaling::DEREGISTER_SCALABLE_TARGET, self.identity())
@@ -169,7 +169,7 @@ impl VariantScaling {
     /// Describes the registration of this variant (`DescribeScalableTargets`); `None` if there is none.
     ///
     /// # Errors
-    /// Those of [`register`](Self::register), but for the capacities.
+    /// Those of [`register`](Self::register), except those about the capacities.
     pub fn describe_target(&self) -> Result<Option<ScalableTarget>> {
         self.check_names()?;
         let input = Map::from_iter([
@@ -203,8 +203,8 @@ impl VariantScaling {
     /// Describes this variant's policies (`DescribeScalingPolicies`).
     ///
     /// # Errors
-    /// Those of [`register`](Self::register), but for the capacities. A page that fails is an error of the
-    /// whole call.
+    /// Those of [`register`](Self::register), except those about the capacities. If one page fails, the whole call
+    /// fails.
     pub fn describe_policies(&self) -> Result<Vec<ScalingPolicyDescription>> {
         self.check_names()?;
         let mut input = self.identity();
@@ -227,8 +227,8 @@ impl VariantScaling {
     ///
     /// # Errors
     /// Those of [`register`](Self::register); [`Error::InvalidInput`](crate::Error::InvalidInput) also for the
-    /// policy's name, and `ObjectNotFoundException` if there is none of this name, unless an attempt before
-    /// deleted it.
+    /// policy's name, and `ObjectNotFoundException` if there is none of this name, unless an earlier attempt of this
+    /// call deleted it.
     pub fn delete_policy(&self, policy_name: &str) -> Result<()> {
         self.check_names()?;
         POLICY_NAME
@@ -425,12 +425,12 @@ pub struct ScalableTarget {
 }
 
 impl ScalableTarget {
-    /// The least number of instances that policies scale in to (`MinCapacity`); 0 allows scale to zero.
+    /// The minimum number of instances (`MinCapacity`); 0 allows scale to zero.
     pub fn min_capacity(&self) -> Option<i64> {
         self.document.get("MinCapacity")?.as_i64()
     }
 
-    /// The largest number of instances that policies scale out to (`MaxCapacity`).
+    /// The maximum number of instances (`MaxCapacity`).
     pub fn max_capacity(&self) -> Option<i64> {
         self.document.get("MaxCapacity")?.as_i64()
     }

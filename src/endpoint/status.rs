@@ -203,8 +203,8 @@ impl EndpointOverview {
         serves && self.description.current_instance_count() == 0
     }
 
-    /// A short text for a user who waits for a result: "waking up, 12 ahead of you". One of the queued requests,
-    /// by metrics that are some minutes old, is counted as the user's own.
+    /// A short text for a user who waits for a result: "waking up, 12 ahead of you". One of the queued requests is
+    /// counted as the user's own. The metrics are some minutes old.
     pub fn while_waiting(&self) -> String {
         match self.backlog.as_ref().ok().and_then(Backlog::size) {
             Some(size) => {

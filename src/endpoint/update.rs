@@ -19,9 +19,9 @@ use crate::{AsyncInferenceConfig, InvalidInput};
 /// Builds an update. Created by [`Endpoint::update`] and
 /// [`AsyncPredictor::update_endpoint`](crate::AsyncPredictor::update_endpoint).
 ///
-/// A configuration cannot be changed, so a new one is created from the one in use. It keeps everything that is
-/// not set here, also members that this crate does not know, and all tags but those of AWS (`aws:..`). Then the
-/// endpoint switches to it. The old configuration stays, to return to.
+/// A configuration cannot be changed, so a new one is created from the one in use. It keeps everything that is not set
+/// here, also members that this crate does not know, and all tags except those of AWS (`aws:..`). Then the endpoint
+/// switches to it. The old configuration stays, so that the endpoint can return to it.
 ///
 /// Unlike the SDK's `update_endpoint`, which replaces the variant when one of its settings is set, this keeps a
 /// variant's other settings too.
@@ -142,8 +142,8 @@ impl EndpointUpdate {
         self
     }
 
-    /// Sets the new configuration's name. Default: the old one's with the current time, as in the SDK, in place
-    /// of its old time.
+    /// Sets the new configuration's name. Default: the old one's name, in which the current time replaces the time
+    /// that an earlier update appended, as in the SDK.
     pub fn endpoint_config_name(mut self, name: impl Into<String>) -> Self {
         self.config_name = Some(name.into());
         self

@@ -21,9 +21,9 @@ use crate::waiter::{CancelToken, WaiterConfig};
 /// How long a wait for an endpoint lasts and how often it polls.
 ///
 /// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the API's model:
-/// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. A wait ends as they do: on the state that is
-/// waited for, on `Failed`, on a `ValidationException` (there is no such endpoint). `UpdateRollbackFailed`,
-/// which no operation recovers from, ends it too. Polls that fail because of the network or the service are
+/// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. Like those, a wait ends with the state that is waited
+/// for, with `Failed`, and with a `ValidationException` (the endpoint does not exist). It also ends with
+/// `UpdateRollbackFailed`, from which no operation recovers. Polls that fail because of the network or the service are
 /// ignored.
 ///
 /// ```
@@ -160,8 +160,8 @@ impl EndpointWaiter {
         Ok(self)
     }
 
-    /// Called after each poll that did not end the wait, on the waiting thread; [`ControlFlow::Break`] stops the
-    /// wait. Default: none.
+    /// Sets a callback for each poll that did not end the wait, on the waiting thread; [`ControlFlow::Break`] stops
+    /// the wait. Default: none.
     pub fn progress(
         mut self,
         callback: impl Fn(&EndpointProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static,

@@ -9,7 +9,7 @@ pub(super) fn remedy(fault: &ServiceError) -> Option<&'static str> {
     Some(match fault.code()? {
         "ResourceLimitExceeded" => {
             "ask for a higher quota in Service Quotas (Amazon SageMaker, \"for endpoint usage\"), \
-             delete what is not needed, or take fewer or other instances"
+             delete what is not needed, or use fewer or other instances"
         }
         "ResourceInUse" => "wait until the other request on it is done",
         "LimitExceededException" | "LimitExceededFault" | "LimitExceeded" => {
@@ -34,17 +34,17 @@ pub(super) fn remedy(fault: &ServiceError) -> Option<&'static str> {
 
 fn validation(operation: &str, says: &dyn Fn(&[&str]) -> bool) -> Option<&'static str> {
     Some(if says(&["already existing", "already exists"]) {
-        "choose another name, or delete the one that is there"
+        "choose another name, or delete the existing one"
     } else if says(&["in-progress", "in progress"]) {
         "wait until the endpoint is in service (wait_in_service), then try again"
     } else if says(&["assume role", "assume the role", "not authorized to assume"]) {
-        "check that the execution role is there and that its trust policy allows \
+        "check that the execution role exists and that its trust policy allows \
          sagemaker.amazonaws.com to assume it"
     } else if says(&["could not access model data", "model data"]) {
-        "check that the model's data are there, in the endpoint's region, and that the execution \
+        "check that the model's data exist, in the endpoint's region, and that the execution \
          role may s3:GetObject them"
     } else if says(&["image", "ecr"]) {
-        "check that the image is there, in the endpoint's region, and that the execution role may \
+        "check that the image exists, in the endpoint's region, and that the execution role may \
          pull it (ecr:BatchGetImage, ecr:GetDownloadUrlForLayer)"
     } else if says(&["scalable target", "no scaling"]) {
         "register the variant as a scalable target first"

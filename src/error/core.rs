@@ -14,13 +14,12 @@ use crate::uri::S3Uri;
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that this crate's operations fail with.
+/// The error of every operation of this crate.
 ///
-/// `Display` is one sentence: what happened and why, without what [`source`](std::error::Error::source)
-/// says. The alternate form, `{error:#}`, adds details (attempts, times, counts) and
-/// [what to do](Self::remedy). Of [`InvalidInput`](Self::InvalidInput) and [`Config`](Self::Config), which
-/// name one value that the caller gave, both forms say what to change. No secret, token or payload appears in
-/// `Display` or `Debug`.
+/// `Display` is one sentence: what happened and why, without what [`source`](std::error::Error::source) says. The
+/// alternate form, `{error:#}`, adds details (attempts, times, counts) and [the remedy](Self::remedy). For
+/// [`InvalidInput`](Self::InvalidInput) and [`Config`](Self::Config), which are about one value of the caller's, both
+/// forms include the remedy. No secret, token or payload appears in `Display` or `Debug`.
 ///
 /// ```
 /// use sagemaker_async_inference::Error;
@@ -67,8 +66,8 @@ pub enum Error {
     #[error(transparent)]
     Transport(#[from] Box<TransportError>),
 
-    /// A file, a reader, a writer or an object could not be read or written whole, for a reason that is neither
-    /// the connection's nor the service's refusal. What was begun was undone.
+    /// A file, a reader, a writer or an object could not be read or written completely, and the cause is neither a
+    /// connection error nor an error response. Incomplete files and uploads were removed.
     #[error(transparent)]
     Transfer(#[from] Box<TransferError>),
 
@@ -98,18 +97,18 @@ pub enum Error {
     #[error(transparent)]
     Deployment(#[from] Box<DeploymentError>),
 
-    /// An endpoint did not come to the state that was waited for: it failed, or the wait ended first.
+    /// An endpoint did not reach the state that was waited for: it failed, or the wait ended first.
     #[error(transparent)]
     EndpointWait(#[from] Box<EndpointWaitError>),
 }
 
 impl Error {
-    /// The handle of the inference that this error is about, if it was submitted: every error that a
-    /// response, [`predict`](crate::AsyncPredictor::predict) or a batch returns after the submit has it.
+    /// The handle of the inference that this error is about, if it was submitted. Every error that a response,
+    /// [`predict`](crate::AsyncPredictor::predict) or a batch returns after the submit has one.
     /// [`AsyncPredictor::resume`](crate::AsyncPredictor::resume) makes a response of it again, in any process.
     ///
     /// `None` for errors before the submit, for errors of deployments, and for
-    /// [`MaybeSubmitted`](Self::MaybeSubmitted): the service names the output in the response that was lost.
+    /// [`MaybeSubmitted`](Self::MaybeSubmitted): only the lost response names the output.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncPredictor, Error};
@@ -139,8 +138,8 @@ impl Error {
     }
 
     /// The input that was uploaded for a submit that then failed: it stays in S3, and
-    /// [`request_at`](crate::AsyncPredictor::request_at) submits it without another upload. `None` where nothing
-    /// was uploaded, and once the inference is submitted. Of [`MaybeSubmitted`](Self::MaybeSubmitted) it is
+    /// [`request_at`](crate::AsyncPredictor::request_at) submits it without another upload. `None` if nothing was
+    /// uploaded, and once the inference is submitted. For [`MaybeSubmitted`](Self::MaybeSubmitted) it is
     /// [`input_location`](crate::MaybeSubmitted::input_location).
     ///
     /// ```

@@ -52,7 +52,7 @@ impl CredentialsError {
         }
     }
 
-    /// With the error underneath.
+    /// Adds the cause, which [`source`](StdError::source) returns.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));

@@ -107,7 +107,7 @@ impl DeploymentError {
         &self.left
     }
 
-    /// Resources that may exist: the response to their creation or deletion was lost, or did not come before the
+    /// Resources that may exist: the response to their creation or deletion was lost, or did not arrive before the
     /// call was cancelled. They are never removed, because they may have existed before.
     pub fn unsure(&self) -> &[Resource] {
         &self.unsure
@@ -128,7 +128,7 @@ impl fmt::Display for DeploymentError {
         )?;
         let lists = [
             ("still there", &self.left),
-            ("perhaps there, because the response was lost", &self.unsure),
+            ("may exist, because the response was lost", &self.unsure),
             ("removed", &self.removed),
         ];
         for (what, resources) in lists {
@@ -165,7 +165,7 @@ pub enum EndpointWaitReason {
     RolledBack,
     /// There is no such endpoint.
     NotFound,
-    /// The attempts or the time ran out; the service goes on.
+    /// The maximum number of polls or the time limit was reached; the service goes on.
     TimedOut,
     /// A [`CancelToken`](crate::CancelToken) stopped the wait; the service goes on.
     Cancelled,
@@ -254,7 +254,7 @@ impl EndpointWaitError {
                  /aws/sagemaker/Endpoints/{name}"
             ),
             EndpointWaitReason::Cancelled | EndpointWaitReason::Progress => {
-                "the service goes on; wait again to see the end".into()
+                "the service continues; wait again for the outcome".into()
             }
             EndpointWaitReason::Failed | EndpointWaitReason::RolledBack => {
                 let known = self.failure_reason().and_then(failure_remedy);
@@ -277,17 +277,22 @@ fn failure_remedy(reason: &str) -> Option<&'static str> {
             "insufficient capacity",
             "unable to provision requested ml compute capacity",
         ]) {
-            "there are no such instances at present: try again later, another instance type, or another region"
+            "AWS has no such instances available now: try again later, or use another instance \
+            type or region"
         } else if any(&["resourcelimitexceeded", "service limit", "quota"]) {
-            "ask for a higher quota in Service Quotas (Amazon SageMaker, \"for endpoint usage\"), or take fewer or other instances"
+            "ask for a higher quota in Service Quotas (Amazon SageMaker, \"for endpoint \
+            usage\"), or use fewer or other instances"
         } else if any(&["ping health check", "health check"]) {
             "the container did not respond to /ping in time: read the log group /aws/sagemaker/Endpoints/{name}, and raise container_startup_health_check_timeout if it only needs longer"
         } else if any(&["download model data", "model data", "modeldataurl"]) {
-            "check that the model's data are there and that the execution role may s3:GetObject them; raise model_data_download_timeout if they are large"
+            "check that the model's data exist and that the execution role may s3:GetObject \
+            them; raise model_data_download_timeout if they are large"
         } else if any(&["image", "ecr:"]) {
-            "check that the image is there, in the endpoint's region, and that the execution role may pull it (ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken)"
+            "check that the image exists, in the endpoint's region, and that the execution role \
+            may pull it (ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken)"
         } else if any(&["assume role", "assumerole", "role"]) {
-            "check that the execution role is there and that its trust policy allows sagemaker.amazonaws.com to assume it"
+            "check that the execution role exists and that its trust policy allows \
+            sagemaker.amazonaws.com to assume it"
         } else if any(&["kms"]) {
             "check that the execution role may use the KMS key (kms:CreateGrant, kms:Decrypt)"
         } else {
@@ -302,7 +307,7 @@ impl fmt::Display for EndpointWaitError {
             EndpointWaitReason::Failed => "it failed",
             EndpointWaitReason::RolledBack => "the update failed and was undone",
             EndpointWaitReason::NotFound => "there is no such endpoint",
-            EndpointWaitReason::TimedOut => "the wait ran out",
+            EndpointWaitReason::TimedOut => "the wait timed out",
             EndpointWaitReason::Cancelled => "the wait was stopped by its cancel token",
             EndpointWaitReason::Progress => "the wait was stopped by its progress callback",
         };

@@ -10,7 +10,7 @@ use super::{
 use crate::codec::CodecDirection;
 
 impl Error {
-    /// Whether the same call may succeed later without a change, and making it cannot run an inference twice.
+    /// Whether the same call may succeed later without a change, and cannot run an inference twice.
     ///
     /// True for connections that failed, timeouts, throttling, failures of the service, conflicts with another
     /// request, objects that arrived damaged, and waits that ran out of time. The

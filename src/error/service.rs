@@ -225,8 +225,8 @@ impl ServiceError {
                  Dashboard, or give AWS support the request id",
             ),
             None if self.unrecognized_body.is_some() => Some(
-                "this service sends no such responses: check the endpoint URL, and proxies and web \
-                 filters on the way",
+                "the service does not send such responses: check the endpoint URL, and proxies \
+                and web filters on the way",
             ),
             None => None,
         }
@@ -267,15 +267,16 @@ impl ServiceError {
         let resource = after(" on resource: ").unwrap_or(resource);
         let mut remedy = if message.contains("explicit deny") {
             format!(
-                "a policy denies {actions} on {resource}, over whatever allows it: change that policy"
+                "a policy denies {actions} on {resource}, which takes precedence over every \
+                permission: change that policy"
             )
         } else {
             format!("grant the caller {actions} on {resource}")
         };
         if let Some(account) = &self.expected_owner {
-            remedy.push_str(", and make sure that the bucket is owned by account ");
+            remedy.push_str(", and make sure that the bucket belongs to account ");
             remedy.push_str(account);
-            remedy.push_str(", which is expected of it");
+            remedy.push_str(", its expected owner");
         }
         remedy
     }

@@ -22,7 +22,7 @@ pub enum TransferErrorKind {
     Read,
     /// The input's file was replaced or truncated while it was read.
     Changed,
-    /// A file could not be created, or a file or the result's writer not written.
+    /// A file could not be created, or a file or the result's writer could not be written.
     Write,
     /// The journal is in use by another process.
     Locked,
@@ -107,7 +107,7 @@ impl TransferError {
         }
     }
 
-    /// With the error underneath.
+    /// Adds the cause, which [`source`](std::error::Error::source) returns.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));

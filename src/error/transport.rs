@@ -83,7 +83,7 @@ impl TransportErrorKind {
         match self {
             Self::Resolve => {
                 "check the region, the endpoint URL and the network; at an S3 endpoint of your own, \
-                 whether names of buckets must stand in the path (`force_path_style`)"
+                 whether bucket names must be in the path (`force_path_style`)"
             }
             Self::Connect => "check the endpoint URL, the network, and whether a proxy is needed",
             Self::Proxy => "check the proxy's URL, its user and password, and what it allows",

@@ -135,16 +135,16 @@ impl std::error::Error for ModelFailure {}
 pub struct Observed {
     /// Polls that found neither object (404).
     pub not_found: u32,
-    /// Polls that were denied one of the objects (403), which without `s3:ListBucket` also means
-    /// "not there yet".
+    /// Polls that were denied one of the objects (403). Without `s3:ListBucket` this is also the response for an
+    /// object that does not exist yet.
     pub access_denied: u32,
-    /// Polls that failed on the way or at the service, after their retries.
+    /// Polls that failed because of the connection or the service, after their retries.
     pub failed: u32,
 }
 
 /// A wait that ended before the output or a failure object existed.
 ///
-/// The inference may go on at the service, and the response can be waited for again.
+/// The inference may still complete, and the response can be waited for again.
 ///
 /// ```
 /// use sagemaker_async_inference::Error;
@@ -229,7 +229,7 @@ impl PollingTimeout {
         self.last_response.as_deref()
     }
 
-    /// Which of the waiter's limits was hit.
+    /// Which of the waiter's limits was reached.
     pub fn limit(&self) -> WaitLimit {
         self.limit
     }
@@ -258,9 +258,9 @@ impl PollingTimeout {
             let grants = grants.collect::<Vec<_>>().join(", and ");
             if !self.denied_by_code {
                 return format!(
-                    "a 403 without an error code says no more than that the object is not there yet or may not \
-                     be read: wait longer; if it is there, check that the caller has {grants}, and whether the \
-                     endpoint URL leads to S3"
+                    "a 403 without an error code means that the object does not exist yet or may \
+                    not be read: wait longer; if it exists, check that the caller has {grants}, \
+                    and that the endpoint URL is one of S3"
                 );
             }
             return format!(
@@ -274,7 +274,7 @@ impl PollingTimeout {
         let mut text = match self.service_limit() {
             Some(service) if service <= self.since_submit => format!(
                 "read {log}; the submit was {} ago, and the service gives up {} after it (request TTL \
-                 and invocation timeout), so that a longer wait will hardly help",
+                 and invocation timeout), so a longer wait is unlikely to help",
                 seconds(self.since_submit),
                 seconds(service),
             ),
@@ -288,15 +288,15 @@ impl PollingTimeout {
         {
             let _ = write!(
                 text,
-                "; the service may be at it up to {} after the submit (request TTL and invocation \
-                 timeout), longer than this wait, which had a limit of its own of {}",
+                "; the service may work on it for up to {} after the submit (request TTL and \
+                invocation timeout), longer than this wait's own limit of {}",
                 seconds(service),
                 self.limit,
             );
         }
         if self.handle.failure_path.is_none() {
             text.push_str(
-                "; this endpoint has no S3FailurePath, so a failed inference leaves nothing to see",
+                "; this endpoint has no S3FailurePath, so a failed inference leaves no object",
             );
         }
         text

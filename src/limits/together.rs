@@ -106,7 +106,7 @@ static CONFLICTS: [Conflict; 10] = [
         },
         member: "TargetValue",
         limit: "more than 0",
-        remedy: "give the number of requests that one instance may have before it",
+        remedy: "give the number of requests that may be queued for one instance",
     },
 ];
 

@@ -64,7 +64,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("Url S3ModelUri", "characters that begin with s3://bucket or https://host", "write it as s3://bucket/key"),
     ("DestinationS3Uri", "characters that begin with s3://bucket or https://host, on one line", "write it as s3://bucket/prefix/"),
     ("RoleArn", "characters of the form arn:aws:iam::ACCOUNT:role/NAME", "copy the role's ARN from IAM"),
-    ("EnvironmentKey", "letters, digits and underscores, the first no digit", "rename the variable"),
+    ("EnvironmentKey", "letters, digits and underscores, the first not a digit", "rename the \
+    variable"),
     ("TagKey TagValue", "letters, digits, spaces and _.:/=+-@", "shorten it and leave out the other characters"),
     ("SecurityGroupId SubnetId", "letters, digits and hyphens", "give an id such as sg-0123456789abcdef0 or subnet-0123456789abcdef0"),
     ("ProductionVariantInstanceType", "characters of the form ml.FAMILY.SIZE", "write it as in ml.m5.xlarge"),
@@ -76,12 +77,13 @@ const WORDS: &[(&str, &str, &str)] = &[
         "characters: a model package's name or ARN, with or without its version", "copy the ARN from the model registry"),
     ("AlarmName", "characters of one line, not all of them blank", "give an alarm's name"),
     ("PolicyName", "printable ASCII characters", "shorten it and leave out the other characters"),
-    ("ResourceArn", "characters of the form arn:aws:sagemaker:REGION:ACCOUNT:RESOURCE", "take the ARN that a create or describe gave"),
+    ("ResourceArn", "characters of the form arn:aws:sagemaker:REGION:ACCOUNT:RESOURCE", "use the \
+    ARN that a create or describe returned"),
     ("KmsKeyId", "of a-z A-Z 0-9 : / _ -", "give a key's id or ARN, or alias/name"),
     ("SnsTopicArn",
         "characters of the form arn:aws:sns:REGION:ACCOUNT:NAME", "copy the ARN from the topic's page or from `aws sns list-topics`"),
     ("EndpointNameContains", "letters, digits and hyphens", "give a part of an endpoint's name"),
-    ("PaginationToken NextToken", "characters of one line", "pass on the token that came with the page before"),
+    ("PaginationToken NextToken", "characters of one line", "pass the token of the previous page"),
     ("AdditionalModelChannelName", "letters, digits and ._-", "rename the channel"),
     ("MetricsEndpointPath", "letters, digits and /_.- after a slash, without ..", "give a path of the container's, as in /metrics"),
     ("RepositoryCredentialsProviderArn",
@@ -91,8 +93,10 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("AcceleratorPartitionType", "characters of the form mig-Ng.Ngb", "write it as in mig-1g.10gb"),
     ("ClarifyShapBaseline", "characters", "put a longer baseline into S3 and give ShapBaselineUri"),
     ("InferenceId", "printable ASCII characters, the first and the last not blank", "shorten it, or leave it out for a random one"),
-    ("CustomAttributesHeader", "visible ASCII characters, and no blank at an end, which HTTP removes", "shorten, trim or encode them"),
-    ("Header", "visible ASCII characters, not none, and no blank at an end, which HTTP removes", "write it as in application/json"),
+    ("CustomAttributesHeader", "visible ASCII characters, and no blank at an end, which HTTP \
+    removes", "shorten, trim or encode them"),
+    ("Header", "visible ASCII characters, at least one, and no blank at an end, which HTTP \
+    removes", "write it as in application/json"),
     ("FilenameHeader", "letters, digits, '-', '_' and at most one '.', the first a letter or digit", "shorten or rename it"),
     ("S3OutputPathExtensionHeader", "letters, digits and !_.*'()/-", "give a path below the endpoint's output path, not a URI"),
 ];

@@ -10,9 +10,8 @@ use crate::sys::lock;
 
 /// A fault to inject: on which operation, how often, and with which effect.
 ///
-/// It occurs once, unless [`times`](Self::times) or [`always`](Self::always) is set. Of several faults that match a
-/// request, the one that was added first occurs. The signature of a request whose response is replaced is not
-/// checked.
+/// It occurs once, unless [`times`](Self::times) or [`always`](Self::always) is set. If several faults match a
+/// request, the one that was added first occurs. The signature of a request whose response is replaced is not checked.
 ///
 /// ```
 /// use std::time::Duration;
@@ -213,7 +212,7 @@ impl fmt::Debug for Fault {
 impl Effect {
     /// The response that replaces the real one, if any.
     pub(super) fn replacement(&self, service: Service) -> Option<Result<Response, Refusal>> {
-        let message = "This error was scripted.";
+        let message = "This error was injected.";
         let refusal = match self {
             Self::Error { status, code } => {
                 let code = code.as_deref().unwrap_or_else(|| code_of(service, *status));

@@ -380,8 +380,8 @@ impl LocalEndpoint {
         self.shared.services.queue.records()
     }
 
-    /// Waits until no job waits or runs; false if `timeout` passes first. A [`ManualClock`](crate::sys::ManualClock)
-    /// is advanced to the end of the last job.
+    /// Waits until no job is queued or running; false if `timeout` passes first. A
+    /// [`ManualClock`](crate::sys::ManualClock) is advanced to the end of the last job.
     pub fn wait_until_idle(&self, timeout: Duration) -> bool {
         let services = &self.shared.services;
         services.queue.wait_idle(&*services.common.clock, timeout)

@@ -31,7 +31,7 @@ macro_rules! operations {
             $($(#[doc = $plane] $controlled,)+)+
             /// A request that is none of these; refused in the form of its service.
             Unsupported,
-            /// In a [`Fault`](super::Fault): whatever the request is.
+            /// In a [`Fault`](super::Fault): any request.
             Any,
         }
 

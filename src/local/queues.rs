@@ -26,7 +26,7 @@ impl LocalEndpoint {
         Ok(())
     }
 
-    /// Creates a queue unless it exists, and returns its URL. For a FIFO queue send `CreateQueue`.
+    /// Creates a queue unless it exists, and returns its URL. To create a FIFO queue send `CreateQueue`.
     ///
     /// `attributes` are those of `CreateQueue`: `VisibilityTimeout`, `RedrivePolicy` and so on.
     ///
@@ -106,8 +106,8 @@ impl LocalEndpoint {
         Ok(())
     }
 
-    /// Sends an event to a queue for each object created in the bucket with a key that begins with `prefix`: by a
-    /// put, a copy, a completed multipart upload, or as a result. S3's test event is sent first.
+    /// Sends an event to a queue for each object created in the bucket with a key that begins with `prefix`: by a put,
+    /// a copy, a completed multipart upload, or as a result. S3's test event is sent first.
     ///
     /// # Errors
     /// [`LocalError::Setting`]: there is no such queue.

@@ -353,8 +353,8 @@ fn busy(service: Service) -> Refusal {
     match service {
         Service::S3 => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
         Service::SageMaker | Service::Control(_) | Service::Sts => {
-            let message =
-                "The local endpoint receives as many bytes at a time as it can. Retry the request.";
+            let message = "The local endpoint is receiving as many bytes as it may at a time. Retry the \
+                request.";
             Refusal::new(503, "ServiceUnavailable", message)
         }
     }

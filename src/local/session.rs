@@ -6,7 +6,7 @@ use crate::sys::{Environment, Sys};
 use crate::{Result, Session, SessionBuilder};
 
 impl LocalEndpoint {
-    /// A session for this endpoint: its region, credentials, bucket and URL.
+    /// Creates a session for this endpoint: its region, credentials, bucket and URL.
     ///
     /// # Errors
     /// Those of [`SessionBuilder::build`](crate::SessionBuilder::build), for the endpoint's region and bucket.
@@ -27,7 +27,7 @@ impl LocalEndpoint {
         self.session_builder().build()
     }
 
-    /// The builder of such a session, to set more of it. It reads nothing from the process's
+    /// Returns the builder of such a session, to change more settings. It reads nothing from the process's
     /// environment, and has the endpoint's clock.
     pub fn session_builder(&self) -> SessionBuilder {
         let credentials = Credentials::new(

@@ -67,7 +67,7 @@ struct Connected {
 }
 
 impl ResultQueue {
-    /// The queue at a URL, with an ARN, or of a name. Sends no request.
+    /// A queue by its URL, its ARN or its name. Sends no request.
     ///
     /// Requests go to the queue's region: the one that the URL's host or the ARN names, which need not be the
     /// session's; for a name, the session's. An endpoint that is set for SQS (`AWS_ENDPOINT_URL_SQS`,
@@ -75,7 +75,7 @@ impl ResultQueue {
     ///
     /// # Errors
     /// [`Error::InvalidInput`]: it is none of these, or a URL whose host names no region while no endpoint is
-    /// set.
+    /// configured.
     ///
     /// ```
     /// use sagemaker_async_inference::{Session, sys::{Environment, Sys}};
@@ -102,9 +102,9 @@ impl ResultQueue {
     /// it is delivered again after a crash. Default: the queue's own visibility timeout. Range: 5 s to 12 h, checked by
     /// the first receive.
     ///
-    /// Extensions go out when half of it has passed, for as long as a [`Delivery`] is held, up to 12 hours
-    /// after the receive, which is the service's limit. Long polls last a quarter of it, and 20 s at most: from
-    /// 80 s on, an idle consumer costs the fewest requests.
+    /// The visibility timeout is extended when half of it has passed, for as long as a [`Delivery`] is held, up to 12
+    /// hours after the receive, which is the service's limit. Long polls last a quarter of it, and 20 s at most: from
+    /// 80 s on, an idle consumer sends the fewest requests.
     pub fn with_visibility(mut self, visibility: Duration) -> Self {
         self.visibility = Some(visibility);
         self.shared = Arc::default();
@@ -131,8 +131,8 @@ impl ResultQueue {
         Deliveries::new(self.clone())
     }
 
-    /// Handles messages on `workers` threads until the queue fails permanently or a handler panics. For an end
-    /// see [`Deliveries::run`].
+    /// Handles messages on `workers` threads until the queue fails permanently or a handler panics.
+    /// [`Deliveries::run`] can end earlier.
     ///
     /// # Errors
     /// Those of [`Deliveries::run`].

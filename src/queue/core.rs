@@ -59,7 +59,7 @@ pub(super) struct Entry {
     pub(super) wish: Wish,
     /// A request about it is on its way.
     pub(super) busy: bool,
-    /// When its fate was set.
+    /// When it was decided what to do with it.
     pub(super) since: Duration,
     pub(super) attempts: u32,
     pub(super) not_before: Duration,

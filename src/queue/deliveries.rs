@@ -28,14 +28,13 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long the service remembers an attempt id, less some time for the request.
 const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
 
-/// Messages of a [`ResultQueue`] as they come: an iterator that blocks, made by
-/// [`ResultQueue::deliveries`].
+/// Messages of a [`ResultQueue`] as they arrive: a blocking iterator, created by [`ResultQueue::deliveries`].
 ///
 /// It never ends unless [`until_idle`](Self::until_idle), [`cancel`](Self::cancel) or
-/// [`max_messages`](Self::max_messages) ends it. At the end deletions are sent, and messages that were received but
-/// not yielded are released. After an `Err` the iterator can be continued. Lost connections, throttling, server
-/// errors and expired credentials are retried with growing pauses (up to 20 s), and are an `Err` once they have
-/// lasted for 5 minutes; a missing queue or permission is an `Err` at once.
+/// [`max_messages`](Self::max_messages) ends it. At the end the pending deletions are sent, and messages that were
+/// received but not yielded are released. After an `Err` the iterator can be continued. Lost connections, throttling,
+/// server errors and expired credentials are retried with growing pauses (up to 20 s), and become an `Err` once they
+/// have lasted for 5 minutes; a missing queue or permission is an `Err` at once.
 ///
 /// A long poll lasts at most 20 s, and a cancel takes effect at its end.
 ///
@@ -120,8 +119,8 @@ impl Deliveries {
     /// unavailable to other consumers. With more, the messages that are not yielded yet are kept invisible. From a FIFO
     /// queue one message is received at a time, so that those of a group are handled in order.
     ///
-    /// With [`run`](Self::run) a receive requests this many, or as many as there are free workers if they are more.
-    /// 10 costs the fewest requests: 0.1 receives and 0.1 deletions a message.
+    /// With [`run`](Self::run) a receive requests this many, or as many as there are free workers if they are more. 10
+    /// costs the fewest requests: 0.1 receives and 0.1 deletions per message.
     pub fn at_once(mut self, count: usize) -> Self {
         self.at_once = count.clamp(1, MAX_BATCH);
         self
@@ -139,7 +138,7 @@ impl Deliveries {
         self.cancel.clone()
     }
 
-    /// Ends the iterator, if it has not ended, and sends what waits.
+    /// Ends the iterator, if it has not ended, and sends pending deletions and releases.
     pub(super) fn finish(mut self) -> Option<Error> {
         self.end()
     }
@@ -193,7 +192,7 @@ impl Deliveries {
             || self.until_idle.is_some_and(|idle| now >= since + idle)
     }
 
-    /// Releases what was not yielded and sends what waits.
+    /// Releases what was not yielded and sends pending deletions and releases.
     pub(super) fn end(&mut self) -> Option<Error> {
         self.ended = true;
         self.buffer.clear();

@@ -16,8 +16,8 @@ use crate::sys::lock;
 /// A message that was received and is invisible to other consumers for as long as this value is held (at
 /// most 12 hours).
 ///
-/// End it with [`delete`](Self::delete) when the work is done, or with [`release`](Self::release) when it is
-/// not. Dropping it releases it, also in a panic. `Send`: a delivery may go to another thread.
+/// End it with [`delete`](Self::delete) when the work is done, or with [`release`](Self::release) when it is not.
+/// Dropping it releases the message, also during a panic. `Send`: another thread may handle it.
 ///
 /// ```
 /// use sagemaker_async_inference::Error;
@@ -32,7 +32,7 @@ use crate::sys::lock;
 ///     delivery.delete()
 /// }
 /// ```
-#[must_use = "dropping a delivery gives its message back to the queue"]
+#[must_use = "dropping a delivery returns its message to the queue"]
 pub struct Delivery {
     guard: Arc<Guard>,
     key: u64,
@@ -70,7 +70,7 @@ impl Delivery {
         &self.guard.core
     }
 
-    /// Parses the message.
+    /// The content of the message.
     pub fn event(&self) -> &QueueEvent {
         &self.event
     }
@@ -80,7 +80,7 @@ impl Delivery {
         &self.body
     }
 
-    /// The message's id in SQS: the same each time it is delivered. Two messages about one inference have two
+    /// The message's id in SQS: the same each time it is delivered. Two messages about one inference have different
     /// ids.
     pub fn message_id(&self) -> &str {
         &self.id
@@ -117,14 +117,14 @@ impl Delivery {
         })
     }
 
-    /// Whether the message is still invisible to others. If it is not, somebody else may be handling it.
-    /// Extensions are automatic; this is false once they failed for too long, or after 12 hours.
+    /// Whether the message is still invisible to others. If it is not, another consumer may be handling it. Extensions
+    /// are automatic; this is false after they failed for too long, or after 12 hours.
     pub fn is_ours(&self) -> bool {
         !self.time_left().is_zero()
     }
 
-    /// Keeps the message invisible for this long from now, at most to 12 hours after it was received.
-    /// Automatic extensions continue; this is for a handler that knows that it is about to be suspended.
+    /// Keeps the message invisible for this long from now, at most until 12 hours after it was received. Automatic
+    /// extensions continue; this is for a handler that knows that it will be suspended.
     ///
     /// # Errors
     /// [`Error::Service`]: the visibility timeout has expired, or the permission is missing.
@@ -165,13 +165,13 @@ impl Delivery {
         outcome
     }
 
-    /// Deletes the message, because the work is done. The deletion is sent in the background, with others, ten at a time
-    /// and within half a second; at the end of the iterator, and when the last delivery is dropped, at once.
+    /// Deletes the message, because the work is done. The deletion is sent in the background within half a second, ten
+    /// at a time; at the end of the iterator, and when the last delivery is dropped, at once.
     ///
     /// # Errors
-    /// The failure of an *earlier* deletion that could not be carried out, once: without the permission, for
-    /// example, all messages are delivered again. A message whose visibility timeout has expired is deleted if the
-    /// service still allows it, and counted in [`QueueStats::lost`](super::QueueStats::lost).
+    /// The failure of an *earlier* deletion, reported once: without the permission, for example, all messages are
+    /// delivered again. A message whose visibility timeout has expired is deleted if the service still allows it, and
+    /// counted in [`QueueStats::lost`](super::QueueStats::lost).
     pub fn delete(mut self) -> Result<()> {
         self.finish(Wish::Delete);
         self.core().take_failure().map_or(Ok(()), Err)

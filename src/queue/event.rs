@@ -135,7 +135,7 @@ fn unwrapped(message: Map<String, Value>) -> Option<Value> {
     serde_json::from_str(message.get("Message")?.as_str()?).ok()
 }
 
-/// Parses an event of S3 in any of its formats; `None` if it is none.
+/// Parses an event of S3 in any of its formats; `None` if it is not one.
 fn of_s3(message: &Value) -> Option<QueueEvent> {
     if text(message, "Event") == Some("s3:TestEvent") {
         return Some(QueueEvent::Test);

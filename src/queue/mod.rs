@@ -1,12 +1,12 @@
 //! Results from a queue, without polling S3.
 //!
-//! The endpoint publishes to Amazon SNS, SNS (or S3's own events) sends to Amazon SQS, and SQS delivers each message to
-//! one of any number of workers at a time, delivers it again after a crash, and moves messages that always fail to a
-//! dead-letter queue. [`ResultQueue`] is a consumer of such a queue. The guide
+//! The endpoint publishes to Amazon SNS, SNS (or S3's own events) sends to Amazon SQS, and SQS delivers each message
+//! to one of any number of workers at a time, delivers it again after a crash, and moves messages that always fail to
+//! a dead-letter queue. [`ResultQueue`] is a consumer of such a queue. The guide
 //! ([`guide::queue`](crate::guide::queue)) explains when this is worthwhile and how to set it up.
 //!
-//! **Delivery is at least once.** A message is delivered again when a handler fails or takes longer than 12 hours, when
-//! a deletion is lost, and now and then for no reason. A handler has to be idempotent: store by
+//! **Delivery is at least once.** A message is delivered again when a handler fails or takes longer than 12 hours,
+//! when a deletion is lost, and occasionally without a reason. A handler has to be idempotent: store by
 //! [`inference_id`](Notification::inference_id), or remember [`message_id`](Delivery::message_id)s.
 //!
 //! ```no_run

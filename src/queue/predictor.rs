@@ -39,8 +39,8 @@ pub enum Notified<D = Json> {
 }
 
 impl<D> Notified<D> {
-    /// Fetches and decodes the output, as
-    /// [`AsyncInferenceResponse::get_result`]: one request, if the output exists as it should.
+    /// Fetches and decodes the output like [`AsyncInferenceResponse::get_result`], with one request if the output
+    /// exists.
     ///
     /// # Errors
     /// [`Error::Model`](crate::Error::Model) for a failure, without a request; otherwise those of
@@ -72,8 +72,8 @@ impl<S, D> AsyncPredictor<S, D> {
     /// or the failure. Sends no request.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the notification belongs to another endpoint,
-    /// only checks a topic, has a status that this version does not know, or names no output.
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput): the notification belongs to another endpoint, is only the
+    /// test of a topic, has a status that this version does not know, or names no output.
     ///
     /// ```no_run
     /// use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
@@ -111,7 +111,7 @@ impl<S, D> AsyncPredictor<S, D> {
                 "notification",
                 InvocationStatus::Test.as_str(),
                 "a notification of an inference",
-                "delete it: it only checks the topic",
+                "delete it: it only tests the topic",
             )
             .into()),
             InvocationStatus::Other(word) => {

@@ -80,9 +80,9 @@ impl Desk {
 }
 
 impl Deliveries {
-    /// Handles messages on `workers` threads, 1 to 256, until the iterator would end, the queue fails permanently,
-    /// or a handler panics. Never receives more messages than there are free workers, unless
-    /// [`at_once`](Self::at_once) is larger. After a cancel, only messages that are being handled are finished.
+    /// Handles messages on `workers` threads, 1 to 256, until the iterator would end, the queue fails permanently, or
+    /// a handler panics. Never receives more messages than there are free workers, unless [`at_once`](Self::at_once)
+    /// is larger. After a cancel, messages that are already being handled are finished.
     ///
     /// When a handler returns an error or panics, its message is released unless the handler deleted it before. After a
     /// panic the other workers finish their messages, deletions are sent, and the panic continues in the caller.
@@ -180,7 +180,7 @@ fn no_thread(error: &std::io::Error) -> Error {
     crate::error::ConfigError::new(
         "threads",
         format!("a worker could not be started: {error}"),
-        "take fewer workers, or raise the limit on threads",
+        "use fewer workers, or raise the limit on threads",
     )
     .into()
 }

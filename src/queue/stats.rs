@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Counts of all consumers of a [`ResultQueue`](super::ResultQueue) in this process, since it was created.
 ///
 /// `lost` above 0 means that handlers take longer than the 12 hours of a message, or that
-/// `sqs:ChangeMessageVisibility` is missing: other consumers get the same messages meanwhile.
+/// `sqs:ChangeMessageVisibility` is missing: other consumers then receive the same messages.
 ///
 /// ```
 /// use sagemaker_async_inference::queue::ResultQueue;

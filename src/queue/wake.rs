@@ -38,7 +38,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 impl<D> AsCompleted<D> {
     /// Polls a handle as soon as a message of the queue reports that it is done. The waiter's own polls can then be
-    /// rare, such as every few minutes: they find results whose message was lost. Default: only polls.
+    /// rare, such as every few minutes: they find results whose message was lost. Default: no queue.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -56,21 +56,20 @@ impl<D> AsCompleted<D> {
     /// ```
     ///
     /// Messages are matched by the location of output or failure, and notifications without a location by endpoint and
-    /// inference id. The message of a failed inference without a failure path is its outcome, because no object holds
+    /// inference id. If a failed inference has no failure path, its message is the outcome, because no object contains
     /// it. Messages are received on the calling thread, between polls, with long polls of up to 20 s.
     ///
-    /// A message is deleted when the item after its handle's outcome is requested, and released if the
-    /// iterator is dropped before. If the poll for it finds nothing, it is released and delivered again later. After
-    /// the last outcome, messages of results that polls found first are deleted as long as there are such, for at
-    /// most 30 s.
+    /// A message is deleted when the item after its handle's outcome is requested, and released if the iterator is
+    /// dropped before. If the poll that a message starts finds nothing, the message is released and delivered again
+    /// later. After the last outcome, messages about results that polls found first are deleted, for at most 30 s.
     ///
     /// **Messages of others** are released at once, and then nothing is received for 2 s, and up to 5 minutes while
-    /// only such messages come, so that their owners receive them. Each receive still counts, and SQS has no way to undo
-    /// that: if several waits share a queue, set its `maxReceiveCount` well above their number, or better, subscribe a
-    /// separate queue for each to the topic.
+    /// only such messages arrive, so that their owners receive them. Each receive counts, and SQS has no request that
+    /// lowers the count: if several waits share a queue, set its `maxReceiveCount` well above their number, or better,
+    /// subscribe a separate queue for each to the topic.
     ///
-    /// An error of the queue ends nothing, see [`on_queue_error`](Self::on_queue_error). Memory: about 200 bytes more for
-    /// each handle.
+    /// An error of the queue does not end the wait, see [`on_queue_error`](Self::on_queue_error). Memory: about 200
+    /// bytes more for each handle.
     pub fn woken_by(self, queue: &ResultQueue) -> Self {
         self.with_wakes(Box::new(Waking::new(queue)))
     }
@@ -390,7 +389,7 @@ fn of_id(endpoint: &str, id: &str) -> Name {
     name("id", endpoint, id)
 }
 
-/// Half of a SHA-256: enough to distinguish any number of handles, whoever chose the names.
+/// Half of a SHA-256: enough to distinguish any number of handles, even if somebody chose the names to collide.
 fn name(kind: &str, first: &str, second: &str) -> Name {
     let mut hash = Sha256::new();
     for part in [kind, first, second] {

@@ -19,7 +19,7 @@ use crate::transfer;
 /// The identity of an input, the same in every run.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    /// A digest of the endpoint and of what the input is; none if that cannot be known.
+    /// A digest of the endpoint and of the input's identity; none if that cannot be known.
     pub(crate) sha256: Option<String>,
     /// The digest that release 0.1 would have written of a file: of its path, length and time.
     pub(crate) sha256_of_0_1: Option<String>,
@@ -44,9 +44,9 @@ impl<'v, D> AsyncRequest<'v, D> {
             .into_owned()
     }
 
-    /// The identity in a journal: a digest of the endpoint and of the caller's key, or else of the input. That is
-    /// a value's bytes, an object's URI, a file's name and content. The folder of a file is left out: it may be
-    /// copied, or given by another spelling.
+    /// The identity in a journal: a digest of the endpoint and of the caller's key, or else of the input: a value's
+    /// bytes, an object's URI, a file's name and content. The folder of a file does not count: the file may be copied,
+    /// or its path spelled differently.
     pub(crate) fn identity(&self) -> Result<Identity> {
         let mut identity = Identity {
             sha256: None,

@@ -153,9 +153,9 @@ impl<'v, D: Accept> AsyncRequest<'v, D> {
 }
 
 impl<'v, D> AsyncRequest<'v, D> {
-    /// Sets an id that the response, notifications and the model's request contain: 1 to 64 printable ASCII
-    /// characters, the first and the last not blank. Default: a random UUID, so that a submit whose response is
-    /// lost can be found.
+    /// Sets an id that the response, the notifications and the request to the model contain: 1 to 64 printable ASCII
+    /// characters, the first and the last not blank. Default: a random UUID, so that a submit whose response is lost
+    /// can be found.
     ///
     /// It is not an idempotency token: the service runs two requests with one id twice.
     pub fn inference_id(mut self, id: impl Into<Cow<'v, str>>) -> Self {
@@ -169,7 +169,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Sets the MIME type of the input, which the model and an upload get: at most 1024 ASCII characters.
+    /// Sets the MIME type of the input, for the model and for the uploaded object: at most 1024 ASCII characters.
     /// Default: the serializer's; none for files, readers and inputs that are in S3 already.
     pub fn content_type(mut self, mime_type: impl Into<Cow<'v, str>>) -> Self {
         self.content_type = Some(mime_type.into());
@@ -190,16 +190,15 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Sets how long the model may work on it: 1 s to 1 hour, in whole seconds. Default: the service's, 15
-    /// minutes.
+    /// Sets how long the model may take for it: 1 s to 1 hour, in whole seconds. Default: the service's, 15 minutes.
     pub fn invocation_timeout(mut self, timeout: Duration) -> Self {
         self.invocation_timeout = Some(timeout);
         self
     }
 
-    /// Sets a name for the output object: 1 to 32 letters, digits, `-`, `_` and at most one `.`, the first a
-    /// letter or digit. The service does not document how it forms the key; the response has the one that it
-    /// chose. Default: the service's.
+    /// Sets a name for the output object: 1 to 32 letters, digits, `-`, `_` and at most one `.`, the first a letter or
+    /// digit. The service does not document how it forms the key from it; the response contains the key. Default: the
+    /// service's.
     pub fn filename(mut self, name: impl Into<Cow<'v, str>>) -> Self {
         self.filename = Some(name.into());
         self
@@ -218,11 +217,10 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Sets the time limit of upload and submit together, with their retries and pauses. The time of a
-    /// credentials provider, and of a reader without bytes, is not counted. A submit that is cut off after its
-    /// bytes went out is [`Error::MaybeSubmitted`]; an upload that is cut off is [`Error::Transport`], and
-    /// nothing was submitted. Default: none, each attempt is bounded by [`Timeouts`](crate::session::Timeouts)
-    /// alone.
+    /// Sets the time limit of upload and submit together, with their retries and pauses. Time spent in a credentials
+    /// provider, or waiting for bytes from a reader, is not counted. If the time runs out after the submit was sent,
+    /// the error is [`Error::MaybeSubmitted`]; during the upload it is [`Error::Transport`], and nothing was
+    /// submitted. Default: none; only [`Timeouts`](crate::session::Timeouts) limit each attempt.
     pub fn submit_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -237,13 +235,13 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Ends the upload and the submit once the token is cancelled, whatever they wait for. A submit waits up to
-    /// 0.6 s longer for its response; without one the error is
-    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). A submit that was waiting for a connection or for
-    /// its next attempt is [`Error::Transport`] of the kind
+    /// Ends the upload and the submit once the token is cancelled, whatever they wait for. A submit that was sent
+    /// waits up to 0.6 s longer for its response; without one the error is
+    /// [`Error::MaybeSubmitted`](crate::Error::MaybeSubmitted). A submit that was waiting for a connection or for its
+    /// next attempt ends with [`Error::Transport`] of the kind
     /// [`Cancelled`](crate::error::TransportErrorKind::Cancelled): nothing was submitted, and its `source` is the
-    /// refusal of the attempt before. Default: none;
-    /// [`predict`](crate::AsyncPredictor::predict) uses that of its [`WaiterConfig`](crate::WaiterConfig).
+    /// error response to the previous attempt. Default: none; [`predict`](crate::AsyncPredictor::predict) uses the
+    /// token of its [`WaiterConfig`](crate::WaiterConfig).
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, AsyncPredictor, CancelToken, Error};
@@ -310,7 +308,7 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// The submit will fail with this, unless it would fail already.
+    /// The error that `submit` will return, unless there is one already.
     fn refuse(&mut self, error: Error) {
         if !matches!(self.input, RequestInput::Body(Err(_))) {
             self.input = RequestInput::Body(Err(error));
@@ -330,16 +328,17 @@ impl<'v, D> AsyncRequest<'v, D> {
         self
     }
 
-    /// Checks every option, uploads the input if necessary, and submits it. Blocks until the service responds,
-    /// not until the inference is done.
+    /// Checks every option, uploads the input if necessary, and submits it. Blocks until the service responds, not
+    /// until the inference is complete.
     ///
     /// # Errors
     /// - [`Error::InvalidInput`] names the value that violates a limit; nothing was submitted.
     /// - [`Error::Codec`]: the value could not be serialized; nothing was sent.
     /// - [`Error::Transfer`]: the input's file or reader could not be read, or changed meanwhile, or the
     ///   progress callback stopped the upload. Nothing was submitted, and uploaded parts were discarded.
-    /// - [`Error::MaybeSubmitted`]: the request was sent and its response was lost, or was a 5xx that leaves
-    ///   open what happened. It is not retried unless [`allow_duplicates`](Self::allow_duplicates) is set.
+    /// - [`Error::MaybeSubmitted`]: the request was sent and its response was lost, or was a 5xx that does not say
+    ///   whether the inference was accepted. It is not retried unless [`allow_duplicates`](Self::allow_duplicates) is
+    ///   set.
     /// - [`Error::Service`], [`Error::Transport`], [`Error::Credentials`], [`Error::Config`]: nothing was
     ///   submitted. Attempts that provably had no effect were retried as
     ///   [`RetryConfig`](crate::session::RetryConfig) specifies.

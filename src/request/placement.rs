@@ -14,7 +14,7 @@ use crate::predictor::Target;
 use crate::sys::Random;
 use crate::uri::S3Uri;
 
-/// What the caller wants.
+/// What the caller requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Placement {
     /// In the body if it fits.
@@ -35,7 +35,7 @@ impl Placement {
                 "inline input",
                 format!("{len} bytes"),
                 format!("1 to {MAX_INLINE_BYTES} bytes in the request's body"),
-                "leave out inline(), and it goes through S3",
+                "leave out inline() to send it through S3",
             )
             .into()),
             Self::Fitting | Self::Inline => Ok(fits),

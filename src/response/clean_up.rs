@@ -13,11 +13,9 @@ use crate::uri::S3Uri;
 
 /// Which of an inference's objects are removed once its result has been fetched; none by default.
 ///
-/// For one inference: [`AsyncInferenceResponse::clean_up`]. For every
-/// [`predict`](crate::AsyncPredictor::predict):
-/// [`AsyncPredictor::with_clean_up`](crate::AsyncPredictor::with_clean_up). Nothing is removed if the inference
-/// failed or its result has not been fetched, and a failure to remove never replaces a result. Needs
-/// `s3:DeleteObject`.
+/// For one inference: [`AsyncInferenceResponse::clean_up`]. For every [`predict`](crate::AsyncPredictor::predict):
+/// [`AsyncPredictor::with_clean_up`](crate::AsyncPredictor::with_clean_up). Nothing is removed if the inference failed
+/// or its result has not been fetched. If a removal fails, the result is still returned. Needs `s3:DeleteObject`.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -48,7 +46,7 @@ pub struct CleanUp {
 type OnFailure = dyn Fn(&CleanUpFailure) + Send + Sync;
 
 impl CleanUp {
-    /// Removes nothing; add to it.
+    /// Removes nothing; the other methods add what to remove.
     pub fn nothing() -> Self {
         Self::default()
     }
@@ -58,10 +56,10 @@ impl CleanUp {
         Self::nothing().input().output().failure()
     }
 
-    /// Removes the input, if the submit uploaded it. One that was in S3 before
-    /// ([`request_at`](crate::AsyncPredictor::request_at)) belongs to the caller and stays. A resumed response
-    /// knows it from its [handle](crate::InferenceHandle::input_uploaded); handles of release 0.1 do not have it,
-    /// and their inputs stay.
+    /// Removes the input, if the submit uploaded it. An input that was in S3 before
+    /// ([`request_at`](crate::AsyncPredictor::request_at)) belongs to the caller and stays. The
+    /// [handle](crate::InferenceHandle::input_uploaded) of a resumed response records which it was; handles of release
+    /// 0.1 do not, and their inputs stay.
     pub fn input(mut self) -> Self {
         self.input = true;
         self
@@ -182,13 +180,13 @@ impl std::error::Error for CleanUpFailure {
 
 impl<D> AsyncInferenceResponse<D> {
     /// Removes the inference's objects with one request each (`DeleteObject`), and reports which were removed. A
-    /// request that fails is retried as [`RetryConfig`](crate::session::RetryConfig) specifies, and does not keep
-    /// the others from being removed.
+    /// request that fails is retried as [`RetryConfig`](crate::session::RetryConfig) specifies; the other objects are
+    /// still removed.
     ///
     /// # Errors
     /// [`Error::InvalidInput`]: this response has no output yet; nothing was removed. Fetch the result first
-    /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards. An object that could
-    /// not be removed is no error, but listed in the [report](CleanUpReport).
+    /// ([`get_result`](Self::get_result)): it is cached, and can be read again afterwards. An object that could not be
+    /// removed is not an error; the [report](CleanUpReport) lists it.
     pub fn clean_up(&self, what: &CleanUp) -> Result<CleanUpReport> {
         if !self.has_output() {
             let early = InvalidInput::new(

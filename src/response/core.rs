@@ -190,9 +190,8 @@ impl<D> AsyncInferenceResponse<D> {
         &self.session
     }
 
-    /// The output location as the service returned it, if this crate cannot parse it. Then waiting is
-    /// [`Error::InvalidInput`], and no request is sent for the result; the inference runs nevertheless. Usually
-    /// `None`.
+    /// The output location as the service returned it, if this crate cannot parse it. Then every wait returns
+    /// [`Error::InvalidInput`] without a request; the inference runs nevertheless. Usually `None`.
     pub fn unread_output_location(&self) -> Option<&str> {
         self.handle.unread_output_location()
     }
@@ -236,9 +235,9 @@ impl<D> AsyncInferenceResponse<D> {
     /// [`download`](Self::download), [`write_result`](Self::write_result) and [`read_result`](Self::read_result)
     /// have no limit.
     ///
-    /// An output that is removed before a poll finds it is pending. An empty output is a result. An output that
-    /// is replaced during the wait is read entirely from one version. A body that breaks off, or arrives at less
-    /// than 1 KiB/s over the [read timeout](crate::session::Timeouts), is a failed poll.
+    /// If the output is removed before a poll finds it, the inference counts as pending. An empty output is a result.
+    /// An output that is replaced during the wait is read entirely from one version. If the body breaks off, or
+    /// arrives at less than 1 KiB/s over the [read timeout](crate::session::Timeouts), the poll failed.
     ///
     /// # Errors
     /// - [`Error::Model`]: the failure object exists. If both objects exist, the output wins.
@@ -248,13 +247,13 @@ impl<D> AsyncInferenceResponse<D> {
     /// - [`Error::Codec`]: the deserializer cannot read the output, which stays cached.
     /// - [`Error::Service`]: S3 refuses permanently: the bucket does not exist, the credentials are unknown, or
     ///   access is denied to a caller who may list (see [`AccessDenied`](crate::waiter::AccessDenied)).
-    /// - [`Error::Transport`]: only for what waiting does not cure: an untrusted certificate, or a result above
-    ///   the limit ([`TransportErrorKind::TooLong`](crate::error::TransportErrorKind::TooLong)); other failed
-    ///   polls are counted, and the wait goes on.
+    /// - [`Error::Transport`]: only what waiting does not solve: an untrusted certificate, or a result above the limit
+    ///   ([`TransportErrorKind::TooLong`](crate::error::TransportErrorKind::TooLong)). Other failed polls are counted,
+    ///   and the wait goes on.
     /// - [`Error::Credentials`]: there are none at the first poll. If they fail later, the poll counts as failed,
     ///   and the wait goes on.
-    /// - [`Error::Config`], [`Error::InvalidInput`]: there is no address to poll, as in
-    ///   [`Session::bucket_endpoint`](crate::Session::bucket_endpoint).
+    /// - [`Error::Config`], [`Error::InvalidInput`]: the address to poll cannot be determined, for the reasons that
+    ///   [`Session::bucket_endpoint`](crate::Session::bucket_endpoint) lists.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, Error, WaiterConfig};
@@ -296,8 +295,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// Polls once, without waiting: `None` if neither output nor failure exists.
     ///
     /// # Errors
-    /// Those of [`get_result`](Self::get_result), without the ends of a wait; [`Error::Service`] and
-    /// [`Error::Transport`] also if this poll fails. The inference goes on.
+    /// Those of [`get_result`](Self::get_result) except [`Error::PollingTimeout`] and [`Error::WaitStopped`];
+    /// [`Error::Service`] and [`Error::Transport`] also if this poll fails. The inference goes on.
     ///
     /// ```
     /// use sagemaker_async_inference::{AsyncInferenceResponse, Error};
@@ -342,8 +341,8 @@ impl<D> AsyncInferenceResponse<D> {
         self.decode(&self.keep(outcome)).map(Some)
     }
 
-    /// The output into memory. One that breaks off is resumed; where its response had no `ETag` or no length,
-    /// that cannot be, and it is requested from its start again.
+    /// Reads the output into memory. An interrupted transfer is resumed; without an `ETag` or a length it is requested
+    /// again from its start.
     fn read(&self, mut object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
         let max = self.transfer_config().max_result_bytes();
         let client = self.session.client();

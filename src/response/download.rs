@@ -95,8 +95,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// Resumes and verifies like [`download`](Self::download).
     ///
     /// # Errors
-    /// Those of [`download`](Self::download); a part of the result may have been written before.
-    /// [`Error::Transfer`] with the kind [`Write`](TransferErrorKind::Write) has the error of `writer`.
+    /// Those of [`download`](Self::download). Part of the result may already have been written. [`Error::Transfer`] of
+    /// the kind [`Write`](TransferErrorKind::Write) has the error of `writer` as its source.
     ///
     /// ```
     /// # #[cfg(feature = "local")] {

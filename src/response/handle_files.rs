@@ -12,8 +12,8 @@ use crate::sys;
 const MAX_FILE: u64 = 1 << 30;
 
 impl InferenceHandle {
-    /// Writes handles to a file, one a line: the whole file appears, durably and readable for its
-    /// owner alone, or (on an error) none of it; what was there under that name is replaced.
+    /// Writes handles to a file, one per line, readable only by its owner. The file is synced to disk and appears
+    /// completely or, after an error, not at all. An existing file of that name is replaced.
     ///
     /// # Errors
     /// [`Error::Transfer`](crate::Error::Transfer): the file could not be written; the one that was there is
@@ -44,12 +44,12 @@ impl InferenceHandle {
         Ok(written.map_err(|error| failed(TransferErrorKind::Write, path, error))?)
     }
 
-    /// Reads what [`save_all`](Self::save_all) wrote; blank lines are passed over.
+    /// Reads a file that [`save_all`](Self::save_all) wrote. Blank lines are skipped.
     ///
     /// # Errors
     /// - [`Error::Transfer`](crate::Error::Transfer): the file cannot be read, is not UTF-8, or is too long
     ///   (1 GiB).
-    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a line is no handle; it has the line's number.
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a line is not a handle; the error has its number.
     pub fn load_all(path: impl AsRef<Path>) -> Result<Vec<Self>> {
         let path = path.as_ref();
         let read = sys::read_bounded(path, MAX_FILE).and_then(|text| {

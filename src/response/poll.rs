@@ -66,7 +66,7 @@ impl<D> AsyncInferenceResponse<D> {
             MAX_FAILURE,
             policy.cancel,
         )?;
-        // Both may have appeared between the two requests: the output counts.
+        // Both may have appeared between the two requests: then the output counts.
         if let Requested::Object(output) = found(get(self.output_path(), policy))? {
             return Ok(Poll::Output(output));
         }

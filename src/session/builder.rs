@@ -104,8 +104,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Like [`credentials`](Self::credentials), but the provider is called for every request that is signed: for
-    /// one that caches by itself.
+    /// Like [`credentials`](Self::credentials), but the provider is called for every request that is signed: for a
+    /// provider that has its own cache.
     pub fn uncached_credentials<Kind>(mut self, credentials: impl IntoProvider<Kind>) -> Self {
         self.credentials = Some(credentials.into_provider());
         self.is_uncached = true;
@@ -157,11 +157,11 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets whether the bucket is in the path of S3's URLs and never in the host name. An S3 server with its own
-    /// name, such as `http://minio:9000`, needs true, unless its DNS has names for buckets. With false,
-    /// `localhost` is a name like any other. Default: the profile's `addressing_style` below `s3 =` (`path` is
-    /// true, `virtual` is false); without it, in the path at an IP address, at `localhost`, and if the bucket's
-    /// name cannot be part of a host name; otherwise in the host name.
+    /// Sets whether the bucket is in the path of S3's URLs and never in the host name. An S3 server with its own name,
+    /// such as `http://minio:9000`, needs true, unless its DNS resolves bucket names. With false, `localhost` is
+    /// treated like any other name. Default: the profile's `addressing_style` below `s3 =` (`path` is true, `virtual`
+    /// is false); without it, the bucket is in the path at an IP address, at `localhost`, and if its name cannot be
+    /// part of a host name; otherwise in the host name.
     pub fn force_path_style(mut self, yes: bool) -> Self {
         self.endpoints.force_path_style = Some(yes);
         self
@@ -280,8 +280,8 @@ impl SessionBuilder {
     /// # Errors
     /// - [`Error::Config`](crate::Error::Config): no region is set, a setting is malformed or contradicts
     ///   another one, the named profile does not exist, or a configuration file is malformed or cannot be read.
-    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): the default bucket is no bucket's name, or a
-    ///   bucket owner no account id.
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): the default bucket is not a valid bucket name, or a
+    ///   bucket owner is not an account id.
     pub fn build(mut self) -> Result<Session> {
         let sys = self.sys.clone();
         let settings = Settings::new(&sys, self.profile.as_deref());
@@ -357,7 +357,7 @@ impl SessionBuilder {
         match (self.agent.take(), self.ca_bundle.take()) {
             (Some(_), Some(_)) => Err(ConfigError::new(
                 "the CA bundle",
-                "cannot be put into an agent that is given too",
+                "cannot be combined with an agent",
                 "give the agent these roots, or leave out one of the two",
             )),
             (Some(agent), None) => Ok(Transport::with_agent(agent, self.timeouts)),
@@ -376,7 +376,7 @@ fn check_account(account: &str) -> Result<()> {
     Err(InvalidInput::new(
         "expected bucket owner",
         account,
-        "an account's number of 12 digits",
+        "an account id of 12 digits",
         "leave out hyphens and keep leading zeros",
     )
     .into())

@@ -102,8 +102,8 @@ impl Session {
     /// Returns the same session, with its connections, credentials and retry quota, but with other attempts: for
     /// a part of a program that should retry more or less than the rest.
     ///
-    /// For one submit see [`AsyncRequest::retry`](crate::AsyncRequest::retry), for the polls of one
-    /// wait [`WaiterConfigBuilder::retry`](crate::WaiterConfigBuilder::retry).
+    /// For one submit see [`AsyncRequest::retry`](crate::AsyncRequest::retry); for the polls of one wait see
+    /// [`WaiterConfigBuilder::retry`](crate::WaiterConfigBuilder::retry).
     ///
     /// ```no_run
     /// use sagemaker_async_inference::{AsyncPredictor, Session};
@@ -130,10 +130,10 @@ impl Session {
     /// (`GetCallerIdentity`) once and cached.
     ///
     /// # Errors
-    /// None if the builder sets the bucket. Otherwise those of the request to STS, which the next call repeats:
+    /// None if the builder sets the bucket. Otherwise those of the request to STS, which the next call sends again:
     /// [`Error::Service`](crate::Error::Service), [`Error::Transport`](crate::Error::Transport),
-    /// [`Error::Credentials`](crate::Error::Credentials), and [`Error::Config`](crate::Error::Config) if STS
-    /// has no such host.
+    /// [`Error::Credentials`](crate::Error::Credentials), and [`Error::Config`](crate::Error::Config) if STS has no
+    /// host with these settings.
     pub fn default_bucket(&self) -> Result<String> {
         self.default_bucket_within(RequestPolicy::default())
     }
@@ -201,7 +201,7 @@ impl Session {
     /// Returns where requests for a bucket and its objects are sent. Its region is the session's, until S3
     /// reports another one.
     ///
-    /// Other names than those below are not checked. Sends no request.
+    /// Names other than those listed below are not checked. Sends no request.
     ///
     /// # Errors
     /// Those of [`service_endpoint`](Self::service_endpoint), and

@@ -64,8 +64,8 @@ use crate::aws::endpoints::signing_region;
 ///
 /// In the host's name, as in `https://my-bucket.s3.eu-west-1.amazonaws.com`, also at a custom
 /// endpoint; but in the path, as in `https://s3.eu-west-1.amazonaws.com/my.bucket`,
-/// - if its name is no label of a host's name: it has dots, capitals or other characters, is shorter than 3 or
-///   formed like an IP address. At a custom `http` endpoint, where no certificate has to match, dots are allowed;
+/// - if its name is not a label of a host name: it has dots, capitals or other characters, is shorter than 3 or looks
+///   like an IP address. At a custom `http` endpoint, where no certificate has to match, dots are allowed;
 /// - if the custom endpoint is an IP address, or `localhost` (or below it), where few resolvers know
 ///   names of buckets. (The rules put buckets before `localhost`, and such with dots even before an
 ///   IP address.)

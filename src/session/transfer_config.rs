@@ -79,8 +79,8 @@ pub enum UploadChecksum {
     /// The SHA-256 of each part is in its signature: a change in transit is noticed. Costs a CPU second for each
     /// 0.5 to 2 GB.
     SignedSha256,
-    /// The payload is not signed (`UNSIGNED-PAYLOAD`) and each part has a CRC-32C (`x-amz-checksum-crc32c`), as
-    /// with the AWS SDKs over TLS: detects accidents, at memory speed. Over plain HTTP an attacker could change
+    /// The payload is not signed (`UNSIGNED-PAYLOAD`) and each part has a CRC-32C (`x-amz-checksum-crc32c`), as with
+    /// the AWS SDKs over TLS. Detects accidental changes, at memory speed. Over plain HTTP an attacker could change
     /// both.
     Crc32c,
 }
@@ -252,7 +252,7 @@ impl TransferConfigBuilder {
                 "parallelism",
                 parallelism.to_string(),
                 "1 to 64",
-                "leave it out, and it is chosen by the payload's size",
+                "leave it out to have it chosen by the payload's size",
             )
             .into());
         }

@@ -97,7 +97,7 @@ impl Files {
         }
     }
 
-    /// Creates a file or replaces its content, readable by this user only. At all times the file has its old
+    /// Creates a file or replaces its content, readable by this user only. At any time the file has either its old
     /// content or its new one.
     ///
     /// # Errors

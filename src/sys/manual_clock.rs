@@ -10,10 +10,9 @@ use super::{Clock, SystemClock};
 
 /// A clock that a test controls: `sleep` returns at once and advances the time by its duration.
 ///
-/// Clones share one time, and any number of threads may use them. With a
-/// [`LocalEndpoint`](crate::guide::testing) that has this clock, the time moves from one event of the endpoint
-/// to the next, and only when the endpoint's work of that moment is done: a sleep of ten minutes returns when
-/// everything that those ten minutes bring has happened.
+/// Clones share one time, and any number of threads may use them. If a [`LocalEndpoint`](crate::guide::testing) has
+/// this clock, time advances from one event of the endpoint to the next, and only when the endpoint has finished its
+/// work of that moment: a sleep of ten minutes returns after everything that is due within them has happened.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,8 +63,8 @@ impl State {
 }
 
 impl ManualClock {
-    /// A clock that starts at the machine's present time, so that real servers accept the
-    /// signatures made under it (until it has been moved on by minutes).
+    /// A clock that starts at the machine's current time, so that real servers accept signatures made with it, until
+    /// it is some minutes ahead.
     pub fn new() -> Self {
         Self::starting_at(SystemClock.now())
     }
@@ -83,8 +82,8 @@ impl ManualClock {
         Duration::from_nanos(self.time.elapsed_nanos.load(Ordering::SeqCst))
     }
 
-    /// Moves the time on. Blocks while the work of a local endpoint with this clock keeps it, except for the
-    /// work of the calling thread.
+    /// Advances the time. Blocks while a local endpoint with this clock is working, except for work of the calling
+    /// thread.
     pub fn advance(&self, duration: Duration) {
         let me = thread::current().id();
         let mut left = duration;

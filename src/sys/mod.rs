@@ -1,7 +1,7 @@
 //! Clock, sleep, environment, configuration files, commands and random numbers: everything that this crate gets
 //! from the machine, and that a test can replace.
 //!
-//! Everything in this crate that waits, retries, signs or reads configuration uses a [`Sys`]. Programs have
+//! Everything in this crate that waits, retries, signs or reads configuration uses a [`Sys`]. Programs use
 //! [`Sys::real`]. Tests provide their own: with [`ManualClock`] an hour of waiting takes no time, and
 //! [`Environment::from_pairs`] and [`Files::from_pairs`] replace the process's environment, which a test must not
 //! change, and the files of the user who runs the test.

@@ -1,4 +1,4 @@
-//! What a power cut would leave of files, for tests: of each the bytes that were flushed to the disk, if its name was
+//! What a power cut would leave of files, for tests: the bytes of each that were flushed to the disk, if its name was
 //! too. Killing a process does not show that, because the system keeps what was written.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ fn place(metadata: &Metadata) -> Place {
     (metadata.dev(), metadata.ino())
 }
 
-/// So many bytes of the file were there before it was flushed.
+/// This number of bytes was in the file before it was flushed.
 pub(super) fn flushed(file: &File, length: u64) -> io::Result<()> {
     let place = place(&file.metadata()?);
     let mut disk = disk();

@@ -85,8 +85,8 @@ impl Processes {
     ///
     /// # Errors
     /// The system's: [`io::ErrorKind::TimedOut`] if it takes longer than `timeout` in real time, and
-    /// [`io::ErrorKind::FileTooLarge`] if it writes more than [`Processes::MAX_OUTPUT`]; it is then killed,
-    /// which may leave its own children running. That it ends with another status than 0 is none.
+    /// [`io::ErrorKind::FileTooLarge`] if it writes more than [`Processes::MAX_OUTPUT`]; it is then killed, and its
+    /// own child processes may continue. Another exit code than 0 is not an error.
     pub fn run(&self, command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
         match &self.function {
             Some(function) => function(command),
@@ -126,8 +126,8 @@ fn shell(command: &str) -> Command {
 #[cfg(feature = "local")]
 const LOCAL_SECRET_KEY: &str = "SAGEMAKER_ASYNC_LOCAL_SECRET_KEY";
 
-/// Starts a program with pipes on all three streams. Its environment is this process's without the local
-/// endpoint's secret key, and with more in it.
+/// Starts a program with pipes on all three streams. Its environment is this process's without the local endpoint's
+/// secret key, plus the given variables.
 #[cfg(feature = "local")]
 #[allow(clippy::disallowed_methods)] // this is the wrapper itself
 pub(crate) fn spawn_piped(

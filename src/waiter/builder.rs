@@ -104,8 +104,8 @@ impl WaiterConfigBuilder {
         self
     }
 
-    /// Sets a callback for each poll that found no result. It runs on the waiting thread; [`ControlFlow::Break`]
-    /// stops the wait. A panic in it ends this wait, in the waiting thread, and nothing else: the response can be
+    /// Sets a callback for each poll that found no result. It runs on the waiting thread; [`ControlFlow::Break`] stops
+    /// the wait. If it panics, the panic ends only this wait and continues on the waiting thread; the response can be
     /// waited for again. Default: none.
     pub fn progress(
         mut self,

@@ -18,10 +18,9 @@ use crate::waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfigBuilder
 /// [`Error::PollingTimeout`](crate::Error::PollingTimeout) after the last poll or at the deadline,
 /// or when it is stopped.
 ///
-/// Time is that of the monotonic clock: setting the wall clock does not change it, and on Linux and macOS it
-/// stops while the machine is suspended, so that a wait has as many polls with a suspension as without. Elsewhere
-/// a wait that wakes after its deadline polls once more. A connection that did not survive costs at most a failed
-/// poll.
+/// Times are those of the monotonic clock: setting the wall clock does not change them. On Linux and macOS it stops
+/// while the machine is suspended, so a wait has as many polls as without the suspension; on other systems a wait that
+/// wakes after its deadline polls once more. A connection that the suspension broke costs at most one failed poll.
 ///
 /// ```
 /// use std::time::Duration;
@@ -91,11 +90,11 @@ impl WaiterConfig {
     /// Creates a waiter whose delays grow with the age of the inference: for inferences of a second as well as of
     /// an hour, with few requests.
     ///
-    /// Each poll is due when the inference is a tenth older than at the poll before, at least 50 ms and at most
-    /// 15 s later. So a result is found at most a tenth of its time late, a twentieth on average. Once the
-    /// session knows the durations of the endpoint's latest 32 inferences, the first poll is due at four fifths
-    /// of the shortest, and polls are twice as frequent until the longest has passed. The age counts from the
-    /// submit, or from the start of the wait if that is not known.
+    /// Each poll is due when the inference is a tenth older than at the previous poll, at least 50 ms and at most 15 s
+    /// later. So a result is found at most a tenth of its time late, a twentieth on average. Once the session knows
+    /// the durations of the endpoint's latest 32 inferences, the first poll is due at four fifths of the shortest, and
+    /// polls are twice as frequent until the longest has passed. The age counts from the submit, or from the start of
+    /// the wait if the time of the submit is not known.
     ///
     /// The wait lasts 15 minutes, as long as the default one;
     /// [`builder().adaptive()`](WaiterConfigBuilder::adaptive) takes another

@@ -219,7 +219,7 @@ fn a_bare_403_to_the_end_says_what_is_known_and_no_more() {
     let text = format!("{timeout:#}");
     assert!(!text.contains("grant"), "{text}");
     for part in [
-        "not there yet or may not be read",
+        "does not exist yet or may not be read",
         "s3:GetObject on arn:aws:s3:::out-bucket/*",
         "endpoint URL",
     ] {

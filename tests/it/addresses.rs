@@ -1,4 +1,4 @@
-//! Places in S3 arrive exactly as they were given, are refused before anything is sent, or are kept as they came.
+//! Locations in S3 arrive exactly as they were given, are refused before anything is sent, or are stored unchanged.
 
 use crate::support::client::{
     accepted, invalid, is_submit, predictor, session_at, session_in, uri, willing,

@@ -1,4 +1,4 @@
-//! Advice is given where the cause is known, and bodies of others are shown.
+//! Advice is given where the cause is known, and unrecognized bodies are shown.
 
 use crate::support;
 

@@ -39,7 +39,7 @@ fn session(url: &str) -> Session {
         .expect("a session")
 }
 
-/// A server that lets `serve` begin with each connection, says so, and then is silent until it is dropped.
+/// A server that lets `serve` begin with each connection, reports it, and then is silent until it is dropped.
 fn silent(
     serve: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> (Raw, Receiver<()>) {
@@ -64,7 +64,7 @@ fn cancelled<T>(hangs: Receiver<()>, run: impl FnOnce(CancelToken) -> T) -> T {
     let thread = std::thread::spawn(move || {
         let reached = hangs.recv_timeout(Duration::from_mins(2));
         canceller.cancel();
-        // Whoever connects once more finds somebody who listens.
+        // A client that connects again finds a listener.
         drop(hangs);
         reached
     });

@@ -1,4 +1,4 @@
-//! What is removed after success, what stays, and who is notified.
+//! What is removed after success, what stays, and which callback is called.
 
 use crate::support;
 
@@ -52,7 +52,7 @@ fn all_requested_objects_are_removed_and_the_result_stays_in_memory() {
         response.get_result::<Vec<u8>>(&often()).expect("the same"),
         result
     );
-    // Once more, there is nothing left, and that is no failure.
+    // A second time there is nothing left, which is not a failure.
     assert!(
         response
             .clean_up(&CleanUp::everything())
@@ -198,7 +198,7 @@ fn a_resumed_response_knows_whose_the_input_is() {
     assert_eq!(finish(at.handle().to_string()), 1);
     assert_eq!(endpoint.objects(endpoint.bucket()), ["mine"]);
 
-    // As an earlier release wrote it: nobody knows, so it stays.
+    // As an earlier release wrote it: whether the input was uploaded is unknown, so it stays.
     let line = submit().handle().to_string();
     let old = line.replace(",\"input_uploaded\":true", "");
     assert_ne!(line, old);

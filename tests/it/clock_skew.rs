@@ -1,4 +1,4 @@
-//! Refusals of a signature for its time are recovered from once, whatever the form of the service's time.
+//! After a refusal because of the clock the request is sent once more, in any format of the service's time.
 
 use crate::support;
 
@@ -23,7 +23,7 @@ const DATE: &str = "Sun, 06 Nov 2022 08:49:37 GMT";
 
 const EXPIRED: &str = "Signature expired: 20221106T074937Z is now earlier than 20221106T084437Z (20221106T084937Z - 5 min.)";
 
-/// A server at [`now`] that refuses every signature of another time as reported.
+/// A server at [`now`] that refuses every signature with another time.
 fn server(refusal: Reply) -> Verifier {
     let rules = Rules {
         now: Some(now()),
@@ -80,7 +80,7 @@ fn the_services_time_is_learned_in_whatever_form_it_comes() {
             let session = session_in(&server.url(), ManualClock::starting_at(start));
             attempt(&session, &refusal).unwrap_or_else(|error| panic!("{refusal:?}: {error:?}"));
             assert_eq!(server.seen().len(), 2);
-            // It is learned permanently, and for every service.
+            // The correction stays, and applies to every service.
             let result = response(&session).try_get_result::<Vec<u8>>();
             assert_eq!(result.expect("a result").as_deref(), Some(&b"result"[..]));
             assert_eq!(server.seen().len(), 3);

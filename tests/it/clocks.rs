@@ -1,4 +1,4 @@
-//! Clocks that are wrong, are set right, and jump.
+//! Clocks that are wrong, are corrected, and jump.
 
 use crate::support;
 
@@ -16,7 +16,7 @@ use support::client::{accepted, predictor, refused, sys, uri};
 use support::verifier::{Rules, Verifier};
 use support::wait::{timed_out, waiter};
 
-/// A clock whose wall time is set by hand; its monotonic time goes on evenly.
+/// A clock whose wall time the test sets; its monotonic time advances evenly.
 #[derive(Debug, Clone)]
 struct SetClock {
     even: ManualClock,
@@ -195,7 +195,7 @@ fn a_wait_that_wakes_after_its_deadline_polls_once_more() {
     let session = builder(&endpoint, &clock).build().expect("a session");
     let wait = waiter(|w| w.deadline(Duration::from_mins(10)));
 
-    // The machine is suspended for the night, and the result comes meanwhile.
+    // The machine is suspended for the night, and the result appears meanwhile.
     clock.oversleep.store(8 * 3600, Ordering::SeqCst);
     let response = response(&session, &endpoint);
     let timeout = timed_out(response.get_result(&wait));

@@ -1,4 +1,4 @@
-//! What the formats write and read, and what their errors show and do not show.
+//! What the formats write and read, and what their errors contain and do not contain.
 
 use std::{borrow::Cow, collections::BTreeMap, error::Error, fmt::Debug, sync::Arc};
 
@@ -252,7 +252,7 @@ fn csv_gives_the_record_and_the_field() {
     );
     assert_eq!(
         refused::<Vec<(u8, u8)>>(&csv, b"1,2\n\n3,4,secret\n"),
-        "3 fields, but the records before have 2, in record 2"
+        "3 fields, but the previous records have 2, in record 2"
     );
     assert_eq!(
         refused::<Vec<(String,)>>(&csv, b"a\nsecret\xff\n"),
@@ -280,7 +280,7 @@ fn the_source_is_not_repeated() {
     let error = CodecError::deserialize("npy", "the header is wrong").with_source(cause.clone());
     assert_eq!(
         error.to_string(),
-        "can't deserialize npy: the header is wrong"
+        "cannot deserialize npy: the header is wrong"
     );
     assert_eq!(
         error.source().map(ToString::to_string),

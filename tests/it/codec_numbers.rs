@@ -1,4 +1,4 @@
-//! Numbers and texts that a format has no room for, or that Python writes otherwise: they come back as they were
+//! Numbers and texts that a format cannot represent, or that Python writes differently: they come back as they were
 //! sent, or are an error that says why.
 
 use std::collections::{BTreeMap, HashMap};

@@ -14,7 +14,7 @@ use sagemaker_async_inference::{AsyncPredictor, Error, WaiterConfig};
 use support::client::{builder, predictor, uri};
 use support::raw::{Raw, read_head};
 
-/// Polls for what never comes; that many requests over one connection.
+/// Polls for a result that never appears; the given number of requests over one connection.
 fn polls_take_one_connection(clock: impl Clock, polls: u32, delay: Duration) {
     let endpoint = LocalEndpoint::builder()
         .instances(0)
@@ -52,8 +52,8 @@ fn a_poll_every_15_seconds_takes_one_connection() {
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\
     x-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\r\n{}";
 
-/// Submits again and again to a server that does this with each connection, and never again over a
-/// connection that was used before. What `ends` it has arrived by then.
+/// Submits repeatedly to a server that does this with each connection, and never over a connection that was used
+/// before. Its end `ends` has arrived by then.
 fn always_a_new_one(submits: usize, ends: fn(TcpStream) -> io::Result<()>) {
     let server = Raw::start(move |mut stream: TcpStream| {
         read_head(&stream)?;
@@ -104,7 +104,7 @@ fn a_server_that_closes_each_connection_loses_no_submit() {
     assert_eq!(server.connections(), 300);
 }
 
-/// What closes only when the next request comes cannot be known before, but after the first one.
+/// A close that comes only with the next request cannot be detected in advance, but after the first one.
 #[test]
 fn a_server_that_ends_connections_under_the_next_request_costs_one_submit() {
     let server = Raw::start(|mut stream| {

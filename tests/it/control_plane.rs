@@ -1,5 +1,5 @@
-//! What goes over the wire to the control plane: the same documents as another client's for the same
-//! calls, recorded in `fixtures/control_plane`, under signatures that others verify.
+//! Requests to the control plane: the same documents as another client's for the same calls, recorded in
+//! `fixtures/control_plane`, with signatures that an independent verifier checks.
 
 use crate::support;
 
@@ -49,7 +49,7 @@ fn body(seen: &Seen) -> Value {
     serde_json::from_slice(&seen.body).expect("JSON")
 }
 
-/// Answers as recorded; tags and updates that were not recorded, with nothing.
+/// Responds as recorded; to tags and updates that were not recorded, with an empty document.
 fn replay(exchanges: Vec<Exchange>, now: SystemTime) -> Verifier {
     let rules = Rules {
         now: Some(now),
@@ -393,7 +393,7 @@ fn a_response_that_is_not_a_document_is_an_error() {
 
 #[test]
 fn a_success_without_the_created_resource_is_checked() {
-    // Whoever responds so is not the service: nothing is there.
+    // A server with such a response is not the service: the resource does not exist.
     let server = Verifier::start(Rules::new(), |seen| {
         if operation(seen).starts_with("Describe") {
             let body = json!({"message": "Could not find it"}).to_string();

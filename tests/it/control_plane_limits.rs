@@ -1,5 +1,5 @@
-//! What the builders of the control plane's requests make of limits, and what the API's model says in its
-//! words only. The members themselves are compared with the model in `model_limits.rs`.
+//! How the builders of the control plane's requests treat limits, and the rules that the API's model states only in
+//! prose. The members themselves are compared with the model in `model_limits.rs`.
 
 use std::time::Duration;
 

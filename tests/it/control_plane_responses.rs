@@ -1,4 +1,4 @@
-//! Answers of the control plane as no service gives them: an error or a value, and no panic.
+//! Malformed responses of the control plane: an error or a value, and no panic.
 
 use crate::support;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use support::client;
 use support::verifier::{Reply, Rules, Verifier};
 
-/// Any response, with the members that are read among its own.
+/// Any response, with the members that the client reads among its own.
 fn answer() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -79,7 +79,7 @@ fn show<T: std::fmt::Debug>(outcome: &Result<T, Error>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Whatever the response is: an error or a value, and no panic, and an end.
+    /// Any response ends in an error or a value, without a panic.
     #[test]
     fn no_response_makes_anything_panic(answer in answer()) {
         let text = Arc::new(Mutex::new(answer.to_string()));

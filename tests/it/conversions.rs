@@ -1,4 +1,4 @@
-//! What callers write as text: locations, and the words of the public enums.
+//! What callers give as text: locations, and the words of the public enums.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -70,7 +70,7 @@ fn a_location_that_is_none_is_refused_before_anything_is_sent() {
             .submit()
             .expect_err("no URI"),
     );
-    // An option that is set later does not make up for it.
+    // An option that is set later does not hide the error.
     let request = predictor
         .request("x")
         .upload_to("in/")

@@ -1,5 +1,4 @@
-//! Credentials that are kept: when they are fetched again, by how many, and what failures do. In
-//! virtual time.
+//! Cached credentials: when they are refreshed, by how many threads, and what failures do. In virtual time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +13,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 type Fetch = dyn Fn(usize) -> Result<Credentials, CredentialsError> + Send + Sync;
 
-/// Asks a closure, with the number of the fetch from 1 on.
+/// Calls a closure with the number of the fetch, from 1.
 #[derive(Clone)]
 struct Source {
     fetches: Arc<AtomicUsize>,
@@ -116,7 +115,7 @@ fn without_an_expiry_they_stay_until_invalidated() {
     assert_eq!(kept.access_key_id(), "AKID1");
     cached.invalidate(&kept);
     assert_eq!(provided(&cached), "AKID2");
-    // Many threads are refused at once, and one of them was quicker.
+    // Many threads get the refusal at once, and one of them was faster.
     cached.invalidate(&kept);
     assert_eq!(provided(&cached), "AKID2");
 }
@@ -131,7 +130,7 @@ fn a_failing_refresh_serves_what_is_valid_and_is_tried_ever_less_often() {
     });
     assert_eq!(provided(&cached), "AKID1");
     clock.advance(45 * MINUTE);
-    // At 0, 1, 3 and 7 seconds: one try, and then pauses of 1, 2 and 4 seconds.
+    // At 0, 1, 3 and 7 seconds: an attempt, and then pauses of 1, 2 and 4 seconds.
     for _ in 0..8 {
         assert_eq!(provided(&cached), "AKID1");
         clock.advance(Duration::from_secs(1));

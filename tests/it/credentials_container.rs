@@ -16,8 +16,8 @@ const GOOD: &str = r#"{"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "hush-se
     "Token": "hush-token", "Expiration": "2030-01-02T03:04:05Z", "AccountId": "123456789012",
     "RoleArn": "arn:aws:iam::123456789012:role/a"}"#;
 
-/// Answers one request after another with these statuses and bodies, the last one again and again;
-/// keeps the requests' heads.
+/// Responds to the requests with these statuses and bodies, one after another and the last one repeatedly, and records
+/// the requests' heads.
 fn serve<const N: usize>(answers: [(u16, &str); N]) -> (Raw, Arc<Mutex<Vec<String>>>) {
     let answers = answers.map(|(status, body)| (status, body.to_owned()));
     let heads = Arc::new(Mutex::new(Vec::new()));

@@ -279,7 +279,7 @@ fn errors_say_what_to_run_and_show_no_secret() {
     let changes: [(Change, &str); 5] = [
         (
             |login| login["dpopKey"] = "hush".into(),
-            "no key on the curve",
+            "not a key on the curve",
         ),
         (|login| login["dpopKey"] = Value::Null, "has no dpopKey"),
         (

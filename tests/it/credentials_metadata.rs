@@ -151,7 +151,7 @@ fn what_is_not_configured_passes_on() {
     assert!(at(&blank.url(), &[]).unwrap_err().is_not_configured());
 }
 
-/// A proxy would respond for another machine, or learn this one's credentials.
+/// A proxy would respond for another machine, or receive this one's credentials.
 #[test]
 fn a_proxy_is_never_used() {
     let (server, proxy) = (serve(imds), unused_address());
@@ -173,7 +173,7 @@ fn a_proxy_is_never_used() {
     assert!(error.to_string().contains("401"), "{error}");
 }
 
-/// A URL that the user gave is meant, so that nobody at it is an error.
+/// A URL that the user set is intended, so that no response from it is an error.
 #[test]
 fn no_server_at_a_configured_url() {
     let error = at(&unused_address(), &[]).unwrap_err();
@@ -291,7 +291,7 @@ fn invalid_responses_are_reported_without_their_content() {
     }
 }
 
-/// A server that takes the connection and says nothing is left after a second; version 1 as well.
+/// A server that accepts the connection and sends nothing is given up after a second; version 1 as well.
 #[test]
 fn a_silent_server_does_not_block() {
     let silent = Raw::start(|stream| {

@@ -1,5 +1,5 @@
-//! Whatever stands in files, comes from commands and is returned by services: credentials or an error that
-//! names the source and shows no secret, and never a panic.
+//! Any content of files, outputs of commands and responses of services: credentials, or an error that names the source
+//! and shows no secret, and never a panic.
 
 use crate::support;
 
@@ -18,7 +18,7 @@ use support::anywhere;
 use support::raw::unused_address;
 use support::verifier::{Reply, Rules, Verifier};
 
-/// Stands in inputs where a secret would; in no error.
+/// In inputs in the place of a secret; in no error.
 const SECRET: &str = "hushhushhush";
 const ROLE: &str = "arn:aws:iam::123456789012:role/invoker";
 

@@ -75,7 +75,7 @@ fn ask(
 fn an_error_shows_what_was_run_and_no_secret() {
     let command = "\"/opt/my helper\" --user hush --password=hush -t hush \"hush # hush\"";
     for (exit_code, stdout, words) in [
-        (Some(3), "hush", "ended with exit code 3; run it by hand"),
+        (Some(3), "hush", "ended with exit code 3; run it manually"),
         (
             Some(127),
             "",

@@ -1,4 +1,4 @@
-//! Providers that a program gives: of which types they are, and how often they are asked.
+//! Providers that a program sets: their types, and how often they are called.
 
 use crate::support;
 
@@ -78,7 +78,7 @@ fn what_leads_to_a_provider_is_one() {
     assert!(AssumeRoleProvider::new(Sys::real(), arn, function).is_ok());
 }
 
-/// The requests that a session signs, and how often its provider is asked for them.
+/// The requests that a session signs, and how often its provider is called for them.
 fn provided(
     requests: usize,
     life: Option<Duration>,

@@ -305,8 +305,8 @@ fn sso(sys: &Sys, server: &Verifier) -> SsoProvider {
     )
 }
 
-/// The portal and the OIDC service; tokens are `hush-access-1` and so on. `refreshes` says whether a
-/// refresh of this number works.
+/// The portal and the OIDC service; tokens are `hush-access-1` and so on. `refreshes` returns whether a refresh of
+/// this number works.
 fn portal(clock: &ManualClock, refreshes: fn(usize) -> bool) -> Verifier {
     let time = clock.clone();
     let count = AtomicUsize::new(0);

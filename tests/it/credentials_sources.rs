@@ -2,10 +2,9 @@
 //! the public API, against a server that verifies signatures and represents STS, IAM Identity Center, its
 //! OIDC service, a container's and an instance's metadata.
 //!
-//! A case has the environment, the lines of both files, other files; who is asked what in which
-//! order, at which host and signed by whom (`asked`); and what comes of it: `gives` (key, account,
-//! expiry), `fails` (words of the error of a broken source) or `passes_on` (of one not configured).
-//! `secret:X` is the secret of the key X.
+//! A case has the environment, the lines of both files, other files; the requests in their order, each with its host
+//! and signer (`asked`); and the outcome: `gives` (key, account, expiry), `fails` (words of the error of a broken
+//! source) or `passes_on` (words of the error of one that is not configured). `secret:X` is the secret of the key X.
 
 use crate::support;
 
@@ -29,7 +28,7 @@ fn secret_of(access_key: &str) -> String {
     format!("{access_key:s<40}")
 }
 
-/// Puts secrets in for `secret:X`.
+/// Replaces `secret:X` by the secrets.
 fn with_secrets(text: &str) -> String {
     let mut parts = text.split("secret:");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -117,7 +116,7 @@ fn pairs(text: &str) -> Map<String, Value> {
         .collect()
 }
 
-/// What a request asked for, in the table's words. `None` for the requests that lead to another.
+/// What a request asked for, in the table's words. `None` for requests that only prepare another.
 fn asked(seen: &Seen) -> Option<Map<String, Value>> {
     let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
     let mut asked = match path {
@@ -291,7 +290,7 @@ fn every_case_of_the_table() {
     }
 }
 
-/// Commands that do not end, or not with writing, are ended.
+/// Commands that do not end, or write without end, are killed.
 #[cfg(unix)]
 #[test]
 fn commands_have_limits() {

@@ -1,4 +1,4 @@
-//! From a model to an endpoint and back to nothing, against the local endpoint in virtual time.
+//! From a model to an endpoint and its removal, against the local endpoint in virtual time.
 
 use crate::support;
 use crate::support::service_code;
@@ -277,7 +277,7 @@ fn what_was_there_before_is_not_removed() {
     );
     assert!(bench.sagemaker().describe_model("old").is_ok());
 
-    // A model of that name is there: the deployment makes nothing, and removes nothing.
+    // A model of that name exists: the deployment creates nothing and removes nothing.
     let deployment = Endpoint::deploy("mine", &bench.session)
         .model(model("old"))
         .instances("ml.m5.large", 1)

@@ -26,8 +26,8 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A line that rustdoc hides and that whoever pastes the rest does not miss: the end of the function around it, the
-/// feature that it needs, the use of a value that is only shown.
+/// A hidden line that a reader who pastes the rest does not miss: the end of the function around it, the feature that
+/// it needs, the use of a value that is only shown.
 fn is_dispensable(hidden: &str) -> bool {
     let kept = ["", "}", "Ok(())"];
     kept.contains(&hidden)

@@ -5,8 +5,8 @@ use crate::support;
 use sagemaker_async_inference::Session;
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 
-/// A result that could not be polled is not submitted for: with these settings the runtime can be asked,
-/// and S3 cannot.
+/// An inference whose result could not be polled is not submitted: with these settings the runtime has an address, and
+/// S3 has none.
 #[test]
 fn settings_with_which_no_result_can_be_polled_are_refused_before_the_submit() {
     let runtime = support::verifier::Verifier::start(support::verifier::Rules::new(), |_| {

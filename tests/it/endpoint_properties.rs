@@ -1,4 +1,4 @@
-//! Whatever stands in a setting: nothing panics, and no host is spoken to that was not meant.
+//! Any value of a setting: nothing panics, and no request goes to an unintended host.
 
 use http::Uri;
 use proptest::prelude::*;

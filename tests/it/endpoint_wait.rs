@@ -1,4 +1,4 @@
-//! Waits for endpoints: the published waiters' numbers, and each state as they take it.
+//! Waits for endpoints: the numbers of the published waiters, and how each state ends a wait.
 
 use crate::support;
 
@@ -17,7 +17,7 @@ fn ended(error: Error) -> EndpointWaitError {
     }
 }
 
-/// Lets the endpoint that is there always be reported in this state.
+/// Makes the existing endpoint always report this state.
 fn reported_as(bench: &Bench, status: &str) {
     let body = format!(r#"{{"EndpointStatus": "{status}", "FailureReason": "because"}}"#);
     let headers = [("content-type", "application/x-amz-json-1.1")];

@@ -1,4 +1,4 @@
-//! What an error says, short and in full, and what a caller learns from it without reading it.
+//! What an error says, in short and in full, and what its methods return.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -21,7 +21,7 @@ const OUTPUT: &str = "s3://my-bucket/out/1.out";
 /// Long enough for a sentence with two S3 URIs, short enough for a line of a log.
 const SHORT: usize = 200;
 
-/// The error of a wait at a server that responds to each poll so.
+/// The error of a wait at a server that gives this response to each poll.
 fn wait_error(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Error {
     let server = Verifier::start(Rules::new(), move |_| reply());
     let session = session_in(&server.url(), ManualClock::new());
@@ -35,7 +35,7 @@ fn wait_error(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Error {
         .expect_err("no result")
 }
 
-/// The error of a submit at a server that responds so.
+/// The error of a submit at a server that gives this response.
 fn submit_error(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Error {
     let server = Verifier::start(Rules::new(), move |_| reply());
     let session = session_in(&server.url(), ManualClock::new());
@@ -141,7 +141,7 @@ fn what_the_caller_stopped_is_not_retryable() {
     let error = error.expect_err("cancelled");
     check_forms(&error);
     assert!(!error.is_retryable());
-    // A reader's caller retries an interrupted read at once, for ever.
+    // A reader's caller would retry an interrupted read at once, for ever.
     assert_eq!(io::Error::from(error).kind(), ErrorKind::Other);
 }
 
@@ -212,7 +212,7 @@ fn check_file_error(error: &Error, expected: TransferErrorKind, path: &str) {
     assert!(transfer.resource().contains(path), "{error}");
     let source = transfer.source().expect("a source");
     let io = source.downcast_ref::<io::Error>().expect("an io::Error");
-    // What the source says is left to it.
+    // The text of the source is not repeated.
     assert!(!error.to_string().contains(&io.to_string()), "{error}");
 }
 

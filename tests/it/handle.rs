@@ -147,7 +147,7 @@ fn files_of_handles_appear_whole_and_private_or_not_at_all() {
         .collect();
     InferenceHandle::save_all(&handles, &path).expect("a file");
     assert_eq!(InferenceHandle::load_all(&path).expect("handles"), handles);
-    // Written again, it replaces what was there; nothing else stays behind.
+    // Written again, it replaces the existing file; nothing else is left.
     InferenceHandle::save_all(&handles[..10], &path).expect("a file");
     assert_eq!(InferenceHandle::load_all(&path).expect("handles").len(), 10);
     assert_eq!(

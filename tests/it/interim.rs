@@ -1,4 +1,4 @@
-//! Interim responses (1xx), with whatever headers and in whatever pieces, and uploads that wait for one.
+//! Interim responses (1xx) with any headers, in any pieces, and uploads that wait for one.
 
 use crate::support;
 
@@ -49,7 +49,7 @@ fn write(stream: &mut TcpStream, text: &str, in_pieces: bool) -> io::Result<()> 
     Ok(())
 }
 
-/// Answers each request of a kept connection with `interim` and then what fits.
+/// Sends `interim` and then a fitting response to each request of a kept connection.
 fn server(interim: String, in_pieces: bool) -> Raw {
     Raw::start(move |mut stream| {
         stream.set_nodelay(true)?;
@@ -147,8 +147,8 @@ fn interim_responses_without_end_end_by_the_read_timeout() {
     }
 }
 
-/// A large upload, which asks before it sends its body, to a server that does `answers` with the connection
-/// once it has read the head. The heads that it read.
+/// The heads that the server reads of a large upload, which waits for 100 Continue before it sends its body. After the
+/// head the server does `answers` with the connection.
 fn upload(
     timeouts: Timeouts,
     answers: impl Fn(&mut TcpStream, &str) -> io::Result<()> + Send + Sync + 'static,
@@ -200,7 +200,7 @@ fn an_upload_goes_on_at_any_100() {
     for interim in [INTERIM[0], INTERIM[1], INTERIM[2], &INTERIM.concat()] {
         for in_pieces in [false, true] {
             let interim = interim.to_owned();
-            // Only the 100 makes it go on: by itself it would long have failed.
+            // Only the 100 lets it continue: without it the upload would have failed long before.
             let (outcome, heads) = upload(Timeouts::default(), move |stream, head| {
                 assert!(head.contains("expect: 100-continue\r\n"), "{head}");
                 stream.set_nodelay(true)?;
@@ -213,7 +213,7 @@ fn an_upload_goes_on_at_any_100() {
     }
 }
 
-/// However short the read timeout is.
+/// Also with a very short read timeout.
 #[test]
 fn an_upload_continues_without_a_response_to_expect() {
     for read in [Duration::from_millis(400), Duration::from_mins(1)] {
@@ -224,7 +224,7 @@ fn an_upload_continues_without_a_response_to_expect() {
     }
 }
 
-/// A 100 that comes late, behind the body, or a hint instead of it.
+/// A 100 that arrives late, after the body, or another interim response instead of it.
 #[test]
 fn an_upload_goes_on_when_the_100_comes_late() {
     for (first, late) in [("", INTERIM[1]), (INTERIM[4], INTERIM[2])] {
@@ -241,7 +241,7 @@ fn an_upload_goes_on_when_the_100_comes_late() {
     }
 }
 
-/// Whoever refuses may leave the connection open and send nothing more: the refusal is all that there is.
+/// A server that refuses may leave the connection open and send nothing more: the refusal is complete.
 #[test]
 fn a_refusal_in_place_of_the_100_is_the_response() {
     for (refusal, in_pieces) in [
@@ -285,7 +285,7 @@ fn an_upload_is_sent_again_without_expectation_when_that_cannot_be_met() {
     let expect: Vec<_> = heads.iter().map(|head| head.contains("expect:")).collect();
     assert_eq!(expect, [true, false]);
 
-    // Once, and no more.
+    // Once only.
     let (outcome, heads) = upload(Timeouts::default(), |stream, head| {
         if !head.contains("expect:") {
             io::copy(

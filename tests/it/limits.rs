@@ -1,4 +1,4 @@
-//! Limits of `InvokeEndpointAsync`: what fits is sent, and of what does not, nothing is.
+//! Limits of `InvokeEndpointAsync`: valid requests are sent, and of invalid ones nothing is.
 
 use crate::support;
 
@@ -150,7 +150,7 @@ fn input_locations_of_up_to_1024_characters_are_sent() {
                 .expect_err("over the limit"),
         );
         assert_eq!(error.what(), "input location");
-        // An upload there would be in vain: it is not begun.
+        // An upload to it would be useless: it is not begun.
         if uri(&place).has_key() {
             let error = predictor.request("x").upload_to(uri(&place)).submit();
             invalid(error.expect_err("over the limit"));

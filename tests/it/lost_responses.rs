@@ -39,7 +39,7 @@ fn a_lost_response_is_checked() {
         .expect("a removal");
     assert!(bench.sagemaker().describe_model("mine-model").is_err());
 
-    // Nothing was carried out: it is asked for again, until the attempts run out.
+    // Nothing was carried out: the request is sent again, until the attempts are used up.
     for operation in operations {
         bench.local.fault(Fault::on(operation).drop_connection());
     }
@@ -131,7 +131,7 @@ fn a_scaling_that_the_lost_request_took_away_counts_as_deleted() {
     bench.local.fault(lost(Operation::DeregisterScalableTarget));
     scaling.deregister().expect("a deregistration");
 
-    // What never was there is reported.
+    // A resource that never existed is reported.
     let error = scaling.deregister().expect_err("nothing registered");
     assert!(
         service_code(&error) == Some("ObjectNotFoundException"),
@@ -172,7 +172,7 @@ fn a_resource_that_is_gone_after_lost_responses_counts_as_deleted() {
     lose(Operation::DeleteModel);
     sagemaker.delete_model("mine-model").expect("gone");
 
-    // What still is there was not deleted.
+    // A resource that still exists was not deleted.
     bench.local.clear_faults();
     sagemaker.create_model(&model("left")).expect("a model");
     let drop = Fault::on(Operation::DeleteModel).always();

@@ -1,4 +1,4 @@
-//! SNS messages, raw and in envelopes, as they come and as they should not.
+//! SNS messages, raw and in envelopes, valid and malformed.
 
 use crate::support;
 
@@ -148,7 +148,7 @@ fn documents_that_are_not_notifications_are_distinguished() {
         assert!(error.to_string().contains(says), "{text}: {error}");
         assert!(!format!("{error} {error:?}").contains("secret-token"));
     }
-    // An envelope in an envelope, and so on: this ends, and without deep recursion.
+    // An envelope in an envelope, and so on: parsing ends, without deep recursion.
     let mut nested = completed();
     for _ in 0..10 {
         nested = json!({"Message": nested.to_string()});
@@ -444,7 +444,7 @@ pub(crate) mod local {
     }
 }
 
-/// Any JSON, three levels deep, with names that matter among the keys.
+/// Any JSON, three levels deep, with known member names among the keys.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -485,7 +485,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Everything that can be asked of a notification.
+/// Calls every getter of a notification.
 fn read_all_members(notification: &Notification, predictor: &AsyncPredictor) {
     let _ = (
         notification.status(),

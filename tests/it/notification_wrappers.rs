@@ -184,7 +184,7 @@ fn a_wrapper_without_records_yields_nothing() {
         let error = Notification::parse(event).expect_err(event);
         assert!(error.message().contains("no record"), "{event}: {error}");
     }
-    // Not the same as what is not there, or is not readable at all.
+    // Not the same as an empty or unreadable document.
     for event in [
         "",
         "null",

@@ -1,4 +1,4 @@
-//! Arrays of `NumPy`'s own making, and what it reads.
+//! Arrays that `NumPy` wrote, and what it reads.
 //!
 //! The fixtures were made once with `NumPy` 2.4.6, by `numpy.lib.format.write_array`: `m<f4` is
 //! `numpy.arange(6).reshape(2, 3).astype("<f4")`, and so for the other types; `fortran` is

@@ -1,4 +1,4 @@
-//! An HTTP agent of the caller's, and whose timeouts win.
+//! An HTTP agent of the caller's, and which timeouts apply.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use sagemaker_async_inference::{AsyncPredictor, Error, Json};
 
 const SLOW: Duration = Duration::from_millis(400);
 
-/// What a submit comes to that is answered after [`SLOW`].
+/// The outcome of a submit whose response comes after [`SLOW`].
 fn slow_submit(
     agent: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     timeouts: Timeouts,

@@ -1,5 +1,5 @@
-//! Requests to the services' own hosts, as they go over TLS: a proxy on loopback responds in their
-//! stead, with certificates that the session's CA bundle vouches for.
+//! Requests to the services' own hosts over TLS: a proxy on loopback responds in their place, with certificates that
+//! the session's CA bundle trusts.
 
 use crate::support;
 
@@ -87,7 +87,7 @@ impl Aws {
             )
     }
 
-    /// Since the last call.
+    /// Those since the last call.
     fn seen(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }

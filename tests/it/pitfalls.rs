@@ -1,5 +1,5 @@
-//! What users of other clients trip over: a test for each, by the name of the problem. Where a
-//! theme has a file of its own, the details are there.
+//! Known problems of users of other clients: a test for each, named after the problem. Details are in the file of the
+//! topic, if there is one.
 
 use crate::support;
 
@@ -100,7 +100,7 @@ fn a_timeout_that_hides_its_cause() {
             Err(Error::PollingTimeout(timeout)) => {
                 let text = format!("{timeout:#}");
                 assert!(text.contains(cause), "{text}");
-                // And it waited as long as it says.
+                // And it waited for as long as the error says.
                 assert!(timeout.elapsed() >= Duration::from_secs(15), "{text}");
             }
             other => panic!("{other:?}"),
@@ -136,7 +136,7 @@ fn a_client_side_timeout_that_loses_the_job_or_submits_it_twice() {
     assert_eq!(response.get_result::<i32>(&ten_polls()).ok(), Some(42));
     assert_eq!(submits(&server), 1);
 
-    // A response that is lost is no reason to submit again either.
+    // A lost response is not a reason to submit again either.
     let server = Verifier::start(Rules::new(), |_| Reply::hang_up());
     let session = session_in(&server.url(), ManualClock::new());
     let outcome = AsyncPredictor::new("my-endpoint", &session).predict_async(&1);
@@ -277,7 +277,7 @@ fn polling_with_no_progress_and_no_way_to_stop() {
 
 #[test]
 fn waiting_for_many_results_one_after_another() {
-    // Today: a thread for each over one session. A wait for many on one thread is still to come.
+    // A thread for each over one session; one thread can also wait for all, see `batch`.
     let server = Verifier::start(Rules::new(), |seen| {
         let (_, number) = seen.path.rsplit_once('/').unwrap_or_default();
         Reply::new(200, number)
@@ -336,7 +336,7 @@ fn requests_signed_long_before_they_are_sent() {
     assert!(seen.iter().all(|seen| seen.verified.is_ok()));
 }
 
-/// New credentials whenever the ones before were refused.
+/// New credentials each time the previous ones were refused.
 #[derive(Debug, Default)]
 struct Renewing {
     generation: AtomicUsize,

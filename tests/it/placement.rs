@@ -1,4 +1,4 @@
-//! Where an input goes: into the request, or into which object of S3.
+//! Where an input is sent: in the request, or to which object of S3.
 
 use crate::support;
 use crate::support::service_code;
@@ -128,7 +128,7 @@ fn an_upload_goes_to_the_callers_object_or_below_the_callers_prefix() {
         assert_eq!(put.path == start, exact);
         let location = response.input_location().expect("an upload").to_string();
         assert_eq!(format!("s3:/{}", put.path), location);
-        // Somebody else's bucket: its owner is not known.
+        // A bucket of another account: its owner is not known.
         assert_eq!(put.header("x-amz-expected-bucket-owner"), None);
     }
 }
@@ -173,16 +173,16 @@ fn a_default_bucket_of_another_account_is_reported() {
         .submit()
         .expect_err("a refusal");
     let text = format!("{error:#}");
-    for part in ["s3:PutObject", "owned by account 123456789012"] {
+    for part in ["s3:PutObject", "belongs to account 123456789012"] {
         assert!(text.contains(part), "{text}");
     }
-    // Without an expectation there is nothing to report.
+    // Without an expected owner there is nothing to report.
     let error = predictor(&session_at(&server.url()))
         .request("x")
         .via_s3()
         .submit()
         .expect_err("a refusal");
-    assert!(!format!("{error:#}").contains("owned by"), "{error}");
+    assert!(!format!("{error:#}").contains("belongs to"), "{error}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn the_sessions_expected_owner_goes_with_every_request_to_s3() {
     }
 }
 
-/// No bucket is there until it is created.
+/// The bucket does not exist until it is created.
 fn no_bucket(create: Reply, region: &str) -> Verifier {
     let rules = Rules {
         regions: vec![region.to_owned()],

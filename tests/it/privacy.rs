@@ -283,7 +283,7 @@ fn what_went_wrong_on_the_way_shows_nothing_of_the_request() {
         submit_error(&server.url()),
         Error::MaybeSubmitted(_)
     ));
-    // A server that sends back what it got, as a response, as headers and as no HTTP at all.
+    // A server that returns the request to the client, as a response, as headers and as invalid HTTP.
     for start in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "HTTP/1.1 200 OK\r\n",

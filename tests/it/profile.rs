@@ -112,7 +112,7 @@ fn named_files_are_read_instead() {
     assert_eq!(credentials.access_key_id(), "AKIDPROFILE");
 }
 
-/// What is not configured lets a chain go on.
+/// After a source that is not configured the chain continues.
 #[test]
 fn nothing_configured() {
     let denied = Files::none()
@@ -149,7 +149,7 @@ fn nothing_configured() {
     }
 }
 
-/// What is broken stops a chain, and its error shows no value.
+/// A broken source stops a chain, and its error shows no value.
 #[test]
 fn configured_and_broken() {
     let two_lines = "aws_access_key_id = AKID\n hush\naws_secret_access_key = hush";
@@ -184,7 +184,7 @@ fn configured_and_broken() {
         ),
         (
             "credential_process = helper hush",
-            "the credential process \"helper ...\" ended with exit code 1; run it by hand",
+            "the credential process \"helper ...\" ended with exit code 1; run it manually",
         ),
         ("sso_session = gone", "[sso-session gone] that is not there"),
         (
@@ -263,8 +263,7 @@ fn files_that_are_no_text_or_cannot_be_read() {
     }
 }
 
-/// The table of the grammar, as far as it is seen from outside: which profiles there are, and where
-/// the fault is.
+/// The table of the grammar, as far as it is visible from outside: which profiles exist, and where the fault is.
 #[test]
 fn every_case_of_the_grammar() {
     let text = include_str!("../fixtures/profiles/grammar.json");

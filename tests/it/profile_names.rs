@@ -118,7 +118,7 @@ fn a_name_in_other_letters_is_suggested() {
     let error = provide(&files, "dev").unwrap_err().to_string();
     assert!(error.contains("did you mean \"Dev\"?"), "{error}");
     assert!(provide(&files, "Dev").is_ok());
-    // Nobody runs under another identity because of a capital.
+    // A different case of a letter does not select another identity.
     let error = ProfileProvider::new(sys(&files, &[])).provide_credentials();
     let error = error.unwrap_err();
     assert!(!error.is_not_configured());
@@ -246,7 +246,7 @@ fn a_malformed_section_that_is_used_is_an_error_with_its_line() {
         let error = provide(&[(CONFIG, text.as_bytes())], "p").unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
-    // Whoever looks for what is not there sees that a file is malformed.
+    // A search for a missing section reports that a file is malformed.
     let error = provide(&[(CONFIG, MALFORMED[4])], "mine")
         .unwrap_err()
         .to_string();

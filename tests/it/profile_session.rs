@@ -1,4 +1,4 @@
-//! What a session takes from a profile, and what goes before it.
+//! Which settings a session takes from a profile, and what takes precedence over it.
 
 use crate::support;
 
@@ -278,7 +278,7 @@ fn a_profile_that_was_requested_must_exist() {
     );
 }
 
-/// Whoever gives everything is not held up by files that he does not use.
+/// A session that is given every setting does not fail because of files that it does not use.
 #[test]
 fn files_are_not_read_unless_they_are_needed() {
     let session = builder(&[], "no grammar at all")

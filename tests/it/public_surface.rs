@@ -164,8 +164,8 @@ fn every_enum_is_written_as_text_and_those_of_words_are_read() {
     }
 }
 
-/// Values that are complete and go on being used: a method that returns a changed one says so, with `with_`.
-/// Builders, requests, documents and whatever else is filled in before it runs have bare names.
+/// Complete values that stay in use: a method that returns a changed one begins with `with_`. Builders, requests,
+/// documents and other values that are filled in before they run have bare names.
 const COMPLETE: [&str; 20] = [
     "AsyncInferenceResponse",
     "AsyncPredictor",

@@ -1,5 +1,5 @@
-//! Every error that the services' models have, and those that every service of AWS can give, is reported with
-//! its code, its request id and what to do.
+//! Every error of the services' models, and those that every AWS service can return, is reported with its code, its
+//! request id and its remedy.
 
 use crate::support;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 use support::client::{self, predictor, uri};
 use support::verifier::{Reply, Rules, Verifier};
 
-/// Asks for the operation, of a server that refuses it so.
+/// Sends the operation to a server that refuses it with this response.
 fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceError {
     let asked = operation.to_owned();
     let body = serde_json::json!({"__type": code, "message": message}).to_string();
@@ -82,7 +82,7 @@ fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceEr
         "DeleteScalingPolicy" => scaling.delete_policy("p"),
         "PutMetricAlarm" => scaling.scale_to_zero(&ScaleToZero::new()),
         "DeleteAlarms" => scaling.remove(),
-        // The rest is still reported, so that the refusal is a part of it.
+        // The rest is still reported, so the refusal is one part of the error.
         "GetMetricData" => match endpoint.describe().expect("an overview").backlog() {
             Err(Error::Service(fault)) => return ServiceError::clone(fault),
             other => panic!("{operation}: {other:?}"),
@@ -98,12 +98,12 @@ fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceEr
     };
     match outcome {
         Err(Error::Service(fault)) => *fault,
-        // What was removed before it is said too.
+        // What was removed before is reported too.
         Err(Error::Deployment(failed)) => match failed.cause() {
             Error::Service(fault) => ServiceError::clone(fault),
             other => panic!("{operation}: {other:?}"),
         },
-        // Nobody knows whether a submit that failed so was done.
+        // It is unknown whether a submit with this error was carried out.
         Err(Error::MaybeSubmitted(perhaps)) => match perhaps.cause() {
             Error::Service(fault) => ServiceError::clone(fault),
             other => panic!("{operation}: {other:?}"),
@@ -112,7 +112,7 @@ fn refusal(operation: &str, status: u16, code: &str, message: &str) -> ServiceEr
     }
 }
 
-/// With its code, its id and what to do, in the error's one line too.
+/// With its code, its id and its remedy, also in the error's one line.
 fn assert_reported(operation: &str, status: u16, code: &str, message: &str, helps: &str) {
     let fault = refusal(operation, status, code, message);
     let place = format!("{operation} {code} {message:?}: {fault}");
@@ -163,13 +163,13 @@ fn each_error_of_the_api_models_has_a_remedy() {
     assert!(modelled.len() > 30, "{}", modelled.len());
     for (operation, code, status) in modelled {
         let (message, helps) = match code.as_str() {
-            // What a validation found is in its words only; these are reported below.
+            // What a validation found is only in its message; these are reported below.
             "ValidationException" => ("No scalable target registered for it", "register"),
             "ValidationError" => (
                 "Endpoint my-endpoint of account 123456789012 not found.",
                 "name",
             ),
-            // What is not there need not be deleted.
+            // A missing resource need not be deleted.
             "ObjectNotFoundException" if operation.starts_with("De") => continue,
             "ResourceNotFound" => continue,
             "ResourceLimitExceeded" => (
@@ -243,7 +243,7 @@ fn a_missing_permission_is_named() {
     );
 }
 
-/// The service's validations have one code; what they are about is in their words.
+/// The service's validation errors have one code; only their messages distinguish them.
 #[test]
 fn what_a_validation_is_about_is_read_from_its_words() {
     let rows = [
@@ -314,7 +314,7 @@ fn what_a_validation_is_about_is_read_from_its_words() {
         "Resource is in use",
         "other request",
     );
-    // Nothing is made up for words that nobody knows.
+    // Unknown messages get no remedy.
     let fault = refusal("CreateModel", 400, "ValidationException", "Something new.");
     assert_eq!(fault.remedy(), None);
 }

@@ -18,7 +18,7 @@ use support::{
     verifier::{Reply, Rules, Verifier},
 };
 
-/// Tells where a bucket's objects are: a submit through it has its input for output.
+/// A runtime that returns the input's location as the output's: the way to a bucket's objects.
 fn echo_runtime() -> Verifier {
     Verifier::start(Rules::new(), |seen| {
         accepted(

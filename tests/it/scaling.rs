@@ -18,7 +18,7 @@ fn body(seen: &Seen) -> Value {
     serde_json::from_slice(&seen.body).expect("JSON")
 }
 
-/// Takes everything, under signatures for all three services.
+/// Accepts everything, with signatures for all three services.
 fn willing() -> Verifier {
     Verifier::start(Rules::new(), |seen| {
         let answer = match target(seen) {
@@ -361,7 +361,7 @@ mod local {
         let bench = bench(1);
         let scaling = bench.endpoint.scaling();
         for _ in 0..2 {
-            // A second call changes what is there.
+            // A second call changes the existing settings.
             scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
             let settings = ScaleToZero::new().max_capacity(4);
             scaling.scale_to_zero(&settings).expect("scaling");

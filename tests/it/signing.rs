@@ -1,5 +1,5 @@
-//! Signatures of every service, checked by a verifier that others wrote, and requests held against
-//! recorded ones of boto3 and the SDK.
+//! Signatures of every service, checked by an independent verifier, and requests compared with recorded ones of boto3
+//! and the SDK.
 
 use crate::support;
 
@@ -32,7 +32,7 @@ fn signed_headers(seen: &Seen) -> Vec<String> {
     list.split(';').map(str::to_owned).collect()
 }
 
-/// What need not be signed: what proxies may change, what frames the body, and the signature.
+/// Headers that need not be signed: those that proxies may change, the framing of the body, and the signature.
 const UNSIGNED: [&str; 5] = [
     "accept-encoding",
     "authorization",
@@ -164,7 +164,7 @@ fn recorded(headers: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Ours, less what has another value in every request.
+/// Our headers without those that differ in every request.
 fn sent(seen: &Seen) -> BTreeMap<String, String> {
     const EACH_TIME: [&str; 4] = ["authorization", "host", "user-agent", "x-amz-date"];
     seen.headers
@@ -219,12 +219,12 @@ fn a_plain_submit_matches_the_recorded_one_and_sends_the_content_type() {
         ("X-Amzn-SageMaker-InputLocation", "s3://my-bucket/in"),
         ("Content-Length", "0"),
     ]);
-    // Meant: the SDK leaves the content type out, and the model has to guess.
+    // Intended: the SDK leaves the content type out, and the model has to guess.
     expected.insert(
         "x-amzn-sagemaker-content-type".into(),
         "application/json".into(),
     );
-    // Meant: every submit has an id, so that one whose response is lost can be searched for.
+    // Intended: every submit has an id, so that one whose response is lost can be searched for.
     expected.insert("x-amzn-sagemaker-inference-id".into(), "any".into());
 
     let server = runtime();

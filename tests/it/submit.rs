@@ -222,7 +222,7 @@ fn a_hang_up_on_a_kept_connection_is_never_sent_again_either() {
 
 #[test]
 fn a_kept_connection_that_the_server_has_closed_is_not_used() {
-    // It never says that it will close, and does so after every response.
+    // It never announces that it closes, and does so after every response.
     let server = raw::Raw::start(|mut stream| {
         use std::io::{Read, Write};
         let head = raw::read_head(&stream)?;

@@ -1,4 +1,4 @@
-//! What the tests of other programs make: errors, progress values, requests to a model.
+//! Values that the tests of other programs create: errors, progress values, requests to a model.
 
 use std::time::Duration;
 

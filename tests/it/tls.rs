@@ -1,4 +1,4 @@
-//! Whose certificates are trusted: the roots of a CA bundle and no others.
+//! Which certificates are trusted: the roots of a CA bundle and no others.
 
 use crate::support;
 
@@ -132,7 +132,7 @@ fn a_bundle_that_cannot_be_used_is_refused_by_its_name() {
     let not_base64 = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
     let cut = "-----BEGIN CERTIFICATE-----\naHVzaA==\n";
     let pkcs7 = "-----BEGIN PKCS7-----\naHVzaA==\n-----END PKCS7-----\n";
-    // One among others is named too: nobody would know why its servers are not trusted.
+    // One among others is named too: otherwise nobody would know why its servers are not trusted.
     let second = format!("{root}{not_der}{root}");
     let unended = format!("{cut}{root}");
     let cases = [
@@ -253,7 +253,7 @@ fn the_home_directory_may_be_short_in_a_bundles_path() {
     }
 }
 
-/// Each with what helps in its case, and not with what does not.
+/// Each with the advice that helps in its case, and without the other advice.
 #[test]
 fn advice_fits_what_the_handshake_stopped_at() {
     let advice = |server: &dyn Fn(&Authority) -> Arc<ServerConfig>, root: Option<String>| {

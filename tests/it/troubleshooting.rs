@@ -1,4 +1,4 @@
-//! `guide::troubleshooting` has the messages that this crate prints, and the kinds of errors that it has.
+//! `guide::troubleshooting` contains the messages that this crate prints, and the kinds of its errors.
 #![allow(clippy::disallowed_methods)] // the sources, not the crate's files
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Whom this crate believes, how much, and what others' panics do.
+//! How far this crate trusts servers, and the effect of panics in the caller's code.
 
 use crate::support;
 
@@ -24,8 +24,8 @@ use support::verifier::{Reply, Rules, Verifier};
 use support::wait::{response, timed_out, waiter};
 use support::{ACCESS_KEY, HANG, SECRET_KEY};
 
-/// Whoever could put a second response behind the first would have the next inference's result be read
-/// from a place of his.
+/// A server that could put a second response behind the first would make the next inference's result be read from a
+/// location of its choice.
 #[test]
 fn an_unrequested_response_is_not_used() {
     for pause in [0, 30] {
@@ -128,7 +128,7 @@ fn an_output_in_somebody_elses_bucket_is_refused_and_the_owner_named() {
         .get_result::<Vec<u8>>(&strict)
         .expect_err("not theirs");
     assert!(
-        format!("{error:#}").contains("owned by account 111111111111"),
+        format!("{error:#}").contains("belongs to account 111111111111"),
         "{error}"
     );
     assert!(format!("{error:#}").contains("s3:GetObject"), "{error}");
@@ -159,7 +159,7 @@ fn a_body_that_drips_ends_by_the_read_timeout() {
             Err(Error::Transport(error)) if status == "200 OK" => {
                 assert_eq!(error.kind(), TransportErrorKind::Timeout);
             }
-            // What there is of an error's body is enough.
+            // The part of an error's body that arrived is enough.
             Err(Error::Service(fault)) if status == "500 Oh" => assert_eq!(fault.status(), 500),
             other => panic!("{other:?}"),
         }
@@ -200,7 +200,7 @@ fn a_callback_that_panics_ends_its_own_wait_alone() {
     assert_eq!(timeout.attempts(), 2);
 }
 
-/// Panics when it is first asked.
+/// Panics at its first call.
 #[derive(Debug)]
 struct PanicsOnce(AtomicUsize);
 
@@ -249,7 +249,7 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
     assert_eq!(timeout.service_limit(), Some(Duration::from_mins(90)));
     let text = format!("{timeout:#}");
     assert!(text.contains("up to 5400 s after the submit"), "{text}");
-    assert!(text.contains("a limit of its own of 10 polls"), "{text}");
+    assert!(text.contains("this wait's own limit of 10 polls"), "{text}");
     assert!(
         text.contains("/aws/sagemaker/Endpoints/my-endpoint"),
         "{text}"
@@ -284,7 +284,7 @@ fn a_wait_that_is_shorter_than_the_services_says_so() {
     // However short the next wait is: the time counts from the submit.
     let timeout = timed_out(resumed.get_result(&waiter(|w| w.max_attempts(2))));
     let text = format!("{timeout:#}");
-    assert!(text.contains("a longer wait will hardly help"), "{text}");
+    assert!(text.contains("a longer wait is unlikely to help"), "{text}");
     assert!(!text.contains("wait longer"), "{text}");
     let other = AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
         .expect("valid locations");

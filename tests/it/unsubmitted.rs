@@ -13,7 +13,7 @@ use support::client::{accepted, predictor, refused, session_at};
 use support::raw::{Raw, read_only_head};
 use support::verifier::{Reply, Rules, Verifier};
 
-/// More than the sockets between client and server hold.
+/// More than the socket buffers of client and server hold.
 const LARGE: usize = 24 << 20;
 
 const LIMIT: Duration = Duration::from_millis(700);
@@ -80,7 +80,7 @@ fn ended_in_time(what: &str, submit: impl FnOnce() -> Submitted) {
         }
         other => panic!("{what}: {other:?}"),
     }
-    // Without the limit it would be the minute of a write timeout, or for ever.
+    // Without the limit it would take the minute of a write timeout, or never end.
     assert!(took < Duration::from_secs(10), "{what}: {took:?}");
     assert_eq!(error.uploaded_input(), None);
 }
@@ -112,7 +112,7 @@ fn the_limit_of_a_submit_covers_the_upload() {
     }
 }
 
-/// Of an upload and a submit, each of which takes less than the limit.
+/// The limit covers an upload and a submit, each of which takes less than it.
 #[test]
 fn upload_and_submit_share_one_limit() {
     let server = Verifier::start(Rules::new(), |seen| {
@@ -163,7 +163,7 @@ fn a_refused_submit_names_the_input_that_was_uploaded() {
         let error = submit(&local);
         let uri = error.uploaded_input().expect("an input").clone();
         assert!(error.to_string().contains(&uri.to_string()), "{error}");
-        // It is there, and is submitted without another upload.
+        // The input exists, and is submitted without another upload.
         local.clear_faults();
         local.clear_requests();
         let again = predictor_of(&local).request_at(uri).submit();
@@ -173,7 +173,7 @@ fn a_refused_submit_names_the_input_that_was_uploaded() {
     }
 }
 
-/// What lay in S3 before is not called uploaded, and what goes in the request's body is nowhere.
+/// An input that was in S3 before is not reported as uploaded, and one in the request's body has no location.
 #[test]
 fn an_input_that_was_not_uploaded_is_not_named_as_one() {
     let server = Verifier::start(Rules::new(), |_| refused(400, "ValidationError", "no"));

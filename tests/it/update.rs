@@ -177,7 +177,7 @@ fn data_capture_goes_on_and_off_with_the_sdks_defaults() {
         reported(&bench, &name)["DataCaptureConfig"]["InitialSamplingPercentage"],
         100
     );
-    // What was there before is there still.
+    // What existed before still exists.
     assert!(
         reported(&bench, &name)["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"].is_string()
     );
@@ -383,7 +383,7 @@ fn nothing_is_deleted_of_an_endpoint_that_is_not_gone() {
     let error = bench.endpoint.remove(&hasty).expect_err("a timeout");
     assert_eq!(left(error), all);
     assert!(bench.sagemaker().describe_model(bench.local.name()).is_ok());
-    // Called again, it goes on where it stopped.
+    // Called again, it continues where it stopped.
     bench
         .endpoint
         .remove(&EndpointWaiter::deleted())

@@ -1,4 +1,4 @@
-//! S3 URIs: what is kept, what is refused and with which words.
+//! S3 URIs: what is preserved, what is refused, and with which words.
 
 use sagemaker_async_inference::{InvalidInput, S3Uri};
 

@@ -219,7 +219,7 @@ fn the_output_is_polled_first_and_wins_over_a_failure() {
         *looks += 1;
         match *looks {
             1..=3 => not_found(),
-            // The failure object is found, and the output came in the meantime.
+            // The failure object is found, and the output appeared in the meantime.
             4 => Reply::new(200, "a stale failure"),
             _ if is_output(seen) => Reply::new(200, "result"),
             _ => not_found(),
@@ -249,7 +249,7 @@ fn a_failure_in_plain_text_is_kept_as_it_came() {
     let body = "Model server error: caf\u{e9}\n\u{0}".as_bytes();
     let server = failing(body, "text/plain; charset=utf-8");
     let session = session_at(&server.url());
-    // Whatever the result would be read as.
+    // Whatever type was requested.
     let response = AsyncInferenceResponse::new(
         &predictor(&session).with_deserializer(Json::default()),
         uri(OUTPUT),

@@ -1,4 +1,4 @@
-//! What goes wrong during a wait, on the wire and at the services, and what becomes of the wait.
+//! What goes wrong during a wait, on the connection and at the services, and how the wait ends.
 
 use crate::support;
 use crate::support::{HANG, service_code};
@@ -375,7 +375,7 @@ fn a_failure_bucket_that_does_not_exist_does_not_hide_the_output() {
     assert_eq!(result, b"done");
 }
 
-/// Credentials that are there, then cannot be renewed for a while, then are there again.
+/// Credentials that are available, then cannot be refreshed for a while, then are available again.
 #[derive(Debug, Default)]
 struct Interrupted {
     asked: Mutex<u32>,
@@ -409,7 +409,7 @@ fn credentials_that_fail_for_a_while_in_a_long_wait_do_not_end_it() {
     assert_eq!(timeout.observed().failed, 4);
 }
 
-/// Credentials that were never there.
+/// Credentials that were never available.
 #[derive(Debug)]
 struct Broken;
 

@@ -79,7 +79,7 @@ impl ConnectionError {
 
     /// A body came too slowly. Its last connection may have ended otherwise than by a timeout: that problem is the cause.
     pub(crate) fn too_slow(last: Option<Self>) -> Self {
-        const TOO_SLOW: &str = "less than 1 KiB/s came over a read timeout";
+        const TOO_SLOW: &str = "less than 1 KiB/s arrived over a read timeout";
         let problem = match last.and_then(|last| last.source) {
             Some(cause) => format!("{TOO_SLOW}; at last {cause}"),
             None => TOO_SLOW.to_owned(),
@@ -98,7 +98,7 @@ impl ConnectionError {
     }
 
     pub(crate) fn no_url(path: &str) -> Self {
-        let problem = format!("{path} makes no URL");
+        let problem = format!("{path} does not form a valid URL");
         Self::new(TransportErrorKind::Protocol, true, problem)
     }
 
@@ -244,7 +244,7 @@ impl ProxyFault {
                 status: 407,
                 schemes,
                 ..
-            } => ("the proxy wants a password (407)".into(), basic(schemes)),
+            } => ("the proxy requires a password (407)".into(), basic(schemes)),
             Self::Refused { status: 403, .. } => (
                 "the proxy does not allow it (403)".into(),
                 "have the proxy allow this host and port, or exempt the host with NO_PROXY".into(),
@@ -278,7 +278,9 @@ impl ProxyFault {
 fn basic(schemes: &[String]) -> String {
     let is_basic = |scheme: &String| scheme.eq_ignore_ascii_case("basic");
     if schemes.is_empty() || schemes.iter().any(is_basic) {
-        return "put the right user and password into the proxy's URL, as http://user:password@host:port".into();
+        return "put the correct user and password into the proxy's URL, as \
+        http://user:password@host:port"
+            .into();
     }
     format!(
         "it requires {}, and only Basic is supported: run a local proxy that logs in for you, and name that one",

@@ -242,7 +242,7 @@ fn end_of_head(input: &[u8]) -> Option<usize> {
 pub(super) fn no_response() -> Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
-        "the connection was closed before a response came",
+        "the connection was closed before a response arrived",
     )
     .into()
 }

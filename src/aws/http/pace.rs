@@ -101,7 +101,7 @@ impl<R: Read> Read for Paced<R> {
         let before = SystemClock.monotonic();
         let length = self.body.read(buffer)?;
         if length > 0 {
-            let problem = "the response body came too slowly";
+            let problem = "the response body arrived too slowly";
             self.pace.moved(length as u64, before, problem)?;
         }
         Ok(length)

@@ -117,7 +117,7 @@ fn parse(url: &str, variable: &str) -> Result<NamedProxy, &'static str> {
         );
     }
     if !matches!(path, "" | "/") {
-        return Err("has something behind host and port");
+        return Err("has text after host and port");
     }
     let (login, host) = match authority.rsplit_once('@') {
         Some((login, host)) => (Some(login), host),
@@ -140,7 +140,7 @@ fn checked_host(host: &str) -> Result<&str, &'static str> {
         _ => (host, None),
     };
     if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..)) || port.starts_with('+')) {
-        return Err("has a port that is no number from 1 to 65535");
+        return Err("has a port that is not a number from 1 to 65535");
     }
     let is_address = name.starts_with('[') && name.ends_with(']');
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');

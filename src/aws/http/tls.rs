@@ -19,7 +19,7 @@ pub(super) fn advice(error: &Error) -> Advice {
         Error::InvalidCertificate(error) => certificate(error),
         Error::InvalidMessage(_) => (
             "the server there does not speak TLS",
-            "check the port, and whether the URL is to begin with http://",
+            "check the port, and whether the URL must begin with http://",
         ),
         Error::AlertReceived(_) | Error::PeerIncompatible(_) => (
             "the server ended the TLS handshake",
@@ -61,7 +61,7 @@ fn certificate(error: &CertificateError) -> (&'static str, &'static str) {
         ),
         // webpki has no public type for it in rustls.
         Why::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
-            "the server shows a CA's certificate as its own",
+            "the server presents a CA's certificate as its own",
             "give the server one that is not a CA's (basicConstraints CA:FALSE), as `openssl req -x509 -addext \
              basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST ..` makes it, and name that in \
              AWS_CA_BUNDLE; or have the CA sign one for the server",

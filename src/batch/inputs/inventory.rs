@@ -130,7 +130,7 @@ impl Inventory {
         let manifest: Manifest = serde_json::from_slice(&object.body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             let problem = format!(
-                "{} is no manifest.json of an inventory, at line {line}, column {column}",
+                "{} is not the manifest.json of an inventory, at line {line}, column {column}",
                 self.manifest
             );
             Error::from(CodecError::deserialize("inventory", problem))

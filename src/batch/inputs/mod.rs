@@ -75,7 +75,7 @@ pub fn inputs_of_inventory(session: &Session, manifest: &S3Uri) -> Inputs {
 /// Zero-byte objects whose key ends with `/` or `_$folder$` are markers that consoles and Hadoop write for folders;
 /// they are [skipped](Self::on_skipped).
 ///
-/// An `Err` of a listing is its last item. After the `Err` of one list or line of an inventory the others follow.
+/// After the `Err` of a listing the iterator ends. After that of one list or one line of an inventory it continues.
 ///
 /// ```
 /// # #[cfg(feature = "local")] {
@@ -194,7 +194,8 @@ impl Inputs {
         self
     }
 
-    /// Called with each object that is left out though suffix and shard fit, and why. Default: nothing is called.
+    /// Sets a callback for each object that is left out although it has the suffix and belongs to the shard, with the
+    /// reason. Default: none.
     pub fn on_skipped(mut self, callback: impl FnMut(&S3Uri, Skipped) + Send + 'static) -> Self {
         self.on_skipped = Some(Box::new(callback));
         self

@@ -8,7 +8,7 @@ use sagemaker_async_inference::credentials::ProviderConfig;
 use sagemaker_async_inference::sys::Sys;
 use sagemaker_async_inference::{Result, Session, TransferConfig};
 
-/// Selects account, region and services.
+/// Selects the account, region and services.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(in crate::cli) struct Connection {

@@ -58,9 +58,9 @@ impl Input {
     }
 }
 
-/// All files in a directory, by name: the same in the same order at every run. Left out are hidden ones,
-/// what lies in directories below, and what a job itself writes: its journal, and files of handles. A link
-/// that leads nowhere is an input that cannot be read.
+/// All files in a directory, in order of name, so that the order is the same in every run. Left out are hidden files,
+/// those in subdirectories, and those that a job itself writes: its journal, and files of handles. A broken link is an
+/// input that cannot be read.
 pub(in crate::cli) fn in_directory(
     directory: &Path,
     journal: Option<&Path>,
@@ -87,7 +87,7 @@ pub(in crate::cli) fn in_directory(
         let record = is_record(path);
         if record {
             progress.error(&format!(
-                "{}: left out, for it holds handles or a journal and no input",
+                "{}: left out, because it contains handles or a journal and is not an input",
                 path.display()
             ));
         }
@@ -105,8 +105,8 @@ pub(in crate::cli) fn in_directory(
         .collect())
 }
 
-/// A path or `s3://bucket/key` each, which end with the line or, with `null`, with a NUL. Blank lines are
-/// passed over; blanks in a path are part of it, and so are bytes that are not UTF-8.
+/// A list with one path or `s3://bucket/key` per line or, with `null`, per NUL. Blank lines are skipped; blanks in a
+/// path are part of it, and so are bytes that are not UTF-8.
 pub(in crate::cli) fn in_list(list: &Path, null: bool) -> Outcome<Vec<Listed>> {
     let failed = |error: io::Error| CommandError::io(list.display(), &error);
     let mut text = Vec::new();

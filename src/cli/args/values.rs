@@ -22,7 +22,7 @@ pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86400.0,
         _ => {
             return Err(format!(
-                "{unit:?} is no unit; write 250ms, 90s, 15m, 6h or 1d"
+                "{unit:?} is not a unit; write 250ms, 90s, 15m, 6h or 1d"
             ));
         }
     };

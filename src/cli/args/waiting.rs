@@ -34,16 +34,16 @@ pub(in crate::cli) struct Waiting {
     timeout: Option<Duration>,
 }
 
-/// The shortest time between polls, unless an option sets it: an inference of a second costs three or four.
+/// The shortest time between polls, unless an option sets it: an inference of a second costs three or four polls.
 const FIRST: Duration = Duration::from_millis(250);
 
 const RARE: Duration = Duration::from_mins(10);
 
-/// What the library lets a deadline be.
+/// The shortest deadline that the library accepts.
 const LEAST: Duration = Duration::from_millis(1);
 const MOST: Duration = Duration::from_hours(365 * 24);
 
-/// As many polls as the library lets a waiter have.
+/// The highest number of polls that the library accepts.
 const WITHOUT_END: u32 = 10_000_000;
 
 impl Waiting {
@@ -51,7 +51,7 @@ impl Waiting {
         self.timeout
     }
 
-    /// For a wait whose time began then, on the system's monotonic clock.
+    /// A waiter for a wait that began at this time of the system's monotonic clock.
     pub(in crate::cli) fn builder_since(&self, begun: Duration) -> WaiterConfigBuilder {
         let Some(timeout) = self.timeout else {
             return self.builder();
@@ -100,7 +100,7 @@ impl Waiting {
             .timeout
             .filter(|timeout| !(LEAST..=MOST).contains(timeout))
         {
-            let text = format!("--timeout is {timeout:?}, and has to be from 1ms to 365d");
+            let text = format!("--timeout is {timeout:?}, and must be 1ms to 365d");
             return Err(CommandError::usage(text));
         }
         Ok(self.builder().build().map(drop)?)

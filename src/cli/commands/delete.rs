@@ -61,7 +61,7 @@ impl Delete {
         };
         progress.clear();
         deleted.map_err(|error| {
-            let hint = "What was not deleted stays; the same command goes on.";
+            let hint = "What was not deleted still exists; run the same command again to continue.";
             unfinished(error, &interrupt, hint.into())
         })?;
         let status = if waiter.is_some() {

@@ -14,9 +14,9 @@ use crate::cli::output::form::Form;
 
 /// Print what an endpoint is doing: text on a terminal, a JSON object otherwise
 ///
-/// `state` is a summary in words, `backlog` the number of waiting requests by CloudWatch (or why it is unknown),
-/// and `description` the service's response (in JSON only). With --watch the report is refreshed until Ctrl-C,
-/// with a graph of the instances, the backlog and its age. Examples:
+/// `state` is a summary in words, `backlog` the number of waiting requests according to CloudWatch (or why it is
+/// unknown), and `description` the service's response (in JSON only). With --watch the report is refreshed until
+/// Ctrl-C, with a graph of the instances, the backlog and its age. Examples:
 ///
 ///     sagemaker-async describe my-endpoint
 ///     sagemaker-async describe my-endpoint --format json

@@ -22,10 +22,9 @@ use crate::cli::output::words::printable;
 
 /// Run an asynchronous endpoint on this machine, for any language's AWS client
 ///
-/// Answers as S3, SageMaker (invocations and control plane), Application Auto Scaling, CloudWatch and
-/// STS do. When it is ready it prints one JSON line with its address, endpoint name, bucket and the
-/// environment variables under which AWS clients find it; then it logs each request on standard error,
-/// until Ctrl-C or SIGTERM. Example:
+/// Responds like S3, SageMaker (invocations and control plane), Application Auto Scaling, CloudWatch, SQS and STS.
+/// When it is ready it prints one JSON line with its address, endpoint name, bucket and the environment variables with
+/// which AWS clients find it; then it logs each request on standard error, until Ctrl-C or SIGTERM. Example:
 ///
 ///     sagemaker-async local --listen 127.0.0.1:4566 --model http://127.0.0.1:8080 --data ./objects
 ///     sagemaker-async local --command 'python3 predict.py' --concurrency 2
@@ -104,12 +103,12 @@ pub(in crate::cli) struct Local {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     failure_rate: Option<f64>,
 
-    /// Close connections that are idle for this long; sooner while others wait
+    /// Close connections that are idle for this long, and earlier while others wait
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     idle_timeout: Duration,
 
-    /// Close connections that make no progress within a request or response for this long, or that are slower
-    /// than 1 KiB/s after it
+    /// Close connections that make no progress within a request or response for this long, or whose rate is below 1
+    /// KiB/s after it
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     slow_timeout: Duration,
 
@@ -156,13 +155,14 @@ impl Local {
             .map_err(|error| not_started(&error))?;
         if !self.listen.ip().to_canonical().is_loopback() {
             let who = if self.no_verify || self.access_key.is_none() {
-                "everyone who reaches this port"
+                "everyone who can reach this port"
             } else {
-                "whoever reaches this port and has the keys"
+                "everyone who can reach this port and has the keys"
             };
             drop(writeln!(
                 io::stderr(),
-                "sagemaker-async: listening beyond this machine: {who} reads and writes its objects and runs its model"
+                "sagemaker-async: listening beyond this machine: {who} can read and write its \
+                objects and run its model"
             ));
         }
         for fault in self.fault {
@@ -241,7 +241,10 @@ impl Local {
         if let Some(command) = &self.model.command {
             let words = shlex::split(command).filter(|words| !words.is_empty());
             let Some((program, arguments)) = words.as_deref().and_then(<[_]>::split_first) else {
-                let message = format!("--command {command:?} is no program, or has an open quote");
+                let message = format!(
+                    "--command {command:?} names no program, or has an \
+                unclosed quote"
+                );
                 return Err(CommandError::usage(message));
             };
             builder = builder.command(program, arguments);
@@ -270,7 +273,7 @@ fn create_queue(endpoint: &LocalEndpoint, member: &str, name: &str) -> Result<St
     Ok(url)
 }
 
-/// Enough for as many connections as are served at a time, each with an object open.
+/// Enough for the maximum number of connections, each with an object open.
 #[cfg(unix)]
 const FILES: u64 = 8192;
 
@@ -320,12 +323,12 @@ fn report_damaged(damaged: &[DamagedObject]) {
     }
 }
 
-/// Problems that no client is sent.
+/// Problems of the server that no response reports.
 fn server_error(error: &io::Error) {
     drop(writeln!(
         io::stderr(),
-        "sagemaker-async: connections cannot be taken at present: {error}; a higher limit of open files \
-         (ulimit -n) or of threads (ulimit -u) makes room"
+        "sagemaker-async: connections cannot be accepted now: {error}; raise the limit of open \
+        files (ulimit -n) or of threads (ulimit -u)"
     ));
 }
 
@@ -412,7 +415,7 @@ fn fault(text: &str) -> Result<Fault, String> {
             "times" => fault.times(number()?),
             "skip" => fault.skip(number()?),
             "key" => fault.key_contains(value),
-            _ => return Err(format!("{name:?} is no effect")),
+            _ => return Err(format!("{name:?} is not an effect")),
         };
     }
     Ok(fault)
@@ -422,7 +425,7 @@ fn operation_named(name: &str) -> Result<Operation, String> {
     Operation::ALL
         .into_iter()
         .find(|operation| format!("{operation:?}").eq_ignore_ascii_case(name))
-        .ok_or_else(|| format!("{name:?} is no operation; write AWS's name, or Any"))
+        .ok_or_else(|| format!("{name:?} is not an operation; write AWS's name, or Any"))
 }
 
 #[cfg(test)]

@@ -55,13 +55,12 @@ pub(in crate::cli) struct Predict {
     #[arg(long, value_name = "FILE")]
     failure_output: Option<PathBuf>,
 
-    /// Write the handle to this file as soon as the input is submitted, so that nothing is lost even if this
-    /// process is killed: `wait FILE` fetches the result. An existing handle is replaced only if its result was
-    /// fetched
+    /// Write the handle to this file as soon as the input is submitted, so that nothing is lost even if this process
+    /// is killed: `wait FILE` fetches the result. An existing handle is replaced only if its result was fetched
     #[arg(long, value_name = "FILE")]
     handle: Option<PathBuf>,
 
-    /// The inference id, to find the inference by [default: a UUID]
+    /// The inference id, by which the inference can be found [default: a UUID]
     #[arg(long, value_name = "ID")]
     inference_id: Option<String>,
 
@@ -223,7 +222,7 @@ pub(in crate::cli) struct One<'a> {
 }
 
 impl One<'_> {
-    /// Waits and writes the result. Any other end says how to go on.
+    /// Waits and writes the result. If that fails, the error says how to continue.
     pub(in crate::cli) fn take(
         mut self,
         target: &mut Target,

@@ -9,8 +9,9 @@ use crate::cli::output::lines::print;
 /// Print the access policies that a topic and a queue of results need; changes nothing
 ///
 /// A JSON object: `queue_policy` for the queue (its attribute Policy), `execution_role_policy` for the endpoint's
-/// execution role, `consumer_policy` for whoever consumes, `key_policy_statement` for the customer key of an encrypted
-/// queue or topic, and `subscription_attributes` for the subscription. Replace what stands in angle brackets.
+/// execution role, `consumer_policy` for the role that consumes, `key_policy_statement` for the customer key of an
+/// encrypted queue or topic, and `subscription_attributes` for the subscription. Replace the placeholders in angle
+/// brackets.
 ///
 /// Example:
 ///
@@ -36,7 +37,8 @@ impl QueuePolicy {
         };
         if topic.is_fifo() != queue.is_fifo() {
             return Err(CommandError::usage(
-                "a standard topic delivers to a standard queue, and a FIFO topic to a FIFO queue: take two of one kind",
+                "a standard topic delivers to a standard queue, and a FIFO topic to a FIFO \
+                queue: use two of the same kind",
             ));
         }
         let policies = policies(&topic, &queue);

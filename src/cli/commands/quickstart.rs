@@ -246,7 +246,10 @@ fn submitted(endpoint: &LocalEndpoint, response: &AsyncInferenceResponse<Json>) 
     if let Some(input) = response.input_location() {
         say!("    input    {input}")?;
     }
-    say!("    output   {}  (not there yet)", response.output_path())?;
+    say!(
+        "    output   {}  (does not exist yet)",
+        response.output_path()
+    )?;
     Ok(())
 }
 

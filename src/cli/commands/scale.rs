@@ -85,7 +85,8 @@ impl Scale {
             .scaling_of(&self.variant);
         let done = self.scale(&scaling).map_err(|error| {
             let hint = format!(
-                "The same command goes on; `sagemaker-async scale {} --remove` takes the scaling back.",
+                "Run the same command again to continue, or `sagemaker-async scale {} --remove` \
+                to remove the scaling.",
                 self.endpoint
             );
             unfinished(error, &interrupt, hint)

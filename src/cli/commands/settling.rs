@@ -33,7 +33,7 @@ pub(in crate::cli) struct Settling {
     timeout: Option<Duration>,
 }
 
-/// A change of the control plane that did not end well; after an interruption with how to go on.
+/// A change of the control plane that failed or was interrupted; after an interruption with how to continue.
 pub(super) fn unfinished(
     error: Error,
     interrupt: &Interrupt,

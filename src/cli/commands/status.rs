@@ -38,7 +38,7 @@ impl Status {
         let found = handles(&self.handle, &interrupt)?;
         let [Taken { submitted, held }] = found.handles.as_slice() else {
             return Err(CommandError::usage(
-                "status asks about one inference; for many there is `wait`",
+                "status polls one inference; for several use `wait`",
             ));
         };
         if self.handle != "-" {
@@ -74,7 +74,7 @@ impl Status {
             }
             Err(Error::PollingTimeout(timeout)) => {
                 line["last_response"] = timeout.last_response().into();
-                let message = "neither result nor failure is there yet";
+                let message = "there is neither a result nor a failure yet";
                 ("pending", Some(CommandError::new(Code::Running, message)))
             }
             Err(error) => return Err(error.into()),

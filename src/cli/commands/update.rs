@@ -14,7 +14,7 @@ use crate::cli::output::progress::{Progress, Show};
 /// Change an endpoint's instance type, instance count or model, and wait until it is in service
 ///
 /// Everything else stays the same. Prints the new configuration's name, as text on a terminal and as a JSON line
-/// otherwise; the old configuration is kept, to go back to. Example:
+/// otherwise. The old configuration is kept, so that the endpoint can return to it. Example:
 ///
 ///     sagemaker-async update my-endpoint --instance-type ml.g5.2xlarge
 #[derive(Debug, Args)]
@@ -26,8 +26,8 @@ pub(in crate::cli) struct Update {
     #[command(flatten)]
     changes: Changes,
 
-    /// The new configuration's name; one that an interrupted update left is taken up [default: the present
-    /// one's with the time]
+    /// The new configuration's name; if an interrupted update created it, it is used [default: the current name with
+    /// the time]
     #[arg(long, value_name = "NAME")]
     endpoint_config_name: Option<String>,
 
@@ -96,8 +96,9 @@ impl Update {
         progress.clear();
         let config = updated.map_err(|error| {
             let hint = format!(
-                "A configuration that was made stays: the same command takes it up with \
-                 --endpoint-config-name and its name. `sagemaker-async describe {}` shows whether the update \
+                "If a configuration was created, it still exists: run the same command again \
+                with --endpoint-config-name and its name to use it. `sagemaker-async describe \
+                {}` shows whether the update \
                  has begun.",
                 self.endpoint
             );

@@ -74,9 +74,10 @@ pub(in crate::cli) struct Wait {
     #[command(flatten)]
     form: Form,
 
-    /// With --output-dir: poll seldom, and at once what a message of this queue reports as done: the URL, ARN or name of
-    /// an SQS queue that gets the endpoint's notifications or S3's events. Messages of these inferences are deleted once
-    /// their results are stored; others are given back, but count as received: use a queue that no other wait uses
+    /// With --output-dir: poll seldom, and at once when a message of this queue reports an inference as done: the URL,
+    /// ARN or name of an SQS queue that receives the endpoint's notifications or S3's events. Messages of these
+    /// inferences are deleted once their results are stored; others are released, but count as received: use a queue
+    /// that no other wait uses
     #[arg(long, value_name = "QUEUE", requires = "output_dir")]
     queue: Option<String>,
 
@@ -90,7 +91,7 @@ pub(in crate::cli) struct Wait {
 impl Wait {
     pub(in crate::cli) fn run(self, show: Show) -> Outcome {
         self.waiting.check()?;
-        // From the first handle on: however this ends, the handles are printed.
+        // From the first handle on: the handles are printed however this ends.
         let interrupt = Interrupt::watch()?;
         let found = handles(&self.handles, &interrupt)?;
         if interrupt.has_struck() {

@@ -14,7 +14,7 @@ use crate::cli::output::exit::{Outcome, with_sources};
 use crate::cli::output::form::{Form, text};
 use crate::cli::output::lines::print;
 
-/// As many values as are shown side by side.
+/// The number of values that are shown side by side.
 const KEPT: usize = 60;
 /// A sleep checks this often whether it is interrupted.
 const STEP: Duration = Duration::from_millis(50);
@@ -48,7 +48,8 @@ impl History {
     }
 }
 
-/// Refreshes until it is interrupted. A description that fails later is shown, and tried at the next refresh.
+/// Refreshes until it is interrupted. If a later description fails, the error is shown, and the next refresh tries
+/// again.
 pub(super) fn watch(
     endpoint: &Endpoint,
     form: Form,

@@ -135,7 +135,7 @@ impl CommandError {
         self
     }
 
-    /// What was not written is not there for anybody: that the reader left is no success.
+    /// Turns a closed pipe into an error: output that was not written is lost.
     pub(in crate::cli) fn that_loses_work(mut self) -> Self {
         self.reader_left = false;
         self

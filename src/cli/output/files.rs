@@ -20,8 +20,8 @@ pub(in crate::cli) enum Target {
 }
 
 impl Target {
-    /// Looks at the place before anything is sent: an hour's wait for nothing would be worse. A file that
-    /// was left half written there by a process that was killed is removed.
+    /// Checks the path before anything is sent: it would be worse to wait an hour in vain. An incomplete file that a
+    /// killed process left there is removed.
     pub(in crate::cli) fn of(path: Option<&Path>) -> Outcome<Self> {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Standard);
@@ -103,9 +103,9 @@ impl Target {
     }
 }
 
-/// The number of a file that this process has open already, if that is what the path means: `/dev/stdout`,
-/// `/dev/fd/3`, `/proc/self/fd/3`, by whatever links. Opened by its name such a file would be written from its
-/// start on, over what is there.
+/// The number of a file that this process already has open, if that is what the path means: `/dev/stdout`,
+/// `/dev/fd/3`, `/proc/self/fd/3`, through any links. If such a file were opened by its name, it would be written from
+/// its start, over its content.
 fn descriptor(path: &Path) -> Option<u32> {
     const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
@@ -169,8 +169,8 @@ pub(in crate::cli) fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Removes what processes that were killed left in a directory: files that had not got their names yet.
-/// Those that another process is writing to are locked, and stay.
+/// Removes what killed processes left in a directory: files that do not have their final names. Those that another
+/// process is writing are locked, and stay.
 pub(in crate::cli) fn remove_abandoned(directory: &Path) {
     // Where the directory cannot be read, as a drop box, they stay.
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {

@@ -48,7 +48,7 @@ impl Form {
     }
 }
 
-/// A report in lines: names in words and aligned, what is below a member indented, nothing for what is absent.
+/// A report in lines: names in words and aligned, nested members indented, absent ones left out.
 pub(in crate::cli) fn text(report: &Value) -> String {
     let mut lines = String::new();
     write(&mut lines, report, 0);

@@ -14,15 +14,15 @@ use super::lines::Submitted;
 /// No handle is longer.
 const MAX_FILE: u64 = 64 << 10;
 
-/// Besides the handle's members: the result is where it belongs, and the file may be used for another.
+/// In addition to the handle's members: the result is stored, and the file may be used for another inference.
 const FINISHED: &str = "finished";
 
 #[derive(Debug)]
 pub(in crate::cli) struct HandleFile(PathBuf);
 
 impl HandleFile {
-    /// Looks at the place before anything is sent. A file with the handle of an inference that may still be
-    /// waited for is not replaced, and neither is one that holds something else.
+    /// Checks the path before anything is sent. A file with the handle of an inference that may still be waited for is
+    /// not replaced, and neither is one with other content.
     pub(in crate::cli) fn new(path: &Path) -> Outcome<Self> {
         let failed = |error: io::Error| CommandError::io(path.display(), &error);
         let path_there = match fs::metadata(path) {
@@ -31,7 +31,7 @@ impl HandleFile {
                 fs::canonicalize(path).map_err(failed)?
             }
             Ok(_) => {
-                let message = format!("{} is no regular file", path.display());
+                let message = format!("{} is not a regular file", path.display());
                 return Err(CommandError::usage(message));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -46,7 +46,7 @@ impl HandleFile {
         &self.0
     }
 
-    /// Puts the handle there: whole, on the disk, and for its owner alone to read.
+    /// Stores the handle: completely, synced to disk, and readable by its owner only.
     pub(in crate::cli) fn store(&self, submitted: &Submitted, finished: bool) -> Outcome {
         let mut line = submitted.line();
         if finished && line.ends_with('}') {

@@ -1,6 +1,6 @@
-//! Handles of submitted inferences that nothing but this process has: not standard output, no file.
+//! Handles of submitted inferences that only this process has: they are neither on standard output nor in a file.
 //!
-//! Whatever ends the process, they are printed on standard error first.
+//! However the process ends, they are printed on standard error first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ static WRITING: Mutex<()> = Mutex::new(());
 struct State {
     next: u64,
     entries: BTreeMap<u64, Entry>,
-    /// The process may end at any moment: what comes is printed at once.
+    /// The process may end at any moment: new handles are printed at once.
     alarm: bool,
     /// Whether any handle was printed.
     announced: bool,
@@ -36,12 +36,13 @@ enum Entry {
     Begun(String),
 }
 
-/// Something that is held until it is [released](Self::release); forgotten, it is printed at the end.
+/// A guard for something that is held until it is [released](Self::release). If it is never released, it is printed at
+/// the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct Held(u64);
 
 impl Held {
-    /// It is on standard output now, or its result is where it belongs.
+    /// Releases it: it is on standard output now, or its result is stored.
     pub(in crate::cli) fn release(self) {
         state().entries.remove(&self.0);
     }
@@ -64,7 +65,7 @@ pub(in crate::cli) fn begin(input: String) -> Held {
     state().add(Entry::Begun(input))
 }
 
-/// Prints what is held, and from now on whatever comes as soon as it comes.
+/// Prints what is held, and from now on every new one at once.
 pub(in crate::cli) fn alarm() {
     state().alarm = true;
     print();

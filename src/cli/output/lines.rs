@@ -46,7 +46,7 @@ const MAX_LINE: usize = 64 << 10;
 
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// After an interruption the writer of the pipe still prints what it has submitted, which is read as long as lines
+/// After an interruption the writer of the pipe still prints what it has submitted, so this reads on as long as lines
 /// arrive.
 const QUIET: Duration = Duration::from_secs(3);
 const DRAIN: Duration = Duration::from_secs(15);
@@ -109,8 +109,8 @@ impl Found {
     }
 }
 
-/// Handles of an argument: a handle itself, a file of them, or `-` for standard input. Each is held from
-/// the moment that it is read; a line that is no handle ends nothing.
+/// The handles of an argument: a handle itself, a file of them, or `-` for standard input. Each is held from the
+/// moment that it is read; a line that is not a handle does not end the reading.
 pub(in crate::cli) fn handles(argument: &str, interrupt: &Interrupt) -> Outcome<Found> {
     let mut found = Found::default();
     if argument.trim_start().starts_with('{') {

@@ -54,7 +54,7 @@ impl Results {
         Ok(Self {
             directory: directory.to_owned(),
             overwrite,
-            // Without --overwrite nothing that is there is replaced at all.
+            // Without --overwrite no existing file is replaced.
             inputs: inputs
                 .filter(|_| overwrite)
                 .filter_map(|input| fs::canonicalize(input).ok())
@@ -62,8 +62,7 @@ impl Results {
         })
     }
 
-    /// Where each output is downloaded to: its own file, or one beside it where something else has that name
-    /// by then.
+    /// Where each output is downloaded to: its own file, or one beside it if something else has that name by then.
     pub(in crate::cli) fn places<'s>(
         &self,
         submitted: impl Iterator<Item = &'s Submitted>,
@@ -92,10 +91,7 @@ impl Results {
         downloaded: Option<&Path>,
     ) -> Outcome<(PathBuf, u64)> {
         let Some(downloaded) = downloaded else {
-            return Err(CommandError::new(
-                Code::Other,
-                "the output was stored nowhere",
-            ));
+            return Err(CommandError::new(Code::Other, "the output was not stored"));
         };
         let moved = self.give_name(submitted, downloaded);
         if moved.as_deref().ok() != Some(downloaded) {
@@ -146,21 +142,21 @@ impl Results {
     fn check_replaceable(&self, path: &Path) -> Outcome {
         let shown = path.display();
         let problem = if !path.is_file() {
-            format!("{shown} is there and is no regular file")
+            format!("{shown} exists and is not a regular file")
         } else if fs::canonicalize(path).is_ok_and(|path| self.inputs.contains(&path)) {
             format!("{shown} is an input, which no result replaces")
         } else if self.overwrite {
             return Ok(());
         } else {
-            format!("{shown} is there with another content; --overwrite replaces it")
+            format!("{shown} exists with different content; --overwrite replaces it")
         };
         Err(CommandError::new(Code::Other, problem))
     }
 }
 
-/// By the handle alone, at every run the same: the input's name or else the output object's, and a digest
-/// of the output's location and the inference's id. So no two inferences have one name, on no file system
-/// and not in another run.
+/// The name depends on the handle alone, so it is the same in every run: the name of the input or else of the output
+/// object, and a digest of the output's location and the inference's id. So no two inferences have the same name, on
+/// any file system and in any run.
 fn result_name(submitted: &Submitted) -> Outcome<String> {
     let input = submitted.input.as_deref().filter(|input| *input != "-");
     let handle = &submitted.handle;
@@ -234,7 +230,7 @@ fn is_free(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// What cannot be read is something else.
+/// A file that cannot be read counts as different.
 fn has_content(path: &Path, content: &[u8]) -> bool {
     same_bytes(path, content.len() as u64, content).unwrap_or(false)
 }

@@ -9,7 +9,7 @@ const OPTION_WORDS: [(&str, &str); 27] = [
     ),
     (
         "fetch it into a file with download(), or raise TransferConfig::max_result_bytes",
-        "take the result into a file with --output",
+        "write the result to a file with --output",
     ),
     (
         "(`force_path_style`)",
@@ -92,7 +92,7 @@ mod tests {
     use super::{OPTION_WORDS, in_option_words};
 
     /// No message of the library names its API once it is in the command's words: every text of the sources is
-    /// looked at, so that a new one is found too.
+    /// checked, so that a new one is found too.
     #[test]
     fn no_message_names_the_librarys_api() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Progress {
 }
 
 const SPIN: Duration = Duration::from_millis(120);
-/// How long a wait is before it is worth asking what the endpoint does, and how often then.
+/// How long a wait lasts before the endpoint's state is requested, and the interval after that.
 const ENDPOINT_FIRST: Duration = Duration::from_secs(2);
 const ENDPOINT_AGAIN: Duration = Duration::from_secs(30);
 const NAP: Duration = Duration::from_millis(100);

@@ -5,7 +5,7 @@ const MAX_BYTES: usize = 8 << 10;
 
 const HIDDEN: &str = "***";
 
-/// What has a secret behind it in a URL: presigned ones are pasted where an object's location should be.
+/// What has a secret behind it in a URL: users paste presigned URLs where an object's location should be.
 const IN_URLS: [&str; 5] = [
     "x-amz-signature=",
     "x-amz-credential=",

@@ -14,9 +14,9 @@ pub(super) use write::write;
 
 /// The codec of JSON, for any type with serde support. The default of predictors.
 ///
-/// Serializes compactly. When deserializing, a byte order mark is ignored; an empty body and anything but
-/// whitespace after the value are errors. Floats survive a round trip bit by bit. Numbers that JSON or a type has
-/// no room for are errors and never another value:
+/// Serializes compactly. When deserializing, a byte order mark is ignored; an empty body and anything but whitespace
+/// after the value are errors. Floats survive a round trip bit by bit. Numbers that JSON or the type cannot represent
+/// are errors and never become another value:
 ///
 /// - NaN and the infinities are not sent, unless [`allow_nan`](Self::allow_nan) is set. They are read as Python's
 ///   `json` writes them (`NaN`, `Infinity`, `-Infinity`): as floats, and as these texts into a
@@ -176,7 +176,7 @@ fn not_read(error: &serde_json::Error) -> Refused {
         "number out of range" => Refused::new(NO_ROOM, "a number beyond the range of f64", error),
         "recursion limit exceeded" => Refused::new(NO_ROOM, "nested deeper than 128 levels", error),
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            let reason = "half a surrogate pair in a string, which UTF-8 has no bytes for";
+            let reason = "half a surrogate pair in a string, which UTF-8 cannot represent";
             Refused::new(NO_ROOM, reason, error)
         }
         words => Refused::new(INVALID, words, error),

@@ -99,7 +99,7 @@ impl<'de> Reader<'de> {
                 Some(b'"') => break,
                 Some(b'\\') => at += 2,
                 Some(_) => at += 1,
-                None => return Err(Problem::new("a string without an end")),
+                None => return Err(Problem::new("an unterminated string")),
             }
         }
         self.at = at + 1;

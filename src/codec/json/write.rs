@@ -33,7 +33,8 @@ pub(in crate::codec) fn write<T: Serialize + ?Sized>(
     }
 }
 
-const NOT_FINITE: &str = "it holds NaN or an infinity, which JSON has no number for; send `null` with an \
+const NOT_FINITE: &str = "it holds NaN or an infinity, which JSON cannot represent; send `null` \
+with an \
                           Option, or allow_nan(true) for a model that reads them as Python does";
 
 /// The two reasons for which serde does not write a value; its own message may quote it.

@@ -147,7 +147,7 @@ impl Request<'_> {
         let pem = cached.dpop_key.as_ref();
         let pem = pem.ok_or_else(|| missing("dpopKey"))?;
         let key = LoginKey::from_pem(pem)
-            .ok_or_else(|| self.broken("has a dpopKey that is no key on the curve P-256"))?;
+            .ok_or_else(|| self.broken("has a dpopKey that is not a key on the curve P-256"))?;
         let id = self.config.sys().random().uuid();
         let proof = |uri: &str| {
             let proof = key.proof(uri, now, &id);

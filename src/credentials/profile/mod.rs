@@ -18,11 +18,10 @@ use plan::{Base, NamedSource, Plan};
 /// identity, IAM Identity Center, a process, a login. Each call reads the files and calls the services; wrap it
 /// in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
-/// Files: `~/.aws/config` and `~/.aws/credentials`, or those that `AWS_CONFIG_FILE` and
-/// `AWS_SHARED_CREDENTIALS_FILE` name; of a property in both the credentials file's counts. Profile: the
-/// [`ProviderConfig`]'s or [`with_profile`](Self::with_profile), `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`.
-/// Source: "Settings reference" of the AWS SDKs and Tools Reference Guide, and the SDKs' published test cases.
-/// The first of these settings counts:
+/// Files: `~/.aws/config` and `~/.aws/credentials`, or those that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`
+/// name; if a property is in both, that of the credentials file counts. Profile: the [`ProviderConfig`]'s or
+/// [`with_profile`](Self::with_profile), `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `default`. Source: "Settings reference"
+/// of the AWS SDKs and Tools Reference Guide, and the SDKs' published test cases. The first of these settings counts:
 ///
 /// | setting | credentials |
 /// |---|---|
@@ -34,15 +33,15 @@ use plan::{Base, NamedSource, Plan};
 /// | `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_account_id` | these keys |
 /// | `login_session` | of the login that `aws login` left in `~/.aws/login/cache` (or `AWS_LOGIN_CACHE_DIRECTORY`), refreshed from 5 minutes before their end on and written back |
 ///
-/// With a role: `role_session_name` (default: this crate's name and the time), `external_id`, `duration_seconds`
-/// (900 to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] provides. A `source_profile` that has keys
-/// provides these, whatever else it has.
+/// With a role: `role_session_name` (default: this crate's name and the time), `external_id`, `duration_seconds` (900
+/// to 43200), `mfa_serial`, whose code [`ProviderConfig::with_mfa`] provides. If a `source_profile` has keys, these
+/// are used, and its other settings are ignored.
 ///
-/// The source is not configured if the profile has no credentials, or if no profile was named and `default` does
-/// not exist. It fails, which stops a chain, if
+/// The source is not configured if the profile has no credentials, or if no profile was named and `default` does not
+/// exist. These are errors, which stop a chain:
 /// - the named profile, or one that it refers to, does not exist;
 /// - a file cannot be read or is malformed;
-/// - settings are incomplete, contradict each other or lead in a circle;
+/// - settings are incomplete, contradict each other or form a circle;
 /// - the configured method does not work.
 ///
 /// ```

@@ -17,7 +17,7 @@ use token::TokenCache;
 /// A refresh that fails is retried after 30 s, and the old token is used while it is valid. A token of a start
 /// URL is not refreshed.
 ///
-/// Every failure is one of a configured source, and names the login command to run. No token is in any error.
+/// Every failure is that of a configured source, and names the login command to run. No error contains a token.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::{Environment, Files, Sys};

@@ -143,7 +143,8 @@ impl LocalEndpointBuilder {
             "without verifying signatures"
         };
         Err(LocalError::Setting(format!(
-            "listening on {ip} {open} lets everyone in who can reach it. Set keys of your own \
+            "listening on {ip} {open} gives access to everyone who can reach it. Set keys of \
+            your own \
              (LocalEndpointBuilder::credentials; --access-key with SAGEMAKER_ASYNC_LOCAL_SECRET_KEY in the \
              environment) and verify them, or allow it explicitly (allow_insecure; --allow-insecure)"
         )))

@@ -120,31 +120,32 @@ impl LocalEndpointBuilder {
         }
     }
 
-    /// The endpoint's name. Default: `local-endpoint`.
+    /// Sets the endpoint's name. Default: `local-endpoint`.
     pub fn endpoint_name(mut self, name: impl Into<String>) -> Self {
         self.config.deployed.endpoint_name = name.into();
         self
     }
 
-    /// The bucket that exists from the start. Default: `sagemaker-{region}-{account}`, the default bucket of clients.
+    /// Sets the bucket that exists from the start. Default: `sagemaker-{region}-{account}`, the default bucket of
+    /// clients.
     pub fn bucket(mut self, bucket: impl Into<String>) -> Self {
         self.bucket = Some(bucket.into());
         self
     }
 
-    /// The region that requests must be signed for. Default: `us-east-1`.
+    /// Sets the region that requests must be signed for. Default: `us-east-1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.config.common.region = region.into();
         self
     }
 
-    /// The AWS account id. Default: `123456789012`.
+    /// Sets the AWS account id. Default: `123456789012`.
     pub fn account_id(mut self, account: impl Into<String>) -> Self {
         self.config.common.account = account.into();
         self
     }
 
-    /// The credentials that requests must be signed with. Default: the example keys of AWS's documentation.
+    /// Sets the credentials that requests must be signed with. Default: the example keys of AWS's documentation.
     pub fn credentials(
         mut self,
         access_key: impl Into<String>,
@@ -155,13 +156,13 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Makes the credentials temporary: every request must have this session token.
+    /// Makes the credentials temporary: every request must contain this session token.
     pub fn session_token(mut self, token: impl Into<String>) -> Self {
         self.config.keys.session_token = Some(token.into());
         self
     }
 
-    /// The model. Default: returns its input. If it panics, the job fails.
+    /// Sets the model. Default: returns its input. If it panics, the job fails.
     ///
     /// ```
     /// use sagemaker_async_inference::local::{LocalEndpoint, ModelResponse};
@@ -183,78 +184,78 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// A container as the model: the URL of a server with SageMaker's `GET /ping` and `POST /invocations`, such as
-    /// `http://127.0.0.1:8080`. [`start`](Self::start) waits until it is ready.
+    /// Uses a container as the model: the URL of a server with SageMaker's `GET /ping` and `POST /invocations`, such
+    /// as `http://127.0.0.1:8080`. [`start`](Self::start) waits until it is ready.
     pub fn container(mut self, url: impl Into<String>) -> Self {
         self.config.backend.model = Model::Container(Container::new(&url.into()));
         self
     }
 
-    /// How long [`start`](Self::start) waits for the container. Default: 30 s.
+    /// Sets how long [`start`](Self::start) waits for the container. Default: 30 s.
     pub fn container_timeout(mut self, timeout: Duration) -> Self {
         self.container_timeout = timeout;
         self
     }
 
-    /// `S3OutputPath`. Default: `s3://{bucket}/async-output`.
+    /// Sets `S3OutputPath`. Default: `s3://{bucket}/async-output`.
     pub fn output_path(mut self, path: impl Into<String>) -> Self {
         self.output_path = Some(path.into());
         self
     }
 
-    /// `S3FailurePath`. Default: `s3://{bucket}/async-failures`.
+    /// Sets `S3FailurePath`. Default: `s3://{bucket}/async-failures`.
     pub fn failure_path(mut self, path: impl Into<String>) -> Self {
         self.failure_path = FailurePath::At(path.into());
         self
     }
 
-    /// An endpoint without `S3FailurePath`: responses have no `FailureLocation`, and a failure writes no object.
+    /// Leaves out `S3FailurePath`: responses have no `FailureLocation`, and a failure writes no object.
     pub fn without_failure_path(mut self) -> Self {
         self.failure_path = FailurePath::None;
         self
     }
 
-    /// The SNS topics that the endpoint notifies of finished jobs. Default: none. Add subscribers with
+    /// Sets the SNS topics that the endpoint notifies of finished jobs. Default: none. Add subscribers with
     /// [`subscribe`](LocalEndpoint::subscribe).
     pub fn notification_config(mut self, notification: NotificationConfig) -> Self {
         self.config.deployed.notification = Some(notification);
         self
     }
 
-    /// How long an endpoint is `Creating`, `Updating` or `Deleting`, and how long instances take to start and stop, by
-    /// the endpoint's clock. Default: 0.1 s (minutes on AWS).
+    /// Sets how long an endpoint is `Creating`, `Updating` or `Deleting`, and how long instances take to start and
+    /// stop, by the endpoint's clock. Default: 0.1 s (minutes on AWS).
     pub fn transition_time(mut self, time: Duration) -> Self {
         self.config.deployed.transition = time;
         self
     }
 
-    /// Number of instances. Default: 1. With 0 the endpoint is scaled to zero: jobs stay in the queue.
+    /// Sets the number of instances. Default: 1. With 0 the endpoint is scaled to zero: jobs stay in the queue.
     pub fn instances(mut self, instances: usize) -> Self {
         self.config.deployed.instances = instances;
         self
     }
 
-    /// `MaxConcurrentInvocationsPerInstance`, 1 to 1000. Default: 4.
+    /// Sets `MaxConcurrentInvocationsPerInstance`, 1 to 1000. Default: 4.
     pub fn max_concurrent_invocations_per_instance(mut self, max: usize) -> Self {
         self.config.deployed.max_concurrent = max;
         self
     }
 
-    /// Whether the caller has `s3:ListBucket`. Without it a missing key is 403 `AccessDenied` instead of 404
+    /// Sets whether the caller has `s3:ListBucket`. Without it a missing key is 403 `AccessDenied` instead of 404
     /// `NoSuchKey`. Default: true.
     pub fn list_allowed(mut self, allowed: bool) -> Self {
         self.config.list_allowed = allowed;
         self
     }
 
-    /// The clock for signatures, dates and times to live of jobs. Injected delays and connection timeouts use real
-    /// time.
+    /// Sets the clock for signatures, dates and the time to live of jobs. Injected delays and connection timeouts use
+    /// real time. Default: the machine's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.config.common.clock = Arc::new(clock);
         self
     }
 
-    /// The directory for objects of more than 4 MiB, in unnamed files. Default: the system's temporary directory.
+    /// Sets the directory for objects of more than 4 MiB, in unnamed files. Default: the system's temporary directory.
     pub fn storage_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.storage = Storage::Memory(Some(directory.into()));
         self
@@ -279,7 +280,7 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// The address to listen on. Default: a free port of `127.0.0.1`.
+    /// Sets the address to listen on. Default: a free port of `127.0.0.1`.
     ///
     /// On an address that other machines can reach, everyone who has the keys can read and write the objects and run
     /// the model. There [`start`](Self::start) fails with the default [credentials](Self::credentials) or another
@@ -290,9 +291,9 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// A program as the model, run once for every invocation. It reads the input from its standard input and writes
-    /// the result to its standard output. An exit code other than 0 is a failure, with the last 16 KiB of its standard
-    /// error as the message. It is killed at the invocation timeout; its child processes are not.
+    /// Uses a program as the model, which is run once for every invocation. It reads the input from its standard input
+    /// and writes the result to its standard output. An exit code other than 0 is a failure, with the last 16 KiB of
+    /// its standard error as the message. It is killed at the invocation timeout; its child processes are not.
     ///
     /// Its environment is this process's without `SAGEMAKER_ASYNC_LOCAL_SECRET_KEY`, with `INFERENCE_ID`, and, if the
     /// invocation has them, `CONTENT_TYPE`, `ACCEPT` and `CUSTOM_ATTRIBUTES`. The output's content type is that of
@@ -307,19 +308,19 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Delay before the model gets an invocation, part of the invocation's time. Default: 0.
+    /// Sets a delay before the model gets an invocation, which is part of the invocation's time. Default: 0.
     pub fn model_delay(mut self, delay: Duration) -> Self {
         self.config.backend.delay = delay;
         self
     }
 
-    /// Share of invocations that fail at random instead of reaching the model, 0 to 1. Default: 0.
+    /// Sets the share of invocations that fail at random instead of reaching the model, 0 to 1. Default: 0.
     pub fn failure_rate(mut self, rate: f64) -> Self {
         self.config.backend.failure_rate = rate;
         self
     }
 
-    /// Whether requests must be signed with the [credentials](Self::credentials). Default: true.
+    /// Sets whether requests must be signed with the [credentials](Self::credentials). Default: true.
     pub fn verify_signatures(mut self, verify: bool) -> Self {
         self.config.verify_signatures = verify;
         self
@@ -335,20 +336,20 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Allows everyone who can reach the [address](Self::listen) to use the endpoint, also from other machines.
+    /// Sets whether everyone who can reach the [address](Self::listen) may use the endpoint, also from other machines.
     /// Default: false.
     pub fn allow_insecure(mut self, allow: bool) -> Self {
         self.allow_insecure = allow;
         self
     }
 
-    /// Maximum number of requests in [`LocalEndpoint::requests`]. Default: 10,000.
+    /// Sets the maximum number of requests in [`LocalEndpoint::requests`]. Default: 10,000.
     pub fn kept_requests(mut self, count: usize) -> Self {
         self.config.kept_requests = count;
         self
     }
 
-    /// Calls this with every request, after its response was sent or withheld, on the thread that served it.
+    /// Sets a callback for every request, after its response was sent or withheld, on the thread that served it.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
@@ -357,14 +358,14 @@ impl LocalEndpointBuilder {
         self
     }
 
-    /// Calls this with problems of the server itself, such as connections that cannot be accepted because file
+    /// Sets a callback for problems of the server itself, such as connections that cannot be accepted because file
     /// descriptors or threads are exhausted. At most once a minute, on the accepting thread.
     pub fn on_server_error(mut self, watcher: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
         self.config.watcher = Some(Box::new(watcher));
         self
     }
 
-    /// Closes a connection after this time without a request, in real time; sooner while others wait. Default: 1 min.
+    /// Closes a connection after this time without a request, in real time; earlier while others wait. Default: 1 min.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.config.timeouts.idle = timeout;
         self
@@ -380,7 +381,7 @@ impl LocalEndpointBuilder {
     /// Starts the endpoint.
     ///
     /// # Errors
-    /// - [`LocalError::Setting`]: a setting is invalid, or would let everyone in who can reach the address
+    /// - [`LocalError::Setting`]: a setting is invalid, or would give access to everyone who can reach the address
     ///   ([`allow_insecure`](Self::allow_insecure)).
     /// - [`LocalError::Storage`]: the directory cannot be created, read or locked.
     /// - [`LocalError::Container`]: the container was not ready in time.

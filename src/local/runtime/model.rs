@@ -11,7 +11,7 @@ use crate::local::s3::content::{Content, Disk};
 use crate::local::sync::Stop;
 use crate::sys::Clock;
 
-/// The longest result that a model may give: 1 GiB, the service's limit.
+/// The longest result that a model may return: 1 GiB, the service's limit.
 pub(in crate::local) const MAX_RESULT: u64 = 1 << 30;
 /// Maximum length of a failed model's message.
 pub(in crate::local) const MAX_MESSAGE: u64 = 16 << 10;
@@ -47,7 +47,8 @@ pub struct ModelRequest {
 }
 
 impl ModelRequest {
-    /// A request with this input, for tests of a model; everything else as an invocation without options has it.
+    /// Creates a request with this input, for tests of a model; everything else is as in an invocation without
+    /// options.
     ///
     /// ```
     /// use sagemaker_async_inference::local::ModelRequest;
@@ -106,7 +107,7 @@ impl ModelResponse {
         }
     }
 
-    /// A failure with the HTTP status of a container's response: becomes the failure object.
+    /// Creates a failure with the HTTP status of a container's response. It becomes the failure object.
     pub fn failure(status: u16, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -183,7 +184,7 @@ impl Backend {
             }
         }
         if crate::sys::Random::machine().fraction() < self.failure_rate {
-            return Err(failed(500, "This failure was asked for."));
+            return Err(failed(500, "This failure was injected."));
         }
         let Surroundings { disk, stop, .. } = around;
         match &self.model {

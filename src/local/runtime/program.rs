@@ -31,9 +31,9 @@ pub(in crate::local) fn invoke(
         ("CUSTOM_ATTRIBUTES", invocation.custom_attributes.as_ref()),
     ];
     let mut child = spawn_piped(program, arguments, &environment)
-        .map_err(|error| format!("The model's program does not start: {error}."))?;
+        .map_err(|error| format!("The model's program cannot be started: {error}."))?;
     let ended = Pipes::of(&mut child, invocation, disk)
-        .map_err(|error| format!("The model's program cannot be fed: {error}."))
+        .map_err(|error| format!("The input cannot be written to the model's program: {error}."))
         .and_then(|pipes| watch(&mut child, &pipes, invocation.timeout, stop));
     if ended.is_err() {
         // It may have ended in the meantime.
@@ -93,14 +93,19 @@ fn watch(
     stop: &Stop,
 ) -> Result<Content, String> {
     let until = SystemClock.monotonic() + timeout;
-    let lost = |error: io::Error| format!("The model's program is lost: {error}.");
+    let lost = |error: io::Error| {
+        format!(
+            "The state of the model's program cannot be read: \
+    {error}."
+        )
+    };
     let mut output = None;
     loop {
         if output.is_none() {
             match pipes.output.recv_timeout(CHECK_INTERVAL) {
                 // A program that writes too much would wait for a reader that is gone.
                 Ok(Err(error)) => {
-                    return Err(format!("The model's output cannot be taken: {error}."));
+                    return Err(format!("The model's output cannot be read: {error}."));
                 }
                 Ok(Ok(spool)) => output = Some(spool),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -123,7 +128,7 @@ fn watch(
             && let Some(spool) = output.take()
         {
             if let Ok(Err(error)) = pipes.input.try_recv() {
-                return Err(format!("The input cannot be handed to the model: {error}."));
+                return Err(format!("The input cannot be passed to the model: {error}."));
             }
             return Ok(spool.finish());
         }

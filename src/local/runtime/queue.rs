@@ -389,7 +389,7 @@ fn run(services: &Services, job: Job) -> Result<Prediction, String> {
     if let (Err(reason), Some(failure)) = (&mut outcome, failure) {
         let content = reason.clone().into_bytes().into();
         if let Err(error) = leave(services, &failure, &content, "text/plain") {
-            *reason = format!("{reason} (And no object could be left to say so: {error}.)");
+            *reason = format!("{reason} (The failure object could not be written: {error}.)");
         }
     }
     outcome

@@ -118,7 +118,7 @@ impl StoredObject {
         self.len() == 0
     }
 
-    /// The `Content-Type` that the object was put with.
+    /// The `Content-Type` that the object was stored with.
     pub fn content_type(&self) -> Option<&str> {
         self.header("content-type")
     }

@@ -23,7 +23,7 @@ pub enum SnsMessageKind {
     Notification,
     /// SNS requests that a subscription of this endpoint be confirmed.
     SubscriptionConfirmation,
-    /// This endpoint was unsubscribed. Its `SubscribeURL` would subscribe it again.
+    /// This endpoint was unsubscribed. A request to its `SubscribeURL` would subscribe it again.
     UnsubscribeConfirmation,
 }
 

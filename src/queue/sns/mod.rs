@@ -47,7 +47,8 @@ pub enum SnsRejected {
     Age(String),
     /// `SigningCertURL` is not one of SNS in the topic's region.
     #[error(
-        "its SigningCertURL is not https://{expected}/SimpleNotificationService-..pem, as that of the topic's region is"
+        "its SigningCertURL is not https://{expected}/SimpleNotificationService-..pem, the URL \
+        of the topic's region"
     )]
     CertificateUrl {
         /// The host of the region.
@@ -68,24 +69,24 @@ pub enum SnsRejected {
 /// Verifies messages that Amazon SNS pushes to an HTTP endpoint, to which anyone can post.
 ///
 /// A message is accepted if all of this holds:
-/// - every signed member has its format: the text that SNS signs does not delimit its parts, so that a replay
-///   could otherwise move text from one member to another;
+/// - every signed member has its format: the text that SNS signs does not delimit its parts, so a replay could
+///   otherwise move text from one member to another;
 /// - its topic is in the list: SNS signs the messages of everyone's topics;
 /// - it is at most an hour old ([`with_max_age`](Self::with_max_age)) and at most 5 minutes from the future;
 /// - its signature is of version 2 (RSA with SHA-256), or of version 1 (SHA-1) if
-///   [`allow_version_1`](Self::allow_version_1) was called. Topics sign with version 1 by default: set their
-///   attribute `SignatureVersion` to 2;
-/// - its certificate lies under `https://` at exactly the host of SNS in the topic's region and partition,
-///   is for the name that SNS has there, for servers, and valid now;
+///   [`allow_version_1`](Self::allow_version_1) was called. Topics sign with version 1 by default: set their attribute
+///   `SignatureVersion` to 2;
+/// - its certificate is at an `https://` URL of exactly the host of SNS in the topic's region and partition, is a
+///   server's, has the name that SNS has there, and is valid now;
 /// - the signature matches.
 ///
 /// The certificate is trusted because it came over TLS from that host, as in the AWS SDKs' own validators: SNS
 /// publishes it without the chain that would lead to a root. It is fetched without redirects, 64 KiB at
 /// most, within 10 s, and cached: 16 certificates, a day each.
 ///
-/// Nothing in a message is followed. To confirm a subscription call SNS's `ConfirmSubscription` with the
-/// verified [`topic_arn`](SnsMessage::topic_arn) and [`token`](SnsMessage::token), if you expect it. Do not visit
-/// the `SubscribeURL`, least of all that of an `UnsubscribeConfirmation`, which subscribes again.
+/// No URL in a message is requested. To confirm a subscription that you expect, call SNS's `ConfirmSubscription` with
+/// the verified [`topic_arn`](SnsMessage::topic_arn) and [`token`](SnsMessage::token). Do not request the
+/// `SubscribeURL`, least of all that of an `UnsubscribeConfirmation`, which subscribes again.
 ///
 /// SNS delivers at least once, with the same [`message_id`](SnsMessage::message_id) each time: remember the handled
 /// ids for as long as the verifier accepts messages.
@@ -143,7 +144,7 @@ impl SnsVerifier {
     }
 
     /// Sets the maximum age of a message. Default: 1 h, within which SNS ends its retries. With less, late retries are
-    /// lost; with more, ids have to be remembered for longer.
+    /// refused; with more, ids have to be remembered for longer.
     pub fn with_max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -287,7 +288,7 @@ impl SnsMessage {
         self.signed.subject.as_deref()
     }
 
-    /// The text that was published; for a confirmation, SNS's text for people.
+    /// The text that was published; for a confirmation, SNS's explanation.
     pub fn message(&self) -> &str {
         &self.signed.message
     }

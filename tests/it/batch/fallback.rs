@@ -1,4 +1,4 @@
-//! Where listing does not work or does not pay: GETs, fairly in turn.
+//! Where listing does not work or is more expensive: GETs, in turn.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn polls_every_handle_by_get_without_permission_to_list() {
         waiting.filter(|done| done.result::<u32>().is_ok()).count(),
         10
     );
-    // It was tried once, and showed what the denials mean.
+    // It was attempted once, and showed what the denials mean.
     assert_eq!(count(&endpoint, Operation::ListObjectsV2), 1);
 }
 
@@ -152,7 +152,7 @@ fn an_output_that_vanishes_after_it_was_listed_is_waited_for_again() {
     assert_eq!(succeeded(&all), 20);
 }
 
-/// A listing that leaves out what is there is not believed to the end.
+/// A listing that leaves out an existing object does not hide it for ever.
 #[test]
 fn the_last_poll_of_a_handle_is_a_get_of_its_own() {
     let server = Verifier::start(Rules::new(), |seen| {

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{predictor_in, session, start};
 use crate::support::inventory::{encoded, gzip, put, put_manifest};
 
-/// What keys may hold, each of it a trap for somebody.
+/// Keys with characters that are often handled wrongly.
 pub(crate) fn odd_keys(count: usize) -> BTreeSet<String> {
     let shapes = [
         "plain-{}.json",

@@ -1,4 +1,4 @@
-//! A job that is run again continues where it was.
+//! A job that is run again continues after its last record.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -260,7 +260,7 @@ fn a_reader_is_known_by_the_callers_key() {
     assert_eq!(endpoint.jobs().len(), 3);
 }
 
-/// The lines of release 0.1: no names, inputs by their place.
+/// The lines of release 0.1: no names, inputs by their position.
 #[test]
 fn journals_of_release_0_1_are_read_and_continued() {
     let endpoint = idle_endpoint(|b| b);
@@ -280,7 +280,7 @@ fn journals_of_release_0_1_are_read_and_continued() {
     assert_eq!(endpoint.jobs().len(), 3);
 }
 
-/// It knew files by path, length and time of modification.
+/// It identified files by path, length and time of modification.
 #[test]
 fn files_in_a_journal_of_release_0_1() {
     let endpoint = idle_endpoint(|b| b);
@@ -311,7 +311,7 @@ fn files_in_a_journal_of_release_0_1() {
         format!("{{\"version\":1,\"input\":0,\"sha256\":\"{digest}\",\"submitted\":{handle}}}\n");
     std::fs::write(&path, line).expect("a journal");
     assert_eq!(ids(&submit()), ["s3://my-bucket/old.out"]);
-    // One that could be a copy is not submitted a second time without a word.
+    // One that could be a copy is not submitted a second time silently.
     let later = std::time::SystemTime::UNIX_EPOCH;
     let opened = std::fs::File::options().write(true).open(&file);
     let touched = opened.and_then(|file| file.set_modified(later));

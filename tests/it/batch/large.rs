@@ -1,4 +1,4 @@
-//! Outputs that are too large to be read into memory unasked.
+//! Outputs that are too large to be read into memory without a request for them.
 
 use std::collections::BTreeSet;
 

@@ -202,7 +202,7 @@ fn throttled_polls_slow_down_and_end_nothing() {
     let waiter = WaiterConfig::new(60, seconds(1)).expect("a wait");
     let all: Vec<Completed<Json>> = finish_all(responses, &waiter);
     assert!(all.iter().all(|done| done.result::<u32>().is_ok()));
-    // Nothing is tried again at once: each GET is a poll.
+    // Nothing is retried at once: each GET is a poll.
     assert_eq!(count(&endpoint, Operation::GetObject), 90);
     assert!(clock.slept() > seconds(2), "{:?}", clock.slept());
 }
@@ -257,7 +257,7 @@ fn adaptive_polls_start_where_the_endpoints_inferences_usually_end() {
         *appears.lock().expect("an output") = Some((there, response.output_path().clone()));
         endpoint.clear_requests();
         let waiter = WaiterConfig::adaptive();
-        // Both ways to wait learn, and both know.
+        // Both kinds of wait record durations, and both use them.
         let answer: u32 = if run % 2 == 0 {
             response.get_result(&waiter).expect("a response")
         } else {

@@ -1,4 +1,4 @@
-//! Outcomes of many waits: each as soon as it is there, none lost.
+//! Outcomes of many waits: each as soon as it exists, none lost.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! The binary and what it speaks to.
+//! The binary and the endpoint that it uses.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -167,7 +167,7 @@ impl Ran {
         let Self { stdout, stderr, .. } = self;
         assert_eq!(self.code, Some(code), "out: {stdout}\nerr: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
-        // What the library and its HTTP client call things is nothing to a user of the command.
+        // Terms of the library and its HTTP client mean nothing to a user of the command.
         for inner in [
             "Session::",
             "Config::",
@@ -222,7 +222,7 @@ pub(crate) fn named(directory: &Path, beginning: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The one result that was made of this input.
+/// The one result of this input.
 #[track_caller]
 pub(crate) fn result_of(directory: &Path, input: &str) -> String {
     let found = named(directory, &format!("{input}."));

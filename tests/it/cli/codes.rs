@@ -72,7 +72,7 @@ fn the_model_failed_3() {
         shown,
     ]);
     ran.ends_with(3).says("ValueError").printed("");
-    // What would steer a terminal is kept in the file, and not shown.
+    // Control sequences are kept in the file, and not shown.
     assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
     let raw = std::fs::read_to_string(failure).expect("the failure");
     assert!(raw.contains("\u{1b}[31mred"), "{raw:?}");
@@ -215,7 +215,7 @@ fn interrupted_130() {
             .says("interrupted")
             .says("sagemaker-async wait")
             .printed("");
-        // The job goes on, and this is how to have it.
+        // The inference goes on, and the message says how to fetch its result.
         let handle = handle_in(&ran.stderr);
         bench.run(&["status", &handle.to_string()]).ends_with(4);
     }

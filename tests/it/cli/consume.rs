@@ -302,7 +302,7 @@ fn ends_with_what_is_done_deleted(name: &str) {
     assert_eq!(bench.endpoint.messages_in("done"), 0);
 }
 
-/// The first signal lets what is on its way come to its end; the second one does not.
+/// The first signal lets requests in progress finish; the second one does not.
 #[test]
 fn a_second_signal_ends_it_at_once_and_loses_no_message() {
     std::thread::scope(|scope| {
@@ -370,7 +370,7 @@ fn ended_by_two_signals(name: &str) {
 fn sigterm_during_work_finishes_the_work_in_hand_and_sends_the_deletions() {
     let bench = bench(&[]);
     submit(&bench, &["a", "b", "c", "d"]);
-    // The third result takes its time, while the deletions of the first two wait for company.
+    // The third result takes some time, while the deletions of the first two wait to be sent together.
     let slow = Fault::on(Operation::GetObject).skip(2).times(1);
     bench
         .endpoint
@@ -404,7 +404,7 @@ fn sigterm_during_work_finishes_the_work_in_hand_and_sends_the_deletions() {
         "the work in hand, and nothing further"
     );
     assert_eq!(bench.endpoint.messages_in("done"), 1);
-    // The last one is nobody's now.
+    // The last message is available to other consumers now.
     consume(&bench, &[]).ends_with(0);
     assert_eq!(
         (stored(&bench).len(), bench.endpoint.messages_in("done")),

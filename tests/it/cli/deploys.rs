@@ -1,4 +1,4 @@
-//! Deployments that are interrupted or killed: what they left is taken up, or removed.
+//! Deployments that are interrupted or killed: what they left is continued with, or removed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
@@ -46,7 +46,7 @@ fn sent(bench: &Bench) -> Vec<Operation> {
         .collect()
 }
 
-/// Ends a deployment while a step is on its way, whose response takes its time.
+/// Ends a deployment during a step whose response takes some time.
 fn ended_in(bench: &Bench, step: usize, name: &str, more: &[&str]) -> Ran {
     bench.endpoint.fault(
         Fault::on(STEPS[step])
@@ -84,7 +84,7 @@ fn ended_in(bench: &Bench, step: usize, name: &str, more: &[&str]) -> Ran {
     }
 }
 
-/// Whether model, configuration and endpoint are there.
+/// Whether model, configuration and endpoint exist.
 fn there(bench: &Bench) -> [bool; 3] {
     let session = bench.endpoint.session().expect("a session");
     let sagemaker = SageMaker::new(&session);
@@ -95,7 +95,7 @@ fn there(bench: &Bench) -> [bool; 3] {
     ]
 }
 
-/// Until the service has done what it was sent.
+/// Waits until the service has carried out what it was sent.
 fn settled(bench: &Bench, step: usize) {
     for _ in 0..400 {
         if there(bench)[step] {
@@ -113,7 +113,7 @@ fn an_interrupt_stops_before_the_next_step() {
             let bench = bench();
             let ran = ended_in(&bench, step, name, &[]);
             ran.ends_with(130)
-                .says("the same command takes it up")
+                .says("run the same command again")
                 .printed("");
             assert_eq!(sent(&bench), STEPS[..=step]);
             bench.run(&deploy(&[])).ends_with(0);
@@ -168,7 +168,7 @@ fn a_removal_stops_before_the_next_step() {
     ran.ends_with(130).says("still there");
     let [model, config, _] = there(&bench);
     assert!(model && config, "{}", ran.stderr);
-    // The same command goes on.
+    // The same command continues.
     for _ in 0..100 {
         if !there(&bench)[2] {
             break;
@@ -188,7 +188,7 @@ fn resources_of_a_killed_deployment_are_taken_up_by_the_same_command() {
         settled(&bench, step);
         bench.run(&deploy(&[])).ends_with(0);
         assert_eq!(there(&bench), [true; 3]);
-        // It is no other deployment of that name.
+        // It is not another deployment of that name.
         bench
             .run(&deploy(&["--instance-count", "2"]))
             .ends_with(5)
@@ -209,7 +209,7 @@ fn what_a_killed_deployment_left_is_removed() {
     }
 }
 
-/// Whatever parts of a deployment there are: the same command makes the rest, and `delete --all` removes them.
+/// With any parts of a deployment: the same command creates the rest, and `delete --all` removes them.
 #[test]
 fn any_parts_are_taken_up_and_removed() {
     let delete = ["delete", "mine", "--all", "--delay", "50ms"];
@@ -305,7 +305,7 @@ fn a_plain_deletion_stops_before_the_next_step() {
         let ran = signalled_in(&bench, &delete, Operation::DescribeEndpoint, name);
         ran.ends_with(130)
             .says("still there: endpoint mine; removed: endpoint configuration mine")
-            .says("the same command goes on")
+            .says("run the same command again")
             .printed("");
         assert_eq!(changes(&bench), [Operation::DeleteEndpointConfig]);
         // The configuration is gone, which is no reason to stop.
@@ -326,7 +326,7 @@ fn an_update_stops_before_the_next_step() {
         let ran = signalled_in(&bench, &update, Operation::DescribeEndpointConfig, name);
         ran.ends_with(130)
             .says("still there: endpoint configuration second")
-            .says("the same command takes it up")
+            .says("run the same command again")
             .printed("");
         assert_eq!(changes(&bench), [Operation::CreateEndpointConfig]);
         bench.run(&update).ends_with(0);
@@ -334,7 +334,7 @@ fn an_update_stops_before_the_next_step() {
         let described = Endpoint::new("mine", &session).describe().expect("it is");
         let config = described.description().endpoint_config_name();
         assert_eq!(config, Some("second"));
-        // Another configuration of that name is not taken up.
+        // Another configuration of that name is not used.
         let other = ["update", "mine", "--instance-count", "3"];
         bench.run(&[&other[..], &named].concat()).ends_with(5);
     }
@@ -365,7 +365,7 @@ fn scaling_stops_before_the_next_step() {
         let ran = signalled_in(&bench, arguments, after, "INT");
         ran.ends_with(130)
             .says("still there: scaling of endpoint/mine/variant/AllTraffic")
-            .says("The same command goes on")
+            .says("Run the same command again")
             .printed("");
         assert_eq!(changes(&bench), sent);
         bench.run(arguments).ends_with(0);
@@ -382,28 +382,28 @@ fn an_interrupt_ends_a_request_that_hangs() {
         (
             &image,
             Operation::CreateModel,
-            "perhaps there, because the response was lost: model mine",
+            "may exist, because the response was lost: model mine",
         ),
         (
             &image,
             Operation::CreateEndpoint,
-            "perhaps there, because the response was lost: endpoint mine",
+            "may exist, because the response was lost: endpoint mine",
         ),
         (
             &["delete", "mine"],
             Operation::DescribeEndpoint,
-            "the same command goes on",
+            "run the same command again",
         ),
         (
             &["delete", "mine"],
             Operation::DeleteEndpoint,
-            "perhaps there, because the response was lost: endpoint mine",
+            "may exist, because the response was lost: endpoint mine",
         ),
         (&update, Operation::DescribeEndpointConfig, "describe mine"),
         (
             &update,
             Operation::CreateEndpointConfig,
-            "perhaps there, because the response was lost: endpoint configuration",
+            "may exist, because the response was lost: endpoint configuration",
         ),
         (
             &to_zero,

@@ -52,7 +52,7 @@ fn a_name_that_only_begins_as_utf16_is_taken_byte_by_byte() {
     assert_eq!(ran.ends_with(0).stdout.lines().count(), 1);
 }
 
-/// An input of no bytes is submitted if it is there, and not for want of one.
+/// An empty input is submitted if it exists, but not if there is none.
 #[cfg(unix)]
 #[test]
 fn a_closed_standard_input_is_no_empty_one() {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::bench::{Bench, Ran, bench};
 
-/// Looks until the endpoint has settled so; `None`: until it is gone.
+/// Polls until the endpoint has settled in this state; `None`: until it is deleted.
 fn until_status(bench: &Bench, wanted: Option<&str>) {
     for _ in 0..200 {
         let ran = bench.run(&["describe", "vision"]);
@@ -137,7 +137,7 @@ fn an_endpoint_that_fails_and_one_that_takes_too_long() {
     missing.ends_with(2).says("--role");
 }
 
-/// What a large model needs, as the API has it in the end.
+/// The settings of a large model, as the API receives them.
 #[test]
 fn a_deployment_with_everything() {
     let bench = bench();
@@ -311,7 +311,7 @@ fn a_deployment_that_cannot_be() {
         (&image, &["--startup-timeout", "10s"], "60 to 3600"),
         (&image, &["--volume-size", "1000"], "1 to 512"),
         (&image, &["--env", "NOT_SET"], "NOT_SET"),
-        (&there, &["--network-isolation"], "a new model's"),
+        (&there, &["--network-isolation"], "for a new model"),
     ] {
         bench
             .run(&[base, more].concat())

@@ -1,4 +1,4 @@
-//! Full disks, readers that leave, terminals and pipes.
+//! Full disks, closed pipes, terminals.
 
 use std::process::Stdio;
 
@@ -341,8 +341,8 @@ fn credentials_end_as_predict_does() {
     }
 }
 
-/// Results and failures are the user's files, as the umask says or as the file was that they take the
-/// place of; what continues a batch is nobody else's.
+/// Results and failures have the permissions of the umask, or of the file that they replace; files with which a batch
+/// continues are readable by their owner only.
 #[cfg(unix)]
 #[test]
 fn files_are_as_private_as_they_should_be() {
@@ -411,7 +411,7 @@ fn files_are_as_private_as_they_should_be() {
     }
 }
 
-/// Where a failure cannot be kept, nothing is sent.
+/// If a failure cannot be stored, nothing is sent.
 #[test]
 fn the_failure_output_is_checked_first() {
     let bench = bench();

@@ -96,7 +96,7 @@ fn handles_keep_their_inputs_when_a_wait_ends_early() {
     assert_eq!(reported(&ran), ["slow"]);
 }
 
-/// Runs it with a reader that takes the first line and leaves.
+/// Runs the command with a reader that reads the first line and then closes the pipe.
 fn with_a_reader_of_one_line(bench: &Bench, arguments: &[&str]) -> (String, Ran) {
     let mut child = bench
         .command(arguments)
@@ -125,7 +125,7 @@ fn a_reader_that_leaves_a_submit_costs_no_handle() {
     ran.ends_with(1).says("roken pipe");
     let jobs = bench.endpoint.jobs().len();
     assert!(jobs < 40, "{jobs}");
-    // From the first one on that the pipe did not take.
+    // From the first one that could not be written to the pipe.
     let reported = reported(&ran);
     let last = (jobs - reported.len()..jobs).map(|number| format!("{number:02}"));
     assert!(
@@ -133,10 +133,10 @@ fn a_reader_that_leaves_a_submit_costs_no_handle() {
         "{reported:?} of {jobs}"
     );
 
-    // What is journalled goes on.
+    // With a journal the submits continue.
     let journalled = [&submit[..], &["--journal", "journal"]].concat();
     let (_, ran) = with_a_reader_of_one_line(&bench, &journalled);
-    ran.ends_with(1).says("The same command goes on");
+    ran.ends_with(1).says("Run the same command again");
     assert_eq!(bench.endpoint.jobs().len(), jobs + 40);
     let again = bench.run(&journalled);
     assert_eq!(again.ends_with(0).json().len(), 40);
@@ -206,7 +206,7 @@ fn standard_output_that_takes_nothing_costs_no_handle() {
     assert!(thrown_away.expect("it runs").success());
 }
 
-/// Nothing but its end is missing when it is killed.
+/// Only the end is missing when it is killed.
 #[test]
 fn a_predict_stores_its_handle_as_soon_as_it_is_submitted() {
     let bench = bench();
@@ -234,7 +234,7 @@ fn a_predict_stores_its_handle_as_soon_as_it_is_submitted() {
     ran.ends_with(2).says("sagemaker-async wait h");
     assert_eq!(bench.endpoint.jobs().len(), 1);
 
-    // One that is fetched makes room.
+    // A fetched one may be replaced.
     let quick = bench.file("quick", "1");
     let arguments = ["predict", bench.name(), "--input", &quick, "--handle", "g"];
     for _ in 0..2 {

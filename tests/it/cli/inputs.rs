@@ -88,7 +88,7 @@ fn a_rerun_submits_only_what_is_left_and_what_is_new() {
     );
     submit(&bench, &arguments)
         .ends_with(5)
-        .says("The same command goes on");
+        .says("Run the same command again");
     let first = submitted(&bench).len();
     assert!((7..20).contains(&first), "{first}");
     bench.endpoint.put_object("bucket", "in/05b", "new");
@@ -146,7 +146,7 @@ fn outputs_below_the_prefix_are_not_taken_for_inputs() {
     let bench = with_objects(keys);
     let ran = submit(&bench, &["--inputs-under", "s3://bucket/a"]);
     ran.ends_with(1)
-        .says("would be taken for an input")
+        .says("would be listed as an input")
         .says("--suffix");
     assert!(submitted(&bench).len() < 50, "it stops early");
     let ran = submit(

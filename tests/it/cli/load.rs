@@ -1,4 +1,4 @@
-//! What the server withstands: many clients, slow ones, large objects, few files.
+//! The server under load: many clients, slow ones, large objects, few files.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -107,7 +107,7 @@ fn a_thousand_clients() {
     server.stop("TERM").ends_with(0);
 }
 
-/// Reads to the end, whichever way the connection ends, within a time that no timeout of the test's ends.
+/// Reads to the end, in whichever way the connection ends, within a time that no timeout of the test reaches.
 fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {
@@ -116,7 +116,7 @@ fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-/// Sends the start of a request, and byte by byte what `drips`.
+/// Sends the start of a request, and then `drips` byte by byte.
 fn send_slowly(server: &Server, start: &str, drips: &str) {
     let mut stream = connect(server);
     stream.write_all(start.as_bytes()).expect("send");
@@ -133,7 +133,7 @@ fn send_slowly(server: &Server, start: &str, drips: &str) {
     );
 }
 
-/// Whoever sends or reads too slowly, or nothing, is sent away; who does not is served all the while.
+/// Clients that send or read too slowly, or send nothing, are disconnected; the others are served meanwhile.
 #[test]
 fn slow_and_idle_clients_are_dropped() {
     const LARGE: usize = 64 << 20;
@@ -156,7 +156,7 @@ fn slow_and_idle_clients_are_dropped() {
     let answer = exchange(&mut stream, "\0");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
-    // Far more than the timeout takes, if nobody were sent away.
+    // Far more than the timeout takes, if nobody were disconnected.
     let long = "x".repeat(1000);
     std::thread::scope(|scope| {
         for (start, drips) in [
@@ -183,7 +183,7 @@ fn slow_and_idle_clients_are_dropped() {
             assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         }
     });
-    // Nothing half-sent is there.
+    // No incomplete object exists.
     let mut stream = connect(server);
     let answer = exchange(
         &mut stream,
@@ -192,7 +192,7 @@ fn slow_and_idle_clients_are_dropped() {
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
 }
 
-/// With fewer files than clients the server says so, once, does not spin, and serves all in the end.
+/// With fewer files than clients the server reports it, once, does not spin, and serves all in the end.
 #[test]
 fn a_server_without_files_left() {
     const CLIENTS: usize = 100;
@@ -210,7 +210,7 @@ fn a_server_without_files_left() {
     SystemClock.sleep(Duration::from_secs(1));
     let spent = server.processor_time() - before;
     assert!(spent < 20, "{spent} hundredths of a second");
-    // The idlest of those that were served are sent away, to make room.
+    // The connections that were idle for longest are closed to make room.
     for client in &mut clients {
         let answer = receive(client);
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -220,7 +220,7 @@ fn a_server_without_files_left() {
     assert_eq!(ran.stderr.matches("ulimit -n").count(), 1, "{}", ran.stderr);
 }
 
-/// Through the server and the model and back, with this much memory of the server's at most.
+/// Through the server and the model and back; the server uses at most this much memory.
 fn large_object(length: u64) {
     let server = Server::start(&["--echo", "--quiet"]);
     let before = server.status_of_process("VmHWM");

@@ -126,7 +126,7 @@ fn a_run_continues_with_its_journal() {
     first
         .ends_with(5)
         .says("1 of 3 inputs")
-        .says("The same command goes on");
+        .says("Run the same command again");
     assert_eq!(first.json().len(), 2);
     assert_eq!(bench.endpoint.jobs().len(), 2);
 

@@ -1,4 +1,4 @@
-//! Options that change how something is done, and not what comes of it.
+//! Options that change how something is done, and not its outcome.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Outputs that are no regular files, and file systems that refuse something.
+//! Outputs that are not regular files, and file systems that refuse operations.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;

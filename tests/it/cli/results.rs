@@ -1,4 +1,4 @@
-//! No result replaces another one, and one that cannot be stored stops no others.
+//! No result replaces another one, and one that cannot be stored does not stop the others.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ fn existing_files_are_not_replaced_unless_requested() {
     bench.file("p", "1");
     let handles = submit(&bench, "p\n");
     wait(&bench, &handles, &["out"]).ends_with(0);
-    // The same result once more is no other one.
+    // The same result a second time does not count as another one.
     wait(&bench, &handles, &["out"]).ends_with(0);
     let path = named(&bench.path("out"), "p.").pop().expect("a result");
     fs::write(&path, "the user's own").expect("a file");
@@ -91,7 +91,7 @@ fn no_result_lands_on_an_input() {
         .quick(&["wait", &handle, "--output", "h"])
         .ends_with(2)
         .says("replace the file of handles");
-    // An input of the very name of its result: the result of it goes elsewhere or nowhere.
+    // An input with exactly the name of its result: the result is stored elsewhere or not at all.
     let handles = submit(&bench, "q\n");
     wait(&bench, &handles, &["."]).ends_with(0);
     let name = named(&bench.path(""), "q.").pop().expect("a result");
@@ -132,7 +132,7 @@ fn one_that_cannot_be_stored_stops_no_others() {
     #[cfg(unix)]
     std::os::unix::fs::symlink("gone/nowhere", place("c")).expect("a link");
     let ran = wait(&bench, &handles, &["out"]);
-    ran.ends_with(1).says("255").says("no regular file");
+    ran.ends_with(1).says("255").says("not a regular file");
     assert_eq!(result_of(&bench.path("out"), "a"), "<a>");
     assert_eq!(result_of(&bench.path("out"), "d"), "<d>");
     let lines: Vec<_> = ran
@@ -222,7 +222,7 @@ fn journals_and_handles_are_no_inputs() {
         crate::cli::bench::Ran::of(ran.expect("it runs")).ends_with(0);
     }
     assert_eq!(bench.endpoint.jobs().len(), 2);
-    // Without a word of where they are, by what they hold.
+    // Without their locations given: they are recognized by their content.
     let ran = bench.run(&["submit", name, "--input-dir", "in"]);
     ran.ends_with(0).says("in/journal").says("in/handles");
     assert_eq!(ran.json().len(), 2);

@@ -66,7 +66,7 @@ impl Server {
         AsyncPredictor::new(self.text("endpoint_name"), &session).with_waiter_config(waiter)
     }
 
-    /// The environment that it says to set.
+    /// The environment that it prints.
     pub(crate) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
         let variables = self.ready["environment"].as_object().expect("variables");
         variables
@@ -194,7 +194,7 @@ fn failures_faults_delays_and_a_program() {
     let Error::Model(failure) = &failed else {
         panic!("{failed}");
     };
-    assert!(failure.text().contains("asked for"), "{}", failure.text());
+    assert!(failure.text().contains("injected"), "{}", failure.text());
     let server = Server::start(&["--fault", "InvokeEndpointAsync:status=400"]);
     server
         .predictor()
@@ -265,11 +265,11 @@ fn beyond_this_machine_only_with_own_keys_or_a_flag_and_then_it_says_so() {
     for (more, says) in [
         (
             &["--allow-insecure", "--quiet"][..],
-            "everyone who reaches this port",
+            "everyone who can reach this port",
         ),
         (
             &["--allow-insecure", "--no-verify"],
-            "everyone who reaches this port",
+            "everyone who can reach this port",
         ),
         (
             &["--access-key", "AKID", "--secret-key", "own", "--quiet"],

@@ -1,4 +1,4 @@
-//! What `sagemaker-async local` leaves on the disk, and has again after it was killed.
+//! What `sagemaker-async local` stores on disk, and loads after it was killed.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;

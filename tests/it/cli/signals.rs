@@ -16,7 +16,7 @@ const ENDS: [&str; 3] = ["INT", "TERM", "KILL"];
 const INPUTS: usize = 30;
 const AT_A_TIME: usize = 4;
 
-/// So many inputs, and submits that take their time.
+/// The inputs, and submits that take some time.
 fn many() -> Bench {
     let bench = bench();
     for number in 0..INPUTS {
@@ -56,7 +56,7 @@ fn jobs(bench: &Bench) -> BTreeSet<String> {
     jobs.into_iter().map(|job| job.inference_id).collect()
 }
 
-/// Jobs whose handle is nowhere and whose id is not even reported.
+/// Jobs of which neither the handle nor the id was reported.
 fn lost(bench: &Bench, texts: &[&str]) -> Vec<String> {
     let known: BTreeSet<_> = texts.iter().flat_map(|text| ids(text)).collect();
     let named = |id: &String| texts.iter().any(|text| text.contains(id.as_str()));
@@ -86,7 +86,7 @@ fn a_submit_into_a_file() {
         check_end(name, ran.code);
         let handles = fs::read_to_string(bench.path("handles")).expect("a file");
         let lost = lost(&bench, &[&handles, &ran.stderr]);
-        // A kill costs what was on its way and what waited for its turn; a journal costs nothing.
+        // A kill loses what was in progress or waiting for its turn; with a journal nothing is lost.
         let most = if name == "KILL" { 2 * AT_A_TIME } else { 0 };
         assert!(lost.len() <= most, "{name}: {lost:?}: {}", ran.stderr);
         assert!(bench.endpoint.jobs().len() < INPUTS);
@@ -151,7 +151,7 @@ fn a_submit_into_a_pipe_and_the_wait_behind_it() {
     }
 }
 
-/// A wait that is killed takes what it has read along; the journal of the submit has it all.
+/// A wait that is killed loses the handles that it has read; the journal of the submit has all of them.
 #[test]
 fn a_wait_behind_a_pipe_is_killed() {
     let bench = many();
@@ -203,7 +203,7 @@ fn a_wait_for_the_handles_of_a_file() {
             // Results that were stored at that moment, and not reported yet, may be among them.
             ran.says("\"input\":\"in/slow\"");
         }
-        // The same command finds the results that it has, and the one that it has not.
+        // The same command finds the results that exist, and fetches the one that does not.
         let limits = ["--delay", "20ms", "--timeout", "4s"];
         let ran = bench.run(&[&wait[..], &limits].concat());
         ran.ends_with(4).says("2 completed");
@@ -326,7 +326,7 @@ fn a_signal_that_is_ignored_stays_so() {
     ran.ends_with(0).printed("<1>");
 }
 
-/// `ulimit -f`: a write beyond it is an error, and the process is there to say so.
+/// `ulimit -f`: a write beyond it is an error, and the process reports it.
 #[test]
 fn a_limit_of_file_sizes_costs_no_handle() {
     let bench = bench();
@@ -357,7 +357,7 @@ fn a_limit_of_file_sizes_costs_no_handle() {
     assert_eq!(bench.left(), ["q"]);
 }
 
-/// What a kill leaves half written is gone after the next run.
+/// Incomplete files of a killed process are removed by the next run.
 #[test]
 fn temporary_files_of_a_killed_run_are_removed() {
     let bench = bench();

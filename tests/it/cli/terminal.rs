@@ -17,11 +17,11 @@ use crate::cli::bench::{Bench, QUICK, bench, signal};
 const ROWS: NonZeroU16 = NonZeroU16::new(24).expect("some rows");
 const COLUMNS: NonZeroU16 = NonZeroU16::new(100).expect("some columns");
 
-/// What was to be seen.
+/// What was shown.
 struct Shown {
     code: Option<i32>,
     stdout: String,
-    /// All that came, with what steers the terminal.
+    /// All output, with control sequences.
     raw: String,
     /// The screens, one after another.
     screens: Vec<String>,
@@ -137,7 +137,7 @@ fn a_spinner_while_one_is_waited_for() {
     signs.sort_unstable();
     signs.dedup();
     assert!(signs.len() > 2, "{signs:?}");
-    // In the end the bar is gone, and the handle and the way on are there.
+    // In the end the bar is removed, and the handle and how to continue are shown.
     assert!(
         shown.last().starts_with("sagemaker-async: no result"),
         "{}",

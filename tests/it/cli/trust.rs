@@ -1,5 +1,5 @@
-//! Whom the command trusts: a bundle, and with the feature `platform-verifier` the machine's store, which
-//! `SSL_CERT_FILE` names on Linux.
+//! Which certificates the command trusts: those of a bundle, and with the feature `platform-verifier` those of the
+//! machine's store, which `SSL_CERT_FILE` names on Linux.
 
 use crate::cli::bench::{Ran, bare};
 use crate::support::raw::{Raw, respond};

@@ -1,4 +1,4 @@
-//! What goes wrong, on the wire.
+//! The faults, as they occur on the connection.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ pub struct Fault {
     pub act: Act,
 }
 
-/// What the server does when the fault strikes.
+/// What the server does when the fault occurs.
 pub enum Act {
     /// Nobody listens.
     Refuse,
@@ -32,11 +32,11 @@ pub enum Act {
     CutAnswer {
         carried_out: bool,
     },
-    /// Takes the request and says nothing.
+    /// Reads the request and sends nothing.
     Hang,
     /// Takes the request, carries it out and sends these bytes.
     Bytes(fn() -> Vec<u8>),
-    /// As that, a byte each 10 ms.
+    /// As `Bytes`, one byte every 10 ms.
     Drip(fn() -> Vec<u8>),
     /// As that, without end.
     Endless(&'static [u8], &'static [u8]),
@@ -52,7 +52,7 @@ pub enum Act {
     Page(u16),
     /// Leads to another server.
     Redirect(u16),
-    /// Answers another request well and then ends its connection, which the client has kept.
+    /// Responds to another request and then ends its connection, which the client has pooled.
     Kept(KeptEnd),
 }
 
@@ -63,14 +63,14 @@ pub enum KeptEnd {
     Reset,
     /// In the server's direction alone.
     HalfClosed,
-    /// Reset when the next request comes.
+    /// Reset when the next request arrives.
     ResetUnderRequest,
-    /// As a firewall forgets it: nothing comes any more.
+    /// As after a firewall forgot it: nothing arrives any more.
     Dead,
 }
 
 impl KeptEnd {
-    /// Answers the request that is there to be read and, once the client has read that, ends the connection.
+    /// Responds to the request that has arrived and, once the client has read the response, ends the connection.
     pub fn of(self, mut stream: TcpStream, read: &Gate, ended: &Gate) -> io::Result<()> {
         // What is left unread makes the end a reset.
         if self != Self::Reset {

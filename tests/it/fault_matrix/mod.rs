@@ -32,7 +32,7 @@ use support::SECRET_KEY;
 /// A cell by its fault, its operation and how often the fault strikes.
 type Key = (usize, usize, bool);
 
-/// What became of an operation.
+/// The outcome of an operation.
 struct Cell {
     outcome: String,
     counts: Counts,
@@ -161,7 +161,7 @@ fn check(operation: &Operation, outcome: &Outcome, cell: &Cell) -> Vec<String> {
 
 type Expect<'a> = &'a mut dyn FnMut(bool, &str);
 
-/// What is reported has to fit what was done.
+/// The reported error has to match what was carried out.
 fn check_effect(operation: &Operation, outcome: &Outcome, cell: &Cell, expect: Expect<'_>) {
     let carried_out = cell.counts.carried_out;
     if operation.column == Column::Submit {
@@ -175,7 +175,7 @@ fn check_effect(operation: &Operation, outcome: &Outcome, cell: &Cell, expect: E
         .map_err(|failure| innermost(failure.error()))
     {
         Err(Error::MaybeSubmitted(_)) => true,
-        // Of a submit, only that error says so.
+        // Of the errors of a submit, only this one says that.
         Err(_) if matches!(operation.column, Column::Submit | Column::Duplicates) => false,
         Err(Error::Transport(error)) => !error.never_sent(),
         Err(Error::Service(fault)) => fault.status() >= 500,

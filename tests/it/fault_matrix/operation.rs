@@ -20,11 +20,11 @@ pub enum Column {
     Wait,
     Identity,
     Metadata,
-    /// Of the control plane's services, what is only asked.
+    /// Operations of the control plane that only read.
     Read,
-    /// What says how things are to be, so that twice is once.
+    /// Operations that set a state, so that a repetition has no effect.
     Set,
-    /// What a name keeps from being done twice.
+    /// Operations that a name protects from being carried out twice.
     Create,
     Delete,
 }
@@ -62,11 +62,11 @@ pub enum Effect {
     Nothing,
     /// Each one begins something, which the word describes.
     Each(&'static str),
-    /// The first one does it, and there is nothing left to do for others.
+    /// The first one does it, and the others find it done.
     Once,
 }
 
-/// The crate's own error, or one that it lends.
+/// The crate's own error, or a reference to one.
 #[derive(Debug)]
 pub enum Failure {
     Own(Error),
@@ -90,7 +90,7 @@ impl Failure {
 
 pub type Outcome = Result<&'static str, Failure>;
 
-/// What an operation says when all is well.
+/// The response of an operation without a fault.
 pub const RESULT: &str = "result";
 
 /// Whether a request with this head (its first line, and headers in lower case) is one.
@@ -103,7 +103,7 @@ pub struct Operation {
     dialect: Dialect,
     pub effect: Effect,
     pub is: IsOne,
-    /// Whether it lookups up the outcome of a lost response.
+    /// Whether it looks up the outcome after a lost response.
     pub is_lookup: IsOne,
     /// How many requests come before the first one.
     pub preliminaries: usize,

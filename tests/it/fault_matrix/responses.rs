@@ -1,4 +1,4 @@
-//! What servers say when nothing is wrong, and how they refuse what cannot be.
+//! Successful responses of the services, and their refusals.
 
 use crate::fault_matrix::faults::{Answer, refusal};
 use crate::fault_matrix::operation::Dialect;
@@ -13,7 +13,7 @@ pub fn accepted() -> Answer {
         .header("X-Amzn-SageMaker-OutputLocation", OUTPUT)
 }
 
-/// What every service says when nothing is wrong.
+/// The successful responses of every service.
 pub fn usual(head: &str, _carried_out: usize) -> Answer {
     if is_submit(head) {
         accepted()
@@ -91,13 +91,13 @@ pub fn metadata_credentials() -> Answer {
     )
 }
 
-/// `SageMaker`'s word for a request that does not fit what is there.
+/// `SageMaker`'s code for a request that does not fit the existing resources.
 pub fn validation(message: &str) -> Answer {
     Answer::new(400, format!(r#"{{"message": "{message}"}}"#))
         .header("x-amzn-errortype", "ValidationException")
 }
 
-/// Application Auto Scaling's word for what is not there.
+/// Application Auto Scaling's code for a resource that does not exist.
 pub fn not_registered() -> Answer {
     refusal(Dialect::Json, 400, Some("ObjectNotFoundException"))
 }

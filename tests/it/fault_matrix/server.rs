@@ -1,4 +1,4 @@
-//! A server on a real socket that responds to every request well, but for the one operation that a fault is
+//! A server on a real socket that responds successfully to every request except those of the operation that a fault is
 //! about.
 
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use crate::fault_matrix::operation::{Effect, Operation};
 use crate::support::raw::read_request;
 use crate::support::tls::{Authority, accept};
 
-/// How often a fault strikes.
+/// How often a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strikes {
     Once,
@@ -157,7 +157,7 @@ impl Shared {
             }
             number += 1;
             if refuses && number == self.operation.preliminaries {
-                // Whoever comes after this one's response is refused.
+                // A client that connects after this response is refused.
                 listener = None;
             }
             let shared = self.clone();

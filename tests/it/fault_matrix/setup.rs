@@ -54,7 +54,7 @@ impl Setup {
         }
     }
 
-    /// Leaves a kept connection behind, to which the server then does what the fault is.
+    /// Leaves a pooled connection, to which the server then applies the fault.
     pub fn warm_up(&self, server: &Server) {
         let response = AsyncInferenceResponse::new(&predictor(&self.session), uri(WARM_UP), None)
             .expect("valid locations");

@@ -33,7 +33,7 @@ const TABLES: [(&str, &[Column]); 3] = [
     ),
 ];
 
-/// Fails where the documentation has other tables; writes these there if it is asked to.
+/// Fails if the documentation has other tables; writes these into it if requested.
 pub fn compare(cells: &BTreeMap<Key, Cell>) {
     let document = Document::read();
     let new = tables(cells);
@@ -111,7 +111,7 @@ fn table(cells: &BTreeMap<Key, Cell>, columns: &[Column]) -> String {
     table
 }
 
-/// What all operations of the column say, and by name where they differ.
+/// The outcome of all operations of the column, and by name those that differ.
 fn cell(cells: &BTreeMap<Key, Cell>, fault: usize, column: Column) -> String {
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
     for (index, operation) in OPERATIONS.iter().enumerate() {

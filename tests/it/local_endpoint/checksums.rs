@@ -1,4 +1,4 @@
-//! Checksums: verified, kept, and given out.
+//! Checksums: verified, stored, and returned.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -132,7 +132,7 @@ fn large_objects_are_the_same_from_the_disk() {
     assert_eq!(part.body, body[4_194_300..=4_194_310]);
 }
 
-/// Objects that are deleted by mistake are gone: S3 wants to know that the list came as it was sent.
+/// Objects that are deleted by mistake are lost: S3 requires a checksum of the list.
 #[test]
 fn a_list_of_objects_to_delete_needs_a_checksum() {
     let endpoint = start();

@@ -115,7 +115,7 @@ fn what_is_not_understood_is_refused() {
     reply.is_json_error(400, "ValidationException");
 }
 
-/// Whoever asks for more than there is learns what there is, in the service's own form.
+/// A request for something that is not offered is refused in the service's own format, with a list of what is.
 #[test]
 fn what_is_not_served_is_said_so() {
     let endpoint = start();

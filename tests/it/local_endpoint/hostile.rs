@@ -47,7 +47,7 @@ pub(crate) fn head_of(call: Call<'_>, more: &str) -> String {
 fn what_intermediaries_read_differently_is_refused() {
     let endpoint = open();
     endpoint.put_object("b", "there", "x");
-    // Read in another way than it is meant, each of them would delete an object.
+    // If they were read in another way than intended, each of them would delete an object.
     let inner = "DELETE /b/there HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let length = inner.len();
     let chunks = format!("0\r\n\r\n{inner}");

@@ -1,4 +1,4 @@
-//! Who gets in: hosts, web pages of other sites, and other machines.
+//! Which requests are accepted: hosts, web pages of other sites, and other machines.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

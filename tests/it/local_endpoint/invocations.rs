@@ -216,7 +216,7 @@ fn failures_leave_a_plain_text_object() {
     );
 }
 
-/// A model that says when it has begun, and ends when reported.
+/// A model that reports when it has begun, and ends when the test lets it.
 fn held() -> (
     impl Fn(&ModelRequest) -> ModelResponse,
     Receiver<()>,

@@ -145,7 +145,7 @@ fn version_2_lists_owners_if_requested() {
     assert_eq!(list("").all_xml("ChecksumAlgorithm").len(), 3);
 }
 
-/// Programs that empty a bucket list its versions, whether it has any or not.
+/// Programs that empty a bucket list its versions, even if it has none.
 #[test]
 fn every_object_has_one_version() {
     let endpoint = start();

@@ -1,4 +1,4 @@
-//! What goes to the topics of an endpoint.
+//! The messages that are published to the topics of an endpoint.
 
 use std::sync::mpsc::Receiver;
 use std::time::Duration;

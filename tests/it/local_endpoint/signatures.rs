@@ -1,4 +1,4 @@
-//! Requests that are not signed as they should be.
+//! Requests with missing or wrong signatures.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sagemaker_async_inference::sys::{Clock, ManualClock};
 
 use crate::local_endpoint::client::{Call, Client, Reply, client};
 
-/// What S3, SageMaker and STS say to the same mistake.
+/// The responses of S3, SageMaker and STS to the same mistake.
 fn all(client: &Client, mistake: impl Fn(&mut Call<'_>)) -> (Reply, Reply, Reply) {
     let wrong = |call: Call<'_>| call.with(&mistake).send();
     (

@@ -227,7 +227,7 @@ fn a_program_is_the_model() {
         "{text}"
     );
 
-    // Nobody waits for a child that it leaves behind.
+    // The test does not wait for a child that it leaves behind.
     let slow = program("sleep 20 & sleep 20");
     let (_, text) = run(&slow);
     assert_eq!(text, "Model did not respond within 1 seconds.");
@@ -237,5 +237,5 @@ fn a_program_is_the_model() {
         .command("/no/such/program", [""; 0])
         .start()
         .expect("start");
-    assert!(run(&missing).1.contains("does not start"));
+    assert!(run(&missing).1.contains("cannot be started"));
 }

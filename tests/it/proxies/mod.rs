@@ -102,7 +102,7 @@ fn caller(environment: &[(&str, &str)], sts: &str) -> Result<String, Error> {
     session(environment, sts)?.default_bucket()
 }
 
-/// Nobody resolves this name, so that a response can only come from the proxy.
+/// This name cannot be resolved, so a response can only come from the proxy.
 const ELSEWHERE: &str = "http://sts.invalid:8080";
 
 #[test]
@@ -265,7 +265,7 @@ fn what_is_wrong_with_a_proxys_url_is_said() {
         ("http://host:0", "1 to 65535"),
         ("http://host:", "1 to 65535"),
         ("http://host:proxy", "1 to 65535"),
-        ("http://host:3128/path", "behind host and port"),
+        ("http://host:3128/path", "after host and port"),
         ("ftp://host", "scheme"),
         ("http://ho st", "host name"),
         ("http://me:hush@", "host name"),

@@ -79,7 +79,7 @@ fn https_has_a_proxy_of_its_own() {
     assert_eq!(plain.server.connections(), 0);
 }
 
-/// What the error says of a poll and of a submit through this proxy. Nothing reached the service.
+/// The error of a poll and of a submit through this proxy. Nothing reached the service.
 fn both(environment: &[(&str, &str)]) -> [String; 2] {
     let environment = Environment::from_pairs(environment.iter().copied());
     let session = builder()
@@ -233,7 +233,7 @@ fn a_tunnel_that_the_proxy_closed_is_not_used_again() {
     assert_eq!(proxy.server.connections(), 20);
 }
 
-/// How often the proxy is asked by a request that may be repeated, and how a wait ends that goes through it.
+/// How many requests the proxy gets for a request that may be retried, and how a wait through it ends.
 #[test]
 fn refusals_of_a_proxy_are_not_retried() {
     for (answer, attempts) in [

@@ -1,4 +1,4 @@
-//! How long a message is ours, and what happens to it meanwhile.
+//! How long a message is invisible to others, and what happens to it meanwhile.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What messages say, in all the forms in which they come.
+//! The contents of messages, in all their formats.
 
 use sagemaker_async_inference::queue::{InvocationStatus, ObjectEvent, QueueEvent};
 use serde_json::{Value, json};

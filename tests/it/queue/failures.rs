@@ -1,4 +1,4 @@
-//! What the service refuses, and what of it passes.
+//! Refusals of the service, permanent and transient.
 
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::local::{Fault, Operation};

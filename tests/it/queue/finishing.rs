@@ -55,7 +55,7 @@ fn entries_that_fail_are_deleted_again_and_others_are_not_held_back() {
     }
     let stats = queue.stats();
     assert_eq!((stats.deleted, stats.delete_failures), (2, 0));
-    // The scripted response says that one is deleted which is not: the other one is gone in truth.
+    // The scripted response reports a deletion that did not happen: the other message is really deleted.
     assert_eq!(bench.left(), 1);
 }
 
@@ -154,7 +154,7 @@ fn deliveries_outlive_their_iterator() {
     bench.clock.advance(seconds(40));
     eventually("an extension", || delivery.time_left() > seconds(30));
     delivery.delete().unwrap();
-    // The last one that goes sends what waits.
+    // When the last delivery is dropped, pending deletions are sent.
     assert_eq!(bench.left(), 0);
 }
 

@@ -102,7 +102,7 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Lets other threads get on.
+/// Lets other threads continue.
 fn nap(millis: u64) {
     SystemClock.sleep(Duration::from_millis(millis));
 }

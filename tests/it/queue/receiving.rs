@@ -1,4 +1,4 @@
-//! What is received, how often, and when it ends.
+//! What is received, how often, and when the iterator ends.
 
 use std::sync::{Arc, Mutex};
 
@@ -124,7 +124,7 @@ fn stops_at_the_maximum_or_cancellation_and_releases_the_rest() {
     assert!(deliveries.next().is_none());
     let stats = queue.stats();
     assert_eq!((stats.received, stats.deleted, stats.released), (5, 1, 4));
-    // Visible at once: nobody has to wait for a visibility timeout.
+    // Visible at once: no other consumer waits for a visibility timeout.
     let again: Vec<_> = queue.deliveries().max_messages(4).collect();
     assert_eq!(again.len(), 4);
     assert!(bench.clock.slept() < seconds(30));

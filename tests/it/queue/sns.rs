@@ -1,4 +1,4 @@
-//! Signatures of SNS: AWS's own samples, and everything that could be made of them.
+//! Signatures of SNS: AWS's own samples, and manipulations of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

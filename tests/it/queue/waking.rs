@@ -269,7 +269,7 @@ fn without_its_queue_a_wait_continues_and_reports_it() {
     let errors = errors.lock().expect("unharmed");
     assert!((5..=15).contains(&errors.len()), "{errors:?}");
     assert!(errors[0].contains("QueueDoesNotExist"), "{errors:?}");
-    // Asked once a minute, not without end.
+    // Received once a minute, not in a loop.
     let asked = bench.count(Operation::GetQueueAttributes) + received(&bench);
     assert!((5..=15).contains(&asked), "{asked}");
 }

@@ -12,14 +12,14 @@ use sagemaker_async_inference::sys::ManualClock;
 use sagemaker_async_inference::{Error, Session, WaiterConfig};
 
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/async-role";
-/// So long everything takes, in virtual time.
+/// How long everything takes, in virtual time.
 pub const TAKES: Duration = Duration::from_mins(4);
 
 pub struct Bench {
     pub clock: ManualClock,
     pub local: LocalEndpoint,
     pub session: Session,
-    /// The one that is there from the start.
+    /// The endpoint that exists from the start.
     pub endpoint: Endpoint,
 }
 
@@ -66,7 +66,7 @@ pub fn waiter() -> EndpointWaiter {
     EndpointWaiter::in_service()
 }
 
-/// Looks for a result every virtual millisecond: real time passes too, for the model runs in it.
+/// Polls for a result every virtual millisecond: real time passes too, because the model runs in it.
 pub fn soon() -> WaiterConfig {
     WaiterConfig::builder()
         .max_attempts(100_000)

@@ -1,4 +1,4 @@
-//! Servers that the tests hold this crate against: both check requests with code that others wrote.
+//! Servers for the tests: both check requests with independent code.
 
 // Each test file compiles this module again, as a private one, and uses a part of it.
 #![allow(dead_code, unreachable_pub)]
@@ -25,7 +25,7 @@ pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 /// A guard against hangs: no test waits for it to pass, and what it guards against takes a minute or never ends.
 pub const HANG: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Says on standard error that something is not tested, and why; with `CI` set that is a failure.
+/// Reports on standard error that something is not tested, and why; with `CI` set that is a failure.
 #[allow(clippy::disallowed_methods)] // of the machine that runs the tests, not of the crate
 pub fn skipped(what: &str, reason: &str) {
     assert!(

@@ -1,4 +1,4 @@
-//! A server that is not one of HTTP: it does with each connection what the test says.
+//! A server that need not speak HTTP: the test decides what it does with each connection.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},

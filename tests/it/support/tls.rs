@@ -35,7 +35,7 @@ impl Authority {
         configured(&certificate, &key)
     }
 
-    /// A CA's certificate, in PEM, and a server that shows it as its own.
+    /// A CA's certificate, in PEM, and a server that presents it as its own.
     pub fn self_signed(name: &str) -> (String, Arc<ServerConfig>) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");

@@ -23,7 +23,7 @@ use scratchstack_aws_signature::{
     SignatureOptions, service_for_signing_key_fn, sigv4_validate_request,
 };
 
-/// What a signature has to fit.
+/// What a signature has to match.
 #[derive(Debug, Clone)]
 pub struct Rules {
     pub access_key: String,
@@ -134,7 +134,7 @@ impl Reply {
         }
     }
 
-    /// Closes the connection without a response: whether the request was carried out stays open.
+    /// Closes the connection without a response: it is unknown whether the request was carried out.
     pub fn hang_up() -> Self {
         Self::new(0, "")
     }
@@ -161,7 +161,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Answers with `script` what is signed by the `rules` or not signed at all, the rest with 403.
+    /// Responds with `script` to requests that are signed by the `rules` or not signed at all, to others with 403.
     pub fn start(rules: Rules, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         let address = listener.local_addr().expect("an address");
@@ -185,7 +185,7 @@ impl Verifier {
         Self { address, shared }
     }
 
-    /// Answers the requests one after another with `replies`, then with status 599.
+    /// Responds to the requests one after another with `replies`, then with status 599.
     pub fn with_replies(rules: Rules, replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies = Mutex::new(replies.into_iter().collect::<Vec<_>>().into_iter());
         Self::start(rules, move |_| {

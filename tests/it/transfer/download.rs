@@ -102,7 +102,7 @@ fn a_wait_comes_first_and_a_failure_is_one() {
     assert!(failure.text().contains("not good"));
     let entries = std::fs::read_dir(dir.path()).expect("a directory").count();
     assert_eq!(entries, 0);
-    // It is kept.
+    // It is cached.
     endpoint.clear_requests();
     assert!(matches!(
         response.read_result(&waiter),

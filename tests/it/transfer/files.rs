@@ -1,4 +1,4 @@
-//! A result's file: there whole, or not at all.
+//! The file of a result: complete or absent.
 
 use std::io::{self, Write};
 
@@ -34,7 +34,7 @@ fn a_file_that_is_there_is_replaced_and_keeps_its_permissions() {
     assert_eq!(place.names(), ["result"]);
 }
 
-/// As others' tools do: whoever wants a result for himself alone sets his umask, or makes the file before.
+/// As with other tools: a user who wants a private result sets the umask, or creates the file before.
 #[cfg(unix)]
 #[test]
 fn a_file_is_never_more_readable_while_it_is_written() {

@@ -1,4 +1,4 @@
-//! Inputs that do not arrive, or not at once.
+//! Inputs that do not arrive, or not at the first attempt.
 
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ fn send(place: &Place, path: &Path, how: TransferConfig) -> Result<(), Error> {
     request.upload_to(to).transfer(how).submit().map(drop)
 }
 
-/// Nothing was submitted and nothing left.
+/// Nothing was submitted and nothing is left.
 fn assert_undone(place: &Place) {
     assert_eq!(place.endpoint.multipart_uploads(BUCKET), [""; 0]);
     assert!(place.endpoint.get_object(BUCKET, "in/1").is_none());

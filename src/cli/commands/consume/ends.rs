@@ -17,7 +17,7 @@ pub(super) struct Ends {
     pub(super) unknown: usize,
     pub(super) bytes: u64,
     pub(super) stopped: Option<CommandError>,
-    /// Inferences whose result is not stored, with the latest reason and whether that is that it is not there yet.
+    /// Inferences whose result is not stored, with the latest reason and whether that is that it does not exist yet.
     left: HashMap<String, (Code, bool)>,
 }
 
@@ -27,7 +27,7 @@ impl Ends {
         self.left.insert(inference, (code, pending));
     }
 
-    /// The result is stored, whatever was before.
+    /// The result is stored, whatever the earlier outcome was.
     pub(super) fn settle(&mut self, inference: &str) {
         self.left.remove(inference);
     }

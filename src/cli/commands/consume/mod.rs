@@ -33,18 +33,18 @@ use crate::sync::{lock, unpoisoned};
 
 /// Receive completion messages from an SQS queue and fetch the results into a directory
 ///
-/// The queue is one of Amazon SQS that gets the endpoint's notifications through Amazon SNS, or S3's events of
-/// the output objects (see the guide and `queue-policy`). Any number of these commands may share one queue. A
-/// result's file, named `INFERENCE_ID.out`, is complete on disk before its message is deleted; a model's failure goes
-/// to the same name with `.failure` appended. An existing file is never replaced by another content: a second
-/// inference with the same id gets a digest in its name, as in `ID.1f0c9ab2e4d7.out`. A message that comes twice leaves
-/// the file as it is.
+/// The queue is an Amazon SQS queue that receives the endpoint's notifications through Amazon SNS, or S3's events of
+/// the output objects (see the guide and `queue-policy`). Any number of these commands may share one queue. A result's
+/// file, named `INFERENCE_ID.out`, is complete on disk before its message is deleted; a model's failure goes to the
+/// same name with `.failure` appended. An existing file is never replaced by different content: a second inference
+/// with the same id gets a digest in its name, as in `ID.1f0c9ab2e4d7.out`. If a message is delivered twice, the file
+/// stays as it is.
 ///
-/// A message that cannot be handled now is released and received again after growing pauses, until the queue's
-/// redrive policy moves it to the dead-letter queue. SIGTERM and Ctrl-C end the command within 20 s plus the work
-/// in hand.
+/// A message that cannot be handled now is released and received again after growing pauses, until the queue's redrive
+/// policy moves it to the dead-letter queue. SIGTERM and Ctrl-C end the command within 20 s plus the time for the
+/// messages in progress.
 ///
-/// A JSON line for each result says how it ended. Exit codes are those of `wait`.
+/// A JSON line for each result reports how it ended. Exit codes are those of `wait`.
 ///
 /// Example:
 ///
@@ -76,7 +76,7 @@ pub(in crate::cli) struct Consume {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     visibility: Duration,
 
-    /// Exit when no message came for this long [default: never]
+    /// Exit when no message arrived for this long [default: never]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     until_idle: Option<Duration>,
 
@@ -111,11 +111,11 @@ enum OnUnknown {
     Delete,
 }
 
-/// An announced output is there; S3's reads are consistent. Anything else is left to the message's next delivery.
+/// An announced output exists: S3's reads are consistent. Anything else is left to the message's next delivery.
 const POLLS: u32 = 3;
 const DELAY: Duration = Duration::from_secs(1);
-/// For so long a message of others is hidden, times the number of receives: they get it soon, and its count does
-/// not run up to the redrive policy's at once while they are busy.
+/// How long a message of others is hidden, times the number of receives: they get it soon, and while they are busy its
+/// receive count does not reach the redrive policy's at once.
 const FOREIGN: Duration = Duration::from_secs(1);
 /// The same from the fourth receive on: nobody seems to take it.
 const LEFT: Duration = Duration::from_secs(30);
@@ -175,14 +175,15 @@ impl Consume {
 fn warn(progress: &Progress, stats: &QueueStats) {
     if stats.lost > 0 {
         progress.error(&format!(
-            "{} messages were not this command's any more when their results were stored, and may come again: give a \
-             longer --visibility, or allow sqs:ChangeMessageVisibility",
+            "the visibility timeout of {} messages expired before their results were stored, so \
+            they may be delivered again: give a longer --visibility, or allow \
+            sqs:ChangeMessageVisibility",
             stats.lost
         ));
     }
     if stats.delete_failures > 0 {
         progress.error(&format!(
-            "{} messages could not be deleted and come again",
+            "{} messages could not be deleted and will be delivered again",
             stats.delete_failures
         ));
     }
@@ -310,7 +311,7 @@ impl Consumer<'_> {
             return Verdict::Foreign;
         }
         let mut verdict = if known.len() < all {
-            // Those whom the others belong to need the message too.
+            // Those to whom the others belong need the message too.
             Verdict::Foreign
         } else {
             Verdict::Done
@@ -381,7 +382,7 @@ impl Consumer<'_> {
             && let Err(failure) = print(&line.to_string())
         {
             self.stop(failure);
-            // The reader of the lines has not got this one.
+            // The reader of the lines has not received this one.
             return Verdict::Again;
         }
         verdict

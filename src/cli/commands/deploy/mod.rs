@@ -21,9 +21,9 @@ use crate::cli::output::progress::{Progress, Show};
 
 /// Deploy an asynchronous endpoint, and wait until it is in service
 ///
-/// Creates a model (unless --model-name names an existing one), an endpoint configuration and the endpoint, and
-/// prints the endpoint's name and state. The same command continues an interrupted deployment: resources that exist
-/// by their name and match are used. Example:
+/// Creates a model (unless --model-name names an existing one), an endpoint configuration and the endpoint, and prints
+/// the endpoint's name and state. The same command continues an interrupted deployment: existing resources with these
+/// names are used if they match. Example:
 ///
 ///     sagemaker-async deploy my-endpoint --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/my:1 \
 ///         --model-data s3://my-bucket/model.tar.gz --role arn:aws:iam::123456789012:role/my-role \
@@ -81,8 +81,8 @@ impl Deploy {
         progress.clear();
         let endpoint = deployed.map_err(|error| {
             let hint = format!(
-                "What was made and not removed stays: the same command takes it up, and `sagemaker-async \
-                 delete {} --all` removes it.",
+                "What was created and not removed still exists: run the same command again to \
+                continue, or `sagemaker-async delete {} --all` to remove it.",
                 self.endpoint
             );
             unfinished(error, &interrupt, hint)

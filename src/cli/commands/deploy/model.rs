@@ -70,8 +70,8 @@ impl ModelChoice {
                 Ok(Chosen::New(self.model(name, container)))
             }
             (None, Some(_)) if self.describes_a_new_one() => Err(CommandError::usage(
-                "--model-data, --env, --role, --subnet, --security-group and --network-isolation are a \
-                 new model's; --model-name alone names one that is there",
+                "--model-data, --env, --role, --subnet, --security-group and --network-isolation \
+                are for a new model; --model-name alone names an existing one",
             )),
             (None, Some(name)) => Ok(Chosen::There(name.clone())),
             (None, None) => Err(CommandError::usage("name an --image or a --model-name")),

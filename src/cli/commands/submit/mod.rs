@@ -49,7 +49,7 @@ pub(in crate::cli) struct Submit {
     #[command(flatten)]
     list: List,
 
-    /// The inference id of a single input, to find the inference by [default: a UUID]
+    /// The inference id of a single input, by which the inference can be found [default: a UUID]
     #[arg(long, value_name = "ID")]
     inference_id: Option<String>,
 
@@ -66,8 +66,8 @@ pub(in crate::cli) struct Submit {
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
     concurrency: usize,
 
-    /// Maximum number of submits a second, 0.01 to 10,000; uploads and what is sent again after throttling count
-    /// too [default: no limit but what the service throttles]
+    /// Maximum number of submits a second, 0.01 to 10,000; uploads and retries after throttling count too [default: no
+    /// limit except the service's throttling]
     #[arg(long, value_name = "COUNT")]
     rate: Option<f64>,
 
@@ -88,7 +88,8 @@ impl Submit {
         if many {
             self.request.check_for_many()?;
             if self.inference_id.is_some() {
-                let message = "--inference-id is one inference's; many get a UUID each";
+                let message = "--inference-id is for a single input; of many inputs each gets a \
+                UUID";
                 return Err(CommandError::usage(message));
             }
         }
@@ -157,13 +158,13 @@ impl Submit {
         })
     }
 
-    /// What a journal knows an input by whose content it cannot read before.
+    /// The key by which a journal identifies an input whose content it cannot read in advance.
     fn key_of_a_stream(&self, input: &Input) -> Outcome<Option<String>> {
         match (input, &self.inference_id) {
             (Input::Standard, Some(id)) => Ok(Some(format!("inference id {id}"))),
             (Input::Standard, None) => Err(CommandError::usage(
-                "a journal cannot know standard input again in a later run; give an --inference-id, which \
-                 is its key then, or take the input from a file",
+                "a journal cannot recognize standard input in a later run; give an \
+                --inference-id, which is then its key, or give a file",
             )),
             (Input::File(path), _) if !path.is_file() => {
                 Ok(Some(format!("stream {}", path.display())))
@@ -199,8 +200,8 @@ impl Submit {
             }
             if !batch.journal_is_locked() {
                 progress.error(&format!(
-                    "warning: {}: the file system offers no locks; see to it that no other process runs \
-                     this job at the same time",
+                    "warning: {}: the file system has no locks; make sure that no other process \
+                    runs this job at the same time",
                     journal.display()
                 ));
             }
@@ -220,15 +221,18 @@ impl Submit {
     fn how_to_go_on(&self, uncertain: bool) -> &'static str {
         match (&self.journal, uncertain) {
             (None, _) => {
-                "The same command would submit everything again. The handles that were printed are those of \
-                 what is submitted; a job that is begun with --journal FILE can be gone on with."
+                "The same command would submit everything again. The printed handles are those \
+                of the inputs that were submitted. A job that is started with --journal FILE can \
+                be continued."
             }
             (Some(_), false) => {
-                "The same command goes on: it prints the handles again and submits the rest."
+                "Run the same command again to continue: it prints the handles again and submits \
+                the rest."
             }
             (Some(_), true) => {
-                "The same command goes on, but for what may have been submitted: with \
-                 --resubmit-uncertain it submits that too, which is then done twice if it was."
+                "Run the same command again to continue. It leaves out the inputs that may have \
+                been submitted already; with --resubmit-uncertain it submits them too, and those \
+                that were submitted then run twice."
             }
         }
     }

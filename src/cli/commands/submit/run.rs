@@ -104,7 +104,7 @@ impl Iterator for Requests<'_> {
                 }
                 Err(failure) => {
                     let shown = input.shown();
-                    // What the system says of a file has its name already.
+                    // The system's error contains the file's name already.
                     let failure = if failure.message.starts_with(&shown) {
                         failure
                     } else {
@@ -183,7 +183,8 @@ impl<'a> Run<'a> {
             ends.stopped = true;
             ends.worst = ends.worst.max(Some(Code::Other));
             self.progress.error(&format!(
-                "the output {place} lies below --inputs-under and would be taken for an input; give a longer prefix, \
+                "the output {place} is below --inputs-under and would be listed as an input; \
+                give a longer prefix, \
                  or a --suffix that outputs do not have"
             ));
         }
@@ -219,8 +220,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Prints a handle; where standard output does not take it, it is held for standard error. What has no
-    /// journal is not submitted any more then.
+    /// Prints a handle. If standard output cannot be written, the handle is held for standard error, and without a
+    /// journal nothing more is submitted.
     fn print(&self, submitted: Submitted, held: Option<Held>) {
         let submitted = Arc::new(submitted);
         let mut ends = self.ends.borrow_mut();
@@ -311,7 +312,8 @@ impl<'a> Run<'a> {
         if unwritten > 0 {
             code = code.max(Some(Code::Other));
             message = format!(
-                "{message}; the journal lacks {unwritten} of them, for it cannot be written"
+                "{message}; {unwritten} of them are not in the journal, because it cannot be \
+                written"
             );
         }
         if self.interrupt.has_struck() {

@@ -33,7 +33,8 @@ pub(super) struct Source {
     #[arg(long, value_name = "FILE")]
     inputs_from: Option<PathBuf>,
 
-    /// Every object in S3 whose URI begins so; end it with `/` for a folder. Markers of folders are skipped
+    /// Every object in S3 whose URI begins with this text; end it with `/` for a folder. Markers of folders are
+    /// skipped
     #[arg(long, value_name = "S3_URI")]
     inputs_under: Option<S3Uri>,
 
@@ -49,7 +50,7 @@ pub(super) struct List {
     #[arg(long, short = '0', requires = "inputs_from")]
     null: bool,
 
-    /// With --inputs-under or --inventory: only objects whose key ends so
+    /// With --inputs-under or --inventory: only objects whose key ends with this text
     #[arg(long, value_name = "TEXT")]
     suffix: Option<String>,
 
@@ -67,7 +68,7 @@ pub(super) struct Chosen {
     pub(super) count: Option<usize>,
 }
 
-/// As many skipped objects are named.
+/// This number of skipped objects is reported by name.
 const NAMED: usize = 10;
 
 impl Source {
@@ -84,7 +85,7 @@ impl Source {
         let chooses = list.suffix.is_some() || list.shard.is_some();
         if chooses && !self.is_listed_in_s3() {
             return Err(CommandError::usage(
-                "--suffix and --shard choose among the objects of --inputs-under or --inventory",
+                "--suffix and --shard select from the objects of --inputs-under or --inventory",
             ));
         }
         Ok(())
@@ -207,7 +208,7 @@ impl Iterator for AfterSkipped {
                 .swap(0, Ordering::Relaxed)
                 .saturating_sub(NAMED);
             if unnamed > 0 {
-                let more = format!("{unnamed} more objects are skipped for such reasons");
+                let more = format!("{unnamed} more objects are skipped for these reasons");
                 self.progress.error(&more);
             }
         }

@@ -1,4 +1,4 @@
-//! Credentials that container and machine hand out.
+//! Credentials from the metadata of containers and instances.
 
 use crate::fault_matrix::operation::{Column, Operation};
 use crate::fault_matrix::responses::{metadata_credentials, metadata_role, metadata_token};

@@ -19,7 +19,7 @@ pub fn operations() -> Vec<Operation> {
             |_| upload_begun(),
             upload,
         )
-        // Nobody can know of one whose response was lost: the bucket's lifecycle rule ends it.
+        // The id is unknown if the response was lost: the bucket's lifecycle rule ends the upload.
         .with_effect(Effect::Each("begun")),
         Operation::new(
             "UploadPart",
@@ -53,7 +53,7 @@ pub fn operations() -> Vec<Operation> {
             |head| is_upload(head, "DELETE", "?uploadId="),
             |_| Answer::new(204, ""),
             |setup| match upload(setup) {
-                // What comes of the end of a failed upload does not take the place of why it failed.
+                // The outcome of aborting a failed upload does not replace the reason of the failure.
                 Err(failure) if is_of_part(failure.error()) => Ok(RESULT),
                 outcome => outcome,
             },

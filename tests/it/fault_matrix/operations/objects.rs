@@ -38,7 +38,7 @@ fn get_object() -> Operation {
             .expect("valid locations");
         match response.try_get_result::<Vec<u8>>()? {
             Some(_) => Ok(RESULT),
-            None => Ok("not there yet"),
+            None => Ok("pending"),
         }
     })
 }
@@ -172,7 +172,7 @@ fn wait() -> Operation {
     })
 }
 
-/// As many handles as make a listing pay. Whatever becomes of that, each is found by a GET of its own.
+/// Enough handles for a listing to be used. If it fails, each is found by a GET of its own.
 fn wait_for_many() -> Operation {
     Operation::new(
         "ListObjectsV2 for 12 handles",

@@ -1,5 +1,5 @@
-//! `SageMaker`'s control plane. What is made has a name, so that it is made once at most; a request that
-//! is sent again finds what the first one left.
+//! `SageMaker`'s control plane. Created resources have names, so that they are created at most once; a repeated
+//! request finds what the first one created.
 
 use sagemaker_async_inference::endpoint::{
     ContainerDefinition, CreateEndpoint, EndpointConfig, ListEndpoints, Model, ProductionVariant,
