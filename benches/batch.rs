@@ -125,7 +125,7 @@ fn many_pages() -> Outcome<()> {
     for threads in [0, 1, 4, 8, 16] {
         let mut server = Server::start()?;
         server.send(&format!("outputs {PAGED}"))?;
-        server.answer()?;
+        server.reply()?;
         let predictor = server.predictor()?;
         let responses = (0..PAGED).map(|number| {
             let output = S3Uri::new(server.bucket.as_str(), output_key(number))?;
@@ -191,7 +191,7 @@ impl Run {
         let cpu = cpu_of_thread().unwrap_or_default().saturating_sub(began);
         late.sort();
         server.send("requests")?;
-        let counts = server.answer()?;
+        let counts = server.reply()?;
         let counts = counts.split_whitespace().map(str::parse::<u64>);
         Ok(Self {
             requests: counts.sum::<Result<u64, _>>()?,
@@ -249,7 +249,7 @@ fn round_of(handles: usize, others: usize) -> Outcome<[String; 5]> {
     let sent = Arc::new(AtomicU64::new(0));
     let predictor = server.predictor_counting(&sent)?;
     server.send(&format!("others {others}"))?;
-    server.answer()?;
+    server.reply()?;
     let before = ALLOCATOR.current_usage();
     let responses = (0..handles).map(|_| {
         let name = format!("{:032x}", random());
@@ -425,14 +425,14 @@ impl Server {
             access_key: String::new(),
             secret_key: String::new(),
         };
-        server.url = server.answer()?;
-        server.bucket = server.answer()?;
-        server.access_key = server.answer()?;
-        server.secret_key = server.answer()?;
+        server.url = server.reply()?;
+        server.bucket = server.reply()?;
+        server.access_key = server.reply()?;
+        server.secret_key = server.reply()?;
         Ok(server)
     }
 
-    fn answer(&mut self) -> Outcome<String> {
+    fn reply(&mut self) -> Outcome<String> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         Ok(line.trim_end().to_owned())

@@ -29,8 +29,8 @@ use sagemaker_async_inference::{AsyncPredictor, Session};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let predictor = AsyncPredictor::new("my-endpoint", &Session::from_env()?);
-    let answer: String = predictor.predict("hello")?;
-    println!("{answer}");
+    let reply: String = predictor.predict("hello")?;
+    println!("{reply}");
     Ok(())
 }
 "#;
@@ -89,8 +89,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let request = http::Request::get(&location).body([].as_slice())?;
         let mut response = agent.run(signed(request, "s3")?.map(|_| ()))?;
         if response.status() == 200 {
-            let answer: serde_json::Value = serde_json::from_reader(response.body_mut().as_reader())?;
-            println!("{answer}");
+            let reply: serde_json::Value = serde_json::from_reader(response.body_mut().as_reader())?;
+            println!("{reply}");
             return Ok(());
         }
         std::thread::sleep(std::time::Duration::from_secs(15));

@@ -35,8 +35,8 @@ use crate::waiter::WaiterConfig;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session)
 ///     .with_waiter_config(WaiterConfig::new(600, Duration::from_millis(50))?);
 ///
-/// let answer: Value = predictor.predict(&json!({"inputs": "hello"}))?;
-/// assert_eq!(answer, json!({"inputs": "hello"}));
+/// let result: Value = predictor.predict(&json!({"inputs": "hello"}))?;
+/// assert_eq!(result, json!({"inputs": "hello"}));
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -152,7 +152,7 @@ impl<S, D> AsyncPredictor<S, D> {
     /// let session = Session::from_env()?;
     /// let predictor = AsyncPredictor::new("my-endpoint", &session)
     ///     .with_waiter_config(WaiterConfig::adaptive());
-    /// let answer: String = predictor.predict("hello")?;
+    /// let result: String = predictor.predict("hello")?;
     /// # Ok::<(), sagemaker_async_inference::Error>(())
     /// ```
     pub fn with_waiter_config(mut self, waiter: WaiterConfig) -> Self {
@@ -285,8 +285,8 @@ impl<S, D> AsyncPredictor<S, D> {
     /// let saved = predictor.predict_async("hello")?.handle().to_string(); // one line
     ///
     /// let response = predictor.resume(saved.parse()?);
-    /// let answer: String = response.get_result(&WaiterConfig::new(1000, Duration::from_millis(10))?)?;
-    /// assert_eq!(answer, "hello");
+    /// let result: String = response.get_result(&WaiterConfig::new(1000, Duration::from_millis(10))?)?;
+    /// assert_eq!(result, "hello");
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -375,8 +375,8 @@ impl<S, D> AsyncPredictor<S, D> {
     /// let session = endpoint.session()?;
     /// let predictor = AsyncPredictor::new(endpoint.name(), &session)
     ///     .with_waiter_config(WaiterConfig::new(600, Duration::from_millis(50))?);
-    /// let answer: Vec<f64> = predictor.predict(&[0.5, 1.5])?;
-    /// assert_eq!(answer, [0.5, 1.5]);
+    /// let result: Vec<f64> = predictor.predict(&[0.5, 1.5])?;
+    /// assert_eq!(result, [0.5, 1.5]);
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -73,16 +73,16 @@ fn a_panicking_subscriber_ends_only_the_call_it_observes() {
         let other = scope.spawn(|| -> Result<String, Error> {
             predictor.predict_async("y")?.get_result(&often())
         });
-        let answer = other.join().expect("no panic");
-        assert_eq!(answer.expect("a result"), "y");
+        let reply = other.join().expect("no panic");
+        assert_eq!(reply.expect("a result"), "y");
     });
     ARMED.set(false);
     let response = predictor.predict_async("z").expect("a submit");
     ARMED.set(true);
     assert!(panics(|| response.get_result::<String>(&often()).map(drop)));
     ARMED.set(false);
-    let answer: String = response.get_result(&often()).expect("a result");
-    assert_eq!(answer, "z");
+    let reply: String = response.get_result(&often()).expect("a result");
+    assert_eq!(reply, "z");
 }
 
 #[test]
@@ -140,6 +140,6 @@ fn a_progress_callback_that_panics_ends_its_own_transfer_alone() {
     assert!(panics(|| batch.next().map(drop)));
     drop(batch);
     let response = transfer(TransferConfig::default()).expect("a submit");
-    let answer: String = response.get_result(&often()).expect("a result");
-    assert_eq!(answer, "x");
+    let reply: String = response.get_result(&often()).expect("a result");
+    assert_eq!(reply, "x");
 }

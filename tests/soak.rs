@@ -116,8 +116,8 @@ fn start_server(seen: &Shared) -> LocalEndpoint {
             }
             if request.operation == Operation::InvokeEndpointAsync {
                 let id = request.header("x-amzn-sagemaker-inference-id");
-                let answers = seen.submits.entry(id.unwrap_or("none").to_owned());
-                answers.or_default().push((request.status, Instant::now()));
+                let replies = seen.submits.entry(id.unwrap_or("none").to_owned());
+                replies.or_default().push((request.status, Instant::now()));
             }
         })
         .start()
@@ -214,7 +214,7 @@ fn judge(
     let doubtful = seen
         .submits
         .values()
-        .filter(|answers| !were_refused(answers, &[]));
+        .filter(|replies| !were_refused(replies, &[]));
     let most = doubtful.count().min(plan.jobs / 5) + CONCURRENCY * kills.len();
     assert!(
         maybe.len() <= most,
@@ -222,8 +222,8 @@ fn judge(
         maybe.len()
     );
     let refused = |id: &String| {
-        let answers = seen.submits.get(id).map_or(&[][..], Vec::as_slice);
-        were_refused(answers, kills)
+        let replies = seen.submits.get(id).map_or(&[][..], Vec::as_slice);
+        were_refused(replies, kills)
     };
     let wrong: Vec<_> = maybe.into_iter().filter(refused).collect();
     // Now and then a submit that is sent again after a refusal gets lost where the server does not see it.
@@ -240,14 +240,14 @@ fn judge(
 }
 
 /// Whether every submit was refused with a response that leaves nothing open, and the client lived on to read it.
-fn were_refused(answers: &[(Option<u16>, Instant)], kills: &[Instant]) -> bool {
+fn were_refused(replies: &[(Option<u16>, Instant)], kills: &[Instant]) -> bool {
     let refused = |(status, at): &(Option<u16>, Instant)| {
         let killed = kills
             .iter()
             .any(|kill| kill >= at && kill.duration_since(*at) < Duration::from_millis(300));
         *status == Some(403) && !killed
     };
-    !answers.is_empty() && answers.iter().all(refused)
+    !replies.is_empty() && replies.iter().all(refused)
 }
 
 /// One request in ten, whatever it is, meets a fault of any kind.

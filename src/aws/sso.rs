@@ -50,7 +50,7 @@ pub(crate) fn get_role_credentials(
         Payload::EMPTY,
     )?;
     let body = Zeroizing::new(response.body);
-    let Answer { role_credentials } = read(&body, "SSO GetRoleCredentials")?;
+    let RoleCredentialsResponse { role_credentials } = read(&body, "SSO GetRoleCredentials")?;
     let expiry = u64::try_from(role_credentials.expiration)
         .ok()
         .and_then(|millis| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)))
@@ -67,7 +67,7 @@ pub(crate) fn get_role_credentials(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct RoleCredentialsResponse {
     role_credentials: RoleCredentials,
 }
 

@@ -57,8 +57,8 @@ impl<D> Inbox<D> {
 ///         }
 ///     }
 /// });
-/// let answers: Result<Vec<u32>, _> = waiting.map(|done| done.result()).collect();
-/// assert_eq!(answers?.iter().sum::<u32>(), 55);
+/// let results: Result<Vec<u32>, _> = waiting.map(|done| done.result()).collect();
+/// assert_eq!(results?.iter().sum::<u32>(), 55);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

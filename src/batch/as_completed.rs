@@ -45,8 +45,8 @@ use crate::waiter::WaiterConfig;
 /// let waiter = often.cancel(cancel.clone()).build()?;
 /// let mut waiting = as_completed(responses, &waiter);
 /// for done in waiting.by_ref().take(5) {
-///     let answer: u32 = done.result()?;
-///     println!("{answer}");
+///     let result: u32 = done.result()?;
+///     println!("{result}");
 /// }
 /// cancel.cancel();
 /// assert!(waiting.next().is_none());
@@ -56,9 +56,9 @@ use crate::waiter::WaiterConfig;
 /// let handles = InferenceHandle::load_all(&path)?.into_iter();
 /// let responses = handles.map(|handle| predictor.resume(handle));
 /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
-/// let answers = as_completed(responses, &waiter).map(|done| done.result());
-/// let answers: Vec<u32> = answers.collect::<Result<_, _>>()?;
-/// assert_eq!(answers.len(), 15);
+/// let results = as_completed(responses, &waiter).map(|done| done.result());
+/// let results: Vec<u32> = results.collect::<Result<_, _>>()?;
+/// assert_eq!(results.len(), 15);
 /// std::fs::remove_file(path)?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -141,8 +141,8 @@ pub fn as_completed<D>(
 /// let responses = predictor.submit_all(["a", "b", "c"]).collect::<Result<Vec<_>, _>>()?;
 ///
 /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
-/// let answers: Result<Vec<String>, _> = wait_all(responses, &waiter).into_iter().collect();
-/// assert_eq!(answers?, ["a", "b", "c"]);
+/// let results: Result<Vec<String>, _> = wait_all(responses, &waiter).into_iter().collect();
+/// assert_eq!(results?, ["a", "b", "c"]);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

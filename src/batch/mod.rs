@@ -84,6 +84,7 @@ mod prefix;
 mod progress;
 mod slots;
 pub(crate) mod submit_all;
+mod submit_journal;
 #[cfg(all(test, unix, feature = "local"))]
 mod tests;
 pub(crate) mod wake;

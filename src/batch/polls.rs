@@ -92,36 +92,18 @@ impl<D> Poller<D> {
         } else {
             self.pace.succeeded(now);
         }
-        let Some(settled) = self.slots.get_mut(slot) else {
+        if let Some(settled) = self.slots.get_mut(slot) {
+            settled.slow = if is_too_slow(&polled) {
+                (settled.slow + 1).min(MAX_SLOW)
+            } else {
+                0
+            };
+        }
+        let Some(polled) = self.store_if_wanted(slot, polled) else {
             return;
         };
-        settled.slow = if is_too_slow(&polled) {
-            (settled.slow + 1).min(MAX_SLOW)
-        } else {
-            0
-        };
-        let polled = match (polled, &self.path_of) {
-            (Ok(Poll::Output(Taken::Large)), Some(_)) => {
-                settled.state = State::Found;
-                self.found.push_back((slot, MAX_HELD + 1));
-                return;
-            }
-            (Ok(Poll::Output(Taken::Held(object))), Some(path_of)) => {
-                let path = path_of(&settled.response.handle());
-                // Syncing a file to disk takes as long as some polls.
-                if let Some(downloads) = &mut self.downloads {
-                    settled.state = State::Found;
-                    let response = settled.response.twin();
-                    let way = Way::Store(object, path);
-                    return downloads.hand_out(Job {
-                        slot,
-                        response,
-                        way,
-                    });
-                }
-                store(object, path)
-            }
-            (polled, _) => polled,
+        let Some(settled) = self.slots.get_mut(slot) else {
+            return;
         };
         let prefix = self.prefixes.get_mut(settled.output as usize);
         let known = prefix.as_ref().and_then(|prefix| prefix.may_list);
@@ -160,6 +142,40 @@ impl<D> Poller<D> {
             Err(error) => Err(error),
         };
         self.end(slot, outcome);
+    }
+
+    /// Stores an output in its file, if outputs go to files. `None` if a thread or a later request does that, or the
+    /// handle is finished.
+    fn store_if_wanted(
+        &mut self,
+        slot: u32,
+        polled: Result<Poll<Taken>>,
+    ) -> Option<Result<Poll<Taken>>> {
+        let settled = self.slots.get_mut(slot)?;
+        Some(match (polled, &self.path_of) {
+            (Ok(Poll::Output(Taken::Large)), Some(_)) => {
+                settled.state = State::Found;
+                self.found.push_back((slot, MAX_HELD + 1));
+                return None;
+            }
+            (Ok(Poll::Output(Taken::Held(object))), Some(path_of)) => {
+                let path = path_of(&settled.response.handle());
+                // Syncing a file to disk takes as long as some polls.
+                if let Some(downloads) = &mut self.downloads {
+                    settled.state = State::Found;
+                    let response = settled.response.twin();
+                    let way = Way::Store(object, path);
+                    downloads.hand_out(Job {
+                        slot,
+                        response,
+                        way,
+                    });
+                    return None;
+                }
+                store(object, path)
+            }
+            (polled, _) => polled,
+        })
     }
 
     /// A poll of an existing output panicked: it counts as one of the handle's polls.

@@ -55,12 +55,7 @@ pub(super) fn parse(
     let missing = |name: &str| broken(format!("{what} has no {name}"));
     let required = |name: &str| optional(name)?.ok_or_else(|| missing(name));
     if form.has_version {
-        match fields.0.get("Version") {
-            Some(Value::Number(version)) if version.as_f64() == Some(1.0) => {}
-            Some(Value::String(version)) if version == "1" => {}
-            Some(_) => return Err(broken(format!("{what} has a Version other than 1"))),
-            None => return Err(broken(format!("{what} has no Version; it must be 1"))),
-        }
+        check_version(fields.0.get("Version"), what).map_err(broken)?;
     }
     let access_key = required("AccessKeyId")?;
     let secret_key = required("SecretAccessKey")?;
@@ -94,6 +89,15 @@ pub(super) fn parse(
     };
     builder.set_account_id(account.map(Into::into));
     Ok(builder.build())
+}
+
+fn check_version(version: Option<&Value>, what: &str) -> Result<(), String> {
+    match version {
+        Some(Value::Number(version)) if version.as_f64() == Some(1.0) => Ok(()),
+        Some(Value::String(version)) if version == "1" => Ok(()),
+        Some(_) => Err(format!("{what} has a Version other than 1")),
+        None => Err(format!("{what} has no Version; it must be 1")),
+    }
 }
 
 /// A document whose texts are zeroized when it is dropped.

@@ -72,8 +72,8 @@ const VARIANT: &str = "AllTraffic";
 /// endpoint.scaling().scale_to_zero(&ScaleToZero::new().max_capacity(2))?;
 ///
 /// let predictor = endpoint.predictor().with_waiter_config(WaiterConfig::new(500, often)?);
-/// let answer: String = predictor.predict("hello")?;
-/// assert_eq!(answer, "hello");
+/// let result: String = predictor.predict("hello")?;
+/// assert_eq!(result, "hello");
 ///
 /// // Scaling, endpoint, configuration, model.
 /// endpoint.remove(&EndpointWaiter::deleted().every(often, 500)?)?;

@@ -147,8 +147,8 @@ fn read(data: &Value) -> Backlog {
 ///         ControlFlow::Continue(())
 ///     })
 ///     .build()?;
-/// let answer: String = response.get_result(&waiter)?;
-/// assert_eq!(answer, "hello");
+/// let result: String = response.get_result(&waiter)?;
+/// assert_eq!(result, "hello");
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

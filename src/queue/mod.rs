@@ -15,7 +15,7 @@
 //! use sagemaker_async_inference::{AsyncPredictor, Error, Session, WaiterConfig};
 //! use serde_json::Value;
 //!
-//! fn store(id: Option<&str>, answer: &Value) -> Result<(), Error> {
+//! fn store(id: Option<&str>, result: &Value) -> Result<(), Error> {
 //!     Ok(()) // yours
 //! }
 //!
@@ -29,8 +29,8 @@
 //!         let delivery = delivery?;
 //!         match delivery.event() {
 //!             QueueEvent::Inference(notification) => {
-//!                 let answer: Value = predictor.response_from(notification)?.get_result(&waiter)?;
-//!                 store(notification.inference_id(), &answer)?;
+//!                 let result: Value = predictor.response_from(notification)?.get_result(&waiter)?;
+//!                 store(notification.inference_id(), &result)?;
 //!                 delivery.delete()?; // sent with others, ten at a time
 //!             }
 //!             QueueEvent::Test => delivery.delete()?,

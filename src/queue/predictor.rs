@@ -83,7 +83,7 @@ impl<S, D> AsyncPredictor<S, D> {
     ///     let predictor = AsyncPredictor::new("my-endpoint", session);
     ///     let notification = Notification::parse(body)?; // the body of an SQS message
     ///     let notified = predictor.response_from(&notification)?;
-    ///     let answer: serde_json::Value = notified.get_result(&WaiterConfig::default())?;
+    ///     let result: serde_json::Value = notified.get_result(&WaiterConfig::default())?;
     ///     Ok(())
     /// }
     /// ```

@@ -85,21 +85,14 @@ impl<'v, D> AsyncRequest<'v, D> {
                 })
             }
             Err(cause) => {
-                let error = if is_ambiguous(&cause) {
-                    Error::from(MaybeSubmitted {
-                        endpoint_name: target.endpoint_name.to_string(),
-                        inference_id,
-                        input_location: location.map(|uri| uri.to_string()),
-                        cause,
-                    })
-                } else {
-                    match location.filter(|_| uploads) {
-                        Some(uri) => cause.after_upload(uri),
-                        None => cause,
-                    }
-                };
-                trace::not_submitted(&error, matches!(error, Error::MaybeSubmitted(_)));
-                Err(error)
+                let endpoint = &target.endpoint_name;
+                Err(not_submitted(
+                    cause,
+                    endpoint,
+                    inference_id,
+                    location,
+                    uploads,
+                ))
             }
         }
     }
@@ -304,4 +297,31 @@ impl<'v, D> AsyncRequest<'v, D> {
         });
         texts.chain(durations).collect()
     }
+}
+
+/// The error of an invocation that failed. It may have arrived nevertheless; otherwise an input that was uploaded for it
+/// stays in S3.
+fn not_submitted(
+    cause: Error,
+    endpoint_name: &str,
+    inference_id: String,
+    location: Option<S3Uri>,
+    uploads: bool,
+) -> Error {
+    let is_uncertain = is_ambiguous(&cause);
+    let error = if is_uncertain {
+        Error::from(MaybeSubmitted {
+            endpoint_name: endpoint_name.to_owned(),
+            inference_id,
+            input_location: location.map(|uri| uri.to_string()),
+            cause,
+        })
+    } else {
+        match location.filter(|_| uploads) {
+            Some(uri) => cause.after_upload(uri),
+            None => cause,
+        }
+    };
+    trace::not_submitted(&error, is_uncertain);
+    error
 }

@@ -29,7 +29,7 @@ use crate::uri::S3Uri;
 /// let predictor = AsyncPredictor::new(endpoint.name(), &session)
 ///     .with_waiter_config(WaiterConfig::new(1000, Duration::from_millis(10))?)
 ///     .with_clean_up(CleanUp::everything().on_failure(|failure| eprintln!("{failure}")));
-/// let answer: String = predictor.predict("hello")?;
+/// let result: String = predictor.predict("hello")?;
 /// assert!(endpoint.objects(endpoint.bucket()).is_empty());
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -36,8 +36,8 @@ use crate::waiter::state::{Pending, is_passing};
 /// let response = predictor.predict_async(&[1, 2, 3])?;
 ///
 /// let waiter = WaiterConfig::new(1000, Duration::from_millis(10))?;
-/// let answer: Vec<i32> = response.get_result(&waiter)?;
-/// assert_eq!(answer, [1, 2, 3]);
+/// let result: Vec<i32> = response.get_result(&waiter)?;
+/// assert_eq!(result, [1, 2, 3]);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

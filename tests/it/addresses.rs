@@ -1,7 +1,7 @@
 //! Locations in S3 arrive exactly as they were given, are refused before anything is sent, or are stored unchanged.
 
 use crate::support::client::{
-    accepted, invalid, is_submit, predictor, session_at, session_in, uri, willing,
+    accepted, accepting, invalid, is_submit, predictor, session_at, session_in, uri,
 };
 use crate::support::verifier::{Reply, Rules, Seen, Verifier};
 
@@ -12,7 +12,7 @@ use sagemaker_async_inference::{
 
 #[test]
 fn a_key_that_a_header_does_not_carry_is_refused_before_anything_is_sent() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let large = vec![b'x'; 200_000];
     for key in [
@@ -89,7 +89,7 @@ fn buckets_whose_names_are_no_hosts_are_addressed_in_the_path() {
 }
 
 /// Submits are accepted with this output location, and everything else is a result.
-fn answering(output: &'static str) -> Verifier {
+fn responding(output: &'static str) -> Verifier {
     Verifier::start(Rules::new(), move |seen: &Seen| {
         if is_submit(seen) {
             accepted(output).header("X-Amzn-SageMaker-FailureLocation", "arn:of:the-failure")
@@ -108,7 +108,7 @@ fn a_location_that_cannot_be_read_does_not_lose_the_submitted_job() {
         "s3://b/",
         "somewhere else",
     ] {
-        let server = answering(location);
+        let server = responding(location);
         let session = session_in(&server.url(), ManualClock::new());
         let predictor = predictor(&session);
         let response = predictor.predict_async("x").expect("it is submitted");
@@ -145,7 +145,7 @@ fn a_location_that_cannot_be_read_does_not_lose_the_submitted_job() {
 
 #[test]
 fn such_a_job_ends_alone_in_a_batch() {
-    let server = answering("arn:aws:s3:::my-bucket/out");
+    let server = responding("arn:aws:s3:::my-bucket/out");
     let session = session_in(&server.url(), ManualClock::new());
     let predictor = predictor(&session);
     let unread = predictor.predict_async("x").expect("it is submitted");

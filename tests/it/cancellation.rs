@@ -423,7 +423,7 @@ fn a_description_that_does_not_come_ends_the_wait_for_an_endpoint() {
 
 #[test]
 fn a_response_that_comes_soon_after_the_cancellation_is_not_lost() {
-    let (answered, cancel) = channel::<()>();
+    let (responded, cancel) = channel::<()>();
     let token = CancelToken::new();
     let canceller = token.clone();
     let server = Raw::start(move |mut stream| {
@@ -435,7 +435,7 @@ fn a_response_that_comes_soon_after_the_cancellation_is_not_lost() {
             b"HTTP/1.1 202 Accepted\r\nx-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\
               content-length: 2\r\n\r\n{}",
         )?;
-        let _ = answered.send(());
+        let _ = responded.send(());
         Ok(())
     });
     let session = session(&server.url());

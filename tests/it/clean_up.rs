@@ -155,8 +155,8 @@ fn each_failed_removal_is_reported_and_keeps_others_and_the_result() {
         .with_serializer(Json::default())
         .with_waiter_config(often())
         .with_clean_up(clean_up);
-    let answer: String = predictor.predict("hello").expect("a result");
-    assert_eq!(answer, "hello");
+    let reply: String = predictor.predict("hello").expect("a result");
+    assert_eq!(reply, "hello");
     assert_eq!(reported.lock().expect("failures").len(), 2);
 }
 

@@ -271,7 +271,7 @@ fn refusals_have_the_services_code_and_words() {
 /// Describes an endpoint, its configuration and its tags, and takes everything else.
 fn described(config: Value, tags: Value) -> Verifier {
     Verifier::start(Rules::new(), move |seen| {
-        let answer = match operation(seen).as_str() {
+        let document = match operation(seen).as_str() {
             "DescribeEndpoint" => json!({
                 "EndpointName": "e", "EndpointStatus": "InService",
                 "EndpointConfigName": "c-2026-11-23-06-37-35-438",
@@ -282,7 +282,7 @@ fn described(config: Value, tags: Value) -> Verifier {
             "UpdateEndpoint" => json!({"EndpointArn": "arn"}),
             _ => json!({}),
         };
-        Reply::new(200, answer.to_string())
+        Reply::new(200, document.to_string())
     })
 }
 
@@ -383,11 +383,11 @@ fn tags_come_page_after_page_and_never_in_circles() {
 
 #[test]
 fn a_response_that_is_not_a_document_is_an_error() {
-    for answer in ["[1]", "<html>", "{\"EndpointName\":"] {
-        let server = Verifier::start(Rules::new(), move |_| Reply::new(200, answer));
+    for body in ["[1]", "<html>", "{\"EndpointName\":"] {
+        let server = Verifier::start(Rules::new(), move |_| Reply::new(200, body));
         let sagemaker = SageMaker::new(&client::session_at(&server.url()));
         let error = sagemaker.describe_endpoint("e").expect_err("no document");
-        assert!(matches!(error, Error::Transport(_)), "{answer}: {error:?}");
+        assert!(matches!(error, Error::Transport(_)), "{body}: {error:?}");
     }
 }
 

@@ -14,7 +14,7 @@ use support::client;
 use support::verifier::{Reply, Rules, Verifier};
 
 /// Any response, with the members that the client reads among its own.
-fn answer() -> impl Strategy<Value = Value> {
+fn response() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -81,8 +81,8 @@ proptest! {
 
     /// Any response ends in an error or a value, without a panic.
     #[test]
-    fn no_response_makes_anything_panic(answer in answer()) {
-        let text = Arc::new(Mutex::new(answer.to_string()));
+    fn no_response_makes_anything_panic(response in response()) {
+        let text = Arc::new(Mutex::new(response.to_string()));
         let server = Verifier::start(Rules::new(), move |_| {
             Reply::new(200, text.lock().expect("a lock").clone())
         });

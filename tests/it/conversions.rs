@@ -19,11 +19,11 @@ use sagemaker_async_inference::{AsyncInferenceResponse, Error, InvalidInput, S3U
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::support::client::{is_submit, predictor, session_at, uri, willing};
+use super::support::client::{accepting, is_submit, predictor, session_at, uri};
 
 #[test]
 fn a_location_may_be_text() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let text = "s3://my-bucket/in/1";
     let owned = text.to_owned();
@@ -51,7 +51,7 @@ fn a_location_may_be_text() {
 
 #[test]
 fn a_location_that_is_none_is_refused_before_anything_is_sent() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let refused = |error: Error| match error {
         Error::InvalidInput(invalid) => assert_eq!(invalid.what(), "S3 URI"),

@@ -18,14 +18,14 @@ const GOOD: &str = r#"{"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "hush-se
 
 /// Responds to the requests with these statuses and bodies, one after another and the last one repeatedly, and records
 /// the requests' heads.
-fn serve<const N: usize>(answers: [(u16, &str); N]) -> (Raw, Arc<Mutex<Vec<String>>>) {
-    let answers = answers.map(|(status, body)| (status, body.to_owned()));
+fn serve<const N: usize>(responses: [(u16, &str); N]) -> (Raw, Arc<Mutex<Vec<String>>>) {
+    let responses = responses.map(|(status, body)| (status, body.to_owned()));
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = heads.clone();
     let server = Raw::start(move |mut stream| {
         let head = read_head(&stream)?;
         let mut heads = seen.lock().map_err(|_| io::Error::other("poisoned"))?;
-        let (status, body) = &answers[heads.len().min(N - 1)];
+        let (status, body) = &responses[heads.len().min(N - 1)];
         heads.push(head);
         write!(
             stream,

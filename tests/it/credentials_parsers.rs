@@ -217,12 +217,12 @@ fn damaged(whole: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8
 /// One server for all cases of a test, which responds with what the case puts in.
 fn server() -> (Verifier, Arc<Mutex<Vec<u8>>>) {
     let body = Arc::new(Mutex::new(Vec::new()));
-    let answer = body.clone();
+    let response = body.clone();
     let server = Verifier::start(Rules::new(), move |seen| {
         if seen.path == "/latest/api/token" {
             return Reply::new(200, "t");
         }
-        Reply::new(200, answer.lock().expect("a body").clone())
+        Reply::new(200, response.lock().expect("a body").clone())
     });
     (server, body)
 }
@@ -253,14 +253,14 @@ fn responses_over_a_connection() {
          <Expiration>2030-01-02T03:04:05Z</Expiration></Credentials><AssumedRoleUser><Arn>a:b:c:d:e</Arn>\
          </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
     )));
-    let answers = prop_oneof![document("Token"), xml];
-    let outcome = runner.run(&answers, |answer| {
-        *body.lock().expect("a body") = answer;
+    let responses = prop_oneof![document("Token"), xml];
+    let outcome = runner.run(&responses, |response| {
+        *body.lock().expect("a body") = response;
         check(container.provide_credentials())?;
         check(instance.provide_credentials())?;
         check(role.provide_credentials())
     });
-    outcome.expect("all answers are borne");
+    outcome.expect("every response is handled");
 }
 
 /// A response that does not end is cut at its bound, and at its deadline.

@@ -49,8 +49,8 @@ fn an_endpoint_is_made_serves_and_is_removed() {
         failure.key().starts_with("async-endpoint-failures/mine-"),
         "{failure}"
     );
-    let answer: String = response.get_result(&soon()).expect("a result");
-    assert_eq!(answer, "hello");
+    let reply: String = response.get_result(&soon()).expect("a result");
+    assert_eq!(reply, "hello");
 
     endpoint
         .remove(&EndpointWaiter::deleted())
@@ -367,11 +367,11 @@ fn several_endpoints_live_beside_each_other_and_are_listed() {
         .expect("in service");
     for name in ["ep-07", bench.local.name()] {
         let predictor = Endpoint::new(name, &bench.session).predictor();
-        let answer: String = predictor
+        let reply: String = predictor
             .with_waiter_config(soon())
             .predict(name)
             .expect("a result");
-        assert_eq!(answer, name);
+        assert_eq!(reply, name);
     }
     let names: Vec<_> = bench
         .local

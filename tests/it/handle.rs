@@ -128,8 +128,8 @@ fn a_response_is_resumed_by_any_predictor_of_any_session() {
     let response = other.resume(line.parse().expect("a handle"));
     assert_eq!(response.endpoint_name(), "my-endpoint");
     assert_eq!(response.handle().to_string(), line);
-    let answer: String = response.get_result(&waiter(|w| w)).expect("a response");
-    assert_eq!(answer, "here");
+    let reply: String = response.get_result(&waiter(|w| w)).expect("a response");
+    assert_eq!(reply, "here");
 }
 
 #[test]

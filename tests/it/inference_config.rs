@@ -77,15 +77,15 @@ fn absent_is_absent() -> Result<(), Box<dyn Error>> {
     let empty = json!({"OutputConfig": {}});
     assert_eq!(to_value(AsyncInferenceConfig::default())?, empty);
     assert_eq!(to_value(AsyncInferenceConfig::builder().build()?)?, empty);
-    let answers = [
+    let responses = [
         json!({}),
         empty,
         json!({"OutputConfig": null, "ClientConfig": null}),
         json!({"OutputConfig": {"S3OutputPath": null, "NotificationConfig": null}, "ClientConfig": {}}),
     ];
-    for answer in answers {
+    for response in responses {
         assert_eq!(
-            AsyncInferenceConfig::deserialize(&answer)?,
+            AsyncInferenceConfig::deserialize(&response)?,
             AsyncInferenceConfig::default()
         );
     }
@@ -102,7 +102,7 @@ fn absent_is_absent() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn descriptions_are_read_leniently_and_can_be_validated() -> Result<(), Box<dyn Error>> {
-    let answer = json!({
+    let response = json!({
         "OutputConfig": {
             "S3OutputPath": "elsewhere://x",
             "Tomorrow": [1],
@@ -111,7 +111,7 @@ fn descriptions_are_read_leniently_and_can_be_validated() -> Result<(), Box<dyn 
         "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 5000, "More": {}},
         "Unknown": true,
     });
-    let config = AsyncInferenceConfig::deserialize(&answer)?;
+    let config = AsyncInferenceConfig::deserialize(&response)?;
     assert_eq!(config.output_path(), Some("elsewhere://x"));
     assert_eq!(config.max_concurrent_invocations_per_instance(), Some(5000));
     assert_eq!(

@@ -58,14 +58,14 @@ fn server(interim: String, in_pieces: bool) -> Raw {
             if head.is_empty() {
                 return Ok(());
             }
-            let answer = match head.split_whitespace().take(2).collect::<Vec<_>>()[..] {
+            let reply = match head.split_whitespace().take(2).collect::<Vec<_>>()[..] {
                 ["POST", path] if path.ends_with("/async-invocations") => ACCEPTED.to_owned(),
                 ["POST", "/"] => with_body(&String::from_utf8_lossy(&caller_identity().body)),
                 ["HEAD", _] => "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n".to_owned(),
                 ["GET", _] => with_body("result"),
                 _ => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
             };
-            write(&mut stream, &(interim.clone() + &answer), in_pieces)?;
+            write(&mut stream, &(interim.clone() + &reply), in_pieces)?;
         }
     })
 }
@@ -148,10 +148,10 @@ fn interim_responses_without_end_end_by_the_read_timeout() {
 }
 
 /// The heads that the server reads of a large upload, which waits for 100 Continue before it sends its body. After the
-/// head the server does `answers` with the connection.
+/// head the server does `responses` with the connection.
 fn upload(
     timeouts: Timeouts,
-    answers: impl Fn(&mut TcpStream, &str) -> io::Result<()> + Send + Sync + 'static,
+    responses: impl Fn(&mut TcpStream, &str) -> io::Result<()> + Send + Sync + 'static,
 ) -> (Result<(), Error>, Vec<String>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = heads.clone();
@@ -163,7 +163,7 @@ fn upload(
             }
             if head.starts_with("PUT ") {
                 seen.lock().expect("heads").push(head.to_ascii_lowercase());
-                answers(&mut stream, &head.to_ascii_lowercase())?;
+                responses(&mut stream, &head.to_ascii_lowercase())?;
             } else {
                 stream.write_all(ACCEPTED.as_bytes())?;
             }

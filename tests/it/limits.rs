@@ -5,13 +5,13 @@ use crate::support;
 use std::time::Duration;
 
 use sagemaker_async_inference::{AsyncPredictor, AsyncRequest, Bytes};
-use support::client::{invalid, predictor, session_at, uri, willing};
+use support::client::{accepting, invalid, predictor, session_at, uri};
 
 type Change = fn(AsyncRequest<'static, Bytes>, &str) -> AsyncRequest<'static, Bytes>;
 
 /// Sends each of `good`, sends none of `bad`.
 fn assert_limits(what: &str, change: Change, good: &[&str], bad: &[&str]) {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let request = || predictor.request_at(uri("s3://my-bucket/in"));
     for value in good {
@@ -104,7 +104,7 @@ fn output_path_extensions_of_up_to_512_characters_are_sent() {
 
 #[test]
 fn endpoint_names_of_1_to_63_characters_are_sent() {
-    let server = willing();
+    let server = accepting();
     let session = session_at(&server.url());
     let (most, over) = ("n".repeat(63), "n".repeat(64));
     for name in ["n", "a--b-9", &most] {
@@ -133,7 +133,7 @@ fn endpoint_names_of_1_to_63_characters_are_sent() {
 
 #[test]
 fn input_locations_of_up_to_1024_characters_are_sent() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let start = "s3://my-bucket/";
     let key = |length: usize| format!("{start}{}", "k".repeat(length - start.len()));
@@ -161,7 +161,7 @@ fn input_locations_of_up_to_1024_characters_are_sent() {
 
 #[test]
 fn the_servers_own_time_limits_are_whole_seconds_in_range() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let seconds = Duration::from_secs;
     for (ttl, timeout) in [(60, 1), (21_600, 3600)] {

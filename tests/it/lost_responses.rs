@@ -78,7 +78,7 @@ fn an_existing_resource_that_differs_is_not_taken_up() {
     let error = bench
         .sagemaker()
         .create_model(&other)
-        .expect_err("a lost answer");
+        .expect_err("a lost reply");
     assert!(service_code(&error) == Some("InternalFailure"), "{error:?}");
 
     // An equal resource counts as created, but is never removed: it may belong to others.

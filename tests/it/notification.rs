@@ -181,10 +181,10 @@ fn a_completed_inference_is_fetched_with_one_request() {
     let input = response.input_location().map(ToString::to_string);
     assert_eq!(input.as_deref(), Some("s3://my-bucket/in/data.csv"));
 
-    let answer: Vec<u32> = response
+    let reply: Vec<u32> = response
         .get_result(&WaiterConfig::default())
         .expect("a result");
-    assert_eq!(answer, [1, 2]);
+    assert_eq!(reply, [1, 2]);
     let again: Option<Vec<u32>> = response.try_get_result().expect("a look");
     assert_eq!(again, Some(vec![1, 2]));
     let paths: Vec<_> = server.seen().into_iter().map(|seen| seen.path).collect();
@@ -236,7 +236,7 @@ fn a_failure_handle_of_release_0_1_is_a_failure_however_the_result_is_taken() {
     let server = Verifier::start(Rules::new(), |_| Reply::new(599, ""));
     let predictor = predictor(&server);
     let waiter = WaiterConfig::default();
-    let line = r#"{"version":1,"endpoint_name":"my-endpoint","output_path":"s3://not-reported/not-reported","inference_id":"job-7","failed":true}"#;
+    let line = r#"{"version":1,"endpoint_name":"my-endpoint","output_path":"s3://not-told/not-told","inference_id":"job-7","failed":true}"#;
     let handle: InferenceHandle = line.parse().expect("a handle");
     assert!(handle.has_failed());
     assert_eq!(handle.to_string(), line);
@@ -382,10 +382,10 @@ pub(crate) mod local {
         assert!(notification.included_response().is_some());
         let finished = predictor.response_from(&notification).expect("a response");
         local.clear_requests();
-        let answer: String = finished
+        let reply: String = finished
             .get_result(&WaiterConfig::default())
             .expect("a result");
-        assert_eq!(answer, "good");
+        assert_eq!(reply, "good");
         assert_eq!(local.requests().len(), 1, "one GET, and no polling");
 
         let _ = predictor.predict_async("bad").expect("a submit");

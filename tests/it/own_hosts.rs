@@ -242,10 +242,10 @@ fn tunnel_to(server: &Verifier) -> Raw {
         let target = TcpStream::connect(&address)?;
         write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
         let (mut there, mut back) = (stream.try_clone()?, target.try_clone()?);
-        let answers = std::thread::spawn(move || io::copy(&mut back, &mut there));
+        let responses = std::thread::spawn(move || io::copy(&mut back, &mut there));
         io::copy(&mut stream, &mut &target)?;
         target.shutdown(std::net::Shutdown::Both)?;
-        answers
+        responses
             .join()
             .map(drop)
             .map_err(|_| io::Error::other("a thread panicked"))

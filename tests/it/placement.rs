@@ -6,8 +6,8 @@ use crate::support::service_code;
 use sagemaker_async_inference::Session;
 use support::{
     client::{
-        ACCOUNT, accepted, builder, caller_identity, invalid, is_submit, predictor, s3_error,
-        session_at, session_without_bucket, sys, uri, willing,
+        ACCOUNT, accepted, accepting, builder, caller_identity, invalid, is_submit, predictor,
+        s3_error, session_at, session_without_bucket, sys, uri,
     },
     verifier::{Reply, Rules, Seen, Verifier},
 };
@@ -15,7 +15,7 @@ use support::{
 const MAX_INLINE: usize = 128_000;
 #[test]
 fn up_to_128000_bytes_go_inline_and_one_more_goes_through_s3() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let body = vec![b'x'; MAX_INLINE + 1];
 
@@ -46,7 +46,7 @@ fn up_to_128000_bytes_go_inline_and_one_more_goes_through_s3() {
 
 #[test]
 fn inline_refuses_more_than_128000_bytes_and_via_s3_takes_any_size() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let body = vec![b'x'; MAX_INLINE + 1];
     let _ = predictor
@@ -72,7 +72,7 @@ fn inline_refuses_more_than_128000_bytes_and_via_s3_takes_any_size() {
 
 #[test]
 fn an_upload_goes_where_the_sdk_puts_it() {
-    let server = willing();
+    let server = accepting();
     let session = builder()
         .endpoint_url(server.url())
         .default_bucket_prefix("/team-a/inputs/")
@@ -110,7 +110,7 @@ fn an_upload_goes_where_the_sdk_puts_it() {
 
 #[test]
 fn an_upload_goes_to_the_callers_object_or_below_the_callers_prefix() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     for (place, start, exact) in [
         ("s3://other-bucket/my/key", "/other-bucket/my/key", true),
@@ -135,7 +135,7 @@ fn an_upload_goes_to_the_callers_object_or_below_the_callers_prefix() {
 
 #[test]
 fn the_default_bucket_is_requested_once_and_its_owner_is_enforced() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_without_bucket(&server.url()));
     for _ in 0..2 {
         let _ = predictor.request("x").via_s3().submit().expect("a submit");
@@ -187,7 +187,7 @@ fn a_default_bucket_of_another_account_is_reported() {
 
 #[test]
 fn an_inline_submit_needs_no_bucket() {
-    let server = willing();
+    let server = accepting();
     let _ = predictor(&session_without_bucket(&server.url()))
         .predict_async("x")
         .expect("a submit");
@@ -196,7 +196,7 @@ fn an_inline_submit_needs_no_bucket() {
 
 #[test]
 fn the_sessions_expected_owner_goes_with_every_request_to_s3() {
-    let server = willing();
+    let server = accepting();
     let session = builder()
         .endpoint_url(server.url())
         .expected_bucket_owner("000000000001")
@@ -315,7 +315,7 @@ fn a_bucket_that_the_user_named_is_never_created() {
 
 #[test]
 fn an_upload_is_encrypted_with_the_requested_key() {
-    let server = willing();
+    let server = accepting();
     let predictor = predictor(&session_at(&server.url()));
     let _ = predictor
         .request("x")

@@ -8,7 +8,7 @@ use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::sys::{ManualClock, Random};
 use sagemaker_async_inference::{Error, Session};
 use support::{
-    client::{builder, is_submit, not_found, predictor, s3_error, sys, willing},
+    client::{accepting, builder, is_submit, not_found, predictor, s3_error, sys},
     verifier::{Rules, Verifier},
     wait::{response, timed_out, waiter},
 };
@@ -53,7 +53,7 @@ fn jitter_shortens_the_pauses_between_polls() {
 
 #[test]
 fn the_same_seed_gives_the_same_ids() {
-    let server = willing();
+    let server = accepting();
     let ids = |seed| {
         let session = session(&server.url(), &ManualClock::new(), Random::seeded(seed));
         for _ in 0..3 {

@@ -169,7 +169,7 @@ impl ProvideCredentials for Slow {
 
 #[test]
 fn nothing_is_sent_once_credentials_have_taken_all_the_time() {
-    let server = support::client::willing();
+    let server = support::client::accepting();
     let clock = ManualClock::new();
     let session = builder()
         .endpoint_url(server.url())
@@ -241,7 +241,7 @@ fn a_submit_that_allows_duplicates_returns_the_response_that_came() {
     let response = request
         .allow_duplicates()
         .submit()
-        .expect("an answer at last");
+        .expect("a reply at last");
     assert_eq!(response.output_path(), &uri("s3://my-bucket/out"));
     let seen = server.seen();
     assert_eq!(seen.len(), 3);

@@ -19,15 +19,15 @@ fn body(seen: &Seen) -> Value {
 }
 
 /// Accepts everything, with signatures for all three services.
-fn willing() -> Verifier {
+fn accepting() -> Verifier {
     Verifier::start(Rules::new(), |seen| {
-        let answer = match target(seen) {
+        let reply = match target(seen) {
             "AnyScaleFrontendService.PutScalingPolicy" => {
                 json!({"PolicyARN": format!("arn:{}", body(seen)["PolicyName"].as_str().unwrap())})
             }
             _ => json!({}),
         };
-        Reply::new(200, answer.to_string())
+        Reply::new(200, reply.to_string())
     })
 }
 
@@ -52,7 +52,7 @@ fn with(mut document: Value, members: Value) -> Value {
 
 #[test]
 fn scale_to_zero_sends_the_policy_that_scales_in_last() {
-    let server = willing();
+    let server = accepting();
     let settings = ScaleToZero::new().max_capacity(3).backlog_per_instance(2.5);
     scaling_at(&server)
         .scale_to_zero(&settings)
@@ -205,7 +205,7 @@ fn other_service_errors_have_a_remedy() {
 
 #[test]
 fn nothing_is_sent_for_numbers_that_cannot_be() {
-    let server = willing();
+    let server = accepting();
     let scaling = scaling_at(&server);
     let settings = ScaleToZero::new;
     for refused in [

@@ -64,9 +64,9 @@ fn signed(
 
 /// Sends it; status and body of the response.
 fn send(request: http::Request<String>) -> (u16, String) {
-    let mut answer = agent().run(request).expect("a response");
-    let body = answer.body_mut().read_to_string().expect("text");
-    (answer.status().as_u16(), body)
+    let mut reply = agent().run(request).expect("a response");
+    let body = reply.body_mut().read_to_string().expect("text");
+    (reply.status().as_u16(), body)
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn the_s3_server_keeps_objects_for_its_key_only() {
     let (status, body) = send(signed(("PUT", &url, "hello"), SECRET_KEY, "s3", now));
     assert_eq!(status, 200, "{body}");
     assert!(server.dir().join("my-bucket/dir/a b+c.txt").is_file());
-    let answer = send(signed(("GET", &url, ""), SECRET_KEY, "s3", now));
-    assert_eq!(answer, (200, "hello".to_owned()));
+    let reply = send(signed(("GET", &url, ""), SECRET_KEY, "s3", now));
+    assert_eq!(reply, (200, "hello".to_owned()));
 
     let (status, body) = send(signed(("GET", &url, ""), WRONG_KEY, "s3", now));
     assert!(

@@ -16,8 +16,8 @@ use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::waiter::WaitLimit;
 use sagemaker_async_inference::{CredentialsError, Error, TransferConfig, WaiterConfig};
 use support::client::{
-    accepted, builder, denied, invalid, is_submit, keys, not_found, predictor, session_at,
-    session_in, uri, willing,
+    accepted, accepting, builder, denied, invalid, is_submit, keys, not_found, predictor,
+    session_at, session_in, uri,
 };
 use support::raw::{Raw, read_request};
 use support::verifier::{Reply, Rules, Verifier};
@@ -35,21 +35,21 @@ fn an_unrequested_response_is_not_used() {
                 if read_request(&mut stream)?.is_empty() {
                     return Ok(());
                 }
-                let answer = |place: &str| {
+                let reply = |place: &str| {
                     format!(
                         "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\
                          x-amzn-sagemaker-outputlocation: s3://my-bucket/{place}\r\n\r\n"
                     )
                 };
                 let forged = if number == 0 {
-                    answer("forged")
+                    reply("forged")
                 } else {
                     String::new()
                 };
                 if pause == 0 {
-                    stream.write_all((answer("right") + &forged).as_bytes())?;
+                    stream.write_all((reply("right") + &forged).as_bytes())?;
                 } else {
-                    stream.write_all(answer("right").as_bytes())?;
+                    stream.write_all(reply("right").as_bytes())?;
                     SystemClock.sleep(Duration::from_millis(pause));
                     stream.write_all(forged.as_bytes())?;
                 }
@@ -68,7 +68,7 @@ fn an_unrequested_response_is_not_used() {
 
 #[test]
 fn each_bucket_can_have_an_owner_of_its_own() {
-    let server = willing();
+    let server = accepting();
     let session = builder()
         .endpoint_url(server.url())
         .expected_bucket_owner("111111111111")
@@ -213,7 +213,7 @@ impl ProvideCredentials for PanicsOnce {
 
 #[test]
 fn a_provider_that_panics_takes_no_session_down() {
-    let server = willing();
+    let server = accepting();
     let session = builder()
         .endpoint_url(server.url())
         .credentials(PanicsOnce(AtomicUsize::new(0)))

@@ -164,7 +164,7 @@ fn a_server_that_reads_and_never_responds_times_out() {
     assert!(took < HANG, "{took:?}");
 }
 
-/// Answers for a bucket in eu-west-1.
+/// Responds for a bucket in eu-west-1.
 fn elsewhere(wrong: impl Fn() -> Reply + Send + Sync + 'static) -> Verifier {
     let rules = Rules {
         regions: vec!["us-east-1".to_owned(), "eu-west-1".to_owned()],
@@ -188,7 +188,7 @@ fn elsewhere(wrong: impl Fn() -> Reply + Send + Sync + 'static) -> Verifier {
 fn a_bucket_in_another_region_costs_one_request_more_and_is_remembered() {
     let malformed = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region \
                      'us-east-1' is wrong; expecting 'eu-west-1'</Message><Region>eu-west-1</Region></Error>";
-    let answers = [
+    let responses = [
         s3_error(301, "PermanentRedirect", "elsewhere").header("x-amz-bucket-region", "eu-west-1"),
         s3_error(307, "TemporaryRedirect", "elsewhere")
             .header("x-amz-bucket-region", "eu-west-1")
@@ -196,8 +196,8 @@ fn a_bucket_in_another_region_costs_one_request_more_and_is_remembered() {
         Reply::new(400, malformed),
         Reply::new(400, "").header("x-amz-bucket-region", "eu-west-1"),
     ];
-    for answer in answers {
-        let server = elsewhere(move || answer.clone());
+    for reply in responses {
+        let server = elsewhere(move || reply.clone());
         let session = session_at(&server.url());
         for requests in [2, 3] {
             let result: Option<Vec<u8>> = response(&session)
@@ -327,11 +327,11 @@ fn polls_share_one_connection() {
             }
             let body = "<Error><Code>NoSuchKey</Code></Error>";
             // In one piece, or the loopback waits for an acknowledgement.
-            let answer = format!(
+            let reply = format!(
                 "HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             );
-            stream.write_all(answer.as_bytes())?;
+            stream.write_all(reply.as_bytes())?;
         }
     });
     let session = session_in(&server.url(), ManualClock::new());

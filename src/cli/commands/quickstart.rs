@@ -77,8 +77,8 @@ fn mean(request: &ModelRequest) -> ModelResponse {
         Ok(numbers) if !numbers.is_empty() => {
             #[allow(clippy::cast_precision_loss)] // a list in memory is far shorter than 2^52
             let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
-            let answer = json!({"count": numbers.len(), "mean": mean});
-            ModelResponse::ok(answer.to_string()).with_content_type("application/json")
+            let result = json!({"count": numbers.len(), "mean": mean});
+            ModelResponse::ok(result.to_string()).with_content_type("application/json")
         }
         _ => ModelResponse::failure(400, "ValueError: the input is not a list of numbers"),
     }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use sagemaker_async_inference::batch::Completed;
+use sagemaker_async_inference::batch::{AsCompleted, Completed};
 use sagemaker_async_inference::queue::ResultQueue;
-use sagemaker_async_inference::{AsyncPredictor, Bytes, Error, Session, as_completed};
+use sagemaker_async_inference::{AsyncPredictor, Bytes, CancelToken, Error, Session, as_completed};
 use serde_json::{Value, json};
 
 use super::predict::One;
@@ -187,18 +187,7 @@ impl Wait {
             .download_to(places);
         if let Some(queue) = &self.queue {
             let queue = ResultQueue::new(queue, &session)?.with_visibility(VISIBILITY);
-            let (refused, progress) = (Arc::clone(&refused), progress.clone());
-            let token = interrupt.token();
-            completed = completed.woken_by(&queue).on_queue_error(move |error| {
-                if passes(error) {
-                    progress.error(&with_sources(error));
-                    return;
-                }
-                // The next request would fail as well, and polls alone, ten minutes apart, are not what was requested.
-                let failure = CommandError::from(error.clone());
-                *lock(&refused) = Some(failure);
-                token.cancel();
-            });
+            completed = woken_by(completed, &queue, &progress, interrupt.token(), &refused);
         }
         let mut run = Run {
             handles,
@@ -229,6 +218,26 @@ impl Wait {
         let all = handles.len() + found.bad.len();
         run.ends.outcome(all, interrupt, run.unprintable)
     }
+}
+
+/// Lets messages of a queue wake a wait. An error of the queue that will not pass is stored in `refused` and ends the
+/// wait: the next request would fail as well, and polls alone, ten minutes apart, are not what was requested.
+fn woken_by(
+    completed: AsCompleted<Bytes>,
+    queue: &ResultQueue,
+    progress: &Progress,
+    token: CancelToken,
+    refused: &Arc<Mutex<Option<CommandError>>>,
+) -> AsCompleted<Bytes> {
+    let (refused, progress) = (Arc::clone(refused), progress.clone());
+    completed.woken_by(queue).on_queue_error(move |error| {
+        if passes(error) {
+            progress.error(&with_sources(error));
+            return;
+        }
+        *lock(&refused) = Some(CommandError::from(error.clone()));
+        token.cancel();
+    })
 }
 
 /// Whether the queue may be reached a moment later.

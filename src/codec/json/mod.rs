@@ -32,8 +32,8 @@ pub(super) use write::write;
 /// use serde_json::{Value, json};
 ///
 /// assert_eq!(*Json::new().serialize(&json!({"inputs": "hello"}))?, *br#"{"inputs":"hello"}"#);
-/// let answer: Value = Json::new().deserialize(b"[0.5]", None)?;
-/// assert_eq!(answer, json!([0.5]));
+/// let result: Value = Json::new().deserialize(b"[0.5]", None)?;
+/// assert_eq!(result, json!([0.5]));
 /// # Ok::<(), sagemaker_async_inference::CodecError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

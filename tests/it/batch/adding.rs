@@ -24,13 +24,13 @@ fn other_threads_add_while_it_runs() {
             }
         }));
     }
-    let mut answers: Vec<_> = waiting.by_ref().map(|done| done.result::<u32>()).collect();
-    answers.sort_by_key(|answer| answer.as_ref().ok().copied());
+    let mut replies: Vec<_> = waiting.by_ref().map(|done| done.result::<u32>()).collect();
+    replies.sort_by_key(|reply| reply.as_ref().ok().copied());
     let expected = (0..50).chain(100..150).chain(200..250);
     assert!(
-        answers
+        replies
             .into_iter()
-            .map(|answer| answer.expect("a response"))
+            .map(|reply| reply.expect("a response"))
             .eq(expected)
     );
     for thread in threads {

@@ -179,13 +179,13 @@ fn the_last_poll_of_a_handle_is_a_get_of_its_own() {
 
 #[test]
 fn a_store_that_cannot_list_and_one_that_lists_nonsense_are_polled_by_gets() {
-    let answers: [fn() -> Reply; 4] = [
+    let replies: [fn() -> Reply; 4] = [
         || s3_error(501, "NotImplemented", "no"),
         || s3_error(404, "NoSuchBucket", "no"),
         || Reply::new(200, "<html>welcome</html>"),
         denied,
     ];
-    for listing in answers {
+    for listing in replies {
         let server = Verifier::start(Rules::new(), move |seen| {
             if is_list(seen) {
                 listing()

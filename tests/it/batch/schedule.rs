@@ -258,14 +258,14 @@ fn adaptive_polls_start_where_the_endpoints_inferences_usually_end() {
         endpoint.clear_requests();
         let waiter = WaiterConfig::adaptive();
         // Both kinds of wait record durations, and both use them.
-        let answer: u32 = if run % 2 == 0 {
+        let reply: u32 = if run % 2 == 0 {
             response.get_result(&waiter).expect("a response")
         } else {
             let mut waiting = as_completed([response], &waiter);
             let done = waiting.next().expect("an outcome");
             done.result::<u32>().expect("a response")
         };
-        assert_eq!(answer, 1);
+        assert_eq!(reply, 1);
         let late = clock.slept().saturating_sub(there);
         // The second and later ones know what to expect.
         let most = if run == 0 { 4000 } else { 2100 };

@@ -33,7 +33,7 @@ fn a_thousand_are_found_with_few_requests() {
         let index = done.index();
         assert!(seen.insert(index));
         match done.result::<usize>() {
-            Ok(answer) => assert_eq!(index, answer),
+            Ok(reply) => assert_eq!(index, reply),
             Err(Error::Model(failure)) => {
                 assert_eq!(index, 13);
                 assert!(failure.text().contains("unlucky"), "{}", failure.text());

@@ -31,14 +31,14 @@ fn exchange(stream: &mut TcpStream, request: &str) -> String {
 }
 
 fn receive(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
+    let mut reply = Vec::new();
     let mut byte = [0];
-    while !answer.ends_with(b"\r\n\r\n") {
+    while !reply.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).expect("a response");
-        answer.push(byte[0]);
+        reply.push(byte[0]);
     }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    answer.lines().next().unwrap_or_default().to_owned()
+    let reply = String::from_utf8_lossy(&reply).into_owned();
+    reply.lines().next().unwrap_or_default().to_owned()
 }
 
 fn put(bucket: &str, key: &str) -> String {
@@ -85,8 +85,8 @@ fn a_thousand_clients() {
                 together.wait();
                 let mut stream = connect(server);
                 for round in 0..3 {
-                    let answer = exchange(&mut stream, &put(bucket, &format!("{client}-{round}")));
-                    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+                    let reply = exchange(&mut stream, &put(bucket, &format!("{client}-{round}")));
+                    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
                 }
                 if client % 50 == 0 {
                     let threads = server.status_of_process("Threads");
@@ -126,10 +126,10 @@ fn send_slowly(server: &Server, start: &str, drips: &str) {
             break;
         }
     }
-    let answer = String::from_utf8_lossy(&read_to_end(&mut stream)).into_owned();
+    let reply = String::from_utf8_lossy(&read_to_end(&mut stream)).into_owned();
     assert!(
-        !answer.starts_with("HTTP/1.1 2"),
-        "{start:?} is answered: {answer}"
+        !reply.starts_with("HTTP/1.1 2"),
+        "{start:?} gets a response: {reply}"
     );
 }
 
@@ -153,8 +153,8 @@ fn slow_and_idle_clients_are_dropped() {
     let sent = stream.write_all(head("large", LARGE).as_bytes());
     sent.and_then(|()| stream.write_all(&content))
         .expect("send");
-    let answer = exchange(&mut stream, "\0");
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let reply = exchange(&mut stream, "\0");
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
 
     // Far more than the timeout takes, if nobody were disconnected.
     let long = "x".repeat(1000);
@@ -179,17 +179,17 @@ fn slow_and_idle_clients_are_dropped() {
         let mut stream = connect(server);
         for _ in 0..20 {
             SystemClock.sleep(Duration::from_millis(300));
-            let answer = exchange(&mut stream, &put(bucket, "good"));
-            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+            let reply = exchange(&mut stream, &put(bucket, "good"));
+            assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
         }
     });
     // No incomplete object exists.
     let mut stream = connect(server);
-    let answer = exchange(
+    let reply = exchange(
         &mut stream,
         &format!("HEAD /{bucket}/k HTTP/1.1\r\nhost: localhost\r\n\r\n"),
     );
-    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
 }
 
 /// With fewer files than clients the server reports it, once, does not spin, and serves all in the end.
@@ -212,8 +212,8 @@ fn a_server_without_files_left() {
     assert!(spent < 20, "{spent} hundredths of a second");
     // The connections that were idle for longest are closed to make room.
     for client in &mut clients {
-        let answer = receive(client);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let reply = receive(client);
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
     }
     let ran = server.stop("TERM");
     ran.ends_with(0).says("ulimit -n");

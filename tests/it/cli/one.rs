@@ -39,7 +39,7 @@ fn every_option_of_the_request() {
         "--invocation-timeout",
         "90",
         "--filename",
-        "answer.csv",
+        "response.csv",
         "--output-extension",
         "team/a",
         "--upload-to",
@@ -56,7 +56,7 @@ fn every_option_of_the_request() {
     assert_eq!(job.custom_attributes.as_deref(), Some("a=b"));
     assert_eq!(job.request_ttl.as_secs(), 600);
     assert_eq!(job.invocation_timeout.as_secs(), 90);
-    assert!(job.output_location.ends_with("/team/a/answer.csv"));
+    assert!(job.output_location.ends_with("/team/a/response.csv"));
     assert!(
         job.input_location
             .expect("uploaded")

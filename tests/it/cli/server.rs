@@ -126,11 +126,11 @@ fn it_says_where_it_is_logs_and_stops_cleanly() {
         assert_eq!(server.text("endpoint_name"), "mine");
         assert_eq!(server.text("bucket"), "sagemaker-eu-west-1-123456789012");
         assert!(server.text("url").starts_with("http://127.0.0.1:"));
-        let answer: Value = server
+        let reply: Value = server
             .predictor()
             .predict(&json!({"a": 1}))
             .expect("an echo");
-        assert_eq!(answer, json!({"a": 1}));
+        assert_eq!(reply, json!({"a": 1}));
         let started = SystemClock.monotonic();
         let ran = server.stop(name);
         assert!(SystemClock.monotonic().saturating_sub(started) < HANG);
@@ -151,8 +151,8 @@ fn a_server_leaves_an_ignored_sigint_ignored_and_ends_by_sigterm() {
         .env_clear();
     let server = Server::of(&mut command);
     signal(server.child.as_ref().expect("running"), "INT");
-    let answer: Value = server.predictor().predict(&json!(1)).expect("an echo");
-    assert_eq!(answer, json!(1));
+    let reply: Value = server.predictor().predict(&json!(1)).expect("an echo");
+    assert_eq!(reply, json!(1));
     server.stop("TERM").ends_with(0).says("stopped");
 }
 
@@ -235,9 +235,9 @@ fn keys_of_ones_own() {
         let mut stream = TcpStream::connect(server.address()).expect("connect");
         let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).expect("send");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("a response");
-        answer
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("a response");
+        reply
     };
     assert!(plain(&server).starts_with("HTTP/1.1 403 "));
     assert!(plain(&Server::start(&["--no-verify"])).starts_with("HTTP/1.1 200 "));
@@ -310,9 +310,9 @@ fn names_of_its_own() {
         let mut stream = TcpStream::connect(server.address()).expect("connect");
         let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("send");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("a response");
-        answer
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("a response");
+        reply
     };
     assert!(ask("sagemaker:4566").starts_with("HTTP/1.1 200 "));
     assert!(ask("elsewhere:4566").starts_with("HTTP/1.1 403 "));

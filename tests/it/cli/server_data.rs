@@ -68,11 +68,11 @@ fn confirmed_writes_survive_sigkill() {
         }
         let (server_, started) = (&server, std::sync::Barrier::new(4));
         let started = &started;
-        let answered: Vec<_> = std::thread::scope(|scope| {
+        let confirmed: Vec<_> = std::thread::scope(|scope| {
             let writers: Vec<_> = (0..3)
                 .map(|writer| {
                     scope.spawn(move || {
-                        let mut answered = Vec::new();
+                        let mut confirmed = Vec::new();
                         for number in 0..200 {
                             if number == 12 {
                                 started.wait();
@@ -83,9 +83,9 @@ fn confirmed_writes_survive_sigkill() {
                             {
                                 break;
                             }
-                            answered.push((key, sum(&body)));
+                            confirmed.push((key, sum(&body)));
                         }
-                        answered
+                        confirmed
                     })
                 })
                 .collect();
@@ -96,8 +96,8 @@ fn confirmed_writes_survive_sigkill() {
                 .flat_map(|writer| writer.join().expect("no panic"))
                 .collect()
         });
-        assert!(answered.len() >= 36, "{}", answered.len());
-        sums.extend(answered);
+        assert!(confirmed.len() >= 36, "{}", confirmed.len());
+        sums.extend(confirmed);
     }
     let server = Server::start(&arguments);
     for (key, sum_of) in &sums {

@@ -29,7 +29,7 @@ pub enum Act {
     /// Ends the connection after this many bytes of the request.
     CutRequest(usize),
     /// Takes the request and ends the connection.
-    CutAnswer {
+    CutResponse {
         carried_out: bool,
     },
     /// Reads the request and sends nothing.
@@ -166,11 +166,11 @@ pub const FAULTS: &[Fault] = &[
     fault("reset in the middle of the request", Act::CutRequest(40)),
     fault(
         "closed after the request, not carried out",
-        Act::CutAnswer { carried_out: false },
+        Act::CutResponse { carried_out: false },
     ),
     fault(
         "closed after the request, carried out",
-        Act::CutAnswer { carried_out: true },
+        Act::CutResponse { carried_out: true },
     ),
     fault("no response until the timeout", Act::Hang),
     fault(
@@ -193,17 +193,17 @@ pub const FAULTS: &[Fault] = &[
     ),
     fault(
         "interim responses with headers first",
-        Act::Changed(|answer| {
+        Act::Changed(|reply| {
             let interim = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n\
                 HTTP/1.1 100 Continue\r\nconnection: keep-alive\r\n\r\n";
-            [interim, answer.as_slice()].concat()
+            [interim, reply.as_slice()].concat()
         }),
     ),
     fault(
         "response cut in its headers",
-        Act::Changed(|mut answer| {
-            answer.truncate(20);
-            answer
+        Act::Changed(|mut reply| {
+            reply.truncate(20);
+            reply
         }),
     ),
     fault(
@@ -372,7 +372,7 @@ impl Act {
         }
         read_request(stream)?;
         match self {
-            Self::CutAnswer { carried_out: yes } => {
+            Self::CutResponse { carried_out: yes } => {
                 if *yes {
                     carried_out();
                 }
@@ -389,9 +389,9 @@ impl Act {
                 return Ok(false);
             }
             Self::Changed(change) => {
-                let answer = wire.operation.healthy(wire.carried_out);
+                let reply = wire.operation.healthy(wire.carried_out);
                 carried_out();
-                let good = answer.bytes(false);
+                let good = reply.bytes(false);
                 let changed = change(good.clone());
                 stream.write_all(&changed)?;
                 // After a whole response the connection goes on: its end would race with the next request.
@@ -415,23 +415,23 @@ impl Act {
                 return Ok(false);
             }
             Self::Refusal(status, code, headers) => {
-                let mut answer = wire.operation.refusal(*status, *code);
+                let mut reply = wire.operation.refusal(*status, *code);
                 for (name, value) in *headers {
-                    answer = answer.header(name, value);
+                    reply = reply.header(name, value);
                 }
-                stream.write_all(&answer.bytes(false))?;
+                stream.write_all(&reply.bytes(false))?;
             }
             Self::Page(status) => {
                 if *status == 200 {
                     carried_out();
                 }
-                let page = Answer::new(*status, "<html><p>a proxy's page<br></html>");
+                let page = Response::new(*status, "<html><p>a proxy's page<br></html>");
                 stream.write_all(&page.header("content-type", "text/html").bytes(false))?;
             }
             Self::Redirect(status) => {
                 let location = format!("http://{}/elsewhere", wire.elsewhere);
-                let answer = Answer::new(*status, "").header("location", &location);
-                stream.write_all(&answer.bytes(false))?;
+                let reply = Response::new(*status, "").header("location", &location);
+                stream.write_all(&reply.bytes(false))?;
             }
             _ => return Err(io::Error::other("this fault strikes before a request")),
         }
@@ -440,7 +440,7 @@ impl Act {
 }
 
 /// A response, to be written whole.
-pub struct Answer {
+pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -448,7 +448,7 @@ pub struct Answer {
     announced: Option<usize>,
 }
 
-impl Answer {
+impl Response {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -495,19 +495,19 @@ impl Answer {
 }
 
 /// An error as the service would write it.
-pub fn refusal(dialect: Dialect, status: u16, code: Option<&str>) -> Answer {
+pub fn refusal(dialect: Dialect, status: u16, code: Option<&str>) -> Response {
     let Some(code) = code else {
-        return Answer::new(status, "");
+        return Response::new(status, "");
     };
     let error = format!("<Code>{code}</Code><Message>Scripted.</Message>");
     match dialect {
-        Dialect::S3 => Answer::new(status, format!("<Error>{error}</Error>")),
-        Dialect::Query => Answer::new(
+        Dialect::S3 => Response::new(status, format!("<Error>{error}</Error>")),
+        Dialect::Query => Response::new(
             status,
             format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"),
         ),
         Dialect::Json => {
-            Answer::new(status, r#"{"Message": "Scripted."}"#).header("x-amzn-errortype", code)
+            Response::new(status, r#"{"Message": "Scripted."}"#).header("x-amzn-errortype", code)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::EndpointOverview;
 
-use crate::fault_matrix::faults::{Answer, refusal};
+use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::server::Server;
 use crate::fault_matrix::setup::Setup;
 
@@ -110,9 +110,9 @@ pub struct Operation {
     /// The maximum number of requests.
     pub most_requests: usize,
     /// The response to it after this many were carried out.
-    healthy: fn(usize) -> Answer,
+    healthy: fn(usize) -> Response,
     /// The response to other requests, after this many were carried out.
-    pub others: fn(&str, usize) -> Answer,
+    pub others: fn(&str, usize) -> Response,
     run: fn(&Setup) -> Outcome,
 }
 
@@ -121,7 +121,7 @@ impl Operation {
         name: &'static str,
         column: Column,
         is: IsOne,
-        healthy: fn(usize) -> Answer,
+        healthy: fn(usize) -> Response,
         run: fn(&Setup) -> Outcome,
     ) -> Self {
         let dialect = match column {
@@ -169,16 +169,16 @@ impl Operation {
         self
     }
 
-    pub fn while_others(mut self, others: fn(&str, usize) -> Answer) -> Self {
+    pub fn while_others(mut self, others: fn(&str, usize) -> Response) -> Self {
         self.others = others;
         self
     }
 
-    pub fn healthy(&self, carried_out: usize) -> Answer {
+    pub fn healthy(&self, carried_out: usize) -> Response {
         (self.healthy)(carried_out)
     }
 
-    pub fn refusal(&self, status: u16, code: Option<&str>) -> Answer {
+    pub fn refusal(&self, status: u16, code: Option<&str>) -> Response {
         refusal(self.dialect, status, code)
     }
 

@@ -1,6 +1,6 @@
 //! Successful responses of the services, and their refusals.
 
-use crate::fault_matrix::faults::{Answer, refusal};
+use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::operation::Dialect;
 use crate::fault_matrix::setup::OUTPUT;
 
@@ -8,13 +8,13 @@ pub fn is_submit(head: &str) -> bool {
     head.contains("/async-invocations ")
 }
 
-pub fn accepted() -> Answer {
-    Answer::new(202, r#"{"InferenceId": "from-the-service"}"#)
+pub fn accepted() -> Response {
+    Response::new(202, r#"{"InferenceId": "from-the-service"}"#)
         .header("X-Amzn-SageMaker-OutputLocation", OUTPUT)
 }
 
 /// The successful responses of every service.
-pub fn usual(head: &str, _carried_out: usize) -> Answer {
+pub fn usual(head: &str, _carried_out: usize) -> Response {
     if is_submit(head) {
         accepted()
     } else if head.starts_with("POST / ") {
@@ -36,7 +36,7 @@ pub fn usual(head: &str, _carried_out: usize) -> Answer {
     } else if head.starts_with("GET /latest/") {
         metadata_credentials()
     } else {
-        Answer::new(200, "result")
+        Response::new(200, "result")
     }
 }
 
@@ -53,38 +53,38 @@ pub fn is_upload(head: &str, method: &str, query: &str) -> bool {
     target.starts_with(query)
 }
 
-pub fn empty_page() -> Answer {
+pub fn empty_page() -> Response {
     let page = "<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>";
-    Answer::new(200, page)
+    Response::new(200, page)
 }
 
-pub fn upload_begun() -> Answer {
+pub fn upload_begun() -> Response {
     let body =
         "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
-    Answer::new(200, body)
+    Response::new(200, body)
 }
 
-pub fn part_stored() -> Answer {
-    Answer::new(200, "").header("etag", "\"of-the-part\"")
+pub fn part_stored() -> Response {
+    Response::new(200, "").header("etag", "\"of-the-part\"")
 }
 
-pub fn upload_completed() -> Answer {
+pub fn upload_completed() -> Response {
     let etag = "<ETag>\"of-all-1\"</ETag>";
     let body = format!("<CompleteMultipartUploadResult>{etag}</CompleteMultipartUploadResult>");
-    Answer::new(200, body)
+    Response::new(200, body)
 }
 
-pub fn metadata_token() -> Answer {
-    Answer::new(200, "hush-token")
+pub fn metadata_token() -> Response {
+    Response::new(200, "hush-token")
 }
 
-pub fn metadata_role() -> Answer {
-    Answer::new(200, "invoker")
+pub fn metadata_role() -> Response {
+    Response::new(200, "invoker")
 }
 
 /// Of a container or an instance.
-pub fn metadata_credentials() -> Answer {
-    Answer::new(
+pub fn metadata_credentials() -> Response {
+    Response::new(
         200,
         r#"{"Code": "Success", "AccessKeyId": "ASIA1", "SecretAccessKey": "hush-secret",
             "Token": "hush-token", "Expiration": "2999-01-01T00:00:00Z"}"#,
@@ -92,17 +92,17 @@ pub fn metadata_credentials() -> Answer {
 }
 
 /// `SageMaker`'s code for a request that does not fit the existing resources.
-pub fn validation(message: &str) -> Answer {
-    Answer::new(400, format!(r#"{{"message": "{message}"}}"#))
+pub fn validation(message: &str) -> Response {
+    Response::new(400, format!(r#"{{"message": "{message}"}}"#))
         .header("x-amzn-errortype", "ValidationException")
 }
 
 /// Application Auto Scaling's code for a resource that does not exist.
-pub fn not_registered() -> Answer {
+pub fn not_registered() -> Response {
     refusal(Dialect::Json, 400, Some("ObjectNotFoundException"))
 }
 
-pub fn no_such_bucket(head: &str, carried_out: usize) -> Answer {
+pub fn no_such_bucket(head: &str, carried_out: usize) -> Response {
     if head.starts_with("PUT /sagemaker-") {
         refusal(Dialect::S3, 404, Some("NoSuchBucket"))
     } else {
@@ -110,12 +110,12 @@ pub fn no_such_bucket(head: &str, carried_out: usize) -> Answer {
     }
 }
 
-pub fn caller_identity() -> Answer {
-    Answer::new(200, crate::support::client::caller_identity().body)
+pub fn caller_identity() -> Response {
+    Response::new(200, crate::support::client::caller_identity().body)
 }
 
-pub fn role_response(action: &str) -> Answer {
-    Answer::new(
+pub fn role_response(action: &str) -> Response {
+    Response::new(
         200,
         format!(
             "<{action}Response><{action}Result><Credentials><AccessKeyId>ASIA1</AccessKeyId>\
@@ -126,16 +126,16 @@ pub fn role_response(action: &str) -> Answer {
     )
 }
 
-pub fn role_credentials() -> Answer {
-    Answer::new(
+pub fn role_credentials() -> Response {
+    Response::new(
         200,
         r#"{"roleCredentials": {"accessKeyId": "ASIA1", "secretAccessKey": "hush-secret",
             "sessionToken": "hush-token", "expiration": 32472144000000}}"#,
     )
 }
 
-pub fn new_token() -> Answer {
-    Answer::new(
+pub fn new_token() -> Response {
+    Response::new(
         200,
         r#"{"accessToken": "hush-access-1", "expiresIn": 3600, "tokenType": "Bearer"}"#,
     )

@@ -254,24 +254,24 @@ impl Shared {
     /// Whether the connection goes on.
     fn respond_well(&self, stream: &mut impl Write, head: &str, close: bool) -> io::Result<bool> {
         let before = self.carried_out();
-        let answer = if (self.operation.is)(head) {
+        let response = if (self.operation.is)(head) {
             if self.tls.is_some() {
                 self.requests.fetch_add(1, Ordering::SeqCst);
             }
-            let answer = self.operation.healthy(before);
-            if answer.is_success() {
+            let response = self.operation.healthy(before);
+            if response.is_success() {
                 self.carry_out();
             }
-            answer
+            response
         } else {
             if (self.operation.is_lookup)(head) {
                 self.lookups.fetch_add(1, Ordering::SeqCst);
             }
             (self.operation.others)(head, before)
         };
-        stream.write_all(&answer.bytes(close))?;
+        stream.write_all(&response.bytes(close))?;
         stream.flush()?;
-        Ok(!close && !answer.is_cut())
+        Ok(!close && !response.is_cut())
     }
 }
 

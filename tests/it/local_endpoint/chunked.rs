@@ -91,12 +91,15 @@ fn is_stored(endpoint: &LocalEndpoint) {
 }
 
 fn is_refused(endpoint: &LocalEndpoint, request: &str, status: u16, code: &str) {
-    let answer = raw(endpoint, request);
+    let response = raw(endpoint, request);
     assert!(
-        answer.starts_with(&format!("HTTP/1.1 {status} ")),
-        "{answer}"
+        response.starts_with(&format!("HTTP/1.1 {status} ")),
+        "{response}"
     );
-    assert!(answer.contains(&format!("<Code>{code}</Code>")), "{answer}");
+    assert!(
+        response.contains(&format!("<Code>{code}</Code>")),
+        "{response}"
+    );
     assert!(
         endpoint
             .get_object("examplebucket", "chunkObject.txt")
@@ -107,8 +110,8 @@ fn is_refused(endpoint: &LocalEndpoint, request: &str, status: u16, code: &str) 
 #[test]
 fn signed_chunks() {
     let endpoint = start();
-    let answer = raw(&endpoint, &signed(&format!("{}\r\n", chunks(SIGNATURES))));
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = raw(&endpoint, &signed(&format!("{}\r\n", chunks(SIGNATURES))));
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     is_stored(&endpoint);
 }
 
@@ -116,11 +119,11 @@ fn signed_chunks() {
 fn signed_chunks_with_a_trailer() {
     let endpoint = start();
     let body = format!("{}{TRAILER}", chunks(TRAILER_SIGNATURES));
-    let answer = raw(&endpoint, &with_trailer(&body));
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = raw(&endpoint, &with_trailer(&body));
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(
-        answer.contains("x-amz-checksum-crc32c: sOO8/Q=="),
-        "{answer}"
+        response.contains("x-amz-checksum-crc32c: sOO8/Q=="),
+        "{response}"
     );
     is_stored(&endpoint);
 }
@@ -217,8 +220,8 @@ fn unsigned_chunks_within_http_chunks() {
         "InvalidRequest",
     );
 
-    let answer = raw(&endpoint, &unsigned(&whole, 66_560));
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = raw(&endpoint, &unsigned(&whole, 66_560));
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     is_stored(&endpoint);
 }
 

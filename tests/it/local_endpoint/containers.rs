@@ -11,12 +11,12 @@ use crate::local_endpoint::client::client;
 use crate::local_endpoint::invocations::{FAILURE, OUTPUT, object};
 
 /// A container that responds to these, one a connection, and returns the requests.
-fn container(answers: Vec<String>) -> (String, Receiver<String>) {
+fn container(responses: Vec<String>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let url = format!("http://{}", listener.local_addr().expect("address"));
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        for answer in answers {
+        for response in responses {
             let (mut stream, _) = listener.accept().expect("accept");
             let mut request = Vec::new();
             let mut byte = [0];
@@ -30,7 +30,7 @@ fn container(answers: Vec<String>) -> (String, Receiver<String>) {
             }
             // A test that has seen enough no longer listens.
             drop(sender.send(String::from_utf8_lossy(&request).to_lowercase()));
-            stream.write_all(answer.as_bytes()).expect("write");
+            stream.write_all(response.as_bytes()).expect("write");
         }
     });
     (url, receiver)

@@ -174,8 +174,8 @@ fn everything_that_was_made_is_listed() {
             json!({"EndpointConfigName": name, "ProductionVariants": [variant]}),
         );
     }
-    let names = |answer: &Value, list: &str, member: &str| {
-        let found = answer[list].as_array().expect(list).iter();
+    let names = |listed: &Value, list: &str, member: &str| {
+        let found = listed[list].as_array().expect(list).iter();
         found
             .map(|one| one[member].as_str().expect(member).to_owned())
             .collect::<Vec<_>>()

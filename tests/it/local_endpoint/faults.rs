@@ -59,8 +59,8 @@ fn errors_take_the_form_of_the_service() {
 #[test]
 fn responses_can_be_anything() {
     let endpoint = start();
-    let answer = Fault::on(Operation::GetObject).respond(418, [("x-a", "b")], "tea");
-    endpoint.fault(answer);
+    let response = Fault::on(Operation::GetObject).respond(418, [("x-a", "b")], "tea");
+    endpoint.fault(response);
     let get = client(&endpoint).get("/b/k").send();
     assert_eq!(
         (get.status, get.header("x-a"), get.text()),

@@ -20,13 +20,13 @@ pub(crate) fn response_to(endpoint: &LocalEndpoint, request: &[u8]) -> String {
     stream.set_read_timeout(Some(HANG_GUARD)).expect("timeout");
     // The endpoint may respond and close before all of it is sent.
     let _ = stream.write_all(request);
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("a response");
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).expect("a response");
+    String::from_utf8_lossy(&received).into_owned()
 }
 
-pub(crate) fn statuses(answer: &str) -> Vec<&str> {
-    let lines = answer.split("HTTP/1.1 ").skip(1);
+pub(crate) fn statuses(received: &str) -> Vec<&str> {
+    let lines = received.split("HTTP/1.1 ").skip(1);
     lines.filter_map(|line| line.get(..3)).collect()
 }
 
@@ -115,9 +115,9 @@ fn what_intermediaries_read_differently_is_refused() {
         ),
     ] {
         let request = format!("PUT /b/k HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n{body}");
-        let answer = response_to(&endpoint, request.as_bytes());
-        assert_eq!(statuses(&answer), [status], "{request:?}: {answer}");
-        assert!(answer.contains("<Message>"), "{answer}");
+        let received = response_to(&endpoint, request.as_bytes());
+        assert_eq!(statuses(&received), [status], "{request:?}: {received}");
+        assert!(received.contains("<Message>"), "{received}");
     }
     for request in [
         format!("PUT /b/k HTTP/1.1\r\ncontent-length: {length}\r\n\r\n{inner}"),
@@ -129,8 +129,8 @@ fn what_intermediaries_read_differently_is_refused() {
             "PUT http://other/b/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n{inner}"
         ),
     ] {
-        let answer = response_to(&endpoint, request.as_bytes());
-        assert_eq!(statuses(&answer), ["400"], "{request:?}: {answer}");
+        let received = response_to(&endpoint, request.as_bytes());
+        assert_eq!(statuses(&received), ["400"], "{request:?}: {received}");
     }
     assert_eq!(endpoint.objects("b"), ["there"]);
 }
@@ -154,8 +154,8 @@ fn malformed_chunks_get_a_response() {
         let request = format!(
             "PUT /b/k HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
         );
-        let answer = response_to(&endpoint, request.as_bytes());
-        assert_eq!(statuses(&answer), ["400"], "{chunks:?}: {answer}");
+        let received = response_to(&endpoint, request.as_bytes());
+        assert_eq!(statuses(&received), ["400"], "{chunks:?}: {received}");
     }
     let endless = "1".repeat(1 << 20);
     let request = format!(
@@ -191,12 +191,12 @@ fn aws_chunks_are_read_strictly() {
         format!("3\r\nabc\r\n0\r\n{sum}\r\n"),
         format!("3\r\nabc\r\n0\r\n{sum}0\r\n\r\n"),
     ] {
-        let answer = put(&body);
-        assert_eq!(statuses(&answer), ["400"], "{body:?}: {answer}");
+        let received = put(&body);
+        assert_eq!(statuses(&received), ["400"], "{body:?}: {received}");
     }
     assert!(endpoint.objects("b").is_empty());
-    let answer = put(&format!("3\r\nabc\r\n0\r\n{sum}"));
-    assert_eq!(statuses(&answer), ["200"], "{answer}");
+    let received = put(&format!("3\r\nabc\r\n0\r\n{sum}"));
+    assert_eq!(statuses(&received), ["200"], "{received}");
 }
 
 #[test]
@@ -224,24 +224,24 @@ fn oversized_and_malformed_heads_get_a_response() {
         ("nonsense\r\n\r\n".to_owned(), "400"),
         (format!("{start}expect: more\r\n\r\n"), "417"),
     ] {
-        let answer = response_to(&endpoint, request.as_bytes());
+        let received = response_to(&endpoint, request.as_bytes());
         let shown = &request[..request.len().min(80)];
-        assert_eq!(statuses(&answer), [status], "{shown:?}: {answer}");
+        assert_eq!(statuses(&received), [status], "{shown:?}: {received}");
     }
     // A client that stops sending within the head, and one that stops within the body.
     assert_eq!(statuses(&raw(&endpoint, start)), ["400"]);
     let cut = "PUT /b/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nabc";
-    let answer = raw(&endpoint, cut);
+    let received = raw(&endpoint, cut);
     assert!(
-        statuses(&answer) == ["400"] && answer.contains("IncompleteBody"),
-        "{answer}"
+        statuses(&received) == ["400"] && received.contains("IncompleteBody"),
+        "{received}"
     );
     let cut =
         "PUT /b/k HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n";
-    let answer = raw(&endpoint, cut);
+    let received = raw(&endpoint, cut);
     assert!(
-        statuses(&answer) == ["400"] && answer.contains("IncompleteBody"),
-        "{answer}"
+        statuses(&received) == ["400"] && received.contains("IncompleteBody"),
+        "{received}"
     );
     assert!(endpoint.objects("b").is_empty());
 }
@@ -346,10 +346,10 @@ fn the_body_of_a_request_that_is_not_signed_rightly_is_not_taken() {
                 request.clone(),
                 request.replacen("\r\n", &format!("\r\n{expect}"), 1),
             ] {
-                let answer = response_to(&endpoint, request.as_bytes());
-                assert!(answer.starts_with("HTTP/1.1 40"), "{request}: {answer}");
-                assert!(answer.contains(code), "{code}: {answer}");
-                assert!(!answer.contains("100 Continue"), "{answer}");
+                let received = response_to(&endpoint, request.as_bytes());
+                assert!(received.starts_with("HTTP/1.1 40"), "{request}: {received}");
+                assert!(received.contains(code), "{code}: {received}");
+                assert!(!received.contains("100 Continue"), "{received}");
             }
         }
     }
@@ -363,8 +363,8 @@ fn the_body_of_a_request_that_is_not_signed_rightly_is_not_taken() {
         client.sts().with(|call| call.time -= hour),
     ] {
         let head = head_of(call, &format!("content-length: 100000\r\n{expect}"));
-        let answer = response_to(&endpoint, head.as_bytes());
-        assert_eq!(statuses(&answer), ["403"], "{answer}");
+        let received = response_to(&endpoint, head.as_bytes());
+        assert_eq!(statuses(&received), ["403"], "{received}");
     }
     assert!(endpoint.objects("b").is_empty());
 }
@@ -397,9 +397,9 @@ fn the_body_of_a_request_that_is_not_offered_is_not_taken() {
     ] {
         let call = call.with(|call| call.unsigned_payload = true);
         let head = head_of(call, large).replacen("content-length: 0\r\n", "", 1);
-        let answer = response_to(&endpoint, head.as_bytes());
-        assert_eq!(statuses(&answer), ["501"], "{head}: {answer}");
-        assert!(answer.contains(name), "{name}: {answer}");
+        let received = response_to(&endpoint, head.as_bytes());
+        assert_eq!(statuses(&received), ["501"], "{head}: {received}");
+        assert!(received.contains(name), "{name}: {received}");
     }
     let other = client
         .put("/b/k", "")

@@ -40,14 +40,14 @@ fn a_name_that_was_rebound_to_this_machine_reaches_nothing() {
             head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         let head = format!("host: evil.example:4566\r\n{head}");
-        let answer = raw(
+        let response = raw(
             &endpoint,
             &format!("{method} {target} HTTP/1.1\r\n{head}connection: close\r\n\r\n"),
         );
-        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
         assert!(
-            answer.contains("evil.example") && answer.contains("--host-name"),
-            "{answer}"
+            response.contains("evil.example") && response.contains("--host-name"),
+            "{response}"
         );
         assert_eq!(endpoint.objects("b"), ["there"]);
     }
@@ -82,10 +82,10 @@ fn pages_of_other_sites_reach_neither_objects_nor_the_model() {
             ("OPTIONS /b/k", ""),
             ("POST /", "Action=GetCallerIdentity&Version=2011-06-15"),
         ] {
-            let answer = request(&endpoint, start, &fields, body);
+            let response = request(&endpoint, start, &fields, body);
             assert!(
-                answer.starts_with("HTTP/1.1 403 "),
-                "{start} {fields}: {answer}"
+                response.starts_with("HTTP/1.1 403 "),
+                "{start} {fields}: {response}"
             );
         }
     }
@@ -100,17 +100,17 @@ fn pages_of_other_sites_reach_neither_objects_nor_the_model() {
         from("sec-fetch-site: none\r\n"),
         from(""),
     ] {
-        let answer = request(&endpoint, "GET /b/k", &fields, "");
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let response = request(&endpoint, "GET /b/k", &fields, "");
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     }
     // A link to a presigned URL shows an object to the user, not to the page.
     let link = from(
         "sec-fetch-site: cross-site\r\nsec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n",
     );
-    let answer = request(&endpoint, "GET /b/k?X-Amz-Signature=00", &link, "");
-    assert!(!answer.contains("other sites"), "{answer}");
-    let answer = request(&endpoint, "GET /b/k", &link, "");
-    assert!(answer.contains("other sites"), "{answer}");
+    let response = request(&endpoint, "GET /b/k?X-Amz-Signature=00", &link, "");
+    assert!(!response.contains("other sites"), "{response}");
+    let response = request(&endpoint, "GET /b/k", &link, "");
+    assert!(response.contains("other sites"), "{response}");
 }
 
 #[test]
@@ -132,15 +132,15 @@ fn names_are_known_when_they_are_given() {
         ("b.s3.test", "/k", "of b"),
         ("b.c.localhost:1", "/k", "of b.c"),
     ] {
-        let answer = request(
+        let response = request(
             &endpoint,
             &format!("GET {target}"),
             &format!("host: {host}\r\n"),
             "",
         );
         assert!(
-            answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(body),
-            "{host}: {answer}"
+            response.starts_with("HTTP/1.1 200 ") && response.ends_with(body),
+            "{host}: {response}"
         );
     }
     let created = request(&endpoint, "PUT /", "host: new.s3.test\r\n", "");
@@ -187,16 +187,16 @@ fn a_host_that_is_a_url_is_malformed() {
         format!("me@{own}"),
         format!("{own}:80"),
     ] {
-        let answer = request(&endpoint, "GET /b", &format!("host: {host}\r\n"), "");
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{host}: {answer}");
+        let response = request(&endpoint, "GET /b", &format!("host: {host}\r\n"), "");
+        assert!(response.starts_with("HTTP/1.1 400 "), "{host}: {response}");
         assert!(
-            answer.contains("HOST or HOST:PORT") && !answer.contains("--host-name"),
-            "{answer}"
+            response.contains("HOST or HOST:PORT") && !response.contains("--host-name"),
+            "{response}"
         );
     }
     for host in [own, "localhost:".to_owned()] {
-        let answer = request(&endpoint, "GET /b", &format!("host: {host}\r\n"), "");
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
+        let response = request(&endpoint, "GET /b", &format!("host: {host}\r\n"), "");
+        assert!(response.starts_with("HTTP/1.1 200 "), "{host}: {response}");
     }
 }
 
@@ -273,11 +273,11 @@ fn other_machines_are_let_in_with_keys_of_its_own_or_on_demand() {
             .expect("start"),
     );
     let endpoint = open().allow_insecure(true).start().expect("start");
-    let answer = request(&endpoint, "GET /", "host: 10.0.0.1:80\r\n", "");
+    let response = request(&endpoint, "GET /", "host: 10.0.0.1:80\r\n", "");
     assert!(
-        answer.contains("<Code>AccessDenied</Code>") && !answer.contains("host"),
-        "{answer}"
+        response.contains("<Code>AccessDenied</Code>") && !response.contains("host"),
+        "{response}"
     );
-    let answer = request(&endpoint, "GET /", "host: evil.example\r\n", "");
-    assert!(answer.contains("--host-name"), "{answer}");
+    let response = request(&endpoint, "GET /", "host: evil.example\r\n", "");
+    assert!(response.contains("--host-name"), "{response}");
 }

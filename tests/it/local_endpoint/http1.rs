@@ -16,9 +16,9 @@ pub(crate) fn raw(endpoint: &LocalEndpoint, request: &(impl AsRef<[u8]> + ?Sized
     stream.set_read_timeout(Some(HANG_GUARD)).expect("timeout");
     stream.write_all(request.as_ref()).expect("send");
     stream.shutdown(Shutdown::Write).expect("shutdown");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("a response");
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).expect("a response");
+    String::from_utf8_lossy(&reply).into_owned()
 }
 
 /// The time since this moment of the machine's clock.
@@ -53,14 +53,14 @@ fn connections_are_kept() {
 #[test]
 fn requests_in_a_row() {
     let endpoint = start();
-    let answers = raw(
+    let responses = raw(
         &endpoint,
         "GET /b/k HTTP/1.1\r\nhost: localhost\r\n\r\nGET /b/k HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
     );
     assert_eq!(
-        answers.matches("HTTP/1.1 403 Forbidden\r\n").count(),
+        responses.matches("HTTP/1.1 403 Forbidden\r\n").count(),
         2,
-        "{answers}"
+        "{responses}"
     );
 }
 
@@ -87,10 +87,10 @@ fn without_a_length_a_request_has_no_body() {
         )
     };
     for content in ["PUT /b/k", "PUT /b/k?partNumber=1&uploadId=x"] {
-        let answer = ask(content);
+        let reply = ask(content);
         assert!(
-            answer.contains("<Code>MissingContentLength</Code>"),
-            "{answer}"
+            reply.contains("<Code>MissingContentLength</Code>"),
+            "{reply}"
         );
     }
     endpoint.put_object("b", "k", "hello");

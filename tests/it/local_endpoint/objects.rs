@@ -217,9 +217,9 @@ fn buckets_in_the_host() {
             let value = value.to_str().expect("text");
             request.extend([name.as_str(), ": ", value, "\r\n"]);
         }
-        let answer = crate::local_endpoint::http1::raw(&endpoint, &format!("{request}\r\n"));
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
+        let response = crate::local_endpoint::http1::raw(&endpoint, &format!("{request}\r\n"));
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        assert!(response.ends_with(&format!("\r\n\r\n{body}")), "{response}");
         let recorded = endpoint.requests().pop().expect("a request");
         assert_eq!(recorded.operation, Operation::GetObject);
     }

@@ -8,8 +8,8 @@ use crate::local_endpoint::hostile::{open, response_to, statuses};
 /// A request without a signature: its first line up to the version, its fields, its body, and the status.
 type Probe = (&'static str, &'static str, &'static str, &'static str);
 
-pub(crate) fn code(answer: &str) -> &str {
-    let inside = answer.split_once("<Code>").map(|(_, rest)| rest);
+pub(crate) fn code(response: &str) -> &str {
+    let inside = response.split_once("<Code>").map(|(_, rest)| rest);
     inside
         .and_then(|rest| rest.split_once("</Code>"))
         .map_or("", |(code, _)| code)
@@ -25,9 +25,9 @@ fn all(probes: &[Probe]) -> Vec<String> {
     let endpoint = open();
     endpoint.put_object("b", "there", "x");
     let differ = probes.iter().filter_map(|probe| {
-        let answer = send(&endpoint, probe);
-        let found = statuses(&answer);
-        (found != [probe.3]).then(|| format!("{probe:.200?}: {found:?} {}", code(&answer)))
+        let response = send(&endpoint, probe);
+        let found = statuses(&response);
+        (found != [probe.3]).then(|| format!("{probe:.200?}: {found:?} {}", code(&response)))
     });
     let differ: Vec<_> = differ.collect();
     assert!(differ.is_empty(), "{}", differ.join("\n"));
@@ -295,8 +295,8 @@ fn fields() {
         } else {
             head.to_owned()
         };
-        let answer = response_to(&endpoint, head.as_bytes());
-        assert_eq!(statuses(&answer), [status], "{head:?}: {answer}");
+        let response = response_to(&endpoint, head.as_bytes());
+        assert_eq!(statuses(&response), [status], "{head:?}: {response}");
     }
 }
 
@@ -319,8 +319,8 @@ fn pipelines() {
             &["200", "200", "200"],
         ),
     ] {
-        let answer = response_to(&endpoint, requests.as_bytes());
-        assert_eq!(statuses(&answer), expected, "{requests:?}");
+        let response = response_to(&endpoint, requests.as_bytes());
+        assert_eq!(statuses(&response), expected, "{requests:?}");
     }
     assert_eq!(endpoint.objects("b"), ["there"]);
 }

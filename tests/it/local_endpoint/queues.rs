@@ -64,8 +64,8 @@ impl Bench {
 
     fn create(&self, name: &str, attributes: &Value) -> String {
         let input = json!({ "QueueName": name, "Attributes": attributes });
-        let answer = self.ok("CreateQueue", &input);
-        answer["QueueUrl"].as_str().expect("a URL").to_owned()
+        let response = self.ok("CreateQueue", &input);
+        response["QueueUrl"].as_str().expect("a URL").to_owned()
     }
 
     fn say(&self, url: &str, body: &str) -> Value {
@@ -81,8 +81,8 @@ impl Bench {
             "MaxNumberOfMessages": max,
             "MessageSystemAttributeNames": ["All"],
         });
-        let answer = self.ok("ReceiveMessage", &input);
-        answer["Messages"].as_array().cloned().unwrap_or_default()
+        let response = self.ok("ReceiveMessage", &input);
+        response["Messages"].as_array().cloned().unwrap_or_default()
     }
 }
 
@@ -301,15 +301,15 @@ fn batches_say_what_became_of_each_entry() {
     ]);
     let input = json!({ "QueueUrl": url, "Entries": entries });
     for operation in ["ChangeMessageVisibilityBatch", "DeleteMessageBatch"] {
-        let answer = bench.ok(operation, &input);
+        let response = bench.ok(operation, &input);
         assert_eq!(
-            answer["Successful"],
+            response["Successful"],
             json!([{ "Id": "good" }]),
             "{operation}"
         );
-        assert_eq!(answer["Failed"][0]["Id"], "bad");
-        assert_eq!(answer["Failed"][0]["Code"], "ReceiptHandleIsInvalid");
-        assert_eq!(answer["Failed"][0]["SenderFault"], true);
+        assert_eq!(response["Failed"][0]["Id"], "bad");
+        assert_eq!(response["Failed"][0]["Code"], "ReceiptHandleIsInvalid");
+        assert_eq!(response["Failed"][0]["SenderFault"], true);
     }
     let entry = |id: &str| json!({ "Id": id, "ReceiptHandle": "x" });
     let too_many: Vec<_> = (0..11).map(|n| entry(&n.to_string())).collect();

@@ -9,8 +9,8 @@ use crate::local_endpoint::hostile::{head_of, response_to, statuses};
 use crate::local_endpoint::probes::code;
 
 fn status_of(endpoint: &LocalEndpoint, head: &str) -> String {
-    let answer = response_to(endpoint, head.as_bytes());
-    format!("{} {}", statuses(&answer).join(" "), code(&answer))
+    let response = response_to(endpoint, head.as_bytes());
+    format!("{} {}", statuses(&response).join(" "), code(&response))
 }
 
 /// Signatures in the header: each change of a right one is refused, and no secret is in the response.

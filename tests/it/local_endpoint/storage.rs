@@ -155,12 +155,12 @@ fn many_are_deleted_at_once() {
     let client = client(&endpoint);
     let body =
         "<Delete><Object><Key>a&amp;b</Key></Object><Object><Key>not there</Key></Object></Delete>";
-    let answer = client.s3("POST", "/b?delete").body(body).with_md5().send();
-    assert_eq!(answer.all_xml("Key"), ["a&amp;b", "not there"]);
+    let response = client.s3("POST", "/b?delete").body(body).with_md5().send();
+    assert_eq!(response.all_xml("Key"), ["a&amp;b", "not there"]);
     assert_eq!(endpoint.objects("b"), ["c", "d"]);
     let quiet = "<Delete><Quiet>true</Quiet><Object><Key>c</Key></Object></Delete>";
-    let answer = client.s3("POST", "/b?delete").body(quiet).with_md5().send();
-    assert!(answer.all_xml("Key").is_empty());
+    let response = client.s3("POST", "/b?delete").body(quiet).with_md5().send();
+    assert!(response.all_xml("Key").is_empty());
     client
         .s3("POST", "/b?delete")
         .body("<Delete/>")

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::{Model, Site, Step, kind, required, text};
 use super::texts::{Texts, Verdict, mutated};
-use crate::support::client::{session_at, willing};
+use crate::support::client::{accepting, session_at};
 
 pub const DOCUMENTS: [&str; 6] = [
     "CreateModel",
@@ -98,7 +98,7 @@ impl<'m> Documents<'m> {
 
     /// Tries all values at all sites: what breaks a limit is refused and nothing is sent.
     pub fn compare(&self) {
-        let server = willing();
+        let server = accepting();
         let session = session_at(&server.url());
         let mut differ = Vec::new();
         let mut count = 0;
@@ -125,7 +125,7 @@ impl<'m> Documents<'m> {
 
     /// Puts texts that nobody thought of where a text may be: at one place for each pattern.
     pub fn compare_mutations(&self) {
-        let server = willing();
+        let server = accepting();
         let session = session_at(&server.url());
         let mut places = Vec::new();
         let mut seen = BTreeSet::new();
@@ -369,7 +369,7 @@ fn compare_one(
                 .as_ref()
                 .is_none_or(|bound| refused.limit().contains(bound)) =>
         {
-            Err(format!("{place} does not tell the bound: {refused}"))
+            Err(format!("{place} does not name the bound: {refused}"))
         }
         Err(refused) if is_secret(site) && refused.value().is_some() => {
             Err(format!("{place} is shown"))

@@ -21,7 +21,7 @@ use documents::{DOCUMENTS, Documents};
 use model::Model;
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::{Endpoint, SageMaker, ScaleToZero};
-use support::client::{predictor, session_at, uri, willing};
+use support::client::{accepting, predictor, session_at, uri};
 use support::verifier::Verifier;
 use texts::{Texts, Verdict};
 
@@ -274,7 +274,7 @@ fn is_stricter(operation: &str, member: &str, text: &str) -> bool {
 fn each_text_of_a_request_is_taken_as_the_model_takes_it() {
     let model = Model::load();
     let texts = Texts::of(&model);
-    let server = willing();
+    let server = accepting();
     for (operation, path, send) in TEXTS {
         let shape = model.text_at(operation, path);
         let member = path.rsplit('.').next().unwrap_or(path);
@@ -307,7 +307,7 @@ fn each_text_of_a_request_is_taken_as_the_model_takes_it() {
 #[test]
 fn each_number_of_an_invocation_keeps_its_range() {
     let model = Model::load();
-    let server = willing();
+    let server = accepting();
     let session = session_at(&server.url());
     let predictor = predictor(&session);
     let sent = |seconds: i64, member: &str| {

@@ -113,7 +113,7 @@ fn both(environment: &[(&str, &str)]) -> [String; 2] {
 
 #[test]
 fn what_a_proxy_refuses_is_the_proxys_and_named() {
-    for (answer, words) in [
+    for (reply, words) in [
         (
             "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"",
             "user and password",
@@ -131,7 +131,7 @@ fn what_a_proxy_refuses_is_the_proxys_and_named() {
     ] {
         let proxy = Proxy::serving(move |stream, _| {
             read_only_head(stream)?;
-            write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n")?;
+            write!(stream, "HTTP/1.1 {reply}\r\nContent-Length: 0\r\n\r\n")?;
             stream.read(&mut [0]).map(drop)
         });
         let url = format!("http://me:hush@{}", proxy.address());
@@ -185,17 +185,17 @@ fn a_proxy_that_does_not_work_is_named() {
 #[test]
 fn any_success_opens_the_tunnel() {
     let many = "X-Proxied-By: y\r\n".repeat(60);
-    for answer in [
+    for reply in [
         "HTTP/1.1 201 Created\r\n\r\n".to_owned(),
         "HTTP/1.0 204\r\n\r\n".to_owned(),
         format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
         "HTTP/1.1 100 Continue\r\nVia: x\r\n\r\nHTTP/1.1 200 OK\r\nVia: x\r\n\r\n".to_owned(),
     ] {
-        for piece in [1, answer.len()] {
+        for piece in [1, reply.len()] {
             let respond = |inner: &mut TlsStream| respond(inner, &caller_identity().body);
-            let (proxy, root) = Proxy::tunnel(&answer, piece, respond);
+            let (proxy, root) = Proxy::tunnel(&reply, piece, respond);
             let outcome = caller_by_tls(&[("https_proxy", &proxy.address())], &root);
-            assert!(outcome.is_ok(), "{answer:?}: {outcome:?}");
+            assert!(outcome.is_ok(), "{reply:?}: {outcome:?}");
         }
     }
 }
@@ -236,7 +236,7 @@ fn a_tunnel_that_the_proxy_closed_is_not_used_again() {
 /// How many requests the proxy gets for a request that may be retried, and how a wait through it ends.
 #[test]
 fn refusals_of_a_proxy_are_not_retried() {
-    for (answer, attempts) in [
+    for (reply, attempts) in [
         ("407 Proxy Authentication Required", 1),
         ("403 Forbidden", 1),
         ("302 Found\r\nLocation: http://login.example/", 1),
@@ -247,7 +247,7 @@ fn refusals_of_a_proxy_are_not_retried() {
         let proxy = Proxy::serving(move |stream, seen| {
             let head = read_only_head(stream)?;
             seen.lock().unwrap().push(head);
-            write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n")?;
+            write!(stream, "HTTP/1.1 {reply}\r\nContent-Length: 0\r\n\r\n")?;
             stream.read(&mut [0]).map(drop)
         });
         let url = format!("http://{}", proxy.address());
@@ -263,20 +263,20 @@ fn refusals_of_a_proxy_are_not_retried() {
             .expect("a session");
         let poll = response(&session).try_get_result::<Vec<u8>>();
         let Err(Error::Transport(error)) = poll else {
-            panic!("{answer}: {poll:?}");
+            panic!("{reply}: {poll:?}");
         };
-        assert_eq!(error.attempts(), attempts, "{answer}");
-        assert_eq!(proxy.seen().len(), attempts as usize, "{answer}");
+        assert_eq!(error.attempts(), attempts, "{reply}");
+        assert_eq!(proxy.seen().len(), attempts as usize, "{reply}");
         let submit = predictor(&session).request("x").submit().map(drop);
         let Err(Error::Transport(error)) = submit else {
-            panic!("{answer}: {submit:?}");
+            panic!("{reply}: {submit:?}");
         };
-        assert_eq!(error.attempts(), attempts, "{answer}");
+        assert_eq!(error.attempts(), attempts, "{reply}");
         let wait = waiter(|wait| wait.max_attempts(4));
         match response(&session).get_result(&wait) {
-            Err(Error::Transport(_)) => assert_eq!(attempts, 1, "{answer}"),
-            Err(Error::PollingTimeout(_)) => assert_eq!(attempts, 3, "{answer}"),
-            other => panic!("{answer}: {other:?}"),
+            Err(Error::Transport(_)) => assert_eq!(attempts, 1, "{reply}"),
+            Err(Error::PollingTimeout(_)) => assert_eq!(attempts, 3, "{reply}"),
+            other => panic!("{reply}: {other:?}"),
         }
     }
 }

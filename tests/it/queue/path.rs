@@ -50,7 +50,7 @@ fn yields_results_in_envelopes_and_raw() {
             let id = format!("job-{number}");
             let _ = request.inference_id(id).submit().expect("a submit");
         }
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for delivery in queue.deliveries().max_messages(3) {
             let delivery = delivery.expect("a message");
             let QueueEvent::Inference(notification) = delivery.event() else {
@@ -58,16 +58,16 @@ fn yields_results_in_envelopes_and_raw() {
             };
             assert_eq!(notification.envelope().is_some(), !raw);
             let response = predictor.response_from(notification).expect("a response");
-            let answer: Value = response
+            let reply: Value = response
                 .get_result(&WaiterConfig::default())
                 .expect("a result");
             let id = notification.inference_id().expect("an id").to_owned();
-            answers.push((id, answer["n"].as_i64().expect("a number")));
+            responses.push((id, reply["n"].as_i64().expect("a number")));
             delivery.delete().expect("a deletion");
         }
-        answers.sort();
+        responses.sort();
         let expected: Vec<_> = (0..3).map(|n| (format!("job-{n}"), n)).collect();
-        assert_eq!(answers, expected, "raw: {raw}");
+        assert_eq!(responses, expected, "raw: {raw}");
         assert_eq!(local.messages_in("done"), 0);
     }
 }
@@ -190,10 +190,10 @@ fn included_responses_are_there_to_read_and_the_object_is_what_counts() {
     assert_eq!(notification.included_content(), Some(b"[1,2]".to_vec()));
     local.put_object(sent.output_path().bucket(), sent.output_path().key(), "[3]");
     let response = predictor.response_from(notification).expect("a response");
-    let answer: Value = response
+    let reply: Value = response
         .get_result(&WaiterConfig::default())
         .expect("a result");
-    assert_eq!(answer, json!([3]));
+    assert_eq!(reply, json!([3]));
     delivery.delete().expect("a deletion");
 }
 

@@ -111,7 +111,7 @@ pub fn is_list(seen: &Seen) -> bool {
 }
 
 /// Takes every submit and every upload.
-pub fn willing() -> Verifier {
+pub fn accepting() -> Verifier {
     Verifier::start(Rules::new(), |seen| {
         if is_submit(seen) {
             accepted("s3://my-bucket/out")

@@ -18,8 +18,8 @@ use super::support::raw::{Raw, read_head};
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
 
-/// Answers each connection's one request with the next of these, and keeps what was asked.
-fn scripted(answers: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
+/// Responds to each connection's one request with the next of these, and records the requests.
+fn scripted(responses: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (next, heads) = (AtomicUsize::new(0), asked.clone());
     let raw = Raw::start(move |mut stream: TcpStream| {
@@ -31,8 +31,8 @@ fn scripted(answers: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
             .lock()
             .expect("nobody panics")
             .push(head.to_lowercase());
-        let answer = answers.get(next.fetch_add(1, Ordering::SeqCst));
-        stream.write_all(answer.map_or("", String::as_str).as_bytes())
+        let reply = responses.get(next.fetch_add(1, Ordering::SeqCst));
+        stream.write_all(reply.map_or("", String::as_str).as_bytes())
     });
     (raw, asked)
 }
@@ -125,8 +125,8 @@ fn a_range_that_was_not_requested_is_not_a_result() {
 fn another_version_is_an_error_whichever_way_it_shows() {
     let precondition = "HTTP/1.1 412 Precondition Failed\r\ncontent-length: 0\r\n\r\n".to_owned();
     let other = rest(7, 13).replace("\"v1\"", "\"v2\"");
-    for answer in [precondition, other] {
-        let (raw, _) = scripted(vec![whole(7), answer]);
+    for reply in [precondition, other] {
+        let (raw, _) = scripted(vec![whole(7), reply]);
         let error = failed(
             fetched(&raw, &ManualClock::new()),
             TransferErrorKind::Replaced,
@@ -146,9 +146,9 @@ fn without_a_versions_name_it_does_not_go_on() {
 
 #[test]
 fn breaks_without_a_byte_in_between_are_counted_and_those_with_one_are_not() {
-    let mut answers = vec![whole(1)];
-    answers.extend((1..20).map(|at| rest(at, 1)));
-    let (raw, asked) = scripted(answers);
+    let mut responses = vec![whole(1)];
+    responses.extend((1..20).map(|at| rest(at, 1)));
+    let (raw, asked) = scripted(responses);
     let clock = ManualClock::new();
     assert_eq!(fetched(&raw, &clock).expect("a result"), CONTENT);
     assert_eq!(asked.lock().expect("nobody panics").len(), 20);

@@ -14,7 +14,7 @@ use sagemaker_async_inference::{
 };
 use tempfile::TempDir;
 
-use super::support::client::{builder, willing};
+use super::support::client::{accepting, builder};
 use super::support::s3::S3Server;
 use super::support::verifier::Verifier;
 use super::support::{ACCESS_KEY, SECRET_KEY};
@@ -117,7 +117,7 @@ impl Place {
 pub(crate) fn other_s3() -> (S3Server, Verifier, Session) {
     let s3 = S3Server::start(ACCESS_KEY, SECRET_KEY);
     s3.create_bucket("my-bucket");
-    let runtime = willing();
+    let runtime = accepting();
     let session = builder()
         .endpoint_url(runtime.url())
         .endpoint_url_for(Service::S3, s3.url())

@@ -14,7 +14,7 @@ use super::shared::once;
 use super::support::client::{builder, predictor, session_in, sys, uri};
 use super::support::raw::{Raw, read_head};
 
-/// Answers a GET, of a range or not, with the head of an object of `total` bytes; returns where it begins.
+/// Responds to a GET, of a range or not, with the head of an object of `total` bytes; returns where it begins.
 fn begin(stream: &mut TcpStream, total: usize) -> io::Result<Option<usize>> {
     let head = read_head(stream)?.to_lowercase();
     if head.is_empty() {

@@ -296,7 +296,7 @@ impl Consumer<'_> {
             Ok(Notified::Failed(failure)) => place.store_failure(&failure),
             Err(error) => Err(error),
         };
-        self.tell(line, stored)
+        self.conclude(line, stored)
     }
 
     /// Each object that a handle waits for.
@@ -329,7 +329,7 @@ impl Consumer<'_> {
                 .predictor(handle.endpoint_name())
                 .resume(handle.clone());
             if !matches!(
-                self.tell(line, place.store(&response, &self.waiter)),
+                self.conclude(line, place.store(&response, &self.waiter)),
                 Verdict::Done
             ) {
                 verdict = Verdict::Again;
@@ -339,7 +339,7 @@ impl Consumer<'_> {
     }
 
     /// Prints the line, counts, and decides what becomes of the message.
-    fn tell(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
+    fn conclude(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
         let inference = line.to_string();
         let mut ends = lock(&self.ends);
         let verdict = match stored {

@@ -1,6 +1,6 @@
 //! STS and SSO.
 
-use crate::fault_matrix::faults::Answer;
+use crate::fault_matrix::faults::Response;
 use crate::fault_matrix::operation::{Column, Dialect, IsOne, Operation, Outcome, RESULT};
 use crate::fault_matrix::responses::{caller_identity, new_token, role_credentials, role_response};
 use crate::fault_matrix::setup::{ROLE, Setup};
@@ -54,7 +54,11 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
-fn sts(name: &'static str, healthy: fn(usize) -> Answer, run: fn(&Setup) -> Outcome) -> Operation {
+fn sts(
+    name: &'static str,
+    healthy: fn(usize) -> Response,
+    run: fn(&Setup) -> Outcome,
+) -> Operation {
     let is: IsOne = |head| head.starts_with("POST / ");
     Operation::new(name, Column::Identity, is, healthy, run).speaking(Dialect::Query)
 }
@@ -62,7 +66,7 @@ fn sts(name: &'static str, healthy: fn(usize) -> Answer, run: fn(&Setup) -> Outc
 fn sso(
     name: &'static str,
     is: IsOne,
-    healthy: fn(usize) -> Answer,
+    healthy: fn(usize) -> Response,
     run: fn(&Setup) -> Outcome,
 ) -> Operation {
     Operation::new(name, Column::Identity, is, healthy, run)

@@ -2,7 +2,7 @@
 
 use sagemaker_async_inference::{Error, TransferConfig};
 
-use crate::fault_matrix::faults::{Answer, refusal};
+use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::operation::{Column, Dialect, Effect, Operation, Outcome, RESULT};
 use crate::fault_matrix::responses::{
     is_upload, part_stored, upload_begun, upload_completed, usual,
@@ -43,7 +43,7 @@ pub fn operations() -> Vec<Operation> {
         .looked_up_by(is_lookup)
         .after(2)
         .while_others(|head, carried_out| match carried_out {
-            1 if is_lookup(head) => Answer::new(206, "t").header("content-range", "bytes 0-0/9"),
+            1 if is_lookup(head) => Response::new(206, "t").header("content-range", "bytes 0-0/9"),
             _ if is_lookup(head) => refusal(Dialect::S3, 404, Some("NoSuchKey")),
             _ => usual(head, carried_out),
         }),
@@ -51,7 +51,7 @@ pub fn operations() -> Vec<Operation> {
             "AbortMultipartUpload",
             Column::Multipart,
             |head| is_upload(head, "DELETE", "?uploadId="),
-            |_| Answer::new(204, ""),
+            |_| Response::new(204, ""),
             |setup| match upload(setup) {
                 // The outcome of aborting a failed upload does not replace the reason of the failure.
                 Err(failure) if is_of_part(failure.error()) => Ok(RESULT),

@@ -8,7 +8,7 @@ use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::waiter::AccessDenied;
 use sagemaker_async_inference::{Error, WaiterConfig, as_completed};
 
-use crate::fault_matrix::faults::{Answer, refusal};
+use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::operation::{Column, Dialect, Operation, RESULT};
 use crate::fault_matrix::responses::{empty_page, no_such_bucket, usual};
 use crate::fault_matrix::setup::OUTPUT;
@@ -32,7 +32,7 @@ fn is_get(head: &str) -> bool {
 }
 
 fn get_object() -> Operation {
-    let healthy = |_| Answer::new(200, "result");
+    let healthy = |_| Response::new(200, "result");
     Operation::new("GetObject", Column::S3, is_get, healthy, |setup| {
         let response = AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
             .expect("valid locations");
@@ -51,7 +51,7 @@ fn get_object_range() -> Operation {
         Column::S3,
         |head| is_get(head) && head.contains("\r\nrange: bytes=6-"),
         |_| {
-            Answer::new(206, "result")
+            Response::new(206, "result")
                 .header("content-range", "bytes 6-11/12")
                 .header("etag", ETAG)
         },
@@ -68,7 +68,7 @@ fn get_object_range() -> Operation {
     .after(1)
     .while_others(|head, carried_out| {
         if is_get(head) {
-            Answer::new(200, "result").header("etag", ETAG).cut_of(12)
+            Response::new(200, "result").header("etag", ETAG).cut_of(12)
         } else {
             usual(head, carried_out)
         }
@@ -82,7 +82,7 @@ fn put_object() -> Operation {
         "PutObject",
         Column::S3,
         |head| head.starts_with("PUT /my-bucket/in "),
-        |_| Answer::new(200, ""),
+        |_| Response::new(200, ""),
         |setup| {
             let predictor = predictor(&setup.session);
             let request = predictor.request("x").upload_to(uri("s3://my-bucket/in"));
@@ -97,7 +97,7 @@ fn delete_object() -> Operation {
         "DeleteObject",
         Column::S3,
         |head| head.starts_with("DELETE "),
-        |_| Answer::new(204, ""),
+        |_| Response::new(204, ""),
         |setup| {
             let response =
                 AsyncInferenceResponse::new(&predictor(&setup.session), uri(OUTPUT), None)
@@ -141,7 +141,7 @@ fn create_bucket() -> Operation {
         "CreateBucket",
         Column::S3,
         |head| head.starts_with("PUT /sagemaker-us-east-1-123456789012/ "),
-        |_| Answer::new(200, ""),
+        |_| Response::new(200, ""),
         |setup| {
             let predictor = predictor(&setup.without_bucket());
             match predictor.request("x").via_s3().submit() {
@@ -157,7 +157,7 @@ fn create_bucket() -> Operation {
 }
 
 fn wait() -> Operation {
-    let healthy = |_| Answer::new(200, "result");
+    let healthy = |_| Response::new(200, "result");
     Operation::new("GetObject", Column::Wait, is_get, healthy, |setup| {
         let waiter = WaiterConfig::builder()
             .max_attempts(3)
@@ -186,7 +186,7 @@ fn wait_for_many() -> Operation {
             let page = format!(
                 "<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>"
             );
-            Answer::new(200, page)
+            Response::new(200, page)
         },
         |setup| {
             let predictor = predictor(&setup.session);
@@ -209,7 +209,7 @@ fn wait_for_many() -> Operation {
     .with_at_most(3 * 12)
     .while_others(|head, carried_out| {
         if head.starts_with("GET /my-bucket/many/") {
-            Answer::new(200, "result")
+            Response::new(200, "result")
         } else {
             usual(head, carried_out)
         }

@@ -7,7 +7,7 @@ use sagemaker_async_inference::endpoint::{
 };
 use sagemaker_async_inference::{AsyncInferenceConfig, Error};
 
-use crate::fault_matrix::faults::Answer;
+use crate::fault_matrix::faults::Response;
 use crate::fault_matrix::operation::{Column, Effect, IsOne, Operation, Outcome, RESULT};
 use crate::fault_matrix::responses::{is_target, usual, validation};
 use crate::fault_matrix::setup::{ROLE, Setup};
@@ -35,13 +35,13 @@ fn reading() -> Vec<Operation> {
         read(
             "DescribeModel",
             is!("DescribeModel"),
-            |_| Answer::new(200, r#"{"ModelName": "m"}"#),
+            |_| Response::new(200, r#"{"ModelName": "m"}"#),
             |setup| with(setup, |sagemaker| sagemaker.describe_model("m").map(drop)),
         ),
         read(
             "DescribeEndpointConfig",
             is!("DescribeEndpointConfig"),
-            |_| Answer::new(200, r#"{"EndpointConfigName": "c"}"#),
+            |_| Response::new(200, r#"{"EndpointConfigName": "c"}"#),
             |setup| {
                 with(setup, |sagemaker| {
                     sagemaker.describe_endpoint_config("c").map(drop)
@@ -51,7 +51,7 @@ fn reading() -> Vec<Operation> {
         read(
             "DescribeEndpoint",
             is!("DescribeEndpoint"),
-            |_| Answer::new(200, r#"{"EndpointName": "e"}"#),
+            |_| Response::new(200, r#"{"EndpointName": "e"}"#),
             |setup| {
                 with(setup, |sagemaker| {
                     sagemaker.describe_endpoint("e").map(drop)
@@ -61,7 +61,7 @@ fn reading() -> Vec<Operation> {
         read(
             "ListEndpoints",
             is!("ListEndpoints"),
-            |_| Answer::new(200, r#"{"Endpoints": []}"#),
+            |_| Response::new(200, r#"{"Endpoints": []}"#),
             |setup| {
                 with(setup, |sagemaker| {
                     let mut found = sagemaker.list_endpoints(&ListEndpoints::new());
@@ -72,7 +72,7 @@ fn reading() -> Vec<Operation> {
         read(
             "ListTags",
             is!("ListTags"),
-            |_| Answer::new(200, r#"{"Tags": []}"#),
+            |_| Response::new(200, r#"{"Tags": []}"#),
             |setup| {
                 let arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e";
                 with(setup, |sagemaker| sagemaker.list_tags(arn).map(drop))
@@ -86,7 +86,7 @@ fn set_instance_count() -> Operation {
         "UpdateEndpointWeightsAndCapacities",
         Column::Set,
         is!("UpdateEndpointWeightsAndCapacities"),
-        |_| Answer::new(200, r#"{"EndpointArn": "arn"}"#),
+        |_| Response::new(200, r#"{"EndpointArn": "arn"}"#),
         |setup| {
             with(setup, |sagemaker| {
                 sagemaker.update_instance_count("e", "AllTraffic", 2)
@@ -102,7 +102,7 @@ fn creating() -> Vec<Operation> {
             Column::Create,
             is!("CreateModel"),
             |carried_out| match carried_out {
-                0 => Answer::new(200, r#"{"ModelArn": "arn"}"#),
+                0 => Response::new(200, r#"{"ModelArn": "arn"}"#),
                 _ => validation("Cannot create already existing model"),
             },
             |setup| {
@@ -126,7 +126,7 @@ fn creating() -> Vec<Operation> {
             Column::Create,
             is!("CreateEndpointConfig"),
             |carried_out| match carried_out {
-                0 => Answer::new(200, r#"{"EndpointConfigArn": "arn"}"#),
+                0 => Response::new(200, r#"{"EndpointConfigArn": "arn"}"#),
                 _ => validation("Cannot create already existing endpoint configuration"),
             },
             |setup| {
@@ -153,7 +153,7 @@ fn creating() -> Vec<Operation> {
             Column::Create,
             is!("CreateEndpoint"),
             |carried_out| match carried_out {
-                0 => Answer::new(200, r#"{"EndpointArn": "arn"}"#),
+                0 => Response::new(200, r#"{"EndpointArn": "arn"}"#),
                 _ => validation("Cannot create already existing endpoint"),
             },
             |setup| {
@@ -180,7 +180,7 @@ fn updating() -> Operation {
         Column::Create,
         is!("UpdateEndpoint"),
         |carried_out| match carried_out {
-            0 => Answer::new(200, r#"{"EndpointArn": "arn"}"#),
+            0 => Response::new(200, r#"{"EndpointArn": "arn"}"#),
             _ => validation("Cannot update in-progress endpoint"),
         },
         |setup| {
@@ -202,18 +202,18 @@ fn updating() -> Operation {
                 "PendingDeploymentSummary": {"EndpointConfigName": "new"}}"#
             }
         };
-        Answer::new(200, endpoint)
+        Response::new(200, endpoint)
     })
 }
 
 /// What a lookup finds.
-fn found(head: &str, carried_out: usize, document: &str) -> Answer {
+fn found(head: &str, carried_out: usize, document: &str) -> Response {
     if !head.contains("x-amz-target: SageMaker.Describe") {
         usual(head, carried_out)
     } else if carried_out == 0 {
         validation("Could not find it")
     } else {
-        Answer::new(200, document)
+        Response::new(200, document)
     }
 }
 
@@ -239,7 +239,7 @@ fn deleting() -> Vec<Operation> {
             "DeleteEndpoint",
             is!("DeleteEndpoint"),
             |carried_out| match carried_out {
-                0 => Answer::new(200, ""),
+                0 => Response::new(200, ""),
                 _ => validation("Cannot update in-progress endpoint"),
             },
             |setup| with(setup, |sagemaker| sagemaker.delete_endpoint("e")),
@@ -248,22 +248,22 @@ fn deleting() -> Vec<Operation> {
         .while_others(|_, carried_out| {
             let status = ["InService", "Deleting"][carried_out.min(1)];
             let endpoint = format!(r#"{{"EndpointName": "e", "EndpointStatus": "{status}"}}"#);
-            Answer::new(200, endpoint)
+            Response::new(200, endpoint)
         }),
     ]
 }
 
 /// What a lookup finds.
-fn left(_: &str, carried_out: usize) -> Answer {
+fn left(_: &str, carried_out: usize) -> Response {
     match carried_out {
-        0 => Answer::new(200, "{}"),
+        0 => Response::new(200, "{}"),
         _ => validation("Could not find it"),
     }
 }
 
-fn deleted(carried_out: usize) -> Answer {
+fn deleted(carried_out: usize) -> Response {
     match carried_out {
-        0 => Answer::new(200, ""),
+        0 => Response::new(200, ""),
         _ => validation("Could not find it"),
     }
 }

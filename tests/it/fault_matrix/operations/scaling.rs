@@ -5,7 +5,7 @@ use std::time::Duration;
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero, ScalingPolicy, VariantScaling};
 
-use crate::fault_matrix::faults::Answer;
+use crate::fault_matrix::faults::Response;
 use crate::fault_matrix::operation::{Column, Effect, Failure, IsOne, Operation, Outcome, RESULT};
 use crate::fault_matrix::responses::{is_target, not_registered};
 use crate::fault_matrix::setup::Setup;
@@ -34,19 +34,19 @@ fn reading() -> Vec<Operation> {
         read(
             "DescribeScalableTargets",
             is!("DescribeScalableTargets"),
-            |_| Answer::new(200, r#"{"ScalableTargets": []}"#),
+            |_| Response::new(200, r#"{"ScalableTargets": []}"#),
             |setup| with(setup, |scaling| scaling.describe_target().map(drop)),
         ),
         read(
             "DescribeScalingPolicies",
             is!("DescribeScalingPolicies"),
-            |_| Answer::new(200, r#"{"ScalingPolicies": []}"#),
+            |_| Response::new(200, r#"{"ScalingPolicies": []}"#),
             |setup| with(setup, |scaling| scaling.describe_policies().map(drop)),
         ),
         read(
             "GetMetricData",
             is_of_cloudwatch!("GetMetricData"),
-            |_| Answer::new(200, r#"{"MetricDataResults": []}"#),
+            |_| Response::new(200, r#"{"MetricDataResults": []}"#),
             |setup| {
                 let overview = Endpoint::new("e", &setup.session).describe()?;
                 match overview.backlog() {
@@ -56,13 +56,13 @@ fn reading() -> Vec<Operation> {
             },
         )
         .after(1)
-        .while_others(|_, _| Answer::new(200, r#"{"EndpointName": "e"}"#)),
+        .while_others(|_, _| Response::new(200, r#"{"EndpointName": "e"}"#)),
     ]
 }
 
 fn setting() -> Vec<Operation> {
     let set = |name, is: IsOne, run| {
-        let healthy = |_| Answer::new(200, r#"{"PolicyARN": "arn"}"#);
+        let healthy = |_| Response::new(200, r#"{"PolicyARN": "arn"}"#);
         Operation::new(name, Column::Set, is, healthy, run)
     };
     vec![
@@ -81,14 +81,14 @@ fn setting() -> Vec<Operation> {
             |setup| with(setup, |scaling| scaling.scale_to_zero(&ScaleToZero::new())),
         )
         .after(2)
-        .while_others(|_, _| Answer::new(200, r#"{"PolicyARN": "arn"}"#)),
+        .while_others(|_, _| Response::new(200, r#"{"PolicyARN": "arn"}"#)),
     ]
 }
 
 fn deleting() -> Vec<Operation> {
     let delete = |name, is: IsOne, run| {
         let healthy = |carried_out| match carried_out {
-            0 => Answer::new(200, "{}"),
+            0 => Response::new(200, "{}"),
             _ => not_registered(),
         };
         Operation::new(name, Column::Delete, is, healthy, run).with_effect(Effect::Once)
@@ -106,7 +106,7 @@ fn deleting() -> Vec<Operation> {
             with(setup, VariantScaling::remove)
         })
         .after(1)
-        .while_others(|_, _| Answer::new(200, "{}")),
+        .while_others(|_, _| Response::new(200, "{}")),
     ]
 }
 
