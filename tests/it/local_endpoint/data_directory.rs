@@ -11,11 +11,11 @@ use crate::local_endpoint::client::{HANG_GUARD, client};
 
 const MARKER: &str = "sagemaker-async-local";
 
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
-fn at(directory: &Path) -> LocalEndpoint {
+pub(crate) fn at(directory: &Path) -> LocalEndpoint {
     let builder = LocalEndpoint::builder().bucket("b");
     builder.data_directory(directory).start().expect("start")
 }
@@ -33,7 +33,7 @@ fn document(directory: &Path) -> PathBuf {
     entries.next().expect("one").expect("an entry").path()
 }
 
-fn body(endpoint: &LocalEndpoint, key: &str) -> Vec<u8> {
+pub(crate) fn body(endpoint: &LocalEndpoint, key: &str) -> Vec<u8> {
     let reply = client(endpoint).get(&format!("/b/{key}")).send();
     assert_eq!(
         reply.status,
@@ -45,7 +45,7 @@ fn body(endpoint: &LocalEndpoint, key: &str) -> Vec<u8> {
 }
 
 /// Why the directory is refused.
-fn refusal(directory: &Path) -> String {
+pub(crate) fn refusal(directory: &Path) -> String {
     match LocalEndpoint::builder().data_directory(directory).start() {
         Err(LocalError::Storage { source, .. }) => source.to_string(),
         other => panic!("{other:?}"),
@@ -53,7 +53,7 @@ fn refusal(directory: &Path) -> String {
 }
 
 /// Every file below it with its content, links unfollowed.
-fn tree(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn tree(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root).expect("a directory") {
         let entry = entry.expect("an entry");
@@ -456,53 +456,6 @@ fn files_that_others_put_into_the_directory_stay() {
     assert!(root.join("notes.txt").is_file());
     assert_eq!(blobs(root), [root.join("blobs/sha256-aaaa")]);
     assert_eq!(tree(&root.join("buckets")), before);
-}
-
-/// Deleting a bucket removes no file that was not written here, and a directory of another name is no bucket.
-#[test]
-fn files_that_others_put_beside_documents_stay() {
-    let directory = directory();
-    let root = directory.path();
-    let endpoint = at(root);
-    let client = client(&endpoint);
-    client.put("/b/k", vec![7; 9 << 20]).send();
-    client.s3("PUT", "/other").send();
-    fs::write(root.join("buckets/other/notes.new"), "mine").expect("write");
-    let refused = client.s3("DELETE", "/other").send();
-    refused.is_error(409, "BucketNotEmpty");
-    drop(endpoint);
-    assert!(root.join("buckets/other/notes.new").is_file());
-    fs::remove_file(root.join("buckets/other/notes.new")).expect("remove");
-    // Moved away by its user, who may move it back.
-    fs::rename(root.join("buckets/b"), root.join("buckets/b-before")).expect("rename");
-    let before = tree(root);
-    let endpoint = LocalEndpoint::builder().bucket("other");
-    let endpoint = endpoint.data_directory(root).start().expect("start");
-    let client = crate::local_endpoint::client::client(&endpoint);
-    let buckets = client.s3("GET", "/").send();
-    assert_eq!(buckets.xml("Buckets").matches("<Name>").count(), 1);
-    drop((client, endpoint));
-    assert_eq!(tree(root), before);
-    fs::rename(root.join("buckets/b-before"), root.join("buckets/b")).expect("rename");
-    assert_eq!(body(&at(root), "k"), vec![7; 9 << 20]);
-}
-
-#[test]
-fn a_directory_that_lost_its_documents_is_refused_and_keeps_its_pieces() {
-    let directory = directory();
-    let root = directory.path();
-    client(&at(root)).put("/b/k", vec![7; 9 << 20]).send();
-    let saved = root.with_extension("saved");
-    fs::rename(root.join("buckets"), &saved).expect("rename");
-    let before = tree(root);
-    let refused = refusal(root);
-    assert!(refused.contains("buckets/"), "{refused}");
-    assert_eq!(tree(root), before);
-    fs::rename(&saved, root.join("buckets")).expect("rename");
-    assert_eq!(body(&at(root), "k"), vec![7; 9 << 20]);
-    fs::remove_dir_all(root.join("buckets")).expect("remove");
-    fs::remove_dir_all(root.join("blobs")).expect("remove");
-    assert!(at(root).objects("b").is_empty());
 }
 
 #[cfg(unix)]

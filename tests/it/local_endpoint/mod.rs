@@ -3,12 +3,14 @@
 mod checksums;
 mod chunked;
 mod client;
+mod condition_forms;
 mod conditions;
 mod containers;
 mod control;
 mod copies;
 mod data_directory;
 mod faults;
+mod files_of_others;
 mod hostile;
 mod hosts;
 mod http1;
