@@ -164,8 +164,8 @@ pub(super) struct CompletedPart {
     pub(super) number: u32,
     /// Without quotes.
     pub(super) etag: String,
-    /// The algorithm, as the element's name spells it after `Checksum`, and the value.
-    pub(super) checksum: Option<(String, String)>,
+    /// The algorithms, as the elements' names spell them after `Checksum`, and the values.
+    pub(super) checksums: Vec<(String, String)>,
 }
 
 /// The parts of a `CompleteMultipartUpload` body; `None` if it is not one.
@@ -173,14 +173,15 @@ pub(super) fn completed_parts(body: &[u8]) -> Option<Vec<CompletedPart>> {
     let root = Element::root(body).filter(|root| root.name == "CompleteMultipartUpload")?;
     let parts = root.inside.iter().filter(|inside| inside.name == "Part");
     let parts = parts.map(|part| {
-        let checksum = part.inside.iter().find_map(|inside| {
+        let checksums = part.inside.iter().filter_map(|inside| {
             let algorithm = inside.name.strip_prefix("Checksum")?;
             Some((algorithm.to_owned(), inside.text.trim().to_owned()))
         });
+        let number = part.text("PartNumber")?.trim();
         Some(CompletedPart {
-            number: part.text("PartNumber")?.trim().parse().ok()?,
+            number: number.parse().ok().filter(|_| !number.starts_with('+'))?,
             etag: part.text("ETag")?.trim().trim_matches('"').to_owned(),
-            checksum,
+            checksums: checksums.collect(),
         })
     });
     let parts = parts.collect::<Option<Vec<_>>>()?;

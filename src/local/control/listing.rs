@@ -106,8 +106,13 @@ fn page<'a>(
     if input.text("SortOrder") != Some("Ascending") {
         found.reverse();
     }
-    let number = |text: Option<&str>| text.and_then(|text| text.parse::<usize>().ok());
-    let start = number(input.text("NextToken")).unwrap_or(0);
+    let start = match input.text("NextToken") {
+        Some(token) => token.parse().ok(),
+        None => Some(0),
+    };
+    // The first page in place of an unknown one would never end.
+    let start: usize =
+        start.ok_or_else(|| Refusal::invalid("NextToken: the pagination token is invalid"))?;
     let size = usize::try_from(input.integer("MaxResults").unwrap_or(10)).unwrap_or(10);
     let more = found.len() > start.saturating_add(size);
     let page: Vec<Value> = found

@@ -174,20 +174,33 @@ impl Sums {
         self.announced.as_ref().map(|(_, found)| found.clone())
     }
 
+    /// Verifies `Content-MD5`, if it was sent.
+    pub(in crate::local) fn check_md5(&self, head: &Head) -> Result<(), Refusal> {
+        let Some(announced) = head.text("content-md5") else {
+            return Ok(());
+        };
+        if STANDARD.decode(announced.trim()).map(|bytes| bytes.len()) != Ok(self.md5.len()) {
+            let message = "The Content-MD5 you specified was invalid.";
+            return Err(
+                Refusal::new(400, "InvalidDigest", message).detail("Content-MD5", announced)
+            );
+        }
+        let found = STANDARD.encode(self.md5);
+        if announced.trim() == found {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            400,
+            "BadDigest",
+            "The Content-MD5 you specified did not match what we received.",
+        )
+        .detail("ExpectedDigest", announced)
+        .detail("CalculatedDigest", found))
+    }
+
     /// Verifies the announced checksum and `Content-MD5`, and returns the former.
     pub(in crate::local) fn verified(&self, head: &Head) -> Result<Option<&Announced>, Refusal> {
-        if let Some(announced) = head.text("content-md5") {
-            let found = STANDARD.encode(self.md5);
-            if announced.trim() != found {
-                return Err(Refusal::new(
-                    400,
-                    "BadDigest",
-                    "The Content-MD5 you specified did not match what we received.",
-                )
-                .detail("ExpectedDigest", announced)
-                .detail("CalculatedDigest", found));
-            }
-        }
+        self.check_md5(head)?;
         match &self.announced {
             Some((announced, found)) if announced.base64 != found.clone().into_base64() => {
                 Err(Refusal::new(

@@ -119,7 +119,7 @@ impl PartsPage {
         };
         let mut rest = object.parts.iter().filter(follows);
         let page: Vec<_> = rest.by_ref().take(self.most).collect();
-        let truncated = rest.next().is_some();
+        let truncated = self.most > 0 && rest.next().is_some();
         let element = format!("Checksum{}", name(object.checksum.algorithm));
         xml.element("ObjectParts", None, |xml| {
             xml.text("PartsCount", &object.parts.len().to_string());

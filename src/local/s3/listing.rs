@@ -154,7 +154,8 @@ pub(super) fn count(name: &str, text: &str) -> Result<usize, Refusal> {
             .detail("ArgumentName", name)
             .detail("ArgumentValue", text)
     };
-    let number: i32 = text.parse().map_err(|_| {
+    let number: Option<i32> = text.parse().ok().filter(|_| !text.starts_with('+'));
+    let number = number.ok_or_else(|| {
         refused(format!(
             "Provided {name} not an integer or within integer range"
         ))

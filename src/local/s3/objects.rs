@@ -8,6 +8,7 @@ use super::conditions::{check_match, check_read, check_write, range_applies};
 use super::store::{Bucket, StoredObject};
 use super::{attributes, buckets, checksums, copy, headers, listing, multipart, parts, tagging};
 use crate::local::dates::http_date;
+use crate::local::http::chunked::{STREAMING, is_understood};
 use crate::local::http::head::Head;
 use crate::local::http::response::{Refusal, Response};
 use crate::local::operation::{Operation, Target};
@@ -44,6 +45,11 @@ pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(
     if let Some(refused) = &target.refused {
         return Err(Refusal::not_offered(refused));
     }
+    let hash = head.text("x-amz-content-sha256").unwrap_or_default();
+    if hash.starts_with(STREAMING) && !is_understood(hash) {
+        // The chunks would be stored as they come.
+        return Err(Refusal::not_offered(hash));
+    }
     let mut headers = head.headers.clone();
     headers::take_from_query(&mut headers, target)?;
     headers::check(&headers, target.operation)?;
@@ -57,6 +63,7 @@ pub(in crate::local) fn admit(s3: &S3, head: &Head, target: &Target) -> Result<(
 /// Carries out a request that is [admitted](admit).
 pub(in crate::local) fn response(s3: &S3, request: &mut Request) -> Result<Response, Refusal> {
     headers::take_from_query(&mut request.head.headers, &request.target)?;
+    checksums::check_document(request)?;
     match request.target.operation {
         Operation::GetObject => get_object(s3, request, true),
         Operation::HeadObject => get_object(s3, request, false),

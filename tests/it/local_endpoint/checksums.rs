@@ -84,6 +84,49 @@ fn wrong_ones_are_refused() {
     assert!(endpoint.objects("b").is_empty());
 }
 
+/// Not only of uploads: a document or a copy with a wrong one changes nothing.
+#[test]
+fn every_request_with_a_body_keeps_to_what_it_says_of_it() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    endpoint.put_object("b", "k", "content");
+    let begun = client.s3("POST", "/b/parts?uploads").send();
+    let id = begun.xml("UploadId").to_owned();
+    let part = client.put(&format!("/b/parts?uploadId={id}&partNumber=1"), "part");
+    let part = part.send().header("etag").to_owned();
+    let list = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{part}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let complete = format!("/b/parts?uploadId={id}");
+    let copy_part = format!("/b/parts?uploadId={id}&partNumber=2");
+    let source = Some(("x-amz-copy-source", "b/k"));
+    for (method, target, body, header) in [
+        ("PUT", "/new", "", None),
+        ("PUT", "/b/copy", "", source),
+        ("PUT", copy_part.as_str(), "", source),
+        ("POST", "/b/other?uploads", "", None),
+        ("POST", complete.as_str(), list.as_str(), None),
+    ] {
+        let with = |name: &str, value: &str| {
+            let mut call = client.s3(method, target).body(body).header(name, value);
+            if let Some((name, value)) = header {
+                call = call.header(name, value);
+            }
+            call.send()
+        };
+        with("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==").is_error(400, "BadDigest");
+        with("content-md5", "AAAA").is_error(400, "InvalidDigest");
+        // Of a completion it is the object's.
+        if target != complete {
+            with("x-amz-checksum-crc32", "AAAAAQ==").is_error(400, "BadDigest");
+        }
+    }
+    assert_eq!(endpoint.objects("b"), ["k"]);
+    let uploads = endpoint.multipart_uploads("b");
+    assert_eq!(uploads.len(), 1);
+    client.s3("HEAD", "/new").send().is_error(404, "");
+}
+
 #[test]
 fn the_algorithm_that_is_announced_is_the_one_that_comes() {
     let endpoint = start();

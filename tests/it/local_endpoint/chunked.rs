@@ -234,4 +234,16 @@ fn a_kind_of_chunks_that_is_not_understood() {
     );
     let request = request.replace("Content-Length: 66824", "Content-Length: 0");
     is_refused(&endpoint, &request, 501, "NotImplemented");
+
+    // Nor without signatures: the chunks would be the object.
+    let endpoint = LocalEndpoint::builder().bucket("examplebucket");
+    let endpoint = endpoint.verify_signatures(false).start().expect("start");
+    for kind in [
+        "STREAMING-OTHER",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+    ] {
+        let request = unsigned("3\r\nabc\r\n0\r\n\r\n", 3);
+        let request = request.replace("STREAMING-UNSIGNED-PAYLOAD-TRAILER", kind);
+        is_refused(&endpoint, &request, 501, "NotImplemented");
+    }
 }

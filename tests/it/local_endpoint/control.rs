@@ -211,6 +211,9 @@ fn everything_that_was_made_is_listed() {
         let rest = by_name(json!({"MaxResults": 3, "NextToken": first["NextToken"]}));
         assert_eq!(names(&rest, list, member), ["local-endpoint"]);
         assert!(rest.get("NextToken").is_none());
+        let target = format!("SageMaker.{operation}");
+        let wrong = call(&client, "sagemaker", &target, r#"{"NextToken": "none"}"#);
+        wrong.send().is_json_error(400, "ValidationException");
         let newest = send(operation, json!({}));
         assert_eq!(names(&newest, list, member)[0], "c-2");
         let none = by_name(json!({"CreationTimeBefore": 1}));

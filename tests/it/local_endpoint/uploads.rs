@@ -259,6 +259,33 @@ fn a_list_of_parts_that_is_cut_short_completes_nothing() {
 }
 
 #[test]
+fn every_checksum_and_number_of_a_listed_part_counts() {
+    let endpoint = start();
+    let client = client(&endpoint);
+    let id = create(&client);
+    let one = part(&client, &id, 1, 3);
+    let complete = |number: &str, more: &str| {
+        let list = format!(
+            "<CompleteMultipartUpload><Part><ETag>{one}</ETag><PartNumber>{number}</PartNumber>{more}</Part></CompleteMultipartUpload>"
+        );
+        let target = format!("/b/k%20k?uploadId={id}");
+        client.s3("POST", &target).body(list).send()
+    };
+    let listed = client.get(&format!("/b/k%20k?uploadId={id}")).send();
+    assert_eq!(listed.xml("IsTruncated"), "false");
+    let wrong = "<ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME>";
+    complete("1", wrong).is_error(400, "InvalidPart");
+    let right = "<ChecksumCRC64NVME>2EdAj2XxyMI=</ChecksumCRC64NVME>";
+    complete("1", &format!("{right}{wrong}")).is_error(400, "InvalidPart");
+    complete("+1", "").is_error(400, "MalformedXML");
+    let none = client.get(&format!("/b/k%20k?uploadId={id}&max-parts=0"));
+    assert_eq!(none.send().xml("IsTruncated"), "false");
+    let more = client.get(&format!("/b/k%20k?uploadId={id}&max-parts=%2B1"));
+    more.send().is_error(400, "InvalidArgument");
+    assert!(endpoint.objects("b").is_empty());
+}
+
+#[test]
 fn rules_of_completion() {
     let endpoint = start();
     let client = client(&endpoint);

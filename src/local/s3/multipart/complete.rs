@@ -223,8 +223,9 @@ fn assembled(
 
 fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part, Refusal> {
     let number = wanted.number.to_string();
-    if let (Some(algorithm), None, false) =
-        (upload.algorithm, &wanted.checksum, upload.of_the_whole)
+    if let Some(algorithm) = upload.algorithm
+        && wanted.checksums.is_empty()
+        && !upload.of_the_whole
     {
         return Err(invalid(format!(
             "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request.",
@@ -234,9 +235,9 @@ fn wanted_one<'a>(upload: &'a Upload, wanted: &CompletedPart) -> Result<&'a Part
     let fits = |part: &&Part| {
         part.etag().trim_matches('"') == wanted.etag
             && wanted
-                .checksum
-                .as_ref()
-                .is_none_or(|(algorithm, value)| part.has_checksum(algorithm, value))
+                .checksums
+                .iter()
+                .all(|(algorithm, value)| part.has_checksum(algorithm, value))
     };
     upload.parts.get(&wanted.number).filter(fits).ok_or_else(|| {
         Refusal::new(

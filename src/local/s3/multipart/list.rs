@@ -23,7 +23,7 @@ pub(in crate::local::s3) fn list_parts(s3: &S3, request: &Request) -> Result<Res
     let xml = in_upload(s3, request, |upload| {
         let mut rest = upload.parts.range(marker.saturating_add(1)..);
         let page: Vec<_> = rest.by_ref().take(max).collect();
-        let truncated = rest.next().is_some();
+        let truncated = max > 0 && rest.next().is_some();
         let mut xml = Xml::document();
         xml.element("ListPartsResult", Some(NAMESPACE), |xml| {
             xml.text("Bucket", &request.target.container)

@@ -171,7 +171,7 @@ pub(super) fn part_number(request: &Request) -> Result<u32, Refusal> {
     let sent = request.target.parameter("partNumber").unwrap_or_default();
     sent.parse()
         .ok()
-        .filter(|number| (1..=MAX_PARTS).contains(number))
+        .filter(|number| (1..=MAX_PARTS).contains(number) && !sent.starts_with('+'))
         .ok_or_else(|| {
             Refusal::new(
                 400,
