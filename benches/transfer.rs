@@ -1,8 +1,8 @@
 //! One gigabyte up from a file and down to a file, beside the floor: plain `ureq` and `aws-sigv4` over one
 //! kept connection, written out below. Both speak to the same local endpoint in another process, in turns; each
 //! transfer is a process of its own, whose peak of resident memory is taken. Printed are the shortest times and
-//! their ratio: a gigabyte that is new to a virtual machine can take twice as long, for whoever writes it, and so can
-//! a disk that others use. `cargo bench` puts them into the guide.
+//! their ratio: a gigabyte that is new to a virtual machine can take twice as long, whichever client writes it, and so
+//! can a disk that others use. `cargo bench` puts them into the guide.
 //!
 //!     cargo bench --features local --bench transfer [MiB]
 //!

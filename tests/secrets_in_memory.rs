@@ -71,7 +71,7 @@ fn assert_wiped(read: impl FnOnce() -> Box<dyn ProvideCredentials>) {
     let credentials = provider.provide_credentials().expect("credentials");
     let secret = credentials.secret_access_key();
     assert!(secret.starts_with(HALVES[0]) && secret.ends_with(HALVES[1]));
-    assert!(copies() >= 1, "the look through the memory finds nothing");
+    assert!(copies() >= 1, "the search of the memory finds nothing");
     drop((credentials, provider));
     assert_eq!(copies(), 0, "after");
 }

@@ -262,7 +262,7 @@ fn script_faults(endpoint: &LocalEndpoint, plan: &Plan, random: &mut fastrand::R
     }
     // Refusals that leave nothing open.
     for at in (10..plan.jobs).step_by(10) {
-        let at = u32::try_from(at).expect("not so many");
+        let at = u32::try_from(at).expect("fits in 32 bits");
         let fault = Fault::on(Operation::InvokeEndpointAsync).skip(at);
         endpoint.fault(fault.access_denied());
         count += 1;

@@ -20,8 +20,8 @@ use crate::sys::{Random, lock};
 /// - `AWS_RETRY_MODE`, `retry_mode`: `standard`, `adaptive` or `legacy`, which all mean the standard
 ///   mode here. `adaptive` is that mode with a limit on the client's rate after throttling, which
 ///   the SDKs call experimental; a session that is throttled slows down by its backoff and the
-///   bucket of tokens that its requests share. `legacy` is what an SDK did before it had the standard mode,
-///   and this crate had none. Any other value is an error.
+///   bucket of tokens that its requests share. `legacy` is the older mode of the SDKs, which this crate
+///   does not have. Any other value is an error.
 ///
 /// ```
 /// use sagemaker_async_inference::session::RetryConfig;
@@ -43,7 +43,7 @@ pub struct RetryConfig {
 const MAX_ATTEMPTS: u32 = 100;
 
 impl RetryConfig {
-    /// One attempt, no retry.
+    /// Returns a configuration with one attempt and no retry.
     pub fn off() -> Self {
         Self {
             max_attempts: 1,

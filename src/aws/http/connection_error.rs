@@ -77,7 +77,7 @@ impl ConnectionError {
         Self::new(TransportErrorKind::TooLong, false, problem)
     }
 
-    /// A body came too slowly. Its last connection may have ended otherwise than by a timeout: that problem is the cause.
+    /// A body arrived too slowly. Its last connection may have ended otherwise than by a timeout: that problem is the cause.
     pub(crate) fn too_slow(last: Option<Self>) -> Self {
         const TOO_SLOW: &str = "less than 1 KiB/s arrived over a read timeout";
         let problem = match last.and_then(|last| last.source) {

@@ -104,7 +104,7 @@ macro_rules! with_protocol {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .accept_encoding("identity")
-            // No service looks at it; the official SDKs send none.
+            // No service uses it; the official SDKs send none.
             .accept("")
             .allow_non_standard_methods(false)
     };
@@ -447,7 +447,7 @@ fn is_address(uri: &Uri) -> bool {
     bare.unwrap_or(host).parse::<IpAddr>().is_ok()
 }
 
-/// Reads to the end, so that the connection can be used again. The buffer is zeroed by whoever allocates it, and has
+/// Reads to the end, so that the connection can be used again. The buffer is zeroed where it is allocated, and has
 /// room for the read that finds the end.
 fn read_bounded(
     body: impl Read,

@@ -30,19 +30,19 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// Default: 5 s.
+    /// Sets the limit on name resolution, and the same limit on connection and TLS handshake. Default: 5 s.
     pub fn with_connect(mut self, timeout: Duration) -> Self {
         self.connect = timeout;
         self
     }
 
-    /// Default: 60 s.
+    /// Sets the limit on each read of a response. Default: 60 s.
     pub fn with_read(mut self, timeout: Duration) -> Self {
         self.read = timeout;
         self
     }
 
-    /// Default: 60 s.
+    /// Sets the limit on each write of a request. Default: 60 s.
     pub fn with_write(mut self, timeout: Duration) -> Self {
         self.write = timeout;
         self

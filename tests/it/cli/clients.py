@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 binary = sys.argv[1]
 real_sleep = time.sleep
-# The SDK and boto3 look at an endpoint that is being made every 30 s; the local one takes a second.
+# The SDK and boto3 check an endpoint that is being created every 30 s; the local one takes a second.
 time.sleep = lambda seconds: real_sleep(min(seconds, 0.1))
 server = subprocess.Popen([binary, "local", "--quiet"], stdout=subprocess.PIPE)
 ready = json.loads(server.stdout.readline())
