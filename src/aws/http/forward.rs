@@ -66,8 +66,19 @@ pub(super) fn remove_slash(output: &mut [u8]) -> usize {
     output.len() - 1
 }
 
+/// The outcome of a request to a proxy: faults of the proxy are [`ProxyFault`]s.
+pub(super) fn outcome<B>(
+    outcome: Result<Response<B>, ureq::Error>,
+) -> Result<Response<B>, ureq::Error> {
+    let response = outcome.map_err(unreached)?;
+    match refusal(&response) {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(response),
+    }
+}
+
 /// Of a request that did not reach the proxy, the fault is the proxy's.
-pub(super) fn failed(error: ureq::Error) -> ureq::Error {
+fn unreached(error: ureq::Error) -> ureq::Error {
     let is_unreached = match &error {
         ureq::Error::HostNotFound
         | ureq::Error::ConnectionFailed
@@ -83,7 +94,7 @@ pub(super) fn failed(error: ureq::Error) -> ureq::Error {
 
 /// The proxy's own refusal. It comes in place of the server's response: no AWS service requires a login at a proxy, or
 /// responds in HTML.
-pub(super) fn refusal<B>(response: &Response<B>) -> Option<ProxyFault> {
+fn refusal<B>(response: &Response<B>) -> Option<ProxyFault> {
     let status = response.status();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let kind = response.headers().get(CONTENT_TYPE).map(text);

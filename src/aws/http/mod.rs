@@ -384,16 +384,13 @@ impl Transport {
         } else {
             request
         };
-        let refused = |response| match forward::refusal(&response) {
-            Some(refusal) if forwards => Err(refusal.into()),
-            _ => Ok(response),
+        let outcome = agent.run(request);
+        let outcome = if forwards {
+            forward::outcome(outcome)
+        } else {
+            outcome
         };
-        let response = agent.run(request).and_then(refused).map_err(|error| {
-            let error = if forwards {
-                forward::failed(error)
-            } else {
-                error
-            };
+        let response = outcome.map_err(|error| {
             let name = proxy.map(|proxy| proxy.name.clone());
             ConnectionError::from(error).through(name).explained()
         })?;
