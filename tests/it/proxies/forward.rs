@@ -5,10 +5,10 @@ use std::io::Write;
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::error::TransportErrorKind;
 
-use super::support::client::{ACCOUNT, caller_identity};
-use super::support::raw::{read_request, respond, unused_address};
+use super::support::client::ACCOUNT;
+use super::support::raw::{read_request, unused_address};
 use super::support::tls::{Authority, accept, close};
-use super::{ELSEWHERE, Proxy, caller, session_builder};
+use super::{ELSEWHERE, Proxy, caller, respond_as_sts, session_builder};
 
 /// As curl and botocore do, and as proxies take it that allow `CONNECT` to port 443 only.
 #[test]
@@ -84,8 +84,7 @@ fn a_forwarding_proxy_may_speak_tls() {
     let config = authority.server(&["localhost"]);
     let proxy = Proxy::serving(move |stream, seen| {
         let mut stream = accept(&config, stream.try_clone()?)?;
-        let head = respond(&mut stream, &caller_identity().body)?;
-        seen.lock().unwrap().push(head);
+        respond_as_sts(&mut stream, seen)?;
         close(stream)
     });
     let url = proxy.address().replace("127.0.0.1", "https://localhost");

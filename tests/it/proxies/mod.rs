@@ -18,7 +18,7 @@ use sagemaker_async_inference::{Error, Session, SessionBuilder};
 use support::{
     ACCESS_KEY, SECRET_KEY,
     client::{caller_identity, keys},
-    raw::{Raw, read_only_head, respond},
+    raw::{Raw, read_only_head, read_request, respond, send_response},
     tls::{Authority, TlsStream, accept, close},
 };
 
@@ -30,11 +30,7 @@ struct Proxy {
 
 impl Proxy {
     fn start() -> Self {
-        Self::serving(|stream, seen| {
-            let request = respond(stream, &caller_identity().body)?;
-            seen.lock().unwrap().push(request);
-            Ok(())
-        })
+        Self::serving(respond_as_sts)
     }
 
     /// Responds to `CONNECT`, in pieces of so many bytes, and serves the server's side of the tunnel. Returns the
@@ -42,7 +38,7 @@ impl Proxy {
     fn tunnel(
         response: &str,
         piece: usize,
-        serve: impl Fn(&mut TlsStream) -> io::Result<String> + Send + Sync + 'static,
+        serve: impl Fn(&mut TlsStream, &Mutex<Vec<String>>) -> io::Result<()> + Send + Sync + 'static,
     ) -> (Self, String) {
         let authority = Authority::new();
         let config = authority.server(&["sts.invalid", "service.invalid"]);
@@ -54,8 +50,7 @@ impl Proxy {
                 stream.write_all(piece)?;
             }
             let mut inner = accept(&config, stream.try_clone()?)?;
-            let request = serve(&mut inner)?;
-            seen.lock().unwrap().push(request);
+            serve(&mut inner, seen)?;
             close(inner)
         });
         (proxy, authority.root())
@@ -78,6 +73,12 @@ impl Proxy {
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
+}
+
+/// Keeps the head of a request, and then responds to it.
+fn respond_as_sts(stream: &mut (impl Read + Write), seen: &Mutex<Vec<String>>) -> io::Result<()> {
+    seen.lock().unwrap().push(read_request(stream)?);
+    send_response(stream, &caller_identity().body)
 }
 
 fn session_builder(environment: &[(&str, &str)], sts: &str) -> SessionBuilder {

@@ -8,11 +8,10 @@ use sagemaker_async_inference::error::TransportErrorKind;
 use sagemaker_async_inference::session::{RetryConfig, Timeouts};
 use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
 
-use super::support::client::{ACCOUNT, builder, caller_identity, predictor, uri};
-use super::support::raw::{read_only_head, read_request, respond, unused_address};
-use super::support::tls::TlsStream;
+use super::support::client::{ACCOUNT, builder, predictor, uri};
+use super::support::raw::{read_only_head, read_request, unused_address};
 use super::support::wait::{response, waiter};
-use super::{Proxy, caller, session_builder};
+use super::{Proxy, caller, respond_as_sts, session_builder};
 
 /// As [`caller`], of a server that has a certificate below this root.
 fn caller_by_tls(environment: &[(&str, &str)], root: &str) -> Result<String, Error> {
@@ -23,9 +22,7 @@ fn caller_by_tls(environment: &[(&str, &str)], root: &str) -> Result<String, Err
 #[test]
 fn https_urls_go_through_a_tunnel_and_the_server_sees_no_password() {
     let connected = "HTTP/1.1 200 Connected\r\n\r\n";
-    let (proxy, root) = Proxy::tunnel(connected, 99, |inner| {
-        respond(inner, &caller_identity().body)
-    });
+    let (proxy, root) = Proxy::tunnel(connected, 99, respond_as_sts);
     let url = format!("http://me:p%40ss@{}", proxy.address());
     let bucket = caller_by_tls(&[("https_proxy", &url)], &root).unwrap();
     assert_eq!(bucket, format!("sagemaker-us-east-1-{ACCOUNT}"));
@@ -192,8 +189,7 @@ fn any_success_opens_the_tunnel() {
         "HTTP/1.1 100 Continue\r\nVia: x\r\n\r\nHTTP/1.1 200 OK\r\nVia: x\r\n\r\n".to_owned(),
     ] {
         for piece in [1, reply.len()] {
-            let respond = |inner: &mut TlsStream| respond(inner, &caller_identity().body);
-            let (proxy, root) = Proxy::tunnel(&reply, piece, respond);
+            let (proxy, root) = Proxy::tunnel(&reply, piece, respond_as_sts);
             let outcome = caller_by_tls(&[("https_proxy", &proxy.address())], &root);
             assert!(outcome.is_ok(), "{reply:?}: {outcome:?}");
         }
@@ -204,13 +200,12 @@ fn any_success_opens_the_tunnel() {
 #[test]
 fn a_tunnel_that_the_proxy_closed_is_not_used_again() {
     let connected = "HTTP/1.1 200 OK\r\n\r\n";
-    let (proxy, root) = Proxy::tunnel(connected, 99, |inner| {
-        let head = read_request(inner)?;
+    let (proxy, root) = Proxy::tunnel(connected, 99, |inner, _| {
+        read_request(inner)?;
         inner.write_all(
             b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\
               x-amzn-sagemaker-outputlocation: s3://my-bucket/out\r\n\r\n{}",
-        )?;
-        Ok(head)
+        )
     });
     let url = proxy.address();
     let environment = Environment::from_pairs([("HTTPS_PROXY", url.as_str())]);

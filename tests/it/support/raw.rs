@@ -97,14 +97,19 @@ pub fn read_request(stream: &mut impl Read) -> io::Result<String> {
 /// Reads one request, responds to it with 200 and `body`, and returns its head.
 pub fn respond(stream: &mut (impl Read + Write), body: &[u8]) -> io::Result<String> {
     let head = read_request(stream)?;
+    send_response(stream, body)?;
+    Ok(head)
+}
+
+/// Responds with 200 and `body`.
+pub fn send_response(stream: &mut impl Write, body: &[u8]) -> io::Result<()> {
     write!(
         stream,
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     )?;
     stream.write_all(body)?;
-    stream.flush()?;
-    Ok(head)
+    stream.flush()
 }
 
 /// A loopback URL where nobody listens.
