@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::Method;
 
+use super::presigned_v2;
 use crate::local::http::head::Head;
 use crate::local::http::response::Refusal;
 use crate::local::operation::{Service, decoded_query};
@@ -146,9 +147,11 @@ fn is_link_to_presigned(head: &Head) -> bool {
     head.method == Method::GET
         && is("sec-fetch-mode", "navigate")
         && is("sec-fetch-dest", "document")
-        && decoded_query(&head.query)
-            .iter()
-            .any(|(name, _)| name == "X-Amz-Signature")
+        && {
+            let query = decoded_query(&head.query);
+            let mut names = query.iter().map(|(name, _)| name);
+            names.any(|name| name == "X-Amz-Signature") || presigned_v2::is_signed(&query)
+        }
 }
 
 fn refused(service: Service, message: &str) -> Refusal {

@@ -71,7 +71,8 @@ fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     Some(&found.1)
 }
 
-fn is_signed(query: &[(String, String)]) -> bool {
+/// Whether a query holds this signature.
+pub(super) fn is_signed(query: &[(String, String)]) -> bool {
     ["AWSAccessKeyId", "Signature"]
         .iter()
         .all(|name| value(query, name).is_some())

@@ -107,10 +107,17 @@ fn pages_of_other_sites_reach_neither_objects_nor_the_model() {
     let link = from(
         "sec-fetch-site: cross-site\r\nsec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n",
     );
-    let response = request(&endpoint, "GET /b/k?X-Amz-Signature=00", &link, "");
-    assert!(!response.contains("other sites"), "{response}");
-    let response = request(&endpoint, "GET /b/k", &link, "");
-    assert!(response.contains("other sites"), "{response}");
+    for signed in [
+        "X-Amz-Signature=00",
+        "AWSAccessKeyId=a&Signature=00&Expires=1",
+    ] {
+        let response = request(&endpoint, &format!("GET /b/k?{signed}"), &link, "");
+        assert!(!response.contains("other sites"), "{response}");
+    }
+    for unsigned in ["", "?Signature=00", "?AWSAccessKeyId=a"] {
+        let response = request(&endpoint, &format!("GET /b/k{unsigned}"), &link, "");
+        assert!(response.contains("other sites"), "{response}");
+    }
 }
 
 #[test]
