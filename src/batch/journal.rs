@@ -261,6 +261,9 @@ impl State {
                 if line.len() as u64 == MAX_LINE {
                     return Err(invalid("a line is too long"));
                 }
+                if !is_cut_off(&line) {
+                    return Err(invalid("its last line is no record that was cut off"));
+                }
                 self.file.set_len(self.end)?;
                 break;
             }
@@ -390,6 +393,32 @@ fn parse(line: &[u8]) -> io::Result<Record> {
     } else {
         Err(invalid("it was written by a later version of this crate"))
     }
+}
+
+/// Whether a line without an end is the beginning of a record, or what a file system leaves of one after a power cut.
+/// Anything else was written by somebody else and is not removed.
+fn is_cut_off(line: &[u8]) -> bool {
+    const MEMBERS: [&str; 5] = ["sha256", "name", "begun", "submitted", "refused"];
+    /// What comes after `start`; nothing if the text ends within it.
+    fn after<'t>(text: &'t [u8], start: &str) -> Option<&'t [u8]> {
+        let common = start.len().min(text.len());
+        (text[..common] == start.as_bytes()[..common]).then(|| &text[common..])
+    }
+    let begins = |version| {
+        let number = after(line, &format!("{{\"version\":{version},\"input\":"))?;
+        let digits = number
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let rest = &number[digits..];
+        let is_record = rest.is_empty()
+            || (digits > 0
+                && MEMBERS
+                    .iter()
+                    .any(|name| after(rest, &format!(",\"{name}\":")).is_some()));
+        is_record.then_some(())
+    };
+    (1..=VERSION).any(|version| begins(version).is_some()) || line.iter().all(|byte| *byte == 0)
 }
 
 /// Any bytes as a line: a record that is accepted is written so that it is read as the same.

@@ -27,6 +27,7 @@ impl Target {
             return Ok(Self::Standard);
         };
         let failed = |error: io::Error| CommandError::io(path.display(), &error);
+        check_names_a_file(path)?;
         if let Some(number) = descriptor(path) {
             return open_descriptor(number, path).map_err(failed);
         }
@@ -101,6 +102,15 @@ impl Target {
         };
         written.map_err(|error| CommandError::io("the failure's output", &error))
     }
+}
+
+/// A path that ends with a slash is a directory's, whether it is there or not.
+pub(in crate::cli) fn check_names_a_file(path: &Path) -> Outcome {
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        let problem = format!("{} names a directory", path.display());
+        return Err(CommandError::usage(format!("{problem}; name a file in it")));
+    }
+    Ok(())
 }
 
 /// The number of a file that this process already has open, if that is what the path means: `/dev/stdout`,

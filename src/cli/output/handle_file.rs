@@ -8,7 +8,7 @@ use sagemaker_async_inference::sys::Files;
 use serde_json::Value;
 
 use super::exit::{CommandError, Outcome};
-use super::files::check_writable;
+use super::files::{check_names_a_file, check_writable};
 use super::lines::Submitted;
 
 /// No handle is longer.
@@ -25,6 +25,7 @@ impl HandleFile {
     /// not replaced, and neither is one with other content.
     pub(in crate::cli) fn new(path: &Path) -> Outcome<Self> {
         let failed = |error: io::Error| CommandError::io(path.display(), &error);
+        check_names_a_file(path)?;
         let path_there = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {
                 check_replaceable(path)?;

@@ -85,6 +85,12 @@ impl Found {
             _ if line.len() > MAX_LINE => {
                 Err(CommandError::usage("the line is too long for a handle"))
             }
+            Ok(line) if is_of_journal(&serde_json::from_str(line).unwrap_or_default()) => {
+                Err(CommandError::usage(
+                    "the line is a record of a journal: the `submit` that wrote it, run again with the same \
+                     --journal, prints its handles",
+                ))
+            }
             Ok(line) => Submitted::parse(line.trim()),
             Err(_) => Err(CommandError::usage("the line is not UTF-8")),
         };
@@ -200,10 +206,14 @@ pub(in crate::cli) fn is_record(path: &Path) -> bool {
     let Ok(line) = begins() else {
         return false;
     };
-    let value: Value = serde_json::from_slice(&line).unwrap_or_default();
-    let stage = ["begun", "submitted", "refused"];
-    let journal = value["input"].is_u64() && stage.iter().any(|stage| value.get(stage).is_some());
-    journal || std::str::from_utf8(&line).is_ok_and(|line| Submitted::parse(line.trim()).is_ok())
+    is_of_journal(&serde_json::from_slice(&line).unwrap_or_default())
+        || std::str::from_utf8(&line).is_ok_and(|line| Submitted::parse(line.trim()).is_ok())
+}
+
+/// Whether a line is a record of a journal.
+fn is_of_journal(line: &Value) -> bool {
+    let stages = ["begun", "submitted", "refused"];
+    line["input"].is_u64() && stages.iter().any(|stage| line.get(stage).is_some())
 }
 
 /// A line on standard output, flushed.

@@ -13,7 +13,7 @@ use super::exit::{Code, CommandError, Outcome};
 use super::lines::Submitted;
 
 /// The maximum length of a file name in bytes on common file systems.
-const MAX_NAME: usize = 255;
+pub(in crate::cli) const MAX_NAME: usize = 255;
 pub(in crate::cli) const DIGEST_BYTES: usize = 6;
 /// In names of files that a run that was killed leaves, and the next one removes.
 const PART_DIGEST_BYTES: usize = 8;
@@ -36,6 +36,9 @@ pub(in crate::cli) fn make_directory(directory: &Path) -> Outcome {
         // The system calls this "File exists".
         if directory.exists() && !directory.is_dir() {
             CommandError::usage(format!("{} is not a directory", directory.display()))
+        } else if directory.is_symlink() && !directory.exists() {
+            let shown = directory.display();
+            CommandError::usage(format!("{shown} is a link to a place that does not exist"))
         } else {
             CommandError::io(directory.display(), &error)
         }
@@ -209,7 +212,7 @@ pub(in crate::cli) fn digest_of(output: &str, id: Option<&str>, bytes: usize) ->
 }
 
 /// What every file system takes, Windows's included: no characters that it refuses, no device's name.
-fn portable(stem: &str) -> String {
+pub(in crate::cli) fn portable(stem: &str) -> String {
     let refused = |c: char| c.is_control() || "<>:\"/\\|?*".contains(c);
     let name = stem.replace(refused, "_");
     let first = name.split('.').next().unwrap_or_default().trim_end();

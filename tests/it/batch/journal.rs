@@ -372,6 +372,31 @@ fn a_journal_that_is_in_use_or_is_none_is_refused() {
     }
     std::fs::write(&path, "x".repeat(100_000)).expect("a file");
     assert!(refused(&path).contains("too long"));
+    // A line without an end is removed only if it is the beginning of a record.
+    for content in [
+        "precious",
+        "{\"inputs\":1}",
+        "{\"version\":1,\"input\":\"a text\"}",
+        "{\"version\":1,\"input\":5}",
+        "{\"version\":1,\"endpoint_name\":\"e\",\"output_path\":\"s3://my-bucket/1.out\"}",
+        "{\"version\":2,\"input\":0,\"begun\":\"a\"}\nprecious",
+    ] {
+        std::fs::write(&path, content).expect("a file");
+        let error = refused(&path);
+        assert!(error.contains("not a journal"), "{content} {error}");
+        assert_eq!(read(&path), content.as_bytes());
+    }
+    // As after a power cut.
+    for content in [
+        "",
+        "{\"version\":2,\"inp",
+        "{\"version\":2,\"input\":12,\"sha",
+        "\0\0\0",
+    ] {
+        std::fs::write(&path, content).expect("a file");
+        assert!(open(&path).is_ok(), "{content}");
+        assert!(read(&path).is_empty());
+    }
     assert!(refused(&folder.path().join("no/such/folder")).contains("check the path"));
     assert_eq!(endpoint.requests().len(), 0);
 }

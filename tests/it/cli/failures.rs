@@ -413,6 +413,34 @@ fn files_are_as_private_as_they_should_be() {
 
 /// If a failure cannot be stored, nothing is sent.
 #[test]
+fn an_output_that_names_a_directory_is_refused_before_anything_is_sent() {
+    let bench = bench();
+    let input = bench.file("q.txt", "x");
+    let predict = ["predict", bench.name(), "--input", &input];
+    for place in ["new/", "q.txt/", "./"] {
+        for option in ["--output", "--failure-output", "--handle"] {
+            let ran = bench.run(&[&predict[..], &[option, place]].concat());
+            let code = ran.code;
+            assert!(matches!(code, Some(1 | 2)), "{option} {place}");
+            ran.says(place);
+        }
+    }
+    assert!(bench.endpoint.requests().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nowhere_is_no_directory_of_results() {
+    let bench = bench();
+    std::os::unix::fs::symlink("nowhere", bench.path("out")).expect("a link");
+    let input = bench.file("q.txt", "x");
+    let submitted = bench.run(&["submit", bench.name(), "--input", &input]);
+    let handle = submitted.ends_with(0).stdout.trim().to_owned();
+    let ran = bench.run(&["wait", &handle, "--output-dir", "out"]);
+    ran.ends_with(2).says("does not exist").says(&handle);
+}
+
+#[test]
 fn the_failure_output_is_checked_first() {
     let bench = bench();
     let input = bench.file("q.txt", "x");

@@ -229,6 +229,45 @@ fn journals_and_handles_are_no_inputs() {
 }
 
 #[test]
+fn a_journal_is_a_file_of_its_own() {
+    let bench = bench();
+    bench.file("a", "1");
+    bench.file("list", "a");
+    bench.file("empty", "");
+    for (source, file) in [
+        ("--input", "a"),
+        ("--input", "empty"),
+        ("--inputs-from", "list"),
+    ] {
+        let before = fs::read(bench.path(file)).expect("a file");
+        let ran = bench.run(&["submit", bench.name(), source, file, "--journal", file]);
+        ran.ends_with(2).says("name another file");
+        assert_eq!(fs::read(bench.path(file)).expect("a file"), before);
+    }
+    let into_itself = ["submit", bench.name(), "--input", "a", "--journal", "both"];
+    let handles = fs::File::create(bench.path("both")).expect("a file");
+    let ran = bench.command(&into_itself).stdout(handles).output();
+    let ran = crate::cli::bench::Ran::of(ran.expect("it runs"));
+    ran.ends_with(2).says("standard output");
+    assert!(bench.endpoint.requests().is_empty());
+    // What is no journal is left alone, also without a newline at its end.
+    let ran = bench.run(&["submit", bench.name(), "--input", "a", "--journal", "list"]);
+    ran.ends_with(1).says("not a journal");
+    assert_eq!(fs::read_to_string(bench.path("list")).expect("a file"), "a");
+    assert!(bench.endpoint.jobs().is_empty());
+}
+
+#[test]
+fn a_journal_given_as_handles_is_named() {
+    let bench = bench();
+    bench.file("a", "1");
+    let submit = ["submit", bench.name(), "--input", "a", "--journal", "j"];
+    bench.run(&submit).ends_with(0);
+    let ran = bench.run(&["wait", "j", "--output-dir", "out"]);
+    ran.ends_with(2).says("record of a journal");
+}
+
+#[test]
 fn a_journal_knows_inputs_by_what_they_are() {
     let bench = bench();
     for name in ["b", "c", "d"] {

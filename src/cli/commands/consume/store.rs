@@ -10,7 +10,7 @@ use sagemaker_async_inference::{
 };
 
 use super::name::name_of;
-use crate::cli::output::names::{DIGEST_BYTES, digest_of, same_content};
+use crate::cli::output::names::{DIGEST_BYTES, MAX_NAME, digest_of, portable, same_content};
 
 const FAILURE: &str = ".failure";
 
@@ -30,10 +30,11 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(directory: &Path, id: Option<&str>, output: Option<&str>) -> Self {
+        let digest = digest_of(output.unwrap_or_default(), id, DIGEST_BYTES);
         Self {
             directory: directory.to_owned(),
-            name: name_of(id, output),
-            digest: digest_of(output.unwrap_or_default(), id, DIGEST_BYTES),
+            name: fitting(portable(&name_of(id, output)), &digest),
+            digest,
         }
     }
 
@@ -86,6 +87,19 @@ impl Place {
     }
 }
 
+/// A name that leaves room for the digest and the ending that it may get. A key has up to 1,024 bytes, and a name that no
+/// file system takes would end the command at each delivery of its message.
+fn fitting(name: String, digest: &str) -> String {
+    let more = format!(".{digest}.out");
+    let room = MAX_NAME - more.len() - FAILURE.len();
+    if name.len() <= room {
+        return name;
+    }
+    // Encoded names are ASCII.
+    let kept = name.get(..room - more.len()).unwrap_or_default();
+    format!("{kept}{more}")
+}
+
 /// Whether the content has this name now; false if something else has it.
 fn link(part: &Path, path: &Path) -> io::Result<bool> {
     match fs::hard_link(part, path) {
@@ -103,4 +117,26 @@ fn unwritten(path: &Path, error: io::Error) -> Error {
     let about = path.display().to_string();
     let error = TransferError::new(TransferErrorKind::Write, about).with_source(error);
     error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{FAILURE, MAX_NAME, Place};
+
+    #[test]
+    fn names_fit_every_file_system() {
+        let key = |last: &str| format!("s3://bucket/out/{last}");
+        let name = |output: &str| Place::new(Path::new("d"), None, Some(output)).name;
+        let long = "\u{e4}".repeat(500);
+        let (one, other) = (key(&format!("{long}1")), key(&format!("{long}2")));
+        // With the digest that a second file of this name gets.
+        let most = name(&one).len() + ".0123456789ab".len() + FAILURE.len();
+        assert!(most <= MAX_NAME, "{most}");
+        assert_ne!(name(&one), name(&other));
+        assert_eq!(name(&one), name(&one));
+        assert_eq!(name(&key("x.out")), "x.out");
+        assert_eq!(name(&key("con.out")), "_con.out");
+    }
 }

@@ -93,8 +93,9 @@ impl Submit {
                 return Err(CommandError::usage(message));
             }
         }
-        if self.journal.is_none() {
-            check_standard_output()?;
+        match &self.journal {
+            Some(journal) => self.source.check_journal(journal)?,
+            None => check_standard_output()?,
         }
         self.source.check(&self.list)?;
         let progress = Progress::new(show);

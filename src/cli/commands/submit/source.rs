@@ -11,7 +11,9 @@ use sagemaker_async_inference::{CancelToken, InferenceHandle, S3Uri, Session};
 use crate::cli::args::inputs::{self, Input, Listed};
 use crate::cli::args::values::shard;
 use crate::cli::output::exit::{CommandError, Outcome};
+use crate::cli::output::files::is_same_file;
 use crate::cli::output::progress::Progress;
+use crate::cli::output::standard::is_standard_output;
 
 /// Where inputs come from.
 #[derive(Debug, Args)]
@@ -89,6 +91,25 @@ impl Source {
             ));
         }
         Ok(())
+    }
+
+    /// A journal must be a file of its own: what else were written there, or were read from there, would be lost.
+    pub(super) fn check_journal(&self, journal: &Path) -> Outcome {
+        let is = |file: &Option<PathBuf>| {
+            let file = file.as_deref().filter(|file| file.as_os_str() != "-");
+            file.is_some_and(|file| is_same_file(file, journal))
+        };
+        let other = if is_standard_output(journal) {
+            "standard output, where the handles go"
+        } else if is(&self.input) {
+            "the input"
+        } else if is(&self.inputs_from) {
+            "the list of inputs"
+        } else {
+            return Ok(());
+        };
+        let problem = format!("the journal {} is {other}", journal.display());
+        Err(CommandError::usage(format!("{problem}; name another file")))
     }
 
     /// The inputs that are named on this machine.
