@@ -40,6 +40,8 @@ pub(super) fn parse(
     let what = form.what;
     let broken = |problem: String| CredentialsError::failed(provider, problem);
     // The parser's own errors may quote what they could not read.
+    // PowerShell writes a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| {
         broken(format!(
             "{what} is not a JSON object; is it meant for this?"

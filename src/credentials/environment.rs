@@ -4,7 +4,8 @@ use crate::sys::Environment;
 /// Provides credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and
 /// `AWS_ACCOUNT_ID`, which are read at each call.
 ///
-/// A blank variable counts as not set. An access key without a secret is an error, and no other source is tried.
+/// A blank variable counts as not set. `AWS_SECURITY_TOKEN`, the older name that the Python SDK still reads, is used if
+/// `AWS_SESSION_TOKEN` is not set. An access key without a secret is an error, and no other source is tried.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Environment;
@@ -51,7 +52,8 @@ impl ProvideCredentials for EnvironmentProvider {
             .access_key_id(access_key)
             .secret_access_key(secret_key)
             .provider_name("Environment");
-        builder.set_session_token(get("AWS_SESSION_TOKEN"));
+        let token = get("AWS_SESSION_TOKEN").or_else(|| get("AWS_SECURITY_TOKEN"));
+        builder.set_session_token(token);
         builder.set_account_id(get("AWS_ACCOUNT_ID").map(Into::into));
         Ok(builder.build())
     }

@@ -142,7 +142,7 @@ impl ServiceError {
             _ => false,
         };
         of_service
-            || matches!(self.status, 500 | 502 | 504 | 509 | 530)
+            || matches!(self.status, 408 | 500 | 502 | 504 | 509 | 530)
             || matches!(
                 code,
                 "RequestTimeout"
@@ -153,10 +153,11 @@ impl ServiceError {
             )
     }
 
-    /// Whether the request may have been carried out nevertheless: after another 5xx than 503, or if an earlier
-    /// attempt got no response. A refusal with 4xx or 503 did nothing.
+    /// Whether the request may have been carried out nevertheless: after another 5xx than 503, after a 408, with which
+    /// a proxy gives up on the service, or if an earlier attempt got no response. A refusal with another 4xx or 503
+    /// did nothing.
     pub(crate) fn leaves_open(&self) -> bool {
-        self.perhaps_done || (self.status >= 500 && !self.is_throttling())
+        self.perhaps_done || ((self.status == 408 || self.status >= 500) && !self.is_throttling())
     }
 
     /// What to do about it, where the cause is known.

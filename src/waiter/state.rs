@@ -152,7 +152,7 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.is_final(),
         Error::Service(fault) => {
-            fault.status() >= 500 || crate::error::is_throttling(fault.status(), fault.code())
+            fault.status() >= 500 || fault.is_throttling() || fault.is_transient()
         }
         _ => false,
     }

@@ -110,6 +110,12 @@ fn an_error_shows_what_was_run_and_no_secret() {
 }
 
 #[test]
+fn a_byte_order_mark_is_passed_over() {
+    let credentials = ask("x", Some(0), &format!("\u{feff}{KEYS}\r\n")).unwrap();
+    assert_eq!(credentials.access_key_id(), "AKIDPROCESS");
+}
+
+#[test]
 fn an_account_may_be_a_number() {
     for (account, read) in [
         ("\"123456789012\"", "123456789012"),

@@ -61,6 +61,56 @@ fn keys_token_and_account() {
 }
 
 #[test]
+fn the_older_name_of_the_token_counts_where_the_newer_is_not_set() {
+    let tokens = [
+        (
+            "aws_security_token = old\naws_session_token = new\n",
+            Some("new"),
+        ),
+        ("aws_security_token = old\n", Some("old")),
+        (
+            "aws_session_token =\naws_security_token = old\n",
+            Some("old"),
+        ),
+        ("", None),
+    ];
+    for (lines, expected) in tokens {
+        let files = Files::from_pairs([(CREDENTIALS, format!("[default]\n{KEYS}{lines}"))]);
+        let credentials = ask(with(&[], files), None).unwrap();
+        assert_eq!(credentials.session_token(), expected, "{lines}");
+    }
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDENVIRONMENT"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("AWS_SECURITY_TOKEN", "old"),
+    ];
+    let token = |more: Option<(&str, &str)>| {
+        let environment = Environment::from_pairs(keys.into_iter().chain(more));
+        let provider = EnvironmentProvider::new(environment);
+        let credentials = provider.provide_credentials().unwrap();
+        credentials.session_token().map(str::to_owned)
+    };
+    assert_eq!(token(None).as_deref(), Some("old"));
+    let new = token(Some(("AWS_SESSION_TOKEN", "new")));
+    assert_eq!(new.as_deref(), Some("new"));
+}
+
+/// The AWS CLI and the Python SDK pass over any line that begins with a comment's sign, however far it is indented.
+#[test]
+fn indented_comments_below_a_value_are_no_part_of_it() {
+    let text = "[default]\naws_access_key_id = AKIDPROFILE\n  # the first\n\t; the second\n\
+                aws_secret_access_key = hush\n\n   # of the team\n";
+    let files = Files::from_pairs([(CREDENTIALS, text)]);
+    let credentials = ask(with(&[], files), None).unwrap();
+    assert_eq!(credentials.access_key_id(), "AKIDPROFILE");
+    assert_eq!(credentials.secret_access_key(), "hush");
+    // Anything else there is a mistake in indentation.
+    let files = Files::from_pairs([(CREDENTIALS, text.replace("; the", "the"))]);
+    let error = ask(with(&[], files), None).unwrap_err();
+    assert!(error.to_string().contains("more than one line"), "{error}");
+}
+
+#[test]
 fn the_credentials_file_wins_property_by_property() {
     let files = Files::from_pairs([
         (

@@ -179,6 +179,8 @@ fn a_5xx_that_leaves_open_what_happened_is_never_sent_again() {
         (530, "InternalDependencyException"),
         (502, "BadGateway"),
         (504, "GatewayTimeout"),
+        // Of a proxy that got no response from the service in time.
+        (408, "RequestTimeout"),
     ] {
         let server = Verifier::start(Rules::new(), move |_| refused(status, code, "no idea"));
         let Error::MaybeSubmitted(maybe) = assert_maybe_submitted(&server) else {
@@ -361,20 +363,23 @@ fn the_errors_code_is_found_wherever_a_service_puts_it() {
 
 #[test]
 fn an_upload_that_fails_on_the_way_is_tried_again_and_nothing_is_submitted() {
-    let server = Verifier::start(Rules::new(), |seen| {
-        if is_submit(seen) {
-            accepted("s3://my-bucket/out")
-        } else {
-            s3_error(500, "InternalError", "We encountered an internal error.")
-        }
-    });
-    let session = session_in(&server.url(), ManualClock::new());
-    let error = predictor(&session).request("x").via_s3().submit();
-    let error = error.map(drop).expect_err("no upload");
-    assert!(service_code(&error) == Some("InternalError"), "{error:?}");
-    let seen = server.seen();
-    assert_eq!(seen.len(), 3);
-    assert!(!seen.iter().any(is_submit));
+    // With 200 the failure came after S3 had begun to respond.
+    for status in [500, 200] {
+        let server = Verifier::start(Rules::new(), move |seen| {
+            if is_submit(seen) {
+                accepted("s3://my-bucket/out")
+            } else {
+                s3_error(status, "InternalError", "We encountered an internal error.")
+            }
+        });
+        let session = session_in(&server.url(), ManualClock::new());
+        let error = predictor(&session).request("x").via_s3().submit();
+        let error = error.map(drop).expect_err("no upload");
+        assert!(service_code(&error) == Some("InternalError"), "{error:?}");
+        let seen = server.seen();
+        assert_eq!(seen.len(), 3);
+        assert!(!seen.iter().any(is_submit));
+    }
 }
 
 #[test]

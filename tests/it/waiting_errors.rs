@@ -34,7 +34,8 @@ fn transient_errors_are_counted_and_the_wait_continues() {
             2 => Reply::hang_up(),
             3 => s3_error(503, "SlowDown", "Please reduce your request rate."),
             4 => Reply::new(502, "<html>a proxy's page</html>"),
-            5 => not_found(),
+            5 => Reply::new(408, ""),
+            6 => not_found(),
             _ => Reply::new(200, "result"),
         }
     });
@@ -56,7 +57,7 @@ fn transient_errors_are_counted_and_the_wait_continues() {
         .expect("a result");
     assert_eq!(result, b"result");
     let observed = observed.lock().expect("counts").clone().expect("a call");
-    assert_eq!((observed.failed, observed.not_found), (4, 1));
+    assert_eq!((observed.failed, observed.not_found), (5, 1));
 }
 
 #[test]

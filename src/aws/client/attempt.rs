@@ -13,6 +13,7 @@ use super::error_response::ErrorResponse;
 use super::payload::{Feed, Source};
 use super::sign::{Body, ToSign, sign_request};
 use super::{Attempts, Client};
+use crate::aws::Service;
 use crate::aws::endpoints::signing_region;
 use crate::aws::http::{
     BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, cancellable, supervise,
@@ -281,11 +282,9 @@ fn refused(call: &Call<'_>, sent: &[u8], reply: &Reply) -> AttemptError {
     AttemptError::Response(Box::new(ErrorResponse::new(call, sent, reply)))
 }
 
-/// S3 may send the status 200 while it is still working, and then report a failure in the body.
+/// S3 may send the status 200 while it is still working, and then report a failure in the body. The AWS SDKs expect
+/// that of every operation whose body is not an object's content.
 fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
-    let [code] = match call.operation {
-        "CompleteMultipartUpload" => texts(&reply.body, &[], ["Code"]),
-        _ => [None],
-    };
-    code.is_some()
+    let is_content = call.operation == "GetObject";
+    call.service == Service::S3 && !is_content && texts(&reply.body, &[], ["Code"])[0].is_some()
 }

@@ -25,7 +25,7 @@
 //! prefixes of sections and the merging are AWS's own: no INI library reads them correctly, so the
 //! parser is this crate's. It follows the published test cases of the SDKs. Beyond them, it ignores
 //! a byte order mark at the beginning and indented comments among sub-properties, where the Rust SDK
-//! fails, and any Unicode blank separates.
+//! fails, and indented comments below the value of a setting; any Unicode blank separates.
 //!
 //! Errors name file and line and show no part of the line, because it may be a secret.
 

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 /// The settings that this crate reads from profiles and other sections.
-const SETTINGS: [&str; 43] = [
+const SETTINGS: [&str; 44] = [
     "addressing_style",
     "aws_access_key_id",
     "aws_account_id",
     "aws_secret_access_key",
+    "aws_security_token",
     "aws_session_token",
     "ca_bundle",
     "credential_process",

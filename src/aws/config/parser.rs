@@ -303,6 +303,14 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
+/// A value that [`parse`] made, up to the comments that are all there is below its first line.
+pub(super) fn without_comments_below(value: &str) -> &str {
+    match value.split_once('\n') {
+        Some((first, below)) if below.split('\n').all(|line| line.starts_with(COMMENT)) => first,
+        _ => value,
+    }
+}
+
 /// The sub-properties in a value that [`parse`] made, without their comments. A value that has text
 /// on its first line and only continues has none.
 pub(super) fn sub_properties(value: &str) -> impl DoubleEndedIterator<Item = (String, &str)> {

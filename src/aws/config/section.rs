@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::location::Kind;
 use super::names::{is_identifier, quoted, squeezed, unquoted};
-use super::parser::{ParseError, ParsedFile, RawSection, sub_properties};
+use super::parser::{ParseError, ParsedFile, RawSection, sub_properties, without_comments_below};
 
 /// The properties of a profile, `sso-session` or `services` section, merged from both files.
 ///
@@ -32,9 +32,11 @@ impl Section {
         self.properties.get(key).map(|value| value.as_str())
     }
 
-    /// As [`Self::get`]; a blank value counts as not set, as in AWS's tools.
+    /// As [`Self::get`], without indented comments below the value; a blank value counts as not set, as in AWS's
+    /// tools.
     pub(crate) fn get_non_blank(&self, key: &str) -> Option<&str> {
-        self.get(key).map(str::trim).filter(|v| !v.is_empty())
+        let value = without_comments_below(self.get(key)?).trim();
+        (!value.is_empty()).then_some(value)
     }
 
     /// A property nested below another, as `endpoint_url` is below `s3 =` in a `services` section.

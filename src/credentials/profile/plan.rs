@@ -216,6 +216,8 @@ fn named_source(name: &str, source: &str) -> Result<NamedSource, CredentialsErro
 const ACCESS_KEY: &str = "aws_access_key_id";
 const SECRET_KEY: &str = "aws_secret_access_key";
 const SESSION_TOKEN: &str = "aws_session_token";
+/// Its older name, which the Python SDK still reads and some tools still write.
+const SECURITY_TOKEN: &str = "aws_security_token";
 const ACCOUNT: &str = "aws_account_id";
 
 fn has_keys(profile: &Section) -> bool {
@@ -231,7 +233,10 @@ fn keys(name: &str, profile: &Section) -> Result<Base, CredentialsError> {
             "profile {name:?} has {other} and no {key}; set both"
         ))
     };
-    let session_token = get(SESSION_TOKEN)?;
+    let session_token = match get(SESSION_TOKEN)? {
+        Some(token) => Some(token),
+        None => get(SECURITY_TOKEN)?,
+    };
     let (access_key, secret_key) = match (get(ACCESS_KEY)?, get(SECRET_KEY)?) {
         (Some(access_key), Some(secret_key)) => (access_key, secret_key),
         (Some(_), None) => return Err(missing(SECRET_KEY, ACCESS_KEY)),
