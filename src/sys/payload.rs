@@ -37,6 +37,13 @@ impl InputFile {
                 "it is not a regular file",
             ));
         }
+        // As in /proc and /sys: an empty input is not what was meant.
+        if metadata.len() == 0 && read_exact_at(&file, &mut [0], 0).is_ok() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it has content although its length is 0; give the content through a reader or a pipe",
+            ));
+        }
         Ok(Self {
             len: metadata.len(),
             modified: metadata.modified().ok(),

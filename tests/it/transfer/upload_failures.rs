@@ -329,6 +329,20 @@ fn what_is_no_file_is_an_error_at_once() {
     }
 }
 
+/// The length of such files is 0 whatever they hold.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_the_kernels_is_not_sent_as_an_empty_one() {
+    let place = Place::new();
+    let refused = place.predictor().request_file("/proc/version");
+    let error = failed(refused, TransferErrorKind::Read);
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert!(source.is_some_and(|text| text.contains("its length is 0")));
+    // An empty file is an input.
+    let empty = place.file(b"");
+    assert!(place.predictor().request_file(empty).is_ok());
+}
+
 #[test]
 fn neither_debug_nor_errors_show_what_is_sent() {
     let place = Place::new();
