@@ -280,8 +280,8 @@ impl SessionBuilder {
     /// # Errors
     /// - [`Error::Config`](crate::Error::Config): no region is set, a setting is malformed or contradicts
     ///   another one, the named profile does not exist, or a configuration file is malformed or cannot be read.
-    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): the default bucket is not a valid bucket name, or a
-    ///   bucket owner is not an account id.
+    /// - [`Error::InvalidInput`](crate::Error::InvalidInput): the default bucket is not a valid bucket name, a
+    ///   bucket owner is not an account id, or a timeout is zero.
     pub fn build(mut self) -> Result<Session> {
         let sys = self.sys.clone();
         let settings = Settings::new(&sys, self.profile.as_deref());
@@ -298,6 +298,7 @@ impl SessionBuilder {
         {
             check_account(owner)?;
         }
+        check_timeouts(self.timeouts)?;
         let region = settings::region(self.region.take(), &settings)?;
         let endpoints = Endpoints::new(std::mem::take(&mut self.endpoints), &settings)?;
         let (client, providers) = self.client(&region, &endpoints, &settings)?;
@@ -354,16 +355,17 @@ impl SessionBuilder {
     }
 
     fn transport(&mut self, settings: &Settings<'_>) -> Result<Transport, ConfigError> {
+        let timeouts = self.timeouts.capped();
         match (self.agent.take(), self.ca_bundle.take()) {
             (Some(_), Some(_)) => Err(ConfigError::new(
                 "the CA bundle",
                 "cannot be combined with an agent",
                 "give the agent these roots, or leave out one of the two",
             )),
-            (Some(agent), None) => Ok(Transport::with_agent(agent, self.timeouts)),
+            (Some(agent), None) => Ok(Transport::with_agent(agent, timeouts)),
             (None, bundle) => {
                 let network = Network::from_settings(bundle, settings)?;
-                Ok(Transport::new(&network, self.timeouts))
+                Ok(Transport::new(&network, timeouts))
             }
         }
     }
@@ -380,6 +382,25 @@ fn check_account(account: &str) -> Result<()> {
         "leave out hyphens and keep leading zeros",
     )
     .into())
+}
+
+/// With a limit of zero every request would end as timed out, and be retried for it.
+fn check_timeouts(timeouts: Timeouts) -> Result<(), InvalidInput> {
+    for (what, timeout) in [
+        ("connect timeout", timeouts.connect()),
+        ("read timeout", timeouts.read()),
+        ("write timeout", timeouts.write()),
+    ] {
+        if timeout.is_zero() {
+            return Err(InvalidInput::new(
+                what,
+                "0 s",
+                "more than 0 s",
+                "set a longer one, or leave it out for the default",
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for SessionBuilder {

@@ -77,3 +77,30 @@ fn the_agents_global_timeout_holds() {
         "{lost:?}"
     );
 }
+
+#[test]
+fn a_session_is_built_with_every_timeout_but_zero() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let session = |timeouts| endpoint.session_builder().timeouts(timeouts).build();
+    let default = Timeouts::default;
+    for (what, timeouts) in [
+        ("connect timeout", default().with_connect(Duration::ZERO)),
+        ("read timeout", default().with_read(Duration::ZERO)),
+        ("write timeout", default().with_write(Duration::ZERO)),
+    ] {
+        let Err(Error::InvalidInput(error)) = session(timeouts) else {
+            panic!("{what}")
+        };
+        assert_eq!(error.what(), what);
+        let expected = format!("{what} \"0 s\" is not valid: more than 0 s; set a longer one");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+    let longest = Duration::MAX;
+    let longest = default()
+        .with_connect(longest)
+        .with_read(longest)
+        .with_write(longest);
+    let session = session(longest).expect("a session");
+    let predictor: AsyncPredictor<Json, Json> = AsyncPredictor::new(endpoint.name(), &session);
+    let _ = predictor.predict_async("hello").expect("a submission");
+}

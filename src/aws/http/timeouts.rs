@@ -14,6 +14,9 @@ use std::time::Duration;
 /// does a request that the server reads at less than 1 KiB/s over a whole write timeout (but not with an
 /// [agent](crate::SessionBuilder::agent) of the caller's, whose connections are its own).
 ///
+/// [`SessionBuilder::build`](crate::SessionBuilder::build) refuses a limit of zero. One of more than a year counts
+/// as a year.
+///
 /// ```
 /// use std::time::Duration;
 /// use sagemaker_async_inference::session::Timeouts;
@@ -28,6 +31,9 @@ pub struct Timeouts {
     read: Duration,
     write: Duration,
 }
+
+/// Longer than any phase takes, and short enough to be added to an instant: `ureq` panics on an overflow.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 impl Timeouts {
     /// Sets the limit on name resolution, and the same limit on connection and TLS handshake. Default: 5 s.
@@ -46,6 +52,14 @@ impl Timeouts {
     pub fn with_write(mut self, timeout: Duration) -> Self {
         self.write = timeout;
         self
+    }
+
+    pub(crate) fn capped(self) -> Self {
+        Self {
+            connect: self.connect.min(LONGEST),
+            read: self.read.min(LONGEST),
+            write: self.write.min(LONGEST),
+        }
     }
 
     /// The limit on name resolution, and on making a connection.
