@@ -51,6 +51,7 @@ fn main() -> Outcome<()> {
 }
 
 /// Runs all of it and prints the table.
+#[allow(clippy::too_many_lines)] // a row after another
 fn measure(mib: usize) -> Outcome<()> {
     let columns = [
         "1 GiB",

@@ -84,6 +84,7 @@ fn one<'l>(lines: &'l [String], parts: &[&str]) -> &'l str {
     found[0]
 }
 
+#[allow(clippy::too_many_lines)] // all that one inference records
 #[test]
 fn an_inference_is_traced_from_the_submit_to_the_removal() {
     let endpoint = LocalEndpoint::builder().start().expect("an endpoint");

@@ -189,7 +189,9 @@ impl Deliveries {
         let since = *self.last_message.get_or_insert(now);
         self.is_cancelled()
             || self.max_messages.is_some_and(|most| self.received >= most)
-            || self.until_idle.is_some_and(|idle| now >= since + idle)
+            || self
+                .until_idle
+                .is_some_and(|idle| now.saturating_sub(since) >= idle)
     }
 
     /// Releases what was not yielded and sends pending deletions and releases.
@@ -258,7 +260,7 @@ impl Deliveries {
             .min(visibility / 4)
             .min(read_timeout.saturating_sub(Duration::from_secs(2)));
         if let (Some(idle), Some(last)) = (self.until_idle, self.last_message) {
-            let left = (last + idle).saturating_sub(now);
+            let left = idle.saturating_sub(now.saturating_sub(last));
             // Without a wait the service queries only a part of its servers.
             wait = wait.min(left.max(Duration::from_secs(1)));
         }

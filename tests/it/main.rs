@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one file a behaviour. What needs a process of its own is beside it in `tests/`.
 
+#![allow(clippy::too_many_lines)] // tables of cases
+
 mod support;
 
 mod access_denied;

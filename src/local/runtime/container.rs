@@ -66,12 +66,8 @@ impl Container {
         }
     }
 
-    /// One `POST /invocations`, never retried. The error is the text of the failure object.
-    pub(in crate::local) fn invoke(
-        &self,
-        invocation: &Invocation,
-        disk: &Disk,
-    ) -> Result<Prediction, String> {
+    /// `POST /invocations`.
+    fn request(&self, invocation: &Invocation) -> http::Result<Request<SendBody<'static>>> {
         let mut call = Request::post(format!("{}/invocations", self.url))
             // With a length, because many servers in containers do not accept chunks.
             .header("content-length", invocation.content.len());
@@ -91,8 +87,17 @@ impl Container {
                 call = call.header(name, value);
             }
         }
-        let call = call
-            .body(SendBody::from_owned_reader(invocation.content.reader()))
+        call.body(SendBody::from_owned_reader(invocation.content.reader()))
+    }
+
+    /// One `POST /invocations`, never retried. The error is the text of the failure object.
+    pub(in crate::local) fn invoke(
+        &self,
+        invocation: &Invocation,
+        disk: &Disk,
+    ) -> Result<Prediction, String> {
+        let call = self
+            .request(invocation)
             .map_err(|error| format!("The invocation cannot be sent: {error}."))?;
         let call = self
             .agent

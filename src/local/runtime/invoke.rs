@@ -21,6 +21,30 @@ pub(in crate::local) fn response(
     services: &Arc<Services>,
     request: &Request,
 ) -> Result<Response, Refusal> {
+    let job = job(services, request)?;
+    let body = serde_json::json!({ "InferenceId": job.inference_id });
+    let mut response = Response::new(202, body.to_string().into_bytes())
+        .header("content-type", "application/json")
+        .header("x-amzn-sagemaker-outputlocation", job.output.uri());
+    if let Some(failure) = &job.failure {
+        response = response.header("x-amzn-sagemaker-failurelocation", failure.uri());
+    }
+    for place in job.failure.iter().chain([&job.output]) {
+        let created = services.s3.store.create_bucket(&place.bucket);
+        created.map_err(|error| storage_failed(&error))?;
+    }
+    services.queue.push(services, job).map_err(|_| {
+        Refusal::new(
+            503,
+            "ServiceUnavailable",
+            "The request has failed due to a temporary failure of the server.",
+        )
+    })?;
+    Ok(response)
+}
+
+/// The job that an invocation describes.
+fn job(services: &Services, request: &Request) -> Result<Job, Refusal> {
     let serving = serving(services, &request.target.container)?;
     let fields = Fields { request };
     let input = fields.input()?;
@@ -41,19 +65,7 @@ pub(in crate::local) fn response(
         .failure
         .as_ref()
         .map(|prefix| prefix.join(&format!("{file}-error.out")));
-
-    let mut response = Response::new(
-        202,
-        serde_json::json!({ "InferenceId": inference_id })
-            .to_string()
-            .into_bytes(),
-    )
-    .header("content-type", "application/json")
-    .header("x-amzn-sagemaker-outputlocation", output.uri());
-    if let Some(failure) = &failure {
-        response = response.header("x-amzn-sagemaker-failurelocation", failure.uri());
-    }
-    let job = Job {
+    Ok(Job {
         content_type: fields.text("content-type", "contentType", &facts::HEADER)?,
         accept: fields.text("accept", "accept", &facts::HEADER)?,
         custom_attributes: fields.text(
@@ -82,19 +94,7 @@ pub(in crate::local) fn response(
         output,
         failure,
         serving,
-    };
-    for place in job.failure.iter().chain([&job.output]) {
-        let created = services.s3.store.create_bucket(&place.bucket);
-        created.map_err(|error| storage_failed(&error))?;
-    }
-    services.queue.push(services, job).map_err(|_| {
-        Refusal::new(
-            503,
-            "ServiceUnavailable",
-            "The request has failed due to a temporary failure of the server.",
-        )
-    })?;
-    Ok(response)
+    })
 }
 
 /// The endpoint, if it exists and accepts requests.

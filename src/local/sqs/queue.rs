@@ -412,64 +412,72 @@ impl Received {
             "Body": message.body,
             "MD5OfBody": md5_of(&message.body),
         });
+        let attributes = message.system_attributes(input);
+        if !attributes.is_empty() {
+            document["Attributes"] = attributes.into();
+        }
+        let given = message.given_attributes(input);
+        if !given.is_empty() {
+            // They were read when the message was sent.
+            if let Ok(Some(digest)) = message_attributes::digest(&given) {
+                document["MD5OfMessageAttributes"] = digest.into();
+            }
+            document["MessageAttributes"] = given.into();
+        }
+        document
+    }
+}
+
+impl Stored {
+    /// The requested ones of the attributes that the queue gives a message.
+    fn system_attributes(&self, input: &Input) -> Map<String, Value> {
         let mut wanted = input.names("MessageSystemAttributeNames");
         wanted.extend(input.names("AttributeNames"));
         let all = [
-            ("ApproximateReceiveCount", Some(message.count.to_string())),
+            ("ApproximateReceiveCount", Some(self.count.to_string())),
             (
                 "ApproximateFirstReceiveTimestamp",
-                message.first_received.map(|millis| millis.to_string()),
+                self.first_received.map(|millis| millis.to_string()),
             ),
-            ("SentTimestamp", Some(message.sent.millis.to_string())),
+            ("SentTimestamp", Some(self.sent.millis.to_string())),
             ("SenderId", Some("local".to_owned())),
-            ("MessageGroupId", message.group.clone()),
-            ("MessageDeduplicationId", message.deduplication.clone()),
+            ("MessageGroupId", self.group.clone()),
+            ("MessageDeduplicationId", self.deduplication.clone()),
             (
                 "SequenceNumber",
-                message
-                    .deduplication
+                self.deduplication
                     .as_ref()
-                    .map(|_| format!("{:020}", message.sequence)),
+                    .map(|_| format!("{:020}", self.sequence)),
             ),
-            ("DeadLetterQueueSourceArn", message.source.clone()),
+            ("DeadLetterQueueSourceArn", self.source.clone()),
         ];
-        let attributes: Map<_, _> = all
-            .into_iter()
+        all.into_iter()
             .filter(|(name, _)| {
                 wanted
                     .iter()
                     .any(|wanted| wanted == name || *wanted == "All")
             })
             .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
-            .collect();
-        if !attributes.is_empty() {
-            document["Attributes"] = attributes.into();
-        }
-        if let Some(given) = &message.attributes {
-            let names = input.names("MessageAttributeNames");
-            let is_wanted = |name: &String| {
-                names.iter().any(|wanted| {
-                    matches!(*wanted, "All" | ".*")
-                        || wanted == name
-                        || wanted
-                            .strip_suffix(".*")
-                            .is_some_and(|prefix| name.starts_with(prefix))
-                })
-            };
-            let given: Map<_, _> = given
-                .iter()
-                .filter(|(name, _)| is_wanted(name))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect();
-            if !given.is_empty() {
-                // They were read when the message was sent.
-                if let Ok(Some(digest)) = message_attributes::digest(&given) {
-                    document["MD5OfMessageAttributes"] = digest.into();
-                }
-                document["MessageAttributes"] = given.into();
-            }
-        }
-        document
+            .collect()
+    }
+
+    /// The requested ones of the attributes that the sender gave it.
+    fn given_attributes(&self, input: &Input) -> Map<String, Value> {
+        let names = input.names("MessageAttributeNames");
+        let is_wanted = |name: &String| {
+            names.iter().any(|wanted| {
+                matches!(*wanted, "All" | ".*")
+                    || wanted == name
+                    || wanted
+                        .strip_suffix(".*")
+                        .is_some_and(|prefix| name.starts_with(prefix))
+            })
+        };
+        let given = self.attributes.iter().flatten();
+        given
+            .filter(|(name, _)| is_wanted(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }
 

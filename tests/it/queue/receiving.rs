@@ -1,6 +1,7 @@
 //! What is received, how often, and when the iterator ends.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::queue::{Delivery, QueueEvent, ResultQueue};
@@ -22,6 +23,15 @@ fn an_idle_consumer_sends_a_long_poll_every_twenty_seconds() {
     assert!(deliveries.next().is_none(), "an iterator that has ended");
     let receives = bench.count(Operation::ReceiveMessage);
     assert!((19..=21).contains(&receives), "{receives}");
+}
+
+#[test]
+fn a_consumer_may_be_idle_for_ever() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let queue = bench.queue();
+    let deliveries = queue.deliveries().until_idle(Duration::MAX);
+    assert_eq!(deliveries.max_messages(1).count(), 1);
 }
 
 #[test]
