@@ -295,6 +295,7 @@ pub const FAULTS: &[Fault] = &[
     fault("500 with nothing", Act::Refusal(500, None, &[])),
     fault("502 with a page of HTML", Act::Page(502)),
     fault("504 with nothing", Act::Refusal(504, None, &[])),
+    fault("408 with nothing", Act::Refusal(408, None, &[])),
     fault(
         "530 InternalDependencyException",
         Act::Refusal(530, Some("InternalDependencyException"), &[]),
