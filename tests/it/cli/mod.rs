@@ -11,6 +11,8 @@ mod endpoints;
 mod failures;
 mod forms;
 mod handles;
+#[cfg(unix)]
+mod hanging;
 mod inputs;
 #[cfg(target_os = "linux")] // what the server uses is read from /proc
 mod load;

@@ -30,13 +30,13 @@ fn many() -> Bench {
     bench
 }
 
-fn start(bench: &Bench, arguments: &[&str], stdin: Stdio, stdout: Stdio) -> Child {
+pub(super) fn start(bench: &Bench, arguments: &[&str], stdin: Stdio, stdout: Stdio) -> Child {
     let mut command = bench.command(arguments);
     command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
     command.spawn().expect("the binary runs")
 }
 
-fn until(child: &mut Child, mut done: impl FnMut() -> bool) {
+pub(super) fn until(child: &mut Child, mut done: impl FnMut() -> bool) {
     while !done() && child.try_wait().expect("a child").is_none() {
         SystemClock.sleep(Duration::from_millis(5));
     }
@@ -434,80 +434,4 @@ fn a_wait_is_interrupted_while_it_reads() {
     stderr.read_to_string(&mut rest).expect("text");
     assert_eq!(ids(&rest), jobs(&bench));
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
-}
-
-/// The read timeout is a minute, after which each of these would end by itself.
-#[test]
-fn an_interrupt_ends_requests_that_hang_before_there_is_a_handle() {
-    let cases: [(Operation, &[&str]); 4] = [
-        (Operation::GetCallerIdentity, &["--s3"]),
-        (
-            Operation::PutObject,
-            &["--upload-to", "s3://bucket/uploads/"],
-        ),
-        (Operation::InvokeEndpointAsync, &["--inline"]),
-        (
-            Operation::CreateMultipartUpload,
-            &["--upload-to", "s3://bucket/uploads/"],
-        ),
-    ];
-    for (operation, options) in cases {
-        let bench = bench();
-        let length = match operation {
-            Operation::CreateMultipartUpload => 20 << 20,
-            _ => 1000,
-        };
-        let input = bench.file("input", &"x".repeat(length));
-        bench.endpoint.fault(Fault::on(operation).always().hang());
-        let arguments = ["predict", bench.name(), "--input", &input];
-        let arguments = [&arguments[..], options].concat();
-        let mut child = start(&bench, &arguments, Stdio::null(), Stdio::null());
-        until(&mut child, || bench.endpoint.connections() > 0);
-        SystemClock.sleep(Duration::from_millis(100));
-        signal(&child, "INT");
-        let guard = SystemClock.monotonic() + Duration::from_secs(30);
-        while child.try_wait().expect("a child").is_none() {
-            assert!(SystemClock.monotonic() < guard, "{operation:?} goes on");
-            SystemClock.sleep(Duration::from_millis(10));
-        }
-        let ran = Ran::of(child.wait_with_output().expect("it ended"));
-        ran.ends_with(130).says("interrupted");
-    }
-}
-
-#[test]
-fn a_time_limit_ends_uploads_and_submits_that_hang() {
-    let cases: [(Operation, &[&str], &str); 3] = [
-        (
-            Operation::PutObject,
-            &["--upload-to", "s3://bucket/uploads/"],
-            "not submitted within the --timeout",
-        ),
-        (
-            Operation::CreateMultipartUpload,
-            &["--upload-to", "s3://bucket/uploads/"],
-            "not submitted within the --timeout",
-        ),
-        (
-            Operation::InvokeEndpointAsync,
-            &["--inline"],
-            "may have been submitted",
-        ),
-    ];
-    for (operation, options, words) in cases {
-        let bench = bench();
-        let length = match operation {
-            Operation::CreateMultipartUpload => 20 << 20,
-            _ => 1000,
-        };
-        let input = bench.file("input", &"x".repeat(length));
-        bench.endpoint.fault(Fault::on(operation).always().hang());
-        let arguments = ["predict", bench.name(), "--input", &input];
-        let arguments = [&arguments[..], &["--timeout", "1s"], options].concat();
-        // Without the limit each of these ends after the read timeout, a minute, and its retries.
-        let guard = SystemClock.monotonic() + Duration::from_secs(30);
-        let ran = bench.run(&arguments);
-        assert!(SystemClock.monotonic() < guard, "{operation:?} goes on");
-        ran.ends_with(1).says(words);
-    }
 }

@@ -12,6 +12,7 @@ use crate::support;
 mod faults;
 mod operation;
 mod operations;
+mod response;
 mod responses;
 mod server;
 mod setup;

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::EndpointOverview;
 
-use crate::fault_matrix::faults::{Response, refusal};
+use crate::fault_matrix::response::{Response, refusal};
 use crate::fault_matrix::server::Server;
 use crate::fault_matrix::setup::Setup;
 

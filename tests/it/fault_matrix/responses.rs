@@ -1,7 +1,7 @@
 //! Successful responses of the services, and their refusals.
 
-use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::operation::Dialect;
+use crate::fault_matrix::response::{Response, refusal};
 use crate::fault_matrix::setup::OUTPUT;
 
 pub fn is_submit(head: &str) -> bool {

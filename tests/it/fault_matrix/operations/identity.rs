@@ -1,7 +1,7 @@
 //! STS and SSO.
 
-use crate::fault_matrix::faults::Response;
 use crate::fault_matrix::operation::{Column, Dialect, IsOne, Operation, Outcome, RESULT};
+use crate::fault_matrix::response::Response;
 use crate::fault_matrix::responses::{caller_identity, new_token, role_credentials, role_response};
 use crate::fault_matrix::setup::{ROLE, Setup};
 use crate::support::{ACCESS_KEY, SECRET_KEY};

@@ -2,8 +2,8 @@
 
 use sagemaker_async_inference::{Error, TransferConfig};
 
-use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::operation::{Column, Dialect, Effect, Operation, Outcome, RESULT};
+use crate::fault_matrix::response::{Response, refusal};
 use crate::fault_matrix::responses::{
     is_upload, part_stored, upload_begun, upload_completed, usual,
 };

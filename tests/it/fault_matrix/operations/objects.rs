@@ -8,8 +8,8 @@ use sagemaker_async_inference::session::RetryConfig;
 use sagemaker_async_inference::waiter::AccessDenied;
 use sagemaker_async_inference::{Error, WaiterConfig, as_completed};
 
-use crate::fault_matrix::faults::{Response, refusal};
 use crate::fault_matrix::operation::{Column, Dialect, Operation, RESULT};
+use crate::fault_matrix::response::{Response, refusal};
 use crate::fault_matrix::responses::{empty_page, no_such_bucket, usual};
 use crate::fault_matrix::setup::OUTPUT;
 use crate::support::client::{predictor, uri};

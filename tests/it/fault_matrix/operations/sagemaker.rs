@@ -7,8 +7,8 @@ use sagemaker_async_inference::endpoint::{
 };
 use sagemaker_async_inference::{AsyncInferenceConfig, Error};
 
-use crate::fault_matrix::faults::Response;
 use crate::fault_matrix::operation::{Column, Effect, IsOne, Operation, Outcome, RESULT};
+use crate::fault_matrix::response::Response;
 use crate::fault_matrix::responses::{is_target, usual, validation};
 use crate::fault_matrix::setup::{ROLE, Setup};
 

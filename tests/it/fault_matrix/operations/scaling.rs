@@ -5,8 +5,8 @@ use std::time::Duration;
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::{Endpoint, ScaleToZero, ScalingPolicy, VariantScaling};
 
-use crate::fault_matrix::faults::Response;
 use crate::fault_matrix::operation::{Column, Effect, Failure, IsOne, Operation, Outcome, RESULT};
+use crate::fault_matrix::response::Response;
 use crate::fault_matrix::responses::{is_target, not_registered};
 use crate::fault_matrix::setup::Setup;
 
