@@ -1,9 +1,12 @@
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use csv::{DeserializeErrorKind, ErrorKind, ReaderBuilder, WriterBuilder};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::{Deserialize, DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
+use serde::{Serialize, de};
 
-use super::{CodecError, Deserializer, Serializer, mime_types, serializes_sequences};
+use super::{CodecError, Deserializer, Serializer, mime_types, not_text, serializes_sequences};
 
 /// The codec of CSV, from and to a sequence of records.
 ///
@@ -15,7 +18,9 @@ use super::{CodecError, Deserializer, Serializer, mime_types, serializes_sequenc
 /// NaN and the infinities are written as `NaN`, `inf` and `-inf`, which Python's `float` and pandas read.
 ///
 /// Deserializes to a vector. A byte order mark is ignored, blank lines are skipped, and all records must have as
-/// many fields as the first. An error has the number of the record, counted from 1 and including a header.
+/// many fields as the first. Each must have exactly the fields that the type has, unless they are found by name: a
+/// body `0.1,0.2` is a `Vec<Vec<f64>>` or a `Vec<(f64, f64)>`, and an error for a `Vec<f64>`. An error has the number
+/// of the record, counted from 1 and including a header.
 ///
 /// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s built-in models expect
 /// none.
@@ -117,14 +122,58 @@ impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
         if !self.has_delimiter() {
             return Err(failed(NO_DELIMITER.to_owned()));
         }
+        if let Some(found) = not_text(body) {
+            return Err(failed(found.to_owned()));
+        }
         ReaderBuilder::new()
             .has_headers(self.header)
             .delimiter(self.delimiter)
             .flexible(false)
             .from_reader(body)
             .into_deserialize()
-            .map(|record| record.map_err(|error| failed(located(&error))))
+            .zip(1 + usize::from(self.header)..)
+            .map(|(record, number)| match record {
+                Ok(Whole { record, left: 0 }) => Ok(record),
+                Ok(Whole { left, .. }) => Err(failed(format!(
+                    "{left} fields more than the requested type has, in record {number}: take a record as a \
+                     vector or a tuple of all its fields"
+                ))),
+                Err(error) => Err(failed(located(&error))),
+            })
             .collect()
+    }
+}
+
+/// A record, and how many of its fields the type did not read; the `csv` crate drops those.
+struct Whole<U> {
+    record: U,
+    left: usize,
+}
+
+impl<'de, U: Deserialize<'de>> Deserialize<'de> for Whole<U> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(WholeVisitor(PhantomData))
+    }
+}
+
+struct WholeVisitor<U>(PhantomData<U>);
+
+impl<'de, U: Deserialize<'de>> Visitor<'de> for WholeVisitor<U> {
+    type Value = Whole<U>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Whole<U>, A::Error> {
+        // The record is a tuple within the sequence of its fields, and reads as many of them as it has.
+        let record = fields.next_element()?;
+        let record = record.ok_or_else(|| de::Error::invalid_length(0, &self))?;
+        let mut left = 0;
+        while fields.next_element::<IgnoredAny>()?.is_some() {
+            left += 1;
+        }
+        Ok(Whole { record, left })
     }
 }
 

@@ -284,6 +284,24 @@ pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
+/// What a body is that begins with bytes no text in UTF-8 begins with. A message about line 1, column 1 would not help,
+/// because errors show nothing of the body.
+fn not_text(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [0x1f, 0x8b, ..] => Some(
+            "the body is compressed with gzip, and results are not decompressed, whatever their Content-Encoding; \
+             take the result as Bytes, or have the model return it uncompressed",
+        ),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Some("the body is UTF-16; take the result as Bytes, or have the model return UTF-8")
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
+            Some("the body is a NumPy array; take the result with Npy (feature `npy`) or as Bytes")
+        }
+        _ => None,
+    }
+}
+
 /// The methods to change the two MIME types of a format, and its [`Accept`].
 macro_rules! mime_types {
     ($codec:ty) => {

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 
-use super::{CodecError, Deserializer, Serializer, mime_types};
+use super::{CodecError, Deserializer, Serializer, mime_types, not_text};
 
 /// The codec of UTF-8 text.
 ///
-/// Serializes any `AsRef<str>`, deserializes to `String`. A body that is not UTF-8 is an error with the offset of
-/// the first wrong byte.
+/// Serializes any `AsRef<str>`, deserializes to `String`, which is the whole body, with a byte order mark if it has
+/// one. A body that is not UTF-8 is an error with the offset of the first wrong byte, whatever charset its content
+/// type names; read texts in other charsets as [`Bytes`](crate::Bytes).
 ///
 /// Content type and accept are `text/plain` by default. The content type is that of the Python SDK's
 /// `StringSerializer`. It has no charset, since handlers often compare the complete value; set one with
@@ -57,11 +58,11 @@ mime_types!(Text);
 impl Deserializer<String> for Text {
     fn deserialize(&self, body: &[u8], content_type: Option<&str>) -> Result<String, CodecError> {
         let text = str::from_utf8(body).map_err(|error| {
-            let message = format!(
-                "not UTF-8 at byte {} of {}",
-                error.valid_up_to(),
-                body.len()
-            );
+            let (at, length) = (error.valid_up_to(), body.len());
+            let message = match not_text(body) {
+                Some(found) => found.to_owned(),
+                None => format!("not UTF-8 at byte {at} of {length}"),
+            };
             CodecError::deserialize("text", message).with_content_type(content_type)
         })?;
         Ok(text.to_owned())

@@ -275,6 +275,54 @@ fn csv_gives_the_record_and_the_field() {
 }
 
 #[test]
+fn csv_drops_no_field() {
+    type Nested = ((u8, u8), Option<u8>, Vec<u8>);
+    let csv = Csv::new();
+    let remedy = ": take a record as a vector or a tuple of all its fields";
+    assert_eq!(
+        refused::<Vec<f64>>(&csv, b"0.1,0.2,0.3"),
+        format!("2 fields more than the requested type has, in record 1{remedy}")
+    );
+    let with_header = csv.clone().with_header(true);
+    assert_eq!(
+        refused::<Vec<(u8, String)>>(&with_header, b"a,b,c\n1,x,secret\n"),
+        format!("1 fields more than the requested type has, in record 2{remedy}")
+    );
+    assert!(refused::<Vec<Row>>(&csv, b"a,1.5,secret").contains("1 fields more"));
+    assert!(refused::<Vec<Value>>(&csv, b"1,secret").contains("1 fields more"));
+    let named: Result<Vec<Row>, _> = with_header.deserialize(b"x,score,name,y\n0,1.5,a,\n", None);
+    assert_eq!(named.expect("found by name")[0].name, "a");
+    let mixed: Vec<Vec<Value>> = csv.deserialize(b"1,0.5,x,true\n", None).expect("records");
+    assert_eq!(mixed, [[json!(1), json!(0.5), json!("x"), json!(true)]]);
+    let nested: Vec<Nested> = csv.deserialize(b"1,2,,3,4", None).expect("records");
+    assert_eq!(nested, [((1, 2), None, vec![3, 4])]);
+}
+
+#[test]
+fn a_body_that_is_no_text_in_utf_8_is_recognised() {
+    let utf_16: Vec<u8> = "\u{feff}[1]"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let npy = b"\x93NUMPY\x01\0".as_slice();
+    let gzip = b"\x1f\x8b\x08\0".as_slice();
+    for (body, what) in [(&*utf_16, "UTF-16"), (npy, "NumPy array"), (gzip, "gzip")] {
+        for refusal in [
+            refused::<Value>(&Json::new(), body),
+            refused::<f64>(&Json::new(), body),
+            refused::<Vec<f64>>(&JsonLines::new(), body),
+            refused::<Vec<f64>>(&Csv::new(), body),
+            refused::<String>(&Text::new(), body),
+        ] {
+            assert!(
+                refusal.contains(what) && refusal.contains("Bytes"),
+                "{refusal}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_source_is_not_repeated() {
     let cause = "x".parse::<u8>().expect_err("no number");
     let error = CodecError::deserialize("npy", "the header is wrong").with_source(cause.clone());

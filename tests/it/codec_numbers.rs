@@ -289,7 +289,7 @@ fn integers_beyond_64_bits_are_exact_or_an_error() {
 fn what_cannot_be_held_is_not_called_invalid() {
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
     for (body, says) in [
-        ("[1e400]", "a number beyond the range of f64"),
+        ("[1e400]", "a number beyond the range of the requested type"),
         (r#"{"text":"hush \ud83d"}"#, "half a surrogate pair"),
         (r#"["\ud83d\n"]"#, "half a surrogate pair"),
         (r#"["\ude00"]"#, "half a surrogate pair"),
@@ -300,10 +300,39 @@ fn what_cannot_be_held_is_not_called_invalid() {
         assert!(!refused.contains("valid"), "{refused}");
     }
     assert!(refusal::<Vec<f64>>("[1e400]").contains("beyond the range"));
+    for too_large in ["[1e39]", "[1e39, NaN]", "[-1e39, NaN]"] {
+        let refused = refusal::<Vec<f32>>(too_large);
+        assert!(
+            refused.contains("beyond the range of the requested type"),
+            "{refused}"
+        );
+    }
+    let fits: Vec<f32> = read("[3.4e38, NaN, -Infinity]").expect("floats");
+    assert_eq!(fits[0].to_bits(), 3.4e38_f32.to_bits());
     #[expect(clippy::zero_sized_map_values)]
     let skipped: BTreeMap<String, serde::de::IgnoredAny> =
         read(r#"{"a": [NaN, 1e400]}"#).expect("what is not read needs no room");
     assert_eq!(skipped.len(), 1);
+}
+
+#[test]
+fn an_error_of_an_untagged_enum_has_a_position() {
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        #[expect(dead_code)]
+        Number(f64),
+        #[expect(dead_code)]
+        Numbers(Vec<f64>),
+    }
+    let refused = refusal::<Either>("\n{\"hush\": 1}");
+    assert!(refused.contains("at line 2, column 1"), "{refused}");
+    let lines = JsonLines::new().deserialize(b"1\n[2]\n\"hush\"\n", None);
+    let refused: CodecError = Result::<Vec<Either>, _>::expect_err(lines, "a text");
+    assert!(
+        refused.message().contains("at line 3, column 6"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
-use super::{CodecError, Deserializer, Serializer, mime_types, without_mark};
+use super::{CodecError, Deserializer, Serializer, mime_types, not_text, without_mark};
 
 mod problem;
 mod read;
@@ -138,6 +138,8 @@ impl Refused {
 const WRONG_TYPE: &str = "valid JSON, but not of the requested type";
 const NO_ROOM: &str = "JSON that cannot be held exactly";
 const INVALID: &str = "not valid JSON";
+/// An `f32` has less of it than an `f64`, and `serde_json` does not report for which the number is too large.
+const OUT_OF_RANGE: &str = "a number beyond the range of the requested type, f64 at most";
 
 /// The value in `text`. A second reader handles what `serde_json` refuses or would round.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
@@ -155,25 +157,32 @@ pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
     match (error.classify(), reading.value) {
         (_, Ok(value)) if reading.has_words => Ok(value),
         (_, Err(problem)) if problem.inexact => Err(Refused::of_problem(NO_ROOM, problem, text)),
+        // An enum without a tag has no position in serde_json's error.
+        (Category::Data, Err(problem)) if error.line() == 0 => {
+            Err(Refused::of_problem(WRONG_TYPE, problem, text))
+        }
         (Category::Data, Err(problem)) => Err(Refused::new(WRONG_TYPE, problem.text, &error)),
         (Category::Data, Ok(_)) => Err(Refused::new(WRONG_TYPE, "it was refused", &error)),
         (_, Err(problem)) if reading.has_words => {
             let what = if problem.of_type { WRONG_TYPE } else { INVALID };
             Err(Refused::of_problem(what, problem, text))
         }
-        _ => Err(not_read(&error)),
+        _ => Err(not_read(&error, text)),
     }
 }
 
 /// A syntax error. `serde_json`'s messages for these quote nothing.
-fn not_read(error: &serde_json::Error) -> Refused {
-    let text = error.to_string();
-    let words = text.split(" at line ").next().unwrap_or_default();
+fn not_read(error: &serde_json::Error, text: &[u8]) -> Refused {
+    if let Some(found) = not_text(text) {
+        return Refused::new(INVALID, found, error);
+    }
+    let message = error.to_string();
+    let words = message.split(" at line ").next().unwrap_or_default();
     if error.is_eof() {
         return Refused::new("the JSON ends too early", words, error);
     }
     match words {
-        "number out of range" => Refused::new(NO_ROOM, "a number beyond the range of f64", error),
+        "number out of range" => Refused::new(NO_ROOM, OUT_OF_RANGE, error),
         "recursion limit exceeded" => Refused::new(NO_ROOM, "nested deeper than 128 levels", error),
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
             let reason = "half a surrogate pair in a string, which UTF-8 cannot represent";

@@ -10,6 +10,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::OUT_OF_RANGE;
 use super::problem::Problem;
 
 type Result<T> = std::result::Result<T, Problem>;
@@ -186,7 +187,7 @@ impl<'de> Reader<'de> {
 fn float(text: &str) -> Result<f64> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
-        _ => Err(Problem::new("a number beyond the range of f64")),
+        _ => Err(Problem::new(OUT_OF_RANGE)),
     }
 }
 
@@ -244,9 +245,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match self.number()? {
             Number::Word(value, _) => visitor.visit_f64(value),
             // Rounded once, from the digits.
-            Number::Integer(text) | Number::Float(text) => match text.parse() {
-                Ok(number) => visitor.visit_f32(number),
-                Err(_) => visitor.visit_f64(float(text)?),
+            Number::Integer(text) | Number::Float(text) => match text.parse::<f32>() {
+                Ok(number) if number.is_finite() => visitor.visit_f32(number),
+                _ => Err(Problem::new(OUT_OF_RANGE)),
             },
         }
     }
