@@ -301,8 +301,10 @@ impl<D> AsCompleted<D> {
 
     /// Takes up added responses; returns how many handles are pending then.
     fn take_added(&mut self) -> usize {
-        let mut inbox = lock(&self.inbox.state);
-        while let Some(response) = inbox.responses.pop_front() {
+        loop {
+            // Not locked for longer: a callback may add inferences too.
+            let response = lock(&self.inbox.state).responses.pop_front();
+            let Some(response) = response else { break };
             let poller = self.poller.get_or_insert_with(|| {
                 let sys = response.session().sys();
                 Poller::new(&self.waiter, &self.settings, sys)
@@ -315,7 +317,7 @@ impl<D> AsCompleted<D> {
             poller.add(response);
         }
         // The capacity for the first ones is not needed again.
-        inbox.responses.shrink_to(1000);
+        lock(&self.inbox.state).responses.shrink_to(1000);
         self.poller.as_ref().map_or(0, Poller::pending)
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::caught::{Caught, Ran};
+use super::caught::Caught;
 use super::downloads::{Downloads, Job, Received, Way};
 use super::fetch::{MAX_HELD, PathOf, Taken, store, take_into_file};
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
@@ -80,7 +80,7 @@ pub(super) struct Poller<D> {
     pub(super) ended: VecDeque<Ended<D>>,
     /// Handles whose poll before their time found nothing.
     pub(super) still_pending: Vec<u32>,
-    /// A panic of the waiter's progress callback; it is resumed once the state is consistent.
+    /// A panic of the caller's code; it is resumed once the state is consistent.
     pub(super) panic: Option<Caught>,
 }
 
@@ -177,7 +177,10 @@ impl<D> Poller<D> {
             (Outcome::Failure(failure), _) => Err(Error::from(failure.clone())),
             (Outcome::Output(_), None) => Ok(None),
             (Outcome::Output(_), Some(path_of)) => {
-                let path = path_of(&slot.response.handle());
+                let ran = Caught::catch(|| path_of(&slot.response.handle()));
+                let Some(path) = self.returned(index, ran) else {
+                    return;
+                };
                 outcome.store(&path).map(|_| Some(path))
             }
         };
@@ -267,10 +270,10 @@ impl<D> Poller<D> {
         let downloads = self.downloads.as_mut();
         match downloads.and_then(|downloads| downloads.receive(timeout)) {
             None => return false,
-            Some(Received::Polled(slot, Ran::Returned(polled))) => self.settle(slot, polled),
-            Some(Received::Polled(slot, Ran::Panicked(panic))) => {
-                self.panic = Some(panic);
-                self.poll_again(slot);
+            Some(Received::Polled(slot, polled)) => {
+                if let Some(polled) = self.returned(slot, polled) {
+                    self.settle(slot, polled);
+                }
             }
             Some(Received::Listed(listed)) => {
                 if let Some(scan) = self.listed.take() {
@@ -304,9 +307,16 @@ impl<D> Poller<D> {
         let way = if size <= MAX_HELD {
             Way::Small(self.deadline_for(slot, size))
         } else if let Some(path_of) = &self.path_of {
-            Way::IntoFile(path_of(&response.handle()))
+            let ran = Caught::catch(|| path_of(&response.handle()));
+            let Some(path) = self.returned(slot, ran) else {
+                return true;
+            };
+            Way::IntoFile(path)
         } else {
             self.settle(slot, Ok(Poll::Output(Taken::Large)));
+            return true;
+        };
+        let Some(response) = self.slots.get(slot).map(|found| &found.response) else {
             return true;
         };
         match (&mut self.downloads, way) {
@@ -320,8 +330,10 @@ impl<D> Poller<D> {
             }
             (None, Way::Small(deadline)) => self.poll_now(slot, deadline, now),
             (None, Way::IntoFile(path)) => {
-                let polled = take_into_file(response, &self.waiter, &path);
-                self.settle(slot, polled);
+                let ran = Caught::catch(|| take_into_file(response, &self.waiter, &path));
+                if let Some(polled) = self.returned(slot, ran) {
+                    self.settle(slot, polled);
+                }
             }
             (None, Way::Store(object, path)) => self.settle(slot, store(object, path)),
         }

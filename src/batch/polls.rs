@@ -61,7 +61,10 @@ impl<D> Poller<D> {
         let Some(polled) = self.slots.get(slot) else {
             return;
         };
-        let polled = take_small(&polled.response, policy);
+        let ran = Caught::catch(|| take_small(&polled.response, policy));
+        let Some(polled) = self.returned(slot, ran) else {
+            return;
+        };
         if is_too_slow(&polled) {
             let then = self.now();
             self.no_slow_before = then + then.saturating_sub(now) * SLOW_SHARE;
@@ -159,7 +162,9 @@ impl<D> Poller<D> {
                 return None;
             }
             (Ok(Poll::Output(Taken::Held(object))), Some(path_of)) => {
-                let path = path_of(&settled.response.handle());
+                let ran = Caught::catch(|| path_of(&settled.response.handle()));
+                let path = self.returned(slot, ran)?;
+                let settled = self.slots.get_mut(slot)?;
                 // Syncing a file to disk takes as long as some polls.
                 if let Some(downloads) = &mut self.downloads {
                     settled.state = State::Found;
@@ -178,13 +183,23 @@ impl<D> Poller<D> {
         })
     }
 
-    /// A poll of an existing output panicked: it counts as one of the handle's polls.
-    pub(super) fn poll_again(&mut self, slot: u32) {
+    /// What the caller's code returned for a handle. A panic of it is stored, and is the handle's poll: the handle has
+    /// its next one.
+    pub(super) fn returned<T>(&mut self, slot: u32, ran: Ran<T>) -> Option<T> {
+        let panic = match ran {
+            Ran::Returned(value) => return Some(value),
+            Ran::Panicked(panic) => panic,
+        };
+        self.panic = Some(panic);
         let now = self.now();
-        if let Some(found) = self.slots.get_mut(slot) {
-            found.wait.attempts += 1;
+        if let Some(polled) = self.slots.get_mut(slot) {
+            // The others were counted when they began.
+            if polled.state == State::Found {
+                polled.wait.attempts += 1;
+            }
             self.end_poll(slot, true, now);
         }
+        None
     }
 
     /// The failure of a handle whose output is found by listing.
@@ -201,9 +216,13 @@ impl<D> Poller<D> {
             replay: Replay::Never,
             ..self.waiter.policy(deadline)
         };
-        if open.response.has_failed(policy) {
-            open.state = State::Found;
-            self.found.push_back((slot, 0));
+        match Caught::catch(|| open.response.has_failed(policy)) {
+            Ran::Returned(true) => {
+                open.state = State::Found;
+                self.found.push_back((slot, 0));
+            }
+            Ran::Returned(false) => {}
+            Ran::Panicked(panic) => self.panic = Some(panic),
         }
         self.pace.succeeded(now);
     }

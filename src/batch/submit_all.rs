@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::caught::Ran;
+use super::caught::{Caught, Ran};
 use super::journal::Journal;
 use super::progress::{BatchProgress, Totals};
 use super::workers::{Extension, Finished, Job, OnSubmitted, Plan, Recorder, Workers};
@@ -79,6 +79,8 @@ pub struct SubmitAll<I, D> {
     yielded: u64,
     /// Outcomes that arrived before their turn.
     early: BTreeMap<u64, Finished<D>>,
+    /// The outcome to yield after a panic of a callback.
+    held: Option<Result<AsyncInferenceResponse<D>>>,
     totals: Totals,
     /// The batch's span, from the first input to the end.
     batch: Option<trace::Batch>,
@@ -130,6 +132,7 @@ where
         taken: 0,
         yielded: 0,
         early: BTreeMap::new(),
+        held: None,
         totals: Totals::default(),
         batch: None,
     }
@@ -234,7 +237,8 @@ impl<I, D> SubmitAll<I, D> {
 
     /// Sets a callback for each input's index and handle. It is called as soon as the input is submitted, on the
     /// submitting thread and in no particular order, so that handles can be stored before their turn. Not called
-    /// for inputs that a journal has from an earlier run. Default: none.
+    /// for inputs that a journal has from an earlier run. A panic of it is resumed in `next` at the input's turn; the
+    /// following `next` yields the outcome. Default: none.
     ///
     /// ```no_run
     /// use std::io::Write;
@@ -336,7 +340,7 @@ where
     }
 
     fn receive(&mut self, index: u64, finished: Finished<D>) {
-        if self.stop_at_first_error && matches!(finished, Ran::Returned(Err(_))) {
+        if self.stop_at_first_error && matches!(finished.outcome, Ran::Returned(Err(_))) {
             self.stop();
         }
         self.early.insert(index, finished);
@@ -366,15 +370,23 @@ where
     type Item = Result<AsyncInferenceResponse<D>>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(held) = self.held.take() {
+            return Some(held);
+        }
         loop {
             self.fill();
             if let Some(finished) = self.early.remove(&self.yielded) {
                 self.yielded += 1;
                 // A panic of the caller's code on a thread is resumed on the calling thread.
-                let outcome = finished.or_resume();
+                let outcome = finished.outcome.or_resume();
                 let now = self.workers.as_ref()?.now();
-                self.report(&outcome, now);
-                return Some(outcome);
+                let reported = Caught::catch(|| self.report(&outcome, now));
+                let panic = match (finished.panic, reported) {
+                    (Some(panic), _) | (None, Ran::Panicked(panic)) => panic,
+                    (None, Ran::Returned(())) => return Some(outcome),
+                };
+                self.held = Some(outcome);
+                panic.resume();
             }
             if self.yielded == self.taken {
                 self.end();
@@ -388,7 +400,8 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let taken = usize::try_from(self.taken - self.yielded).unwrap_or(usize::MAX);
+        let taken = self.taken - self.yielded + u64::from(self.held.is_some());
+        let taken = usize::try_from(taken).unwrap_or(usize::MAX);
         let left = self.requests.as_ref().map(Iterator::size_hint);
         // It may always end early.
         let most = left.map_or(Some(0), |(_, most)| most);

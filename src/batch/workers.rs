@@ -17,8 +17,13 @@ use crate::sys::{Sys, lock, unpoisoned};
 use crate::trace;
 use crate::waiter::CancelToken;
 
-/// The outcome of a request, or the panic of the caller's code (such as a credentials provider's).
-pub(super) type Finished<D> = Ran<Result<AsyncInferenceResponse<D>>>;
+/// The end of a request.
+pub(super) struct Finished<D> {
+    /// The outcome, or the panic of the caller's code (such as a credentials provider's).
+    pub(super) outcome: Ran<Result<AsyncInferenceResponse<D>>>,
+    /// The panic of `on_submitted`.
+    pub(super) panic: Option<Caught>,
+}
 
 /// One request for a thread.
 pub(super) struct Job<D> {
@@ -193,41 +198,60 @@ impl<D> Begun<D> {
 
 impl<D> Shared<D> {
     fn carry_out(&self, job: Job<D>) -> (u64, Finished<D>) {
-        let index = job.index;
-        let submit = || self.submit_and_tell(job);
+        let (index, mut panic) = (job.index, None);
+        let submit = || {
+            let (outcome, is_new) = self.submit_or_find(job);
+            if is_new && let Ok(response) = &outcome {
+                panic = self.call_on_submitted(index, response);
+            }
+            outcome
+        };
         let outcome = Caught::catch(|| self.plan.batch.input(index, submit));
-        (index, outcome)
+        (index, Finished { outcome, panic })
     }
 
-    fn submit_and_tell(&self, job: Job<D>) -> Result<AsyncInferenceResponse<D>> {
+    /// Calls the caller's callback for an input that was submitted; returns its panic.
+    fn call_on_submitted(
+        &self,
+        index: u64,
+        response: &AsyncInferenceResponse<D>,
+    ) -> Option<Caught> {
+        let on_submitted = self.plan.on_submitted.as_ref()?;
+        match Caught::catch(|| on_submitted(index, &response.handle())) {
+            Ran::Returned(()) => None,
+            Ran::Panicked(panic) => Some(panic),
+        }
+    }
+
+    /// Submits an input, unless the journal has it from an earlier run; and whether it was submitted now.
+    fn submit_or_find(&self, job: Job<D>) -> (Result<AsyncInferenceResponse<D>>, bool) {
         let Job {
             index,
             request,
             recorder,
         } = job;
         let Some(recorder) = recorder else {
-            return self.submit(index, request);
+            return (self.submit(request), true);
         };
         match Begun::or_before(index, request, &recorder) {
-            Ok(Begun::Now(begun)) => self.submit_and_record(index, *begun, &recorder.journal),
+            Ok(Begun::Now(begun)) => (self.submit_and_record(*begun, &recorder.journal), true),
             Ok(Begun::Before(response)) => {
                 self.plan.batch.known(index, None::<&Error>);
-                Ok(response)
+                (Ok(response), false)
             }
             Err(error) => {
                 self.plan.batch.known(index, Some(&error));
-                Err(error)
+                (Err(error), false)
             }
         }
     }
 
     fn submit_and_record(
         &self,
-        index: u64,
         begun: ToSubmit<D>,
         journal: &Journal,
     ) -> Result<AsyncInferenceResponse<D>> {
-        let outcome = self.submit(index, begun.request);
+        let outcome = self.submit(begun.request);
         let stage = match &outcome {
             Ok(response) => Stage::Submitted(Box::new(response.handle())),
             Err(Error::MaybeSubmitted(_)) => return outcome,
@@ -238,11 +262,7 @@ impl<D> Shared<D> {
         outcome
     }
 
-    fn submit(
-        &self,
-        index: u64,
-        request: AsyncRequest<'static, D>,
-    ) -> Result<AsyncInferenceResponse<D>> {
+    fn submit(&self, request: AsyncRequest<'static, D>) -> Result<AsyncInferenceResponse<D>> {
         let sys = request.session().sys().clone();
         let gate = Gate {
             pace: &self.pace,
@@ -250,11 +270,7 @@ impl<D> Shared<D> {
             stop: &self.stop,
         };
         let request = request.or_cancel(self.plan.cancel.as_ref());
-        let response = self.submit_below(request, &gate)?;
-        if let Some(on_submitted) = &self.plan.on_submitted {
-            on_submitted(index, &response.handle());
-        }
-        Ok(response)
+        self.submit_below(request, &gate)
     }
 
     /// Submits below the batch's own path, if it has one and the service supports it.

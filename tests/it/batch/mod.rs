@@ -8,6 +8,7 @@ mod fallback;
 pub(crate) mod inputs;
 mod journal;
 mod large;
+mod panics;
 mod schedule;
 mod submits;
 mod threads;
