@@ -197,7 +197,8 @@ impl SessionBuilder {
     }
 
     /// Sets a PEM file of root certificates, which replace all others. [`build`](Self::build) fails if the file
-    /// cannot be read, if no certificate in it can be a root, and if an [`agent`](Self::agent) is set too.
+    /// cannot be read or has no certificate, if a certificate in it cannot be a root, and if an
+    /// [`agent`](Self::agent) is set too. Keys and other blocks in the file are ignored.
     /// Default: `AWS_CA_BUNDLE`, then the profile's `ca_bundle`, then the roots of `WebPKI`.
     pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_bundle = Some(CaBundle::Path(path.into()));
