@@ -193,8 +193,8 @@ impl<D> Poller<D> {
         self.panic = Some(panic);
         let now = self.now();
         if let Some(polled) = self.slots.get_mut(slot) {
-            // The others were counted when they began.
-            if polled.state == State::Found {
+            // A poll that is due was counted when it began.
+            if !matches!(polled.state, State::Queued | State::QueuedLast) {
                 polled.wait.attempts += 1;
             }
             self.end_poll(slot, true, now);
