@@ -20,7 +20,6 @@ use crate::response::poll::Poll;
 use crate::sys::Sys;
 use crate::transfer::outcome::Outcome;
 use crate::waiter::WaiterConfig;
-use crate::waiter::state::WaitState;
 
 /// The time limit of one request.
 pub(super) const REQUEST_TIME: Duration = Duration::from_secs(10);
@@ -135,7 +134,7 @@ impl<D> Poller<D> {
         let output = self.place(Which::Output, &response, response.output_path(), index);
         let failure = response.failure_path();
         let failure = failure.map(|path| self.place(Which::Failure, &response, path, index));
-        let wait = WaitState::new(&self.waiter, self.now());
+        let wait = response.begin_wait(&self.waiter, self.now());
         if self.slots.pending() == 0 {
             // The first handles start the rounds.
             self.origin = wait.started;

@@ -67,7 +67,7 @@ impl<D> AsyncInferenceResponse<D> {
         let id = self.inference_id();
         let _span = trace::wait(self.endpoint_name(), id, self.output_path());
         let sys = self.session.sys();
-        let mut wait = WaitState::new(waiter, sys.clock().monotonic());
+        let mut wait = self.begin_wait(waiter, sys.clock().monotonic());
         let mut waiting = Waiting {
             response: self,
             waiter,
@@ -170,16 +170,27 @@ impl<D> AsyncInferenceResponse<D> {
         }
     }
 
-    /// Time since the submit, or where that is not known since the wait began.
+    /// The state of a wait that begins now.
+    pub(crate) fn begin_wait(&self, waiter: &WaiterConfig, now: Duration) -> WaitState {
+        let mut wait = WaitState::new(waiter, now);
+        wait.age = self.age_by_wall_clock();
+        wait
+    }
+
+    /// Zero where the time of the submit is not known, or is in the future by this machine's clock.
+    fn age_by_wall_clock(&self) -> Duration {
+        let now = self.session.sys().clock().now();
+        let age = self
+            .handle
+            .submitted_at
+            .map(|submitted| now.duration_since(submitted));
+        age.and_then(std::result::Result::ok).unwrap_or_default()
+    }
+
+    /// Time since the submit, or where that is not known since the wait began. A wall clock that is set during the
+    /// wait does not change it.
     fn since_submit(&self, wait: &WaitState) -> Duration {
-        match self.handle.submitted_at {
-            // A wall clock that was set back makes it young.
-            Some(submitted) => {
-                let now = self.session.sys().clock().now();
-                now.duration_since(submitted).unwrap_or_default()
-            }
-            None => self.elapsed(wait),
-        }
+        wait.age + self.elapsed(wait)
     }
 
     /// Records how long the inference took, if that is known: an outcome that the first poll found may have

@@ -9,6 +9,8 @@ use crate::error::{Error, Result, ServiceError};
 /// A wait in progress.
 pub(crate) struct WaitState {
     pub(crate) started: Duration,
+    /// The inference's age then, by the wall clock; from there on the monotonic clock counts.
+    pub(crate) age: Duration,
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,
     /// The waiter's own limits.
@@ -40,6 +42,7 @@ impl WaitState {
     pub(crate) fn new(waiter: &WaiterConfig, now: Duration) -> Self {
         Self {
             started: now,
+            age: Duration::ZERO,
             deadline: waiter.deadline().map(|deadline| now + deadline),
             max_attempts: waiter.max_attempts(),
             whole: waiter.deadline(),

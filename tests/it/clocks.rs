@@ -11,7 +11,10 @@ use sagemaker_async_inference::credentials::Credentials;
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
-use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Session, SessionBuilder};
+use sagemaker_async_inference::{
+    AsyncInferenceResponse, Bytes, InferenceHandle, Session, SessionBuilder, WaiterConfig,
+};
+use serde_json::json;
 use support::client::{accepted, predictor, refused, sys, uri};
 use support::verifier::{Rules, Verifier};
 use support::wait::{timed_out, waiter};
@@ -211,4 +214,64 @@ fn a_wait_that_wakes_after_its_deadline_polls_once_more() {
     });
     let result: Vec<u8> = response.get_result(&late).expect("a result");
     assert_eq!(result, b"result");
+}
+
+/// The adaptive wait for an inference that was submitted this long ago, during which the wall clock is set at the first
+/// poll, and the result appears before the poll of this number. Returns how long it slept.
+fn adaptive_wait(
+    (session, endpoint, clock): (&Session, &Arc<LocalEndpoint>, &SetClock),
+    age: Duration,
+    off_by: i64,
+    polls: u32,
+) -> Duration {
+    let before = clock.even.slept();
+    let key = format!("out-{off_by}-{polls}");
+    let submitted = clock.now() - age;
+    let submitted = submitted.duration_since(SystemTime::UNIX_EPOCH);
+    let handle = json!({
+        "version": 1,
+        "endpoint_name": endpoint.name(),
+        "output_path": format!("s3://{}/{key}", endpoint.bucket()),
+        "submitted_at": submitted.expect("a time").as_secs(),
+    });
+    let handle: InferenceHandle = handle.to_string().parse().expect("a handle");
+    let (stored, set) = (endpoint.clone(), clock.clone());
+    let wait = WaiterConfig::builder().adaptive().progress(move |wait| {
+        if wait.attempts() == 1 {
+            set.set(off_by);
+        }
+        if wait.attempts() + 1 == polls {
+            stored.put_object(stored.bucket(), &key, "result");
+        }
+        ControlFlow::Continue(())
+    });
+    let wait = wait
+        .deadline(Duration::from_mins(15))
+        .build()
+        .expect("a wait");
+    let result: Vec<u8> = predictor(session)
+        .resume(handle)
+        .get_result(&wait)
+        .expect("a result");
+    assert_eq!(result, b"result");
+    clock.even.slept().saturating_sub(before)
+}
+
+#[test]
+fn a_wall_clock_that_jumps_spoils_no_adaptive_wait() {
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let endpoint = Arc::new(endpoint);
+    let clock = SetClock::new(0);
+    let session = builder(&endpoint, &clock).build().expect("a session");
+    let here = (&session, &endpoint, &clock);
+    let minute = Duration::from_mins(1);
+
+    // An inference of seconds is not one of hours after it: the next wait does not sleep for most of these.
+    let first = adaptive_wait(here, Duration::ZERO, 10 * HOUR, 4);
+    let second = adaptive_wait(here, Duration::ZERO, 10 * HOUR, 3);
+    assert!(first < minute && second < minute, "{first:?} {second:?}");
+
+    // An inference of minutes is not a new one after it, which would be polled every 50 ms.
+    let third = adaptive_wait(here, 2 * minute, -HOUR, 30);
+    assert!(third > 5 * minute, "{third:?}");
 }
