@@ -19,6 +19,24 @@ pub(crate) fn texts<const N: usize>(
     found
 }
 
+/// Whether the root element has this local name. Reads no further than that.
+pub(crate) fn has_root(document: &[u8], name: &str) -> bool {
+    /// More than a declaration and comments take in a service's response.
+    const BEGINNING: usize = 1024;
+    let beginning = &document[..document.len().min(BEGINNING)];
+    let text = beginning.utf8_chunks().next();
+    let mut reader = Reader::from_str(text.map_or("", |chunk| chunk.valid()));
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start) | Event::Empty(start)) => {
+                return start.local_name().as_ref() == name;
+            }
+            Ok(Event::Eof) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+}
+
 /// `None` if the document is malformed.
 fn collect(
     document: &str,
@@ -77,7 +95,7 @@ pub(crate) fn resolve(reference: &BytesRef<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::texts;
+    use super::{has_root, texts};
 
     #[test]
     fn finds_what_is_at_the_path_and_nothing_else() {
@@ -102,5 +120,27 @@ mod tests {
         assert_eq!(texts(b"\xff\xfe", &[], ["Code"]), [None]);
         assert_eq!(texts(b"</a></a>", &["a"], ["Code"]), [None]);
         assert_eq!(texts(b"", &[], ["Code"]), [None]);
+    }
+
+    #[test]
+    fn the_root_is_found_behind_what_may_precede_it() {
+        for (document, is_error) in [
+            ("<Error><Code>x</Code></Error>", true),
+            ("<?xml version=\"1.0\"?>\n<!-- x --><Error xmlns='y'>", true),
+            ("\u{feff}<?xml version=\"1.0\"?><s3:Error/>", true),
+            ("<ListBucketResult><Contents><Error/></Contents>", false),
+            ("<Errors/>", false),
+            ("Error", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                has_root(document.as_bytes(), "Error"),
+                is_error,
+                "{document}"
+            );
+        }
+        assert!(has_root(b"<Error>\xff", "Error"));
+        let long = ["<Error>", &"x".repeat(5000)].concat();
+        assert!(has_root(long.as_bytes(), "Error"));
     }
 }

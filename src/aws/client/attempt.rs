@@ -19,7 +19,7 @@ use crate::aws::http::{
     BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, cancellable, supervise,
 };
 use crate::aws::identity::Credentials;
-use crate::aws::xml::texts;
+use crate::aws::xml::has_root;
 use crate::error::CredentialsError;
 use crate::trace;
 
@@ -286,5 +286,5 @@ fn refused(call: &Call<'_>, sent: &[u8], reply: &Reply) -> AttemptError {
 /// that of every operation whose body is not an object's content.
 fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
     let is_content = call.operation == "GetObject";
-    call.service == Service::S3 && !is_content && texts(&reply.body, &[], ["Code"])[0].is_some()
+    call.service == Service::S3 && !is_content && has_root(&reply.body, "Error")
 }
