@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::notification::{InvocationStatus, Notification};
 use crate::aws::json_rpc::{list, text};
+use crate::codec::without_mark;
 
 /// The content of a message, see [`Delivery::event`](super::Delivery::event).
 ///
@@ -111,12 +112,12 @@ impl ObjectEvent {
 impl QueueEvent {
     /// Parses the body of a message. One that cannot be parsed is [`Unknown`](Self::Unknown).
     pub fn parse(body: &str) -> Self {
-        let inner = match serde_json::from_str::<Value>(body) {
-            Ok(Value::Object(message)) => unwrapped(message),
+        let message = match serde_json::from_slice(without_mark(body.as_bytes())) {
+            Ok(Value::Object(message)) => message,
             Ok(_) => return Self::Unknown("it is JSON, but not an object".to_owned()),
             Err(_) => return Self::Unknown("it is not JSON".to_owned()),
         };
-        if let Some(event) = inner.as_ref().and_then(of_s3) {
+        if let Some(event) = of_s3(&unwrapped(message)) {
             return event;
         }
         match Notification::parse(body) {
@@ -127,12 +128,20 @@ impl QueueEvent {
     }
 }
 
-/// The message in SNS's envelope, or the message itself.
-fn unwrapped(message: Map<String, Value>) -> Option<Value> {
-    if !message.contains_key("TopicArn") {
-        return Some(Value::Object(message));
+/// The message within SNS's envelopes: a topic's message may be published to another topic.
+fn unwrapped(mut message: Map<String, Value>) -> Value {
+    while message.contains_key("TopicArn") {
+        let inner = message
+            .get("Message")
+            .and_then(Value::as_str)
+            .map(str::as_bytes);
+        match inner.map(|inner| serde_json::from_slice(without_mark(inner))) {
+            // Each is shorter than its envelope.
+            Some(Ok(Value::Object(inner))) => message = inner,
+            _ => break,
+        }
     }
-    serde_json::from_str(message.get("Message")?.as_str()?).ok()
+    Value::Object(message)
 }
 
 /// Parses an event of S3 in any of its formats; `None` if it is not one.

@@ -153,3 +153,23 @@ fn what_cannot_be_read_is_unknown_with_a_reason_and_without_its_content() {
         }
     }
 }
+
+#[test]
+fn messages_are_read_in_envelopes_within_envelopes_and_behind_a_byte_order_mark() {
+    let notification: Value = serde_json::from_str(&super::notification("job-7")).unwrap();
+    let test = json!({ "Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b" });
+    for wraps in 0..4 {
+        let wrapped = |message: &Value| {
+            let body = (0..wraps).fold(message.clone(), |inner, _| through_sns(&inner));
+            QueueEvent::parse(&format!("\u{feff}{body}"))
+        };
+        assert!(matches!(wrapped(&notification), QueueEvent::Inference(_)));
+        assert_eq!(wrapped(&test), QueueEvent::Test);
+        for message in [records("out/a.out"), event_bridge("out/a.out")] {
+            match wrapped(&message) {
+                QueueEvent::Object(events) => assert_eq!(events[0].key(), "out/a.out"),
+                other => panic!("{wraps}: {other:?}"),
+            }
+        }
+    }
+}
