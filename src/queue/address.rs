@@ -148,7 +148,10 @@ fn region_of_host(host: &str) -> Option<String> {
         .filter(|index| *index > 0)
         .map(|index| &labels[index - 1]);
     let region = after.or(before)?;
-    region.contains('-').then(|| (*region).to_owned())
+    // Hosts of the user's may have other names there, such as sqs.my-team.internal.
+    let (place, number) = region.rsplit_once('-')?;
+    let is_region = !place.is_empty() && number.parse::<u8>().is_ok();
+    is_region.then(|| (*region).to_owned())
 }
 
 #[cfg(test)]
@@ -174,6 +177,8 @@ mod tests {
             ("localhost", None),
             ("127.0.0.1", None),
             ("queue.example.com", None),
+            ("sqs.my-team.internal", None),
+            ("sqs.us-iso-east-1.c2s.ic.gov", Some("us-iso-east-1")),
         ] {
             assert_eq!(region_of_host(host).as_deref(), region, "{host}");
         }
