@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 use crate::session::Session;
 use crate::sys::lock;
+use crate::waiter::cancel::CancelToken;
 
 /// The shortest visibility timeout that leaves time to extend it.
 const MIN_VISIBILITY: Duration = Duration::from_secs(5);
@@ -159,22 +160,22 @@ impl ResultQueue {
         &self.counters
     }
 
-    /// The running consumer, or a new one.
-    pub(super) fn connect(&self) -> Result<Arc<Guard>> {
+    /// The running consumer, or a new one. The token ends the requests for that.
+    pub(super) fn connect(&self, cancel: &CancelToken) -> Result<Arc<Guard>> {
+        let session = &self.session.cancelled_by(cancel.shared_flag());
         let mut shared = lock(&self.shared);
         if let Some(guard) = shared.guard.upgrade() {
             return Ok(guard);
         }
         let url = match &shared.url {
             Some(url) => url.clone(),
-            None => shared.url.insert(self.address.url(&self.session)?).clone(),
+            None => shared.url.insert(self.address.url(session)?).clone(),
         };
-        let visibility = match self.visibility {
-            Some(visibility) => visibility,
-            None => match shared.queue_visibility {
-                Some(visibility) => visibility,
-                None => *shared.queue_visibility.insert(self.fetch_visibility(&url)?),
-            },
+        let visibility = if let Some(known) = self.visibility.or(shared.queue_visibility) {
+            known
+        } else {
+            let fetched = self.fetch_visibility(session, &url)?;
+            *shared.queue_visibility.insert(fetched)
         };
         let whole = Duration::from_secs(visibility.as_secs());
         if !(MIN_VISIBILITY..=MAX_VISIBILITY).contains(&whole) {
@@ -200,10 +201,10 @@ impl ResultQueue {
         Ok(guard)
     }
 
-    fn fetch_visibility(&self, url: &str) -> Result<Duration> {
+    fn fetch_visibility(&self, session: &Session, url: &str) -> Result<Duration> {
         const NAME: &str = "VisibilityTimeout";
         let queue = Queue {
-            caller: self.address.caller(&self.session),
+            caller: self.address.caller(session),
             url,
         };
         let attributes = match queue.attributes(&[NAME]).map_err(Error::from) {

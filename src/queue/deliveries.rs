@@ -64,10 +64,12 @@ pub struct Deliveries {
     cancel: CancelToken,
     received: u64,
     ended: bool,
-    /// On the monotonic clock: the last message, or the start.
-    last_message: Option<Duration>,
-    /// Since when all receives failed, and how many did.
-    failing: Option<(Duration, u32)>,
+    /// On the monotonic clock: when the first receive after the last message was due.
+    idle_since: Option<Duration>,
+    /// Whether a receive since then returned no message.
+    found_empty: bool,
+    /// Since when all receives failed, how many did, and why the last one did.
+    failing: Option<(Duration, u32, Error)>,
     /// Number of empty responses in a row that came too soon.
     hasty: u32,
     /// The id of a receive from a FIFO queue whose response was lost, and when it was sent.
@@ -88,7 +90,8 @@ impl Deliveries {
             cancel: CancelToken::new(),
             received: 0,
             ended: false,
-            last_message: None,
+            idle_since: None,
+            found_empty: false,
             failing: None,
             hasty: 0,
             attempt: None,
@@ -96,7 +99,9 @@ impl Deliveries {
         }
     }
 
-    /// Ends the iterator when no message came for this long. Default: never.
+    /// Ends the iterator when receives found no message for this long. Time in which nothing is received, because the
+    /// caller or all workers handle messages, does not count. If receives failed all this time, their error is returned,
+    /// because the queue may hold messages. Default: never.
     pub fn until_idle(mut self, idle: Duration) -> Self {
         self.until_idle = Some(idle);
         self
@@ -160,6 +165,9 @@ impl Deliveries {
             if self.is_over() {
                 return self.end().map(Err);
             }
+            if let Some(error) = self.outage() {
+                return Some(Err(error));
+            }
             if let Some(failure) = self.guard.as_ref().and_then(|g| g.core.take_failure()) {
                 return Some(Err(failure));
             }
@@ -175,6 +183,8 @@ impl Deliveries {
                 Ok(received) if received.is_empty() => self.pace(),
                 Ok(received) if self.is_cancelled() => drop(received),
                 Ok(received) => return Some(Ok(received)),
+                // The next round ends it.
+                Err(_) if self.is_cancelled() => {}
                 Err(error) => {
                     if let Some(error) = self.failed(error) {
                         return Some(Err(error));
@@ -185,13 +195,29 @@ impl Deliveries {
     }
 
     fn is_over(&mut self) -> bool {
-        let now = self.clock().monotonic();
-        let since = *self.last_message.get_or_insert(now);
         self.is_cancelled()
             || self.max_messages.is_some_and(|most| self.received >= most)
-            || self
-                .until_idle
-                .is_some_and(|idle| now.saturating_sub(since) >= idle)
+            || self.found_empty && self.failing.is_none() && self.is_idle()
+    }
+
+    /// Whether receives have found nothing for the longest time.
+    fn is_idle(&mut self) -> bool {
+        let now = self.clock().monotonic();
+        let since = *self.idle_since.get_or_insert(now);
+        self.until_idle
+            .is_some_and(|idle| now.saturating_sub(since) >= idle)
+    }
+
+    /// The error of receives that failed until the iterator would have ended.
+    fn outage(&mut self) -> Option<Error> {
+        if !self.is_idle() {
+            return None;
+        }
+        let (.., error) = self.failing.take()?;
+        // A caller that continues waits as long again.
+        self.idle_since = None;
+        self.found_empty = false;
+        Some(error)
     }
 
     /// Releases what was not yielded and sends pending deletions and releases.
@@ -220,7 +246,7 @@ impl Deliveries {
     fn receive(&mut self, max: usize, at_most: Duration) -> Result<Vec<Delivery>> {
         let guard = match &self.guard {
             Some(guard) => Arc::clone(guard),
-            None => Arc::clone(self.guard.insert(self.queue.connect()?)),
+            None => Arc::clone(self.guard.insert(self.queue.connect(&self.cancel)?)),
         };
         let sent = self.clock().monotonic();
         let wait = self.wait(guard.core.visibility, sent).min(at_most);
@@ -244,11 +270,13 @@ impl Deliveries {
         add(&guard.core.counters.receives, 1);
         add(&guard.core.counters.received, messages.len());
         if messages.is_empty() {
+            self.found_empty = true;
             return Ok(Vec::new());
         }
         self.hasty = 0;
         self.received += messages.len() as u64;
-        self.last_message = Some(self.clock().monotonic());
+        self.idle_since = None;
+        self.found_empty = false;
         Ok(deliver(&guard, messages, sent))
     }
 
@@ -259,7 +287,7 @@ impl Deliveries {
         let mut wait = MAX_WAIT
             .min(visibility / 4)
             .min(read_timeout.saturating_sub(Duration::from_secs(2)));
-        if let (Some(idle), Some(last)) = (self.until_idle, self.last_message) {
+        if let (Some(idle), Some(last)) = (self.until_idle, self.idle_since) {
             let left = idle.saturating_sub(now.saturating_sub(last));
             // Without a wait the service queries only a part of its servers.
             wait = wait.min(left.max(Duration::from_secs(1)));
@@ -302,19 +330,20 @@ impl Deliveries {
     /// Returns the error, if it is to be reported; otherwise pauses.
     fn failed(&mut self, error: Error) -> Option<Error> {
         let now = self.clock().monotonic();
-        let (since, count) = self.failing.unwrap_or((now, 0));
-        self.failing = Some((since, count.saturating_add(1)));
+        let before = self.failing.take();
+        let (since, count) = before.map_or((now, 0), |(since, count, _)| (since, count));
         if !is_passing(&error) {
             // A caller that continues in spite of it does so at a limited rate.
             if count > 0 {
                 self.pause(MIN_ROUND);
             }
+            self.failing = Some((since, count.saturating_add(1), error.clone()));
             return Some(error);
         }
         if now.saturating_sub(since) >= OUTAGE {
-            self.failing = None;
             return Some(error);
         }
+        self.failing = Some((since, count.saturating_add(1), error));
         let ceiling = (MIN_ROUND * (1 << count.min(5))).min(MAX_BACKOFF);
         let random = self.queue.session().sys().random();
         self.pause(ceiling.mul_f64(0.5 + random.fraction() / 2.0));

@@ -35,6 +35,61 @@ fn a_consumer_may_be_idle_for_ever() {
 }
 
 #[test]
+fn time_in_which_messages_are_handled_is_not_idle() {
+    // Longer than all the work, because the clock may advance before a deletion is sent.
+    let bench = bench(&[("VisibilityTimeout", "3600")]);
+    bench.send(&["a", "b", "c"]);
+    let queue = bench.queue();
+    let mut handled = 0;
+    for delivery in queue.deliveries().until_idle(seconds(60)) {
+        bench.clock.advance(seconds(70));
+        delivery.unwrap().delete().unwrap();
+        handled += 1;
+    }
+    assert_eq!((handled, bench.left()), (3, 0));
+
+    bench.send(&["a", "b", "c"]);
+    let stats = queue.deliveries().until_idle(seconds(60));
+    let stats = stats.run(1, |delivery| {
+        bench.clock.advance(seconds(70));
+        delivery.delete()
+    });
+    assert_eq!((stats.unwrap().deleted, bench.left()), (6, 0));
+}
+
+#[test]
+fn no_time_to_wait_is_one_receive_at_least() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let queue = bench.queue();
+    let mut deliveries = queue.deliveries().until_idle(seconds(0));
+    deliveries.next().unwrap().unwrap().delete().unwrap();
+    assert!(deliveries.next().is_none());
+    assert_eq!(bench.count(Operation::ReceiveMessage), 2);
+}
+
+#[test]
+fn a_queue_that_cannot_be_read_is_not_idle() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let refused = Fault::on(Operation::ReceiveMessage);
+    bench
+        .local
+        .fault(refused.always().error(500, "InternalError"));
+    let queue = bench.queue();
+    let mut deliveries = queue.deliveries().until_idle(seconds(60));
+    for _ in 0..2 {
+        match deliveries.next() {
+            Some(Err(Error::Service(fault))) => assert_eq!(fault.status(), 500),
+            other => panic!("{other:?}"),
+        }
+    }
+    bench.local.clear_faults();
+    deliveries.next().unwrap().unwrap().delete().unwrap();
+    assert!(deliveries.next().is_none());
+}
+
+#[test]
 fn a_server_that_does_not_wait_is_not_queried_in_a_tight_loop() {
     let clock = ManualClock::new();
     let rules = Rules {

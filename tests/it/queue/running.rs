@@ -3,9 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use sagemaker_async_inference::local::Operation;
+use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::queue::{Delivery, QueueEvent, ResultQueue};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{CancelToken, Error};
 use serde_json::{Value, json};
 
@@ -274,5 +276,28 @@ fn messages_of_a_group_are_handled_in_order_and_one_at_a_time() {
     for group in ["g", "h"] {
         let of_group: Vec<_> = handled.iter().filter(|id| id.starts_with(group)).collect();
         assert!(of_group.is_sorted() && of_group.len() == 8, "{handled:?}");
+    }
+}
+
+#[test]
+fn a_cancel_ends_the_requests_before_the_first_receive() {
+    let bench = bench(&[]);
+    for operation in [Operation::GetQueueUrl, Operation::GetQueueAttributes] {
+        bench.local.fault(Fault::on(operation).always().hang());
+        let queue = ResultQueue::new("done", &bench.session).unwrap();
+        let token = CancelToken::new();
+        let mut deliveries = queue.deliveries().cancel(token.clone());
+        let started = SystemClock.monotonic();
+        let ended = thread::scope(|scope| {
+            scope.spawn(|| {
+                eventually("a request", || bench.count(operation) > 0);
+                token.cancel();
+            });
+            deliveries.next()
+        });
+        assert!(ended.is_none(), "{operation:?}: {ended:?}");
+        // The read timeout is a minute.
+        assert!(SystemClock.monotonic() < started + seconds(45));
+        bench.local.clear_faults();
     }
 }
