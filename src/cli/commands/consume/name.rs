@@ -9,18 +9,19 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 /// digits, hyphens, dots and underscores are percent-encoded, so that two ids have two names.
 pub(super) fn name_of(id: Option<&str>, output: Option<&str>) -> String {
     if let Some(id) = id.filter(|id| !id.is_empty()) {
-        let encoded = utf8_percent_encode(id, PLAIN).to_string();
-        let visible = match encoded.strip_prefix('.') {
-            Some(rest) => format!("%2E{rest}"),
-            None => encoded,
-        };
-        return format!("{visible}.out");
+        return format!("{}.out", visible(id));
     }
     let last = output.and_then(|output| output.rsplit('/').next());
-    let last = last.filter(|name| !name.is_empty()).unwrap_or("result");
-    utf8_percent_encode(last, PLAIN)
-        .to_string()
-        .replacen("..", "%2E%2E", 1)
+    visible(last.filter(|name| !name.is_empty()).unwrap_or("result"))
+}
+
+/// Not hidden, neither the directory nor its parent, and none of the names that files have before they are complete.
+fn visible(name: &str) -> String {
+    let encoded = utf8_percent_encode(name, PLAIN).to_string();
+    match encoded.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}"),
+        None => encoded,
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +39,11 @@ mod tests {
             assert_eq!(name_of(Some(id), Some("s3://b/out/x.out")), name);
         }
         assert_eq!(name_of(None, Some("s3://b/out/x.out")), "x.out");
-        assert_eq!(name_of(None, Some("s3://b/..")), "%2E%2E");
+        assert_eq!(name_of(None, Some("s3://b/..")), "%2E.");
+        assert_eq!(
+            name_of(None, Some("s3://b/.result.1.tmp")),
+            "%2Eresult.1.tmp"
+        );
         assert_eq!(name_of(Some(""), None), "result");
     }
 }
