@@ -11,6 +11,7 @@ mod model;
 mod names;
 mod operations;
 mod predictor;
+mod removal;
 mod requests;
 mod scale_to_zero;
 mod scaling;
@@ -41,7 +42,8 @@ pub use status::{Backlog, EndpointOverview};
 pub use update::EndpointUpdate;
 pub use wait::{EndpointProgress, EndpointWaiter};
 
-use crate::error::{DeploymentError, Error, Resource, Result};
+use self::removal::Removal;
+use crate::error::{Error, Resource, Result};
 use crate::predictor::AsyncPredictor;
 use crate::session::Session;
 use crate::waiter::CancelToken;
@@ -234,17 +236,25 @@ impl Endpoint {
     /// [`wait_deleted`](Self::wait_deleted). The models stay: call [`delete_models`](Self::delete_models) before,
     /// or [`remove`](Self::remove) instead.
     ///
+    /// An endpoint that is being deleted already is no error, so that an interrupted deletion can be repeated.
+    ///
     /// Scaling stays too, and its alarm costs money: call [`VariantScaling::remove`] before.
     ///
     /// # Errors
     /// - Those of [`SageMaker`](SageMaker#errors), if nothing was deleted.
     /// - [`Error::Deployment`]: the configuration was deleted, and the endpoint was not.
-    /// - [`Error::Config`]: with `delete_config`, the endpoint has no configuration.
+    /// - [`Error::Config`]: with `delete_config`, the endpoint has no configuration, or is being created or changed, so
+    ///   that the service would not delete it; nothing was deleted.
     /// - [`Error::EndpointWait`]: the [token](Self::with_cancel) was cancelled before anything was deleted.
     pub fn delete(&self, delete_config: bool) -> Result<()> {
         let mut removal = self.removal();
         if delete_config {
-            let config = self.config_name_of(&self.description()?)?;
+            let described = self.description()?;
+            // The service would refuse to delete the endpoint, which needs its configuration then.
+            if described.status() != EndpointStatus::Deleting {
+                self.check_unchanging(&described)?;
+            }
+            let config = self.config_name_of(&described)?;
             removal.delete(&self.acting(), Resource::EndpointConfig(config))?;
         }
         let endpoint = Resource::Endpoint(self.name.clone());
@@ -324,18 +334,26 @@ impl Endpoint {
             }
             described => described?,
         };
+        // Before anything is removed: an error ends the removal here.
+        let mut parts = self.parts(&described)?;
         let variants = described.variants().into_iter();
         let scaling = variants
             .map(|variant| Resource::Scaling(self.scaling_of(variant.name()).resource_id()));
         let (mut removal, session) = (self.removal(), self.acting());
         removal.delete_all(&session, scaling.collect());
 
-        let parts = self.parts(&described)?;
         let endpoint = Resource::Endpoint(self.name.clone());
-        if let Err(error) = self.wait_deletable(&described, waiter) {
-            removal.note(endpoint.clone(), error);
-        } else if described.status() != EndpointStatus::Deleting {
-            removal.delete_all(&session, vec![endpoint.clone()]);
+        let in_use = described.endpoint_config_name().map(str::to_owned);
+        match self.wait_deletable(described, waiter) {
+            Err(error) => removal.note(endpoint.clone(), error),
+            Ok(settled) => {
+                if settled.endpoint_config_name() != in_use.as_deref() {
+                    parts = self.parts_or_config(&settled, &mut removal);
+                }
+                if settled.status() != EndpointStatus::Deleting {
+                    removal.delete_all(&session, vec![endpoint.clone()]);
+                }
+            }
         }
         if removal.left.contains(&endpoint) || removal.unsure.contains(&endpoint) {
             removal.left.extend(parts);
@@ -348,23 +366,40 @@ impl Endpoint {
         removal.end()
     }
 
-    /// The service deletes no endpoint that is being created or changed.
+    /// Waits for an endpoint that the service changes, because it does not delete it before, and describes it then: an
+    /// update has replaced its configuration.
     fn wait_deletable(
         &self,
-        described: &EndpointDescription,
+        described: EndpointDescription,
         waiter: &EndpointWaiter,
-    ) -> Result<()> {
-        let in_progress = matches!(
-            described.status(),
-            EndpointStatus::Creating | EndpointStatus::Updating | EndpointStatus::RollingBack
-        );
-        if !in_progress {
-            return Ok(());
+    ) -> Result<EndpointDescription> {
+        let status = described.status();
+        if !status.is_in_progress() || status == EndpointStatus::Deleting {
+            return Ok(described);
         }
         match wait::in_service(&self.session, &self.name, None, waiter) {
-            Err(Error::EndpointWait(ended)) if ended.reason().is_final() => Ok(()),
-            settled => settled.map(drop),
+            Err(Error::EndpointWait(ended)) if ended.reason().is_final() => {
+                match self.description() {
+                    Err(Error::Service(fault)) if settle::is_not_found(&fault) => Ok(described),
+                    settled => settled,
+                }
+            }
+            settled => settled,
         }
+    }
+
+    /// The parts; if they cannot be read, the configuration alone.
+    fn parts_or_config(
+        &self,
+        described: &EndpointDescription,
+        removal: &mut Removal,
+    ) -> Vec<Resource> {
+        self.parts(described).unwrap_or_else(|error| {
+            removal.first.get_or_insert(error);
+            let config = described.endpoint_config_name();
+            let config = config.map(|name| Resource::EndpointConfig(name.to_owned()));
+            config.into_iter().collect()
+        })
     }
 
     /// Removes what a deployment left that ended before it created the endpoint: the configuration and the model of the
@@ -413,6 +448,23 @@ impl Endpoint {
         Ok(names.map(|name| Resource::Model(name.to_owned())).collect())
     }
 
+    /// Refuses what the service refuses while it changes the endpoint.
+    fn check_unchanging(&self, described: &EndpointDescription) -> Result<()> {
+        let status = described.status();
+        if !status.is_in_progress() {
+            return Ok(());
+        }
+        Err(crate::error::ConfigError::new(
+            format!("endpoint {}", self.name),
+            format!(
+                "is {}, and the service neither updates nor deletes it meanwhile",
+                status.as_str()
+            ),
+            "repeat this when the change is over",
+        )
+        .into())
+    }
+
     /// The configuration in use. An endpoint that failed or that is made of inference components
     /// may have none.
     fn config_name_of(&self, described: &EndpointDescription) -> Result<String> {
@@ -425,71 +477,5 @@ impl Endpoint {
             )
             .into()
         })
-    }
-}
-
-/// A removal in progress, in which one failure does not keep the rest from being tried.
-#[derive(Default)]
-struct Removal {
-    name: String,
-    cancel: Option<CancelToken>,
-    left: Vec<Resource>,
-    unsure: Vec<Resource>,
-    removed: Vec<Resource>,
-    first: Option<Error>,
-}
-
-impl Removal {
-    fn delete_all(&mut self, session: &Session, resources: Vec<Resource>) {
-        for resource in resources {
-            if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
-                let cancelled = wait::cancelled(&self.name, "deleted");
-                self.note(resource, cancelled);
-                continue;
-            }
-            if let Err(error) = self.delete(session, resource.clone()) {
-                self.note(resource, error);
-            }
-        }
-    }
-
-    /// A resource that does not exist is skipped.
-    fn delete(&mut self, session: &Session, resource: Resource) -> Result<()> {
-        match settle::delete(session, &resource) {
-            Ok(()) => self.removed.push(resource),
-            Err(Error::Service(fault)) if settle::is_not_found(&fault) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Records what is left, and why; the first reason is reported.
-    fn note(&mut self, left: Resource, error: Error) {
-        self.removed.retain(|removed| *removed != left);
-        if settle::was_cancelled(&error) {
-            self.unsure.push(left);
-        } else {
-            self.left.push(left);
-        }
-        self.first.get_or_insert(match error {
-            // What is left of scaling is named as a whole.
-            Error::Deployment(stopped) => stopped.cause,
-            error => error,
-        });
-    }
-
-    fn end(self) -> Result<()> {
-        let Some(cause) = self.first else {
-            return Ok(());
-        };
-        Err(DeploymentError {
-            endpoint_name: self.name,
-            doing: "removing",
-            left: self.left,
-            unsure: self.unsure,
-            removed: self.removed,
-            cause,
-        }
-        .into())
     }
 }

@@ -136,7 +136,12 @@ pub(crate) fn delete(session: &Session, resource: &Resource) -> Result<()> {
         Err(failed) => {
             let error = Error::from(failed);
             let gone = || is_ambiguous(&error) && is_gone(session, resource);
-            if was_deleted_before(&error) || gone() {
+            // An endpoint that an earlier run began to delete refuses a second deletion.
+            let deleting = || {
+                let is_endpoint = matches!(resource, Resource::Endpoint(_));
+                is_endpoint && was_refused(&error) && is_deleting(session, resource)
+            };
+            if was_deleted_before(&error) || gone() || deleting() {
                 return Ok(());
             }
             Err(error)
@@ -185,12 +190,24 @@ fn send_name(
 /// Checks whether it is gone. An endpoint that is being deleted refuses a second deletion.
 fn is_gone(session: &Session, resource: &Resource) -> bool {
     match (describe(session, resource), resource) {
-        (Ok(found), Resource::Endpoint(_)) => {
-            EndpointDescription::new(found).status() == EndpointStatus::Deleting
-        }
+        (Ok(found), Resource::Endpoint(_)) => says_deleting(found),
         (Err(CallError::Response(response)), _) => is_not_found(&response.error),
         _ => false,
     }
+}
+
+fn is_deleting(session: &Session, endpoint: &Resource) -> bool {
+    describe(session, endpoint).is_ok_and(says_deleting)
+}
+
+fn says_deleting(found: Value) -> bool {
+    EndpointDescription::new(found).status() == EndpointStatus::Deleting
+}
+
+/// Whether the service refused the request because of the state of the resource, which exists.
+fn was_refused(error: &Error) -> bool {
+    matches!(error, Error::Service(fault)
+        if fault.code() == Some("ValidationException") && !is_not_found(fault))
 }
 
 /// Pauses before the next attempt; false if there is none.

@@ -188,7 +188,8 @@ impl EndpointUpdate {
     /// # Errors
     /// - [`Error::InvalidInput`]: a value violates a limit, or a variant's setting is set and there are several
     ///   variants; nothing was created.
-    /// - [`Error::Config`]: the endpoint has no configuration.
+    /// - [`Error::Config`]: the endpoint has no configuration, or is being created, changed or deleted, so that the
+    ///   service would refuse the update; nothing was created.
     /// - [`Error::EndpointWait`]: it was cancelled before anything was created.
     /// - Those of [`SageMaker`](crate::endpoint::SageMaker#errors): the endpoint or its configuration could not
     ///   be read, or the new configuration could not be created.
@@ -198,6 +199,11 @@ impl EndpointUpdate {
         self.check()?;
         let session = &self.endpoint.acting();
         let described = self.endpoint.description()?;
+        if let Some(name) = self.under_way(&described) {
+            return Ok(name);
+        }
+        // Before the configuration is created, which nothing would use.
+        self.endpoint.check_unchanging(&described)?;
         let config = self.config(&described)?;
         let name = config.name().to_owned();
         let request = self
@@ -238,6 +244,13 @@ impl EndpointUpdate {
                 Err(self.failed(left, unsure, cause))
             }
         }
+    }
+
+    /// The configuration's name, if an earlier run of this update, which is continued, has already started it.
+    fn under_way(&self, described: &EndpointDescription) -> Option<String> {
+        let name = self.config_name.as_ref().filter(|_| self.continues)?;
+        let pending = described.pending_endpoint_config_name();
+        (pending == Some(name.as_str())).then(|| name.clone())
     }
 
     /// Like [`start`](Self::start), then waits until the endpoint is in service with the new configuration.

@@ -54,19 +54,16 @@ fn an_endpoint_goes_over_to_the_new_configuration_and_serves_meanwhile() {
     // Nothing else until it is done.
     let second = bench.endpoint.update().endpoint_config_name("second");
     let error = second.start().expect_err("busy");
-    let stopped = partial(error);
     assert!(
-        format!("{:#}", stopped.cause()).contains("in-progress"),
-        "{}",
-        stopped.cause()
+        matches!(&error, Error::Config(_)) && error.to_string().contains("is Updating"),
+        "{error}"
     );
-    let [left @ Resource::EndpointConfig(_)] = stopped.left() else {
-        panic!("{stopped}");
-    };
-    bench
-        .sagemaker()
-        .delete(left)
-        .expect("it is deleted by what the error names");
+    assert!(
+        bench
+            .sagemaker()
+            .describe_endpoint_config("second")
+            .is_err()
+    );
 
     let description = bench
         .endpoint
@@ -394,4 +391,93 @@ fn nothing_is_deleted_of_an_endpoint_that_is_not_gone() {
             .describe_model(bench.local.name())
             .is_err()
     );
+}
+
+#[test]
+fn an_update_that_is_under_way_is_continued() {
+    let bench = bench();
+    let update = || {
+        let update = bench.endpoint.update().initial_instance_count(3);
+        update.endpoint_config_name("second")
+    };
+    update().start().expect("an update");
+    let name = update().resume().start().expect("the same update");
+    assert_eq!(name, "second");
+    let other = bench.endpoint.update().endpoint_config_name("third");
+    let error = other.resume().start().expect_err("another update");
+    assert!(matches!(error, Error::Config(_)), "{error:?}");
+}
+
+#[test]
+fn a_removal_during_an_update_removes_the_configuration_that_is_in_use_then() {
+    let bench = bench();
+    let update = bench.endpoint.update().endpoint_config_name("second");
+    update.start().expect("an update");
+    let error = bench.endpoint.delete(true).expect_err("busy");
+    assert!(matches!(error, Error::Config(_)), "{error:?}");
+    let old = bench.local.name();
+    assert!(bench.sagemaker().describe_endpoint_config(old).is_ok());
+
+    bench
+        .endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    let sagemaker = bench.sagemaker();
+    assert!(sagemaker.describe_endpoint(old).is_err());
+    assert!(sagemaker.describe_endpoint_config("second").is_err());
+    assert!(sagemaker.describe_model(old).is_err());
+    // What earlier updates replaced stays.
+    assert!(sagemaker.describe_endpoint_config(old).is_ok());
+}
+
+#[test]
+fn a_removal_waits_for_the_end_of_maintenance() {
+    let bench = bench();
+    let name = bench.local.name();
+    let body = format!(
+        r#"{{"EndpointName": "{name}", "EndpointConfigName": "{name}", "EndpointStatus": "SystemUpdating"}}"#
+    );
+    let headers = [("content-type", "application/x-amz-json-1.1")];
+    let fault = Fault::on(Operation::DescribeEndpoint).times(3);
+    bench.local.fault(fault.respond(200, headers, body));
+    bench
+        .endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    let requests = bench.local.requests();
+    let described = requests
+        .iter()
+        .take_while(|request| request.operation != Operation::DeleteEndpoint)
+        .filter(|request| request.operation == Operation::DescribeEndpoint);
+    assert_eq!(described.count(), 4);
+}
+
+#[test]
+fn a_removal_that_cannot_read_the_configuration_removes_no_scaling() {
+    let bench = bench();
+    let scaling = bench.endpoint.scaling();
+    scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
+    let fault = Fault::on(Operation::DescribeEndpointConfig);
+    bench.local.fault(fault.access_denied());
+    let error = bench
+        .endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect_err("a refusal");
+    assert!(matches!(error, Error::Service(_)), "{error:?}");
+    assert_eq!(scaling.describe_policies().expect("policies").len(), 2);
+}
+
+#[test]
+fn a_deletion_that_has_begun_can_be_repeated() {
+    for delete_config in [true, false] {
+        let bench = bench();
+        bench.endpoint.delete(delete_config).expect("a deletion");
+        bench.endpoint.delete(delete_config).expect("the same");
+        let waiter = EndpointWaiter::deleted();
+        bench.endpoint.wait_deleted(&waiter).expect("gone");
+        let config = bench
+            .sagemaker()
+            .describe_endpoint_config(bench.local.name());
+        assert_eq!(config.is_err(), delete_config);
+    }
 }
