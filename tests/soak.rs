@@ -14,8 +14,7 @@
 //! form (each was undone again):
 //!
 //! - each 20th submit with a response is sent again under another inference id: "ran under the ids [..]";
-//! - `as_completed` drops one outcome in 20: its client says how many outcomes came of how many
-//!   responses;
+//! - `as_completed` drops one outcome in 20: its client counts fewer outcomes than responses;
 //! - every error of a submit becomes `MaybeSubmitted`: "maybe, but every submit of them was refused".
 //!
 //! A journal without fsync is not found out by a kill: the system keeps what a dead process has written, and only a

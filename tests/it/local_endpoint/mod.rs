@@ -7,6 +7,7 @@ mod condition_forms;
 mod conditions;
 mod containers;
 mod control;
+mod control_limits;
 mod copies;
 mod data_directory;
 mod faults;
