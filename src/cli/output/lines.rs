@@ -91,7 +91,10 @@ impl Found {
                      --journal, prints its handles",
                 ))
             }
-            Ok(line) => Submitted::parse(line.trim()),
+            Ok(line) => match spread(line.trim()) {
+                Some(problem) => Err(CommandError::usage(problem)),
+                None => Submitted::parse(line.trim()),
+            },
             Err(_) => Err(CommandError::usage("the line is not UTF-8")),
         };
         match parsed {
@@ -208,6 +211,22 @@ pub(in crate::cli) fn is_record(path: &Path) -> bool {
     };
     is_of_journal(&serde_json::from_slice(&line).unwrap_or_default())
         || std::str::from_utf8(&line).is_ok_and(|line| Submitted::parse(line.trim()).is_ok())
+}
+
+/// Why a line is no handle, if it is of JSON in another layout than one handle a line.
+fn spread(line: &str) -> Option<&'static str> {
+    if line.starts_with('[') {
+        Some(
+            "the line begins a JSON array; write one handle a line, as `jq -c '.[]'` does from an array",
+        )
+    } else if line == "{" {
+        Some(
+            "the line begins JSON that goes on in the next line; write each handle in one line, as \
+             `jq -c .` does",
+        )
+    } else {
+        None
+    }
 }
 
 /// Whether a line is a record of a journal.

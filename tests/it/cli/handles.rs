@@ -85,6 +85,28 @@ fn lines_that_are_no_handles_stop_no_others() {
 }
 
 #[test]
+fn json_in_another_layout_is_named_with_the_remedy() {
+    let bench = bench();
+    let handles = submitted(&bench, &["1"]);
+    let value: serde_json::Value = serde_json::from_str(&handles).expect("JSON");
+    let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).expect("JSON");
+    let array = serde_json::json!([value]);
+    for (text, remedy) in [
+        (pretty(&value), "`jq -c .`"),
+        (pretty(&array), "`jq -c '.[]'`"),
+        (array.to_string(), "`jq -c '.[]'`"),
+    ] {
+        for command in ["wait", "status"] {
+            let ran = bench.run_with_input(&[command, "-"], text.as_bytes());
+            ran.ends_with(2).says("line 1").says(remedy);
+        }
+    }
+    // A handle as an argument may span lines.
+    let ran = bench.run(&[&["wait", &pretty(&value)][..], &QUICK].concat());
+    assert_eq!(ran.ends_with(0).stdout, "<1>");
+}
+
+#[test]
 fn handles_keep_their_inputs_when_a_wait_ends_early() {
     let bench = bench();
     let handles = submitted(&bench, &["slow", "1"]);
