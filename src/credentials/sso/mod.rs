@@ -131,9 +131,15 @@ pub(super) fn fetch(
     let caller = services.in_region(&login.region);
     sso::get_role_credentials(caller, &role.account, &role.name, token.access_token()).map_err(
         |error| {
-            let remedy = match &error {
-                crate::Error::Service(fault) if fault.status() == 401 => login.remedy(config),
-                _ => "check sso_account_id, sso_role_name and who is assigned to it".to_owned(),
+            let remedy = match refused_with(&error) {
+                // Also the response to a token of another region.
+                Some(401) => format!(
+                    "{}; if that does not help, check sso_region {:?}",
+                    login.remedy(config),
+                    login.region
+                ),
+                Some(_) => "check sso_account_id, sso_role_name and who is assigned to it".into(),
+                None => login.remedy_of_no_response(),
             };
             failed(
                 provider,
@@ -146,7 +152,25 @@ pub(super) fn fetch(
 
 pub(super) use token::TokenCache as SsoTokenCache;
 
+/// The status of a response that says that the request itself is not accepted, so that the settings or the token are
+/// the cause.
+fn refused_with(error: &crate::Error) -> Option<u16> {
+    match error {
+        crate::Error::Service(fault) => Some(fault.status())
+            .filter(|status| (400..500).contains(status) && !matches!(status, 408 | 429)),
+        _ => None,
+    }
+}
+
 impl Login {
+    /// What may be wrong if the service was not reached or did not work.
+    fn remedy_of_no_response(&self) -> String {
+        format!(
+            "check sso_region {:?} and the network, or try again later",
+            self.region
+        )
+    }
+
     /// The command to run.
     fn remedy(&self, config: &ProviderConfig) -> String {
         match (&self.session, config.profile()) {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::super::config::failed;
 use super::super::refreshed::{CacheFile, Expires, Refreshed, file_name};
 use super::super::{CredentialsError, ProviderConfig};
-use super::Login;
+use super::{Login, refused_with};
 use crate::aws::sso::{self, NewToken, Renewal};
 use crate::sys::Platform;
 use crate::timestamp;
@@ -120,7 +120,10 @@ impl Request<'_> {
         let new = services
             .and_then(|services| sso::create_token(services.in_region(&self.login.region), renewal))
             .map_err(|error| {
-                let remedy = self.login.remedy(self.config);
+                let remedy = match refused_with(&error) {
+                    Some(_) => self.login.remedy(self.config),
+                    None => self.login.remedy_of_no_response(),
+                };
                 let about = format!("the SSO token cannot be refreshed; {remedy}");
                 failed(self.provider, about, error)
             })?;

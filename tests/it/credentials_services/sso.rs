@@ -241,6 +241,33 @@ fn a_token_that_the_portal_refuses_says_to_log_in() {
     assert!(!error.is_not_configured());
 }
 
+/// A login does not help where the service is not reached or fails, and the account is no cause either.
+#[test]
+fn a_portal_that_does_not_work_names_the_region() {
+    let clock = ManualClock::new();
+    let refused = |status: u16| Reply::new(status, r#"{"message": "no"}"#);
+    for lives in [HOUR, Duration::ZERO] {
+        for (status, of_settings) in [(500, false), (429, false), (403, true), (401, true)] {
+            let files = Files::from_pairs([(CACHE, cached_token(&clock, lives).to_string())]);
+            let server = Verifier::start(rules(&clock), move |_| refused(status));
+            let error = sso(&sys(&clock, &[], files), &server)
+                .provide_credentials()
+                .unwrap_err();
+            let text = error.to_string();
+            let names_login = text.contains("run aws sso login --sso-session dev");
+            let names_account = text.contains("check sso_account_id");
+            let names_region = text.contains("check sso_region \"us-east-1\"");
+            assert_eq!(names_login || names_account, of_settings, "{status} {text}");
+            assert!(!(names_login && names_account), "{status} {text}");
+            assert!(names_region || of_settings, "{status} {text}");
+            if lives == HOUR && status == 401 {
+                assert!(names_login && names_region, "{text}");
+            }
+            assert!(!format!("{error:?}{text}").contains("hush"), "{error:?}");
+        }
+    }
+}
+
 #[test]
 fn sso_credentials_behind_the_cache_are_fetched_once_an_hour() {
     let clock = ManualClock::new();
