@@ -147,6 +147,31 @@ impl ContainerProvider {
         Ok(Some(value))
     }
 
+    /// What to check after a response with this status.
+    fn remedy(&self, status: u16) -> String {
+        let get = |name| self.sys.environment().get_non_blank(name);
+        match (status, get(TOKEN_FILE), get(TOKEN)) {
+            (400 | 401 | 403, Some(path), _) => {
+                format!("; check the token in {path}, which {TOKEN_FILE} names")
+            }
+            (400 | 401 | 403, None, Some(_)) => format!("; check the token in {TOKEN}"),
+            (400 | 401 | 403, None, None) => {
+                format!("; if it requires a token, set {TOKEN_FILE} or {TOKEN}")
+            }
+            (300..400, ..) => format!("; no redirect is followed: check {}", self.variable()),
+            (404, ..) => format!("; check {}", self.variable()),
+            _ => String::new(),
+        }
+    }
+
+    /// The variable whose URI is requested.
+    fn variable(&self) -> &'static str {
+        match self.sys.environment().get_non_blank(RELATIVE_URI) {
+            Some(_) => RELATIVE_URI,
+            None => FULL_URI,
+        }
+    }
+
     fn attempt(&self, uri: &Uri, token: Option<&HeaderValue>) -> Result<Reply, CredentialsError> {
         let mut request = Request::new(&[][..]);
         *request.uri_mut() = uri.clone();
@@ -192,7 +217,8 @@ impl ProvideCredentials for ContainerProvider {
                 }
                 Ok(reply) => {
                     let status = reply.status;
-                    let error = broken(format!("{} returned status {status}", place(&uri)));
+                    let remedy = self.remedy(status);
+                    let error = broken(format!("{} returned status {status}{remedy}", place(&uri)));
                     if status != 429 && status < 500 {
                         return Err(error);
                     }

@@ -102,7 +102,7 @@ impl ProvideCredentials for InstanceMetadataProvider {
             404 => Err(not_configured(format!(
                 "this instance has no role {role:?}"
             ))),
-            status => Err(refused(status)),
+            status => Err(session.refused(status)),
         }
     }
 }
@@ -131,13 +131,15 @@ fn credentials(body: &[u8], sys: &Sys) -> Result<Credentials, CredentialsError> 
     let mut credentials = document::parse(body, &METADATA, None, NAME, "Ec2InstanceMetadata")?;
     let now = sys.clock().now();
     if credentials.expiry().is_some_and(|expiry| expiry <= now) {
-        credentials = Credentials::new(
-            credentials.access_key_id(),
-            credentials.secret_access_key(),
-            credentials.session_token().map(str::to_owned),
-            Some(now + EXTENSION),
-            "Ec2InstanceMetadata",
-        );
+        let account = credentials.account_id().cloned();
+        let mut extended = Credentials::builder()
+            .access_key_id(credentials.access_key_id())
+            .secret_access_key(credentials.secret_access_key())
+            .provider_name("Ec2InstanceMetadata")
+            .expiry(now + EXTENSION);
+        extended.set_session_token(credentials.session_token().map(str::to_owned));
+        extended.set_account_id(account);
+        credentials = extended.build();
     }
     Ok(credentials)
 }
@@ -247,6 +249,9 @@ impl<'a> Imds<'a> {
                 let body = Zeroizing::new(reply.body);
                 let mut token = HeaderValue::from_bytes(body.trim_ascii())
                     .map_err(|_| broken("returned a token that is not valid in a header"))?;
+                if token.is_empty() {
+                    return Err(broken("returned an empty token"));
+                }
                 token.set_sensitive(true);
                 Ok(Session {
                     imds: self,
@@ -254,12 +259,22 @@ impl<'a> Imds<'a> {
                 })
             }
             Ok(reply) if matches!(reply.status, 403..=405) && self.version_1 => Ok(without),
-            Ok(reply) => Err(refused(reply.status)),
+            Ok(reply) if matches!(reply.status, 403..=405) => Err(self.refused(
+                reply.status,
+                "; it has no version 2 or is off, and version 1 is disabled by \
+                 AWS_EC2_METADATA_V1_DISABLED or ec2_metadata_v1_disabled",
+            )),
+            Ok(reply) => Err(self.refused(reply.status, "")),
             Err(failed) if failed.kind == TransportErrorKind::Timeout && self.version_1 => {
                 Ok(without)
             }
             Err(failed) => Err(self.unreached(failed)),
         }
+    }
+
+    fn refused(&self, status: u16, remedy: &str) -> CredentialsError {
+        let base = &self.base;
+        broken(&format!("at {base} returned status {status}{remedy}"))
     }
 
     fn unreached(&self, failed: ConnectionError) -> CredentialsError {
@@ -363,6 +378,19 @@ impl Session<'_> {
             .map_err(|failed| self.imds.unreached(failed))
     }
 
+    fn refused(&self, status: u16) -> CredentialsError {
+        let remedy = match (status, &self.token) {
+            // The token's response travels fewer hops than the others'.
+            (401, None) => {
+                "; it requires version 2, and its token did not arrive: in a container, raise the \
+                 instance's HttpPutResponseHopLimit to 2"
+            }
+            (403, _) => "; check that the instance's metadata service is on (HttpEndpoint)",
+            _ => "",
+        };
+        self.imds.refused(status, remedy)
+    }
+
     /// The name of the instance's role.
     fn role(&self) -> Result<String, CredentialsError> {
         let reply = self.get(ROLES)?;
@@ -378,7 +406,7 @@ impl Session<'_> {
                 Ok(role.to_owned())
             }
             404 => Err(no_role()),
-            status => Err(refused(status)),
+            status => Err(self.refused(status)),
         }
     }
 }
@@ -389,8 +417,4 @@ fn not_configured(message: String) -> CredentialsError {
 
 fn broken(problem: &str) -> CredentialsError {
     CredentialsError::failed(NAME, format!("the service {problem}"))
-}
-
-fn refused(status: u16) -> CredentialsError {
-    broken(&format!("returned status {status}"))
 }

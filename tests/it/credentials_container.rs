@@ -151,7 +151,9 @@ fn a_failing_server_gets_three_requests() {
     let (server, heads) = serve([(404, "hush")]);
     let error = full(&server.url()).unwrap_err();
     assert!(
-        error.to_string().ends_with("returned status 404"),
+        error
+            .to_string()
+            .ends_with("returned status 404; check AWS_CONTAINER_CREDENTIALS_FULL_URI"),
         "{error}"
     );
     assert_eq!(heads.lock().expect("heads").len(), 1);
@@ -206,5 +208,35 @@ fn the_default_chain_comes_to_it_after_environment_and_profile() {
     assert!(!error.is_not_configured());
     for source in ["environment: ", "profile: ", "container: "] {
         assert!(error.to_string().contains(source), "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_names_the_token_that_was_sent() {
+    let url = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    let file = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    let token = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+    for status in [400, 401, 403] {
+        let (server, _) = serve([(status, "hush")]);
+        let server = server.url();
+        let files = Files::from_pairs([("/run/token", "hush-token")]);
+        for (variables, remedy) in [
+            (
+                vec![(file, "/run/token"), (token, "hush")],
+                format!("check the token in /run/token, which {file} names"),
+            ),
+            (vec![(token, "hush")], format!("check the token in {token}")),
+            (vec![], format!("set {file} or {token}")),
+        ] {
+            let variables = [vec![(url, server.as_str())], variables].concat();
+            let error = fetch(&variables, files.clone()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.ends_with(&remedy), "{text}");
+            assert!(
+                text.contains(&format!("returned status {status}; ")),
+                "{text}"
+            );
+            assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+        }
     }
 }

@@ -370,3 +370,51 @@ fn sixty_four_threads_make_one_fetch_and_one_refresh() {
     ask_all();
     assert_eq!(paths(&server).len(), 6);
 }
+
+#[test]
+fn a_refusal_names_the_service_and_what_to_check() {
+    let off = ("AWS_EC2_METADATA_V1_DISABLED", "true");
+    for (token, rest, variables, remedy) in [
+        (403, 401, &[][..], "HttpPutResponseHopLimit"),
+        (200, 401, &[], "status 401"),
+        (200, 403, &[], "HttpEndpoint"),
+        (404, 200, &[off], "AWS_EC2_METADATA_V1_DISABLED"),
+        (400, 200, &[], "status 400"),
+    ] {
+        let server = serve(move |seen| match seen.method.as_str() {
+            "PUT" => Reply::new(token, "hush"),
+            _ => Reply::new(rest, "hush"),
+        });
+        let error = at(&server.url(), variables).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(remedy), "{text}");
+        assert!(text.contains(&server.url()), "{text}");
+        assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+    }
+}
+
+#[test]
+fn an_empty_token_is_an_error() {
+    let server = serve(|seen| match seen.method.as_str() {
+        "PUT" => Reply::new(200, "\n"),
+        _ => imds(seen),
+    });
+    let text = at(&server.url(), &[]).unwrap_err().to_string();
+    assert!(text.contains("empty token"), "{text}");
+    assert_eq!(paths(&server).len(), 1);
+}
+
+#[test]
+fn expired_credentials_keep_their_account() {
+    let server = serve(|seen| match seen.path.as_str() {
+        "/latest/meta-data/iam/security-credentials/the-role" => Reply::new(
+            200,
+            r#"{"Code": "Success", "AccessKeyId": "ASIAINSTANCE", "SecretAccessKey": "hush",
+                "Token": "hush", "Expiration": "2020-01-01T00:00:00Z", "AccountId": "123456789012"}"#,
+        ),
+        _ => imds(seen),
+    });
+    let credentials = at(&server.url(), &[]).expect("credentials");
+    let account = credentials.account_id().expect("an account");
+    assert_eq!(account.as_str(), "123456789012");
+}
