@@ -15,10 +15,6 @@ use super::lines::Submitted;
 /// The maximum length of a file name in bytes on common file systems.
 pub(in crate::cli) const MAX_NAME: usize = 255;
 pub(in crate::cli) const DIGEST_BYTES: usize = 6;
-/// In names of files that a run that was killed leaves, and the next one removes.
-const PART_DIGEST_BYTES: usize = 8;
-/// For the output of a handle that is not in the list.
-const UNKNOWN_PART: &str = ".result.0000000000000000.part";
 const FAILURE: &str = ".failure";
 
 /// A directory of results.
@@ -71,19 +67,26 @@ impl Results {
         submitted: impl Iterator<Item = &'s Submitted>,
     ) -> impl Fn(&InferenceHandle) -> PathBuf + Send + Sync + 'static {
         let directory = self.directory.clone();
-        let names = submitted.map(|one| {
-            let part = format!(".result.{}.part", digest(one, PART_DIGEST_BYTES));
-            (one.handle.clone(), (result_name(one).ok(), part))
-        });
-        let names: HashMap<_, _> = names.collect();
+        let mut names: HashMap<InferenceHandle, Option<String>> = HashMap::new();
+        for one in submitted {
+            let name = result_name(one).ok();
+            names
+                .entry(one.handle.clone())
+                // The file of one input would be taken for that of the other.
+                .and_modify(|known| {
+                    if *known != name {
+                        *known = None;
+                    }
+                })
+                .or_insert(name);
+        }
         move |handle| {
-            let (name, part) = match names.get(handle) {
-                Some((name, part)) => (name.as_deref(), &**part),
-                None => (None, UNKNOWN_PART),
-            };
-            let own = name.map(|name| directory.join(name));
-            own.filter(|path| is_free(path))
-                .unwrap_or_else(|| directory.join(part))
+            let own = names.get(handle).and_then(Option::as_deref);
+            let own = own.map(|name| directory.join(name));
+            own.filter(|path| is_free(path)).unwrap_or_else(|| {
+                // Its own even for a handle that is listed twice. The next run removes those of a run that was killed.
+                directory.join(format!(".result.{:016x}.part", fastrand::u64(..)))
+            })
         }
     }
 

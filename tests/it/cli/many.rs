@@ -75,6 +75,35 @@ fn a_directory_in_and_a_directory_out() {
         .says("--output-dir");
 }
 
+/// As two lists of handles that were joined: each line is an inference of the run, and its result is there.
+#[test]
+fn handles_that_are_listed_twice_are_stored_once() {
+    let bench = bench();
+    let names: Vec<_> = (0..12).map(|number| format!("{number:02}.txt")).collect();
+    let inputs: Vec<_> = names.iter().map(|name| (&**name, "1")).collect();
+    let directory = scans(&bench, &inputs);
+    let submitted = bench.run(&["submit", bench.name(), "--input-dir", &directory]);
+    let lines = &submitted.ends_with(0).stdout;
+    let renamed = lines.replace(".txt\"", ".copy\"");
+    let results = bench.path("results");
+    for (list, files) in [
+        (format!("{lines}{lines}{lines}"), 12),
+        (format!("{lines}{renamed}{lines}"), 24),
+    ] {
+        let handles = bench.file("handles.jsonl", &list);
+        // At first the names are free, then they are taken.
+        for extra in [&[][..], &[], &["--overwrite"]] {
+            let shown = results.to_str().expect("UTF-8");
+            let arguments = ["wait", &handles, "--output-dir", shown, "--summary"];
+            let ran = bench.quick(&[&arguments, extra].concat());
+            let summary = &ran.ends_with(0).json()[0];
+            assert_eq!(summary["completed"], 36, "{summary}");
+            assert_eq!(fs::read_dir(&results).expect("results").count(), files);
+        }
+        fs::remove_dir_all(&results).expect("results");
+    }
+}
+
 #[test]
 fn a_list_of_files_and_objects_through_a_pipe() {
     let bench = bench();
