@@ -11,6 +11,9 @@ use crate::sys::{Sys, lock};
 
 /// One refusal halves the rate; refusals of requests that were in progress then are ignored.
 const ONE_CUT: Duration = Duration::from_millis(500);
+/// Least rate, in requests a second, that the first refusal is taken to show: fewer may have been sent because fewer were
+/// to be sent, or because the first second has just begun.
+const LEAST_SEEN: f64 = 20.0;
 /// Maximum time between requests: the rate does not fall below one request in this time.
 const SLOWEST: Duration = Duration::from_secs(5);
 /// Time to recover from half of the throttled rate to all of it.
@@ -99,7 +102,7 @@ impl Pace {
             .last_cut
             .is_some_and(|last| now.saturating_sub(last) < ONE_CUT);
         if !just_cut {
-            let seen = state.rate.max(f64::from(state.second.1));
+            let seen = state.rate.max(f64::from(state.second.1)).max(LEAST_SEEN);
             let rate = state.limit.unwrap_or(seen).min(self.ceiling);
             state.too_much = rate;
             state.limit = Some((rate / 2.0).max(1.0 / SLOWEST.as_secs_f64()));
@@ -211,6 +214,20 @@ mod tests {
         requests(&pace, now + Duration::from_secs(2), 8);
         let later = requests(&pace, now + Duration::from_secs(10), 2);
         assert!((1900..=2300).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn a_refusal_of_few_requests_is_no_sign_of_a_slow_service() {
+        for before in [0, 10] {
+            let pace = Pace::new(1000.0, Duration::ZERO);
+            for second in 0..=before {
+                assert!(pace.pass(Duration::from_secs(second)).is_ok());
+            }
+            let now = Duration::from_secs(before);
+            assert!(pace.throttled(now, None));
+            let passed = requests(&pace, now, 2);
+            assert!((15..=30).contains(&passed), "{passed}");
+        }
     }
 
     #[test]

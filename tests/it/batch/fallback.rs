@@ -15,7 +15,7 @@ use super::support::{ACCESS_KEY, SECRET_KEY};
 use super::{
     count, finish_all, idle_endpoint, in_folder, now, often, predictor, predictor_in, put, since,
 };
-use sagemaker_async_inference::sys::ManualClock;
+use sagemaker_async_inference::sys::{Clock, ManualClock};
 
 type All = Vec<Completed<Json>>;
 
@@ -323,4 +323,27 @@ fn gets_are_bounded_per_second_and_in_turn() {
     // Each poll is a GET of the output and one of the failure.
     let gets = count(&endpoint, Operation::GetObject);
     assert!((400..=660).contains(&gets), "{gets}");
+}
+
+/// A throttled request at the beginning must not hold up the others for longer than the service does.
+#[test]
+fn throttled_gets_at_the_beginning_are_soon_repeated() {
+    let endpoint = idle_endpoint(|b| b);
+    let clock = ManualClock::new();
+    let predictor = predictor_in(&endpoint, &clock);
+    let responses = in_folder(&predictor, endpoint.bucket(), "out", 30);
+    for response in &responses {
+        put(&endpoint, response, "1");
+    }
+    endpoint.fault(Fault::on(Operation::GetObject).times(7).throttle());
+    let waiter = WaiterConfig::new(100, Duration::from_secs(1)).expect("a wait");
+    let began = clock.monotonic();
+    let waiting = as_completed(responses, &waiter).without_listing();
+    assert_eq!(
+        waiting.filter(|done| done.result::<u32>().is_ok()).count(),
+        30
+    );
+    let lasted = clock.monotonic().saturating_sub(began);
+    assert!(lasted < Duration::from_secs(15), "{lasted:?}");
+    assert_eq!(count(&endpoint, Operation::GetObject), 37);
 }
