@@ -19,14 +19,8 @@ use crate::local::http::head::Head;
 use crate::local::http::response::Refusal;
 use crate::local::operation::{Service, decoded_query};
 
-/// The parameters that are the signature, and the headers that boto3 repeats in the query.
-const PARAMETERS: [&str; 5] = [
-    "AWSAccessKeyId",
-    "Expires",
-    "Signature",
-    "content-md5",
-    "content-type",
-];
+/// The parameters that are the signature.
+const PARAMETERS: [&str; 3] = ["AWSAccessKeyId", "Expires", "Signature"];
 
 /// The parameters that the signature covers, besides those that begin with `response-`.
 const COVERED: [&str; 29] = [

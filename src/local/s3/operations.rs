@@ -39,6 +39,16 @@ const READ: &[&str] = &[
     "versionId",
 ];
 
+/// Headers that SDKs repeat in the URLs that they presign. S3 does not read them there.
+const REPEATED: [&str; 6] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-md5",
+    "content-type",
+];
+
 /// A row each: resource, method, operation, the parameters that select it, `copies` if `x-amz-copy-source` is needed
 /// too, and the other parameters that it accepts.
 macro_rules! offered {
@@ -141,11 +151,19 @@ impl Asked<'_> {
                     .get(..2)
                     .is_some_and(|start| start.eq_ignore_ascii_case("x-"))
                 || presigned_v2::is_of_signature(name, self.query)
+                || self.repeats_header(name)
         };
         let mut query = self.query.iter();
         query
             .find(|(name, _)| !takes(name))
             .map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a parameter is one of [`REPEATED`] in a URL that holds its signature.
+    fn repeats_header(&self, name: &str) -> bool {
+        let mut headers = REPEATED.iter();
+        headers.any(|header| name.eq_ignore_ascii_case(header))
+            && (self.has("Signature") || self.has("X-Amz-Signature"))
     }
 
     fn refused(&self) -> Option<&'static str> {

@@ -215,6 +215,35 @@ fn headers_in_the_url_mean_the_same() {
     assert!(!head.header("x-amz-checksum-crc64nvme").is_empty());
 }
 
+/// SDKs repeat headers in the URLs that they presign. S3 does not read them there.
+#[test]
+fn headers_that_are_repeated_in_the_url_are_ignored() {
+    const REPEATED: &str = "Cache-Control=no-store&Content-MD5=AAAAAAAAAAAAAAAAAAAAAA%3D%3D&Content-Type=text%2Fx&content-disposition=inline";
+    let endpoint = start();
+    let client = client(&endpoint);
+    let call = |method, query| {
+        let target = format!("/b/new?{query}");
+        client.s3(method, &target).with(plain)
+    };
+    let url = call("PUT", REPEATED).presigned(MINUTE);
+    let put = client.plain("PUT", &url, &[("content-type", "text/y")], "hello");
+    assert_eq!(put.status, 200, "{}", put.text());
+    let stored = endpoint.get_object("b", "new").expect("an object");
+    assert_eq!(stored.body(), b"hello");
+    assert_eq!(stored.content_type(), Some("text/y"));
+    assert_eq!(stored.header("cache-control"), None);
+    assert_eq!(stored.header("content-disposition"), None);
+
+    // Without a signature beside them they are parameters like any other, and conditions are not ignored.
+    call("PUT", REPEATED).send().is_error(501, "NotImplemented");
+    for condition in ["If-Match=x", "Range=bytes%3D0-1"] {
+        let url = call("GET", condition).presigned(MINUTE);
+        client
+            .plain("GET", &url, &[], "")
+            .is_error(501, "NotImplemented");
+    }
+}
+
 const BOTO3_EXPIRES: u64 = 1_800_000_000;
 const BOTO3_GET: &str = "response-content-type=text%2Fx&versionId=null&AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=GAZXZEv%2FyJ1QZnQaCAhyo%2Fi2NIo%3D&Expires=1800000000";
 const BOTO3_PUT: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=vGm%2BljOUVNgS%2Fgjw84itrRnN8H4%3D&content-type=text%2Fx&x-amz-meta-a=1&Expires=1800000000";
@@ -274,6 +303,26 @@ fn urls_of_the_signature_before_are_verified_too() {
         "{}",
         recorded.query
     );
+}
+
+const JAVASCRIPT_PUT: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Cache-Control=no-store&Content-Disposition=inline&Content-Encoding=x&Content-Language=de&Content-Type=text%2Fx&Expires=1800000000&Signature=WuSaUPcJewchBJvFJWjtG7lSRtY%3D&x-amz-meta-a=1";
+
+/// As version 2 of the SDK for JavaScript signed it: all headers are repeated, and `Content-Type` is signed.
+#[test]
+fn the_signature_before_comes_with_repeated_headers() {
+    let clock =
+        ManualClock::starting_at(std::time::UNIX_EPOCH + Duration::from_secs(BOTO3_EXPIRES - 60));
+    let builder = LocalEndpoint::builder().bucket("bbb").clock(clock);
+    let endpoint = builder.start().expect("start");
+    let client = client(&endpoint);
+    let url = format!("{}/bbb/k?{JAVASCRIPT_PUT}", endpoint.url());
+    let put = |content_type| client.plain("PUT", &url, &[("content-type", content_type)], "hello");
+    put("text/y").is_error(403, "SignatureDoesNotMatch");
+    let put = put("text/x");
+    assert_eq!(put.status, 200, "{}", put.text());
+    let stored = endpoint.get_object("bbb", "k").expect("an object");
+    assert_eq!(stored.header("x-amz-meta-a"), Some("1"));
+    assert_eq!(stored.header("cache-control"), None);
 }
 
 const BOTO3_COPY: &str = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=W8UoJIkPt2zn9NnZZbjB6bQuROU%3D&x-amz-copy-source=bbb%2Fa%2520b%252B%25C3%25BC&Expires=1800000000";
