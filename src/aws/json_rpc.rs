@@ -82,8 +82,8 @@ impl Api {
         }
     }
 
-    /// Sends a document and returns the response's, `{}` if it is empty. A success without the string `needed` is an
-    /// error.
+    /// Sends a document and returns the response's, `{}` if it is empty. A success without the string `needed`, or
+    /// with an empty one, is an error.
     pub(crate) fn send(
         &self,
         caller: Caller<'_>,
@@ -146,7 +146,7 @@ fn read(
     if !document.is_object() {
         return Err(call.unreadable("it is JSON but not an object"));
     }
-    match needed.filter(|member| text(&document, member).is_none()) {
+    match needed.filter(|member| text(&document, member).is_none_or(str::is_empty)) {
         Some(member) => Err(call.unreadable(format!("it has no {member}"))),
         None => Ok(document),
     }

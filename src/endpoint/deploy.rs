@@ -435,11 +435,11 @@ impl Plan {
         match creation.make(session) {
             Ok((_, Made::Surely)) => progress.made.push(creation.resource),
             Ok((_, Made::Presumably)) => progress.unsure.push(creation.resource),
-            Err(error) => {
-                if settle::was_cancelled(&error) {
+            Err(failed) => {
+                if failed.perhaps {
                     progress.unsure.push(creation.resource);
                 }
-                return Err(error);
+                return Err(failed.error);
             }
         }
         Ok(())

@@ -113,7 +113,8 @@ impl SageMaker {
             input,
             taken_up: None,
         }
-        .make(&self.session)?;
+        .make(&self.session)
+        .map_err(|failed| failed.error)?;
         Ok(arn)
     }
 

@@ -43,7 +43,11 @@ impl Removal {
     /// Records what is left, and why; the first reason is reported.
     pub(super) fn note(&mut self, left: Resource, error: Error) {
         self.removed.retain(|removed| *removed != left);
-        if settle::was_cancelled(&error) {
+        let is_unsure = match &error {
+            Error::Deployment(stopped) => stopped.left.is_empty(),
+            error => settle::was_cancelled(error),
+        };
+        if is_unsure {
             self.unsure.push(left);
         } else {
             self.left.push(left);

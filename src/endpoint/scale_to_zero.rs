@@ -9,7 +9,7 @@ use super::scaling::{ScalingPolicy, VariantScaling};
 use super::settle::is_not_found;
 use crate::InvalidInput;
 use crate::aws::cloudwatch;
-use crate::error::{DeploymentError, Error, Resource, Result};
+use crate::error::{DeploymentError, Error, Resource, Result, is_ambiguous};
 use crate::limits::facts::cloudwatch::PUT_METRIC_ALARM_INPUT;
 use crate::limits::members;
 
@@ -142,7 +142,11 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
         .check("MetricAlarm", &members(alarm.clone()))
         .map_err(InvalidInput::from)?;
 
-    scaling.register(0, settings.max_capacity)?;
+    or_unsure(
+        scaling,
+        SETTING_UP,
+        scaling.register(0, settings.max_capacity),
+    )?;
     let rest = || {
         scaling.check_not_cancelled()?;
         let policy_arn = scaling.put_policy(&wake_up)?;
@@ -152,8 +156,11 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
         scaling.check_not_cancelled()?;
         scaling.put_policy(&tracking).map(drop)
     };
-    or_incomplete(scaling, "setting up the scaling of", rest)
+    or_incomplete(scaling, SETTING_UP, rest)
 }
+
+const SETTING_UP: &str = "setting up the scaling of";
+const REMOVING: &str = "removing the scaling of";
 
 /// Reports a failure after the first step, which leaves the scaling incomplete.
 fn or_incomplete(
@@ -161,17 +168,37 @@ fn or_incomplete(
     doing: &'static str,
     rest: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    rest().map_err(|cause| {
-        DeploymentError {
-            endpoint_name: scaling.endpoint_name().to_owned(),
-            doing,
-            left: vec![Resource::Scaling(scaling.resource_id())],
-            unsure: Vec::new(),
-            removed: Vec::new(),
-            cause,
+    let left = || vec![Resource::Scaling(scaling.resource_id())];
+    rest().map_err(|cause| stopped(scaling, doing, left(), Vec::new(), cause))
+}
+
+/// Reports the first step, if its response was lost: it may have been carried out.
+fn or_unsure(scaling: &VariantScaling, doing: &'static str, first: Result<()>) -> Result<()> {
+    first.map_err(|cause| {
+        if !is_ambiguous(&cause) {
+            return cause;
         }
-        .into()
+        let unsure = vec![Resource::Scaling(scaling.resource_id())];
+        stopped(scaling, doing, Vec::new(), unsure, cause)
     })
+}
+
+fn stopped(
+    scaling: &VariantScaling,
+    doing: &'static str,
+    left: Vec<Resource>,
+    unsure: Vec<Resource>,
+    cause: Error,
+) -> Error {
+    DeploymentError {
+        endpoint_name: scaling.endpoint_name().to_owned(),
+        doing,
+        left,
+        unsure,
+        removed: Vec::new(),
+        cause,
+    }
+    .into()
 }
 
 /// `PutMetricAlarm`, but for its action.
@@ -195,7 +222,8 @@ fn wake_up_alarm(name: &str, endpoint: &str, minutes: u32) -> Value {
 /// Removes the policy that scales in first, and the alarm before the policy that it calls.
 pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
     let names = Names::of(scaling);
-    gone(scaling.delete_policy(&names.tracking))?;
+    let first = gone(scaling.delete_policy(&names.tracking));
+    or_unsure(scaling, REMOVING, first)?;
     let rest = || {
         scaling.check_not_cancelled()?;
         let input = json!({ "AlarmNames": [names.alarm] });
@@ -207,7 +235,7 @@ pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
         scaling.check_not_cancelled()?;
         gone(scaling.deregister())
     };
-    or_incomplete(scaling, "removing the scaling of", rest)
+    or_incomplete(scaling, REMOVING, rest)
 }
 
 /// A resource that does not exist counts as deleted.

@@ -95,8 +95,8 @@ impl VariantScaling {
     /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name or a setting violates a limit; nothing was
     ///   sent.
     /// - Those of [`register`](Self::register): nothing was set up.
-    /// - [`Error::Deployment`](crate::Error::Deployment): a later step failed or was cancelled; the scaling is
-    ///   incomplete, and the call can be repeated.
+    /// - [`Error::Deployment`](crate::Error::Deployment): a later step failed or was cancelled, or the response to the
+    ///   first was lost; the scaling is incomplete, and the call can be repeated.
     pub fn scale_to_zero(&self, settings: &ScaleToZero) -> Result<()> {
         self.check_names()?;
         scale_to_zero::set_up(self, settings)
@@ -111,8 +111,8 @@ impl VariantScaling {
     /// # Errors
     /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name is not valid; nothing was sent.
     /// - Those of [`delete_policy`](Self::delete_policy): nothing was removed.
-    /// - [`Error::Deployment`](crate::Error::Deployment): a later step failed or was cancelled; the rest still
-    ///   exists, and the call can be repeated.
+    /// - [`Error::Deployment`](crate::Error::Deployment): a later step failed or was cancelled, or the response to the
+    ///   first was lost; the rest still exists, and the call can be repeated.
     pub fn remove(&self) -> Result<()> {
         self.check_names()?;
         scale_to_zero::tear_down(self)

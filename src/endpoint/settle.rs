@@ -26,6 +26,22 @@ pub(crate) enum Made {
     Presumably,
 }
 
+/// Why a resource was not created, as far as is known.
+pub(crate) struct NotMade {
+    pub(crate) error: Error,
+    /// Whether it may exist: the response was lost, and the resource could not be described.
+    pub(crate) perhaps: bool,
+}
+
+impl From<Error> for NotMade {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            perhaps: false,
+        }
+    }
+}
+
 /// A model, a configuration or an endpoint to create: its name and the request document.
 pub(crate) struct Creation<'a> {
     pub(crate) resource: Resource,
@@ -53,7 +69,7 @@ impl Creation<'_> {
     }
 
     /// Creates it and returns its ARN.
-    pub(crate) fn make(&self, session: &Session) -> Result<(String, Made)> {
+    pub(crate) fn make(&self, session: &Session) -> Result<(String, Made), NotMade> {
         let arn = |response: &Value| {
             let arn = response.get(self.resource.arn_member());
             arn.and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -70,23 +86,29 @@ impl Creation<'_> {
                     Ok(found) if self.is_as_requested(&found) => {
                         Ok((arn(&found), Made::Presumably))
                     }
-                    _ => Err(error),
+                    _ => Err(error.into()),
                 };
             }
             // The description was requested before the resource was visible, and so was the second request.
             let came_late = lost.is_some() && is_already_there(&error);
             if !is_ambiguous(&error) && !came_late {
-                return Err(error);
+                return Err(error.into());
             }
             match describe(session, &self.resource) {
                 Ok(found) if self.is_as_requested(&found) => {
                     return Ok((arn(&found), Made::Presumably));
                 }
                 Err(CallError::Response(response)) if is_not_found(&response.error) => {}
-                _ => return Err(lost.unwrap_or(error)),
+                // One that differs is somebody else's.
+                found => {
+                    return Err(NotMade {
+                        perhaps: found.is_err(),
+                        error: lost.unwrap_or(error),
+                    });
+                }
             }
             if !pause(session, attempt) {
-                return Err(error);
+                return Err(error.into());
             }
             lost = Some(error);
         }

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Endpoint;
 use super::config::{EndpointConfig, ProductionVariant};
 use super::data_capture::DataCaptureConfig;
 use super::deployment_config::DeploymentConfig;
@@ -12,8 +11,9 @@ use super::names::name_from_base;
 use super::requests::{UpdateEndpoint, VariantProperty};
 use super::settle::{self, Creation, Made};
 use super::wait::{self, EndpointWaiter};
+use super::{Endpoint, EndpointStatus};
 use crate::aws::sagemaker;
-use crate::error::{DeploymentError, Error, Resource, Result};
+use crate::error::{ConfigError, DeploymentError, Error, Resource, Result};
 use crate::{AsyncInferenceConfig, InvalidInput};
 
 /// Builds an update. Created by [`Endpoint::update`] and
@@ -188,8 +188,8 @@ impl EndpointUpdate {
     /// # Errors
     /// - [`Error::InvalidInput`]: a value violates a limit, or a variant's setting is set and there are several
     ///   variants; nothing was created.
-    /// - [`Error::Config`]: the endpoint has no configuration, or is being created, changed or deleted, so that the
-    ///   service would refuse the update; nothing was created.
+    /// - [`Error::Config`]: the endpoint has no configuration, failed, or is being created, changed or deleted, so that
+    ///   the service would refuse the update; nothing was created.
     /// - [`Error::EndpointWait`]: it was cancelled before anything was created.
     /// - Those of [`SageMaker`](crate::endpoint::SageMaker#errors): the endpoint or its configuration could not
     ///   be read, or the new configuration could not be created.
@@ -204,6 +204,7 @@ impl EndpointUpdate {
         }
         // Before the configuration is created, which nothing would use.
         self.endpoint.check_unchanging(&described)?;
+        self.check_not_failed(&described)?;
         let config = self.config(&described)?;
         let name = config.name().to_owned();
         let request = self
@@ -223,10 +224,10 @@ impl EndpointUpdate {
         self.endpoint.check_not_cancelled("in service")?;
         let made = match creation.make(session) {
             Ok((_, made)) => made,
-            Err(error) if super::settle::was_cancelled(&error) => {
-                return Err(self.failed(Vec::new(), vec![creation.resource], error));
+            Err(failed) if failed.perhaps => {
+                return Err(self.failed(Vec::new(), vec![creation.resource], failed.error));
             }
-            Err(error) => return Err(error),
+            Err(failed) => return Err(failed.error),
         };
         let input = request.to_json();
         let updated = self
@@ -244,6 +245,23 @@ impl EndpointUpdate {
                 Err(self.failed(left, unsure, cause))
             }
         }
+    }
+
+    /// Refuses an endpoint that failed: the service only deletes it.
+    fn check_not_failed(&self, described: &EndpointDescription) -> Result<()> {
+        if described.status() != EndpointStatus::Failed {
+            return Ok(());
+        }
+        let reason = described
+            .failure_reason()
+            .map(|reason| format!(": {reason}"));
+        let reason = reason.unwrap_or_default();
+        Err(ConfigError::new(
+            format!("endpoint {}", self.endpoint.name()),
+            format!("is Failed, and the service only deletes it{reason}"),
+            "delete it, and deploy it again",
+        )
+        .into())
     }
 
     /// The configuration's name, if an earlier run of this update, which is continued, has already started it.

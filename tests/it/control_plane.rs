@@ -39,10 +39,8 @@ const ERRORS: &str = include_str!("../fixtures/control_plane/errors.json");
 
 fn operation(seen: &Seen) -> String {
     let target = seen.header("x-amz-target").expect("a target");
-    target
-        .strip_prefix("SageMaker.")
-        .expect("SageMaker's")
-        .to_owned()
+    let (_, operation) = target.split_once('.').expect("an operation");
+    operation.to_owned()
 }
 
 fn body(seen: &Seen) -> Value {
@@ -184,7 +182,12 @@ fn an_update_reads_what_the_sdk_reads() {
         .initial_instance_count(2)
         .start()
         .expect_err("an end of the recording");
-    assert!(matches!(error, Error::Service(fault) if fault.status() == 599));
+    // Whether it was made cannot be looked up there either.
+    let Error::Deployment(stopped) = error else {
+        panic!("{error:?}");
+    };
+    assert!(matches!(stopped.cause(), Error::Service(fault) if fault.status() == 599));
+    assert_eq!(stopped.unsure().len(), 1);
     let seen = server.seen();
     for exchange in &exchanges {
         let sent = seen.iter().any(|request| {
@@ -399,7 +402,11 @@ fn a_success_without_the_created_resource_is_checked() {
             let body = json!({"message": "Could not find it"}).to_string();
             return Reply::new(400, body).header("x-amzn-errortype", "ValidationException");
         }
-        Reply::new(200, "")
+        let body = match operation(seen).as_str() {
+            "PutScalingPolicy" => r#"{"PolicyARN": ""}"#,
+            _ => "",
+        };
+        Reply::new(200, body)
     });
     let session = client::session_in(&server.url(), ManualClock::new());
     let sagemaker = SageMaker::new(&session);

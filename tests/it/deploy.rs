@@ -228,6 +228,28 @@ fn a_failed_endpoint_has_its_reason_and_a_remedy() {
 }
 
 #[test]
+fn an_update_of_a_failed_endpoint_creates_nothing() {
+    let bench = bench();
+    bench.local.fail_next_deployment("no capacity");
+    let waiter = EndpointWaiter::in_service();
+    let failed = bench.deployment("mine").start_and_wait(&waiter);
+    failed.expect_err("a failure");
+    let endpoint = Endpoint::new("mine", &bench.session);
+    let update = endpoint.update().endpoint_config_name("second");
+    let error = update.start().expect_err("a failed endpoint");
+    assert!(matches!(error, Error::Config(_)), "{error:?}");
+    let words = format!("{error:#}");
+    assert!(
+        words.contains("no capacity") && words.contains("delete it"),
+        "{words}"
+    );
+    let sagemaker = bench.sagemaker();
+    assert!(sagemaker.describe_endpoint_config("second").is_err());
+    // It can be deleted with its configuration.
+    endpoint.delete(true).expect("a deletion");
+}
+
+#[test]
 fn created_resources_are_removed_if_so_chosen() {
     let bench = bench();
     let fault = Fault::on(Operation::CreateEndpoint).error(400, "ResourceLimitExceeded");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::{
-    ContainerDefinition, Endpoint, EndpointWaiter, Model, OnFailure, ScalingPolicy,
+    ContainerDefinition, Endpoint, EndpointWaiter, Model, OnFailure, ScaleToZero, ScalingPolicy,
 };
 use sagemaker_async_inference::error::Resource;
 use sagemaker_async_inference::local::{Fault, Operation};
@@ -115,6 +115,78 @@ fn a_lost_response_to_an_update_is_checked() {
             .expect("in service");
         assert_eq!(description.endpoint_config_name(), Some(name.as_str()));
     }
+}
+
+#[test]
+fn what_a_lost_request_may_have_created_is_named() {
+    let steps = [
+        (Operation::CreateModel, Operation::DescribeModel),
+        (
+            Operation::CreateEndpointConfig,
+            Operation::DescribeEndpointConfig,
+        ),
+        (Operation::CreateEndpoint, Operation::DescribeEndpoint),
+    ];
+    let names = [
+        Resource::Model("mine-model".into()),
+        Resource::EndpointConfig("mine".into()),
+        Resource::Endpoint("mine".into()),
+    ];
+    for ((create, describe), name) in steps.into_iter().zip(names) {
+        let bench = bench();
+        let lost = Fault::on(create).drop_after_handling();
+        bench.local.fault(lost);
+        bench.local.fault(Fault::on(describe).access_denied());
+        let error = bench.deployment("mine").start().expect_err("a lost reply");
+        let stopped = partial(error);
+        assert_eq!(stopped.unsure(), [name]);
+        assert!(matches!(stopped.cause(), Error::Transport(_)), "{stopped}");
+    }
+
+    let bench = bench();
+    let lost = Fault::on(Operation::CreateEndpointConfig).drop_after_handling();
+    bench.local.fault(lost);
+    let denied = Fault::on(Operation::DescribeEndpointConfig).skip(1);
+    bench.local.fault(denied.access_denied());
+    let update = bench.endpoint.update().endpoint_config_name("second");
+    let stopped = partial(update.start().expect_err("a lost reply"));
+    assert_eq!(
+        stopped.unsure(),
+        [Resource::EndpointConfig("second".into())]
+    );
+}
+
+#[test]
+fn a_scaling_whose_first_response_is_lost_is_named() {
+    let bench = bench();
+    let scaling = bench.endpoint.scaling();
+    let named = [Resource::Scaling(scaling.resource_id())];
+    let lost = |operation| Fault::on(operation).always().drop_after_handling();
+    bench.local.fault(lost(Operation::RegisterScalableTarget));
+    let error = scaling.scale_to_zero(&ScaleToZero::new());
+    let stopped = partial(error.expect_err("a lost reply"));
+    assert_eq!((stopped.left(), stopped.unsure()), (&[][..], &named[..]));
+    assert!(scaling.describe_target().expect("a target").is_some());
+
+    bench.local.clear_faults();
+    scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
+    let unavailable = Fault::on(Operation::DeleteScalingPolicy).always();
+    bench.local.fault(unavailable.status(500));
+    let stopped = partial(scaling.remove().expect_err("no answer"));
+    assert_eq!((stopped.left(), stopped.unsure()), (&[][..], &named[..]));
+    let stopped = partial(
+        bench
+            .endpoint
+            .remove(&EndpointWaiter::deleted())
+            .expect_err("no answer"),
+    );
+    assert_eq!((stopped.left(), stopped.unsure()), (&[][..], &named[..]));
+    // A refusal leaves nothing open.
+    bench.local.clear_faults();
+    let denied = Fault::on(Operation::DeleteScalingPolicy).access_denied();
+    bench.local.fault(denied);
+    let error = scaling.remove().expect_err("a refusal");
+    assert!(matches!(error, Error::Service(_)), "{error:?}");
 }
 
 #[test]
