@@ -5,9 +5,10 @@ use crate::support::client::{
 };
 use crate::support::verifier::{Reply, Rules, Seen, Verifier};
 
-use sagemaker_async_inference::sys::ManualClock;
+use sagemaker_async_inference::sys::{Environment, Files, ManualClock, Sys};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, Bytes, Error, InferenceHandle, S3Uri, WaiterConfig, as_completed,
+    AsyncInferenceResponse, Bytes, Error, InferenceHandle, S3Uri, Session, WaiterConfig,
+    as_completed,
 };
 
 #[test]
@@ -175,4 +176,43 @@ fn handles_whose_id_ends_with_a_blank_are_still_read() {
     let handle: InferenceHandle = later.parse().expect("a handle");
     assert_eq!(handle.unread_output_location(), None);
     assert_eq!(handle.output_path().to_string(), "s3://my-bucket/out");
+}
+
+fn in_region(name: &str) -> Result<Session, Error> {
+    let sys = Sys::real()
+        .with_environment(Environment::empty())
+        .with_files(Files::none());
+    Session::builder().sys(sys).region(name).build()
+}
+
+#[test]
+fn names_that_resemble_a_region_are_refused_with_the_region() {
+    for (name, remedies) in [
+        (
+            "fips-us-east-1",
+            &["write us-east-1", "AWS_USE_FIPS_ENDPOINT"][..],
+        ),
+        (
+            "us-gov-west-1-fips",
+            &["write us-gov-west-1", "use_fips_endpoint"],
+        ),
+        ("eu-west-1a", &["availability zone", "write eu-west-1"]),
+        ("EU-West-1", &["lower case", "write eu-west-1"]),
+    ] {
+        let error = in_region(name).unwrap_err();
+        assert!(matches!(error, Error::InvalidInput(_)), "{error:?}");
+        let text = error.to_string();
+        for remedy in remedies {
+            assert!(text.contains(remedy), "{text}");
+        }
+    }
+    for name in [
+        "aws-global",
+        "local",
+        "eu-west-12",
+        "my-own-region-a",
+        "Lab",
+    ] {
+        assert!(in_region(name).is_ok(), "{name}");
+    }
 }

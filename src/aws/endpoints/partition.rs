@@ -113,18 +113,37 @@ pub(crate) fn signing_region(region: &str) -> &str {
     }
 }
 
-/// A region becomes part of host names, so it must be a valid label.
+/// A region becomes part of host names, so it must be a valid label. Names that are mistaken for a public region are
+/// refused, because their hosts do not exist.
 pub(crate) fn check_region(region: &str) -> Result<()> {
-    if is_host_label(region) {
-        return Ok(());
+    let invalid = |limit, remedy| Err(InvalidInput::new("region", region, limit, remedy).into());
+    if !is_host_label(region) {
+        return invalid(
+            "at most 63 letters, digits and inner hyphens",
+            "write it as in eu-west-1".to_owned(),
+        );
     }
-    Err(InvalidInput::new(
-        "region",
-        region,
-        "at most 63 letters, digits and inner hyphens",
-        "write it as in eu-west-1",
-    )
-    .into())
+    let public = |name: &str| {
+        let known = |prefix| PARTITIONS.iter().any(|one| one.prefixes.contains(&prefix));
+        prefix(name).is_some_and(known)
+    };
+    let lower = region.to_ascii_lowercase();
+    let without_fips = lower
+        .strip_prefix("fips-")
+        .or_else(|| lower.strip_suffix("-fips"));
+    let without_letter = lower.strip_suffix(|last: char| last.is_ascii_lowercase());
+    match (without_fips, without_letter) {
+        (Some(name), _) if public(name) => invalid(
+            "a region, not the name of its FIPS endpoints",
+            format!("write {name}, and set use_fips_endpoint or AWS_USE_FIPS_ENDPOINT to true"),
+        ),
+        (_, Some(name)) if public(name) => invalid(
+            "a region, not an availability zone",
+            format!("write {name}"),
+        ),
+        _ if lower != region && public(&lower) => invalid("lower case", format!("write {lower}")),
+        _ => Ok(()),
+    }
 }
 
 /// Whether it is a valid label of a host name (RFC 1123).
