@@ -86,7 +86,8 @@ impl Creation<'_> {
                     Ok(found) if self.is_as_requested(&found) => {
                         Ok((arn(&found), Made::Presumably))
                     }
-                    _ => Err(error.into()),
+                    Ok(_) => Err(error.into()),
+                    Err(failed) => Err(Error::from(failed).into()),
                 };
             }
             // The description was requested before the resource was visible, and so was the second request.

@@ -156,6 +156,23 @@ fn what_a_lost_request_may_have_created_is_named() {
     );
 }
 
+/// Without the description it is unknown whether the resource is as requested: another name would be no remedy.
+#[test]
+fn a_resumed_deployment_reports_what_it_could_not_describe() {
+    let bench = bench();
+    let sagemaker = bench.sagemaker();
+    sagemaker.create_model(&model("mine")).expect("a model");
+    let denied = Fault::on(Operation::DescribeModel).access_denied();
+    bench.local.fault(denied);
+    let deployment = Endpoint::deploy("mine", &bench.session)
+        .model(model("mine"))
+        .instances("ml.m5.large", 1);
+    let error = deployment.clone().resume().start();
+    let words = format!("{:#}", error.expect_err("a refusal"));
+    assert!(words.contains("sagemaker:DescribeModel"), "{words}");
+    deployment.resume().start().expect("the same deployment");
+}
+
 #[test]
 fn a_scaling_whose_first_response_is_lost_is_named() {
     let bench = bench();
