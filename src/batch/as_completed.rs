@@ -157,10 +157,16 @@ where
     let mut waiting = as_completed(responses, waiter);
     let finished = waiting.by_ref().map(|done| (done.index(), done.result()));
     let mut all: Vec<(usize, Result<T>)> = finished.collect();
-    // Handles that were not polled yet are unfinished too.
+    // Handles that were not polled yet are unfinished too, unless their outcome is known already.
     waiting.take_added();
-    let stopped = waiting.poller.iter().flat_map(Poller::stopped);
-    all.extend(stopped.map(|(index, stopped)| (index, Err(stopped.into()))));
+    if let Some(poller) = &mut waiting.poller {
+        while let Some(ended) = poller.ended() {
+            let done = Completed::new(ended, waiter);
+            all.push((done.index(), done.result()));
+        }
+        let stopped = poller.stopped();
+        all.extend(stopped.map(|(index, stopped)| (index, Err(stopped.into()))));
+    }
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, result)| result).collect()
 }

@@ -11,7 +11,7 @@ use sagemaker_async_inference::batch::{AsCompleted, Completed};
 use sagemaker_async_inference::local::{Fault, ModelResponse, Operation};
 use sagemaker_async_inference::waiter::WaitStopReason;
 use sagemaker_async_inference::{
-    CancelToken, Error, InferenceHandle, Json, WaiterConfig, as_completed,
+    CancelToken, Error, InferenceHandle, Json, WaiterConfig, as_completed, wait_all,
 };
 
 use super::{
@@ -213,6 +213,37 @@ fn a_cancelled_wait_returns_unfinished_handles_to_be_resumed_elsewhere() {
     }
     let all: Vec<Completed<Json>> = finish_all(responses, &often());
     assert_eq!(all.iter().filter(|d| d.result::<u32>().is_ok()).count(), 42);
+}
+
+/// Outcomes that were known before the wait, or came together with the one during which it was cancelled.
+#[test]
+fn a_cancelled_wait_for_all_returns_a_result_for_each() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let cancel = CancelToken::new();
+    cancel.cancel();
+    let waiter = WaiterConfig::builder().cancel(cancel);
+    let waiter = waiter.build().expect("a wait");
+    let responses = in_folder(&predictor, endpoint.bucket(), "out", 30);
+    for (number, response) in responses.iter().enumerate().step_by(3) {
+        put(&endpoint, response, &number.to_string());
+        let known: Option<usize> = response.try_get_result().expect("a result");
+        assert_eq!(known, Some(number));
+    }
+    let results: Vec<Result<usize, _>> = wait_all(responses, &waiter);
+    assert_eq!(results.len(), 30);
+    for (number, result) in results.into_iter().enumerate() {
+        match result {
+            Ok(known) => assert_eq!((known, known % 3), (number, 0)),
+            Err(error @ Error::WaitStopped(_)) => {
+                let handle = error.handle().expect("a handle");
+                let key = handle.output_path().key().to_owned();
+                assert_eq!(key, format!("out/{number:05}.out"));
+                assert_ne!(number % 3, 0);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 #[test]
