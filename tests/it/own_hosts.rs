@@ -234,21 +234,17 @@ fn sts_is_called_in_the_region_and_its_variant() {
     }
 }
 
-/// A proxy that leads every connection to one server.
-fn tunnel_to(server: &Verifier) -> Raw {
+/// A proxy that sends every request to one server.
+fn forward_to(server: &Verifier) -> Raw {
     let address = server.url().replace("http://", "");
     Raw::start(move |mut stream| {
-        read_only_head(&mut stream)?;
-        let target = TcpStream::connect(&address)?;
-        write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
-        let (mut there, mut back) = (stream.try_clone()?, target.try_clone()?);
-        let responses = std::thread::spawn(move || io::copy(&mut back, &mut there));
-        io::copy(&mut stream, &mut &target)?;
-        target.shutdown(std::net::Shutdown::Both)?;
-        responses
-            .join()
-            .map(drop)
-            .map_err(|_| io::Error::other("a thread panicked"))
+        let head = read_only_head(&mut stream)?.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+        let target = head.split_once(" http://");
+        let path = target.and_then(|(method, target)| Some((method, target.split_once('/')?.1)));
+        let (method, path) = path.ok_or(io::ErrorKind::InvalidData)?;
+        let mut server = TcpStream::connect(&address)?;
+        write!(server, "{method} /{path}")?;
+        io::copy(&mut server, &mut stream).map(drop)
     })
 }
 
@@ -273,7 +269,7 @@ fn requests_with_the_bucket_in_the_host_are_signed_as_they_are_sent() {
     ];
     for (url, host, path) in cases {
         let server = Verifier::start(Rules::new(), |_| Reply::new(200, "result"));
-        let proxy = tunnel_to(&server);
+        let proxy = forward_to(&server);
         let environment = Environment::from_pairs([("HTTP_PROXY", proxy.url())]);
         let session = Session::builder()
             .region("us-east-1")

@@ -21,7 +21,7 @@ pub(super) fn applies(proxy: &Proxy, uri: &Uri) -> bool {
 
 /// Addresses a request to the proxy.
 pub(super) fn address<B>(request: &mut Request<B>, proxy: &Proxy) -> Result<(), http::Error> {
-    let host = HeaderValue::from_str(authority(request.uri()))?;
+    let host = HeaderValue::from_str(host(request.uri()))?;
     let scheme = match proxy.protocol() {
         ProxyProtocol::Https => "https",
         _ => "http",
@@ -39,6 +39,14 @@ pub(super) fn address<B>(request: &mut Request<B>, proxy: &Proxy) -> Result<(), 
         request.headers_mut().insert(PROXY_AUTHORIZATION, login);
     }
     Ok(())
+}
+
+/// The `Host` header of a request to this URL, as `aws-sigv4` signs it: without the default port.
+fn host(uri: &Uri) -> &str {
+    match uri.port_u16() {
+        None | Some(80) => uri.host().unwrap_or_default(),
+        Some(_) => authority(uri),
+    }
 }
 
 fn login(proxy: &Proxy) -> Option<String> {
