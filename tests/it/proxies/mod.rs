@@ -33,7 +33,7 @@ impl Proxy {
         Self::serving(respond_as_sts)
     }
 
-    /// Responds to `CONNECT`, in pieces of so many bytes, and serves the server's side of the tunnel. Returns the
+    /// Responds to `CONNECT`, in pieces of `piece` bytes, and serves the server's side of the tunnel. Returns the
     /// server's root certificate too.
     fn tunnel(
         response: &str,
