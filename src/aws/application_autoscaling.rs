@@ -1,12 +1,13 @@
 //! Application Auto Scaling (2016-02-06). All its changes set a desired state, so every request is idempotent.
 
-use super::Service;
 use super::json_rpc::{Api, Operation};
+use super::{MAX_DOCUMENT, Service};
 
 const API: Api = Api {
     service: Service::ApplicationAutoScaling,
     target_prefix: "AnyScaleFrontendService",
     content_type: "application/x-amz-json-1.1",
+    max_response: MAX_DOCUMENT,
 };
 
 pub(crate) const REGISTER_SCALABLE_TARGET: Operation = API.operation("RegisterScalableTarget");

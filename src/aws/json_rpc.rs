@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use super::client::foreign::excerpt;
 use super::{
-    Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, Replay, RequestPolicy, Resource,
-    Response, Service,
+    Call, CallError, Caller, Identity, Payload, Replay, RequestPolicy, Resource, Response, Service,
 };
 use crate::limits::header_value;
 
@@ -19,6 +18,8 @@ pub(crate) struct Api {
     pub(crate) service: Service,
     pub(crate) target_prefix: &'static str,
     pub(crate) content_type: &'static str,
+    /// Maximum length of a response.
+    pub(crate) max_response: u64,
 }
 
 /// An operation of an [`Api`].
@@ -121,7 +122,7 @@ impl Api {
             headers: Cow::Owned(headers),
             resource: Resource::Named(resource.into()),
             policy,
-            max_response: MAX_DOCUMENT,
+            max_response: self.max_response,
         };
         let body = input.to_string();
         let response = caller.client.send(&call, Payload::Bytes(body.as_bytes()))?;

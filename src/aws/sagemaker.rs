@@ -6,12 +6,13 @@
 use serde_json::{Value, json};
 
 use super::json_rpc::{Api, Operation, next_token};
-use super::{CallError, Caller, Service};
+use super::{CallError, Caller, MAX_DOCUMENT, Service};
 
 const API: Api = Api {
     service: Service::SageMaker,
     target_prefix: "SageMaker",
     content_type: "application/x-amz-json-1.1",
+    max_response: MAX_DOCUMENT,
 };
 
 pub(crate) const CREATE_MODEL: Operation = API

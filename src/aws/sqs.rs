@@ -15,10 +15,13 @@ const API: Api = Api {
     service: Service::Sqs,
     target_prefix: "AmazonSQS",
     content_type: "application/x-amz-json-1.0",
+    max_response: MAX_BATCH as u64 * MAX_MESSAGE_IN_JSON,
 };
 
 /// Maximum messages of a receive and entries of a batch.
 pub(crate) const MAX_BATCH: usize = 10;
+/// A message of 1 MiB, the service's limit, of which each byte may be escaped as `\u0000`, and its attributes.
+const MAX_MESSAGE_IN_JSON: u64 = (6 << 20) + (64 << 10);
 /// Maximum wait time of a receive.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(20);
 /// Maximum visibility timeout, counted from the receive.

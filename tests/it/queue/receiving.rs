@@ -158,6 +158,25 @@ fn receives_one_message_at_a_time_by_default() {
 }
 
 #[test]
+fn ten_messages_of_the_largest_size_are_one_response() {
+    const LARGEST: usize = 1 << 20;
+    let bench = bench(&[]);
+    for _ in 0..10 {
+        // Each is two characters in the response's JSON.
+        bench.local.send_message(&bench.url, "\"".repeat(LARGEST));
+    }
+    let queue = bench.queue();
+    let bodies: Vec<_> = queue
+        .deliveries()
+        .at_once(10)
+        .max_messages(10)
+        .map(|delivery| delivery.unwrap().body().len())
+        .collect();
+    assert_eq!(bodies, [LARGEST; 10]);
+    assert_eq!(bench.count(Operation::ReceiveMessage), 1);
+}
+
+#[test]
 fn an_unfinished_message_returns_after_growing_pauses() {
     let bench = bench(&[]);
     bench.send(&["a"]);
