@@ -16,6 +16,9 @@ use crate::sys::{Sys, lock};
 const AHEAD: Duration = Duration::from_mins(5);
 /// Time after a failed refresh without another attempt.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How often, and how far apart, the file is read again after a refresh that failed.
+const REREADS: u32 = 5;
+const REREAD_PAUSE: Duration = Duration::from_millis(200);
 
 /// A value of the file cache.
 pub(super) trait Expires: Clone + Serialize + DeserializeOwned {
@@ -57,6 +60,15 @@ impl CacheFile<'_> {
             return Err(broken(&format!("in {place} has no known expiry")));
         }
         Ok(value)
+    }
+
+    /// The value of another process that used the refresh token first. It may write it a moment after this one was
+    /// refused.
+    fn newer<V: Expires>(&self, now: SystemTime) -> Option<V> {
+        (0..REREADS).find_map(|_| {
+            self.sys.clock().sleep(REREAD_PAUSE);
+            self.read().ok().filter(|read: &V| read.is_valid(now))
+        })
     }
 
     /// Writes it for the other tools. A home that cannot be written is no reason to fail: the value is cached in
@@ -125,10 +137,11 @@ impl<K: Clone + PartialEq, V: Expires> Refreshed<K, V> {
                     state.failed_at = Some(clock.monotonic());
                 }
                 if value.is_valid(now) {
-                    Ok(value)
-                } else {
-                    Err(error)
+                    return Ok(value);
                 }
+                // Only a service's error has a cause.
+                let theirs = error.cause.is_some().then(|| file.newer(now));
+                theirs.flatten().ok_or(error)
             }
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn of(
     let login = match session {
         Some(session) => of_session(name, session, region, start_url, files)?,
         None => Login {
+            profile: Some(name.to_owned()),
             session: None,
             region: needed(&of_profile(name), REGION, region)?,
             start_url: needed(&of_profile(name), START_URL, start_url)?,
@@ -73,6 +74,7 @@ fn of_session(
     let place = format!("[sso-session {session}]");
     let get = |key| needed(&place, key, value(session, section, key)?);
     let login = Login {
+        profile: Some(name.to_owned()),
         session: Some(session.to_owned()),
         region: get(REGION)?,
         start_url: get(START_URL)?,

@@ -51,6 +51,8 @@ const NAME: &str = "SSO";
 /// Where the user logs in, and which token belongs to the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Login {
+    /// The profile whose settings these are; none if code gave them.
+    pub(super) profile: Option<String>,
     /// The name of the `sso-session` section; none in the older form of the settings.
     pub(super) session: Option<String>,
     pub(super) region: String,
@@ -96,6 +98,7 @@ impl SsoProvider {
         Self {
             config: config.into(),
             login: Login {
+                profile: None,
                 session: None,
                 region: region.into(),
                 start_url: start_url.into(),
@@ -173,7 +176,8 @@ impl Login {
 
     /// The command to run.
     fn remedy(&self, config: &ProviderConfig) -> String {
-        match (&self.session, config.profile()) {
+        let profile = self.profile.as_deref().or(config.profile());
+        match (&self.session, profile) {
             (Some(session), _) => format!("run aws sso login --sso-session {session}"),
             (None, Some(profile)) => format!("run aws sso login --profile {profile}"),
             (None, None) => "run aws sso login".to_owned(),

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sagemaker_async_inference::credentials::{CachedCredentials, ProvideCredentials, SsoProvider};
-use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
+use sagemaker_async_inference::credentials::{
+    CachedCredentials, ProfileProvider, ProvideCredentials, SsoProvider,
+};
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
 use serde_json::{Value, json};
 
 use super::support::verifier::{Reply, Verifier};
@@ -172,6 +174,62 @@ fn a_home_that_cannot_be_written_does_not_lose_the_refreshed_token() {
         refresh_tokens(&server),
         ["hush-refresh-0", "hush-refresh-1"]
     );
+}
+
+#[test]
+fn a_token_that_another_process_refreshed_first_is_taken_from_its_file() {
+    let clock = ManualClock::new();
+    let old = cached_token(&clock, Duration::ZERO);
+    let files = Files::from_pairs([(CACHE, old.to_string())]);
+    let mut new = old;
+    new["accessToken"] = "hush-access-theirs".into();
+    new["expiresAt"] = written(clock.now() + HOUR).into();
+    let (theirs, content) = (files.clone(), new.to_string());
+    // It used the refresh token, which is valid once, and writes its file a moment later.
+    let server = Verifier::start(rules(&clock), move |seen| {
+        if seen.path != "/token" {
+            return Reply::new(403, "{}");
+        }
+        let (files, content) = (theirs.clone(), content.clone());
+        std::thread::spawn(move || {
+            SystemClock.sleep(Duration::from_millis(30));
+            files.write(CACHE, content.as_bytes())
+        });
+        let body = r#"{"error": "invalid_grant"}"#;
+        Reply::new(400, body).header("x-amzn-errortype", "InvalidGrantException")
+    });
+    // In real time, as the other process.
+    let sys = Sys::real()
+        .with_environment(Environment::from_pairs([("HOME", "/h")]))
+        .with_files(files);
+    let refused = sso(&sys, &server).provide_credentials();
+    assert!(refused.is_err(), "by the portal");
+    assert_eq!(tokens(&server), ["hush-access-theirs"]);
+    assert_eq!(refresh_tokens(&server), ["hush-refresh-0"]);
+}
+
+/// The profile of a role has no settings of the login.
+#[test]
+fn the_login_command_is_for_the_profile_that_has_its_settings() {
+    const SSO: &str = "sso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n\
+        sso_account_id = 123456789012\nsso_role_name = Invoker\n";
+    let role =
+        "[profile app]\nrole_arn = arn:aws:iam::123456789012:role/app\nsource_profile = login\n";
+    let text = format!("{role}[profile login]\n{SSO}[default]\n{SSO}");
+    let files = Files::from_pairs([("/h/.aws/config", text)]);
+    let clock = ManualClock::new();
+    for (profile, command) in [
+        ("app", "run aws sso login --profile login"),
+        ("login", "run aws sso login --profile login"),
+        ("default", "run aws sso login --profile default"),
+    ] {
+        for variables in [vec![], vec![("AWS_PROFILE", "other")]] {
+            let provider = ProfileProvider::new(sys(&clock, &variables, files.clone()));
+            let error = provider.with_profile(profile).provide_credentials();
+            let text = error.unwrap_err().to_string();
+            assert!(text.ends_with(command), "{text}");
+        }
+    }
 }
 
 #[test]
