@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::config::{MfaProblem, failed};
 use super::{Credentials, CredentialsError, IntoProvider, ProvideCredentials, ProviderConfig};
+use crate::aws::client::retry::is_expired_token;
 use crate::aws::sts::{self, AssumeRole};
 use crate::invalid_input::InvalidInput;
 use crate::sys::Sys;
@@ -13,7 +14,8 @@ use crate::sys::Sys;
 /// sends a request to STS; wrap it in [`CachedCredentials`](crate::credentials::CachedCredentials).
 ///
 /// STS is called in the region of the [`ProviderConfig`]. A refusal, or a missing MFA code, is an error of a
-/// configured source; the other source's error is returned unchanged.
+/// configured source; the other source's error is returned unchanged. If STS reports that the other source's credentials
+/// have expired, they are [invalidated](ProvideCredentials::invalidate) and provided once more.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -132,12 +134,26 @@ impl AssumeRoleProvider {
 impl ProvideCredentials for AssumeRoleProvider {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
         let own = self.source.provide_credentials()?;
-        self.role.assume(&self.config, &own, NAME)
+        let error = match self.role.assume(&self.config, &own, NAME) {
+            Err(error) if is_expired(&error) => error,
+            outcome => return outcome,
+        };
+        // A cache may hold keys of a file without a known expiry, which were replaced since.
+        self.source.invalidate(&own);
+        match self.source.provide_credentials()? {
+            same if same == own => Err(error),
+            renewed => self.role.assume(&self.config, &renewed, NAME),
+        }
     }
 
     fn invalidate(&self, refused: &Credentials) {
         self.source.invalidate(refused);
     }
+}
+
+/// Whether STS reports that the source's credentials have expired.
+fn is_expired(error: &CredentialsError) -> bool {
+    matches!(error.cause.as_deref(), Some(crate::Error::Service(fault)) if is_expired_token(fault.code()))
 }
 
 impl Role {

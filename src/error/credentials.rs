@@ -74,6 +74,8 @@ impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no credentials from {}: {}", self.provider, self.message)?;
         let remedy = self.cause.as_ref().and_then(|cause| cause.remedy());
+        // That of a value or setting is part of its error's text.
+        let remedy = remedy.filter(|remedy| !self.message.contains(remedy.as_str()));
         with_remedy(f, remedy.as_deref())?;
         write_uploaded(f, self.uploaded.as_deref())
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use sagemaker_async_inference::AsyncInferenceResponse;
 use sagemaker_async_inference::credentials::{
-    AssumeRoleProvider, Credentials, ProvideCredentials, ProviderConfig,
+    AssumeRoleProvider, CachedCredentials, Credentials, DefaultChain, ProfileProvider,
+    ProvideCredentials, ProviderConfig,
 };
 use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
 use sagemaker_async_inference::{AsyncPredictor, CredentialsError, Error, Session, WaiterConfig};
@@ -204,6 +205,69 @@ fn a_role_by_other_credentials() {
         error.to_string(),
         "no credentials from vault: no vault here"
     );
+}
+
+/// Keys of a file have no known expiry, and another program replaces them.
+#[test]
+fn the_source_of_a_role_is_read_again_when_its_keys_have_expired() {
+    let clock = ManualClock::new();
+    let time = clock.clone();
+    let server = Verifier::start(rules(&clock), move |seen| {
+        if seen
+            .header("authorization")
+            .is_some_and(|value| value.contains("ASIAOLD"))
+        {
+            return Reply::new(
+                403,
+                "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>",
+            );
+        }
+        role_response(7, time.now() + HOUR)
+    });
+    let file = |key: &str| {
+        format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET_KEY}\n")
+    };
+    let files = Files::from_pairs([("/h/.aws/credentials", file("ASIAOLD"))]);
+    let sys = sys(&clock, &[], files.clone());
+    let source = Arc::new(CachedCredentials::new(ProfileProvider::new(&sys)).with_sys(&sys));
+    let role = AssumeRoleProvider::new(config(&sys, &server), ROLE, source);
+    let role = role.expect("a role");
+
+    let error = role.provide_credentials().unwrap_err();
+    assert!(error.to_string().contains("ExpiredToken"), "{error}");
+    assert_eq!(server.seen().len(), 1, "the same keys are not sent twice");
+
+    let new = file("ASIANEW");
+    files
+        .write("/h/.aws/credentials", new.as_bytes())
+        .expect("a file");
+    let credentials = role.provide_credentials().expect("credentials");
+    assert_eq!(credentials.access_key_id(), "ASIA7");
+}
+
+#[test]
+fn an_error_of_a_setting_has_its_remedy_once() {
+    let config = |more: &str| {
+        let profile = PROFILE.replace("ROLE", ROLE).replace("base", "default");
+        let keys =
+            format!("aws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+        Files::from_pairs([("/h/.aws/config", format!("{profile}{keys}{more}"))])
+    };
+    let clock = ManualClock::new();
+    for (more, remedy) in [
+        ("role_session_name = a b\n", "change it"),
+        ("external_id = ?\n", "change it"),
+        ("duration_seconds = 5\n", "choose a value"),
+        ("region =\n", "set AWS_REGION"),
+    ] {
+        let provider = ProfileProvider::new(sys(&clock, &[], config(more)));
+        let error = provider.provide_credentials().unwrap_err();
+        let text = format!("{error:#}");
+        assert_eq!(text.matches(remedy).count(), 1, "{text}");
+        let chained = DefaultChain::new(sys(&clock, &[], config(more)));
+        let text = format!("{:#}", chained.provide_credentials().unwrap_err());
+        assert_eq!(text.matches(remedy).count(), 1, "{text}");
+    }
 }
 
 #[derive(Debug)]
