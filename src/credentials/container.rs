@@ -242,7 +242,10 @@ fn broken(message: String) -> CredentialsError {
 
 fn may_be_http(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    METADATA_HOSTS.contains(&host) || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    METADATA_HOSTS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(host))
+        || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// The host and port, without user and password.

@@ -5,7 +5,8 @@ use crate::sys::Environment;
 /// `AWS_ACCOUNT_ID`, which are read at each call.
 ///
 /// A blank variable counts as not set. `AWS_SECURITY_TOKEN`, the older name that the Python SDK still reads, is used if
-/// `AWS_SESSION_TOKEN` is not set. An access key without a secret is an error, and no other source is tried.
+/// `AWS_SESSION_TOKEN` is not set. An access key without a secret is an error, as is a value in quotes, and no other
+/// source is tried.
 ///
 /// ```
 /// use sagemaker_async_inference::sys::Environment;
@@ -35,14 +36,20 @@ impl EnvironmentProvider {
 
 impl ProvideCredentials for EnvironmentProvider {
     fn provide_credentials(&self) -> Result<Credentials, CredentialsError> {
-        let get = |name| self.environment.get_non_blank(name);
-        let Some(access_key) = get("AWS_ACCESS_KEY_ID") else {
+        let get = |name| match self.environment.get_non_blank(name) {
+            Some(value) if is_in_quotes(&value) => Err(CredentialsError::failed(
+                NAME,
+                format!("{name} {IN_QUOTES}, also in a file for docker run --env-file"),
+            )),
+            value => Ok(value),
+        };
+        let Some(access_key) = get("AWS_ACCESS_KEY_ID")? else {
             return Err(CredentialsError::not_configured(
                 NAME,
                 "AWS_ACCESS_KEY_ID is not set; set it together with AWS_SECRET_ACCESS_KEY",
             ));
         };
-        let Some(secret_key) = get("AWS_SECRET_ACCESS_KEY") else {
+        let Some(secret_key) = get("AWS_SECRET_ACCESS_KEY")? else {
             return Err(CredentialsError::failed(
                 NAME,
                 "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; set both",
@@ -52,9 +59,22 @@ impl ProvideCredentials for EnvironmentProvider {
             .access_key_id(access_key)
             .secret_access_key(secret_key)
             .provider_name("Environment");
-        let token = get("AWS_SESSION_TOKEN").or_else(|| get("AWS_SECURITY_TOKEN"));
+        let token = match get("AWS_SESSION_TOKEN")? {
+            Some(token) => Some(token),
+            None => get("AWS_SECURITY_TOKEN")?,
+        };
         builder.set_session_token(token);
-        builder.set_account_id(get("AWS_ACCOUNT_ID").map(Into::into));
+        builder.set_account_id(get("AWS_ACCOUNT_ID")?.map(Into::into));
         Ok(builder.build())
     }
+}
+
+/// The problem of such a value, and its remedy.
+pub(super) const IN_QUOTES: &str = "is in quotes, which would be part of it; remove them";
+
+/// No key or token has quotes, which what writes a file or the environment may have left there.
+pub(super) fn is_in_quotes(value: &str) -> bool {
+    ['"', '\'']
+        .iter()
+        .any(|quote| value.len() > 1 && value.starts_with(*quote) && value.ends_with(*quote))
 }

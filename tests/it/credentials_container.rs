@@ -135,6 +135,13 @@ fn http_is_for_the_machine_itself_and_the_metadata_hosts() {
 }
 
 #[test]
+fn a_host_may_be_in_capital_letters() {
+    let (server, _) = serve([(200, GOOD)]);
+    let url = server.url().replace("127.0.0.1", "LocalHost");
+    assert!(full(&url).is_ok());
+}
+
+#[test]
 fn a_failing_server_gets_three_requests() {
     let (server, heads) = serve([(500, ""), (429, ""), (200, GOOD)]);
     assert!(full(&server.url()).is_ok());

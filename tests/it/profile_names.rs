@@ -2,7 +2,9 @@
 
 use sagemaker_async_inference::CredentialsError;
 use sagemaker_async_inference::Session;
-use sagemaker_async_inference::credentials::{Credentials, ProfileProvider, ProvideCredentials};
+use sagemaker_async_inference::credentials::{
+    Credentials, DefaultChain, ProfileProvider, ProvideCredentials,
+};
 use sagemaker_async_inference::sys::{Environment, Files, Sys};
 
 const CONFIG: &str = "/h/.aws/config";
@@ -292,4 +294,38 @@ fn lines_above_all_sections_are_reported_to_who_lacks_them() {
     let files: [(&str, &[u8]); 1] = [(CONFIG, with_default.as_bytes())];
     let given = Session::builder().sys(sys(&files, &[])).region("y").build();
     assert!(given.is_err());
+}
+
+/// As in a file for `docker run --env-file`, which takes them as part of the value.
+#[test]
+fn keys_in_quotes_are_refused_in_files_and_environment() {
+    let names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    for quoted in names {
+        let value = |name| if name == quoted { "'hush'" } else { "AKID" };
+        let variables = names.map(|name| (name, value(name)));
+        let lines = names.map(|name| format!("{} = {}\n", name.to_lowercase(), value(name)));
+        let file = format!("[default]\n{}", lines.concat());
+        for (sys, said) in [
+            (sys(&[], &variables), format!("{quoted} is in quotes")),
+            (
+                sys(&[(SHARED, file.as_bytes())], &[]),
+                format!(
+                    "{} of profile \"default\" is in quotes",
+                    quoted.to_lowercase()
+                ),
+            ),
+        ] {
+            let error = DefaultChain::new(sys).provide_credentials().unwrap_err();
+            assert!(!error.is_not_configured(), "{error}");
+            assert!(error.to_string().contains(&said), "{error}");
+            assert!(
+                !format!("{error:#} {error:?}").contains("hush"),
+                "{error:?}"
+            );
+        }
+    }
 }

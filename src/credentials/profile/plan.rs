@@ -1,5 +1,6 @@
 //! How a profile gets its credentials: from which source, and through which roles.
 
+use super::super::environment::{IN_QUOTES, is_in_quotes};
 use super::super::login::LoginSession;
 use super::super::role::Role;
 use super::super::sso::{Login, SsoRole};
@@ -227,7 +228,12 @@ fn has_keys(profile: &Section) -> bool {
 }
 
 fn keys(name: &str, profile: &Section) -> Result<Base, CredentialsError> {
-    let get = |key| value(name, profile, key);
+    let get = |key| match value(name, profile, key)? {
+        Some(value) if is_in_quotes(value) => {
+            Err(broken(format!("{key} of profile {name:?} {IN_QUOTES}")))
+        }
+        value => Ok(value),
+    };
     let missing = |key, other| {
         broken(format!(
             "profile {name:?} has {other} and no {key}; set both"
