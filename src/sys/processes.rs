@@ -2,12 +2,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use super::{Clock, SystemClock};
+use zeroize::Zeroizing;
+
+use super::{Clock, SystemClock, lock, unpoisoned};
 
 /// Runs the commands that configuration names (`credential_process`): with the machine's shell, or a function.
 ///
@@ -56,10 +57,12 @@ impl fmt::Debug for ProcessOutput {
     }
 }
 
-/// Interval of checks for the end of a process that has closed its output.
 const MOST: usize = 256 << 10;
 
+/// Interval of checks for the end of a process.
 const LOOK: Duration = Duration::from_millis(10);
+/// After the end of a process, its output is complete once nothing more came for this long.
+const QUIET: Duration = Duration::from_millis(500);
 
 impl Processes {
     /// The largest standard output of a command in bytes: 256 KiB. A command that writes more is killed.
@@ -81,7 +84,8 @@ impl Processes {
         }
     }
 
-    /// Runs a command and waits for its end.
+    /// Runs a command and waits for its end. Output of what it leaves running is not waited for, except for 500 ms after
+    /// each piece, or until there is some.
     ///
     /// # Errors
     /// The system's: [`io::ErrorKind::TimedOut`] if it takes longer than `timeout` in real time, and
@@ -165,37 +169,104 @@ fn run_in_shell(command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
 fn watch(child: &mut Child, timeout: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
     let started = SystemClock.monotonic();
     let left = || timeout.saturating_sub(SystemClock.monotonic().saturating_sub(started));
-    let pipe = child
-        .stdout
-        .take()
-        .ok_or_else(|| io::Error::other("no pipe"))?;
-    // A thread of its own, because a pipe cannot be read with a time limit. It ends with the pipe.
-    let (sender, receiver) = mpsc::channel();
-    std::thread::Builder::new().spawn(move || {
-        // Of its full size from the start: what grows leaves parts of a secret behind.
-        let mut stdout = Vec::with_capacity(MOST + 1);
-        let read = pipe
-            .take(MOST as u64 + 1)
-            .read_to_end(&mut stdout)
-            .map(|_| stdout);
-        // It has no receiver once the time is up.
-        let _ = sender.send(read);
-    })?;
-    let stdout = match receiver.recv_timeout(timeout) {
-        Ok(read) => read?,
-        Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
-        Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("no reader")),
-    };
-    if stdout.len() as u64 > Processes::MAX_OUTPUT {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
+    let pipe = child.stdout.take();
+    let output = Output::of(pipe.ok_or_else(|| io::Error::other("no pipe"))?)?;
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok((status, stdout));
+        let is_closed = output.wait(LOOK.min(left()))?;
+        // What it left running, such as an agent that it started, may keep the pipe open for good.
+        if let Some(status) = child.try_wait()?
+            && (is_closed || output.is_quiet() || !status.success())
+        {
+            return Ok((status, output.take()));
         }
         if left().is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        SystemClock.sleep(LOOK.min(left()));
+        if is_closed {
+            SystemClock.sleep(LOOK.min(left()));
+        }
+    }
+}
+
+/// What a command writes. A thread of its own reads it, because a pipe cannot be read with a time limit. It ends with the
+/// pipe, or with the first byte after [`take`](Self::take).
+struct Output {
+    shared: Arc<(Mutex<Written>, Condvar)>,
+}
+
+struct Written {
+    /// Of its full size from the start: what grows leaves parts of a secret behind.
+    bytes: Vec<u8>,
+    /// Of the last byte, on the monotonic clock.
+    at: Duration,
+    closed: Option<io::Result<()>>,
+    taken: bool,
+}
+
+impl Output {
+    fn of(pipe: ChildStdout) -> io::Result<Self> {
+        let written = Written {
+            bytes: Vec::with_capacity(MOST),
+            at: Duration::ZERO,
+            closed: None,
+            taken: false,
+        };
+        let shared = Arc::new((Mutex::new(written), Condvar::new()));
+        let output = Self {
+            shared: Arc::clone(&shared),
+        };
+        std::thread::Builder::new().spawn(move || {
+            let (written, changed) = &*shared;
+            let closed = read_all(pipe, written);
+            lock(written).closed = Some(closed);
+            changed.notify_all();
+        })?;
+        Ok(output)
+    }
+
+    /// Waits for the end of the output; whether it is there.
+    fn wait(&self, at_most: Duration) -> io::Result<bool> {
+        let (written, changed) = &*self.shared;
+        let mut written = lock(written);
+        if written.closed.is_none() {
+            written = unpoisoned(changed.wait_timeout(written, at_most)).0;
+        }
+        match &mut written.closed {
+            None => Ok(false),
+            Some(closed) => std::mem::replace(closed, Ok(())).map(|()| true),
+        }
+    }
+
+    /// Whether there is some, and no more came for a while.
+    fn is_quiet(&self) -> bool {
+        let written = lock(&self.shared.0);
+        let since = SystemClock.monotonic().saturating_sub(written.at);
+        !written.bytes.is_empty() && since >= QUIET
+    }
+
+    fn take(&self) -> Vec<u8> {
+        let mut written = lock(&self.shared.0);
+        written.taken = true;
+        std::mem::take(&mut written.bytes)
+    }
+}
+
+fn read_all(mut pipe: ChildStdout, written: &Mutex<Written>) -> io::Result<()> {
+    let mut buffer = Zeroizing::new([0; 4096]);
+    loop {
+        let read = match pipe.read(&mut *buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let mut written = lock(written);
+        if read == 0 || written.taken {
+            return Ok(());
+        }
+        if written.bytes.len() + read > MOST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        written.bytes.extend_from_slice(&buffer[..read]);
+        written.at = SystemClock.monotonic();
     }
 }

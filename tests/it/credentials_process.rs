@@ -109,6 +109,23 @@ fn an_error_shows_what_was_run_and_no_secret() {
     }
 }
 
+/// It has the command's standard output, as an agent that the command starts.
+#[cfg(unix)]
+#[test]
+fn what_a_command_leaves_running_is_not_waited_for() {
+    let json = r#"{"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": "hush"}"#;
+    let command = format!("sleep 20 & echo '{json}'");
+    let provider = ProcessProvider::new(&Sys::real(), command);
+    let provider = provider.with_timeout(Duration::from_secs(10));
+    let credentials = provider.provide_credentials().expect("credentials");
+    assert_eq!(credentials.access_key_id(), "AKID");
+
+    // Whoever has the output may write it later.
+    let command = format!("(sleep 1; echo '{json}') &");
+    let provider = ProcessProvider::new(&Sys::real(), command);
+    assert!(provider.provide_credentials().is_ok());
+}
+
 #[test]
 fn a_byte_order_mark_is_passed_over() {
     let credentials = ask("x", Some(0), &format!("\u{feff}{KEYS}\r\n")).unwrap();
