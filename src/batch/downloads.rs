@@ -36,8 +36,8 @@ pub(super) enum Way {
 
 /// The outcome of a thread's work, or the panic that ended it.
 pub(super) enum Received {
-    /// The outcome of a handle's poll.
-    Polled(u32, Ran<Result<Poll<Taken>>>),
+    /// The outcome of a handle's poll, and how long it took.
+    Polled(u32, Ran<Result<Poll<Taken>>>, Duration),
     /// A page.
     Listed(Ran<Result<Listed, CallError>>),
 }
@@ -173,6 +173,8 @@ fn work(
             response,
             way,
         } = job;
+        let clock = response.session().sys().clock();
+        let began = clock.monotonic();
         let polled = Caught::catch(|| match way {
             Way::IntoFile(path) => take_into_file(&response, waiter, &path),
             Way::Store(object, path) => store(object, path),
@@ -189,7 +191,8 @@ fn work(
                 }
             }
         });
-        if finished.send(Received::Polled(slot, polled)).is_err() {
+        let took = clock.monotonic().saturating_sub(began);
+        if finished.send(Received::Polled(slot, polled, took)).is_err() {
             return;
         }
     }

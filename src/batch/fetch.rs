@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::S3Uri;
 use crate::aws::s3::{self, Object};
 use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::{Error, Result, TransportErrorKind};
@@ -10,6 +11,7 @@ use crate::response::AsyncInferenceResponse;
 use crate::response::poll::Poll;
 use crate::transfer::outcome::Outcome;
 use crate::waiter::WaiterConfig;
+use crate::waiter::state::Pending;
 
 /// The largest output that a batch reads into memory.
 pub(super) const MAX_HELD: u64 = 8 << 20;
@@ -32,16 +34,43 @@ pub(super) fn take_small<D>(
     response: &AsyncInferenceResponse<D>,
     policy: RequestPolicy<'_>,
 ) -> Result<Poll<Taken>> {
-    response.poll_by(policy, |uri, policy| {
-        match s3::get_object(response.session().s3(), uri, policy, MAX_HELD) {
-            Err(CallError::Other(Error::Transport(error)))
-                if error.kind() == TransportErrorKind::TooLong =>
-            {
-                Ok(Taken::Large)
-            }
-            got => got.map(Taken::Held),
+    match take_output(response, policy)? {
+        Poll::Pending(pending) => take_failure(response, pending, policy),
+        found => Ok(found),
+    }
+}
+
+/// The first part of [`take_small`]: the output.
+pub(super) fn take_output<D>(
+    response: &AsyncInferenceResponse<D>,
+    policy: RequestPolicy<'_>,
+) -> Result<Poll<Taken>> {
+    response.poll_output(policy, |uri, policy| get_small(response, uri, policy))
+}
+
+/// The second part of [`take_small`]: the failure, after the output was missing.
+pub(super) fn take_failure<D>(
+    response: &AsyncInferenceResponse<D>,
+    pending: Pending,
+    policy: RequestPolicy<'_>,
+) -> Result<Poll<Taken>> {
+    let get = |uri: &S3Uri, policy: RequestPolicy<'_>| get_small(response, uri, policy);
+    response.poll_failure(pending, policy, get)
+}
+
+fn get_small<D>(
+    response: &AsyncInferenceResponse<D>,
+    uri: &S3Uri,
+    policy: RequestPolicy<'_>,
+) -> Result<Taken, CallError> {
+    match s3::get_object(response.session().s3(), uri, policy, MAX_HELD) {
+        Err(CallError::Other(Error::Transport(error)))
+            if error.kind() == TransportErrorKind::TooLong =>
+        {
+            Ok(Taken::Large)
         }
-    })
+        got => got.map(Taken::Held),
+    }
 }
 
 /// Stores an output that is in memory in its file.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::caught::{Caught, Ran};
 use super::poller::{Poller, REQUEST_TIME};
+use super::polls::is_timeout;
 use super::prefix::{BREAK_EVEN, Covered, Listed, Scan, Which};
 use super::slots::State;
+use super::turns::Turn;
 use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::Error;
 use crate::error::is_throttling;
@@ -69,12 +71,18 @@ impl<D> Poller<D> {
             }
         };
         match prefix.cover(&mut scan, listed, now) {
-            Ok(page) => self.take_page(scan, which, &page, now),
+            Ok(page) => {
+                self.turns.listed(scan.prefix);
+                self.take_page(scan, which, &page, now);
+            }
             Err(error) => {
                 if let Error::Service(fault) = &error
                     && is_throttling(fault.status(), fault.code())
                 {
-                    self.pace.throttled(now, None);
+                    self.turns.throttled(scan.prefix, now);
+                }
+                if is_timeout(&error) {
+                    self.turns.took_too_long(scan.prefix);
                 }
                 self.enqueue_rest(&scan, which, now);
             }
@@ -87,6 +95,7 @@ impl<D> Poller<D> {
         for (slot, size) in &page.found {
             if let Some(there) = self.slots.get_mut(*slot)
                 && there.state != State::Found
+                && !(there.state == State::Queued && there.slow > 0)
             {
                 found += 1;
                 there.state = State::Found;
@@ -218,10 +227,11 @@ impl<D> Poller<D> {
     /// The failure is requested next; otherwise the poll is complete.
     fn enqueue_failure(&mut self, slot: u32, now: Duration) {
         if let Some(open) = self.slots.get_mut(slot)
+            && let Some(prefix) = open.failure
             && !open.failure_queued
         {
             open.failure_queued = true;
-            self.failure_queue.push_back(slot);
+            self.turns.push(Turn { prefix, slot }, false);
         }
         self.end_poll(slot, false, now);
     }

@@ -54,7 +54,9 @@
 //! | an object is listed and cannot be fetched | that was one of its polls; again in the next round |
 //! | a handle's last poll | is also a GET: no timeout depends on a listing alone |
 //! | a poll takes too long (10 s, or an eighth of the waiter's deadline) | that handle's next poll may take twice as long; all such handles together get at most a fifth of the time |
-//! | S3 throttles | GETs are sent at half the rate, which recovers over ten seconds |
+//! | two polls in a folder, or four in a bucket, take too long with no response in between | all polls there count as such, one at a time, until one gets a response; it is not listed meanwhile |
+//! | the folder of failures does not respond | outputs are polled as before, and failures as in the row above |
+//! | S3 throttles | GETs of this bucket are sent at half the rate, which recovers over ten seconds |
 //! | a handle ends with an error | the others go on |
 //!
 //! Polls by GET are bounded [per second](AsCompleted::polls_per_second) and sent in turn: if there are too many
@@ -87,6 +89,7 @@ pub(crate) mod submit_all;
 mod submit_journal;
 #[cfg(all(test, unix, feature = "local"))]
 mod tests;
+mod turns;
 pub(crate) mod wake;
 mod workers;
 

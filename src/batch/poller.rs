@@ -11,8 +11,8 @@ use super::downloads::{Downloads, Job, Received, Way};
 use super::fetch::{MAX_HELD, PathOf, Taken, store, take_into_file};
 use super::prefix::{BREAK_EVEN, Identity, Prefix, Scan, Which};
 use super::slots::{Slot, Slots, State};
+use super::turns::{Turn, Turns};
 use crate::S3Uri;
-use crate::aws::client::gate::Pace;
 use crate::error::{Error, Result, WaitStopReason, WaitStopped};
 use crate::handle::InferenceHandle;
 use crate::response::AsyncInferenceResponse;
@@ -64,15 +64,10 @@ pub(super) struct Poller<D> {
     /// Handles whose object exists, with its size.
     pub(super) found: VecDeque<(u32, u64)>,
     /// Handles that are polled one by one.
-    queue: VecDeque<u32>,
-    pub(super) failure_queue: VecDeque<u32>,
-    slow: VecDeque<u32>,
-    pub(super) no_slow_before: Duration,
+    pub(super) turns: Turns,
     /// The first deadline among those whose turn has not come; [`Duration::MAX`] if there is none.
     first_end: Duration,
-    pub(super) pace: Pace,
     turn: u32,
-    failure_turn: bool,
     pub(super) downloads: Option<Downloads>,
     pub(super) path_of: Option<Arc<PathOf>>,
     pub(super) not_listed: Arc<str>,
@@ -109,14 +104,9 @@ impl<D> Poller<D> {
             listed: None,
             failures: VecDeque::new(),
             found: VecDeque::new(),
-            queue: VecDeque::new(),
-            failure_queue: VecDeque::new(),
-            slow: VecDeque::new(),
-            no_slow_before: Duration::ZERO,
+            turns: Turns::new(settings.polls_per_second, origin),
             first_end: Duration::MAX,
-            pace: Pace::new(settings.polls_per_second, origin),
             turn: 0,
-            failure_turn: false,
             downloads: Downloads::new(settings.download_threads, waiter, settings.path_of.as_ref()),
             path_of: settings.path_of.clone(),
             not_listed: "not listed".into(),
@@ -193,11 +183,12 @@ impl<D> Poller<D> {
         uri: &S3Uri,
         slot: u32,
     ) -> u32 {
-        let session = response.session();
-        let prefixes = &mut self.prefixes;
+        let (session, now) = (response.session(), self.now());
+        let (prefixes, turns) = (&mut self.prefixes, &mut self.turns);
         let identity = Prefix::identity(which, session, uri);
         let prefix = *self.places.entry(identity).or_insert_with(|| {
             prefixes.push(Prefix::new(which, session, uri));
+            turns.add_folder(session.identity(), uri.bucket(), now);
             u32::try_from(prefixes.len() - 1).unwrap_or(u32::MAX)
         });
         if let Some(prefix) = self.prefixes.get_mut(prefix as usize) {
@@ -244,6 +235,10 @@ impl<D> Poller<D> {
             return Step::Done;
         }
         let now = self.now();
+        // Sends no request, so that one that hangs holds up no prefix.
+        if self.scan.is_none() && self.failures.is_empty() && self.begin_round(now) {
+            return Step::Done;
+        }
         self.turn += 1;
         if self.turn >= TURN {
             self.turn = 0;
@@ -251,7 +246,7 @@ impl<D> Poller<D> {
                 return Step::Done;
             }
         }
-        if self.fetch(now) || self.list(now) || self.begin_round(now) {
+        if self.fetch(now) || self.list(now) {
             return Step::Done;
         }
         match self.ask(now) {
@@ -269,8 +264,9 @@ impl<D> Poller<D> {
         let downloads = self.downloads.as_mut();
         match downloads.and_then(|downloads| downloads.receive(timeout)) {
             None => return false,
-            Some(Received::Polled(slot, polled)) => {
+            Some(Received::Polled(slot, polled, took)) => {
                 if let Some(polled) = self.returned(slot, polled) {
+                    self.note_output(slot, &polled, took);
                     self.settle(slot, polled);
                 }
             }
@@ -304,6 +300,11 @@ impl<D> Poller<D> {
             return true;
         };
         let way = if size <= MAX_HELD {
+            if self.is_slow(slot) {
+                // Listed, but its bucket does not respond in time.
+                self.enqueue(slot, State::Queued);
+                return true;
+            }
             Way::Small(self.deadline_for(slot, size))
         } else if let Some(path_of) = &self.path_of {
             let ran = Caught::catch(|| path_of(&response.handle()));
@@ -353,7 +354,8 @@ impl<D> Poller<D> {
         };
         if prefix.next != due {
             let pending = prefix.entries().len();
-            if prefix.extra == due && pending >= BREAK_EVEN && prefix.is_listable(now) {
+            let listable = prefix.is_listable(now) && !self.turns.is_stuck(index);
+            if prefix.extra == due && pending >= BREAK_EVEN && listable {
                 prefix.extra = Duration::MAX;
                 self.scan = Some(Scan::extra(index));
             }
@@ -374,7 +376,8 @@ impl<D> Poller<D> {
                 later = later.min(slot.1.due);
             }
         }
-        if !due.is_empty() && self.listing && soon >= BREAK_EVEN && prefix.is_listable(now) {
+        let listable = self.listing && prefix.is_listable(now) && !self.turns.is_stuck(index);
+        if !due.is_empty() && soon >= BREAK_EVEN && listable {
             let mut scan = Scan::of(index);
             scan.failures = prefix.lists_failures(round);
             self.scan = Some(scan);
@@ -392,12 +395,15 @@ impl<D> Poller<D> {
             entry.state = state;
             let end = entry.wait.deadline.unwrap_or(Duration::MAX);
             self.first_end = self.first_end.min(end);
-            if entry.slow > 0 {
-                self.slow.push_back(slot);
-            } else {
-                self.queue.push_back(slot);
-            }
+            let prefix = entry.output;
+            self.turns.push(Turn { prefix, slot }, entry.slow > 0);
         }
+    }
+
+    /// Whether its poll waits for the time of slow ones.
+    pub(super) fn is_slow(&self, slot: u32) -> bool {
+        let slot = self.slots.get(slot);
+        slot.is_some_and(|slot| !slot.woken && (slot.slow > 0 || self.turns.is_stuck(slot.output)))
     }
 
     /// Sends the GETs of one handle if they are due; otherwise returns when they will be.
@@ -412,7 +418,7 @@ impl<D> Poller<D> {
     /// Ends handles whose deadline passed before their turn.
     fn end_overdue(&mut self, now: Duration) {
         self.first_end = Duration::MAX;
-        let waiting: Vec<u32> = self.slow.iter().chain(&self.queue).copied().collect();
+        let waiting: Vec<u32> = self.turns.queued().collect();
         for slot in waiting {
             let queued = self
                 .slots
@@ -430,32 +436,11 @@ impl<D> Poller<D> {
     }
 
     fn poll_next(&mut self, now: Duration) -> Result<(), Duration> {
-        let slow_turn = !self.slow.is_empty() && now >= self.no_slow_before;
-        if self.queue.is_empty() && self.failure_queue.is_empty() && !slow_turn {
-            return Err(if self.slow.is_empty() {
-                Duration::MAX
-            } else {
-                self.no_slow_before
-            });
-        }
-        self.pace.pass(now)?;
-        if slow_turn && let Some(slot) = self.slow.pop_front() {
-            self.poll(slot, now);
-            return Ok(());
-        }
-        self.failure_turn = !self.failure_turn;
-        let failure = if self.failure_turn || self.queue.is_empty() {
-            self.failure_queue.pop_front()
-        } else {
-            None
-        };
-        match failure {
-            Some(slot) => self.poll_failure(slot, now),
-            None => {
-                if let Some(slot) = self.queue.pop_front() {
-                    self.poll(slot, now);
-                }
-            }
+        let turn = self.turns.next(now)?;
+        let prefix = self.prefixes.get(turn.prefix as usize);
+        match prefix.map(|prefix| prefix.which) {
+            Some(Which::Failure) => self.poll_failure(turn, now),
+            _ => self.poll(turn.slot, now),
         }
         Ok(())
     }

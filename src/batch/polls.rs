@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use super::caught::{Caught, Ran};
 use super::downloads::{Job, Way};
-use super::fetch::{MAX_HELD, Taken, store, take_small};
+use super::fetch::{MAX_HELD, Taken, store, take_failure, take_output};
 use super::poller::{Ended, Poller, REQUEST_TIME};
 use super::slots::State;
+use super::turns::Turn;
 use crate::aws::{Replay, RequestPolicy};
 use crate::error::{Error, Result, TransportErrorKind, WaitStopReason, is_throttling};
 use crate::response::poll::Poll;
 use crate::response::wait::Finished;
 use crate::transfer::outcome::Outcome;
+use crate::waiter::state::Pending;
 
 /// Additional time for every megabyte of an object that is known to exist.
 const TIME_PER_MEGABYTE: Duration = Duration::from_secs(1);
-/// After a poll that took too long, slow handles pause for this many times as long: together
-/// they take at most a fifth of the time.
-const SLOW_SHARE: u32 = 4;
 /// At first, one poll may take at most this fraction of the whole wait.
 const SHARE_OF_WAIT: u32 = 8;
+/// A request that fails after this time, for whatever reason, took too long.
+const SLOW: Duration = Duration::from_secs(1);
 /// A handle whose poll timed out gets twice the time for the next one, up to 2^10 times.
 const MAX_SLOW: u8 = 10;
 
@@ -54,22 +55,103 @@ impl<D> Poller<D> {
 
     /// Polls on this thread.
     pub(super) fn poll_now(&mut self, slot: u32, deadline: Option<Duration>, now: Duration) {
-        let policy = RequestPolicy {
-            replay: Replay::Never,
-            ..self.waiter.policy(deadline)
-        };
         let Some(polled) = self.slots.get(slot) else {
             return;
         };
-        let ran = Caught::catch(|| take_small(&polled.response, policy));
+        let failure = polled.failure;
+        let ran = Caught::catch(|| take_output(&polled.response, self.once(deadline)));
         let Some(polled) = self.returned(slot, ran) else {
             return;
         };
-        if is_too_slow(&polled) {
-            let then = self.now();
-            self.no_slow_before = then + then.saturating_sub(now) * SLOW_SHARE;
+        let then = self.now();
+        if self.note_output(slot, &polled, then.saturating_sub(now)) {
+            self.turns.rest(now, then);
         }
-        self.settle(slot, polled);
+        let polled = match (polled, failure) {
+            (Ok(Poll::Pending(pending)), Some(prefix)) => {
+                self.poll_failure_too(slot, prefix, pending)
+            }
+            (polled, _) => Some(polled),
+        };
+        if let Some(polled) = polled {
+            self.settle(slot, polled);
+        }
+    }
+
+    /// The second part of a poll: the failure, unless its bucket does not respond. `None` if the caller's code
+    /// panicked.
+    fn poll_failure_too(
+        &mut self,
+        slot: u32,
+        prefix: u32,
+        pending: Pending,
+    ) -> Option<Result<Poll<Taken>>> {
+        if self.turns.is_stuck(prefix) {
+            return Some(Ok(Poll::Pending(pending)));
+        }
+        let (began, deadline) = (self.now(), self.deadline_for(slot, 0));
+        let policy = self.once(deadline);
+        let response = &self.slots.get(slot)?.response;
+        let ran = Caught::catch(|| take_failure(response, pending, policy));
+        let polled = self.returned(slot, ran)?;
+        self.note_failure(prefix, &polled, began);
+        Some(polled)
+    }
+
+    /// The policy of a request that only the next poll retries.
+    fn once(&self, deadline: Option<Duration>) -> RequestPolicy<'_> {
+        RequestPolicy {
+            replay: Replay::Never,
+            ..self.waiter.policy(deadline)
+        }
+    }
+
+    /// Notes how the server of an output responds; returns whether it took too long.
+    pub(super) fn note_output(
+        &mut self,
+        slot: u32,
+        polled: &Result<Poll<Taken>>,
+        took: Duration,
+    ) -> bool {
+        let is_slow = is_too_slow(polled, took);
+        let Some(noted) = self.slots.get_mut(slot) else {
+            return is_slow;
+        };
+        let (prefix, is_first) = (noted.output, noted.slow == 0);
+        noted.slow = if is_slow {
+            (noted.slow + 1).min(MAX_SLOW)
+        } else {
+            0
+        };
+        if !is_slow {
+            self.turns.responded(prefix);
+        } else if is_first {
+            self.turns.took_too_long(prefix);
+        }
+        self.note_pace(prefix, polled);
+        is_slow
+    }
+
+    /// Notes how the server of a failure responds.
+    fn note_failure<T>(&mut self, prefix: u32, polled: &Result<T>, began: Duration) {
+        let now = self.now();
+        if is_too_slow(polled, now.saturating_sub(began)) {
+            self.turns.took_too_long(prefix);
+            self.turns.rest(began, now);
+        } else {
+            self.turns.responded(prefix);
+        }
+        self.note_pace(prefix, polled);
+    }
+
+    fn note_pace<T>(&mut self, prefix: u32, polled: &Result<T>) {
+        let now = self.now();
+        if matches!(polled, Err(Error::Service(fault)) if is_throttling(fault.status(), fault.code()))
+        {
+            self.turns.throttled(prefix, now);
+        } else {
+            self.turns.succeeded(prefix, now);
+        }
     }
 
     /// The deadline of a poll.
@@ -89,19 +171,6 @@ impl<D> Poller<D> {
     /// Counts a poll's outcome, and ends the handle or schedules its next poll.
     pub(super) fn settle(&mut self, slot: u32, polled: Result<Poll<Taken>>) {
         let now = self.now();
-        if matches!(&polled, Err(Error::Service(fault)) if is_throttling(fault.status(), fault.code()))
-        {
-            self.pace.throttled(now, None);
-        } else {
-            self.pace.succeeded(now);
-        }
-        if let Some(settled) = self.slots.get_mut(slot) {
-            settled.slow = if is_too_slow(&polled) {
-                (settled.slow + 1).min(MAX_SLOW)
-            } else {
-                0
-            };
-        }
         let Some(polled) = self.store_if_wanted(slot, polled) else {
             return;
         };
@@ -203,7 +272,8 @@ impl<D> Poller<D> {
     }
 
     /// The failure of a handle whose output is found by listing.
-    pub(super) fn poll_failure(&mut self, slot: u32, now: Duration) {
+    pub(super) fn poll_failure(&mut self, turn: Turn, now: Duration) {
+        let slot = turn.slot;
         let deadline = self.deadline_for(slot, 0);
         let Some(open) = self.slots.get_mut(slot) else {
             return;
@@ -217,14 +287,15 @@ impl<D> Poller<D> {
             ..self.waiter.policy(deadline)
         };
         match Caught::catch(|| open.response.has_failed(policy)) {
-            Ran::Returned(true) => {
-                open.state = State::Found;
-                self.found.push_back((slot, 0));
+            Ran::Returned(failed) => {
+                if matches!(failed, Ok(true)) {
+                    open.state = State::Found;
+                    self.found.push_back((slot, 0));
+                }
+                self.note_failure(turn.prefix, &failed, now);
             }
-            Ran::Returned(false) => {}
             Ran::Panicked(panic) => self.panic = Some(panic),
         }
-        self.pace.succeeded(now);
     }
 
     /// Schedules the next poll after one that found nothing. The last poll has to be a GET of the handle's own, because
@@ -323,6 +394,14 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn is_too_slow(polled: &Result<Poll<Taken>>) -> bool {
-    matches!(polled, Err(Error::Transport(error)) if error.kind() == TransportErrorKind::Timeout)
+/// Whether there was no response in time. A server that drops packets ends the attempt to connect long before.
+fn is_too_slow<T>(polled: &Result<T>, took: Duration) -> bool {
+    match polled {
+        Err(error @ Error::Transport(_)) => is_timeout(error) || took >= SLOW,
+        _ => false,
+    }
+}
+
+pub(super) fn is_timeout(error: &Error) -> bool {
+    matches!(error, Error::Transport(error) if error.kind() == TransportErrorKind::Timeout)
 }

@@ -28,19 +28,32 @@ const MAX_FAILURE: u64 = 1 << 20;
 impl<D> AsyncInferenceResponse<D> {
     /// The output, or the failure if there is no output. Opens the output: its body is still to be read.
     pub(crate) fn poll(&self, policy: RequestPolicy<'_>) -> Result<Poll<OpenObject>> {
-        self.poll_by(policy, |uri, policy| self.open(uri, policy))
+        let get = |uri: &S3Uri, policy: RequestPolicy<'_>| self.open(uri, policy);
+        match self.poll_output(policy, get)? {
+            Poll::Pending(pending) => self.poll_failure(pending, policy, get),
+            found => Ok(found),
+        }
     }
 
-    /// As [`poll`](Self::poll); `get` requests the output.
-    pub(crate) fn poll_by<T>(
+    /// The first part of a poll: the output, which `get` requests.
+    pub(crate) fn poll_output<T>(
         &self,
         policy: RequestPolicy<'_>,
         get: impl Fn(&S3Uri, RequestPolicy<'_>) -> Result<T, CallError>,
     ) -> Result<Poll<T>> {
-        let pending = match found(get(self.output_path(), policy))? {
-            Requested::Object(output) => return Ok(Poll::Output(output)),
-            Requested::Missing(pending) => pending,
-        };
+        Ok(match found(get(self.output_path(), policy))? {
+            Requested::Object(output) => Poll::Output(output),
+            Requested::Missing(pending) => Poll::Pending(pending),
+        })
+    }
+
+    /// The second part of a poll, after an output that was `pending`: the failure, if there is still no output.
+    pub(crate) fn poll_failure<T>(
+        &self,
+        pending: Pending,
+        policy: RequestPolicy<'_>,
+        get: impl Fn(&S3Uri, RequestPolicy<'_>) -> Result<T, CallError>,
+    ) -> Result<Poll<T>> {
         let Some(failure_path) = self.failure_path() else {
             return Ok(Poll::Pending(pending));
         };
@@ -89,12 +102,12 @@ impl<D> AsyncInferenceResponse<D> {
     }
 
     /// Whether the failure object exists, as far as one request shows.
-    pub(crate) fn has_failed(&self, policy: RequestPolicy<'_>) -> bool {
-        let failure = self.failure_path();
-        failure.is_some_and(|path| {
-            let found = found(self.open(path, policy));
-            matches!(found, Ok(Requested::Object(_)))
-        })
+    pub(crate) fn has_failed(&self, policy: RequestPolicy<'_>) -> Result<bool> {
+        let Some(path) = self.failure_path() else {
+            return Ok(false);
+        };
+        let found = found(self.open(path, policy))?;
+        Ok(matches!(found, Requested::Object(_)))
     }
 }
 

@@ -64,10 +64,23 @@ impl Pace {
         }
     }
 
+    /// Whether a send is due; otherwise returns when one will be.
+    pub(crate) fn ready(&self, now: Duration) -> Result<(), Duration> {
+        let state = lock(&self.state);
+        if self.rate(&state).is_finite() && now < state.next {
+            return Err(state.next);
+        }
+        Ok(())
+    }
+
+    fn rate(&self, state: &State) -> f64 {
+        state.limit.unwrap_or(f64::INFINITY).min(self.ceiling)
+    }
+
     /// Reserves a send; otherwise returns when to try again.
     pub(crate) fn pass(&self, now: Duration) -> Result<(), Duration> {
         let mut state = lock(&self.state);
-        let rate = state.limit.unwrap_or(f64::INFINITY).min(self.ceiling);
+        let rate = self.rate(&state);
         if rate.is_finite() {
             if now < state.next {
                 return Err(state.next);

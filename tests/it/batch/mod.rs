@@ -4,6 +4,7 @@ use crate::support;
 
 mod adding;
 mod fallback;
+mod hanging;
 #[cfg(all(feature = "inventory", feature = "local"))]
 pub(crate) mod inputs;
 mod journal;
@@ -25,6 +26,7 @@ use sagemaker_async_inference::{
 };
 
 type Responses = Vec<AsyncInferenceResponse<Json>>;
+type AsCompletedJson = sagemaker_async_inference::batch::AsCompleted<Json>;
 
 /// An endpoint whose queue nobody works on: outputs are put by the test.
 fn idle_endpoint(
