@@ -36,7 +36,8 @@ const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
 /// server errors and expired credentials are retried with growing pauses (up to 20 s), and become an `Err` once they
 /// have lasted for 5 minutes; a missing queue or permission is an `Err` at once.
 ///
-/// A long poll lasts at most 20 s, and a cancel takes effect at its end.
+/// A long poll lasts at most 20 s, and a cancel takes effect at its end: a message that the service delivers to a receive
+/// that was given up would stay hidden for its visibility timeout. A receive without a response is given up 10 s later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -179,7 +180,7 @@ impl Deliveries {
             let max = max
                 .min(usize::try_from(left).unwrap_or(MAX_BATCH))
                 .min(MAX_BATCH);
-            match self.receive(max, MAX_WAIT) {
+            match self.receive(max, MAX_WAIT, Some(GRACE)) {
                 Ok(received) if received.is_empty() => self.pace(),
                 Ok(received) if self.is_cancelled() => drop(received),
                 Ok(received) => return Some(Ok(received)),
@@ -240,10 +241,17 @@ impl Deliveries {
             self.cancel = token.clone();
         }
         let failure = self.guard.as_ref().and_then(|g| g.core.take_failure());
-        failure.map_or_else(|| self.receive(max, at_most), Err)
+        failure.map_or_else(|| self.receive(max, at_most, None), Err)
     }
 
-    fn receive(&mut self, max: usize, at_most: Duration) -> Result<Vec<Delivery>> {
+    /// With `grace`, a cancel waits for the end of the long poll and this much longer: a message that the service delivers
+    /// to a receive that was given up stays hidden.
+    fn receive(
+        &mut self,
+        max: usize,
+        at_most: Duration,
+        grace: Option<Duration>,
+    ) -> Result<Vec<Delivery>> {
         let guard = match &self.guard {
             Some(guard) => Arc::clone(guard),
             None => Arc::clone(self.guard.insert(self.queue.connect(&self.cancel)?)),
@@ -262,6 +270,7 @@ impl Deliveries {
         let policy = RequestPolicy {
             deadline: Some(sent + wait + GRACE),
             cancel: Some(self.cancel.flag()),
+            grace: grace.map(|grace| wait + grace),
             ..RequestPolicy::default()
         };
         let messages = guard.core.queue().receive(&receive, policy)?;

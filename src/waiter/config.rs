@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aws::RequestPolicy;
 use crate::aws::client::retry::RetryConfig;
-use crate::aws::{Replay, RequestPolicy};
 use crate::error::Result;
 use crate::sys::Clock;
 use crate::waiter::{AccessDenied, CancelToken, WaitProgress, WaiterConfigBuilder};
@@ -165,7 +165,7 @@ impl WaiterConfig {
             deadline,
             cancel: self.cancel.as_ref().map(CancelToken::flag),
             retry: self.retry,
-            replay: Replay::Safe,
+            ..RequestPolicy::default()
         }
     }
 

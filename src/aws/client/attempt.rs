@@ -233,6 +233,9 @@ impl Client {
 fn grace(call: &Call<'_>) -> Duration {
     let reads = ["Describe", "List", "Get"];
     let is_read = || reads.iter().any(|read| call.operation.starts_with(read));
+    if let Some(grace) = call.policy.grace {
+        return grace;
+    }
     match call.policy.replay {
         Replay::Safe | Replay::Never if call.policy.cancel.is_some() || is_read() => Duration::ZERO,
         _ if call.policy.cancel.is_some() => Duration::from_millis(600),

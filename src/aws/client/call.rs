@@ -37,6 +37,8 @@ pub(crate) struct RequestPolicy<'a> {
     pub(crate) deadline: Option<Duration>,
     /// Once this is set, nothing more is sent, and a request in progress is cancelled.
     pub(crate) cancel: Option<&'a Arc<AtomicBool>>,
+    /// How long a cancelled request in progress still waits for its response. `None`: by the kind of its operation.
+    pub(crate) grace: Option<Duration>,
     /// Replaces the client's.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) replay: Replay,

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::queue::{Delivery, QueueEvent, ResultQueue};
@@ -277,6 +278,33 @@ fn messages_of_a_group_are_handled_in_order_and_one_at_a_time() {
         let of_group: Vec<_> = handled.iter().filter(|id| id.starts_with(group)).collect();
         assert!(of_group.is_sorted() && of_group.len() == 8, "{handled:?}");
     }
+}
+
+/// The service does not notice that nobody waits any more: the message would be hidden for its visibility timeout.
+#[test]
+fn a_message_that_comes_after_a_cancel_in_the_same_long_poll_is_released() {
+    const MESSAGE: &str =
+        r#"{"Messages": [{"MessageId": "m", "ReceiptHandle": "receipt", "Body": "{}"}]}"#;
+    let token = CancelToken::new();
+    let cancelled = token.clone();
+    let server = Verifier::start(Rules::new(), move |seen| {
+        if seen.header("x-amz-target") != Some("AmazonSQS.ReceiveMessage") {
+            return Reply::new(200, "{}");
+        }
+        cancelled.cancel();
+        // Longer than any other cancelled request is waited for.
+        SystemClock.sleep(Duration::from_millis(2500));
+        Reply::new(200, MESSAGE)
+    });
+    let url = format!("{}/123456789012/done", server.url());
+    let queue = ResultQueue::new(url, &session_at(&server.url())).unwrap();
+    let queue = queue.with_visibility(seconds(120));
+    let stats = queue.deliveries().cancel(token).run(1, Delivery::delete);
+    assert_eq!(stats.unwrap().released, 1);
+    let last = &server.seen()[1];
+    let body: Value = serde_json::from_slice(&last.body).unwrap();
+    assert_eq!(body["ReceiptHandle"], "receipt");
+    assert_eq!(body["VisibilityTimeout"], 0);
 }
 
 #[test]
