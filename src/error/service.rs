@@ -167,7 +167,7 @@ impl ServiceError {
         if is_skew(code, self.message()) {
             return self.clock_error.map(set_the_clock);
         }
-        if let Some(remedy) = of_credentials(code) {
+        if let Some(remedy) = of_credentials(code).or_else(|| of_kms(code)) {
             return Some(remedy.to_owned());
         }
         let text = match code {
@@ -330,6 +330,29 @@ pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
                 | "ServiceUnavailable"
         )
     ) || matches!(status, 429 | 503)
+}
+
+/// What to do about a refusal of AWS KMS that another service passes on: SQS as `KmsDisabled`, S3 as
+/// `KMS.DisabledException`.
+fn of_kms(code: &str) -> Option<&'static str> {
+    let problem = code
+        .strip_prefix("Kms")
+        .or_else(|| code.strip_prefix("KMS."))?;
+    let problem = problem.strip_suffix("Exception").unwrap_or(problem);
+    Some(match problem {
+        "AccessDenied" => {
+            "grant the caller kms:Decrypt (to write, kms:GenerateDataKey too) on the KMS key, also in the \
+             key's own policy"
+        }
+        "Disabled" | "InvalidState" | "KMSInvalidState" => {
+            "the KMS key is disabled, or is to be deleted: enable it, or cancel its deletion"
+        }
+        "NotFound" => {
+            "the KMS key does not exist: check the key of the queue or bucket, and its region"
+        }
+        "InvalidKeyUsage" => "give the queue or bucket a symmetric KMS key for encryption",
+        _ => return None,
+    })
 }
 
 /// What to do about keys, tokens and signatures that are refused.

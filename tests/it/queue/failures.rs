@@ -91,6 +91,25 @@ fn an_outage_is_reported_after_five_minutes_and_can_be_waited_for_on() {
 }
 
 #[test]
+fn a_refusal_of_the_queues_key_says_what_to_do() {
+    let bench = bench(&[]);
+    for (code, helps) in [
+        ("KmsAccessDenied", "kms:Decrypt"),
+        ("KMS.AccessDeniedException", "kms:Decrypt"),
+        ("KmsDisabled", "enable it"),
+        ("KmsInvalidState", "cancel its deletion"),
+        ("KMS.KMSInvalidStateException", "cancel its deletion"),
+        ("KmsNotFound", "does not exist"),
+        ("KmsInvalidKeyUsage", "symmetric"),
+    ] {
+        bench.local.fault(Fault::on(RECEIVE).error(400, code));
+        let fault = refusal(&bench.queue().with_visibility(seconds(120)));
+        assert!(format!("{fault:#}").contains(helps), "{fault:#}");
+    }
+    assert_eq!(bench.count(RECEIVE), 7);
+}
+
+#[test]
 fn a_missing_permission_to_receive_names_the_action() {
     let bench = bench(&[]);
     bench
