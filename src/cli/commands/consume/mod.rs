@@ -25,6 +25,7 @@ use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, CommandError, Outcome, with_sources};
+use crate::cli::output::files::remove_abandoned;
 use crate::cli::output::form::Form;
 use crate::cli::output::lines::print;
 use crate::cli::output::names::make_directory;
@@ -130,6 +131,7 @@ impl Consume {
             None => Known::default(),
         };
         make_directory(&self.output_dir)?;
+        remove_abandoned(&self.output_dir);
         let interrupt = Interrupt::watch()?;
         let progress = Progress::new(show);
         let session = self.connection.session(None)?;

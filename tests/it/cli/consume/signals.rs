@@ -112,6 +112,38 @@ fn ended_by_two_signals(name: &str) {
 }
 
 #[test]
+fn what_a_killed_run_left_is_removed_by_the_next_one() {
+    let bench = bench(&[]);
+    submit(&bench, &["a"]);
+    // The first byte comes, and the rest never does.
+    let get = || Fault::on(Operation::GetObject);
+    bench.endpoint.fault(get().times(1).truncate_body(1));
+    bench.endpoint.fault(get().always().hang());
+    let mut child = bench
+        .command(&["consume", "done", "--output-dir", "out"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let parts = || {
+        let names = stored(&bench).into_iter();
+        names.filter(|name| name.starts_with("..result")).count()
+    };
+    let started = SystemClock.monotonic();
+    while parts() == 0 {
+        let waited = SystemClock.monotonic().saturating_sub(started);
+        assert!(waited < std::time::Duration::from_mins(1), "no download");
+        SystemClock.sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("a child");
+    child.wait().expect("a child");
+    assert_eq!(parts(), 1);
+    bench.endpoint.clear_faults();
+    consume(&bench, &[]).ends_with(0);
+    assert_eq!(parts(), 0);
+}
+
+#[test]
 fn sigterm_during_work_finishes_the_work_in_hand_and_sends_the_deletions() {
     let bench = bench(&[]);
     submit(&bench, &["a", "b", "c", "d"]);
