@@ -130,9 +130,37 @@ fn messages_of_other_endpoints_and_unknown_ones_stay_in_the_queue() {
     submit(&bench, &["a"]);
     bench.endpoint.send_message("done", "<xml/>");
     let ran = consume(&bench, &["--endpoint", "other", "--max-messages", "2"]);
-    ran.ends_with(0).printed("");
+    ran.ends_with(0).printed("").says("it is not JSON; such");
     assert_eq!(bench.endpoint.messages_in("done"), 2);
     assert!(stored(&bench).is_empty());
+}
+
+/// A queue that was set up for something else would otherwise be emptied into its dead-letter queue in silence.
+#[test]
+fn the_first_message_that_is_left_is_reported() {
+    let bench = bench(&[]);
+    let event = json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": "bucket"}, "object": {"key": "out/1.out"}}}]});
+    let confirmation =
+        json!({"Type": "SubscriptionConfirmation", "TopicArn": TOPIC, "Message": "?"});
+    for body in [event, confirmation] {
+        for _ in 0..2 {
+            bench.endpoint.send_message("done", body.to_string());
+        }
+    }
+    for (more, fate) in [
+        (&[][..], "left to the queue's redrive policy"),
+        (&["--on-unknown", "delete"], "deleted"),
+    ] {
+        let ran = consume(&bench, more);
+        ran.ends_with(0).printed("");
+        for said in ["no --handles", "SubscriptionConfirmation", fate] {
+            assert_eq!(ran.stderr.matches(said).count(), 1, "{}", ran.stderr);
+        }
+    }
+    let handles = bench.file("handles.jsonl", "");
+    let ran = consume(&bench, &["--handles", &handles]);
+    assert!(!ran.stderr.contains("--handles"), "{}", ran.stderr);
 }
 
 #[test]

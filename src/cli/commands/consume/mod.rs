@@ -262,8 +262,8 @@ impl Consumer<'_> {
                 self.note(|ends| ends.tests += 1);
                 Verdict::Done
             }
-            _ => {
-                self.note(|ends| ends.unknown += 1);
+            event => {
+                self.unknown(delivery, event);
                 match self.options.on_unknown {
                     OnUnknown::Leave => Verdict::Again,
                     OnUnknown::Delete => Verdict::Done,
@@ -309,7 +309,16 @@ impl Consumer<'_> {
             .filter_map(|event| self.known.get(event))
             .collect();
         if known.is_empty() {
-            self.note(|ends| ends.foreign += 1);
+            let is_first = self.note(|ends| {
+                ends.foreign += 1;
+                ends.foreign == 1
+            });
+            if is_first && self.options.handles.is_none() {
+                self.progress.error(
+                    "a message is S3's event of an object, and there are no --handles that say which objects are \
+                     results; such messages stay in the queue",
+                );
+            }
             return Verdict::Foreign;
         }
         let mut verdict = if known.len() < all {
@@ -397,8 +406,27 @@ impl Consumer<'_> {
         self.token.cancel();
     }
 
-    fn note(&self, change: impl FnOnce(&mut Ends)) {
-        change(&mut lock(&self.ends));
+    fn note<T>(&self, change: impl FnOnce(&mut Ends) -> T) -> T {
+        change(&mut lock(&self.ends))
+    }
+
+    /// Counts a message that is not about an inference. The first one is reported, since whoever set up the queue may
+    /// have meant it to be read.
+    fn unknown(&self, delivery: &Delivery, event: &QueueEvent) {
+        let is_first = self.note(|ends| {
+            ends.unknown += 1;
+            ends.unknown == 1
+        });
+        if let (true, QueueEvent::Unknown(reason)) = (is_first, event) {
+            let id = delivery.message_id();
+            let fate = match self.options.on_unknown {
+                OnUnknown::Leave => "left to the queue's redrive policy",
+                OnUnknown::Delete => "deleted",
+            };
+            self.progress.error(&format!(
+                "message {id} is not about an inference: {reason}; such messages are {fate}"
+            ));
+        }
     }
 }
 
