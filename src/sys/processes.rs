@@ -1,7 +1,7 @@
 #[cfg(feature = "local")]
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -68,9 +68,9 @@ impl Processes {
     /// The largest standard output of a command in bytes: 256 KiB. A command that writes more is killed.
     pub const MAX_OUTPUT: u64 = MOST as u64;
 
-    /// The machine's shell: `sh -c` on Unix, `cmd.exe /C` on Windows. The command has the standard input and
-    /// standard error of this process, so that it can ask the user for a code, and the environment of this
-    /// process.
+    /// The machine's shell: `sh -c` on Unix, `cmd.exe /C` on Windows. The command has the standard error and the environment
+    /// of this process, and its standard input if that is a terminal, so that it can ask the user for a code. Another
+    /// standard input may be an input of this program's, and the command has an empty one.
     pub fn shell() -> Self {
         Self { function: None }
     }
@@ -152,7 +152,13 @@ pub(crate) fn spawn_piped(
 }
 
 fn run_in_shell(command: &str, timeout: Duration) -> io::Result<ProcessOutput> {
-    let mut child = shell(command).stdout(Stdio::piped()).spawn()?;
+    let mut shell = shell(command);
+    shell.stdout(Stdio::piped());
+    if !io::stdin().is_terminal() {
+        // It may be an input that this process is reading, of which the command, such as ssh, would take a part.
+        shell.stdin(Stdio::null());
+    }
+    let mut child = shell.spawn()?;
     let outcome = watch(&mut child, timeout);
     if outcome.is_err() {
         // It may have ended by itself; there is nothing to do about either failure.

@@ -65,17 +65,7 @@ impl Bench {
     }
 
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(input).expect("write");
-        drop(stdin);
-        Ran::of(child.wait_with_output().expect("the binary ends"))
+        Ran::with_input(&mut self.command(arguments), input)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -153,6 +143,19 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    pub(crate) fn with_input(command: &mut Command, input: &[u8]) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input).expect("write");
+        drop(stdin);
+        Self::of(child.wait_with_output().expect("the binary ends"))
+    }
+
     pub(crate) fn of(output: impl Into<Output>) -> Self {
         let output = output.into();
         Self {

@@ -2,7 +2,7 @@
 
 use sagemaker_async_inference::local::{Fault, Operation};
 
-use crate::cli::bench::{QUICK, bench, with_model};
+use crate::cli::bench::{QUICK, Ran, bench, with_model};
 use sagemaker_async_inference::local::ModelResponse;
 
 #[test]
@@ -159,4 +159,32 @@ fn progress_is_machine_readable_on_request() {
     let wait = wait.expect("a poll that found nothing");
     assert_eq!(wait["attempts"], 1);
     assert!(wait["elapsed_seconds"].is_number());
+}
+
+/// As ssh does, which sends its standard input to the program that it runs elsewhere.
+#[cfg(unix)]
+#[test]
+fn a_credential_process_takes_nothing_of_a_piped_input() {
+    let bench = bench();
+    let keys = serde_json::json!({
+        "Version": 1,
+        "AccessKeyId": bench.endpoint.access_key(),
+        "SecretAccessKey": bench.endpoint.secret_key(),
+    });
+    let script = bench.file(
+        "keys.sh",
+        &format!("head -c 1000 > /dev/null\necho '{keys}'\n"),
+    );
+    let profile = format!("[default]\ncredential_process = sh \"{script}\"\n");
+    bench.file(".aws/config", &profile);
+    // Its upload begins before all of it is read.
+    let input: Vec<u8> = (0..20_u32 << 20).map(|n| (n % 251) as u8).collect();
+    let arguments = ["predict", bench.name(), "--input", "-", "--output", "out"];
+    let mut command = bench.command(&[&arguments[..], &QUICK].concat());
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY");
+    Ran::with_input(&mut command, &input).ends_with(0);
+    let output = std::fs::read(bench.path("out")).expect("a result");
+    assert!(output == [b"<", &input[..], b">"].concat());
 }
