@@ -13,5 +13,6 @@ const API: Api = Api {
 };
 
 pub(crate) const PUT_METRIC_ALARM: Operation = API.operation("PutMetricAlarm");
+pub(crate) const DESCRIBE_ALARMS: Operation = API.operation("DescribeAlarms");
 pub(crate) const DELETE_ALARMS: Operation = API.operation("DeleteAlarms");
 pub(crate) const GET_METRIC_DATA: Operation = API.operation("GetMetricData");

@@ -10,7 +10,7 @@ use super::model::Model;
 use super::names::name_from_base;
 use super::requests::CreateEndpoint;
 use super::settle::{self, Creation, Made};
-use super::wait::{self, EndpointWaiter};
+use super::wait::{self, Change, EndpointWaiter};
 use super::{Endpoint, VARIANT};
 use crate::error::{
     DeploymentError, EndpointWaitError, EndpointWaitReason, Error, Resource, Result,
@@ -251,7 +251,8 @@ impl Deployment {
     ///
     /// An endpoint that fails counts as a failed deployment: with [`OnFailure::Remove`] it is deleted with the rest,
     /// and so is one whose wait was cancelled. An endpoint that is still being created when the wait ends is not
-    /// deleted, because the service refuses that.
+    /// deleted, because the service refuses that. For a minute after its creation one that is not found is waited for:
+    /// the service may not show it yet.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), and [`Error::Deployment`] with the cause that
@@ -261,7 +262,8 @@ impl Deployment {
         let mut deployment = self;
         deployment.cancel = deployment.cancel.or_else(|| waiter.cancel_token());
         let (endpoint, progress) = deployment.run()?;
-        match wait::in_service(endpoint.session(), endpoint.name(), None, waiter) {
+        let created = Some(Change { before: None });
+        match wait::in_service(endpoint.session(), endpoint.name(), None, created, waiter) {
             Ok(_) => Ok(endpoint),
             Err(cause) => {
                 let over = matches!(&cause, Error::EndpointWait(wait) if is_over(wait));
@@ -431,6 +433,7 @@ impl Plan {
             resource,
             input,
             taken_up: self.taken_up.as_deref(),
+            follows: !(progress.made.is_empty() && progress.unsure.is_empty()),
         };
         match creation.make(session) {
             Ok((_, Made::Surely)) => progress.made.push(creation.resource),

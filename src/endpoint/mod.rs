@@ -43,6 +43,7 @@ pub use update::EndpointUpdate;
 pub use wait::{EndpointProgress, EndpointWaiter};
 
 use self::removal::Removal;
+use self::wait::Change;
 use crate::error::{Error, Resource, Result};
 use crate::predictor::AsyncPredictor;
 use crate::session::Session;
@@ -196,7 +197,7 @@ impl Endpoint {
     /// # Ok::<(), sagemaker_async_inference::Error>(())
     /// ```
     pub fn wait_in_service(&self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
-        wait::in_service(&self.session, &self.name, None, waiter)
+        wait::in_service(&self.session, &self.name, None, None, waiter)
     }
 
     /// Waits until the endpoint is deleted.
@@ -204,7 +205,7 @@ impl Endpoint {
     /// # Errors
     /// Those of [`wait_in_service`](Self::wait_in_service), but an endpoint that does not exist is not an error.
     pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
-        wait::deleted(&self.session, &self.name, waiter)
+        wait::deleted(&self.session, &self.name, None, waiter)
     }
 
     /// Starts to build an update: to other instances, another model, other settings.
@@ -344,6 +345,7 @@ impl Endpoint {
 
         let endpoint = Resource::Endpoint(self.name.clone());
         let in_use = described.endpoint_config_name().map(str::to_owned);
+        let mut change = None;
         match self.wait_deletable(described, waiter) {
             Err(error) => removal.note(endpoint.clone(), error),
             Ok(settled) => {
@@ -352,12 +354,15 @@ impl Endpoint {
                 }
                 if settled.status() != EndpointStatus::Deleting {
                     removal.delete_all(&session, vec![endpoint.clone()]);
+                    change = Some(Change {
+                        before: Some(settled),
+                    });
                 }
             }
         }
         if removal.left.contains(&endpoint) || removal.unsure.contains(&endpoint) {
             removal.left.extend(parts);
-        } else if let Err(error) = self.wait_deleted(waiter) {
+        } else if let Err(error) = wait::deleted(&self.session, &self.name, change, waiter) {
             removal.note(endpoint, error);
             removal.left.extend(parts);
         } else {
@@ -377,7 +382,7 @@ impl Endpoint {
         if !status.is_in_progress() || status == EndpointStatus::Deleting {
             return Ok(described);
         }
-        match wait::in_service(&self.session, &self.name, None, waiter) {
+        match wait::in_service(&self.session, &self.name, None, None, waiter) {
             Err(Error::EndpointWait(ended)) if ended.reason().is_final() => {
                 match self.description() {
                     Err(Error::Service(fault)) if settle::is_not_found(&fault) => Ok(described),

@@ -112,6 +112,7 @@ impl SageMaker {
             resource,
             input,
             taken_up: None,
+            follows: false,
         }
         .make(&self.session)
         .map_err(|failed| failed.error)?;
@@ -125,7 +126,7 @@ impl SageMaker {
     pub fn update_endpoint(&self, request: &UpdateEndpoint) -> Result<()> {
         request.validate()?;
         let (name, config) = (request.endpoint_name(), request.endpoint_config_name());
-        settle::update(&self.session, name, config, &request.to_json())
+        settle::update(&self.session, name, config, &request.to_json(), false)
     }
 
     /// Sets the number of instances of a variant (`UpdateEndpointWeightsAndCapacities`), without a new

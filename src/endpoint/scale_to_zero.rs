@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::document::seconds;
 use super::scaling::{ScalingPolicy, VariantScaling};
-use super::settle::is_not_found;
+use super::settle::{is_not_found, is_still_missing};
 use crate::InvalidInput;
 use crate::aws::cloudwatch;
+use crate::aws::json_rpc::list;
 use crate::error::{DeploymentError, Error, Resource, Result, is_ambiguous};
 use crate::limits::facts::cloudwatch::PUT_METRIC_ALARM_INPUT;
 use crate::limits::members;
@@ -110,15 +111,27 @@ struct Names {
     tracking: String,
     wake_up: String,
     alarm: String,
+    /// The name in release 0.1, if it was another one.
+    former_alarm: Option<String>,
 }
 
 impl Names {
     fn of(scaling: &VariantScaling) -> Self {
-        let base = format!("{}-{}", scaling.endpoint_name(), scaling.variant_name());
+        let (endpoint, variant) = (scaling.endpoint_name(), scaling.variant_name());
+        let base = format!("{endpoint}-{variant}");
+        // The names of policies belong to their variant, those of alarms to the account: variant b-c of endpoint a is
+        // not variant c of endpoint a-b.
+        let ambiguous = variant.contains('-');
+        let alarm = |base: &str| format!("{base}-has-backlog-without-capacity");
         Self {
             tracking: format!("{base}-backlog"),
             wake_up: format!("{base}-wake-up"),
-            alarm: format!("{base}-has-backlog-without-capacity"),
+            alarm: if ambiguous {
+                alarm(&format!("{endpoint}/{variant}"))
+            } else {
+                alarm(&base)
+            },
+            former_alarm: ambiguous.then(|| alarm(&base)),
         }
     }
 }
@@ -149,14 +162,60 @@ pub(super) fn set_up(scaling: &VariantScaling, settings: &ScaleToZero) -> Result
     )?;
     let rest = || {
         scaling.check_not_cancelled()?;
-        let policy_arn = scaling.put_policy(&wake_up)?;
+        let policy_arn = put_after_registering(scaling, &wake_up)?;
         alarm["AlarmActions"] = json!([policy_arn]);
         scaling.check_not_cancelled()?;
         cloudwatch::PUT_METRIC_ALARM.send(scaling.session().caller(), &names.alarm, &alarm)?;
+        remove_former_alarm(scaling, names.former_alarm.as_deref())?;
         scaling.check_not_cancelled()?;
         scaling.put_policy(&tracking).map(drop)
     };
     or_incomplete(scaling, SETTING_UP, rest)
+}
+
+/// Creates the first policy of a variant that was registered a moment ago, so that the service may not know it yet.
+fn put_after_registering(scaling: &VariantScaling, policy: &ScalingPolicy) -> Result<String> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match scaling.put_policy(policy) {
+            Err(error) if is_still_missing(scaling.session(), attempt, &error) => {
+                scaling.check_not_cancelled()?;
+            }
+            put => return put,
+        }
+    }
+}
+
+/// Removes the variant's alarm of the name that release 0.1 gave it, which another endpoint's may have too. Without
+/// permission to describe alarms it stays.
+fn remove_former_alarm(scaling: &VariantScaling, name: Option<&str>) -> Result<()> {
+    let Some(name) = name else {
+        return Ok(());
+    };
+    let (caller, input) = (scaling.session().caller(), json!({ "AlarmNames": [name] }));
+    let found = match cloudwatch::DESCRIBE_ALARMS.send(caller, name, &input) {
+        Ok(found) => found,
+        Err(failed) => match Error::from(failed) {
+            Error::Service(fault) if fault.is_missing_permission() => return Ok(()),
+            error => return Err(error),
+        },
+    };
+    let dimensions = endpoint_dimensions(scaling.endpoint_name());
+    let alarms = list(&found, "MetricAlarms").iter();
+    if alarms
+        .filter(|alarm| alarm["Dimensions"] == dimensions)
+        .count()
+        == 0
+    {
+        return Ok(());
+    }
+    let deleted = cloudwatch::DELETE_ALARMS.send(caller, name, &input);
+    gone(deleted.map(drop).map_err(Error::from))
+}
+
+fn endpoint_dimensions(endpoint: &str) -> Value {
+    json!([{"Name": "EndpointName", "Value": endpoint}])
 }
 
 const SETTING_UP: &str = "setting up the scaling of";
@@ -208,7 +267,7 @@ fn wake_up_alarm(name: &str, endpoint: &str, minutes: u32) -> Value {
         "AlarmDescription": format!("Wakes the endpoint {endpoint} from zero instances."),
         "Namespace": "AWS/SageMaker",
         "MetricName": "HasBacklogWithoutCapacity",
-        "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+        "Dimensions": endpoint_dimensions(endpoint),
         "Statistic": "Average",
         "Period": seconds(Duration::from_mins(1)),
         "EvaluationPeriods": minutes,
@@ -230,6 +289,7 @@ pub(super) fn tear_down(scaling: &VariantScaling) -> Result<()> {
         let deleted =
             cloudwatch::DELETE_ALARMS.send(scaling.session().caller(), &names.alarm, &input);
         gone(deleted.map(drop).map_err(Error::from))?;
+        remove_former_alarm(scaling, names.former_alarm.as_deref())?;
         scaling.check_not_cancelled()?;
         gone(scaling.delete_policy(&names.wake_up))?;
         scaling.check_not_cancelled()?;

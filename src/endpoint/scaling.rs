@@ -91,6 +91,10 @@ impl VariantScaling {
     /// with other settings changes them. The policy that scales in is created last, so that nothing scales to zero
     /// before the alarm can start an instance again. [`ScaleToZero`] explains the policies.
     ///
+    /// The alarm is `{endpoint}-{variant}-has-backlog-without-capacity`, or `{endpoint}/{variant}-..` if the variant's
+    /// name has a hyphen, so that no two variants share one. An alarm of such a variant by the first form, which release
+    /// 0.1 created, is deleted, unless the caller may not describe alarms.
+    ///
     /// # Errors
     /// - [`Error::InvalidInput`](crate::Error::InvalidInput): a name or a setting violates a limit; nothing was
     ///   sent.
@@ -172,17 +176,22 @@ impl VariantScaling {
     /// Those of [`register`](Self::register), except those about the capacities.
     pub fn describe_target(&self) -> Result<Option<ScalableTarget>> {
         self.check_names()?;
-        let input = Map::from_iter([
+        let mut input = Map::from_iter([
             ("ServiceNamespace".to_owned(), "sagemaker".into()),
             ("ResourceIds".to_owned(), json!([self.resource_id()])),
             ("ScalableDimension".to_owned(), DIMENSION.into()),
         ]);
-        let found = self.send(autoscaling::DESCRIBE_SCALABLE_TARGETS, input)?;
-        let targets = list(&found, "ScalableTargets");
-        Ok(targets
-            .first()
-            .cloned()
-            .map(|document| ScalableTarget { document }))
+        loop {
+            let page = self.send(autoscaling::DESCRIBE_SCALABLE_TARGETS, input.clone())?;
+            if let Some(document) = list(&page, "ScalableTargets").first().cloned() {
+                return Ok(Some(ScalableTarget { document }));
+            }
+            // A page may be empty although another one follows.
+            match next_token(&page, input.get("NextToken")) {
+                Some(token) => input.insert("NextToken".into(), token),
+                None => return Ok(None),
+            };
+        }
     }
 
     /// Creates or changes a policy (`PutScalingPolicy`) and returns its ARN, for the alarm of a step policy. The

@@ -6,6 +6,8 @@
 //! different one exists, the error stands. A delete of which all responses are lost counts as done if the
 //! resource is gone.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::aws::json_rpc::Operation;
@@ -48,6 +50,8 @@ pub(crate) struct Creation<'a> {
     pub(crate) input: &'a Value,
     /// If an existing resource counts as created when it is as requested: the members that may differ.
     pub(crate) taken_up: Option<&'a [&'static str]>,
+    /// Whether what it names was created a moment ago, so that the service may not find it yet.
+    pub(crate) follows: bool,
 }
 
 impl Creation<'_> {
@@ -81,6 +85,9 @@ impl Creation<'_> {
                 Ok(response) => return Ok((arn(&response), Made::Surely)),
                 Err(failed) => Error::from(failed),
             };
+            if self.follows && is_still_missing(session, attempt, &error) {
+                continue;
+            }
             if self.taken_up.is_some() && lost.is_none() && is_already_there(&error) {
                 return match describe(session, &self.resource) {
                     Ok(found) if self.is_as_requested(&found) => {
@@ -116,8 +123,15 @@ impl Creation<'_> {
     }
 }
 
-/// Sends `UpdateEndpoint`; if the response is lost, checks whether the endpoint is being updated.
-pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value) -> Result<()> {
+/// Sends `UpdateEndpoint`; if the response is lost, checks whether the endpoint is being updated. `follows`: the
+/// configuration was created a moment ago.
+pub(crate) fn update(
+    session: &Session,
+    name: &str,
+    config: &str,
+    input: &Value,
+    follows: bool,
+) -> Result<()> {
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -125,6 +139,9 @@ pub(crate) fn update(session: &Session, name: &str, config: &str, input: &Value)
             Ok(_) => return Ok(()),
             Err(failed) => Error::from(failed),
         };
+        if follows && is_still_missing(session, attempt, &error) {
+            continue;
+        }
         if !is_ambiguous(&error) {
             return Err(error);
         }
@@ -242,6 +259,18 @@ fn pause(session: &Session, attempt: u32) -> bool {
     let sys = session.sys();
     let pause = retry.backoff(attempt, None, sys.random());
     sys.clock().sleep(pause);
+    true
+}
+
+/// Whether the service does not find what was created a moment ago. Pauses then: 1 s, 2 s and 4 s.
+pub(super) fn is_still_missing(session: &Session, attempt: u32, error: &Error) -> bool {
+    const MOST_PAUSES: u32 = 3;
+    let is_missing = matches!(error, Error::Service(fault) if is_not_found(fault));
+    if !is_missing || attempt > MOST_PAUSES {
+        return false;
+    }
+    let pause = Duration::from_secs(1 << (attempt - 1));
+    session.sys().clock().sleep(pause);
     true
 }
 

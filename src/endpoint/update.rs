@@ -10,7 +10,7 @@ use super::document::{add_tags, tag};
 use super::names::name_from_base;
 use super::requests::{UpdateEndpoint, VariantProperty};
 use super::settle::{self, Creation, Made};
-use super::wait::{self, EndpointWaiter};
+use super::wait::{self, Change, EndpointWaiter};
 use super::{Endpoint, EndpointStatus};
 use crate::aws::sagemaker;
 use crate::error::{ConfigError, DeploymentError, Error, Resource, Result};
@@ -196,11 +196,17 @@ impl EndpointUpdate {
     /// - [`Error::Deployment`]: the configuration was, or may have been, created, and the update was refused or
     ///   cancelled.
     pub fn start(self) -> Result<String> {
+        let (name, _) = self.begin()?;
+        Ok(name)
+    }
+
+    /// As [`start`](Self::start); also returns the description before.
+    fn begin(self) -> Result<(String, EndpointDescription)> {
         self.check()?;
         let session = &self.endpoint.acting();
         let described = self.endpoint.description()?;
         if let Some(name) = self.under_way(&described) {
-            return Ok(name);
+            return Ok((name, described));
         }
         // Before the configuration is created, which nothing would use.
         self.endpoint.check_unchanging(&described)?;
@@ -220,6 +226,7 @@ impl EndpointUpdate {
             resource,
             input: &input,
             taken_up: self.continues.then_some(&[]),
+            follows: false,
         };
         self.endpoint.check_not_cancelled("in service")?;
         let made = match creation.make(session) {
@@ -233,9 +240,9 @@ impl EndpointUpdate {
         let updated = self
             .endpoint
             .check_not_cancelled("in service")
-            .and_then(|()| super::settle::update(session, self.endpoint.name(), &name, &input));
+            .and_then(|()| settle::update(session, self.endpoint.name(), &name, &input, true));
         match updated {
-            Ok(()) => Ok(name),
+            Ok(()) => Ok((name, described)),
             Err(cause) => {
                 let resource = vec![creation.resource];
                 let (left, unsure) = match made {
@@ -271,7 +278,8 @@ impl EndpointUpdate {
         (pending == Some(name.as_str())).then(|| name.clone())
     }
 
-    /// Like [`start`](Self::start), then waits until the endpoint is in service with the new configuration.
+    /// Like [`start`](Self::start), then waits until the endpoint is in service with the new configuration. For a minute
+    /// a description from before the update is not taken for a rollback: the service may not show the update yet.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), then those of
@@ -280,8 +288,12 @@ impl EndpointUpdate {
     /// [`RolledBack`](crate::error::EndpointWaitReason::RolledBack).
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<String> {
         let endpoint = self.endpoint.clone();
-        let config = self.start()?;
-        wait::in_service(endpoint.session(), endpoint.name(), Some(&config), waiter)?;
+        let (config, before) = self.begin()?;
+        let change = Some(Change {
+            before: Some(before),
+        });
+        let (session, name) = (endpoint.session(), endpoint.name());
+        wait::in_service(session, name, Some(&config), change, waiter)?;
         Ok(config)
     }
 

@@ -215,12 +215,37 @@ enum Awaited<'a> {
     Deleted,
 }
 
+/// A change that was requested right before a wait. The service may describe what was there before for a while.
+pub(crate) struct Change {
+    /// The description before it; `None` if there was no endpoint.
+    pub(crate) before: Option<EndpointDescription>,
+}
+
+/// From this time on a description is taken to be of the state after the change.
+const VISIBLE_AFTER: Duration = Duration::from_mins(1);
+
+impl Change {
+    /// Whether this is the description from before the change.
+    fn is_before(&self, seen: Option<&EndpointDescription>) -> bool {
+        match (&self.before, seen) {
+            (None, None) => true,
+            (Some(before), Some(seen)) => {
+                let modified = |of: &EndpointDescription| of.raw().get("LastModifiedTime").cloned();
+                before.status() == seen.status() && modified(before) == modified(seen)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// An endpoint that is waited for.
 struct Waiting<'a> {
     session: &'a Session,
     name: &'a str,
     awaited: Awaited<'a>,
     waiter: &'a EndpointWaiter,
+    /// Until it is visible.
+    change: Option<Change>,
     seen: Option<EndpointDescription>,
     last_error: Option<String>,
     /// A state that ends the wait.
@@ -232,10 +257,11 @@ pub(crate) fn in_service(
     session: &Session,
     name: &str,
     config: Option<&str>,
+    change: Option<Change>,
     waiter: &EndpointWaiter,
 ) -> Result<EndpointDescription> {
     let awaited = Awaited::InService(config);
-    wait(session, name, awaited, waiter)
+    wait(session, name, awaited, change, waiter)
 }
 
 /// The error of what was cancelled before its next step.
@@ -254,8 +280,13 @@ pub(crate) fn cancelled(name: &str, awaited: &'static str) -> Error {
 }
 
 /// Waits until the endpoint is gone.
-pub(crate) fn deleted(session: &Session, name: &str, waiter: &EndpointWaiter) -> Result<()> {
-    wait(session, name, Awaited::Deleted, waiter).map(drop)
+pub(crate) fn deleted(
+    session: &Session,
+    name: &str,
+    change: Option<Change>,
+    waiter: &EndpointWaiter,
+) -> Result<()> {
+    wait(session, name, Awaited::Deleted, change, waiter).map(drop)
 }
 
 /// The last description; of an endpoint that is gone there is none.
@@ -263,6 +294,7 @@ fn wait(
     session: &Session,
     name: &str,
     awaited: Awaited<'_>,
+    change: Option<Change>,
     waiter: &EndpointWaiter,
 ) -> Result<EndpointDescription> {
     check_name("endpoint name", name)?;
@@ -274,6 +306,7 @@ fn wait(
         name,
         awaited,
         waiter,
+        change,
         seen: None,
         last_error: None,
         bad_end: None,
@@ -296,7 +329,7 @@ impl Polled for Waiting<'_> {
 
     fn poll(
         &mut self,
-        _wait: &mut WaitState,
+        wait: &mut WaitState,
         policy: RequestPolicy<'_>,
     ) -> Result<Option<EndpointDescription>> {
         let input = json!({ "EndpointName": self.name });
@@ -310,6 +343,9 @@ impl Polled for Waiting<'_> {
                 self.last_error = None;
                 let description = EndpointDescription::new(found);
                 self.seen = Some(description.clone());
+                if self.is_stale(Some(&description), wait) {
+                    return Ok(None);
+                }
                 match self.judge(&description) {
                     None => return Ok(None),
                     Some(Ok(())) => {}
@@ -321,6 +357,10 @@ impl Polled for Waiting<'_> {
                 if response.error.code() == Some("ValidationException") =>
             {
                 if let Awaited::InService(_) = self.awaited {
+                    if self.is_stale(None, wait) {
+                        self.last_error = Some(response.error.to_string());
+                        return Ok(None);
+                    }
                     self.bad_end = Some(EndpointWaitReason::NotFound);
                 }
                 Ok(Some(EndpointDescription::new(Value::Null)))
@@ -356,6 +396,15 @@ impl Polled for Waiting<'_> {
 }
 
 impl Waiting<'_> {
+    /// Whether the service does not describe the requested change yet.
+    fn is_stale(&mut self, seen: Option<&EndpointDescription>, wait: &WaitState) -> bool {
+        let now = self.session.sys().clock().monotonic();
+        let is_recent = now.saturating_sub(wait.started) < VISIBLE_AFTER;
+        let change = self.change.take().filter(|_| is_recent);
+        self.change = change.filter(|change| change.is_before(seen));
+        self.change.is_some()
+    }
+
     /// Whether a state ends the wait, and how.
     fn judge(&self, seen: &EndpointDescription) -> Option<Result<(), EndpointWaitReason>> {
         match (seen.status(), self.awaited) {

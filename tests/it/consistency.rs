@@ -1,0 +1,274 @@
+//! Deployments against a control plane that shows a change some time after it confirmed it.
+
+use crate::support;
+use crate::support::service_code;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sagemaker_async_inference::Error;
+use sagemaker_async_inference::endpoint::{
+    Endpoint, EndpointWaiter, OnFailure, ScaleToZero, VariantScaling,
+};
+use sagemaker_async_inference::error::EndpointWaitReason;
+use sagemaker_async_inference::local::{Fault, Operation};
+use serde_json::{Value, json};
+use support::bench::{Bench, bench, waiter};
+use support::client;
+use support::verifier::{Reply, Rules, Seen, Verifier};
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/x-amz-json-1.1")];
+
+fn missing(operation: Operation, what: &str) -> Fault {
+    let message = format!("Could not find {what} \"arn:aws:sagemaker:..\".");
+    let body = json!({"__type": "ValidationException", "message": message});
+    Fault::on(operation).respond(400, JSON, body.to_string())
+}
+
+fn count(bench: &Bench, operation: Operation) -> usize {
+    let requests = bench.local.requests();
+    let of = |request: &&_| {
+        let request: &sagemaker_async_inference::local::RecordedRequest = request;
+        request.operation == operation
+    };
+    requests.iter().filter(of).count()
+}
+
+fn reason(error: &Error) -> EndpointWaitReason {
+    match error {
+        Error::EndpointWait(wait) => wait.reason(),
+        Error::Deployment(stopped) => reason(stopped.cause()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_new_endpoint_that_is_not_described_yet_is_waited_for() {
+    let bench = bench();
+    bench
+        .local
+        .fault(missing(Operation::DescribeEndpoint, "endpoint").times(2));
+    let endpoint = bench.deployment("mine").on_failure(OnFailure::Remove);
+    endpoint.start_and_wait(&waiter()).expect("a deployment");
+
+    // One that is gone again is not waited for until the end.
+    let lost = missing(Operation::DescribeEndpoint, "endpoint").always();
+    bench.local.fault(lost);
+    bench.local.clear_requests();
+    let deployment = bench.deployment("other");
+    let error = deployment.start_and_wait(&waiter()).expect_err("lost");
+    assert_eq!(reason(&error), EndpointWaitReason::NotFound);
+    assert_eq!(count(&bench, Operation::DescribeEndpoint), 3);
+    let error = bench.endpoint.wait_in_service(&waiter());
+    assert_eq!(
+        reason(&error.expect_err("lost")),
+        EndpointWaitReason::NotFound
+    );
+    assert_eq!(count(&bench, Operation::DescribeEndpoint), 4);
+}
+
+#[test]
+fn what_was_created_a_moment_ago_may_not_be_found_yet() {
+    let bench = bench();
+    for fault in [
+        missing(Operation::CreateEndpointConfig, "model"),
+        missing(Operation::CreateEndpoint, "endpoint configuration"),
+        missing(Operation::UpdateEndpoint, "endpoint configuration"),
+    ] {
+        bench.local.fault(fault.times(2));
+    }
+    let endpoint = bench.deployment("mine").start_and_wait(&waiter());
+    let endpoint = endpoint.expect("a deployment");
+    let update = endpoint.update().initial_instance_count(1);
+    update.start_and_wait(&waiter()).expect("an update");
+
+    // What does not exist at all is reported soon, and at once if nothing of it was created here.
+    let lost = missing(Operation::CreateEndpointConfig, "model").always();
+    bench.local.fault(lost);
+    for (own, requests) in [(true, 4), (false, 1)] {
+        bench.local.clear_requests();
+        let deployment = if own {
+            bench.deployment("other")
+        } else {
+            let deployment = Endpoint::deploy("other", &bench.session);
+            deployment.model_name("nobodys").instances("ml.m5.large", 1)
+        };
+        let error = deployment.start().expect_err("no model");
+        let cause = match &error {
+            Error::Deployment(stopped) => stopped.cause(),
+            other => other,
+        };
+        assert_eq!(service_code(cause), Some("ValidationException"));
+        assert_eq!(count(&bench, Operation::CreateEndpointConfig), requests);
+    }
+}
+
+/// Lets the endpoint be described as it is now for this many requests, after some others.
+fn stale(bench: &Bench, endpoint: &Endpoint, skip: u32) -> Fault {
+    let described = bench.sagemaker().describe_endpoint(endpoint.name());
+    let described = described.expect("a description").raw().to_string();
+    Fault::on(Operation::DescribeEndpoint)
+        .skip(skip)
+        .respond(200, JSON, described)
+}
+
+#[test]
+fn an_update_that_is_not_described_yet_is_not_taken_for_a_rollback() {
+    let bench = bench();
+    bench
+        .local
+        .fault(stale(&bench, &bench.endpoint, 1).times(2));
+    let update = bench.endpoint.update().initial_instance_count(2);
+    update.start_and_wait(&waiter()).expect("an update");
+
+    // If it is never described, it did not happen.
+    bench
+        .local
+        .fault(stale(&bench, &bench.endpoint, 1).always());
+    let update = bench.endpoint.update().initial_instance_count(3);
+    let error = update.start_and_wait(&waiter()).expect_err("no update");
+    assert_eq!(reason(&error), EndpointWaitReason::RolledBack);
+    let Error::EndpointWait(wait) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(wait.elapsed(), Duration::from_mins(1));
+}
+
+#[test]
+fn a_failed_endpoint_whose_deletion_is_not_described_yet_is_removed() {
+    let bench = bench();
+    bench.local.fail_next_deployment("no image");
+    let deployment = bench.deployment("mine");
+    let error = deployment.start_and_wait(&waiter()).expect_err("a failure");
+    assert_eq!(reason(&error), EndpointWaitReason::Failed);
+    let endpoint = Endpoint::new("mine", &bench.session);
+    bench.local.fault(stale(&bench, &endpoint, 1).times(2));
+    endpoint
+        .remove(&EndpointWaiter::deleted())
+        .expect("a removal");
+    assert!(bench.sagemaker().describe_model("mine-model").is_err());
+}
+
+fn target(seen: &Seen) -> &str {
+    let target = seen.header("x-amz-target").unwrap_or_default();
+    target.split('.').next_back().unwrap_or_default()
+}
+
+fn body(seen: &Seen) -> Value {
+    serde_json::from_slice(&seen.body).expect("JSON")
+}
+
+fn refused(code: &str) -> Reply {
+    Reply::new(400, json!({"__type": code, "message": "no"}).to_string())
+}
+
+/// Variant `variant` of endpoint `endpoint`.
+fn scaling(server: &Verifier, endpoint: &str, variant: &str) -> VariantScaling {
+    Endpoint::new(endpoint, &client::session_at(&server.url())).scaling_of(variant)
+}
+
+#[test]
+fn a_variant_that_was_registered_a_moment_ago_may_not_be_found_yet() {
+    let refusals = AtomicU32::new(1);
+    let server = Verifier::start(Rules::new(), move |seen| {
+        let is_policy = target(seen) == "PutScalingPolicy";
+        if is_policy && refusals.swap(0, Ordering::SeqCst) > 0 {
+            return refused("ObjectNotFoundException");
+        }
+        Reply::new(200, r#"{"PolicyARN": "arn:policy"}"#)
+    });
+    let scaling = scaling(&server, "my-endpoint", "AllTraffic");
+    scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
+}
+
+#[test]
+fn a_registration_is_found_behind_an_empty_page() {
+    let server = Verifier::start(Rules::new(), |seen| {
+        Reply::new(
+            200,
+            match body(seen)["NextToken"].as_str() {
+                None => r#"{"ScalableTargets": [], "NextToken": "more"}"#,
+                Some(_) => r#"{"ScalableTargets": [{"MinCapacity": 0, "MaxCapacity": 3}]}"#,
+            },
+        )
+    });
+    let target = scaling(&server, "my-endpoint", "AllTraffic").describe_target();
+    let target = target.expect("a response").expect("a registration");
+    assert_eq!(target.max_capacity(), Some(3));
+}
+
+/// An account of alarms, by name.
+fn alarms_of(server: &Verifier) -> Vec<(String, String)> {
+    let seen = server.seen();
+    let put = seen.iter().filter(|seen| target(seen) == "PutMetricAlarm");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    put.map(|seen| {
+        let alarm = body(seen);
+        (
+            text(&alarm["AlarmName"]),
+            text(&alarm["Dimensions"][0]["Value"]),
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn alarms_of_different_variants_have_different_names() {
+    let server = Verifier::start(Rules::new(), |_| {
+        Reply::new(200, r#"{"PolicyARN": "arn:policy"}"#)
+    });
+    let longest = "e".repeat(63);
+    for (endpoint, variant) in [
+        ("a", "b-c"),
+        ("a-b", "c"),
+        ("a", "AllTraffic"),
+        ("a-AllTraffic", "x"),
+        ("a", "AllTraffic-x"),
+        ("a--b", "c"),
+        ("a", "b--c"),
+        (&*longest, &*format!("{}-v", "v".repeat(61))),
+    ] {
+        let scaling = scaling(&server, endpoint, variant);
+        scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
+    }
+    let alarms = alarms_of(&server);
+    let mut names: Vec<&str> = alarms.iter().map(|(name, _)| &**name).collect();
+    assert!(names.iter().all(|name| name.len() <= 255));
+    assert!(names.contains(&"a-AllTraffic-has-backlog-without-capacity"));
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 8, "{names:?}");
+}
+
+/// Alarms of release 0.1 had names that two variants could share.
+#[test]
+fn a_variants_alarm_of_its_former_name_is_deleted_and_no_others() {
+    const FORMER: &str = "a-b-c-has-backlog-without-capacity";
+    for (owner, deletes) in [("a", true), ("a-b", false), ("", false)] {
+        let server = Verifier::start(Rules::new(), move |seen| match target(seen) {
+            "DescribeAlarms" if owner.is_empty() => refused("AccessDeniedException"),
+            "DescribeAlarms" => {
+                assert_eq!(body(seen)["AlarmNames"], json!([FORMER]));
+                let dimensions = json!([{"Name": "EndpointName", "Value": owner}]);
+                let alarm = json!({"AlarmName": FORMER, "Dimensions": dimensions});
+                Reply::new(200, json!({"MetricAlarms": [alarm]}).to_string())
+            }
+            _ => Reply::new(200, r#"{"PolicyARN": "arn:policy"}"#),
+        });
+        let scaling = scaling(&server, "a", "b-c");
+        scaling.scale_to_zero(&ScaleToZero::new()).expect("scaling");
+        scaling.remove().expect("a removal");
+        let seen = server.seen();
+        let deleted = seen.iter().filter(|seen| target(seen) == "DeleteAlarms");
+        let deleted: Vec<Value> = deleted
+            .map(|seen| body(seen)["AlarmNames"].clone())
+            .collect();
+        let own = json!(["a/b-c-has-backlog-without-capacity"]);
+        let expected = if deletes {
+            vec![json!([FORMER]), own, json!([FORMER])]
+        } else {
+            vec![own]
+        };
+        assert_eq!(deleted, expected, "{owner}");
+    }
+}
