@@ -13,7 +13,7 @@ use crate::cli::args::request::{Predictor, RequestOptions};
 use crate::cli::args::waiting::Waiting;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, CommandError, Outcome};
-use crate::cli::output::files::{Target, is_same_file};
+use crate::cli::output::files::{Target, Untaken, is_same_file};
 use crate::cli::output::handle_file::HandleFile;
 use crate::cli::output::held::{self, Held};
 use crate::cli::output::lines::Submitted;
@@ -236,25 +236,29 @@ impl One<'_> {
             .build()?;
         let taken = target.take(self.response, &waiter);
         progress.clear();
-        match taken {
-            Ok(_) => {
-                self.held.release();
-                Ok(())
-            }
-            Err(Error::Model(failure)) => {
+        let Err(Untaken { error, partial }) = taken else {
+            self.held.release();
+            return Ok(());
+        };
+        let outcome = match error {
+            Error::Model(failure) => {
                 if let Some(target) = &mut self.failure_target {
                     target.keep(&failure)?;
                 }
                 self.held.release();
                 let message = format!("the model failed: {}", failure.text());
-                Err(CommandError::new(Code::Model, message).with_detail(self.places()))
+                CommandError::new(Code::Model, message).with_detail(self.places())
             }
-            Err(_) if interrupt.has_struck() => {
+            _ if interrupt.has_struck() => {
                 let message = "interrupted while waiting for the result";
-                Err(CommandError::new(Code::Interrupted, message))
+                CommandError::new(Code::Interrupted, message)
             }
-            Err(error) => Err(error.into()),
-        }
+            error => CommandError::from(error),
+        };
+        Err(match partial {
+            Some(partial) => outcome.with_detail(partial),
+            None => outcome,
+        })
     }
 
     /// The inference id and the locations of the objects.

@@ -3,8 +3,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, ModelFailure, WaiterConfig};
+use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::{AsyncInferenceResponse, Bytes, Error, ModelFailure, WaiterConfig};
 
 use super::exit::{CommandError, Outcome};
 use super::standard::standard_output;
@@ -64,6 +66,7 @@ impl Target {
         Self::Stream(Named {
             name: path.display().to_string(),
             writer: file,
+            written: 0,
         })
     }
 
@@ -85,11 +88,11 @@ impl Target {
         &mut self,
         response: &AsyncInferenceResponse<Bytes>,
         waiter: &WaiterConfig,
-    ) -> sagemaker_async_inference::Result<u64> {
+    ) -> Result<(), Untaken> {
         match self {
-            Self::Standard => response.write_result(&mut Named::standard(), waiter),
-            Self::File(path) => response.download(path, waiter),
-            Self::Stream(stream) => response.write_result(stream, waiter),
+            Self::Standard => write(response, &mut Named::standard(), waiter),
+            Self::File(path) => Ok(response.download(path, waiter).map(drop)?),
+            Self::Stream(stream) => write(response, stream, waiter),
         }
     }
 
@@ -102,6 +105,42 @@ impl Target {
         };
         written.map_err(|error| CommandError::io("the failure's output", &error))
     }
+}
+
+/// A result that was not written, or only in part.
+pub(in crate::cli) struct Untaken {
+    pub(in crate::cli) error: Error,
+    /// What the reader of a stream has to know.
+    pub(in crate::cli) partial: Option<String>,
+}
+
+impl From<Error> for Untaken {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            partial: None,
+        }
+    }
+}
+
+/// Writes a result to a stream, which cannot be undone.
+fn write<W: Write>(
+    response: &AsyncInferenceResponse<Bytes>,
+    stream: &mut Named<W>,
+    waiter: &WaiterConfig,
+) -> Result<(), Untaken> {
+    response
+        .write_result(&mut *stream, waiter)
+        .map(drop)
+        .map_err(|error| Untaken {
+            error,
+            partial: (stream.written > 0).then(|| {
+                format!(
+                    "{} bytes went to {} before that: they are not the result, or not all of it",
+                    stream.written, stream.name
+                )
+            }),
+        })
 }
 
 /// A path that ends with a slash is a directory's, whether it is there or not.
@@ -186,7 +225,8 @@ pub(in crate::cli) fn remove_abandoned(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && name.to_str().is_some_and(is_temporary) {
+        let name = name.to_str().filter(|_| is_file).unwrap_or_default();
+        if is_random(name, ".part") || (is_random(name, ".tmp") && is_old(&entry)) {
             let path = entry.path();
             // The writer of a file holds its lock until the temporary name is gone.
             if let Ok(file) = OpenOptions::new().write(true).open(&path)
@@ -198,12 +238,28 @@ pub(in crate::cli) fn remove_abandoned(directory: &Path) {
     }
 }
 
-/// `.NAME.0123456789abcdef.part`, as the library names what it downloads.
-fn is_temporary(name: &str) -> bool {
+/// A name for a complete result until it has its own: one that no other process has. Nothing locks the file, and its
+/// process may be long in coming to it, for instance when nobody reads standard output.
+pub(in crate::cli) fn unnamed() -> String {
+    format!(".result.{:016x}.tmp", fastrand::u64(..))
+}
+
+/// A complete result that has had no name for so long was left by a process that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_hours(7 * 24);
+
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.map(|modified| SystemClock.now().duration_since(modified));
+    matches!(age, Ok(Ok(age)) if age >= ABANDONED_AFTER)
+}
+
+/// `.NAME.0123456789abcdef.part`, as the library names what it downloads, or `.result.0123456789abcdef.tmp`.
+fn is_random(name: &str, extension: &str) -> bool {
     let random = name
         .strip_prefix('.')
-        .and_then(|name| name.strip_suffix(".part"))
-        .and_then(|name| name.rsplit_once('.'));
+        .and_then(|name| name.strip_suffix(extension))
+        .and_then(|name| name.rsplit_once('.'))
+        .filter(|(name, _)| extension == ".part" || *name == "result");
     random.is_some_and(|(_, random)| {
         random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
@@ -238,6 +294,8 @@ fn parent(path: &Path) -> &Path {
 pub(in crate::cli) struct Named<W> {
     name: String,
     writer: W,
+    /// Number of bytes.
+    written: u64,
 }
 
 impl Named<StandardOutput> {
@@ -245,6 +303,7 @@ impl Named<StandardOutput> {
         Self {
             name: "standard output".to_owned(),
             writer: StandardOutput,
+            written: 0,
         }
     }
 }
@@ -258,6 +317,7 @@ impl<W> Named<W> {
 impl<W: Write> Write for Named<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.writer.write(bytes);
+        self.written += written.as_ref().map_or(0, |written| *written as u64);
         written.map_err(|error| self.named(&error))
     }
 

@@ -10,6 +10,7 @@ use sagemaker_async_inference::InferenceHandle;
 use sha2::{Digest, Sha256};
 
 use super::exit::{Code, CommandError, Outcome};
+use super::files::unnamed;
 use super::lines::Submitted;
 
 /// The maximum length of a file name in bytes on common file systems.
@@ -84,8 +85,8 @@ impl Results {
             let own = names.get(handle).and_then(Option::as_deref);
             let own = own.map(|name| directory.join(name));
             own.filter(|path| is_free(path)).unwrap_or_else(|| {
-                // Its own even for a handle that is listed twice. The next run removes those of a run that was killed.
-                directory.join(format!(".result.{:016x}.part", fastrand::u64(..)))
+                // Its own even for a handle that is listed twice.
+                directory.join(unnamed())
             })
         }
     }

@@ -328,3 +328,103 @@ fn signatures_and_tokens_are_not_repeated() {
         }
     }
 }
+
+/// A consumer in a pipe learns from the exit code that what it got is not the result.
+#[test]
+fn a_result_that_breaks_off_or_is_damaged_on_standard_output_is_an_error_that_says_so() {
+    use sagemaker_async_inference::local::{Fault, Operation};
+
+    let bench = bench();
+    let input = bench.file("q", "1");
+    let handle = bench.run(&["submit", bench.name(), "--input", &input]);
+    let handle = bench.file("handle", &handle.stdout);
+    assert!(
+        bench
+            .endpoint
+            .wait_until_idle(std::time::Duration::from_secs(20))
+    );
+    let damaged = [("x-amz-checksum-crc32", "AAAAAA=="), ("etag", "\"1\"")];
+    let fault = Fault::on(Operation::GetObject).respond(200, damaged, "not it");
+    bench.endpoint.fault(fault.always());
+    let ran = bench.quick(&["wait", &handle]);
+    ran.ends_with(1).printed("not it");
+    ran.says("what arrived is not what the service stored");
+    ran.says(
+        "6 bytes went to standard output before that: they are not the result, or not all of it",
+    );
+
+    // A file is complete or absent, and the handle is printed in either case.
+    let ran = bench.quick(&["wait", &handle, "--output", "out"]);
+    ran.ends_with(1).printed("").says("{");
+    assert!(!ran.stderr.contains("bytes went"), "{}", ran.stderr);
+    assert_eq!(bench.left(), ["handle", "q"]);
+}
+
+/// The first run is held up by its reader while its results have no names yet.
+#[test]
+fn a_second_wait_into_the_same_directory_takes_nothing_from_the_first() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+
+    use sagemaker_async_inference::sys::{Clock, SystemClock};
+
+    let bench = bench();
+    let count = 600;
+    let names: Vec<String> = (0..count)
+        .map(|number| bench.file(&format!("in/{}-{number}", "n".repeat(100)), "1"))
+        .collect();
+    let list = names.join("\n");
+    let handles = submit(&bench, &list);
+    let file = bench.file("handles", &handles);
+    let single = bench.file("q", "2");
+    let single = submit(&bench, &single);
+    wait(&bench, &handles, &["results", "--summary"]).ends_with(0);
+    // Other content, so that each result is downloaded beside its place.
+    for file in crate::cli::bench::named(&bench.path("results"), "n") {
+        std::fs::write(file, "another").expect("write");
+    }
+    let mut first = bench
+        .command(&["wait", &file, "--output-dir", "results", "--overwrite"])
+        .args(crate::cli::bench::QUICK)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdout = BufReader::new(first.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("a line");
+    let unnamed = || crate::cli::bench::named(&bench.path("results"), ".result.");
+    // Until nothing happens any more: the pipe is full.
+    let mut before = Vec::new();
+    for _ in 0..200 {
+        SystemClock.sleep(std::time::Duration::from_millis(100));
+        let now = unnamed();
+        if !now.is_empty() && now == before {
+            break;
+        }
+        before = now;
+    }
+    assert!(!before.is_empty());
+    wait(&bench, &single, &["results", "--summary"]).ends_with(0);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).expect("lines");
+    let ended = first.wait().expect("an end");
+    assert!(ended.success(), "{ended} {rest}");
+    assert!(unnamed().is_empty());
+
+    // What a killed run left is removed some days later.
+    let left = bench.file("results/.result.0123456789abcdef.tmp", "1");
+    let others = bench.file("results/.mine.0123456789abcdef.tmp", "1");
+    wait(&bench, &single, &["results", "--summary"]).ends_with(0);
+    assert!(std::path::Path::new(&left).exists());
+    for file in [&left, &others] {
+        let file = std::fs::File::options().write(true).open(file);
+        let long_ago = SystemClock.now() - std::time::Duration::from_hours(8 * 24);
+        file.expect("a file")
+            .set_modified(long_ago)
+            .expect("a time");
+    }
+    wait(&bench, &single, &["results", "--summary"]).ends_with(0);
+    assert!(!std::path::Path::new(&left).exists());
+    assert!(std::path::Path::new(&others).exists());
+}

@@ -10,6 +10,7 @@ use sagemaker_async_inference::{
 };
 
 use super::name::name_of;
+use crate::cli::output::files::unnamed;
 use crate::cli::output::names::{DIGEST_BYTES, MAX_NAME, digest_of, portable, same_content};
 
 const FAILURE: &str = ".failure";
@@ -44,7 +45,7 @@ impl Place {
         response: &AsyncInferenceResponse<Bytes>,
         waiter: &WaiterConfig,
     ) -> Result<Stored, Error> {
-        let part = self.part();
+        let part = self.directory.join(unnamed());
         match response.download(&part, waiter) {
             Ok(bytes) => Ok(Stored::Output(self.take(&part, "")?, bytes)),
             Err(Error::Model(failure)) => self.store_failure(&failure),
@@ -53,16 +54,10 @@ impl Place {
     }
 
     pub(super) fn store_failure(&self, failure: &ModelFailure) -> Result<Stored, Error> {
-        let part = self.part();
+        let part = self.directory.join(unnamed());
         failure.save(&part)?;
         let path = self.take(&part, FAILURE)?;
         Ok(Stored::Failure(path, failure.text().to_string()))
-    }
-
-    /// A name that no other process has, and that none removes as abandoned while it is not locked.
-    fn part(&self) -> PathBuf {
-        let name = format!(".result.{:016x}.tmp", fastrand::u64(..));
-        self.directory.join(name)
     }
 
     /// Gives a complete file its name.
