@@ -74,11 +74,10 @@ impl<'v, D> AsyncRequest<'v, D> {
                     service_limit: Some(service_limit.as_secs()),
                     failed: false,
                 };
-                let response = AsyncInferenceResponse::of_handle(
-                    target.session.clone(),
-                    self.deserializer,
-                    handle,
-                );
+                let session = target.session.clone();
+                let response =
+                    AsyncInferenceResponse::of_handle(session, self.deserializer, handle);
+                let response = response.submitted_now();
                 Ok(match self.transfer {
                     Some(transfer) => response.with_transfer(transfer),
                     None => response,

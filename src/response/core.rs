@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::aws::RequestPolicy;
 use crate::aws::s3::objects::OpenObject;
@@ -46,6 +47,8 @@ pub struct AsyncInferenceResponse<D = Json> {
     pub(super) session: Session,
     /// Shared with every error that this response returns.
     pub(super) handle: Arc<InferenceHandle>,
+    /// When this process submitted it, on the monotonic clock.
+    pub(super) submitted: Option<Duration>,
     deserializer: D,
     /// If it is another one than the session's.
     transfer: Option<Arc<TransferConfig>>,
@@ -100,10 +103,17 @@ impl<D> AsyncInferenceResponse<D> {
         Self {
             session,
             handle: Arc::new(handle),
+            submitted: None,
             deserializer,
             transfer: None,
             outcome: Mutex::new(outcome),
         }
+    }
+
+    /// Notes that it was submitted now.
+    pub(crate) fn submitted_now(mut self) -> Self {
+        self.submitted = Some(self.session.sys().clock().monotonic());
+        self
     }
 
     /// Returns the inference as plain data, for a file, a queue or a database. [`AsyncPredictor::resume`] turns
@@ -130,6 +140,7 @@ impl<D> AsyncInferenceResponse<D> {
         AsyncInferenceResponse {
             session: self.session.clone(),
             handle: self.handle.clone(),
+            submitted: self.submitted,
             deserializer: (),
             transfer: self.transfer.clone(),
             outcome: Mutex::new(self.kept()),
@@ -158,6 +169,7 @@ impl<D> AsyncInferenceResponse<D> {
         AsyncInferenceResponse {
             session: self.session,
             handle: self.handle,
+            submitted: self.submitted,
             deserializer,
             transfer: self.transfer,
             outcome: self.outcome,
@@ -400,6 +412,7 @@ impl<D: Clone> Clone for AsyncInferenceResponse<D> {
         Self {
             session: self.session.clone(),
             handle: self.handle.clone(),
+            submitted: self.submitted,
             deserializer: self.deserializer.clone(),
             transfer: self.transfer.clone(),
             outcome: Mutex::new(self.kept()),

@@ -173,10 +173,14 @@ impl<D> AsyncInferenceResponse<D> {
     /// The state of a wait that begins now.
     pub(crate) fn begin_wait(&self, waiter: &WaiterConfig, now: Duration) -> WaitState {
         let mut wait = WaitState::new(waiter, now);
-        wait.age = self.age_by_wall_clock();
+        wait.age = match self.submitted {
+            Some(submitted) => now.saturating_sub(submitted),
+            None => self.age_by_wall_clock(),
+        };
         wait
     }
 
+    /// The age of an inference that was submitted by another process or an earlier one; the clock may have been set since.
     /// Zero where the time of the submit is not known, or is in the future by this machine's clock.
     fn age_by_wall_clock(&self) -> Duration {
         let now = self.session.sys().clock().now();

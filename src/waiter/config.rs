@@ -92,9 +92,10 @@ impl WaiterConfig {
     ///
     /// Each poll is due when the inference is a tenth older than at the previous poll, at least 50 ms and at most 15 s
     /// later. So a result is found at most a tenth of its time late, a twentieth on average. Once the session knows
-    /// the durations of the endpoint's latest 32 inferences, the first poll is due at four fifths of the shortest, and
-    /// polls are twice as frequent until the longest has passed. The age counts from the submit, or from the start of
-    /// the wait if the time of the submit is not known.
+    /// the durations of the endpoint's latest 32 inferences, the first poll is due at four fifths of the shortest, but
+    /// after a minute at the latest, and polls are 15 s apart until then and twice as frequent from there until the longest
+    /// has passed. The age counts from the submit, or from the start of the wait if the time of the submit is not known. It
+    /// is by the wall clock if another process submitted the inference.
     ///
     /// The wait lasts 15 minutes, as long as the default one;
     /// [`builder().adaptive()`](WaiterConfigBuilder::adaptive) takes another

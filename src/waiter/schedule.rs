@@ -13,13 +13,24 @@ pub(crate) struct Age {
     pub(crate) usual: Option<Usual>,
 }
 
+/// Longest pause before the first poll of an adaptive wait: the earlier inferences may have waited for an instance, or the
+/// clock by which one was measured may have been set.
+const LONGEST_FIRST: Duration = Duration::from_mins(1);
+
+impl Usual {
+    /// The age from which on a result is expected.
+    fn expected(&self) -> Duration {
+        self.shortest * 4 / 5
+    }
+}
+
 impl WaiterConfig {
     /// The pause before the first poll.
     pub(crate) fn first_pause(&self, age: &Age) -> Duration {
         match age.usual {
             Some(usual) if self.adaptive => {
-                let first = (usual.shortest * 4 / 5).saturating_sub(age.elapsed);
-                first.max(self.initial_delay)
+                let first = usual.expected().saturating_sub(age.elapsed);
+                first.min(LONGEST_FIRST).max(self.initial_delay)
             }
             _ => self.initial_delay,
         }
@@ -33,9 +44,14 @@ impl WaiterConfig {
         }
         let shortest = self.delay.as_secs_f64();
         let plain = if self.adaptive {
+            let until_expected = age.usual.map_or(Duration::ZERO, |usual| {
+                usual.expected().saturating_sub(age.elapsed)
+            });
             let expected = age.usual.is_some_and(|usual| age.elapsed <= usual.longest);
             let share = if expected { 0.05 } else { 0.1 };
-            (age.elapsed.as_secs_f64() * share).max(shortest)
+            (age.elapsed.as_secs_f64() * share)
+                .max(until_expected.as_secs_f64())
+                .max(shortest)
         } else if self.growth > 1.0 {
             shortest * self.growth.powf(f64::from(attempt - 1))
         } else {

@@ -9,7 +9,8 @@ use crate::error::{Error, Result, ServiceError};
 /// A wait in progress.
 pub(crate) struct WaitState {
     pub(crate) started: Duration,
-    /// The inference's age then, by the wall clock; from there on the monotonic clock counts.
+    /// The inference's age then, by the wall clock if another process submitted it; from there on the monotonic clock
+    /// counts.
     pub(crate) age: Duration,
     /// On the monotonic clock.
     pub(crate) deadline: Option<Duration>,

@@ -12,7 +12,8 @@ use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::session::Service;
 use sagemaker_async_inference::sys::{Clock, ManualClock, SystemClock};
 use sagemaker_async_inference::{
-    AsyncInferenceResponse, Bytes, InferenceHandle, Session, SessionBuilder, WaiterConfig,
+    AsyncInferenceResponse, AsyncPredictor, Bytes, InferenceHandle, Session, SessionBuilder,
+    WaiterConfig,
 };
 use serde_json::json;
 use support::client::{accepted, predictor, refused, sys, uri};
@@ -216,6 +217,11 @@ fn a_wait_that_wakes_after_its_deadline_polls_once_more() {
     assert_eq!(result, b"result");
 }
 
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.expect("a time").as_millis()).expect("a number")
+}
+
 /// The adaptive wait for an inference that was submitted this long ago, during which the wall clock is set at the first
 /// poll, and the result appears before the poll of this number. Returns how long it slept.
 fn adaptive_wait(
@@ -227,12 +233,11 @@ fn adaptive_wait(
     let before = clock.even.slept();
     let key = format!("out-{off_by}-{polls}");
     let submitted = clock.now() - age;
-    let submitted = submitted.duration_since(SystemTime::UNIX_EPOCH);
     let handle = json!({
         "version": 1,
         "endpoint_name": endpoint.name(),
         "output_path": format!("s3://{}/{key}", endpoint.bucket()),
-        "submitted_at": submitted.expect("a time").as_secs(),
+        "submitted_at": milliseconds(submitted),
     });
     let handle: InferenceHandle = handle.to_string().parse().expect("a handle");
     let (stored, set) = (endpoint.clone(), clock.clone());
@@ -274,4 +279,109 @@ fn a_wall_clock_that_jumps_spoils_no_adaptive_wait() {
     // An inference of minutes is not a new one after it, which would be polled every 50 ms.
     let third = adaptive_wait(here, 2 * minute, -HOUR, 30);
     assert!(third > 5 * minute, "{third:?}");
+}
+
+/// Submits an inference, lets `before` happen, and waits adaptively for the output, which appears when the wait has slept
+/// for `takes`. Returns how long the wait slept and how many polls it had.
+fn submitted_and_waited_for(
+    (session, endpoint, clock): (&Session, &Arc<LocalEndpoint>, &SetClock),
+    before: impl FnOnce(),
+    takes: Duration,
+) -> (Duration, usize) {
+    let predictor = AsyncPredictor::new(endpoint.name(), session).with_deserializer(Bytes::new());
+    let response = predictor.predict_async("x").expect("a submit");
+    before();
+    endpoint.clear_requests();
+    let began = clock.even.slept();
+    let (stored, even) = (endpoint.clone(), clock.even.clone());
+    let output = response.output_path().clone();
+    let wait = waiter(|wait| {
+        let wait = wait.adaptive().deadline(Duration::from_hours(2));
+        wait.progress(move |_| {
+            if even.slept().saturating_sub(began) >= takes {
+                stored.put_object(output.bucket(), output.key(), "result");
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    let result: Vec<u8> = response.get_result(&wait).expect("a result");
+    assert_eq!(result, b"result");
+    let polls = endpoint.requests().len();
+    (clock.even.slept().saturating_sub(began), polls)
+}
+
+/// An endpoint that processes nothing, and a session in a clock of the test's.
+fn idle() -> (Arc<LocalEndpoint>, SetClock, Session) {
+    let endpoint = LocalEndpoint::builder().instances(0).start();
+    let endpoint = Arc::new(endpoint.expect("an endpoint"));
+    let clock = SetClock::new(0);
+    let session = builder(&endpoint, &clock).build().expect("a session");
+    (endpoint, clock, session)
+}
+
+#[test]
+fn a_wall_clock_that_is_set_between_submit_and_wait_changes_no_age() {
+    let second = Duration::from_secs(1);
+    let minute = Duration::from_mins(1);
+    for off_by in [10 * HOUR, -10 * HOUR] {
+        let (endpoint, clock, session) = idle();
+        let here = (&session, &endpoint, &clock);
+        // Found as soon as at any other time, and so is the one after it.
+        for off_by in [off_by, 0] {
+            let (slept, _) = submitted_and_waited_for(here, || clock.set(off_by), second);
+            assert!(slept < 2 * second, "{off_by} {slept:?}");
+        }
+        // One that is old is not polled as if it were new.
+        let set = || {
+            clock.even.sleep(30 * minute);
+            clock.set(off_by);
+        };
+        let (slept, polls) = submitted_and_waited_for(here, set, 5 * minute);
+        assert!(slept < 6 * minute, "{off_by} {slept:?}");
+        assert!(polls <= 2 * 25, "{off_by} {polls}");
+    }
+}
+
+/// The first inference waited for an instance, or its handle came from a machine whose clock was wrong: the next ones
+/// are found a minute late at most.
+#[test]
+fn an_inference_that_took_long_holds_up_no_later_one() {
+    let second = Duration::from_secs(1);
+    let (endpoint, clock, session) = idle();
+    let here = (&session, &endpoint, &clock);
+    let (slept, _) = submitted_and_waited_for(here, || (), Duration::from_mins(20));
+    assert!(slept >= Duration::from_mins(20));
+    let (slept, polls) = submitted_and_waited_for(here, || (), second);
+    assert!(slept <= Duration::from_mins(2), "{slept:?}");
+    assert!(polls < 10, "{polls}");
+
+    for age in [1_000_000, 50 * 365 * 24 * 3600] {
+        let (endpoint, clock, session) = idle();
+        let here = (&session, &endpoint, &clock);
+        adaptive_wait(here, Duration::from_secs(age), 0, 3);
+        let (slept, _) = submitted_and_waited_for(here, || (), second);
+        assert!(slept <= Duration::from_mins(2), "{age} {slept:?}");
+    }
+}
+
+/// A handle from the future, as from a machine whose clock is ahead.
+#[test]
+fn a_submit_in_the_future_is_polled_as_a_new_one() {
+    let (endpoint, clock, session) = idle();
+    let submitted = SystemClock.now() + Duration::from_hours(1000);
+    let handle = json!({
+        "version": 1,
+        "endpoint_name": endpoint.name(),
+        "output_path": format!("s3://{}/out", endpoint.bucket()),
+        "submitted_at": milliseconds(submitted),
+    });
+    let handle: InferenceHandle = handle.to_string().parse().expect("a handle");
+    let response = predictor(&session).resume(handle);
+    let timeout = timed_out(response.get_result(&WaiterConfig::adaptive()));
+    assert!(
+        (90..=160).contains(&timeout.attempts()),
+        "{}",
+        timeout.attempts()
+    );
+    assert_eq!(clock.even.slept(), Duration::from_secs(898));
 }
