@@ -22,6 +22,7 @@ mod codec;
 mod codec_numbers;
 #[cfg(feature = "local")]
 mod connections;
+#[cfg(feature = "local")]
 mod consistency;
 mod control_plane;
 mod control_plane_limits;
