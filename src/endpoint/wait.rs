@@ -24,7 +24,7 @@ use crate::waiter::{CancelToken, WaiterConfig};
 /// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. Like those, a wait ends with the state that is waited
 /// for, with `Failed`, and with a `ValidationException` (the endpoint does not exist). It also ends with
 /// `UpdateRollbackFailed`, from which no operation recovers. Polls that fail because of the network or the service are
-/// ignored.
+/// ignored, and so are those without credentials once there was a description.
 ///
 /// ```
 /// use std::time::Duration;
@@ -367,7 +367,9 @@ impl Polled for Waiting<'_> {
             }
             Err(failed) => {
                 let error = Error::from(failed);
-                if !is_passing(&error) {
+                // Credentials that were valid earlier in this wait may be renewed before it ends.
+                let renewable = matches!(error, Error::Credentials(_)) && self.seen.is_some();
+                if !is_passing(&error) && !renewable {
                     return Err(error);
                 }
                 self.last_error = Some(error.to_string());

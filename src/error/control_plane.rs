@@ -37,13 +37,28 @@ fn validation(operation: &str, says: &dyn Fn(&[&str]) -> bool) -> Option<&'stati
         "choose another name, or delete the existing one"
     } else if says(&["in-progress", "in progress"]) {
         "wait until the endpoint is in service (wait_in_service), then try again"
+    } else if says(&["deregisterscalabletarget"]) {
+        "remove the scaling of the endpoint's variants first, or allow the caller \
+         application-autoscaling:DeregisterScalableTarget"
+    } else if operation.contains("Endpoint") && says(&["scalable target"]) {
+        "remove the scaling of the variant first, and set it up again afterwards"
+    } else if says(&["local storage", "instance store", "nvme"]) {
+        "leave out the endpoint's KMS key: instances of this type encrypt their local storage themselves"
+    } else if says(&["kms"]) {
+        "check that the KMS key exists, in the endpoint's region, is enabled, and may be used by the \
+         caller and the execution role (kms:CreateGrant, kms:Decrypt, kms:DescribeKey)"
+    } else if says(&["subnet", "security group"]) {
+        "check that the subnets and the security groups exist, in the endpoint's region and in one VPC"
+    } else if says(&["could not access model data"]) {
+        "check that the model's data exist, in the endpoint's region, and that the execution \
+         role may s3:GetObject them"
     } else if says(&["assume role", "assume the role", "not authorized to assume"]) {
         "check that the execution role exists and that its trust policy allows \
          sagemaker.amazonaws.com to assume it"
-    } else if says(&["could not access model data", "model data"]) {
+    } else if says(&["model data"]) {
         "check that the model's data exist, in the endpoint's region, and that the execution \
          role may s3:GetObject them"
-    } else if says(&["image", "ecr"]) {
+    } else if says(&["image", "ecr:", ".ecr."]) {
         "check that the image exists, in the endpoint's region, and that the execution role may \
          pull it (ecr:BatchGetImage, ecr:GetDownloadUrlForLayer)"
     } else if says(&["scalable target", "no scaling"]) {

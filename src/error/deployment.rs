@@ -284,17 +284,21 @@ fn failure_remedy(reason: &str) -> Option<&'static str> {
             usage\"), or use fewer or other instances"
         } else if any(&["ping health check", "health check"]) {
             "the container did not respond to /ping in time: read the log group /aws/sagemaker/Endpoints/{name}, and raise container_startup_health_check_timeout if it only needs longer"
+        } else if any(&["kms"]) {
+            "check that the execution role may use the KMS key (kms:CreateGrant, kms:Decrypt)"
+        } else if any(&["subnet", "security group", "network interface"]) {
+            "check that the subnets have free addresses, that they and the security groups exist, and that \
+            the execution role may create network interfaces there (ec2:CreateNetworkInterface, \
+            ec2:CreateNetworkInterfacePermission, ec2:DescribeSubnets)"
         } else if any(&["download model data", "model data", "modeldataurl"]) {
             "check that the model's data exist and that the execution role may s3:GetObject \
             them; raise model_data_download_timeout if they are large"
         } else if any(&["image", "ecr:"]) {
             "check that the image exists, in the endpoint's region, and that the execution role \
             may pull it (ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken)"
-        } else if any(&["assume role", "assumerole", "role"]) {
+        } else if any(&["assume role", "assume the role", "assumerole"]) {
             "check that the execution role exists and that its trust policy allows \
             sagemaker.amazonaws.com to assume it"
-        } else if any(&["kms"]) {
-            "check that the execution role may use the KMS key (kms:CreateGrant, kms:Decrypt)"
         } else {
             return None;
         },

@@ -199,6 +199,15 @@ fn a_failed_endpoint_has_its_reason_and_a_remedy() {
             "Unable to create an encrypted volume: access to the KMS key was denied",
             "kms:CreateGrant",
         ),
+        (
+            "Failed to download model data: the execution role lacks kms:Decrypt on the KMS key",
+            "kms:CreateGrant",
+        ),
+        (
+            "Unable to create a network interface in subnet-1 for the role",
+            "free addresses",
+        ),
+        ("No control of the role", "/aws/sagemaker/Endpoints/mine"),
         ("Something new", "/aws/sagemaker/Endpoints/mine"),
     ];
     for (reason, helps) in reasons {

@@ -136,3 +136,36 @@ fn a_server_that_never_responds_does_not_outlast_the_deadline() {
     let took = SystemClock.monotonic().saturating_sub(started);
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
+
+/// Credentials that are available, then cannot be refreshed for a while, then are available again.
+#[test]
+fn credentials_that_fail_for_a_while_do_not_end_a_wait() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use sagemaker_async_inference::CredentialsError;
+    use sagemaker_async_inference::credentials::Credentials;
+    use sagemaker_async_inference::endpoint::Endpoint;
+
+    for first in [0, 2] {
+        let bench = bench();
+        bench.deployment("mine").start().expect("a deployment");
+        let local = &bench.local;
+        let (key, secret) = (local.access_key().to_owned(), local.secret_key().to_owned());
+        let called = AtomicU32::new(0);
+        let provider = move || match called.fetch_add(1, Ordering::SeqCst) {
+            call if (first..first + 3).contains(&call) => {
+                Err(CredentialsError::failed("vault", "is down"))
+            }
+            _ => Ok(Credentials::new(&*key, &*secret, None, None, "test")),
+        };
+        let sys = support::client::sys().with_clock(bench.clock.clone());
+        let session = local.session_builder().sys(sys);
+        let session = session.uncached_credentials(provider).build();
+        let endpoint = Endpoint::new("mine", &session.expect("a session"));
+        let outcome = endpoint.wait_in_service(&EndpointWaiter::in_service());
+        match first {
+            0 => assert!(matches!(outcome, Err(Error::Credentials(_))), "{outcome:?}"),
+            _ => assert!(outcome.is_ok(), "{outcome:?}"),
+        }
+    }
+}

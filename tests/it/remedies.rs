@@ -303,6 +303,38 @@ fn what_a_validation_is_about_is_read_from_its_words() {
             "No scalable target registered for service namespace: sagemaker",
             "register",
         ),
+        (
+            "DeleteEndpoint",
+            "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM \
+             identity used to invoke DeleteEndpoint does not have \
+             application-autoscaling:DeregisterScalableTarget permission to deregister it.",
+            "allow the caller application-autoscaling:DeregisterScalableTarget",
+        ),
+        (
+            "UpdateEndpoint",
+            "The variant(s) \"[AllTraffic]\" must be deregistered as scalable targets first.",
+            "remove the scaling of the variant first",
+        ),
+        (
+            "CreateEndpointConfig",
+            "The key arn:aws:kms:us-east-1:1:key/x does not allow kms:Decrypt.",
+            "kms:CreateGrant",
+        ),
+        (
+            "CreateEndpointConfig",
+            "KmsKeyId cannot be given for ml.g4dn.xlarge, which has local storage.",
+            "leave out the endpoint's KMS key",
+        ),
+        (
+            "CreateModel",
+            "The subnet ID 'subnet-1' does not exist.",
+            "in one VPC",
+        ),
+        (
+            "CreateModel",
+            "Could not access model data at s3://b/m. Ensure that sagemaker.amazonaws.com may assume the role.",
+            "s3:GetObject",
+        ),
     ];
     for (operation, message, helps) in rows {
         assert_reported(operation, 400, "ValidationException", message, helps);
@@ -316,5 +348,12 @@ fn what_a_validation_is_about_is_read_from_its_words() {
     );
     // Unknown messages get no remedy.
     let fault = refusal("CreateModel", 400, "ValidationException", "Something new.");
+    assert_eq!(fault.remedy(), None);
+    let fault = refusal(
+        "UpdateEndpoint",
+        400,
+        "ValidationException",
+        "Decrease the secret.",
+    );
     assert_eq!(fault.remedy(), None);
 }
