@@ -215,7 +215,8 @@ impl<D> Poller<D> {
             .map(|entry| entry.slot)
             .filter(|slot| is_open(*slot))
             .collect();
-        if open.len() >= BREAK_EVEN && prefix.is_listable(now) {
+        let listable = prefix.is_listable(now) && !self.turns.is_stuck(index);
+        if open.len() >= BREAK_EVEN && listable {
             self.scan = Some(Scan::of(index));
         } else {
             for slot in open {

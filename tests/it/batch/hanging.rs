@@ -45,15 +45,22 @@ fn put_all(endpoint: &LocalEndpoint, responses: &[AsyncInferenceResponse<Json>])
 
 #[test]
 fn failures_that_cannot_be_reached_hold_up_no_listed_output() {
-    let endpoint = idle_endpoint(|b| b);
-    let failures = |operation| Fault::on(operation).key_contains("out-failures").always();
-    endpoint.fault(failures(Operation::ListObjectsV2).access_denied());
-    endpoint.fault(failures(Operation::GetObject).hang());
-    let mut waiting = as_completed(hold(&endpoint, "out"), &within(LONG));
-    for (index, response) in hold(&endpoint, "out").iter().enumerate().take(30) {
-        put(&endpoint, response, "1");
-        let done = waiting.next().expect("an outcome");
-        assert!(done.index() == index && done.error().is_none(), "{done:?}");
+    for lists in [false, true] {
+        let endpoint = idle_endpoint(|b| b);
+        let failures = |operation| Fault::on(operation).key_contains("out-failures").always();
+        let list = failures(Operation::ListObjectsV2);
+        endpoint.fault(if lists {
+            list.hang()
+        } else {
+            list.access_denied()
+        });
+        endpoint.fault(failures(Operation::GetObject).hang());
+        let mut waiting = as_completed(hold(&endpoint, "out"), &within(LONG));
+        for (index, response) in hold(&endpoint, "out").iter().enumerate().take(30) {
+            put(&endpoint, response, "1");
+            let done = waiting.next().expect("an outcome");
+            assert!(done.index() == index && done.error().is_none(), "{done:?}");
+        }
     }
 }
 
