@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use sagemaker_async_inference::batch::{AsCompleted, Completed};
 use sagemaker_async_inference::queue::ResultQueue;
+use sagemaker_async_inference::waiter::Observed;
 use sagemaker_async_inference::{AsyncPredictor, Bytes, CancelToken, Error, Session, as_completed};
 use serde_json::{Value, json};
 
@@ -276,6 +277,8 @@ struct Ends {
     errors: usize,
     bytes: u64,
     worst: Option<Code>,
+    /// Whether a wait whose polls failed was reported.
+    has_warned: bool,
 }
 
 impl Run<'_> {
@@ -314,9 +317,7 @@ impl Run<'_> {
                 })
             }
             Some(error @ (Error::PollingTimeout(_) | Error::WaitStopped(_))) => {
-                self.ends.pending += 1;
-                self.ends.note(Code::of(error));
-                line["status"] = "pending".into();
+                self.pending(error, &mut line);
                 self.print_line(&line);
                 return;
             }
@@ -335,6 +336,28 @@ impl Run<'_> {
             }
         }
         self.print_line(&line);
+    }
+
+    fn pending(&mut self, error: &Error, line: &mut Value) {
+        self.ends.pending += 1;
+        self.ends.note(Code::of(error));
+        line["status"] = "pending".into();
+        let Error::PollingTimeout(timeout) = error else {
+            return;
+        };
+        line["last_response"] = timeout.last_response().into();
+        let Observed {
+            failed,
+            access_denied,
+            not_found,
+            ..
+        } = timeout.observed();
+        // What ails one ails the others as a rule: credentials, a permission, the network.
+        if failed + access_denied > *not_found
+            && !std::mem::replace(&mut self.ends.has_warned, true)
+        {
+            self.progress.error(&with_sources(error));
+        }
     }
 
     fn print_line(&mut self, line: &Value) {

@@ -207,6 +207,41 @@ fn unfinished_inferences_can_be_resumed() {
     bench.run(&["status", left[0]]).ends_with(4);
 }
 
+#[test]
+fn polls_that_fail_until_the_end_are_reported_once() {
+    let bench = bench();
+    let directory = scans(&bench, &[("a", "slow"), ("b", "slow"), ("c", "slow")]);
+    let submitted = bench.run(&["submit", bench.name(), "--input-dir", &directory]);
+    let handles = bench.file("handles", &submitted.stdout);
+    let limits = ["--output-dir", "out", "--delay", "20ms", "--timeout", "1s"];
+    let wait = || {
+        let mut command = bench.command(&[&["wait", &handles][..], &limits].concat());
+        Ran::of(
+            command
+                .env("AWS_MAX_ATTEMPTS", "1")
+                .output()
+                .expect("it runs"),
+        )
+    };
+    let ran = wait();
+    ran.ends_with(4).says("3 pending");
+    assert!(!ran.stderr.contains("polls in"), "{}", ran.stderr);
+    for operation in [Operation::GetObject, Operation::ListObjectsV2] {
+        bench
+            .endpoint
+            .fault(Fault::on(operation).always().status(500));
+    }
+    let ran = wait();
+    ran.ends_with(4).says("3 pending").says("failed; last: s3");
+    assert_eq!(ran.stderr.matches("polls in").count(), 1, "{}", ran.stderr);
+    for line in ran.json() {
+        assert_eq!(line["status"], "pending");
+        let last = line["last_response"].as_str().expect("a response");
+        // The last poll may have been cut off at the end of the time.
+        assert!(last.starts_with("s3 "), "{last}");
+    }
+}
+
 /// The most memory that a process had, in MiB; followed until it ends.
 #[cfg(target_os = "linux")]
 fn peak_mib(child: &mut std::process::Child) -> u64 {
