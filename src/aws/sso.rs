@@ -44,7 +44,7 @@ pub(crate) fn get_role_credentials(
             region: Cow::Borrowed(caller.region),
             headers: Cow::Owned(headers),
             resource: Resource::Named(format!("role {role} of account {account}").into()),
-            policy: RequestPolicy::default(),
+            policy: RequestPolicy::for_credentials(caller.client.sys.clock()),
             max_response: MAX_DOCUMENT,
         },
         Payload::EMPTY,

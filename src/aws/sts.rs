@@ -60,7 +60,7 @@ pub(crate) fn assume_role(
         ("TokenCode", request.mfa.map(|(_, code)| code)),
     ];
     let identity = Identity::Given(credentials);
-    let policy = RequestPolicy::default();
+    let policy = RequestPolicy::for_credentials(caller.client.sys.clock());
     let body = send(
         caller,
         "AssumeRole",
@@ -94,7 +94,7 @@ pub(crate) fn assume_role_with_web_identity(
         Identity::Anonymous,
         request.role_arn,
         &members,
-        RequestPolicy::default(),
+        RequestPolicy::for_credentials(caller.client.sys.clock()),
     )?;
     role_credentials(&body, "AssumeRoleWithWebIdentityResult", "WebIdentityToken")
 }

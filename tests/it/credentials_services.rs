@@ -14,9 +14,13 @@ use sagemaker_async_inference::credentials::{
     AssumeRoleProvider, CachedCredentials, Credentials, DefaultChain, ProfileProvider,
     ProvideCredentials, ProviderConfig,
 };
-use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys};
-use sagemaker_async_inference::{AsyncPredictor, CredentialsError, Error, Session, WaiterConfig};
+use sagemaker_async_inference::sys::{Clock, Environment, Files, ManualClock, Sys, SystemClock};
+use sagemaker_async_inference::{
+    AsyncPredictor, CancelToken, CredentialsError, Error, Session, WaiterConfig,
+};
+use serde_json::{Value, json};
 use support::client::{not_found, uri};
+use support::raw::Raw;
 use support::verifier::{Reply, Rules, Seen, Verifier};
 use support::{ACCESS_KEY, SECRET_KEY, anywhere};
 use time::OffsetDateTime;
@@ -268,6 +272,63 @@ fn an_error_of_a_setting_has_its_remedy_once() {
         let text = format!("{:#}", chained.provide_credentials().unwrap_err());
         assert_eq!(text.matches(remedy).count(), 1, "{text}");
     }
+}
+
+/// By its own timeouts and retries such a request ends after three minutes.
+#[test]
+fn a_service_of_credentials_that_hangs_takes_no_more_time_than_the_wait_has() {
+    let hanging =
+        Raw::start(|mut stream| std::io::copy(&mut stream, &mut std::io::sink()).map(drop));
+    let web_identity = format!("[default]\nrole_arn = {ROLE}\nweb_identity_token_file = /token\n");
+    let sso = "[default]\nsso_region = us-east-1\nsso_start_url = https://a.example/start\n\
+        sso_account_id = 123456789012\nsso_role_name = Invoker\n";
+    let token = json!({"accessToken": "hush", "expiresAt": "2100-01-01T00:00:00Z"});
+    let files = |profile: &str| {
+        Files::from_pairs([
+            ("/h/.aws/config", profile),
+            ("/token", "a token"),
+            (
+                "/h/.aws/sso/cache/556613736b76cf49ce482ee536411eadde74247c.json",
+                &token.to_string(),
+            ),
+        ])
+    };
+    let url = hanging.url();
+    let wait = |files: Files, cancel: Option<CancelToken>| {
+        let variables = [
+            ("HOME", "/h"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", &url),
+        ];
+        let environment = Environment::from_pairs(variables);
+        let sys = Sys::real().with_environment(environment).with_files(files);
+        let session = Session::builder().sys(sys).build().expect("a session");
+        let predictor = AsyncPredictor::new("my-endpoint", &session);
+        let response = AsyncInferenceResponse::new(&predictor, "s3://my-bucket/out", None);
+        let mut waiter = WaiterConfig::builder().deadline(Duration::from_secs(1));
+        if let Some(token) = cancel {
+            waiter = waiter.cancel(token);
+        }
+        let waiter = waiter.build();
+        let result = response
+            .expect("valid locations")
+            .get_result::<Value>(&waiter.expect("a waiter"));
+        let error = format!("{:#}", result.unwrap_err());
+        assert!(error.contains("in time"), "{error}");
+    };
+    let began = SystemClock.monotonic();
+    std::thread::scope(|scope| {
+        for files in [role_files(""), files(&web_identity), files(sso)] {
+            let wait = &wait;
+            scope.spawn(move || {
+                wait(files.clone(), None);
+                wait(files, Some(CancelToken::new()));
+            });
+        }
+    });
+    let took = SystemClock.monotonic().saturating_sub(began);
+    assert!(took < Duration::from_secs(50), "{took:?}");
+    assert!(hanging.connections() >= 6, "{}", hanging.connections());
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue, Request};
 
-use super::call::{Call, Identity, Payload, Replay, Response};
+use super::call::{Call, Identity, Payload, Replay, Response, with_time};
 use super::error::AttemptError;
 use super::error_response::ErrorResponse;
 use super::payload::{Feed, Source};
@@ -185,14 +185,18 @@ impl Client {
 
     /// The client's own credentials. Their source may block: a service, a command, a user who enters a code.
     fn credentials(&self, call: &Call<'_>) -> Result<Credentials, AttemptError> {
+        let now = self.sys.clock().monotonic();
+        let deadline = call.policy.deadline;
+        let left = deadline.map(|deadline| deadline.saturating_sub(now));
         let outcome = match self.cancel(call) {
-            None => self.credentials.provide_credentials(),
+            None => with_time(left, || self.credentials.provide_credentials()),
             Some(cancel) => {
                 if let Some(credentials) = self.credentials.cached_credentials() {
                     return Ok(credentials);
                 }
                 let provider = Arc::clone(&self.credentials);
-                let call = move |_: &mut dyn Read| provider.provide_credentials();
+                let call =
+                    move |_: &mut dyn Read| with_time(left, || provider.provide_credentials());
                 let outcome = cancellable(Some(cancel), || supervise(&mut io::empty(), call));
                 outcome.map_err(|error| {
                     let mut error = ConnectionError::from(error);

@@ -1,6 +1,7 @@
 //! A call: one request to a service, how it may be retried, and its response.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,6 +16,7 @@ use crate::aws::Service;
 use crate::aws::http::{Attempted, ConnectionError, authority};
 use crate::aws::identity::Credentials;
 use crate::error::TransportErrorKind;
+use crate::sys::Clock;
 
 /// Whether a request may be sent again when it is unknown whether it was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +44,35 @@ pub(crate) struct RequestPolicy<'a> {
     /// Replaces the client's.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) replay: Replay,
+}
+
+thread_local! {
+    /// How much time the request has whose credentials are provided on this thread.
+    static TIME_FOR_CREDENTIALS: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
+impl RequestPolicy<'_> {
+    /// Of a request for credentials that can be repeated: it has the time that is left to the request that needs them.
+    /// One that uses up a token for a single use has all its time.
+    pub(crate) fn for_credentials(clock: &dyn Clock) -> Self {
+        let left = TIME_FOR_CREDENTIALS.get();
+        Self {
+            deadline: left.map(|left| clock.monotonic() + left),
+            ..Self::default()
+        }
+    }
+}
+
+/// Provides credentials for a request that has this much time.
+pub(super) fn with_time<T>(left: Option<Duration>, provide: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Duration>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TIME_FOR_CREDENTIALS.set(self.0);
+        }
+    }
+    let _before = Restore(TIME_FOR_CREDENTIALS.replace(left));
+    provide()
 }
 
 /// Who sends a request.
