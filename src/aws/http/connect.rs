@@ -31,7 +31,7 @@ impl Connecting {
             inner: Box::new(
                 ().chain(SocksConnector::default())
                     .chain(ConnectProxyConnector::default())
-                    .chain(SocketConnector)
+                    .chain(SocketConnector::new(addresses.clone()))
                     .chain(RustlsConnector::default())
                     .chain(Boxing),
             ),

@@ -30,6 +30,45 @@ const ADDRESS_LIFETIME: Duration = Duration::from_mins(1);
 const MAX_KNOWN_HOSTS: usize = 1000;
 
 impl Addresses {
+    /// The addresses of the URI's host. They are cached for as long as DNS records of AWS are valid, about a minute.
+    pub(super) fn of(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        // ureq would start a thread for each, to limit the time that this takes.
+        if let Some(address) = literal(uri) {
+            let mut addresses = DefaultResolver::default().empty();
+            addresses.push(address);
+            return Ok(addresses);
+        }
+        // Addresses age in the machine's time, whatever clock the session uses.
+        let now = SystemClock.monotonic();
+        if let Some((expires, addresses)) = self.known().get(host(uri))
+            && *expires > now
+        {
+            return Ok(addresses.clone());
+        }
+        let (name, settings) = (uri.clone(), config.clone());
+        let resolved = supervise(&mut io::empty(), move |_| {
+            DefaultResolver::default().resolve(&name, &settings, timeout)
+        });
+        let addresses = resolved.map_err(unsent)?.map_err(|error| match error {
+            ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
+            error => error,
+        })?;
+        let mut known = self.known();
+        if known.len() >= MAX_KNOWN_HOSTS {
+            known.clear();
+        }
+        known.insert(
+            host(uri).to_owned(),
+            (now + ADDRESS_LIFETIME, addresses.clone()),
+        );
+        Ok(addresses)
+    }
+
     /// The next connection to this host resolves its name again.
     pub(super) fn forget(&self, uri: &Uri) {
         if self.known().remove(host(uri)).is_some() {
@@ -67,55 +106,31 @@ fn literal(uri: &Uri) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
-/// Caches addresses for as long as DNS records of AWS are valid, about a minute: ureq would otherwise
-/// resolve the name for every request, even on a pooled connection.
-#[derive(Debug, Default)]
-pub(super) struct CachingResolver {
-    addresses: Addresses,
+/// Resolves a host only where ureq itself connects, which is to SOCKS proxies: it asks for the addresses with each
+/// request, also where a pooled connection serves it. Other connections are [our own](super::socket), and resolve the
+/// host when they are opened.
+#[derive(Debug)]
+pub(super) struct SocksResolver {
+    /// `None` if there is no SOCKS proxy.
+    addresses: Option<Addresses>,
 }
 
-impl CachingResolver {
-    pub(super) fn new(addresses: Addresses) -> Self {
+impl SocksResolver {
+    pub(super) fn new(addresses: Option<Addresses>) -> Self {
         Self { addresses }
     }
 }
 
-impl Resolver for CachingResolver {
+impl Resolver for SocksResolver {
     fn resolve(
         &self,
         uri: &Uri,
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // ureq would start a thread for each, to limit the time that this takes.
-        if let Some(address) = literal(uri) {
-            let mut addresses = self.empty();
-            addresses.push(address);
-            return Ok(addresses);
+        match &self.addresses {
+            Some(addresses) => addresses.of(uri, config, timeout),
+            None => Ok(self.empty()),
         }
-        // Addresses age in the machine's time, whatever clock the session uses.
-        let now = SystemClock.monotonic();
-        if let Some((expires, addresses)) = self.addresses.known().get(host(uri))
-            && *expires > now
-        {
-            return Ok(addresses.clone());
-        }
-        let (name, settings) = (uri.clone(), config.clone());
-        let resolved = supervise(&mut io::empty(), move |_| {
-            DefaultResolver::default().resolve(&name, &settings, timeout)
-        });
-        let addresses = resolved.map_err(unsent)?.map_err(|error| match error {
-            ureq::Error::Io(error) => ureq::Error::Other(Box::new(Unresolved(error))),
-            error => error,
-        })?;
-        let mut known = self.addresses.known();
-        if known.len() >= MAX_KNOWN_HOSTS {
-            known.clear();
-        }
-        known.insert(
-            host(uri).to_owned(),
-            (now + ADDRESS_LIFETIME, addresses.clone()),
-        );
-        Ok(addresses)
     }
 }

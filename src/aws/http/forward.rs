@@ -14,11 +14,6 @@ use super::connect::Unconnected;
 use super::connection_error::{ProxyFault, authority};
 use super::dns::Unresolved;
 
-/// Whether requests for this URL go to this proxy in absolute form.
-pub(super) fn applies(proxy: &Proxy, uri: &Uri) -> bool {
-    uri.scheme_str() != Some("https") && !super::is_socks(proxy.protocol())
-}
-
 /// Addresses a request to the proxy.
 pub(super) fn address<B>(request: &mut Request<B>, proxy: &Proxy) -> Result<(), http::Error> {
     let host = HeaderValue::from_str(host(request.uri()))?;

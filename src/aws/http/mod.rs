@@ -28,9 +28,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Request, Response, Uri};
-use ureq::{Agent, Body, ProxyProtocol, SendBody};
+use ureq::{Agent, AsSendBody, Body, ProxyProtocol, SendBody};
 
 pub(crate) use body::BodyStream;
 pub(crate) use cancel::{Cancel, cancellable};
@@ -298,14 +297,9 @@ impl Transport {
         })
     }
 
-    /// Whether a cancel ends the waits of connections for this URI. It does not where the sockets are not ours (SOCKS
-    /// proxies, the user's agent), nor on Windows, where a socket cannot be used after a timeout.
+    /// Whether a cancel ends the waits of connections for this URI. It does not with the user's agent.
     fn is_interruptible(&self, uri: &Uri) -> bool {
-        let Agents::Own(routes) = &self.agents else {
-            return false;
-        };
-        let proxy = routes.proxy(uri);
-        !cfg!(windows) && proxy.is_none_or(|proxy| !is_socks(proxy.proxy.protocol()))
+        matches!(&self.agents, Agents::Own(routes) if routes.to(uri).is_interruptible())
     }
 
     fn read_whole(
@@ -342,37 +336,34 @@ impl Transport {
         limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, ConnectionError> {
-        let (mut head, mut body) = request.into_parts();
         // ureq takes a body, even an empty one, for methods that have one, and only for those.
-        if matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) {
-            let request = Request::from_parts(head, SendBody::none());
-            return self.run(request, limits, reading);
+        match *request.method() {
+            Method::GET | Method::HEAD | Method::DELETE => {
+                self.run(request.map(drop), limits, reading)
+            }
+            _ => self.run(request, limits, reading),
         }
-        head.headers.insert(CONTENT_LENGTH, body.len().into());
-        let request = Request::from_parts(head, SendBody::from_reader(&mut body));
-        self.run(request, limits, reading)
     }
 
     /// Settings go on the request only where it needs other ones than the agent has: with settings
     /// of its own, each connection would also build its TLS configuration and roots again.
     fn run(
         &self,
-        mut request: Request<SendBody<'_>>,
+        mut request: Request<impl AsSendBody>,
         limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, ConnectionError> {
         let left = limits.left;
         let body = left.filter(|_| reading == Reading::Whole);
-        let routes = match &self.agents {
+        let (routes, route) = match &self.agents {
             Agents::Foreign(agent) => return self.run_foreign(agent, request, left, body),
-            Agents::Own(routes) => routes,
+            Agents::Own(routes) => (routes, routes.to(request.uri())),
         };
-        let proxy = routes.proxy(request.uri());
-        let agent = routes.agent(request.uri());
+        let agent = routes.agent(route);
         let agent = agent.map_err(ConnectionError::configuration)?;
-        let forwards = proxy.is_some_and(|proxy| forward::applies(&proxy.proxy, request.uri()));
-        if let Some(proxy) = proxy.filter(|_| forwards) {
-            let addressed = forward::address(&mut request, &proxy.proxy);
+        let forwarding = route.forwards_through();
+        if let Some(proxy) = forwarding {
+            let addressed = forward::address(&mut request, proxy);
             addressed.map_err(|error| ConnectionError::from(ureq::Error::from(error)))?;
         }
         let request = if left.is_some() {
@@ -385,13 +376,12 @@ impl Transport {
             request
         };
         let outcome = agent.run(request);
-        let outcome = if forwards {
-            forward::outcome(outcome)
-        } else {
-            outcome
+        let outcome = match forwarding {
+            Some(_) => forward::outcome(outcome),
+            None => outcome,
         };
         let response = outcome.map_err(|error| {
-            let name = proxy.map(|proxy| proxy.name.clone());
+            let name = route.proxy_name().map(str::to_owned);
             ConnectionError::from(error).through(name).explained()
         })?;
         unchanged(response)
@@ -400,7 +390,7 @@ impl Transport {
     fn run_foreign(
         &self,
         agent: &Agent,
-        request: Request<SendBody<'_>>,
+        request: Request<impl AsSendBody>,
         left: Option<Duration>,
         body: Option<Duration>,
     ) -> Result<Response<Body>, ConnectionError> {

@@ -39,6 +39,11 @@ impl Pace {
         }
     }
 
+    /// Whether nothing moved yet in this window.
+    pub(super) fn is_new(&self) -> bool {
+        self.moved == 0
+    }
+
     /// Another window begins.
     pub(super) fn begin(&mut self) {
         (self.spent, self.moved) = (Duration::ZERO, 0);

@@ -1,6 +1,7 @@
 //! Proxies from the environment.
 
 use http::Uri;
+use http::uri::Scheme;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use ureq::Proxy;
 
@@ -26,7 +27,7 @@ impl<T> ByScheme<T> {
     }
 
     pub(super) fn of(&self, uri: &Uri) -> Option<&T> {
-        let (found, port) = if uri.scheme_str() == Some("https") {
+        let (found, port) = if uri.scheme() == Some(&Scheme::HTTPS) {
             (self.https.as_ref()?, 443)
         } else {
             (self.http.as_ref()?, 80)
@@ -35,10 +36,10 @@ impl<T> ByScheme<T> {
         (!self.no_proxy.has(uri.host()?, port)).then_some(found)
     }
 
-    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> ByScheme<U> {
+    pub(super) fn map<U>(&self, make: impl Fn(&Scheme, &T) -> U) -> ByScheme<U> {
         ByScheme {
-            http: self.http.as_ref().map(&make),
-            https: self.https.as_ref().map(&make),
+            http: self.http.as_ref().map(|value| make(&Scheme::HTTP, value)),
+            https: self.https.as_ref().map(|value| make(&Scheme::HTTPS, value)),
             no_proxy: self.no_proxy.clone(),
         }
     }

@@ -1,15 +1,14 @@
-//! Which agent carries a request.
+//! Which way a request takes: directly or through a proxy, with TLS or without.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Uri;
-use ureq::config::ConfigBuilder;
-use ureq::typestate::AgentScope;
-use ureq::{Agent, ProxyProtocol};
+use http::uri::Scheme;
+use ureq::{Agent, Proxy, ProxyProtocol};
 
-use super::dns::{Addresses, CachingResolver};
-use super::forward;
+use super::dns::{Addresses, SocksResolver};
+use super::is_socks;
 use super::network::Network;
 use super::probe::ProbingConnector;
 use super::proxy::{ByScheme, NamedProxy};
@@ -19,17 +18,61 @@ use crate::error::ConfigError;
 /// Longer than the default poll delay of 15 s, and than the 60 s after which many servers close.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(90);
 
-/// One agent for each way to connect, created for the first request that needs it: plain HTTP neither pays for a TLS
-/// configuration nor fails because of one.
+/// Each way to connect.
 pub(super) struct Routes {
     network: Network,
     timeouts: Timeouts,
     /// Whether connections are kept for further requests.
     pooled: bool,
     addresses: Addresses,
-    plain: OnceLock<Agent>,
-    secure: OnceLock<Agent>,
-    proxied: ByScheme<(NamedProxy, OnceLock<Agent>)>,
+    plain: Route,
+    secure: Route,
+    proxied: ByScheme<Route>,
+}
+
+/// One way to connect. Its agent is created for the first request: plain HTTP neither pays for a TLS configuration nor
+/// fails because of one.
+pub(super) struct Route {
+    proxy: Option<NamedProxy>,
+    /// Whether the proxy takes requests in absolute form.
+    forwards: bool,
+    with_tls: bool,
+    agent: OnceLock<Agent>,
+}
+
+impl Route {
+    fn new(proxy: Option<NamedProxy>, scheme: &Scheme) -> Self {
+        let protocol = proxy.as_ref().map(|proxy| proxy.proxy.protocol());
+        let is_plain = *scheme == Scheme::HTTP;
+        Self {
+            proxy,
+            forwards: is_plain && protocol.is_some_and(|protocol| !is_socks(protocol)),
+            with_tls: !is_plain || protocol == Some(ProxyProtocol::Https),
+            agent: OnceLock::new(),
+        }
+    }
+
+    /// The proxy, if it takes requests in absolute form.
+    pub(super) fn forwards_through(&self) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref().filter(|_| self.forwards);
+        proxy.map(|named| &named.proxy)
+    }
+
+    /// The name of the proxy in errors.
+    pub(super) fn proxy_name(&self) -> Option<&str> {
+        self.proxy.as_ref().map(|named| &*named.name)
+    }
+
+    fn leads_to_socks(&self) -> bool {
+        let proxy = self.proxy.as_ref();
+        proxy.is_some_and(|named| is_socks(named.proxy.protocol()))
+    }
+
+    /// Whether a cancel ends the waits of its connections. It does not where the sockets are not ours (SOCKS proxies), nor
+    /// on Windows, where a socket cannot be used after a timeout.
+    pub(super) fn is_interruptible(&self) -> bool {
+        !cfg!(windows) && !self.leads_to_socks()
+    }
 }
 
 impl Routes {
@@ -39,45 +82,35 @@ impl Routes {
             timeouts,
             pooled,
             addresses: Addresses::default(),
-            plain: OnceLock::new(),
-            secure: OnceLock::new(),
+            plain: Route::new(None, &Scheme::HTTP),
+            secure: Route::new(None, &Scheme::HTTPS),
             proxied: network
                 .proxies
-                .map(|proxy| (proxy.clone(), OnceLock::new())),
+                .map(|scheme, proxy| Route::new(Some(proxy.clone()), scheme)),
         })
     }
 
-    /// The proxy that requests to this URI go through.
-    pub(super) fn proxy(&self, uri: &Uri) -> Option<&NamedProxy> {
-        self.proxied.of(uri).map(|(proxy, _)| proxy)
+    /// The way to this URI.
+    pub(super) fn to(&self, uri: &Uri) -> &Route {
+        match self.proxied.of(uri) {
+            Some(route) => route,
+            None if uri.scheme() == Some(&Scheme::HTTPS) => &self.secure,
+            None => &self.plain,
+        }
     }
 
-    pub(super) fn agent(&self, uri: &Uri) -> Result<&Agent, ConfigError> {
-        let is_https = uri.scheme_str() == Some("https");
-        let (proxy, made) = match self.proxied.of(uri) {
-            Some((proxy, made)) => (Some(proxy), made),
-            None if is_https => (None, &self.secure),
-            None => (None, &self.plain),
-        };
-        if let Some(agent) = made.get() {
+    pub(super) fn agent<'a>(&self, route: &'a Route) -> Result<&'a Agent, ConfigError> {
+        if let Some(agent) = route.agent.get() {
             return Ok(agent);
         }
-        let to_proxy = proxy.is_some_and(|proxy| proxy.proxy.protocol() == ProxyProtocol::Https);
-        let agent = self.make(proxy, uri, is_https || to_proxy)?;
-        Ok(made.get_or_init(|| agent))
+        let agent = self.make(route)?;
+        Ok(route.agent.get_or_init(|| agent))
     }
 
-    fn make(
-        &self,
-        proxy: Option<&NamedProxy>,
-        uri: &Uri,
-        with_tls: bool,
-    ) -> Result<Agent, ConfigError> {
-        let proxy = proxy.map(|named| &named.proxy);
-        let forwards = proxy.is_some_and(|proxy| forward::applies(proxy, uri));
-        let tunnel = proxy.filter(|_| !forwards).cloned();
-        let mut builder = Agent::config_builder().proxy(tunnel);
-        if with_tls {
+    fn make(&self, route: &Route) -> Result<Agent, ConfigError> {
+        let proxy = route.proxy.as_ref().filter(|_| !route.forwards);
+        let mut builder = Agent::config_builder().proxy(proxy.map(|named| named.proxy.clone()));
+        if route.with_tls {
             builder = builder.tls_config(self.network.trust.tls()?);
         }
         builder = if self.pooled {
@@ -88,15 +121,12 @@ impl Routes {
         } else {
             builder.max_idle_connections(0)
         };
-        Ok(self.build(builder, forwards))
-    }
-
-    fn build(&self, builder: ConfigBuilder<AgentScope>, forwards: bool) -> Agent {
         let builder = super::with_protocol!(builder);
-        Agent::with_parts(
+        let to_socks = route.leads_to_socks().then(|| self.addresses.clone());
+        Ok(Agent::with_parts(
             super::with_timeouts!(builder, &self.timeouts, None, None).build(),
-            ProbingConnector::new(self.timeouts.write(), &self.addresses, forwards),
-            CachingResolver::new(self.addresses.clone()),
-        )
+            ProbingConnector::new(self.timeouts.write(), &self.addresses, route.forwards),
+            SocksResolver::new(to_socks),
+        ))
     }
 }

@@ -16,6 +16,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::cancel::{self, CHECK};
+use super::dns::Addresses;
 use super::supervise::supervise;
 use crate::sys::{Clock, SystemClock};
 
@@ -26,9 +27,37 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// The shortest time to connect to one of several addresses.
 const SHORTEST_CONNECT: Duration = Duration::from_millis(10);
 
-/// Opens a TCP connection, unless there is one to a SOCKS proxy or through a tunnel.
+/// Resolves the host and opens a TCP connection to it, unless there is one to a SOCKS proxy or through a tunnel.
 #[derive(Debug)]
-pub(super) struct SocketConnector;
+pub(super) struct SocketConnector {
+    addresses: Addresses,
+}
+
+impl SocketConnector {
+    pub(super) fn new(addresses: Addresses) -> Self {
+        Self { addresses }
+    }
+
+    /// Within the limit for each of both.
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
+        let limit = *details.timeout.after;
+        let began = SystemClock.monotonic();
+        let timeout = NextTimeout {
+            reason: match details.timeout.reason {
+                Timeout::Connect => Timeout::Resolve,
+                whole => whole,
+            },
+            ..details.timeout
+        };
+        let addresses = self.addresses.of(details.uri, details.config, timeout)?;
+        let left = match details.timeout.reason {
+            Timeout::Connect => limit,
+            _ => limit.saturating_sub(SystemClock.monotonic().saturating_sub(began)),
+        };
+        let addresses = addresses.to_vec();
+        supervise(&mut io::empty(), move |_| open(&addresses, left))?
+    }
+}
 
 impl<In: Transport> Connector<In> for SocketConnector {
     type Out = Either<In, Socket>;
@@ -41,8 +70,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
         if let Some(chained) = chained {
             return Ok(Some(Either::A(chained)));
         }
-        let (addresses, limit) = (details.addrs.to_vec(), *details.timeout.after);
-        let stream = supervise(&mut io::empty(), move |_| open(&addresses, limit))??;
+        let stream = self.open(details)?;
         stream.set_nodelay(true)?;
         let config = details.config;
         Ok(Some(Either::B(Socket {
@@ -89,23 +117,29 @@ fn wait<T>(
     timeout: NextTimeout,
     mut attempt: impl FnMut(Duration) -> io::Result<T>,
 ) -> Result<T, Error> {
-    let began = SystemClock.monotonic();
     let mut left = *timeout.after;
+    let mut before = None;
     loop {
         cancel::check()?;
         if left.is_zero() {
             return Err(Error::Timeout(timeout.reason));
         }
-        match attempt(left.min(slice())) {
+        let most = left.min(slice());
+        let error = match attempt(most) {
             Ok(done) => return Ok(done),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                io::ErrorKind::TimedOut => return Err(Error::Timeout(timeout.reason)),
-                _ => return Err(error.into()),
-            },
-        }
-        let spent = SystemClock.monotonic().saturating_sub(began);
-        left = timeout.after.saturating_sub(spent);
+            Err(error) => error,
+        };
+        let blocked = match error.kind() {
+            io::ErrorKind::WouldBlock => most,
+            io::ErrorKind::Interrupted => Duration::ZERO,
+            io::ErrorKind::TimedOut => return Err(Error::Timeout(timeout.reason)),
+            _ => return Err(error.into()),
+        };
+        // Most attempts succeed at once, and should read no clock: how long the first one took is inferred.
+        let now = SystemClock.monotonic();
+        let spent = before.map_or(blocked, |before| now.saturating_sub(before));
+        left = left.saturating_sub(spent);
+        before = Some(now);
     }
 }
 
