@@ -41,7 +41,7 @@ impl<D> AsyncInferenceResponse<D> {
         policy: RequestPolicy<'_>,
         get: impl Fn(&S3Uri, RequestPolicy<'_>) -> Result<T, CallError>,
     ) -> Result<Poll<T>> {
-        Ok(match found(get(self.output_path(), policy))? {
+        Ok(match found(get(self.output_path(), policy.polling()))? {
             Requested::Object(output) => Poll::Output(output),
             Requested::Missing(pending) => Poll::Pending(pending),
         })
@@ -57,7 +57,7 @@ impl<D> AsyncInferenceResponse<D> {
         let Some(failure_path) = self.failure_path() else {
             return Ok(Poll::Pending(pending));
         };
-        let failure = match (found(self.open(failure_path, policy)), &pending) {
+        let failure = match (found(self.open(failure_path, policy.polling())), &pending) {
             (Ok(Requested::Object(failure)), _) => failure,
             (Ok(Requested::Missing(Pending::AccessDenied(error))), Pending::NotFound) => {
                 return Ok(Poll::Pending(Pending::FailureUnknown(error)));
@@ -80,7 +80,7 @@ impl<D> AsyncInferenceResponse<D> {
             policy.cancel,
         )?;
         // Both may have appeared between the two requests: then the output counts.
-        if let Requested::Object(output) = found(get(self.output_path(), policy))? {
+        if let Requested::Object(output) = found(get(self.output_path(), policy.polling()))? {
             return Ok(Poll::Output(output));
         }
         Ok(Poll::Failure(ModelFailure {
@@ -106,7 +106,7 @@ impl<D> AsyncInferenceResponse<D> {
         let Some(path) = self.failure_path() else {
             return Ok(false);
         };
-        let found = found(self.open(path, policy))?;
+        let found = found(self.open(path, policy.polling()))?;
         Ok(matches!(found, Requested::Object(_)))
     }
 }
@@ -115,6 +115,7 @@ impl<D> AsyncInferenceResponse<D> {
 fn found<T>(got: Result<T, CallError>) -> Result<Requested<T>> {
     match got {
         Ok(object) => Ok(Requested::Object(object)),
+        Err(CallError::NoSuchKey) => Ok(Requested::Missing(Pending::NotFound)),
         Err(CallError::Response(response)) => {
             match (response.error.status, response.error.code()) {
                 (404, None | Some("NoSuchKey")) => Ok(Requested::Missing(Pending::NotFound)),

@@ -4,14 +4,14 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::{CONTENT_LENGTH, EXPECT, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request};
 
 use super::call::{Call, Identity, Payload, Replay, Response, with_time};
 use super::error::AttemptError;
-use super::error_response::ErrorResponse;
+use super::error_response::{ErrorResponse, is_no_such_key};
 use super::payload::{Feed, Source};
-use super::sign::{Body, ToSign, sign_request};
+use super::sign::{Body, ToSign, add_header, sign_request};
 use super::{Attempts, Client};
 use crate::aws::Service;
 use crate::aws::endpoints::signing_region;
@@ -27,9 +27,6 @@ use crate::trace;
 /// (`Expect: 100-continue`): a refusal then costs no upload, and is not lost with the connection. For the parts of a
 /// multipart upload, its creation has already checked that.
 const WORTH_ASKING: u64 = 1 << 20;
-
-/// Those of the signature, with a session token, and the user agent.
-const ADDED_HEADERS: usize = 5;
 
 impl Client {
     pub(super) fn attempt(
@@ -162,20 +159,24 @@ impl Client {
         body: Body<'_>,
         attempts: &mut Attempts,
     ) -> Result<Request<()>, AttemptError> {
-        // A clone would have no room for those that are added.
-        let mut headers = HeaderMap::with_capacity(call.headers.len() + ADDED_HEADERS);
-        let given = call.headers.iter();
-        headers.extend(given.map(|(name, value)| (name.clone(), value.clone())));
-        match call.identity {
-            Identity::Anonymous => {}
-            Identity::Given(credentials) => self.sign(call, body, credentials, &mut headers)?,
+        let credentials = match call.identity {
+            Identity::Anonymous => None,
+            Identity::Given(credentials) => Some(credentials),
             Identity::Client => {
                 let credentials = self.credentials(call)?;
-                let credentials = attempts.signed_with.insert(credentials);
-                self.sign(call, body, credentials, &mut headers)?;
+                Some(&*attempts.signed_with.insert(credentials))
             }
+        };
+        let added = 1 + credentials.map_or(0, |credentials| signature_headers(call, credentials));
+        // A clone would have no room for them.
+        let mut headers = HeaderMap::with_capacity(call.headers.len() + added);
+        for (name, value) in &*call.headers {
+            add_header(&mut headers, name.clone(), value.clone());
         }
-        headers.insert(http::header::USER_AGENT, self.user_agent.clone());
+        if let Some(credentials) = credentials {
+            self.sign(call, body, credentials, &mut headers)?;
+        }
+        add_header(&mut headers, USER_AGENT, self.user_agent.clone());
         let mut request = Request::new(());
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
@@ -232,6 +233,12 @@ impl Client {
     }
 }
 
+/// How many headers the signature adds: a map with room for one more than are there may be twice as large.
+fn signature_headers(call: &Call<'_>, credentials: &Credentials) -> usize {
+    let has_token = credentials.session_token().is_some();
+    2 + usize::from(call.service == Service::S3) + usize::from(has_token)
+}
+
 /// How long a cancelled request still waits for its response: that of a change reports whether it was carried out,
 /// and most come at once. The control plane takes longer.
 fn grace(call: &Call<'_>) -> Duration {
@@ -286,6 +293,9 @@ fn report<T: Head>(attempt: u32, outcome: &Result<T, AttemptError>, took: Durati
 }
 
 fn refused(call: &Call<'_>, sent: &[u8], reply: &Reply) -> AttemptError {
+    if call.policy.polls && is_no_such_key(reply) {
+        return AttemptError::NoSuchKey;
+    }
     AttemptError::Response(Box::new(ErrorResponse::new(call, sent, reply)))
 }
 

@@ -44,6 +44,18 @@ pub(crate) struct RequestPolicy<'a> {
     /// Replaces the client's.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) replay: Replay,
+    /// Whether the caller polls for an object: that its key is absent is then [`CallError::NoSuchKey`].
+    pub(crate) polls: bool,
+}
+
+impl RequestPolicy<'_> {
+    /// The same for a poll.
+    pub(crate) fn polling(self) -> Self {
+        Self {
+            polls: true,
+            ..self
+        }
+    }
 }
 
 thread_local! {

@@ -10,6 +10,9 @@ use crate::error::{
 };
 use crate::invalid_input::InvalidInput;
 
+/// S3's code for an absent object.
+pub(crate) const NO_SUCH_KEY: &str = "NoSuchKey";
+
 /// Why one attempt did not succeed, with what the decision on a retry needs to know.
 #[derive(Debug)]
 pub(super) enum AttemptError {
@@ -21,13 +24,15 @@ pub(super) enum AttemptError {
     Connection(ConnectionError),
     /// The service responded with an error.
     Response(Box<ErrorResponse>),
+    /// The response to a poll of an absent key.
+    NoSuchKey,
 }
 
 impl AttemptError {
     /// Whether the service may nevertheless have carried out the request.
     pub(super) fn leaves_open(&self) -> bool {
         match self {
-            Self::Request(_) => false,
+            Self::Request(_) | Self::NoSuchKey => false,
             Self::Payload(_) => true,
             Self::Connection(error) => !error.never_sent,
             Self::Response(response) => response.error.leaves_open(),
@@ -56,6 +61,9 @@ impl From<Box<CredentialsError>> for AttemptError {
 pub(crate) enum CallError {
     /// The service responded with an error.
     Response(Box<ErrorResponse>),
+    /// The object is absent, and the caller [polls](super::RequestPolicy::polls) for it. Most polls end so, and nothing
+    /// more of the response is used.
+    NoSuchKey,
     /// The payload could not be read.
     Payload(io::Error),
     /// Anything else: no connection, no credentials, a response that cannot be read.
@@ -68,8 +76,16 @@ impl CallError {
         match self {
             Self::Response(response) => Some(&response.error),
             Self::Other(Error::Service(error)) => Some(error),
-            Self::Payload(_) | Self::Other(_) => None,
+            Self::NoSuchKey | Self::Payload(_) | Self::Other(_) => None,
         }
+    }
+}
+
+/// Without the facts of the response, for the callers that poll do not return it.
+fn no_such_key() -> ServiceError {
+    ServiceError {
+        code: Some(NO_SUCH_KEY.to_owned()),
+        ..ServiceError::new("S3", "GetObject", 404)
     }
 }
 
@@ -91,6 +107,7 @@ impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Response(response) => response.error.into(),
+            CallError::NoSuchKey => no_such_key().into(),
             CallError::Payload(error) => TransferError::new(TransferErrorKind::Read, "the payload")
                 .with_source(error)
                 .into(),

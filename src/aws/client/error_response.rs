@@ -1,9 +1,10 @@
 //! Error responses: code, message and ids, whichever protocol the service speaks.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use http::header::AsHeaderName;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use super::call::Call;
 use super::date;
@@ -23,8 +24,6 @@ pub(crate) struct ErrorResponse {
     pub(crate) bucket_region: Option<String>,
     /// The host or URL that S3 refers to.
     pub(crate) endpoint: Option<String>,
-    /// Whether it only says that the object does not exist, so that neither a retry nor another region can help.
-    pub(crate) is_no_such_key: bool,
     date: Option<HeaderValue>,
     server_time: Option<String>,
 }
@@ -32,9 +31,6 @@ pub(crate) struct ErrorResponse {
 impl ErrorResponse {
     /// `sent` is the request's body, if that was in memory.
     pub(crate) fn new(call: &Call<'_>, sent: &[u8], reply: &Reply) -> Self {
-        if reply.status == 404 && call.operation == "GetObject" && is_no_such_key(&reply.body) {
-            return Self::no_such_key(call, reply);
-        }
         let described = Described::from_body(call.service, &reply.body);
         let header = |name| text(&reply.headers, name);
         let is_described = described.code.is_some() || described.message.is_some();
@@ -64,34 +60,14 @@ impl ErrorResponse {
                     .get("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
                 unrecognized_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
-                ..error_of(call, reply)
+                resource: Some(call.resource.text()),
+                ..ServiceError::new(call.service.as_str(), call.operation, reply.status)
             },
             retry_after: retry_after(&reply.headers),
             bucket_region: header("x-amz-bucket-region").or(described.region),
             endpoint: described.endpoint.or_else(|| header("location")),
-            is_no_such_key: false,
             date: reply.headers.get(http::header::DATE).cloned(),
             server_time: described.server_time,
-        }
-    }
-
-    /// The response to most polls, of which little is used.
-    fn no_such_key(call: &Call<'_>, reply: &Reply) -> Self {
-        Self {
-            error: ServiceError {
-                code: Some("NoSuchKey".to_owned()),
-                request_id: text(
-                    &reply.headers,
-                    const { HeaderName::from_static("x-amz-request-id") },
-                ),
-                ..error_of(call, reply)
-            },
-            retry_after: None,
-            bucket_region: None,
-            endpoint: None,
-            is_no_such_key: true,
-            date: None,
-            server_time: None,
         }
     }
 
@@ -103,13 +79,6 @@ impl ErrorResponse {
             .and_then(date::in_header)
             .or_else(|| timestamp::parse(self.server_time.as_deref()?))
             .or_else(|| date::in_message(self.error.message()?))
-    }
-}
-
-fn error_of(call: &Call<'_>, reply: &Reply) -> ServiceError {
-    ServiceError {
-        resource: Some(call.resource.text()),
-        ..ServiceError::new(call.service.as_str(), call.operation, reply.status)
     }
 }
 
@@ -168,15 +137,16 @@ impl Described {
     }
 }
 
-/// S3 writes it in one way only, so that it is recognized without parsing XML, which would cost more than the rest of
-/// a poll.
-fn is_no_such_key(body: &[u8]) -> bool {
+/// Whether it only says that the object does not exist, so that neither a retry nor another region can help. S3 writes it
+/// in one way only: it is recognized without parsing XML, which would cost more than the rest of a poll.
+pub(super) fn is_no_such_key(reply: &Reply) -> bool {
+    let body = &*reply.body;
     let declared = body.starts_with(b"<?xml").then(|| {
         let end = body.iter().position(|byte| *byte == b'>');
         end.map_or(body, |end| &body[end + 1..])
     });
     let root = declared.unwrap_or(body).trim_ascii_start();
-    root.starts_with(b"<Error><Code>NoSuchKey</Code>")
+    reply.status == 404 && root.starts_with(b"<Error><Code>NoSuchKey</Code>")
 }
 
 /// Services that refuse a signature quote the request as they would have signed it, with the session
@@ -204,11 +174,15 @@ fn cut(mut text: String, limit: usize) -> String {
 }
 
 pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
-    let value = headers.get(name)?;
-    Some(match value.to_str() {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
-    })
+    headers.get(name).map(|value| shown(value).into_owned())
+}
+
+/// A header's value as text.
+pub(crate) fn shown(value: &HeaderValue) -> Cow<'_, str> {
+    match value.to_str() {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()),
+    }
 }
 
 /// `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds.

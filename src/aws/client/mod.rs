@@ -10,7 +10,7 @@ pub(crate) mod foreign;
 pub(crate) mod gate;
 pub(crate) mod payload;
 pub(crate) mod retry;
-mod sign;
+pub(crate) mod sign;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -179,7 +179,7 @@ impl Client {
         attempts: &mut Attempts,
     ) -> Option<Duration> {
         let retry_after = match error {
-            AttemptError::Response(response) if response.is_no_such_key => return None,
+            AttemptError::NoSuchKey => return None,
             AttemptError::Response(response) if self.correct(response, attempts) => {
                 return self.in_time(call, Duration::ZERO);
             }
@@ -223,30 +223,37 @@ impl Client {
 
     /// The error of the last attempt, with the facts about all of them.
     fn failed(&self, call: &Call<'_>, error: AttemptError, attempts: &Attempts) -> CallError {
-        let now = self.sys.clock().monotonic();
-        let elapsed = now.saturating_sub(attempts.started);
+        let elapsed = || {
+            self.sys
+                .clock()
+                .monotonic()
+                .saturating_sub(attempts.started)
+        };
         match error {
             AttemptError::Request(error) => CallError::Other(error),
             AttemptError::Payload(error) => CallError::Payload(error),
             AttemptError::Response(mut response) => {
-                if !response.is_no_such_key {
-                    response.error.clock_error = self.clock_error(&response);
-                }
+                response.error.clock_error = self.clock_error(&response);
                 let error = &mut response.error;
                 error.attempts = attempts.count;
-                error.elapsed = elapsed;
+                error.elapsed = elapsed();
                 error.perhaps_done = attempts.perhaps_done;
                 trace::refused(
                     error.status(),
                     error.code(),
                     error.request_id(),
-                    (attempts.count, elapsed),
+                    (attempts.count, error.elapsed),
                 );
                 CallError::Response(response)
             }
+            AttemptError::NoSuchKey => {
+                let all = (attempts.count, elapsed());
+                trace::refused(404, Some(error::NO_SUCH_KEY), None, all);
+                CallError::NoSuchKey
+            }
             AttemptError::Connection(broken) => {
                 let never_sent = broken.never_sent && !attempts.perhaps_done;
-                let attempted = call.attempted(attempts.count, elapsed);
+                let attempted = call.attempted(attempts.count, elapsed());
                 CallError::Other(broken.into_error(&attempted, never_sent))
             }
         }
@@ -257,7 +264,7 @@ fn may_retry(call: &Call<'_>, error: &AttemptError) -> bool {
     let replay = call.policy.replay;
     match error {
         // It would fail again if it were read again; the caller knows the source.
-        AttemptError::Request(_) | AttemptError::Payload(_) => false,
+        AttemptError::Request(_) | AttemptError::Payload(_) | AttemptError::NoSuchKey => false,
         AttemptError::Response(response) => {
             let error = &response.error;
             let (status, code) = (error.status(), error.code());

@@ -9,6 +9,7 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::payload::PayloadHash;
@@ -43,7 +44,7 @@ pub(crate) fn sign_request(
     credentials: &Credentials,
     signed: &mut HeaderMap,
 ) -> Result<(), SigningFailure> {
-    let identity = credentials.clone().into();
+    let identity = Identity::new(credentials.clone(), None);
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(request.region)
@@ -71,9 +72,16 @@ pub(crate) fn sign_request(
     for header in headers {
         let mut value = HeaderValue::from_str(header.value())?;
         value.set_sensitive(header.sensitive());
-        signed.insert(HeaderName::from_static(header.name()), value);
+        add_header(signed, HeaderName::from_static(header.name()), value);
     }
     Ok(())
+}
+
+/// In one place, because the compiler would make another copy of `append` for each module: a request is fast if it runs
+/// through little code.
+#[inline(never)]
+pub(crate) fn add_header(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.append(name, value);
 }
 
 /// S3 signs the path as it is sent; every other service signs it encoded once more and normalised. The signature
