@@ -2,8 +2,6 @@
 //! each request would cost more than everything else before a poll is signed.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -12,8 +10,8 @@ use http::{Uri, uri};
 use crate::error::Result;
 use crate::sys::lock;
 
-/// Maximum number of cached bases; a program uses few buckets.
-const MAX_REMEMBERED: usize = 1000;
+/// Maximum number of cached bases. A program uses few buckets: to compare them costs less than to hash one.
+const MAX_REMEMBERED: usize = 100;
 
 /// Scheme, host and the beginning of the path, without a trailing slash.
 #[derive(Debug)]
@@ -49,7 +47,7 @@ impl Base {
 
 /// Bases by service or bucket, each with its region.
 #[derive(Debug)]
-pub(super) struct Bases<K>(Mutex<HashMap<K, (String, Arc<Base>)>>);
+pub(super) struct Bases<K>(Mutex<Vec<(K, String, Arc<Base>)>>);
 
 impl<K> Default for Bases<K> {
     fn default() -> Self {
@@ -57,7 +55,7 @@ impl<K> Default for Bases<K> {
     }
 }
 
-impl<K: Eq + Hash> Bases<K> {
+impl<K> Bases<K> {
     /// The cached base, or a new one.
     pub(super) fn get_or_make<Q>(
         &self,
@@ -67,10 +65,11 @@ impl<K: Eq + Hash> Bases<K> {
     ) -> Result<Arc<Base>>
     where
         K: Borrow<Q>,
-        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+        Q: Eq + ToOwned<Owned = K> + ?Sized,
     {
+        let is_it = |known: &&(K, String, _)| known.0.borrow() == of && known.1 == region;
         let known = || lock(&self.0);
-        if let Some((_, base)) = known().get(of).filter(|(of, _)| of == region) {
+        if let Some((.., base)) = known().iter().find(is_it) {
             return Ok(base.clone());
         }
         let base = Arc::new(make()?);
@@ -78,7 +77,7 @@ impl<K: Eq + Hash> Bases<K> {
         if known.len() >= MAX_REMEMBERED {
             known.clear();
         }
-        known.insert(of.to_owned(), (region.to_owned(), base.clone()));
+        known.push((of.to_owned(), region.to_owned(), base.clone()));
         Ok(base)
     }
 }
