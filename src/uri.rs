@@ -102,6 +102,11 @@ impl S3Uri {
         }
     }
 
+    /// The length of [`text`](Self::text) in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.parts().iter().map(|part| part.len()).sum()
+    }
+
     /// As `Display` writes it, for headers, in a fifth of the time.
     pub(crate) fn text(&self) -> String {
         self.parts().concat()

@@ -1,12 +1,14 @@
 //! The `SageMaker` runtime: `InvokeEndpointAsync`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Deserialize;
 
-use super::client::error_response::text;
+use super::client::error_response::shown;
 use super::client::foreign::excerpt;
+use super::client::sign::add_header;
 use super::endpoints::encode_segment;
 use super::{
     Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Service,
@@ -30,15 +32,13 @@ pub(crate) struct InvokeEndpointAsync<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) input: Input<'a>,
     pub(crate) inference_id: &'a str,
-    pub(crate) members: Vec<Member<'a>>,
-}
-
-/// A member of the call that travels in a header.
-pub(crate) struct Member<'a> {
-    /// Its name in errors.
-    pub(crate) what: &'static str,
-    pub(crate) header: &'static HeaderName,
-    pub(crate) value: Cow<'a, str>,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) accept: Option<&'a str>,
+    pub(crate) custom_attributes: Option<&'a str>,
+    pub(crate) filename: Option<&'a str>,
+    pub(crate) output_path_extension: Option<&'a str>,
+    pub(crate) request_ttl: Option<Duration>,
+    pub(crate) invocation_timeout: Option<Duration>,
 }
 
 /// The locations of the outcome. One that cannot be parsed is kept as [`S3Uri::unread`], because the job has been
@@ -86,7 +86,10 @@ pub(crate) fn invoke_endpoint_async(
         max_response: MAX_DOCUMENT,
     };
     let response = caller.client.send(&call, Payload::Bytes(body))?;
-    let location = |name: HeaderName| text(&response.headers, name).filter(|uri| !uri.is_empty());
+    let location = |name: HeaderName| {
+        let location = response.headers.get(name).map(shown);
+        location.filter(|uri| !uri.is_empty())
+    };
     // It was submitted, but there is no location to poll.
     let malformed = |problem: String| call.unreadable(problem);
     let output = location(const { HeaderName::from_static("x-amzn-sagemaker-outputlocation") })
@@ -143,21 +146,50 @@ struct Body {
     inference_id: Option<String>,
 }
 
+/// All members but the endpoint's name and a body travel in headers.
 fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(request.members.len() + 2);
-    headers.insert(
-        const { HeaderName::from_static("x-amzn-sagemaker-inference-id") },
-        header_value("inference id", request.inference_id)?,
-    );
-    if let Input::Location(uri) = request.input {
-        headers.insert(
-            const { HeaderName::from_static("x-amzn-sagemaker-inputlocation") },
-            header_value("input location", &uri.text())?,
-        );
+    static ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
+    static LOCATION: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inputlocation");
+    static CONTENT_TYPE: HeaderName = HeaderName::from_static("x-amzn-sagemaker-content-type");
+    static ACCEPT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-accept");
+    static ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+    static FILENAME: HeaderName = HeaderName::from_static("x-amzn-sagemaker-filename");
+    static EXTENSION: HeaderName =
+        HeaderName::from_static("x-amzn-sagemaker-s3outputpathextension");
+    static TTL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-requestttlseconds");
+    static TIMEOUT: HeaderName =
+        HeaderName::from_static("x-amzn-sagemaker-invocationtimeoutseconds");
+    let location = match request.input {
+        Input::Location(uri) => Some(uri.text()),
+        Input::Body(_) => None,
+    };
+    let texts = [
+        ("inference id", &ID, Some(request.inference_id)),
+        ("input location", &LOCATION, location.as_deref()),
+        ("content type", &CONTENT_TYPE, request.content_type),
+        ("accept", &ACCEPT, request.accept),
+        ("custom attributes", &ATTRIBUTES, request.custom_attributes),
+        ("filename", &FILENAME, request.filename),
+        (
+            "output path extension",
+            &EXTENSION,
+            request.output_path_extension,
+        ),
+    ];
+    let durations = [
+        (&TTL, request.request_ttl),
+        (&TIMEOUT, request.invocation_timeout),
+    ];
+    let mut headers = HeaderMap::new();
+    for (what, name, text) in texts {
+        if let Some(text) = text {
+            add_header(&mut headers, name.clone(), header_value(what, text)?);
+        }
     }
-    for member in &request.members {
-        let value = header_value(member.what, &member.value)?;
-        headers.insert(member.header, value);
+    for (name, duration) in durations {
+        if let Some(duration) = duration {
+            add_header(&mut headers, name.clone(), duration.as_secs().into());
+        }
     }
     Ok(headers)
 }

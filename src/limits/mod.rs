@@ -127,7 +127,9 @@ pub(crate) fn input_location(uri: &S3Uri) -> Checked {
         )
     })?;
     let max = runtime::INPUT_LOCATION_HEADER.max;
-    check(uri.text().chars().count() <= max, || {
+    // A character has at least one byte.
+    let fits = uri.len() <= max || uri.text().chars().count() <= max;
+    check(fits, || {
         InvalidInput::new(
             "input location",
             uri.to_string(),

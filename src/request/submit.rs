@@ -5,14 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use http::HeaderName;
-
 use super::{AsyncRequest, RequestInput};
 use crate::aws::client::gate::Gate;
 use crate::aws::s3::{self, PutOptions};
-use crate::aws::sagemaker_runtime::{
-    Input, InvokeEndpointAsync, Member, Submitted, invoke_endpoint_async,
-};
+use crate::aws::sagemaker_runtime::{Input, InvokeEndpointAsync, Submitted, invoke_endpoint_async};
 use crate::aws::{CallError, Replay, RequestPolicy};
 use crate::error::{Error, MaybeSubmitted, Result, is_ambiguous};
 use crate::handle::InferenceHandle;
@@ -113,7 +109,13 @@ impl<'v, D> AsyncRequest<'v, D> {
                 None => Input::Body(body),
             },
             inference_id,
-            members: self.members(),
+            content_type: self.content_type.as_deref(),
+            accept: self.accept.as_deref(),
+            custom_attributes: self.custom_attributes.as_deref(),
+            filename: self.filename.as_deref(),
+            output_path_extension: self.output_path_extension.as_deref(),
+            request_ttl: self.request_ttl,
+            invocation_timeout: self.invocation_timeout,
         };
         let submit = |replay| {
             let policy = RequestPolicy {
@@ -250,51 +252,6 @@ impl<'v, D> AsyncRequest<'v, D> {
                 None => self.target.session.transfer(),
             },
         }
-    }
-
-    fn members(&self) -> Vec<Member<'_>> {
-        static CONTENT_TYPE: HeaderName = HeaderName::from_static("x-amzn-sagemaker-content-type");
-        static ACCEPT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-accept");
-        static ATTRIBUTES: HeaderName =
-            HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
-        static FILENAME: HeaderName = HeaderName::from_static("x-amzn-sagemaker-filename");
-        static EXTENSION: HeaderName =
-            HeaderName::from_static("x-amzn-sagemaker-s3outputpathextension");
-        static TTL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-requestttlseconds");
-        static TIMEOUT: HeaderName =
-            HeaderName::from_static("x-amzn-sagemaker-invocationtimeoutseconds");
-        let texts = [
-            ("content type", &CONTENT_TYPE, &self.content_type),
-            ("accept", &ACCEPT, &self.accept),
-            ("custom attributes", &ATTRIBUTES, &self.custom_attributes),
-            ("filename", &FILENAME, &self.filename),
-            (
-                "output path extension",
-                &EXTENSION,
-                &self.output_path_extension,
-            ),
-        ];
-        let durations = [
-            ("request TTL", &TTL, self.request_ttl),
-            ("invocation timeout", &TIMEOUT, self.invocation_timeout),
-        ];
-        let texts = texts.into_iter().filter_map(|(what, header, value)| {
-            let value = Cow::Borrowed(value.as_deref()?);
-            Some(Member {
-                what,
-                header,
-                value,
-            })
-        });
-        let durations = durations.into_iter().filter_map(|(what, header, value)| {
-            let value = Cow::Owned(value?.as_secs().to_string());
-            Some(Member {
-                what,
-                header,
-                value,
-            })
-        });
-        texts.chain(durations).collect()
     }
 }
 
