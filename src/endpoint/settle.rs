@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::aws::json_rpc::Operation;
+use crate::aws::json_rpc::{Operation, text};
 use crate::aws::{CallError, sagemaker};
 use crate::error::{Error, Resource, Result, ServiceError, TransportErrorKind, is_ambiguous};
 use crate::session::Session;
@@ -64,9 +64,12 @@ impl Creation<'_> {
         operation.send(session.caller(), self.resource.name(), self.input)
     }
 
-    /// Whether the existing resource has every requested member. Descriptions do not contain tags and deployment
-    /// settings.
+    /// Whether the existing resource has every requested member, and stays. Descriptions do not contain tags and
+    /// deployment settings.
     fn is_as_requested(&self, found: &Value) -> bool {
+        if says_deleting(found) {
+            return false;
+        }
         let mut ignored = vec!["Tags", "DeploymentConfig"];
         ignored.extend(self.taken_up.unwrap_or_default());
         is_as_requested(self.input, found, &ignored)
@@ -230,18 +233,18 @@ fn send_name(
 /// Checks whether it is gone. An endpoint that is being deleted refuses a second deletion.
 fn is_gone(session: &Session, resource: &Resource) -> bool {
     match (describe(session, resource), resource) {
-        (Ok(found), Resource::Endpoint(_)) => says_deleting(found),
+        (Ok(found), Resource::Endpoint(_)) => says_deleting(&found),
         (Err(CallError::Response(response)), _) => is_not_found(&response.error),
         _ => false,
     }
 }
 
 fn is_deleting(session: &Session, endpoint: &Resource) -> bool {
-    describe(session, endpoint).is_ok_and(says_deleting)
+    describe(session, endpoint).is_ok_and(|found| says_deleting(&found))
 }
 
-fn says_deleting(found: Value) -> bool {
-    EndpointDescription::new(found).status() == EndpointStatus::Deleting
+fn says_deleting(found: &Value) -> bool {
+    text(found, "EndpointStatus") == Some("Deleting")
 }
 
 /// Whether the service refused the request because of the state of the resource, which exists.

@@ -34,7 +34,7 @@ pub(super) fn remedy(fault: &ServiceError) -> Option<&'static str> {
 
 fn validation(operation: &str, says: &dyn Fn(&[&str]) -> bool) -> Option<&'static str> {
     Some(if says(&["already existing", "already exists"]) {
-        "choose another name, or delete the existing one"
+        "choose another name, or delete the existing one and wait until it is gone"
     } else if says(&["in-progress", "in progress"]) {
         "wait until the endpoint is in service (wait_in_service), then try again"
     } else if says(&["deregisterscalabletarget"]) {

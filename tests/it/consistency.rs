@@ -67,6 +67,26 @@ fn a_new_endpoint_that_is_not_described_yet_is_waited_for() {
     assert_eq!(count(&bench, Operation::DescribeEndpoint), 4);
 }
 
+/// A deployment that is repeated after a deletion does not take up what is about to vanish.
+#[test]
+fn an_endpoint_that_is_being_deleted_is_not_taken_up() {
+    let bench = bench();
+    let deploy = || bench.deployment("mine").resume();
+    let endpoint = deploy().start_and_wait(&waiter()).expect("a deployment");
+    endpoint.delete(false).expect("a deletion");
+    let error = deploy().start_and_wait(&waiter()).expect_err("a deletion");
+    let remedy = error.remedy().unwrap_or_default();
+    assert!(remedy.contains("wait until it is gone"), "{remedy}");
+    let Error::Deployment(stopped) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(service_code(stopped.cause()), Some("ValidationException"));
+    endpoint
+        .wait_deleted(&EndpointWaiter::deleted())
+        .expect("it is gone");
+    deploy().start_and_wait(&waiter()).expect("a deployment");
+}
+
 #[test]
 fn what_was_created_a_moment_ago_may_not_be_found_yet() {
     let bench = bench();

@@ -391,20 +391,20 @@ fn a_second_wait_into_the_same_directory_takes_nothing_from_the_first() {
         .spawn()
         .expect("the binary runs");
     let mut stdout = BufReader::new(first.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    stdout.read_line(&mut line).expect("a line");
     let unnamed = || crate::cli::bench::named(&bench.path("results"), ".result.");
-    // Until nothing happens any more: the pipe is full.
-    let mut before = Vec::new();
-    for _ in 0..200 {
-        SystemClock.sleep(std::time::Duration::from_millis(100));
-        let now = unnamed();
-        if !now.is_empty() && now == before {
-            break;
+    let pause = || SystemClock.sleep(std::time::Duration::from_millis(200));
+    let mut line = String::new();
+    // The pipe is full while nothing changes; where no result was on its way then, some lines more are read.
+    let held_up = (0..300).any(|_| {
+        for _ in 0..5 {
+            stdout.read_line(&mut line).expect("a line");
         }
-        before = now;
-    }
-    assert!(!before.is_empty());
+        pause();
+        let before = unnamed();
+        pause();
+        !before.is_empty() && unnamed() == before
+    });
+    assert!(held_up, "{line}");
     wait(&bench, &single, &["results", "--summary"]).ends_with(0);
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).expect("lines");
