@@ -400,10 +400,12 @@ impl<D> Poller<D> {
         }
     }
 
-    /// Whether its poll waits for the time of slow ones.
-    pub(super) fn is_slow(&self, slot: u32) -> bool {
-        let slot = self.slots.get(slot);
-        slot.is_some_and(|slot| !slot.woken && (slot.slow > 0 || self.turns.is_stuck(slot.output)))
+    /// Whether its poll waits for the time of slow ones. One that a message started does not.
+    fn is_slow(&self, slot: u32) -> bool {
+        self.slots.get(slot).is_some_and(|slot| {
+            let is_news = slot.woken || slot.reported.is_some();
+            !is_news && (slot.slow > 0 || self.turns.is_stuck(slot.output))
+        })
     }
 
     /// Sends the GETs of one handle if they are due; otherwise returns when they will be.

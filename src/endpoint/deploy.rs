@@ -121,6 +121,8 @@ struct Plan {
 struct Progress {
     made: Vec<Resource>,
     unsure: Vec<Resource>,
+    /// Those among the unsure ones that were taken up.
+    found: Vec<Resource>,
 }
 
 impl Deployment {
@@ -438,6 +440,10 @@ impl Plan {
         match creation.make(session) {
             Ok((_, Made::Surely)) => progress.made.push(creation.resource),
             Ok((_, Made::Presumably)) => progress.unsure.push(creation.resource),
+            Ok((_, Made::Before)) => {
+                progress.found.push(creation.resource.clone());
+                progress.unsure.push(creation.resource);
+            }
             Err(failed) => {
                 if failed.perhaps {
                     progress.unsure.push(creation.resource);
@@ -479,6 +485,7 @@ impl Progress {
             doing: "deploying",
             left,
             unsure: self.unsure,
+            found: self.found,
             removed,
             cause,
         }

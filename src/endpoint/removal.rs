@@ -68,6 +68,7 @@ impl Removal {
             doing: "removing",
             left: self.left,
             unsure: self.unsure,
+            found: Vec::new(),
             removed: self.removed,
             cause,
         }

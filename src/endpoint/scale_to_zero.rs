@@ -254,6 +254,7 @@ fn stopped(
         doing,
         left,
         unsure,
+        found: Vec::new(),
         removed: Vec::new(),
         cause,
     }

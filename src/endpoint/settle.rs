@@ -26,6 +26,8 @@ pub(crate) enum Made {
     Surely,
     /// The response was lost, and the resource exists as requested.
     Presumably,
+    /// It existed before as requested, and is taken up.
+    Before,
 }
 
 /// Why a resource was not created, as far as is known.
@@ -93,9 +95,7 @@ impl Creation<'_> {
             }
             if self.taken_up.is_some() && lost.is_none() && is_already_there(&error) {
                 return match describe(session, &self.resource) {
-                    Ok(found) if self.is_as_requested(&found) => {
-                        Ok((arn(&found), Made::Presumably))
-                    }
+                    Ok(found) if self.is_as_requested(&found) => Ok((arn(&found), Made::Before)),
                     Ok(_) => Err(error.into()),
                     Err(failed) => Err(Error::from(failed).into()),
                 };

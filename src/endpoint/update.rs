@@ -232,7 +232,7 @@ impl EndpointUpdate {
         let made = match creation.make(session) {
             Ok((_, made)) => made,
             Err(failed) if failed.perhaps => {
-                return Err(self.failed(Vec::new(), vec![creation.resource], failed.error));
+                return Err(self.failed(&creation.resource, Made::Presumably, failed.error));
             }
             Err(failed) => return Err(failed.error),
         };
@@ -243,14 +243,7 @@ impl EndpointUpdate {
             .and_then(|()| settle::update(session, self.endpoint.name(), &name, &input, true));
         match updated {
             Ok(()) => Ok((name, described)),
-            Err(cause) => {
-                let resource = vec![creation.resource];
-                let (left, unsure) = match made {
-                    Made::Surely => (resource, Vec::new()),
-                    Made::Presumably => (Vec::new(), resource),
-                };
-                Err(self.failed(left, unsure, cause))
-            }
+            Err(cause) => Err(self.failed(&creation.resource, made, cause)),
         }
     }
 
@@ -318,12 +311,17 @@ impl EndpointUpdate {
         config.validate()
     }
 
-    fn failed(&self, left: Vec<Resource>, unsure: Vec<Resource>, cause: Error) -> Error {
+    /// The error of an update that stopped after its configuration was made.
+    fn failed(&self, config: &Resource, made: Made, cause: Error) -> Error {
+        let of = |is_it: bool| is_it.then(|| config.clone()).into_iter().collect();
+        let (left, unsure): (Vec<_>, Vec<_>) = (of(made == Made::Surely), of(made != Made::Surely));
+        let found = of(made == Made::Before);
         DeploymentError {
             endpoint_name: self.endpoint.name().to_owned(),
             doing: "updating",
             left,
             unsure,
+            found,
             removed: Vec::new(),
             cause,
         }

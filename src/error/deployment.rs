@@ -87,6 +87,8 @@ pub struct DeploymentError {
     pub(crate) doing: &'static str,
     pub(crate) left: Vec<Resource>,
     pub(crate) unsure: Vec<Resource>,
+    /// Those among the unsure ones that an earlier run, or somebody else, had created.
+    pub(crate) found: Vec<Resource>,
     pub(crate) removed: Vec<Resource>,
     pub(crate) cause: Error,
 }
@@ -108,7 +110,8 @@ impl DeploymentError {
     }
 
     /// Resources that may exist: the response to their creation or deletion was lost, or did not arrive before the
-    /// call was cancelled. They are never removed, because they may have existed before.
+    /// call was cancelled. Also those of an earlier run that was continued. They are never removed, because they may have
+    /// existed before.
     pub fn unsure(&self) -> &[Resource] {
         &self.unsure
     }
@@ -126,9 +129,13 @@ impl fmt::Display for DeploymentError {
             "{} endpoint {} stopped part-way",
             self.doing, self.endpoint_name
         )?;
+        let is_found = |resource: &Resource| self.found.contains(resource);
+        let lost = self.unsure.iter().filter(|resource| !is_found(resource));
+        let lost: Vec<_> = lost.cloned().collect();
         let lists = [
             ("still there", &self.left),
-            ("may exist, because the response was lost", &self.unsure),
+            ("there from before", &self.found),
+            ("may exist, because the response was lost", &lost),
             ("removed", &self.removed),
         ];
         for (what, resources) in lists {

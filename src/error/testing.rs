@@ -199,6 +199,7 @@ impl DeploymentError {
             doing: "deploying",
             left: left.into(),
             unsure: Vec::new(),
+            found: Vec::new(),
             removed: Vec::new(),
             cause: cause.into(),
         }

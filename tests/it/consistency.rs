@@ -81,6 +81,11 @@ fn an_endpoint_that_is_being_deleted_is_not_taken_up() {
         panic!("{error:?}");
     };
     assert_eq!(service_code(stopped.cause()), Some("ValidationException"));
+    // What an earlier run made is not said to be uncertain because of a lost response.
+    let words = "there from before: model mine-model, endpoint configuration mine";
+    assert!(format!("{error}").contains(words), "{error}");
+    assert!(!format!("{error}").contains("lost"), "{error}");
+    assert_eq!(stopped.unsure().len(), 2);
     endpoint
         .wait_deleted(&EndpointWaiter::deleted())
         .expect("it is gone");
