@@ -255,6 +255,28 @@ fn inferences_with_one_id_and_files_that_are_there_keep_their_content() {
 }
 
 #[test]
+fn a_message_that_comes_again_is_deleted_without_fetching_its_result_again() {
+    let bench = bench(&[]);
+    submit(&bench, &["a"]);
+    let delete = Fault::on(Operation::DeleteMessage);
+    bench
+        .endpoint
+        .fault(delete.times(1).error(400, "ReceiptHandleIsInvalid"));
+    let limits = ["--visibility", "5s", "--until-idle", "8s"];
+    let ran = bench.run(&[&["consume", "done", "--output-dir", "out"][..], &limits].concat());
+    let lines = ran.ends_with(0).json();
+    assert_eq!(lines.len(), 1, "{}", ran.stdout);
+    assert_eq!(bench.endpoint.messages_in("done"), 0);
+    let requests = bench.endpoint.requests();
+    let count = |operation| {
+        let found = requests.iter().filter(|one| one.operation == operation);
+        found.count()
+    };
+    assert_eq!(count(Operation::GetObject), 1);
+    assert_eq!(count(Operation::DeleteMessage), 2);
+}
+
+#[test]
 fn an_output_that_is_gone_is_pending_and_its_message_stays() {
     let bench = bench(&[]);
     submit(&bench, &["a"]);

@@ -2,6 +2,7 @@
 
 mod ends;
 mod name;
+mod recent;
 mod store;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use sagemaker_async_inference::{
 use serde_json::{Value, json};
 
 use self::ends::Ends;
+use self::recent::Recent;
 use self::store::{Place, Stored};
 use crate::cli::args::connect::Connection;
 use crate::cli::args::values::duration;
@@ -39,7 +41,7 @@ use crate::sync::{lock, unpoisoned};
 /// file, named `INFERENCE_ID.out`, is complete on disk before its message is deleted; a model's failure goes to the
 /// same name with `.failure` appended. An existing file is never replaced by different content: a second inference
 /// with the same id gets a digest in its name, as in `ID.1f0c9ab2e4d7.out`. If a message is delivered twice, the file
-/// stays as it is.
+/// stays as it is; the process that stored it neither fetches the result nor prints its line again.
 ///
 /// A message that cannot be handled now is released and received again after growing pauses, until the queue's redrive
 /// policy moves it to the dead-letter queue. SIGTERM and Ctrl-C end the command within 20 s plus the time for the
@@ -146,6 +148,7 @@ impl Consume {
             token: &token,
             progress: &progress,
             ends: Mutex::default(),
+            recent: Mutex::default(),
         };
         progress.stage("consuming");
         let mut deliveries = queue.deliveries().cancel(token.clone());
@@ -228,6 +231,7 @@ struct Consumer<'a> {
     token: &'a CancelToken,
     progress: &'a Progress,
     ends: Mutex<Ends>,
+    recent: Mutex<Recent>,
 }
 
 /// What to do with a message.
@@ -256,8 +260,8 @@ impl Consumer<'_> {
 
     fn judge(&self, delivery: &Delivery) -> Verdict {
         match delivery.event() {
-            QueueEvent::Inference(notification) => self.inference(notification),
-            QueueEvent::Object(events) => self.objects(events),
+            QueueEvent::Inference(notification) => self.inference(delivery, notification),
+            QueueEvent::Object(events) => self.objects(delivery, events),
             QueueEvent::Test => {
                 self.note(|ends| ends.tests += 1);
                 Verdict::Done
@@ -278,7 +282,7 @@ impl Consumer<'_> {
             .with_deserializer(Bytes::new())
     }
 
-    fn inference(&self, notification: &Notification) -> Verdict {
+    fn inference(&self, delivery: &Delivery, notification: &Notification) -> Verdict {
         let endpoint = notification.endpoint_name();
         let wanted = self.options.endpoint.as_deref();
         if wanted.is_some_and(|wanted| endpoint != Some(wanted)) {
@@ -293,16 +297,16 @@ impl Consumer<'_> {
             "output_path": notification.output_location(),
         });
         let predictor = self.predictor(endpoint.or(wanted).unwrap_or("unknown"));
-        let stored = match predictor.response_from(notification) {
-            Ok(Notified::Response(response)) => place.store(&response, &self.waiter),
-            Ok(Notified::Failed(failure)) => place.store_failure(&failure),
-            Err(error) => Err(error),
-        };
-        self.conclude(line, stored)
+        self.conclude(delivery, line, || {
+            match predictor.response_from(notification)? {
+                Notified::Response(response) => place.store(&response, &self.waiter),
+                Notified::Failed(failure) => place.store_failure(&failure),
+            }
+        })
     }
 
     /// Each object that a handle waits for.
-    fn objects(&self, events: &[ObjectEvent]) -> Verdict {
+    fn objects(&self, delivery: &Delivery, events: &[ObjectEvent]) -> Verdict {
         let all = events.len();
         let known: Vec<_> = events
             .iter()
@@ -339,18 +343,39 @@ impl Consumer<'_> {
             let response = self
                 .predictor(handle.endpoint_name())
                 .resume(handle.clone());
-            if !matches!(
-                self.conclude(line, place.store(&response, &self.waiter)),
-                Verdict::Done
-            ) {
+            let store = || place.store(&response, &self.waiter);
+            if !matches!(self.conclude(delivery, line, store), Verdict::Done) {
                 verdict = Verdict::Again;
             }
         }
         verdict
     }
 
-    /// Prints the line, counts, and decides what becomes of the message.
-    fn conclude(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
+    /// Stores a result, prints its line, counts it, and decides what becomes of the message. A result that was stored when
+    /// the message was received before is none of these again.
+    fn conclude(
+        &self,
+        delivery: &Delivery,
+        line: Value,
+        store: impl FnOnce() -> Result<Stored, Error>,
+    ) -> Verdict {
+        let result = format!("{} {line}", delivery.message_id());
+        if lock(&self.recent).has(&result) {
+            return Verdict::Done;
+        }
+        let stored = store();
+        let path = match &stored {
+            Ok(Stored::Output(path, _) | Stored::Failure(path, _)) => Some(path.clone()),
+            Err(_) => None,
+        };
+        let verdict = self.report(line, stored);
+        if let (Some(path), Verdict::Done) = (path, &verdict) {
+            lock(&self.recent).insert(result, &path);
+        }
+        verdict
+    }
+
+    fn report(&self, mut line: Value, stored: Result<Stored, Error>) -> Verdict {
         let inference = line.to_string();
         let mut ends = lock(&self.ends);
         let verdict = match stored {
