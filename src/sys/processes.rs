@@ -61,6 +61,8 @@ const MOST: usize = 256 << 10;
 
 /// Interval of checks for the end of a process.
 const LOOK: Duration = Duration::from_millis(10);
+/// What a pipe holds as a rule: all of it is read at once, so that no part is left when its writer has ended.
+const PIPE: usize = 64 << 10;
 /// After the end of a process, its output is complete once nothing more came for this long.
 const QUIET: Duration = Duration::from_millis(500);
 
@@ -258,9 +260,9 @@ impl Output {
 }
 
 fn read_all(mut pipe: ChildStdout, written: &Mutex<Written>) -> io::Result<()> {
-    let mut buffer = Zeroizing::new([0; 4096]);
+    let mut buffer = Zeroizing::new(vec![0; PIPE]);
     loop {
-        let read = match pipe.read(&mut *buffer) {
+        let read = match pipe.read(&mut buffer) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
