@@ -3,6 +3,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::{Credentials, CredentialsError, IntoProvider, ProvideCredentials};
+use crate::aws::client::call::time_for_credentials;
 use crate::sys::{Sys, lock, unpoisoned};
 
 /// Caches the credentials of another provider in memory and refreshes them before they expire.
@@ -129,8 +130,12 @@ impl ProvideCredentials for CachedCredentials {
         match self.outcome_or_turn() {
             Next::Outcome(outcome) => outcome,
             Next::Fetch(turn) => {
+                let clock = self.sys.clock();
+                let began = clock.monotonic();
                 let fetched = self.source.provide_credentials();
-                turn.note(fetched)
+                let took = clock.monotonic().saturating_sub(began);
+                let is_cut_off = time_for_credentials().is_some_and(|time| took >= time);
+                turn.note(fetched, is_cut_off)
             }
         }
     }
@@ -171,9 +176,11 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// The failure of a fetch that had no more time is not cached: the next request may have more.
     fn note(
         self,
         fetched: Result<Credentials, CredentialsError>,
+        is_cut_off: bool,
     ) -> Result<Credentials, CredentialsError> {
         let clock = self.cache.sys.clock();
         let (now, monotonic) = (clock.now(), clock.monotonic());
@@ -198,6 +205,9 @@ impl Turn<'_> {
             }
             Err(error) => error,
         };
+        if is_cut_off {
+            return still_valid.ok_or(error);
+        }
         let pause = state.failure.take().map_or(FIRST_PAUSE, |failure| {
             (failure.pause * 2).min(LONGEST_PAUSE)
         });

@@ -10,7 +10,7 @@ use sagemaker_async_inference::credentials::{
     AssumeRoleProvider, CachedCredentials, ChainSlot, Credentials, DefaultChain, ProvideCredentials,
 };
 use sagemaker_async_inference::sys::{Clock, ManualClock, Sys};
-use sagemaker_async_inference::{CredentialsError, Session, SessionBuilder};
+use sagemaker_async_inference::{CredentialsError, Error, Session, SessionBuilder, WaiterConfig};
 use support::client::{caller_identity, keys};
 use support::verifier::{Reply, Rules, Verifier};
 use support::{ACCESS_KEY, SECRET_KEY};
@@ -127,6 +127,36 @@ impl ProvideCredentials for Counting {
             ACCESS_KEY, SECRET_KEY, None, expiry, "test",
         ))
     }
+}
+
+/// Another request may have more time.
+#[test]
+fn the_failure_of_a_provider_that_had_no_more_time_is_not_cached() {
+    let clock = ManualClock::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (time, count) = (clock.clone(), Arc::clone(&calls));
+    let slow = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        time.advance(Duration::from_secs(10));
+        Err(CredentialsError::failed("vault", "is slow"))
+    };
+    let session = support::client::builder()
+        .sys(support::client::sys().with_clock(clock))
+        .endpoint_url("http://127.0.0.1:1")
+        .credentials(slow)
+        .build()
+        .expect("a session");
+    let wait = |seconds| {
+        let waiter = WaiterConfig::builder().deadline(Duration::from_secs(seconds));
+        let waiter = waiter.build().expect("a waiter");
+        let result = support::wait::response(&session).get_result::<Vec<u8>>(&waiter);
+        assert!(matches!(result, Err(Error::Credentials(_))), "{result:?}");
+        calls.load(Ordering::SeqCst)
+    };
+    assert_eq!(wait(5), 1);
+    assert_eq!(wait(60), 2);
+    // That one had time, and its failure is cached for a second.
+    assert_eq!(wait(60), 2);
 }
 
 #[test]

@@ -63,13 +63,17 @@ thread_local! {
     static TIME_FOR_CREDENTIALS: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
+/// How much time there was to provide credentials on this thread; `None` if as much as is needed.
+pub(crate) fn time_for_credentials() -> Option<Duration> {
+    TIME_FOR_CREDENTIALS.get()
+}
+
 impl RequestPolicy<'_> {
     /// Of a request for credentials that can be repeated: it has the time that is left to the request that needs them.
     /// One that uses up a token for a single use has all its time.
     pub(crate) fn for_credentials(clock: &dyn Clock) -> Self {
-        let left = TIME_FOR_CREDENTIALS.get();
         Self {
-            deadline: left.map(|left| clock.monotonic() + left),
+            deadline: time_for_credentials().map(|left| clock.monotonic() + left),
             ..Self::default()
         }
     }
