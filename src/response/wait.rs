@@ -7,8 +7,9 @@ use super::AsyncInferenceResponse;
 use super::poll::Poll;
 use crate::aws::s3::objects::OpenObject;
 use crate::aws::{RequestPolicy, s3};
-use crate::error::{ModelFailure, PollingTimeout, Result, WaitStopReason, WaitStopped};
+use crate::error::{Error, ModelFailure, PollingTimeout, Result, WaitStopReason, WaitStopped};
 use crate::trace;
+use crate::uri::S3Uri;
 use crate::waiter::drive::{Ended, Polled, drive};
 use crate::waiter::schedule::Age;
 use crate::waiter::state::WaitState;
@@ -27,6 +28,12 @@ struct Waiting<'a, D, F> {
     take: F,
 }
 
+/// Whether a server did not respond in time, or no connection was made.
+fn is_timeout(error: &Error) -> bool {
+    use crate::error::TransportErrorKind::{Connect, Timeout};
+    matches!(error, Error::Transport(error) if matches!(error.kind(), Connect | Timeout))
+}
+
 impl<D, F, T> Polled for Waiting<'_, D, F>
 where
     F: FnMut(OpenObject) -> Result<T>,
@@ -38,7 +45,8 @@ where
         wait: &mut WaitState,
         policy: RequestPolicy<'_>,
     ) -> Result<Option<Finished<T>>> {
-        let polled = self.response.poll(policy).and_then(|polled| match polled {
+        let polled = self.response.poll_in_wait(wait, policy);
+        let polled = polled.and_then(|polled| match polled {
             // An output that breaks off while it is read is a failed poll.
             Poll::Output(object) => (self.take)(object).map(Poll::Output),
             Poll::Failure(failure) => Ok(Poll::Failure(failure)),
@@ -83,6 +91,31 @@ impl<D> AsyncInferenceResponse<D> {
         let elapsed = self.elapsed(&wait);
         trace::waited(wait.attempts, elapsed, outcome.as_ref().err());
         outcome
+    }
+
+    /// One poll of a wait. A failure that cannot be requested in time takes a fifth of the time at most: the output
+    /// may come.
+    fn poll_in_wait(
+        &self,
+        wait: &mut WaitState,
+        policy: RequestPolicy<'_>,
+    ) -> Result<Poll<OpenObject>> {
+        let get = |uri: &S3Uri, policy: RequestPolicy<'_>| self.open(uri, policy);
+        let pending = match self.poll_output(policy, get)? {
+            Poll::Pending(pending) => pending,
+            found => return Ok(found),
+        };
+        let clock = self.session.sys().clock();
+        let began = clock.monotonic();
+        if began < wait.no_failure_before {
+            return Ok(Poll::Pending(pending));
+        }
+        let polled = self.poll_failure(pending, policy, get);
+        if polled.as_ref().is_err_and(is_timeout) {
+            let now = clock.monotonic();
+            wait.no_failure_before = now + now.saturating_sub(began) * 4;
+        }
+        polled
     }
 
     /// Counts a poll's outcome: `Some` if the inference is finished, `None` if the wait continues. An error

@@ -23,6 +23,8 @@ pub(crate) struct WaitState {
     pub(crate) denied_by_code: bool,
     /// What the last poll observed, in words.
     pub(crate) last: Option<Arc<str>>,
+    /// The failure is not requested before this time, because the last request for it took too long.
+    pub(crate) no_failure_before: Duration,
     /// Whether the caller may list the bucket, once that is known.
     pub(crate) may_list: Option<bool>,
 }
@@ -51,6 +53,7 @@ impl WaitState {
             observed: Observed::default(),
             denied_by_code: false,
             last: None,
+            no_failure_before: Duration::ZERO,
             may_list: None,
         }
     }

@@ -479,3 +479,31 @@ fn a_wait_that_is_cancelled_beforehand_sends_no_request() {
     assert!(matches!(outcome, Err(Error::WaitStopped(_))), "{outcome:?}");
     assert_eq!(server.seen().len(), 0);
 }
+
+/// As a bucket of failures that a network policy drops packets to.
+#[cfg(feature = "local")]
+#[test]
+fn a_failure_that_cannot_be_reached_does_not_hold_up_the_polls_of_the_output() {
+    use sagemaker_async_inference::local::{Fault, LocalEndpoint, Operation};
+    use sagemaker_async_inference::session::{RetryConfig, Timeouts};
+
+    let endpoint = LocalEndpoint::builder().start().expect("an endpoint");
+    let failures = Fault::on(Operation::GetObject).key_contains("failures");
+    endpoint.fault(failures.always().hang());
+    let timeouts = Timeouts::default().with_read(Duration::from_millis(300));
+    let session = endpoint.session_builder().timeouts(timeouts);
+    let session = session.retry(RetryConfig::off()).build();
+    let predictor = predictor(&session.expect("a session"));
+    let at = |key: &str| format!("s3://{}/{key}", endpoint.bucket());
+    let response = AsyncInferenceResponse::new(&predictor, at("1.out"), Some(at("failures/1")));
+    let waiter = WaiterConfig::builder()
+        .delay(Duration::from_millis(10))
+        .max_attempts(60)
+        .build();
+    let outcome = response
+        .expect("valid locations")
+        .get_result::<Vec<u8>>(&waiter.expect("a wait"));
+    let timeout = timed_out(outcome);
+    assert!(timeout.observed().not_found > 50, "{timeout:?}");
+    assert!(timeout.observed().failed >= 1, "{timeout:?}");
+}
