@@ -352,7 +352,7 @@ impl Run<'_> {
             not_found,
             ..
         } = timeout.observed();
-        // What ails one ails the others as a rule: credentials, a permission, the network.
+        // The others have the same cause as a rule: credentials, a permission, the network.
         if failed + access_denied > *not_found
             && !std::mem::replace(&mut self.ends.has_warned, true)
         {
