@@ -1,6 +1,7 @@
 //! Interprets listings: which outcomes exist, which do not, and which must be requested one by one.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::caught::{Caught, Ran};
@@ -150,13 +151,16 @@ impl<D> Poller<D> {
     }
 
     fn output_not_listed(&mut self, slot: u32, with_failure: bool, now: Duration) -> bool {
-        let not_listed = self.not_listed.clone();
         let Some(polled) = self.slots.get_mut(slot).filter(|s| s.is_soon_due(now)) else {
             return false;
         };
         polled.wait.attempts += 1;
         polled.wait.observed.not_found += 1;
-        polled.wait.last = Some(not_listed);
+        let last = &mut polled.wait.last;
+        // The same as before for most.
+        if !matches!(last, Some(last) if Arc::ptr_eq(last, &self.not_listed)) {
+            *last = Some(Arc::clone(&self.not_listed));
+        }
         match polled.failure.filter(|_| with_failure) {
             Some(prefix) => {
                 polled.state = State::FailureOpen;

@@ -1,5 +1,6 @@
 //! Prefixes with the objects of many handles, and the state of listing them.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::aws::s3::{self, ListObjects, Page, Start};
@@ -58,9 +59,34 @@ pub(super) struct Prefix {
 /// A handle's object.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
+    /// The first bytes of its name: most names differ there, and are not read to be compared.
+    head: u64,
     /// The rest of its key.
     name: Box<str>,
     pub(super) slot: u32,
+}
+
+impl Entry {
+    fn new(name: &str, slot: u32) -> Self {
+        Self {
+            head: head(name),
+            name: name.into(),
+            slot,
+        }
+    }
+
+    /// As the names compare. `head` is that of `name`.
+    fn compare(&self, head: u64, name: &str) -> Ordering {
+        self.head.cmp(&head).then_with(|| (*self.name).cmp(name))
+    }
+}
+
+/// Eight bytes, in the order of names; a shorter name is filled up with zeros.
+fn head(name: &str) -> u64 {
+    let mut head = [0; 8];
+    let length = name.len().min(head.len());
+    head[..length].copy_from_slice(&name.as_bytes()[..length]);
+    u64::from_be_bytes(head)
 }
 
 /// A listing in progress.
@@ -193,10 +219,7 @@ impl Prefix {
 
     pub(super) fn add(&mut self, uri: &S3Uri, slot: u32) {
         let name = uri.key().strip_prefix(&*self.folder).unwrap_or(uri.key());
-        self.added.push(Entry {
-            name: name.into(),
-            slot,
-        });
+        self.added.push(Entry::new(name, slot));
     }
 
     /// The entries in order, without those whose handles are finished.
@@ -258,8 +281,11 @@ impl Prefix {
         // The page is in the order of the entries, so that each search begins where the last one ended.
         let mut rest = entries;
         for (name, size) in listed.objects() {
-            rest = from_name(rest, entries, name);
-            let same = rest.iter().take_while(|entry| &*entry.name == name);
+            let head = head(name);
+            rest = from_name(rest, entries, head, name);
+            let same = rest
+                .iter()
+                .take_while(|entry| entry.compare(head, name).is_eq());
             found.extend(same.map(|entry| (entry.slot, size)));
         }
         let page = listed.page;
@@ -315,9 +341,9 @@ impl Prefix {
 }
 
 /// The entries from this name on: usually a few steps further in `rest`, otherwise anywhere in `all`.
-fn from_name<'e>(rest: &'e [Entry], all: &'e [Entry], name: &str) -> &'e [Entry] {
+fn from_name<'e>(rest: &'e [Entry], all: &'e [Entry], head: u64, name: &str) -> &'e [Entry] {
     const STEPS: usize = 8;
-    let is_before = |entry: &Entry| &*entry.name < name;
+    let is_before = |entry: &Entry| entry.compare(head, name).is_lt();
     let passed = &all[..all.len() - rest.len()];
     let goes_back = passed.last().is_some_and(|last| !is_before(last));
     let steps = rest.iter().take(STEPS);
@@ -350,7 +376,7 @@ fn just_before(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, folder, from_name, just_before};
+    use super::{Entry, folder, from_name, head, just_before};
 
     #[test]
     fn a_listing_begins_just_before_its_first_name() {
@@ -365,18 +391,42 @@ mod tests {
 
     #[test]
     fn names_are_found_wherever_the_last_one_was() {
-        let entries: Vec<Entry> = (0..100)
-            .map(|number| Entry {
-                name: format!("{:02}", number / 2 * 2).into(),
-                slot: number,
-            })
-            .collect();
-        for _ in 0..10_000 {
-            let name = format!("{:02}", fastrand::u32(..100));
-            let rest = &entries[fastrand::usize(..=entries.len())..];
-            let found = from_name(rest, &entries, &name).first();
-            let expected = entries.iter().find(|entry| *entry.name >= *name);
-            assert_eq!(found.map(|e| e.slot), expected.map(|e| e.slot), "{name}");
+        for common in ["", "1234567", "longer-than-the-head-"] {
+            let name = |number: u32| format!("{common}{number:02}");
+            let entries: Vec<Entry> = (0..100)
+                .map(|number| Entry::new(&name(number / 2 * 2), number))
+                .collect();
+            for _ in 0..10_000 {
+                let name = name(fastrand::u32(..100));
+                let rest = &entries[fastrand::usize(..=entries.len())..];
+                let found = from_name(rest, &entries, head(&name), &name).first();
+                let expected = entries.iter().find(|entry| *entry.name >= *name);
+                assert_eq!(found.map(|e| e.slot), expected.map(|e| e.slot), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn entries_are_in_the_order_of_their_names() {
+        let names = [
+            "",
+            "\0",
+            "a",
+            "a\0",
+            "a\0b",
+            "ab",
+            "abcdefgh",
+            "abcdefgh\0",
+            "abcdefghi",
+            "b",
+            "é",
+        ];
+        for (at, name) in names.iter().enumerate() {
+            for (other_at, other) in names.iter().enumerate() {
+                let order = Entry::new(name, 0).compare(head(other), other);
+                assert_eq!(order, at.cmp(&other_at), "{name:?} {other:?}");
+                assert_eq!(Entry::new(name, 0).cmp(&Entry::new(other, 0)), order);
+            }
         }
     }
 

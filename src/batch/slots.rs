@@ -6,17 +6,14 @@ use crate::error::ModelFailure;
 use crate::response::AsyncInferenceResponse;
 use crate::waiter::state::WaitState;
 
-/// A handle, and the state of its wait.
+/// A handle, and the state of its wait. In this order, because each round reads the first fields of all handles, and
+/// seldom the others.
+#[repr(C)]
 pub(super) struct Slot<D> {
-    pub(super) response: AsyncInferenceResponse<D>,
-    pub(super) wait: WaitState,
     /// When its next poll is due, on the monotonic clock.
     pub(super) due: Duration,
     /// The pause before that; a round after half of it includes the handle.
     pub(super) pause: Duration,
-    /// The prefixes of its output and its failure.
-    pub(super) output: u32,
-    pub(super) failure: Option<u32>,
     pub(super) state: State,
     /// Whether it is in the queue of handles whose failure is requested.
     pub(super) failure_queued: bool,
@@ -24,6 +21,11 @@ pub(super) struct Slot<D> {
     pub(super) slow: u8,
     /// It is polled before its time, because a message reports that it may be done.
     pub(super) woken: bool,
+    /// The prefixes of its output and its failure.
+    pub(super) output: u32,
+    pub(super) failure: Option<u32>,
+    pub(super) wait: WaitState,
+    pub(super) response: AsyncInferenceResponse<D>,
     /// The reported failure, in case no object holds it.
     pub(super) reported: Option<Box<ModelFailure>>,
 }

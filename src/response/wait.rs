@@ -154,7 +154,7 @@ impl<D> AsyncInferenceResponse<D> {
     ) -> ControlFlow<()> {
         let elapsed = now.saturating_sub(wait.started);
         trace::poll(wait.attempts, elapsed, wait.last.as_deref());
-        waiter.report(&WaitProgress {
+        waiter.report(|| WaitProgress {
             output_path: self.output_path(),
             attempts: wait.attempts,
             max_attempts: waiter.max_attempts(),

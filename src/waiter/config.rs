@@ -170,9 +170,12 @@ impl WaiterConfig {
         }
     }
 
-    pub(crate) fn report(&self, progress: &WaitProgress<'_>) -> ControlFlow<()> {
+    pub(crate) fn report<'p>(
+        &self,
+        progress: impl FnOnce() -> WaitProgress<'p>,
+    ) -> ControlFlow<()> {
         match &self.progress {
-            Some(callback) => callback(progress),
+            Some(callback) => callback(&progress()),
             None => ControlFlow::Continue(()),
         }
     }

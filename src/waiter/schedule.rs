@@ -42,6 +42,9 @@ impl WaiterConfig {
         if attempt >= self.max_attempts {
             return None;
         }
+        if !self.adaptive && self.growth <= 1.0 && self.jitter <= 0.0 {
+            return Some(self.delay);
+        }
         let shortest = self.delay.as_secs_f64();
         let plain = if self.adaptive {
             let until_expected = age.usual.map_or(Duration::ZERO, |usual| {

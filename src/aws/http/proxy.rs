@@ -26,8 +26,8 @@ impl<T> ByScheme<T> {
         }
     }
 
-    pub(super) fn of(&self, uri: &Uri) -> Option<&T> {
-        let (found, port) = if uri.scheme() == Some(&Scheme::HTTPS) {
+    pub(super) fn of(&self, uri: &Uri, is_https: bool) -> Option<&T> {
+        let (found, port) = if is_https {
             (self.https.as_ref()?, 443)
         } else {
             (self.http.as_ref()?, 80)

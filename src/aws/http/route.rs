@@ -92,9 +92,10 @@ impl Routes {
 
     /// The way to this URI.
     pub(super) fn to(&self, uri: &Uri) -> &Route {
-        match self.proxied.of(uri) {
+        let is_https = uri.scheme_str() == Some("https");
+        match self.proxied.of(uri, is_https) {
             Some(route) => route,
-            None if uri.scheme() == Some(&Scheme::HTTPS) => &self.secure,
+            None if is_https => &self.secure,
             None => &self.plain,
         }
     }
