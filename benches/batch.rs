@@ -34,7 +34,7 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 type Responses = Vec<AsyncInferenceResponse<Json>>;
 
-const RUNS: usize = 5;
+const RUNS: usize = 9;
 /// Outputs of the run with many pages: a LIST and a GET take so long there.
 const PAGED: usize = 5000;
 const LIST_TAKES: Duration = Duration::from_millis(300);
@@ -75,8 +75,20 @@ fn main() -> Outcome<()> {
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     Floor,
+    /// With a page half way too, as this crate has while outputs come in.
+    FloorTwice,
     Listing,
     Single,
+}
+
+impl Way {
+    fn round(self) -> Duration {
+        if self == Self::FloorTwice {
+            ROUND / 2
+        } else {
+            ROUND
+        }
+    }
 }
 
 /// Outputs that appear over one second, a round every 10 ms.
@@ -92,6 +104,7 @@ fn appearing_over_a_second() -> Outcome<()> {
     for in_flight in [400, 1000] {
         let ways = [
             ("the floor's LIST", Way::Floor),
+            ("the floor's LIST each 5 ms", Way::FloorTwice),
             ("LIST", Way::Listing),
             ("GET each", Way::Single),
         ];
@@ -170,21 +183,28 @@ struct Run {
 impl Run {
     fn measure(way: Way, in_flight: usize) -> Outcome<Self> {
         let mut server = Server::start()?;
-        let predictor = server.predictor()?;
-        let responses: Responses = predictor
+        let submitted: Responses = server
+            .predictor()?
             .submit_all(0..in_flight)
             .collect::<Result<_, _>>()?;
+        // By a session of its own, as the floor has an agent of its own: the first one has many connections.
+        let predictor = server.predictor()?;
+        let responses = submitted.iter().map(|response| {
+            let failure = response.failure_path().cloned();
+            AsyncInferenceResponse::new(&predictor, response.output_path().clone(), failure)
+        });
+        let responses = responses.collect::<Result<Responses, _>>()?;
         for response in &responses {
             server.send(response.output_path().key())?;
         }
         server.send("appear")?;
         let began = cpu_of_thread().unwrap_or_default();
         let mut late = match way {
-            Way::Floor => {
+            Way::Floor | Way::FloorTwice => {
                 let keys = responses
                     .iter()
                     .map(|response| response.output_path().key());
-                lister::wait(&server.url, &server.bucket, keys.collect(), ROUND)?
+                lister::wait(&server.url, &server.bucket, keys.collect(), way.round())?
             }
             _ => ours(responses, way)?,
         };
@@ -400,11 +420,15 @@ fn serve() -> Outcome<()> {
     Ok(())
 }
 
+/// At random times, which are the same in each run. At regular ones, how late outputs are found would depend on where
+/// the rounds happen to be between them.
 fn appear(endpoint: &LocalEndpoint, keys: &[String]) {
     let began = Instant::now();
-    let gap = Duration::from_secs(1) / u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX);
-    for (number, key) in (1..).zip(keys) {
-        std::thread::sleep((began + gap * number).saturating_duration_since(Instant::now()));
+    let within_a_second = |_| Duration::from_nanos((random() % 1_000_000_000) as u64);
+    let mut times: Vec<_> = keys.iter().map(within_a_second).collect();
+    times.sort();
+    for (time, key) in times.into_iter().zip(keys) {
+        std::thread::sleep((began + time).saturating_duration_since(Instant::now()));
         endpoint.put_object(endpoint.bucket(), key, now().as_nanos().to_string());
     }
 }

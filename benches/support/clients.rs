@@ -107,6 +107,7 @@ pub struct Floor {
     input: http::Uri,
     location: String,
     list: http::Uri,
+    wants_checksum: bool,
 }
 
 impl Floor {
@@ -126,6 +127,15 @@ impl Floor {
             input: uri(format!("{url}/{bucket}/input")),
             location: format!("s3://{bucket}/input"),
             list: uri(format!("{url}/{bucket}?list-type=2&prefix=listed%2F")),
+            wants_checksum: false,
+        }
+    }
+
+    /// Its polls ask for the checksum of the output, as those of this crate do, by a header that is signed.
+    pub fn with_checksums(self) -> Self {
+        Self {
+            wants_checksum: true,
+            ..self
         }
     }
 
@@ -138,8 +148,11 @@ impl Floor {
 
 impl Client for Floor {
     fn poll(&self) -> Outcome<()> {
-        let request = http::Request::get(&self.poll).body(())?;
-        let request = signed(request, "s3", SignableBody::Bytes(&[]))?;
+        let mut request = http::Request::get(&self.poll);
+        if self.wants_checksum {
+            request = request.header("x-amz-checksum-mode", "ENABLED");
+        }
+        let request = signed(request.body(())?, "s3", SignableBody::Bytes(&[]))?;
         finish(self.agent.run(request)?, 404)
     }
 
