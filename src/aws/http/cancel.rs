@@ -1,7 +1,7 @@
-//! Cancellation of an exchange. The cancel flag is stored for the thread that runs the exchange, and each wait of a
-//! connection checks it. The layers between (ureq, TLS, proxies) need not know about it.
+//! Cancellation and deadline of an exchange. Both are stored for the thread that runs the exchange, and each wait of a
+//! connection checks them. The layers between (ureq, TLS, proxies) need not know about them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -63,6 +63,8 @@ struct Current {
 }
 
 thread_local! {
+    /// On the machine's monotonic clock.
+    static DEADLINE: Cell<Option<Duration>> = const { Cell::new(None) };
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
@@ -81,6 +83,27 @@ pub(crate) fn cancellable<T>(cancel: Option<Cancel<'_>>, work: impl FnOnce() -> 
         seen: None,
     })));
     work()
+}
+
+/// Runs `work`, whose waits for the network end when this time is over.
+pub(super) fn within<T>(left: Option<Duration>, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Duration>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            DEADLINE.set(self.0);
+        }
+    }
+    let deadline = left.map(|left| SystemClock.monotonic().saturating_add(left));
+    let _before = Restore(DEADLINE.replace(deadline));
+    work()
+}
+
+/// The time that is left to the exchange of this thread, but no more than `limit`.
+pub(super) fn left(limit: Duration) -> Duration {
+    match DEADLINE.get() {
+        Some(deadline) => limit.min(deadline.saturating_sub(SystemClock.monotonic())),
+        None => limit,
+    }
 }
 
 /// Whether the exchange of this thread may be cancelled.

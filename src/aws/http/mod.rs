@@ -219,8 +219,10 @@ impl Transport {
         bounds: &Bounds<'_>,
     ) -> Result<Reply, ConnectionError> {
         self.in_memory(request, bounds, |transport, request, limits| {
-            let response = transport.run_in_memory(request, limits, Reading::Whole)?;
-            transport.read_whole(response, limits)
+            cancel::within(transport.deadline(&request, limits), || {
+                let response = transport.run_in_memory(request, limits, Reading::Whole)?;
+                transport.read_whole(response, limits)
+            })
         })
     }
 
@@ -263,7 +265,9 @@ impl Transport {
         limits: Limits,
     ) -> Result<Opened, ConnectionError> {
         let is_interruptible = self.is_interruptible(request.uri());
-        let response = self.run_in_memory(request, limits, Reading::Streamed)?;
+        let response = cancel::within(self.deadline(&request, limits), || {
+            self.run_in_memory(request, limits, Reading::Streamed)
+        })?;
         if !response.status().is_success() {
             return self.read_whole(response, limits).map(Opened::Refused);
         }
@@ -300,6 +304,13 @@ impl Transport {
     /// Whether a cancel ends the waits of connections for this URI. It does not with the user's agent.
     fn is_interruptible(&self, uri: &Uri) -> bool {
         matches!(&self.agents, Agents::Own(routes) if routes.to(uri).is_interruptible())
+    }
+
+    /// The time limit that the waits of the request's connection keep. ureq would copy its configuration to keep it, for
+    /// each request.
+    fn deadline<B>(&self, request: &Request<B>, limits: Limits) -> Option<Duration> {
+        let keep = |_: &Duration| !is_upload(request) && self.is_interruptible(request.uri());
+        limits.left.filter(keep)
     }
 
     fn read_whole(
@@ -353,7 +364,8 @@ impl Transport {
         limits: Limits,
         reading: Reading,
     ) -> Result<Response<Body>, ConnectionError> {
-        let left = limits.left;
+        let kept = self.deadline(&request, limits);
+        let left = limits.left.filter(|_| kept.is_none());
         let body = left.filter(|_| reading == Reading::Whole);
         let (routes, route) = match &self.agents {
             Agents::Foreign(agent) => return self.run_foreign(agent, request, left, body),

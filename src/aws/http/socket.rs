@@ -40,18 +40,19 @@ impl SocketConnector {
 
     /// Within the limit for each of both.
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
-        let limit = *details.timeout.after;
+        let limit = cancel::left(*details.timeout.after);
         let began = SystemClock.monotonic();
         let timeout = NextTimeout {
             reason: match details.timeout.reason {
                 Timeout::Connect => Timeout::Resolve,
                 whole => whole,
             },
+            after: limit.into(),
             ..details.timeout
         };
         let addresses = self.addresses.of(details.uri, details.config, timeout)?;
         let left = match details.timeout.reason {
-            Timeout::Connect => limit,
+            Timeout::Connect => cancel::left(limit),
             _ => limit.saturating_sub(SystemClock.monotonic().saturating_sub(began)),
         };
         let addresses = addresses.to_vec();
@@ -117,7 +118,7 @@ fn wait<T>(
     timeout: NextTimeout,
     mut attempt: impl FnMut(Duration) -> io::Result<T>,
 ) -> Result<T, Error> {
-    let mut left = *timeout.after;
+    let mut left = cancel::left(*timeout.after);
     let mut before = None;
     loop {
         cancel::check()?;

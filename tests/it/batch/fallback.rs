@@ -285,7 +285,7 @@ fn one_slow_handle_starves_no_other() {
             let done = waiting.next().expect("an outcome");
             assert!(done.index() > 0 && done.result::<u32>().is_ok());
         }
-        assert!(since(began) < deadline / 2, "{:?}", since(began));
+        assert!(since(began) < deadline, "{:?}", since(began));
         let slow = waiting.next().expect("an outcome").result::<u32>();
         assert!(matches!(slow, Err(Error::PollingTimeout(_))), "{slow:?}");
         assert!(since(began) < deadline + Duration::from_secs(1));
