@@ -208,12 +208,24 @@ fn profile(of: &[String]) -> Outcome<()> {
 fn counts(server: &Served) -> Outcome<()> {
     let mut table = Table::new(&["of a request", "floor", "this crate", "ratio"]);
     for (name, what) in WORK.into_iter().chain([PAGE]) {
-        let [floor, ours] = ["floor", "ours"].map(|who| instructions(server, who, what));
-        match (floor?, ours?) {
-            (Some(floor), Some(ours)) => {
-                counted(&mut table, &format!("instructions, {name}"), floor, ours);
+        for (of, within) in [("", None), (" of the signature", Some(SIGNERS))] {
+            if within.is_some() && what == PAGE.1 {
+                continue;
             }
-            _ => println!("instructions are left out: there is no valgrind"),
+            let only = |who: usize| within.map(|names| names[who]);
+            let floor = instructions(server, "floor", what, only(0))?;
+            let ours = instructions(server, "ours", what, only(1))?;
+            match (floor, ours) {
+                (Some(floor), Some(ours)) => {
+                    counted(
+                        &mut table,
+                        &format!("instructions{of}, {name}"),
+                        floor,
+                        ours,
+                    );
+                }
+                _ => println!("instructions are left out: there is no valgrind"),
+            }
         }
     }
     for (name, what) in WORK.into_iter().chain([PAGE]) {
@@ -234,12 +246,22 @@ fn counted(table: &mut Table, name: &str, floor: u64, ours: u64) {
     ]);
 }
 
-/// Of the process below, with one number of requests and with another: the difference is theirs alone.
-fn instructions(server: &Served, who: &str, what: &str) -> Outcome<Option<u64>> {
+/// The functions that sign, of the floor and of this crate.
+const SIGNERS: [&str; 2] = ["*support*signed*", "*sign_request*"];
+
+/// Of the process below, with one number of requests and with another: the difference is theirs alone. `within` one
+/// function and what it calls, or in all.
+fn instructions(
+    server: &Served,
+    who: &str,
+    what: &str,
+    within: Option<&str>,
+) -> Outcome<Option<u64>> {
     let mut collected = Vec::new();
     for requests in [100, 300] {
         let run = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .args(within.map(|function| format!("--toggle-collect={function}")))
             .arg(std::env::current_exe()?)
             .args([
                 "count",
@@ -258,7 +280,11 @@ fn instructions(server: &Served, who: &str, what: &str) -> Outcome<Option<u64>> 
         let number = number.ok_or("callgrind counted nothing")?.1.trim();
         collected.push(number.parse::<u64>()?);
     }
-    Ok(Some((collected[1] - collected[0]) / 200))
+    let counted = (collected[1] - collected[0]) / 200;
+    if counted == 0 {
+        return Err(format!("{} is not in the program", within.unwrap_or(who)).into());
+    }
+    Ok(Some(counted))
 }
 
 fn count(arguments: &[String]) -> Outcome<()> {
