@@ -226,8 +226,11 @@ impl Deliveries {
         self.ended = true;
         self.buffer.clear();
         let guard = self.guard.take()?;
-        guard.core.flush();
-        guard.core.take_failure()
+        let core = Arc::clone(&guard.core);
+        core.flush();
+        // What the time of the flush was too short for is sent by the guard's threads, or fails, until they end here.
+        drop(guard);
+        core.take_failure()
     }
 
     /// Sends one receive, which waits for messages no longer than `at_most`.

@@ -29,7 +29,7 @@ struct Waiting<'a, D, F> {
 }
 
 /// Whether a server did not respond in time, or no connection was made.
-fn is_timeout(error: &Error) -> bool {
+fn is_unreachable(error: &Error) -> bool {
     use crate::error::TransportErrorKind::{Connect, Timeout};
     matches!(error, Error::Transport(error) if matches!(error.kind(), Connect | Timeout))
 }
@@ -111,7 +111,7 @@ impl<D> AsyncInferenceResponse<D> {
             return Ok(Poll::Pending(pending));
         }
         let polled = self.poll_failure(pending, policy, get);
-        if polled.as_ref().is_err_and(is_timeout) {
+        if polled.as_ref().is_err_and(is_unreachable) {
             let now = clock.monotonic();
             wait.no_failure_before = now + now.saturating_sub(began) * 4;
         }

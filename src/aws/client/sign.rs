@@ -77,8 +77,8 @@ pub(crate) fn sign_request(
     Ok(())
 }
 
-/// In one place, because the compiler would make another copy of `append` for each module: a request is fast if it runs
-/// through little code.
+/// Not inlined: the compiler would make a copy of `append` for each caller, and loading code takes a good part of a
+/// request's time.
 #[inline(never)]
 pub(crate) fn add_header(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     headers.append(name, value);

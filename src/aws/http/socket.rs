@@ -38,7 +38,7 @@ impl SocketConnector {
         Self { addresses }
     }
 
-    /// Within the limit for each of both.
+    /// Resolves and connects. The limit of a connection applies to each of both, any other limit to both together.
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
         let limit = cancel::left(*details.timeout.after);
         let began = SystemClock.monotonic();
