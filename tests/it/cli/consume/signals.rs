@@ -8,7 +8,15 @@ use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
 use super::{bench, consume, stored, submit};
-use crate::cli::bench::{Ran, signal};
+use crate::cli::bench::{Bench, Ran, signal};
+
+/// The number of recorded requests for results.
+fn fetches(bench: &Bench) -> usize {
+    let requests = bench.endpoint.requests();
+    let gets = requests.iter();
+    gets.filter(|request| request.operation == Operation::GetObject)
+        .count()
+}
 
 #[test]
 fn a_signal_ends_it_with_what_is_done_deleted() {
@@ -76,14 +84,8 @@ fn ended_by_two_signals(name: &str) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    let fetches = || {
-        let requests = bench.endpoint.requests();
-        requests
-            .iter()
-            .any(|request| request.operation == Operation::GetObject)
-    };
     let begun = SystemClock.monotonic();
-    while !fetches() {
+    while fetches(&bench) == 0 {
         let waited = SystemClock.monotonic().saturating_sub(begun);
         assert!(
             waited < std::time::Duration::from_mins(1),
@@ -130,7 +132,8 @@ fn what_a_killed_run_left_is_removed_by_the_next_one() {
         names.filter(|name| name.starts_with("..result")).count()
     };
     let started = SystemClock.monotonic();
-    while parts() == 0 {
+    // Requests that hang are recorded when they come.
+    while fetches(&bench) < 2 {
         let waited = SystemClock.monotonic().saturating_sub(started);
         assert!(waited < std::time::Duration::from_mins(1), "no download");
         SystemClock.sleep(std::time::Duration::from_millis(5));
@@ -147,27 +150,21 @@ fn what_a_killed_run_left_is_removed_by_the_next_one() {
 fn sigterm_during_work_finishes_the_work_in_hand_and_sends_the_deletions() {
     let bench = bench(&[]);
     submit(&bench, &["a", "b", "c", "d"]);
-    // The third result takes some time, while the deletions of the first two wait to be sent together.
-    let slow = Fault::on(Operation::GetObject).skip(2).times(1);
+    // The third result fails once and then takes some time, while the deletions of the first two wait to be sent
+    // together. Requests are recorded when they end, so the failure shows that the third message is in work.
+    let third = || Fault::on(Operation::GetObject).skip(2).times(1);
+    bench.endpoint.fault(third().status(503));
     bench
         .endpoint
-        .fault(slow.delay(std::time::Duration::from_secs(2)));
+        .fault(third().delay(std::time::Duration::from_secs(2)));
     let mut command = bench.command(&["consume", "done", "--output-dir", "out", "--workers", "1"]);
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    let third = || {
-        let requests = bench.endpoint.requests();
-        requests
-            .iter()
-            .filter(|request| request.operation == Operation::ReceiveMessage)
-            .count()
-            >= 3
-    };
     let started = SystemClock.monotonic();
-    while !(stored(&bench).len() == 2 && third()) {
+    while fetches(&bench) < 3 {
         let waited = SystemClock.monotonic().saturating_sub(started);
         assert!(waited < std::time::Duration::from_mins(1), "no results");
         SystemClock.sleep(std::time::Duration::from_millis(2));
