@@ -10,6 +10,7 @@ use super::client::foreign::excerpt;
 use super::{
     Call, CallError, Caller, Identity, Payload, Replay, RequestPolicy, Resource, Response, Service,
 };
+use crate::codec::read_cut_json;
 use crate::limits::header_value;
 
 /// A service's `targetPrefix` and `jsonVersion`, from its API model.
@@ -139,7 +140,7 @@ fn read(
     let document = if response.body.iter().all(u8::is_ascii_whitespace) {
         Value::Object(Map::new())
     } else {
-        serde_json::from_slice(&response.body).map_err(|error| {
+        read_cut_json(&response.body).map_err(|error| {
             let shown = excerpt(&response.body, sent.as_bytes()).unwrap_or_default();
             call.unreadable(format!("{error}; it begins with {shown:?}"))
         })?

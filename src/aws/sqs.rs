@@ -283,6 +283,11 @@ pub(crate) fn is_access_denied(error: &Error) -> bool {
     matches!(error, Error::Service(fault) if fault.code().is_some_and(is_denied))
 }
 
+/// Whether the service reports that the queue does not exist, as it does to callers without access to it.
+pub(crate) fn is_missing_queue(error: &Error) -> bool {
+    matches!(error, Error::Service(fault) if fault.code() == Some("QueueDoesNotExist"))
+}
+
 /// The error code of a response, of its body or header, by its current name.
 pub(super) fn error_code(code: Option<&str>, query_error: Option<&str>) -> Option<String> {
     let bare = |code: &str| canonical(super::client::error_response::bare_code(code)).to_owned();

@@ -284,6 +284,40 @@ pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
+/// Reads JSON that a service or its clients wrote. Half a surrogate pair, which a program leaves that cuts a text within an
+/// emoji, becomes U+FFFD: it is valid JSON, but no text in UTF-8.
+pub(crate) fn read_cut_json(document: &[u8]) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_slice(document).or_else(|error| {
+        let whole = without_halves(document).ok_or(error)?;
+        serde_json::from_slice(&whole)
+    })
+}
+
+/// The document with halves of surrogate pairs replaced; `None` if it has none.
+fn without_halves(document: &[u8]) -> Option<Vec<u8>> {
+    const ESCAPE: usize = r"\uXXXX".len();
+    let unit = |at: usize| {
+        let hex = document.get(at..at + ESCAPE)?.strip_prefix(br"\u")?;
+        u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    };
+    let mut whole = document.to_vec();
+    let (mut at, mut replaced) = (0, false);
+    while let Some(found) = document[at..].iter().position(|byte| *byte == b'\\') {
+        at += found;
+        at += match (unit(at), unit(at + ESCAPE)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 2 * ESCAPE,
+            (Some(0xd800..0xe000), _) => {
+                whole[at..at + ESCAPE].copy_from_slice(br"\ufffd");
+                replaced = true;
+                ESCAPE
+            }
+            (Some(_), _) => ESCAPE,
+            (None, _) => 2.min(document.len() - at),
+        };
+    }
+    replaced.then_some(whole)
+}
+
 /// What a body is that begins with bytes no text in UTF-8 begins with. A message about line 1, column 1 would not help,
 /// because errors show nothing of the body.
 fn not_text(body: &[u8]) -> Option<&'static str> {

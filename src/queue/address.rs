@@ -53,9 +53,12 @@ impl Address {
         let name = path.rsplit('/').next().unwrap_or_default();
         check_name(name, url)?;
         let region = match region_of_host(host) {
-            Some(region) => region,
-            None if session.endpoints().is_custom(Service::Sqs) => session.region().to_owned(),
-            None => {
+            named if session.endpoints().is_custom(Service::Sqs) => {
+                named.unwrap_or_else(|| session.region().to_owned())
+            }
+            Some(region) if is_public(host, &region) => region,
+            // Requests would go to the region's public endpoint, whatever this host is.
+            _ => {
                 let remedy = "set AWS_ENDPOINT_URL_SQS to the endpoint of such a queue, or name the \
                               queue by its ARN";
                 let limit = "a host of Amazon SQS, which names the region";
@@ -101,7 +104,8 @@ impl Address {
     }
 
     /// The URL, from the service unless it is known. Where the caller may not ask for it, that of an ARN is
-    /// made by the service's rule.
+    /// made by the service's rule: to a caller of another account a queue whose policy does not allow `GetQueueUrl` does
+    /// not exist.
     pub(super) fn url(&self, session: &Session) -> Result<String> {
         if let Some(url) = &self.url {
             return Ok(url.clone());
@@ -109,7 +113,9 @@ impl Address {
         let owner = self.owner.as_deref();
         let found = sqs::get_queue_url(self.caller(session), &self.name, owner);
         match (found.map_err(Error::from), owner) {
-            (Err(error), Some(owner)) if sqs::is_access_denied(&error) => {
+            (Err(error), Some(owner))
+                if sqs::is_access_denied(&error) || sqs::is_missing_queue(&error) =>
+            {
                 let suffix = Partition::of(&self.region).dns_suffix;
                 let Self { region, name, .. } = self;
                 Ok(format!("https://sqs.{region}.{suffix}/{owner}/{name}"))
@@ -152,6 +158,21 @@ fn region_of_host(host: &str) -> Option<String> {
     let (place, number) = region.rsplit_once('-')?;
     let is_region = !place.is_empty() && number.parse::<u8>().is_ok();
     is_region.then(|| (*region).to_owned())
+}
+
+/// Whether this is one of the service's own hosts in the region, which an emulator's and those of VPC endpoints are not.
+fn is_public(host: &str, region: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let partition = Partition::of(region);
+    let suffixes = [partition.dns_suffix, partition.dual_stack_dns_suffix];
+    let rest = suffixes
+        .iter()
+        .find_map(|suffix| host.strip_suffix(suffix)?.strip_suffix('.'));
+    let Some(rest) = rest else {
+        return false;
+    };
+    let hosts = ["sqs", "sqs-fips"].map(|prefix| format!("{prefix}.{region}"));
+    rest == "queue" || rest == format!("{region}.queue") || hosts.iter().any(|host| host == rest)
 }
 
 #[cfg(test)]

@@ -123,8 +123,8 @@ impl Delivery {
         !self.time_left().is_zero()
     }
 
-    /// Keeps the message invisible for this long from now, at most until 12 hours after it was received. Automatic
-    /// extensions continue; this is for a handler that knows that it will be suspended.
+    /// Keeps the message invisible for this long from now, in whole seconds, rounded up, at most until 12 hours after it was
+    /// received. Automatic extensions continue; this is for a handler that knows that it will be suspended.
     ///
     /// # Errors
     /// [`Error::Service`]: the visibility timeout has expired, or the permission is missing.
@@ -146,7 +146,7 @@ impl Delivery {
         };
         drop(state);
         let sent = core.now();
-        let visibility = by.min(Core::longest(received, sent));
+        let visibility = whole_seconds(by).min(Core::longest(received, sent));
         let queue = core.queue();
         let outcome = queue.change_visibility_of(&receipt, visibility, RequestPolicy::default());
         let outcome = outcome.map_err(Error::from);
@@ -188,14 +188,14 @@ impl Delivery {
         Ok(())
     }
 
-    /// Releases the message so that it becomes visible after this time: 0 to 12 h.
+    /// Releases the message so that it becomes visible after this time: 0 to 12 h, in whole seconds, rounded up.
     ///
     /// # Errors
     /// [`Error::InvalidInput`]: the time is more than 12 h; the message is then released as by
     /// [`release`](Self::release).
     pub fn release_after(mut self, delay: Duration) -> Result<()> {
         check_visibility(delay)?;
-        self.finish(Wish::Release(delay));
+        self.finish(Wish::Release(whole_seconds(delay)));
         Ok(())
     }
 
@@ -218,6 +218,12 @@ fn check_visibility(duration: Duration) -> Result<()> {
     }
     let value = format!("{} s", duration.as_secs());
     Err(InvalidInput::new("visibility timeout", value, "at most 12 h", "").into())
+}
+
+/// The service's unit. A part of a second is a second: as 0 it would make the message visible at once.
+fn whole_seconds(duration: Duration) -> Duration {
+    let part = Duration::from_secs(u64::from(duration.subsec_nanos() > 0));
+    Duration::from_secs(duration.as_secs()) + part
 }
 
 impl Drop for Delivery {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::notification::{InvocationStatus, Notification};
 use crate::aws::json_rpc::{list, text};
-use crate::codec::without_mark;
+use crate::codec::{read_cut_json, without_mark};
 
 /// The content of a message, see [`Delivery::event`](super::Delivery::event).
 ///
@@ -112,7 +112,7 @@ impl ObjectEvent {
 impl QueueEvent {
     /// Parses the body of a message. One that cannot be parsed is [`Unknown`](Self::Unknown).
     pub fn parse(body: &str) -> Self {
-        let message = match serde_json::from_slice(without_mark(body.as_bytes())) {
+        let message = match read(body) {
             Ok(Value::Object(message)) => message,
             Ok(_) => return Self::Unknown("it is JSON, but not an object".to_owned()),
             Err(_) => return Self::Unknown("it is not JSON".to_owned()),
@@ -128,14 +128,20 @@ impl QueueEvent {
     }
 }
 
+/// A JSON document, or one that a relay encoded a second time, as a string.
+fn read(text: &str) -> Result<Value, serde_json::Error> {
+    let read = |text: &str| read_cut_json(without_mark(text.as_bytes()));
+    match read(text)? {
+        Value::String(inner) => Ok(read(&inner).unwrap_or(Value::Null)),
+        value => Ok(value),
+    }
+}
+
 /// The message within SNS's envelopes: a topic's message may be published to another topic.
 fn unwrapped(mut message: Map<String, Value>) -> Value {
     while message.contains_key("TopicArn") {
-        let inner = message
-            .get("Message")
-            .and_then(Value::as_str)
-            .map(str::as_bytes);
-        match inner.map(|inner| serde_json::from_slice(without_mark(inner))) {
+        let inner = message.get("Message").and_then(Value::as_str);
+        match inner.map(read) {
             // Each is shorter than its envelope.
             Some(Ok(Value::Object(inner))) => message = inner,
             _ => break,

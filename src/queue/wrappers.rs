@@ -27,11 +27,7 @@ pub(super) fn unwrap_all(event: &[u8]) -> Vec<Found> {
     match read(event) {
         // What SQS responds when there is no message.
         Ok(Value::Object(event)) if event.is_empty() => {}
-        Ok(event @ (Value::Object(_) | Value::Array(_))) => {
-            Unwrapping { found: &mut found }.value(event, None, 0);
-        }
-        Ok(_) => found.push(Err(refused("it is JSON, but not an object"))),
-        Err(error) => found.push(Err(error)),
+        event => Unwrapping { found: &mut found }.read(event, None, 0),
     }
     found
 }
@@ -50,14 +46,26 @@ impl Unwrapping<'_> {
             Value::Object(message) => self.object(message, envelope, depth),
             Value::Array(records) => self.records(records, depth),
             Value::String(document) => self.document(document.as_bytes(), envelope, depth),
-            _ => self.refuse("it is JSON, but not an object"),
+            _ => self.refuse(NO_OBJECT),
         }
     }
 
     fn document(&mut self, document: &[u8], envelope: Option<Object>, depth: usize) {
-        match read(document) {
-            // A document within a string is a wrapper; a string within a string is not.
-            Ok(Value::String(_)) => self.refuse("it is JSON, but not an object"),
+        self.read(read(document), envelope, depth);
+    }
+
+    fn read(
+        &mut self,
+        document: Result<Value, CodecError>,
+        envelope: Option<Object>,
+        depth: usize,
+    ) {
+        match document {
+            // A relay that encodes a document twice.
+            Ok(Value::String(inner)) => match read(inner.as_bytes()) {
+                Ok(value) => self.value(value, envelope, depth + 1),
+                Err(_) => self.refuse(NO_OBJECT),
+            },
             Ok(value) => self.value(value, envelope, depth),
             Err(error) => self.found.push(Err(error)),
         }
@@ -124,6 +132,7 @@ impl Unwrapping<'_> {
     }
 }
 
+const NO_OBJECT: &str = "it is JSON, but not an object";
 const UNKNOWN: &str = "it has no invocationStatus, so it is not of an asynchronous inference";
 
 /// Which other message this is, if that is known.
@@ -164,7 +173,7 @@ fn is_id(text: &str) -> bool {
 
 fn read(document: &[u8]) -> Result<Value, CodecError> {
     let document = codec::without_mark(document);
-    serde_json::from_slice(document).map_err(|error| {
+    codec::read_cut_json(document).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         refused(format!("it is not JSON, at line {line}, column {column}"))
     })

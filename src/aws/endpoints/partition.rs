@@ -9,7 +9,7 @@ use crate::invalid_input::InvalidInput;
 pub(crate) struct Partition {
     pub(crate) name: &'static str,
     pub(crate) dns_suffix: &'static str,
-    pub(super) dual_stack_dns_suffix: &'static str,
+    pub(crate) dual_stack_dns_suffix: &'static str,
     /// The prefixes of its regions' names, before `-WORD-NUMBER`.
     prefixes: &'static [&'static str],
     /// The pseudo-region for global hosts.

@@ -240,3 +240,21 @@ fn a_delivery_can_be_extended_by_hand() {
     delivery.extend(seconds(43_200)).unwrap();
     assert!(delivery.time_left() <= seconds(43_200 - 1700));
 }
+
+#[test]
+fn parts_of_seconds_are_rounded_up() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let delivery = first(&bench.queue().with_visibility(seconds(60)));
+    // As 0 s it would be visible to others at once.
+    delivery.extend(Duration::from_millis(500)).unwrap();
+    assert_eq!(delivery.time_left(), seconds(1));
+    delivery.extend(Duration::from_millis(7200)).unwrap();
+    assert_eq!(delivery.time_left(), seconds(8));
+    let started = bench.clock.slept();
+    delivery.release_after(Duration::from_millis(9500)).unwrap();
+    let again = first(&bench.queue().with_visibility(seconds(60)));
+    assert_eq!(again.receive_count(), 2);
+    let hidden = bench.clock.slept().saturating_sub(started);
+    assert!(hidden >= seconds(10), "{hidden:?}");
+}

@@ -173,3 +173,54 @@ fn messages_are_read_in_envelopes_within_envelopes_and_behind_a_byte_order_mark(
         }
     }
 }
+
+#[test]
+fn messages_that_a_relay_encoded_twice_are_read() {
+    let twice = |message: &Value| Value::from(message.to_string());
+    let notification: Value = serde_json::from_str(&super::notification("job-7")).unwrap();
+    for body in [
+        twice(&notification),
+        twice(&through_sns(&notification)),
+        through_sns(&twice(&notification)),
+    ] {
+        match QueueEvent::parse(&body.to_string()) {
+            QueueEvent::Inference(done) => assert_eq!(done.inference_id(), Some("job-7")),
+            other => panic!("{other:?}"),
+        }
+    }
+    for body in [
+        twice(&records("out/a+b.out")),
+        twice(&through_sns(&records("out/a+b.out"))),
+        through_sns(&twice(&records("out/a+b.out"))),
+    ] {
+        assert_eq!(object(&body).key(), "out/a b.out");
+    }
+    let other = QueueEvent::parse(r#""hush""#);
+    let QueueEvent::Unknown(reason) = other else {
+        panic!("{other:?}")
+    };
+    assert_eq!(reason, "it is JSON, but not an object");
+}
+
+#[test]
+fn a_reason_that_was_cut_within_an_emoji_is_read() {
+    for (cut, reads) in [
+        (r"\ud83d", "\u{fffd}"),
+        (r"\ude00", "\u{fffd}"),
+        (r"\ud83d\n", "\u{fffd}\n"),
+        (r"\ud83d\ud83d\ude00\\ud83d", "\u{fffd}\u{1f600}\\ud83d"),
+    ] {
+        let message = format!(
+            r#"{{"invocationStatus": "Failed", "inferenceId": "job-7", "failureReason": "no {cut}"}}"#
+        );
+        let mut envelope = through_sns(&Value::Null);
+        envelope["Message"] = message.clone().into();
+        for body in [message, envelope.to_string()] {
+            let QueueEvent::Inference(failed) = QueueEvent::parse(&body) else {
+                panic!("{body}: {:?}", QueueEvent::parse(&body));
+            };
+            let expected = format!("no {reads}");
+            assert_eq!(failed.failure_reason(), Some(&*expected), "{cut}");
+        }
+    }
+}

@@ -153,6 +153,22 @@ fn an_arn_is_enough_without_permission_to_request_the_url() {
     assert!(format!("{:#}", refusal(&by_name)).contains("sqs:GetQueueUrl"));
 }
 
+/// What SQS responds to callers of another account whom the queue's policy lets receive, but not ask for the URL.
+#[test]
+fn an_arn_is_enough_where_the_service_hides_the_queue() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let hidden = Fault::on(Operation::GetQueueUrl).always();
+    bench.local.fault(hidden.error(400, "QueueDoesNotExist"));
+    let queue = ResultQueue::new("arn:aws:sqs:us-east-1:123456789012:done", &bench.session);
+    first(&queue.unwrap()).delete().unwrap();
+
+    let by_name = ResultQueue::new("done", &bench.session).unwrap();
+    assert_eq!(refusal(&by_name).code(), Some("QueueDoesNotExist"));
+    let missing = ResultQueue::new("arn:aws:sqs:us-east-1:123456789012:other", &bench.session);
+    assert_eq!(refusal(&missing.unwrap()).code(), Some("QueueDoesNotExist"));
+}
+
 #[test]
 fn a_queue_of_another_region_does_not_exist_here() {
     let bench = bench(&[]);

@@ -328,10 +328,25 @@ fn what_is_no_queue_is_refused_before_anything_is_sent() {
         "https://sqs.eu-west-1.amazonaws.com/123456789012/done?Action=x",
         "ftp://sqs.eu-west-1.amazonaws.com/123456789012/done",
         "http://localhost:4566/000000000000/done",
+        // Requests to these would go to the region's public endpoint.
+        "http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/done",
+        "http://eu-west-1.queue.localhost.localstack.cloud:4566/000000000000/done",
+        "https://vpce-0a1b-c2d3.sqs.us-west-2.vpce.amazonaws.com/123456789012/done",
+        "https://sqs.cn-north-1.amazonaws.com/123456789012/done",
+        "https://sqs.eu-west-1.amazonaws.com.example.com/123456789012/done",
     ] {
         let error = invalid(ResultQueue::new(queue, &session).unwrap_err());
         assert!(!error.to_string().contains("secret"), "{error}");
         assert!(!error.limit().is_empty());
+    }
+    for host in [
+        "sqs.eu-west-1.amazonaws.com",
+        "SQS.EU-WEST-1.AMAZONAWS.COM",
+        "sqs-fips.eu-west-1.api.aws",
+        "eu-west-1.queue.amazonaws.com",
+    ] {
+        let queue = ResultQueue::new(format!("https://{host}/123456789012/done"), &session);
+        assert_eq!(queue.unwrap().region(), "eu-west-1");
     }
     let queue = ResultQueue::new("done", &session).unwrap();
     for visibility in [seconds(4), seconds(43_201)] {
