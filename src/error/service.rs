@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,12 +226,17 @@ impl ServiceError {
                 "the service failed: try again later; if it persists, check the AWS Health \
                  Dashboard, or give AWS support the request id",
             ),
-            None if self.unrecognized_body.is_some() => Some(
+            None if self.unrecognized_body.is_some() || self.is_empty_success() => Some(
                 "the service does not send such responses: check the endpoint URL, and proxies \
                 and web filters on the way",
             ),
             None => None,
         }
+    }
+
+    /// Whether it is a success without what was requested.
+    fn is_empty_success(&self) -> bool {
+        self.status < 300 && self.code.is_none()
     }
 
     /// Whether the code says that the caller lacks a permission. Other refusals with 403 are about
@@ -254,6 +260,12 @@ impl ServiceError {
         }
     }
 
+    /// Whether the permission that the caller lacks is one for the object's KMS key.
+    pub(crate) fn is_about_key(&self) -> bool {
+        let message = self.message().unwrap_or_default();
+        self.is_missing_permission() && message.contains("not authorized to perform: kms:")
+    }
+
     /// What to do about a refusal for want of a permission.
     fn permission(&self, resource: &str) -> String {
         let message = self.message().unwrap_or_default();
@@ -265,7 +277,11 @@ impl ServiceError {
         };
         let named = after("not authorized to perform: ").filter(|action| action.contains(':'));
         let actions = named.or(self.iam_actions()).unwrap_or("the action");
-        let resource = after(" on resource: ").unwrap_or(resource);
+        let resource = match after(" on resource: ") {
+            Some(named) => Cow::Borrowed(named),
+            None if self.is_about_key() => format!("the KMS key of {resource}").into(),
+            None => Cow::Borrowed(resource),
+        };
         let mut remedy = if message.contains("explicit deny") {
             format!(
                 "a policy denies {actions} on {resource}, which takes precedence over every \

@@ -119,6 +119,8 @@ fn found<T>(got: Result<T, CallError>) -> Result<Requested<T>> {
         Err(CallError::Response(response)) => {
             match (response.error.status, response.error.code()) {
                 (404, None | Some("NoSuchKey")) => Ok(Requested::Missing(Pending::NotFound)),
+                // S3 asks KMS only for the key of an object that exists.
+                (403, _) if response.error.is_about_key() => Err(response.error.into()),
                 (403, None | Some("AccessDenied")) => {
                     let denied = Pending::AccessDenied(Box::new(response.error));
                     Ok(Requested::Missing(denied))

@@ -2,6 +2,9 @@
 
 /// What a 403 means during a wait.
 ///
+/// A 403 that names a missing permission for a KMS key ends the wait in any case: S3 asks KMS only for an object that
+/// exists.
+///
 /// ```
 /// use sagemaker_async_inference::WaiterConfig;
 /// use sagemaker_async_inference::waiter::AccessDenied;

@@ -226,3 +226,38 @@ fn a_bare_403_to_the_end_says_what_is_known_and_no_more() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+/// S3 asks KMS for the key of an object only once it has found the object: without the right to use the key, waiting
+/// is in vain.
+#[test]
+fn a_403_about_the_key_of_an_object_is_final_and_names_the_grant() {
+    let message = "User: arn:aws:iam::123456789012:user/a is not authorized to perform: kms:Decrypt on the resource \
+                   associated with this ciphertext because no identity-based policy allows the kms:Decrypt action";
+    for object in [OUTPUT, FAILURE] {
+        let of_key = move |path: &str| object.ends_with(path.trim_start_matches("/out-bucket"));
+        let server = Verifier::start(Rules::new(), move |seen| match seen {
+            seen if is_list(seen) => denied(),
+            seen if of_key(&seen.path) => s3_error(403, "AccessDenied", message),
+            _ => not_found(),
+        });
+        let clock = ManualClock::new();
+        let session = session_in(&server.url(), clock.clone());
+        let waiters = [
+            WaiterConfig::default(),
+            waiter(|w| w.access_denied(AccessDenied::Pending)),
+        ];
+        for waiter in waiters {
+            let error = response(&session)
+                .get_result::<Vec<u8>>(&waiter)
+                .expect_err("a refusal");
+            assert_eq!(service_code(&error), Some("AccessDenied"), "{error:?}");
+            let remedy = error.remedy().expect("a remedy");
+            assert!(remedy.contains("kms:Decrypt"), "{remedy}");
+            assert!(remedy.contains("KMS key"), "{remedy}");
+        }
+        let polled = response(&session).try_get_result::<Vec<u8>>();
+        assert!(matches!(polled, Err(Error::Service(_))), "{polled:?}");
+        assert_eq!(clock.slept(), Duration::ZERO);
+        assert_eq!(lists(&server), 0);
+    }
+}
