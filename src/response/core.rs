@@ -8,7 +8,7 @@ use crate::aws::RequestPolicy;
 use crate::aws::s3::objects::OpenObject;
 use crate::aws::s3::{self, Object};
 use crate::codec::{Deserializer, Json};
-use crate::error::{Error, ModelFailure, Result};
+use crate::error::{Error, ModelFailure, Result, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::predictor::AsyncPredictor;
 use crate::response::poll::Poll;
@@ -353,15 +353,15 @@ impl<D> AsyncInferenceResponse<D> {
         self.decode(&self.keep(outcome)).map(Some)
     }
 
-    /// Reads the output into memory. An interrupted transfer is resumed; without an `ETag` or a length it is requested
-    /// again from its start.
+    /// Reads the output into memory. An interrupted transfer is resumed; without a version or a length, and after the
+    /// object was replaced, it is requested again from its start.
     fn read(&self, mut object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
         let max = self.transfer_config().max_result_bytes();
         let client = self.session.client();
         let retry = policy.retry.unwrap_or(client.retry);
         let mut attempts = 1;
         loop {
-            let is_resumed = object.etag.is_some() && object.total.is_some();
+            let is_resumed = object.version().is_some() && object.total.is_some();
             let read = memory::read_whole(
                 &self.session,
                 self.output_path(),
@@ -371,7 +371,8 @@ impl<D> AsyncInferenceResponse<D> {
             );
             match &read {
                 Err(error)
-                    if is_passing(error) && !is_resumed && attempts < retry.max_attempts() => {}
+                    if (is_passing(error) && !is_resumed || is_replaced(error))
+                        && attempts < retry.max_attempts() => {}
                 _ => return read,
             }
             let pause = retry.backoff(attempts, None, client.sys.random());
@@ -404,6 +405,10 @@ impl<D> AsyncInferenceResponse<D> {
         *lock(&self.outcome) = Some(outcome.clone());
         outcome
     }
+}
+
+fn is_replaced(error: &Error) -> bool {
+    matches!(error, Error::Transfer(transfer) if transfer.kind() == TransferErrorKind::Replaced)
 }
 
 /// A clone is another response of the same inference; it has the result if this one has it.

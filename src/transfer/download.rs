@@ -127,7 +127,7 @@ impl<'a> Origin<'a> {
 
 /// Whether the object is fetched in ranges: it is large enough, and everything needed is known.
 fn in_ranges(config: &TransferConfig, object: &OpenObject) -> Option<(Plan, u64, String)> {
-    let (len, etag) = (object.total?, object.etag.clone()?);
+    let (len, etag) = (object.total?, object.version()?.to_owned());
     let plan = Plan::of(config, len).filter(|plan| plan.parallelism > 1)?;
     let takes_pieces = object
         .checksum

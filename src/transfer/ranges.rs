@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::progress::Meter;
 use super::stream::ObjectStream;
 use crate::aws::s3::checksum::{Checksum, Expected};
+use crate::aws::s3::objects::Piece;
 use crate::error::{Error, Result, TransferError, TransferErrorKind};
 use crate::session::Session;
 use crate::sys::payload::OutputFile;
@@ -166,11 +167,15 @@ impl Ranges<'_> {
     ) -> Result<Option<Checksum>> {
         let (start, len) = self.plan.part(index, self.len);
         let end = start + len;
-        let (session, uri, etag) = (self.session, self.uri, self.etag);
+        let piece = Piece {
+            start,
+            end: Some(end),
+            etag: Some(self.etag),
+        };
         let running = worker.running.take();
         let is_own = running.is_none();
         let mut stream =
-            running.unwrap_or_else(|| ObjectStream::range(session, uri, etag, start, end));
+            running.unwrap_or_else(|| ObjectStream::range(self.session, self.uri, piece, self.len));
         let mut block = std::mem::take(&mut worker.buffer);
         let mut checksum = self.expected.map(Expected::start);
         while stream.position() < end {

@@ -23,7 +23,9 @@ use crate::uri::S3Uri;
 pub(crate) struct ObjectStream {
     session: Session,
     uri: S3Uri,
+    /// The version, and its length if that is known.
     etag: Option<String>,
+    total: Option<u64>,
     body: Option<BodyStream>,
     at: u64,
     /// The offset after the last byte; `None` if the service does not report it.
@@ -45,7 +47,8 @@ impl ObjectStream {
         Self {
             session: session.clone(),
             uri: uri.clone(),
-            etag: object.etag,
+            etag: object.version().map(str::to_owned),
+            total: object.total,
             body: Some(object.body),
             at: object.start,
             end: object.total,
@@ -57,15 +60,16 @@ impl ObjectStream {
         }
     }
 
-    /// A range that is requested when it is read.
-    pub(crate) fn range(session: &Session, uri: &S3Uri, etag: &str, start: u64, end: u64) -> Self {
+    /// A range of an object of `total` bytes that is requested when it is read.
+    pub(crate) fn range(session: &Session, uri: &S3Uri, piece: Piece<'_>, total: u64) -> Self {
         Self {
             session: session.clone(),
             uri: uri.clone(),
-            etag: Some(etag.to_owned()),
+            etag: piece.etag.map(str::to_owned),
+            total: Some(total),
             body: None,
-            at: start,
-            end: Some(end),
+            at: piece.start,
+            end: piece.end,
             failures: 0,
             pace: pace(session),
             begun: false,
@@ -148,7 +152,7 @@ impl ObjectStream {
             broken.kind,
             TransportErrorKind::Tls | TransportErrorKind::TooLong
         );
-        // Without an ETag the rest may belong to another version.
+        // Without a version the rest may belong to another one.
         let goes_on = may_pass
             && self.etag.is_some()
             && self.end.is_some()
@@ -223,7 +227,7 @@ impl ObjectStream {
             Err(CallError::Other(_)) if is_set(stop) => return Err(self.stopped()),
             Err(failed) => return Err(failed.into()),
         };
-        if object.etag != self.etag {
+        if !object.is_version(self.etag.as_deref(), self.total) {
             return Err(TransferError::new(TransferErrorKind::Replaced, &self.uri).into());
         }
         self.body = Some(object.body);

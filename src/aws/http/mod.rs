@@ -268,7 +268,8 @@ impl Transport {
         let response = cancel::within(self.deadline(&request, limits), || {
             self.run_in_memory(request, limits, Reading::Streamed)
         })?;
-        if !response.status().is_success() {
+        // The other successes, such as 202 and 204, have no content: an empty result would be made up.
+        if !matches!(response.status().as_u16(), 200 | 203 | 206) {
             return self.read_whole(response, limits).map(Opened::Refused);
         }
         let (parts, body) = response.into_parts();

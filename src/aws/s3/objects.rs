@@ -24,12 +24,35 @@ pub(crate) struct OpenObject {
     pub(crate) start: u64,
     /// The whole object's length, if the response has it.
     pub(crate) total: Option<u64>,
-    pub(crate) etag: Option<String>,
+    etag: Option<String>,
     pub(crate) content_type: Option<String>,
     /// The whole object's checksum, if the response has it.
     pub(crate) checksum: Option<Expected>,
     /// Host and port of the server.
     pub(crate) host: String,
+}
+
+impl OpenObject {
+    /// The `ETag` by which the rest can be requested. A weak one, which proxies make of S3's, does not identify bytes:
+    /// `If-Match` never matches it (RFC 9110, 13.1.1).
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.etag.as_deref().filter(|etag| !etag.starts_with("W/"))
+    }
+
+    /// Whether it belongs to the version that was requested by `etag` and has `total` bytes. Some servers leave the `ETag`
+    /// out of the response for a range, and proxies weaken it.
+    pub(crate) fn is_version(&self, etag: Option<&str>, total: Option<u64>) -> bool {
+        match (&self.etag, self.total, total) {
+            (_, Some(own), Some(total)) if own != total => false,
+            (Some(own), ..) => etag.is_some_and(|etag| opaque(own) == opaque(etag)),
+            (None, own, total) => own.is_some() && total.is_some(),
+        }
+    }
+}
+
+/// An `ETag` without its mark and quotes.
+fn opaque(etag: &str) -> &str {
+    etag.trim_start_matches("W/").trim_matches('"')
 }
 
 /// A range of an object, and optionally which version of it.
@@ -80,17 +103,12 @@ pub(crate) fn open_object(
     let request = request("GetObject", Method::GET, uri, "", headers, policy);
     let (Response { headers, body }, host) = in_region(s3, &request, |call| {
         let response = s3.caller.client.open(call, &[])?;
+        if range.is_none() && span(&response.headers).0 > 0 {
+            return Err(call.unreadable("it has only a part of the object"));
+        }
         Ok((response, call.host().to_owned()))
     })?;
-    let length = number(&headers, "content-length");
-    // A service that ignores the range sends the object from its start.
-    let (start, total) = match text(&headers, "content-range") {
-        Some(range) => match parse_content_range(&range) {
-            Some((start, total)) => (start, total),
-            None => (0, None),
-        },
-        None => (0, length),
-    };
+    let (start, total) = span(&headers);
     Ok(OpenObject {
         body,
         start,
@@ -103,6 +121,17 @@ pub(crate) fn open_object(
             .then(|| Expected::of_object(&headers))
             .flatten(),
     })
+}
+
+/// The body's offset in the object, and the object's length if the response has it. A service that ignores the range
+/// sends the object from its start.
+fn span(headers: &HeaderMap) -> (u64, Option<u64>) {
+    match text(headers, "content-range") {
+        Some(range) => parse_content_range(&range).unwrap_or((0, None)),
+        // Chunks take precedence over a `Content-Length` that a proxy left there (RFC 9112, 6.3).
+        None if headers.contains_key(http::header::TRANSFER_ENCODING) => (0, None),
+        None => (0, number(headers, "content-length")),
+    }
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {

@@ -16,10 +16,10 @@ use super::shared::{BUCKET, MIB, Place, bytes, failed, once, small_parts, transf
 use super::support::client::{predictor, session_in, uri};
 use super::support::raw::{Raw, read_head};
 
-const CONTENT: &[u8] = b"0123456789abcdefghij";
+pub(super) const CONTENT: &[u8] = b"0123456789abcdefghij";
 
 /// Responds to each connection's one request with the next of these, and records the requests.
-fn scripted(responses: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
+pub(super) fn scripted(responses: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (next, heads) = (AtomicUsize::new(0), asked.clone());
     let raw = Raw::start(move |mut stream: TcpStream| {
@@ -38,13 +38,13 @@ fn scripted(responses: Vec<String>) -> (Raw, Arc<Mutex<Vec<String>>>) {
 }
 
 /// The response with the whole object, cut after this many bytes.
-fn whole(sent: usize) -> String {
+pub(super) fn whole(sent: usize) -> String {
     let body = std::str::from_utf8(&CONTENT[..sent]).expect("ASCII");
     format!("HTTP/1.1 200 OK\r\ncontent-length: 20\r\netag: \"v1\"\r\n\r\n{body}")
 }
 
 /// The rest of the object from a byte on, cut after this many bytes.
-fn rest(start: usize, sent: usize) -> String {
+pub(super) fn rest(start: usize, sent: usize) -> String {
     let body = std::str::from_utf8(&CONTENT[start..start + sent]).expect("ASCII");
     format!(
         "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\netag: \"v1\"\r\n\
@@ -53,13 +53,13 @@ fn rest(start: usize, sent: usize) -> String {
     )
 }
 
-fn response(raw: &Raw, clock: &ManualClock) -> AsyncInferenceResponse<Bytes> {
+pub(super) fn response(raw: &Raw, clock: &ManualClock) -> AsyncInferenceResponse<Bytes> {
     let session = session_in(&raw.url(), clock.clone());
     AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None)
         .expect("valid locations")
 }
 
-fn fetched(raw: &Raw, clock: &ManualClock) -> Result<Vec<u8>, Error> {
+pub(super) fn fetched(raw: &Raw, clock: &ManualClock) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     response(raw, clock).write_result(&mut out, &once())?;
     Ok(out)

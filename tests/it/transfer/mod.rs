@@ -12,3 +12,4 @@ mod shared;
 mod stalls;
 mod upload;
 mod upload_failures;
+mod versions;
