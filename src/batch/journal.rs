@@ -36,6 +36,7 @@ pub(super) struct Journal {
 /// An input's own records.
 #[derive(Debug)]
 pub(super) struct Claim {
+    /// Its number in the file.
     entry: u64,
     /// Its state in an earlier run, if it was begun.
     pub(super) stage: Option<Stage>,
@@ -75,6 +76,9 @@ struct State {
     latest: HashMap<u64, u64>,
     /// By digest: the entries that no input of this run has claimed, the oldest first.
     unclaimed: HashMap<Digest, VecDeque<u64>>,
+    /// Entries whose number another entry has, with it: two journals were joined, or two processes wrote one on a file system
+    /// without locks.
+    shared_numbers: HashMap<u64, u64>,
     /// Entries of release 0.1, which identified inputs by their position, with their digests.
     by_place: HashMap<u64, Option<Digest>>,
     next_entry: u64,
@@ -82,6 +86,18 @@ struct State {
     /// Records of submits that happened and could not be written yet.
     unwritten: Vec<Vec<u8>>,
 }
+
+/// The numbers of the entries while a file is read.
+#[derive(Default)]
+struct Numbers {
+    /// By number: the digest of its first entry.
+    first: HashMap<u64, Digest>,
+    /// The other entries, by number and digest.
+    others: HashMap<(u64, Digest), u64>,
+}
+
+/// The first of the entries that are not called by their number in the file.
+const OTHERS: u64 = 1 << 63;
 
 /// Half of a SHA-256: enough to distinguish any number of inputs.
 type Digest = u128;
@@ -241,6 +257,7 @@ impl State {
             file,
             latest: HashMap::new(),
             unclaimed: HashMap::new(),
+            shared_numbers: HashMap::new(),
             by_place: HashMap::new(),
             next_entry: 0,
             end: 0,
@@ -251,6 +268,7 @@ impl State {
     fn read(&mut self) -> io::Result<()> {
         let mut reader = BufReader::new(self.file.try_clone()?);
         let mut line = Vec::new();
+        let mut numbers = Numbers::default();
         loop {
             line.clear();
             (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line)?;
@@ -267,26 +285,42 @@ impl State {
                 self.file.set_len(self.end)?;
                 break;
             }
-            self.take_in(&parse(&line)?);
+            self.take_in(&parse(&line)?, &mut numbers);
             self.end += line.len() as u64;
         }
         Ok(())
     }
 
     /// Adds a record that begins at the end of what was read so far.
-    fn take_in(&mut self, record: &Record) {
-        let entry = record.input;
-        self.next_entry = self.next_entry.max(entry.saturating_add(1));
+    fn take_in(&mut self, record: &Record, numbers: &mut Numbers) {
+        let digest = record.sha256.as_deref().and_then(digest);
+        let entry = self.entry_of(record, digest, numbers);
+        self.next_entry = self.next_entry.max(record.input.saturating_add(1));
         if self.latest.insert(entry, self.end).is_some() {
             return;
         }
-        let digest = record.sha256.as_deref().and_then(digest);
         if let Some(digest) = digest {
             self.unclaimed.entry(digest).or_default().push_back(entry);
         }
         if record.version == 1 {
             self.by_place.insert(entry, digest);
         }
+    }
+
+    /// The entry of a record: its number, unless that is the number of another input.
+    fn entry_of(&mut self, record: &Record, digest: Option<Digest>, numbers: &mut Numbers) -> u64 {
+        let number = record.input;
+        // An entry of release 0.1 that was continued has a digest of either kind.
+        let Some(digest) = digest.filter(|_| !self.by_place.contains_key(&number)) else {
+            return number;
+        };
+        if *numbers.first.entry(number).or_insert(digest) == digest {
+            return number;
+        }
+        let next = OTHERS + numbers.others.len() as u64;
+        let entry = *numbers.others.entry((number, digest)).or_insert(next);
+        self.shared_numbers.insert(entry, number);
+        entry
     }
 
     fn claim(&mut self, place: u64, identity: &Identity) -> io::Result<Option<Claim>> {
@@ -306,6 +340,7 @@ impl State {
     fn claimed(&mut self, entry: u64) -> io::Result<Claim> {
         self.by_place.remove(&entry);
         let stage = Some(self.record(entry)?.stage);
+        let entry = self.shared_numbers.get(&entry).copied().unwrap_or(entry);
         Ok(Claim { entry, stage })
     }
 

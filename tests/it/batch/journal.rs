@@ -341,6 +341,57 @@ fn handles_are_reported_before_their_turn() {
     assert_eq!(reported, expected);
 }
 
+/// What `cat` makes of the journals of two machines, or two processes on a file system without locks: both number their
+/// entries from 0.
+#[test]
+fn joined_journals_are_one() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, other) = (folder.path().join("1"), folder.path().join("2"));
+    let mut submitted = ids(&run(&predictor, 0..3, &one));
+    submitted.extend(ids(&run(&predictor, 3..7, &other)));
+    let (one, other) = (read(&one), read(&other));
+    let split = |journal: &[u8]| -> Vec<Vec<u8>> {
+        let lines = journal.split_inclusive(|byte| *byte == b'\n');
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let (mut mixed, mut rest) = (Vec::new(), split(&one).into_iter());
+    for line in split(&other) {
+        mixed.extend(rest.next().unwrap_or_default());
+        mixed.extend(line);
+    }
+    // Of the last input it is not known whether it was submitted.
+    let uncertain: Vec<u8> = split(&other)[..7].concat();
+    for (joined, known) in [
+        ([&*one, &*other].concat(), 7),
+        ([&*other, &*one].concat(), 7),
+        (mixed, 7),
+        ([&*one, &*uncertain].concat(), 6),
+    ] {
+        let path = place(&folder);
+        std::fs::write(&path, joined).expect("a journal");
+        let jobs = endpoint.jobs().len();
+        let mut batch = predictor.submit_all(0..7).journal(&path).expect("one");
+        let outcomes: Outcomes = batch.by_ref().collect();
+        assert_eq!(batch.journal_entries_left().expect("entries").len(), 0);
+        drop(batch);
+        let found = outcomes.iter().zip(&submitted);
+        let found = found.filter_map(|(outcome, before)| Some((outcome.as_ref().ok()?, before)));
+        let found: Vec<_> = found
+            .map(|(response, before)| assert_eq!(response.output_path().to_string(), *before))
+            .collect();
+        assert_eq!(found.len(), known);
+        assert_eq!(endpoint.jobs().len(), jobs);
+        // What is added is recognized beside the others.
+        let batch = predictor.submit_all(0..9).journal(&path).expect("one");
+        let outcomes: Outcomes = batch.resubmit_uncertain().collect();
+        let jobs = endpoint.jobs().len();
+        assert_eq!(ids(&outcomes), ids(&run(&predictor, 0..9, &path)));
+        assert_eq!(endpoint.jobs().len(), jobs);
+    }
+}
+
 #[test]
 fn a_journal_that_is_in_use_or_is_none_is_refused() {
     let endpoint = idle_endpoint(|b| b);
