@@ -264,8 +264,7 @@ impl Deployment {
         let mut deployment = self;
         deployment.cancel = deployment.cancel.or_else(|| waiter.cancel_token());
         let (endpoint, progress) = deployment.run()?;
-        let created = Some(Change { before: None });
-        match wait::in_service(endpoint.session(), endpoint.name(), None, created, waiter) {
+        match endpoint.wait_in_service(waiter) {
             Ok(_) => Ok(endpoint),
             Err(cause) => {
                 let over = matches!(&cause, Error::EndpointWait(wait) if is_over(wait));
@@ -286,7 +285,9 @@ impl Deployment {
             let name = &self.endpoint_name;
             return Err(progress.failed(&self.session, name, self.on_failure, cause));
         }
-        Ok((Endpoint::new(self.endpoint_name, &self.session), progress))
+        let endpoint = Endpoint::new(self.endpoint_name, &self.session);
+        endpoint.has_requested(Change::Creation);
+        Ok((endpoint, progress))
     }
 
     fn plan(&self) -> Result<Plan> {

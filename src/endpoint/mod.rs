@@ -42,11 +42,14 @@ pub use status::{Backlog, EndpointOverview};
 pub use update::EndpointUpdate;
 pub use wait::{EndpointProgress, EndpointWaiter};
 
+use std::sync::{Arc, Mutex};
+
 use self::removal::Removal;
-use self::wait::Change;
+use self::wait::{Change, Requested};
 use crate::error::{Error, Resource, Result};
 use crate::predictor::AsyncPredictor;
 use crate::session::Session;
+use crate::sys::lock;
 use crate::waiter::CancelToken;
 
 /// The SDK's name for a single variant.
@@ -88,6 +91,8 @@ pub struct Endpoint {
     name: String,
     session: Session,
     cancel: Option<CancelToken>,
+    /// The latest change, for the waits of all clones.
+    requested: Arc<Mutex<Option<Requested>>>,
 }
 
 impl Endpoint {
@@ -97,7 +102,18 @@ impl Endpoint {
             name: name.into(),
             session: session.clone(),
             cancel: None,
+            requested: Arc::default(),
         }
+    }
+
+    /// Records a change, for the next wait.
+    fn has_requested(&self, change: Change) {
+        let at = self.session.sys().clock().monotonic();
+        *lock(&self.requested) = Some(Requested { at, change });
+    }
+
+    fn requested(&self) -> Option<Requested> {
+        lock(&self.requested).clone()
     }
 
     /// Sets a token. Once it is cancelled, [`delete`](Self::delete), [`remove`](Self::remove),
@@ -197,7 +213,7 @@ impl Endpoint {
     /// # Ok::<(), sagemaker_async_inference::Error>(())
     /// ```
     pub fn wait_in_service(&self, waiter: &EndpointWaiter) -> Result<EndpointDescription> {
-        wait::in_service(&self.session, &self.name, None, None, waiter)
+        wait::in_service(&self.session, &self.name, None, self.requested(), waiter)
     }
 
     /// Waits until the endpoint is deleted.
@@ -205,7 +221,7 @@ impl Endpoint {
     /// # Errors
     /// Those of [`wait_in_service`](Self::wait_in_service), but an endpoint that does not exist is not an error.
     pub fn wait_deleted(&self, waiter: &EndpointWaiter) -> Result<()> {
-        wait::deleted(&self.session, &self.name, None, waiter)
+        wait::deleted(&self.session, &self.name, self.requested(), waiter)
     }
 
     /// Starts to build an update: to other instances, another model, other settings.
@@ -262,6 +278,9 @@ impl Endpoint {
         let deleted = self
             .check_not_cancelled("deleted")
             .and_then(|()| settle::delete(&self.acting(), &endpoint));
+        if deleted.is_ok() {
+            self.has_requested(Change::Deletion);
+        }
         match deleted {
             Err(error) if !removal.removed.is_empty() => {
                 removal.note(endpoint, error);
@@ -345,7 +364,6 @@ impl Endpoint {
 
         let endpoint = Resource::Endpoint(self.name.clone());
         let in_use = described.endpoint_config_name().map(str::to_owned);
-        let mut change = None;
         match self.wait_deletable(described, waiter) {
             Err(error) => removal.note(endpoint.clone(), error),
             Ok(settled) => {
@@ -354,15 +372,13 @@ impl Endpoint {
                 }
                 if settled.status() != EndpointStatus::Deleting {
                     removal.delete_all(&session, vec![endpoint.clone()]);
-                    change = Some(Change {
-                        before: Some(settled),
-                    });
+                    self.has_requested(Change::Deletion);
                 }
             }
         }
         if removal.left.contains(&endpoint) || removal.unsure.contains(&endpoint) {
             removal.left.extend(parts);
-        } else if let Err(error) = wait::deleted(&self.session, &self.name, change, waiter) {
+        } else if let Err(error) = self.wait_deleted(waiter) {
             removal.note(endpoint, error);
             removal.left.extend(parts);
         } else {

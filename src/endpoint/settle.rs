@@ -305,6 +305,16 @@ fn is_as_requested(requested: &Value, found: &Value, ignored: &[&str]) -> bool {
                 let found = found.get(member);
                 found.is_some_and(|found| is_as_requested(value, found, ignored))
             }),
+        (Value::Array(requested), Value::Array(found))
+            if requested.iter().all(Value::is_string) =>
+        {
+            // Sets, such as subnets and security groups, which the service may describe in another order.
+            let [mut requested, mut found] =
+                [requested, found].map(|texts| texts.iter().map(Value::as_str).collect::<Vec<_>>());
+            requested.sort_unstable();
+            found.sort_unstable();
+            requested == found
+        }
         (Value::Array(requested), Value::Array(found)) => {
             let mut both = requested.iter().zip(found);
             requested.len() == found.len() && both.all(|(a, f)| is_as_requested(a, f, ignored))

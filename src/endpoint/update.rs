@@ -150,8 +150,8 @@ impl EndpointUpdate {
     }
 
     /// Continues an earlier run of the same update that was interrupted: an existing configuration of
-    /// [the name](Self::endpoint_config_name) counts as created if it is as requested. Default: a name that is
-    /// taken is an error.
+    /// [the name](Self::endpoint_config_name) counts as created if it is as requested, and an endpoint that uses it
+    /// already is not updated again. Default: a name that is taken is an error.
     pub fn resume(mut self) -> Self {
         self.continues = true;
         self
@@ -196,17 +196,13 @@ impl EndpointUpdate {
     /// - [`Error::Deployment`]: the configuration was, or may have been, created, and the update was refused or
     ///   cancelled.
     pub fn start(self) -> Result<String> {
-        let (name, _) = self.begin()?;
-        Ok(name)
-    }
-
-    /// As [`start`](Self::start); also returns the description before.
-    fn begin(self) -> Result<(String, EndpointDescription)> {
         self.check()?;
         let session = &self.endpoint.acting();
         let described = self.endpoint.description()?;
         if let Some(name) = self.under_way(&described) {
-            return Ok((name, described));
+            self.endpoint
+                .has_requested(Change::Update(Box::new(described)));
+            return Ok(name);
         }
         // Before the configuration is created, which nothing would use.
         self.endpoint.check_unchanging(&described)?;
@@ -236,13 +232,21 @@ impl EndpointUpdate {
             }
             Err(failed) => return Err(failed.error),
         };
+        if made == Made::Before && described.endpoint_config_name() == Some(name.as_str()) {
+            // The earlier run has switched the endpoint over.
+            return Ok(name);
+        }
         let input = request.to_json();
         let updated = self
             .endpoint
             .check_not_cancelled("in service")
             .and_then(|()| settle::update(session, self.endpoint.name(), &name, &input, true));
         match updated {
-            Ok(()) => Ok((name, described)),
+            Ok(()) => {
+                self.endpoint
+                    .has_requested(Change::Update(Box::new(described)));
+                Ok(name)
+            }
             Err(cause) => Err(self.failed(&creation.resource, made, cause)),
         }
     }
@@ -281,11 +285,8 @@ impl EndpointUpdate {
     /// [`RolledBack`](crate::error::EndpointWaitReason::RolledBack).
     pub fn start_and_wait(self, waiter: &EndpointWaiter) -> Result<String> {
         let endpoint = self.endpoint.clone();
-        let (config, before) = self.begin()?;
-        let change = Some(Change {
-            before: Some(before),
-        });
-        let (session, name) = (endpoint.session(), endpoint.name());
+        let config = self.start()?;
+        let (session, name, change) = (endpoint.session(), endpoint.name(), endpoint.requested());
         wait::in_service(session, name, Some(&config), change, waiter)?;
         Ok(config)
     }

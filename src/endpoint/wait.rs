@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::EndpointStatus;
 use super::describe::EndpointDescription;
+use super::settle::is_not_found;
 use crate::aws::{CallError, RequestPolicy, sagemaker};
 use crate::error::{EndpointWaitError, EndpointWaitReason, Error, Result};
 use crate::limits::check_name;
@@ -22,8 +23,10 @@ use crate::waiter::{CancelToken, WaiterConfig};
 ///
 /// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the API's model:
 /// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. Like those, a wait ends with the state that is waited
-/// for, with `Failed`, and with a `ValidationException` (the endpoint does not exist). It also ends with
-/// `UpdateRollbackFailed`, from which no operation recovers. Polls that fail because of the network or the service are
+/// for, with `Failed`, and when the endpoint does not exist (a `ValidationException` that says so; another is an error). It
+/// also ends with `UpdateRollbackFailed`, from which no operation recovers. For a minute after a change that was requested
+/// with this [`Endpoint`](super::Endpoint) or a clone, the state from before it does not end a wait: the service may not show
+/// the change yet. Polls that fail because of the network or the service are
 /// ignored, and so are those without credentials once there was a description.
 ///
 /// ```
@@ -215,27 +218,51 @@ enum Awaited<'a> {
     Deleted,
 }
 
-/// A change that was requested right before a wait. The service may describe what was there before for a while.
-pub(crate) struct Change {
-    /// The description before it; `None` if there was no endpoint.
-    pub(crate) before: Option<EndpointDescription>,
+/// A change that was requested. The service may describe what was there before for a while.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Creation,
+    /// With the description before it.
+    Update(Box<EndpointDescription>),
+    Deletion,
+}
+
+/// A change, and when it was requested, on the monotonic clock.
+#[derive(Debug, Clone)]
+pub(crate) struct Requested {
+    pub(crate) at: Duration,
+    pub(crate) change: Change,
 }
 
 /// From this time on a description is taken to be of the state after the change.
 const VISIBLE_AFTER: Duration = Duration::from_mins(1);
 
 impl Change {
+    /// Whether a wait may take the state from before this change for its end.
+    fn misleads(&self, awaited: Awaited<'_>) -> bool {
+        matches!(self, Self::Deletion) == matches!(awaited, Awaited::Deleted)
+    }
+
     /// Whether this is the description from before the change.
     fn is_before(&self, seen: Option<&EndpointDescription>) -> bool {
-        match (&self.before, seen) {
-            (None, None) => true,
-            (Some(before), Some(seen)) => {
+        match (self, seen) {
+            (Self::Creation, None) => true,
+            (Self::Update(before), Some(seen)) => {
                 let modified = |of: &EndpointDescription| of.raw().get("LastModifiedTime").cloned();
                 before.status() == seen.status() && modified(before) == modified(seen)
             }
+            // An endpoint that failed before.
+            (Self::Deletion, Some(seen)) => has_failed(&seen.status()),
             _ => false,
         }
     }
+}
+
+fn has_failed(status: &EndpointStatus) -> bool {
+    matches!(
+        status,
+        EndpointStatus::Failed | EndpointStatus::UpdateRollbackFailed
+    )
 }
 
 /// An endpoint that is waited for.
@@ -245,7 +272,7 @@ struct Waiting<'a> {
     awaited: Awaited<'a>,
     waiter: &'a EndpointWaiter,
     /// Until it is visible.
-    change: Option<Change>,
+    change: Option<Requested>,
     seen: Option<EndpointDescription>,
     last_error: Option<String>,
     /// A state that ends the wait.
@@ -257,7 +284,7 @@ pub(crate) fn in_service(
     session: &Session,
     name: &str,
     config: Option<&str>,
-    change: Option<Change>,
+    change: Option<Requested>,
     waiter: &EndpointWaiter,
 ) -> Result<EndpointDescription> {
     let awaited = Awaited::InService(config);
@@ -283,7 +310,7 @@ pub(crate) fn cancelled(name: &str, awaited: &'static str) -> Error {
 pub(crate) fn deleted(
     session: &Session,
     name: &str,
-    change: Option<Change>,
+    change: Option<Requested>,
     waiter: &EndpointWaiter,
 ) -> Result<()> {
     wait(session, name, Awaited::Deleted, change, waiter).map(drop)
@@ -294,7 +321,7 @@ fn wait(
     session: &Session,
     name: &str,
     awaited: Awaited<'_>,
-    change: Option<Change>,
+    change: Option<Requested>,
     waiter: &EndpointWaiter,
 ) -> Result<EndpointDescription> {
     check_name("endpoint name", name)?;
@@ -306,7 +333,7 @@ fn wait(
         name,
         awaited,
         waiter,
-        change,
+        change: change.filter(|requested| requested.change.misleads(awaited)),
         seen: None,
         last_error: None,
         bad_end: None,
@@ -329,7 +356,7 @@ impl Polled for Waiting<'_> {
 
     fn poll(
         &mut self,
-        wait: &mut WaitState,
+        _wait: &mut WaitState,
         policy: RequestPolicy<'_>,
     ) -> Result<Option<EndpointDescription>> {
         let input = json!({ "EndpointName": self.name });
@@ -343,7 +370,7 @@ impl Polled for Waiting<'_> {
                 self.last_error = None;
                 let description = EndpointDescription::new(found);
                 self.seen = Some(description.clone());
-                if self.is_stale(Some(&description), wait) {
+                if self.is_stale(Some(&description)) {
                     return Ok(None);
                 }
                 match self.judge(&description) {
@@ -353,11 +380,9 @@ impl Polled for Waiting<'_> {
                 }
                 Ok(Some(description))
             }
-            Err(CallError::Response(response))
-                if response.error.code() == Some("ValidationException") =>
-            {
+            Err(CallError::Response(response)) if is_not_found(&response.error) => {
                 if let Awaited::InService(_) = self.awaited {
-                    if self.is_stale(None, wait) {
+                    if self.is_stale(None) {
                         self.last_error = Some(response.error.to_string());
                         return Ok(None);
                     }
@@ -399,20 +424,18 @@ impl Polled for Waiting<'_> {
 
 impl Waiting<'_> {
     /// Whether the service does not describe the requested change yet.
-    fn is_stale(&mut self, seen: Option<&EndpointDescription>, wait: &WaitState) -> bool {
+    fn is_stale(&mut self, seen: Option<&EndpointDescription>) -> bool {
         let now = self.session.sys().clock().monotonic();
-        let is_recent = now.saturating_sub(wait.started) < VISIBLE_AFTER;
-        let change = self.change.take().filter(|_| is_recent);
-        self.change = change.filter(|change| change.is_before(seen));
+        self.change.take_if(|requested| {
+            now.saturating_sub(requested.at) >= VISIBLE_AFTER || !requested.change.is_before(seen)
+        });
         self.change.is_some()
     }
 
     /// Whether a state ends the wait, and how.
     fn judge(&self, seen: &EndpointDescription) -> Option<Result<(), EndpointWaitReason>> {
         match (seen.status(), self.awaited) {
-            (EndpointStatus::Failed | EndpointStatus::UpdateRollbackFailed, _) => {
-                Some(Err(EndpointWaitReason::Failed))
-            }
+            (status, _) if has_failed(&status) => Some(Err(EndpointWaitReason::Failed)),
             (EndpointStatus::InService, Awaited::InService(config)) => {
                 let other = config.is_some() && seen.endpoint_config_name() != config;
                 Some(if other {

@@ -61,6 +61,8 @@ fn validation(operation: &str, says: &dyn Fn(&[&str]) -> bool) -> Option<&'stati
     } else if says(&["image", "ecr:", ".ecr."]) {
         "check that the image exists, in the endpoint's region, and that the execution role may \
          pull it (ecr:BatchGetImage, ecr:GetDownloadUrlForLayer)"
+    } else if says(&["only one targettrackingscaling"]) {
+        "delete the variant's other policy for this metric (describe_policies lists them, delete_policy deletes one)"
     } else if says(&["scalable target", "no scaling"]) {
         "register the variant as a scalable target first"
     } else if says(&["could not find", "not found"]) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::endpoint::{
-    Endpoint, EndpointWaiter, OnFailure, ScaleToZero, VariantScaling,
+    Endpoint, EndpointWaiter, OnFailure, ScaleToZero, VariantScaling, VpcConfig,
 };
 use sagemaker_async_inference::error::EndpointWaitReason;
 use sagemaker_async_inference::local::{Fault, Operation};
@@ -172,6 +172,107 @@ fn a_failed_endpoint_whose_deletion_is_not_described_yet_is_removed() {
         .remove(&EndpointWaiter::deleted())
         .expect("a removal");
     assert!(bench.sagemaker().describe_model("mine-model").is_err());
+}
+
+#[test]
+fn a_wait_after_a_change_outlasts_the_description_from_before_it() {
+    let bench = bench();
+    let lost = missing(Operation::DescribeEndpoint, "endpoint").times(2);
+    bench.local.fault(lost);
+    let endpoint = bench.deployment("mine").start().expect("a deployment");
+    endpoint.wait_in_service(&waiter()).expect("in service");
+
+    bench.local.fault(stale(&bench, &endpoint, 1).times(2));
+    let update = endpoint.update().initial_instance_count(2);
+    let config = update.start().expect("an update");
+    let described = endpoint.wait_in_service(&waiter()).expect("in service");
+    assert_eq!(described.endpoint_config_name(), Some(&*config));
+
+    for delete_config in [true, false] {
+        bench.local.fail_next_deployment("no image");
+        let name = format!("failed-{delete_config}");
+        let endpoint = bench.deployment(&name).start().expect("a deployment");
+        let error = endpoint.wait_in_service(&waiter()).expect_err("a failure");
+        assert_eq!(reason(&error), EndpointWaitReason::Failed);
+        let skip = u32::from(delete_config);
+        bench.local.fault(stale(&bench, &endpoint, skip).times(2));
+        endpoint.delete(delete_config).expect("a deletion");
+        endpoint
+            .wait_deleted(&EndpointWaiter::deleted())
+            .expect("it is gone");
+    }
+
+    // A deletion that is never described did not happen.
+    bench.local.fail_next_deployment("no image");
+    let endpoint = bench.deployment("last").start().expect("a deployment");
+    endpoint.wait_in_service(&waiter()).expect_err("a failure");
+    bench.local.fault(stale(&bench, &endpoint, 0).always());
+    endpoint.delete(false).expect("a deletion");
+    let error = endpoint.wait_deleted(&EndpointWaiter::deleted());
+    let error = error.expect_err("a failure");
+    assert_eq!(reason(&error), EndpointWaitReason::Failed);
+}
+
+#[test]
+fn only_a_refusal_that_says_so_means_that_an_endpoint_does_not_exist() {
+    let bench = bench();
+    let body = json!({
+        "__type": "ValidationException",
+        "message": "1 validation error detected: the request is not for this account",
+    });
+    let refused = Fault::on(Operation::DescribeEndpoint).always();
+    bench
+        .local
+        .fault(refused.respond(400, JSON, body.to_string()));
+    let deleted = bench.endpoint.wait_deleted(&EndpointWaiter::deleted());
+    let error = deleted.expect_err("it is not known to be gone");
+    assert_eq!(service_code(&error), Some("ValidationException"));
+    let error = bench.endpoint.wait_in_service(&waiter());
+    let error = error.expect_err("a refusal");
+    assert_eq!(service_code(&error), Some("ValidationException"));
+}
+
+#[test]
+fn a_model_whose_subnets_are_described_in_another_order_is_taken_up() {
+    let bench = bench();
+    let deploy = |groups: [&str; 2]| {
+        let network = VpcConfig::new(groups, ["subnet-1", "subnet-2"]);
+        let model = support::bench::model("mine-model").vpc_config(network);
+        let deployment = Endpoint::deploy("mine", &bench.session).model(model);
+        deployment.instances("ml.m5.large", 1).resume().start()
+    };
+    deploy(["sg-1", "sg-2"]).expect("a deployment");
+    let model = bench.sagemaker().describe_model("mine-model");
+    let mut model = model.expect("a model").raw().clone();
+    model["VpcConfig"] = json!({
+        "SecurityGroupIds": ["sg-2", "sg-1"],
+        "Subnets": ["subnet-2", "subnet-1"],
+    });
+    let described = Fault::on(Operation::DescribeModel).always();
+    bench
+        .local
+        .fault(described.respond(200, JSON, model.to_string()));
+    deploy(["sg-1", "sg-2"]).expect("the same deployment");
+    deploy(["sg-1", "sg-3"]).expect_err("another deployment");
+}
+
+/// The first run ended between the request and the end of its wait.
+#[test]
+fn an_update_that_is_complete_is_not_made_again() {
+    let bench = bench();
+    let run = |count| {
+        let update = bench.endpoint.update().initial_instance_count(count);
+        update.endpoint_config_name("next").resume()
+    };
+    run(2).start_and_wait(&waiter()).expect("an update");
+    bench.local.clear_requests();
+    let config = run(2).start_and_wait(&waiter()).expect("it is there");
+    assert_eq!(config, "next");
+    assert_eq!(count(&bench, Operation::UpdateEndpoint), 0);
+    // Another update does not get the name.
+    let error = run(3).start_and_wait(&waiter()).expect_err("another");
+    assert_eq!(service_code(&error), Some("ValidationException"));
+    assert_eq!(count(&bench, Operation::UpdateEndpoint), 0);
 }
 
 fn target(seen: &Seen) -> &str {

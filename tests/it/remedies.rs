@@ -304,6 +304,11 @@ fn what_a_validation_is_about_is_read_from_its_words() {
             "register",
         ),
         (
+            "PutScalingPolicy",
+            "Only one TargetTrackingScaling policy for a given metric specification is allowed.",
+            "delete the variant's other policy",
+        ),
+        (
             "DeleteEndpoint",
             "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM \
              identity used to invoke DeleteEndpoint does not have \
