@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use super::client::foreign::excerpt;
@@ -96,7 +96,7 @@ impl Api {
         needed: Option<&'static str>,
     ) -> Result<Value, CallError> {
         let target = format!("{}.{operation}", self.target_prefix);
-        let mut headers = HeaderMap::from_iter([
+        let mut headers = vec![
             (
                 http::header::CONTENT_TYPE,
                 HeaderValue::from_static(self.content_type),
@@ -105,13 +105,13 @@ impl Api {
                 HeaderName::from_static("x-amz-target"),
                 header_value("operation", &target)?,
             ),
-        ]);
+        ];
         if self.service == Service::Sqs {
             // Services that once spoke the query protocol then send its error codes too.
-            headers.insert(
+            headers.push((
                 HeaderName::from_static("x-amzn-query-mode"),
                 HeaderValue::from_static("true"),
-            );
+            ));
         }
         let call = Call {
             service: self.service,

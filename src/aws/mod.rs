@@ -17,7 +17,9 @@ pub(crate) mod sso;
 pub(crate) mod sts;
 pub(crate) mod xml;
 
-pub(crate) use client::call::{Call, Identity, Payload, Replay, RequestPolicy, Resource, Response};
+pub(crate) use client::call::{
+    Call, Headers, Identity, Payload, Replay, RequestPolicy, Resource, Response,
+};
 pub(crate) use client::{CallError, Client};
 use endpoints::Endpoints;
 

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
 use super::client::error_response::shown;
 use super::client::foreign::excerpt;
-use super::client::sign::add_header;
 use super::endpoints::encode_segment;
 use super::{
     Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Service,
@@ -147,7 +146,7 @@ struct Body {
 }
 
 /// All members but the endpoint's name and a body travel in headers.
-fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
+fn headers(request: &InvokeEndpointAsync<'_>) -> Result<Vec<(HeaderName, HeaderValue)>> {
     static ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
     static LOCATION: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inputlocation");
     static CONTENT_TYPE: HeaderName = HeaderName::from_static("x-amzn-sagemaker-content-type");
@@ -180,15 +179,15 @@ fn headers(request: &InvokeEndpointAsync<'_>) -> Result<HeaderMap> {
         (&TTL, request.request_ttl),
         (&TIMEOUT, request.invocation_timeout),
     ];
-    let mut headers = HeaderMap::new();
+    let mut headers = Vec::new();
     for (what, name, text) in texts {
         if let Some(text) = text {
-            add_header(&mut headers, name.clone(), header_value(what, text)?);
+            headers.push((name.clone(), header_value(what, text)?));
         }
     }
     for (name, duration) in durations {
         if let Some(duration) = duration {
-            add_header(&mut headers, name.clone(), duration.as_secs().into());
+            headers.push((name.clone(), duration.as_secs().into()));
         }
     }
     Ok(headers)

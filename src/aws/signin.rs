@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -53,13 +53,14 @@ pub(crate) fn create_oauth2_token(
     let mut body = Zeroizing::new(Vec::with_capacity(128 + 2 * length));
     // Writing strings to memory cannot fail.
     let _ = serde_json::to_writer(&mut *body, renewal);
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
     let proof = crate::limits::header_value("proof of possession", &proof(&uri.to_string())?)?;
-    headers.insert(HeaderName::from_static("dpop"), proof);
+    let headers = vec![
+        (
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+        (HeaderName::from_static("dpop"), proof),
+    ];
     let response = caller.client.send(
         &Call {
             service: Service::Signin,

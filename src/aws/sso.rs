@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -32,8 +32,7 @@ pub(crate) fn get_role_credentials(
         )
     })?;
     token.set_sensitive(true);
-    let mut headers = HeaderMap::new();
-    headers.insert(HeaderName::from_static("x-amz-sso_bearer_token"), token);
+    let headers = vec![(HeaderName::from_static("x-amz-sso_bearer_token"), token)];
     let response = caller.client.send(
         &Call {
             service: Service::Sso,
@@ -114,11 +113,10 @@ pub(crate) struct NewToken {
 /// `CreateToken` of the OIDC service (service `sso-oidc`, 2019-06-10), by refresh token.
 pub(crate) fn create_token(caller: Caller<'_>, renewal: &Renewal<'_>) -> Result<NewToken> {
     let body = renewal.to_json();
-    let mut headers = HeaderMap::new();
-    headers.insert(
+    let headers = vec![(
         http::header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
-    );
+    )];
     let response = caller.client.send(
         &Call {
             service: Service::SsoOidc,

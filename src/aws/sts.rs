@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use zeroize::Zeroizing;
 
 use super::endpoints::encoded_segment;
@@ -120,11 +120,10 @@ fn send(
             form.extend(encoded_segment(value));
         }
     }
-    let mut headers = HeaderMap::new();
-    headers.insert(
+    let headers = vec![(
         http::header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"),
-    );
+    )];
     let response = caller.client.send(
         &Call {
             service: Service::Sts,

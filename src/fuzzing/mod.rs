@@ -113,7 +113,7 @@ fn call(service: Service) -> Call<'static> {
         method: Method::GET,
         uri: Uri::from_static("http://127.0.0.1/"),
         region: Cow::Borrowed("us-east-1"),
-        headers: Cow::Owned(HeaderMap::new()),
+        headers: Cow::default(),
         resource: Resource::Named("s3://my-bucket/key".into()),
         policy: RequestPolicy::default(),
         max_response: 0,

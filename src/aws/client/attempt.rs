@@ -170,7 +170,7 @@ impl Client {
         let added = 1 + credentials.map_or(0, |credentials| signature_headers(call, credentials));
         // A clone would have no room for them.
         let mut headers = HeaderMap::with_capacity(call.headers.len() + added);
-        for (name, value) in &*call.headers {
+        for (name, value) in call.headers.iter() {
             add_header(&mut headers, name.clone(), value.clone());
         }
         if let Some(credentials) = credentials {

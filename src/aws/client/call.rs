@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::error::CallError;
 use super::payload::Source;
@@ -102,13 +102,16 @@ pub(crate) enum Identity<'a> {
     Anonymous,
 }
 
+/// The headers of a call, each name once. A list: a map would be built once more for each attempt.
+pub(crate) type Headers<'a> = Cow<'a, [(HeaderName, HeaderValue)]>;
+
 /// One request to a service, before it is signed. It has no `Debug`: its headers may hold a token.
 pub(crate) struct Call<'a> {
     pub(crate) service: Service,
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
-    pub(crate) headers: Cow<'a, HeaderMap>,
+    pub(crate) headers: Headers<'a>,
     pub(crate) region: Cow<'a, str>,
     pub(crate) identity: Identity<'a>,
     /// What the request is about, for errors.
@@ -122,6 +125,12 @@ impl Call<'_> {
     /// Host and port that the request goes to.
     pub(crate) fn host(&self) -> &str {
         authority(&self.uri)
+    }
+
+    /// A header of the request.
+    pub(super) fn header(&self, name: &str) -> Option<&HeaderValue> {
+        let found = self.headers.iter().find(|(header, _)| header == name)?;
+        Some(&found.1)
     }
 
     /// The request's facts for an error without a response.

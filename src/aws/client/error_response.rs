@@ -56,8 +56,7 @@ impl ErrorResponse {
                     .or(described.request_id),
                 extended_request_id: header("x-amz-id-2"),
                 expected_owner: call
-                    .headers
-                    .get("x-amz-expected-bucket-owner")
+                    .header("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
                 unrecognized_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
                 resource: Some(call.resource.text()),

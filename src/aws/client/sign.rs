@@ -26,7 +26,7 @@ pub(crate) struct ToSign<'a> {
     pub(crate) region: &'a str,
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) headers: &'a [(HeaderName, HeaderValue)],
     pub(crate) body: Body<'a>,
     pub(crate) time: SystemTime,
 }

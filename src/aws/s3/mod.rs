@@ -8,15 +8,14 @@ mod plain_page;
 mod region;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::client::error_response::text;
 use super::endpoints::{encode_segment, is_host_label, signing_region};
 use super::{
-    Call, CallError, Caller, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource, Response,
-    Service,
+    Call, CallError, Caller, Headers, Identity, MAX_DOCUMENT, Payload, RequestPolicy, Resource,
+    Response, Service,
 };
 use buckets::Buckets;
 use checksum::Expected;
@@ -56,36 +55,33 @@ pub(crate) struct PutOptions<'a> {
 }
 
 impl PutOptions<'_> {
-    pub(super) fn headers(&self) -> Result<HeaderMap> {
-        let mut headers = HeaderMap::new();
+    pub(super) fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        let mut headers = Vec::new();
         if let Some(content_type) = self.content_type {
-            headers.insert(
+            headers.push((
                 http::header::CONTENT_TYPE,
                 header_value("content type", content_type)?,
-            );
+            ));
         }
         if let Some(key_id) = self.kms_key_id {
-            headers.insert(
+            headers.push((
                 HeaderName::from_static("x-amz-server-side-encryption"),
                 HeaderValue::from_static("aws:kms"),
-            );
-            headers.insert(
+            ));
+            headers.push((
                 HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id"),
                 header_value("KMS key", key_id)?,
-            );
+            ));
         }
         Ok(headers)
     }
 }
 
 /// The headers of a request for a whole object: its checksum is requested too.
-pub(super) fn with_checksum() -> &'static HeaderMap {
-    static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
-        let name = HeaderName::from_static("x-amz-checksum-mode");
-        HeaderMap::from_iter([(name, HeaderValue::from_static("ENABLED"))])
-    });
-    &HEADERS
-}
+pub(super) static WITH_CHECKSUM: [(HeaderName, HeaderValue); 1] = [(
+    HeaderName::from_static("x-amz-checksum-mode"),
+    HeaderValue::from_static("ENABLED"),
+)];
 
 pub(crate) fn get_object(
     s3: S3<'_>,
@@ -99,7 +95,7 @@ pub(crate) fn get_object(
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers: Cow::Borrowed(with_checksum()),
+        headers: Cow::Borrowed(&WITH_CHECKSUM),
         policy,
         max_response: max_bytes,
     };
@@ -279,7 +275,7 @@ pub(super) struct Request<'a> {
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
     pub(super) query: &'a str,
-    pub(super) headers: Cow<'a, HeaderMap>,
+    pub(super) headers: Headers<'a>,
     pub(super) policy: RequestPolicy<'a>,
     pub(super) max_response: u64,
 }
@@ -339,14 +335,14 @@ fn head_bucket(s3: S3<'_>, about: &Request<'_>, region: &str) -> Option<String> 
 }
 
 fn call<'a>(s3: S3<'_>, request: &'a Request<'_>, region: &'a str) -> Result<Call<'a>, CallError> {
-    let mut headers = Cow::Borrowed(&*request.headers);
+    let mut headers = Headers::Borrowed(&request.headers);
     if request.operation != "CreateBucket"
         && let Some(owner) = s3.buckets.owner_of(request.bucket)
     {
-        headers.to_mut().insert(
+        headers.to_mut().push((
             HeaderName::from_static("x-amz-expected-bucket-owner"),
             header_value("expected bucket owner", owner)?,
-        );
+        ));
     }
     if request.bucket.is_empty() {
         let (location, _query) = request.key.split_once('?').unwrap_or((request.key, ""));

@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use super::checksum::{Algorithm, Expected};
-use super::{PutOptions, Request, S3, in_region, with_checksum};
+use super::{PutOptions, Request, S3, WITH_CHECKSUM, in_region};
 use crate::aws::client::error_response::text;
 use crate::aws::client::payload::Source;
 use crate::aws::endpoints::encode_segment;
 use crate::aws::http::BodyStream;
 use crate::aws::xml::texts;
-use crate::aws::{CallError, MAX_DOCUMENT, Payload, RequestPolicy, Response};
+use crate::aws::{CallError, Headers, MAX_DOCUMENT, Payload, RequestPolicy, Response};
 use crate::error::Result;
 use crate::limits::header_value;
 use crate::uri::S3Uri;
@@ -92,13 +92,13 @@ pub(crate) fn open_object(
     let mut headers = match &range {
         Some(range) => {
             let range = header_value("range", range)?;
-            Cow::Owned(HeaderMap::from_iter([(http::header::RANGE, range)]))
+            Cow::Owned(vec![(http::header::RANGE, range)])
         }
-        None => Cow::Borrowed(with_checksum()),
+        None => Headers::Borrowed(&WITH_CHECKSUM),
     };
     if let Some(etag) = piece.etag {
         let etag = header_value("ETag", etag)?;
-        headers.to_mut().insert(http::header::IF_MATCH, etag);
+        headers.to_mut().push((http::header::IF_MATCH, etag));
     }
     let request = request("GetObject", Method::GET, uri, "", headers, policy);
     let (Response { headers, body }, host) = in_region(s3, &request, |call| {
@@ -157,14 +157,11 @@ pub(crate) struct Verified {
     pub(crate) base64: String,
 }
 
-fn add_checksum(headers: &mut HeaderMap, verified: Option<&Verified>) -> Result<()> {
-    if let Some(Verified { algorithm, base64 }) = verified {
-        headers.insert(
-            HeaderName::from_static(algorithm.header()),
-            header_value("checksum", base64)?,
-        );
+impl Verified {
+    fn header(&self) -> Result<(HeaderName, HeaderValue)> {
+        let name = HeaderName::from_static(self.algorithm.header());
+        Ok((name, header_value("checksum", &self.base64)?))
     }
-    Ok(())
 }
 
 /// `PutObject` of a payload that is read from a source.
@@ -177,7 +174,7 @@ pub(crate) fn put_object(
     policy: RequestPolicy<'_>,
 ) -> Result<(), CallError> {
     let mut headers = options.headers()?;
-    add_checksum(&mut headers, verified)?;
+    headers.extend(verified.map(Verified::header).transpose()?);
     let request = request(
         "PutObject",
         Method::PUT,
@@ -220,10 +217,10 @@ pub(crate) fn create_multipart_upload(
 ) -> Result<Upload, CallError> {
     let mut headers = options.headers()?;
     if algorithm == Some(Algorithm::Crc32c) {
-        headers.insert(
+        headers.push((
             HeaderName::from_static("x-amz-checksum-algorithm"),
             HeaderValue::from_static("CRC32C"),
-        );
+        ));
     }
     let request = request(
         "CreateMultipartUpload",
@@ -253,14 +250,13 @@ pub(crate) fn upload_part(
     policy: RequestPolicy<'_>,
 ) -> Result<Part, CallError> {
     let query = format!("partNumber={number}&{}", upload.query());
-    let mut headers = HeaderMap::new();
-    add_checksum(&mut headers, verified.as_ref())?;
+    let headers = verified.as_ref().map(Verified::header).transpose()?;
     let request = request(
         "UploadPart",
         Method::PUT,
         &upload.uri,
         &query,
-        Cow::Owned(headers),
+        headers.into_iter().collect(),
         policy,
     );
     let etag = send(s3, &request, Payload::Reader(source), |response| {
@@ -340,7 +336,7 @@ fn request<'a>(
     method: Method,
     uri: &'a S3Uri,
     query: &'a str,
-    headers: Cow<'a, HeaderMap>,
+    headers: Headers<'a>,
     policy: RequestPolicy<'a>,
 ) -> Request<'a> {
     Request {
