@@ -357,6 +357,40 @@ fn a_limit_of_file_sizes_costs_no_handle() {
     assert_eq!(bench.left(), ["q"]);
 }
 
+/// Here the journal is the file that cannot grow.
+#[test]
+fn a_journal_that_cannot_grow_costs_no_handle() {
+    let bench = many();
+    let arguments = [&["submit", bench.name(), "--journal", "j"][..], &SUBMIT].concat();
+    let own = bench.command(&arguments);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell
+        .args(["-c", r#"ulimit -f 2 && exec "$0" "$@""#])
+        .arg(BINARY)
+        .args(&arguments)
+        .current_dir(own.get_current_dir().expect("a directory"))
+        .env_clear()
+        .envs(
+            own.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let ran = Ran::of(shell.output().expect("a shell"));
+    ran.ends_with(1).says("Keep the printed handles");
+    assert_eq!(ids(&ran.stdout), jobs(&bench));
+    let (submitted, recorded) = (jobs(&bench).len(), read_journal(&bench));
+    assert!(submitted < INPUTS && recorded < submitted, "{recorded}");
+    let missing = submitted - recorded;
+    ran.says(&format!(
+        "does not have {missing} of the {submitted} handles that were printed"
+    ));
+}
+
+/// The number of submits that the journal `j` has.
+fn read_journal(bench: &Bench) -> usize {
+    let journal = fs::read_to_string(bench.path("j")).expect("a journal");
+    journal.matches("\"submitted\":").count()
+}
+
 /// Incomplete files of a killed process are removed by the next run.
 #[test]
 fn temporary_files_of_a_killed_run_are_removed() {

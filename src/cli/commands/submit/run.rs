@@ -19,6 +19,11 @@ use crate::cli::output::lines::{Submitted, print};
 use crate::cli::output::progress::Progress;
 use crate::sync::lock;
 
+/// The advice if the journal does not have all handles.
+const KEEP_THE_HANDLES: &str = "Keep the printed handles. Make room for the journal, then run the same command again to \
+    continue: it prints the handles that the journal has, reports the other inputs that were submitted as possibly \
+    submitted, and submits the rest.";
+
 /// Inputs whose outcomes are not printed yet, in order.
 #[derive(Clone, Default)]
 pub(super) struct Turns(Arc<Mutex<VecDeque<Turn>>>);
@@ -312,15 +317,18 @@ impl<'a> Run<'a> {
         if unwritten > 0 {
             code = code.max(Some(Code::Other));
             message = format!(
-                "{message}; {unwritten} of them are not in the journal, because it cannot be \
-                written"
+                "{message}; the journal cannot be written and does not have {unwritten} of the \
+                {submitted} handles that were printed"
             );
         }
         if self.interrupt.has_struck() {
             code = Some(Code::Interrupted);
         }
         let Some(code) = code else { return Ok(()) };
-        let hint = self.submit.how_to_go_on(uncertain);
+        let hint = match unwritten {
+            0 => self.submit.how_to_go_on(uncertain),
+            _ => KEEP_THE_HANDLES,
+        };
         Err(CommandError::new(code, message).with_hint(hint))
     }
 }
