@@ -24,6 +24,8 @@ pub(in crate::local) struct Head {
     pub(in crate::local) query: String,
     pub(in crate::local) headers: HeaderMap,
     pub(in crate::local) keep_alive: bool,
+    /// Whether the client assumes otherwise unless the response says it: one of HTTP/1.0 does.
+    pub(in crate::local) announces_keep_alive: bool,
     pub(in crate::local) framing: Framing,
     /// The client waits for `100 Continue` before it sends the body.
     pub(in crate::local) expects_continue: bool,
@@ -121,6 +123,7 @@ impl Head {
             path: path.to_owned(),
             query: query.to_owned(),
             keep_alive: keeps_alive(version, &headers),
+            announces_keep_alive: version == Version::HTTP_10,
             framing: framing(version, &headers)?,
             expects_continue: expects_continue(version, &headers)?,
             headers,

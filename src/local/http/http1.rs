@@ -149,6 +149,7 @@ pub(in crate::local) struct Connection {
     /// Bytes that were read and not yet consumed.
     input: Vec<u8>,
     keep_alive: bool,
+    announces_keep_alive: bool,
     unread_body: bool,
 }
 
@@ -164,6 +165,7 @@ impl Connection {
             timeouts,
             input: Vec::new(),
             keep_alive: true,
+            announces_keep_alive: false,
             unread_body: false,
         })
     }
@@ -177,6 +179,7 @@ impl Connection {
                     Parsed::Head(used, head) => {
                         self.input.drain(..used);
                         self.keep_alive = head.keep_alive;
+                        self.announces_keep_alive = head.announces_keep_alive;
                         return Ok(Received::Head(head));
                     }
                     Parsed::Partial => {}
@@ -360,7 +363,12 @@ impl Connection {
         sent: Option<usize>,
     ) -> io::Result<bool> {
         let close = !self.keep_alive || self.unread_body || sent.is_some();
-        let mut out = head_of(response, response.length(), to_head, close);
+        let connection = if close {
+            Some("close")
+        } else {
+            self.announces_keep_alive.then_some("keep-alive")
+        };
+        let mut out = head_of(response, response.length(), to_head, connection);
         let mut range = response.range.clone();
         if let Some(sent) = sent {
             range.end = range.end.min(range.start + sent as u64);
@@ -443,7 +451,7 @@ fn too_slow(status: u16) -> Refusal {
     )
 }
 
-fn head_of(response: &Response, length: u64, to_head: bool, close: bool) -> Vec<u8> {
+fn head_of(response: &Response, length: u64, to_head: bool, connection: Option<&str>) -> Vec<u8> {
     let reason = StatusCode::from_u16(response.status)
         .ok()
         .and_then(|status| status.canonical_reason())
@@ -464,8 +472,8 @@ fn head_of(response: &Response, length: u64, to_head: bool, close: bool) -> Vec<
     if !response.headers.contains_key(CONTENT_LENGTH) && !error_to_head && !bodiless {
         line(&CONTENT_LENGTH, length.to_string().as_bytes());
     }
-    if close {
-        line(&CONNECTION, b"close");
+    if let Some(connection) = connection {
+        line(&CONNECTION, connection.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
     out

@@ -64,6 +64,26 @@ fn requests_in_a_row() {
     );
 }
 
+/// A client of HTTP/1.0 waits for the end of the connection unless the response says that it is kept.
+#[test]
+fn a_kept_connection_of_http_1_0_is_announced() {
+    let endpoint = start();
+    let kept = "GET /b/k HTTP/1.0\r\nhost: localhost\r\nconnection: Keep-Alive\r\n\r\n";
+    let last = "GET /b/k HTTP/1.0\r\nhost: localhost\r\n\r\n";
+    let newer = "GET /b/k HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let responses = raw(&endpoint, &format!("{kept}{newer}{last}{kept}"));
+    let heads = responses.split("HTTP/1.1 403 Forbidden").skip(1);
+    let connections: Vec<_> = heads
+        .map(|head| {
+            let named = head
+                .lines()
+                .find_map(|line| line.strip_prefix("connection: "));
+            named.unwrap_or_default()
+        })
+        .collect();
+    assert_eq!(connections, ["keep-alive", "", "close"]);
+}
+
 #[test]
 fn what_is_no_http() {
     let endpoint = start();
