@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::without_mark;
 use crate::error::{ConfigError, Error, Result, TransferError, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::request::Identity;
@@ -285,7 +286,10 @@ impl State {
                 self.file.set_len(self.end)?;
                 break;
             }
-            self.take_in(&parse(&line)?, &mut numbers);
+            // An editor, or whoever joined two files, may have added an empty line.
+            if !line.trim_ascii().is_empty() {
+                self.take_in(&parse(&line)?, &mut numbers);
+            }
             self.end += line.len() as u64;
         }
         Ok(())
@@ -422,7 +426,7 @@ fn digest(sha256: &str) -> Option<Digest> {
 }
 
 fn parse(line: &[u8]) -> io::Result<Record> {
-    let record: Record = serde_json::from_slice(line)?;
+    let record: Record = serde_json::from_slice(without_mark(line))?;
     if (1..=VERSION).contains(&record.version) {
         Ok(record)
     } else {

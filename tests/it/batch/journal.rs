@@ -392,6 +392,32 @@ fn joined_journals_are_one() {
     }
 }
 
+/// What editors and transfers between machines make of a text.
+#[test]
+fn a_journal_with_other_line_ends_empty_lines_or_a_byte_order_mark_is_continued() {
+    let endpoint = idle_endpoint(|b| b);
+    let predictor = predictor(&endpoint);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = place(&folder);
+    let submitted = ids(&run(&predictor, 0..3, &path));
+    let text = String::from_utf8(read(&path)).expect("a text");
+    let jobs = endpoint.jobs().len();
+    for changed in [
+        text.replace('\n', "\r\n"),
+        format!("\u{feff}{text}"),
+        format!("\n{text}\n"),
+        text.replace('\n', "\n\n"),
+        format!("\u{feff}{}\r\n", text.replace('\n', "\r\n")),
+    ] {
+        std::fs::write(&path, changed).expect("a journal");
+        assert_eq!(ids(&run(&predictor, 0..3, &path)), submitted);
+        assert_eq!(endpoint.jobs().len(), jobs);
+    }
+    let more = ids(&run(&predictor, 0..5, &path));
+    assert_eq!(more[..3], submitted);
+    assert_eq!(ids(&run(&predictor, 0..5, &path)), more);
+}
+
 #[test]
 fn a_journal_that_is_in_use_or_is_none_is_refused() {
     let endpoint = idle_endpoint(|b| b);
