@@ -4,6 +4,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use zeroize::Zeroizing;
+
 use super::durable::write_whole;
 use super::sync::lock;
 
@@ -43,7 +45,8 @@ impl Files {
     /// endless one such as a device, is an error.
     pub const MAX_BYTES: u64 = 10 << 20;
 
-    /// The files on disk, which are read at each access.
+    /// The files on disk, which are read at each access. A pipe, as a shell makes of `<(..)`, can be read once: its
+    /// content is kept for the process.
     pub fn disk() -> Self {
         Self { map: None }
     }
@@ -86,8 +89,13 @@ impl Files {
         match &self.map {
             None => {
                 let file = std::fs::File::open(path)?;
-                let length = file.metadata()?.len();
-                bounded(file, length)
+                let metadata = file.metadata()?;
+                let content = bounded(file, metadata.len())?;
+                Ok(if metadata.is_file() {
+                    content
+                } else {
+                    of_pipe(path, content)
+                })
             }
             Some(map) => match lock(map).get(path) {
                 Some(Entry::Content(content)) => bounded(content.as_slice(), content.len() as u64),
@@ -116,6 +124,17 @@ impl Files {
             }
         }
     }
+}
+
+/// What a pipe gave, now or, if that is nothing, when it was read before.
+fn of_pipe(path: &Path, content: Vec<u8>) -> Vec<u8> {
+    static READ: Mutex<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>> = Mutex::new(BTreeMap::new());
+    let mut read = lock(&READ);
+    if content.is_empty() {
+        return read.get(path).map_or(content, |before| before.to_vec());
+    }
+    read.insert(path.to_owned(), Zeroizing::new(content.clone()));
+    content
 }
 
 /// What is read may be a secret, and a growing buffer would leave copies behind: so it has its full size from the

@@ -491,3 +491,23 @@ fn the_disk_is_read_within_bounds() {
         assert!(!ask(endless, None).unwrap_err().is_not_configured());
     }
 }
+
+/// What a shell's `<(..)` gives is empty when it is read again, by another session or after a refresh.
+#[cfg(unix)]
+#[test]
+fn files_that_are_pipes_are_read_once_and_kept() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let content = "[default]\naws_access_key_id = AKIDPIPE\naws_secret_access_key = hush\n";
+    writer.write_all(content.as_bytes()).expect("a short text");
+    drop(writer);
+    let path = format!("/dev/fd/{}", reader.as_raw_fd());
+    let variables = [("AWS_SHARED_CREDENTIALS_FILE", path.as_str())];
+    for _ in 0..3 {
+        let sys = Sys::real().with_environment(Environment::from_pairs(variables));
+        let found = ask(sys, None).expect("keys");
+        assert_eq!(found.access_key_id(), "AKIDPIPE");
+    }
+}
