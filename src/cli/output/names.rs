@@ -10,7 +10,7 @@ use sagemaker_async_inference::InferenceHandle;
 use sha2::{Digest, Sha256};
 
 use super::exit::{Code, CommandError, Outcome};
-use super::files::unnamed;
+use super::files::{check_writable, unnamed};
 use super::lines::Submitted;
 
 /// The maximum length of a file name in bytes on common file systems.
@@ -27,9 +27,12 @@ pub(in crate::cli) struct Results {
     inputs: HashSet<PathBuf>,
 }
 
-/// Creates a directory for results if it does not exist.
+/// Creates a directory for results if it does not exist, and checks that files can be created in it: it would be worse
+/// to wait an hour in vain.
 pub(in crate::cli) fn make_directory(directory: &Path) -> Outcome {
-    fs::create_dir_all(directory).map_err(|error| {
+    let made = fs::create_dir_all(directory);
+    let made = made.and_then(|()| check_writable(&directory.join("result")));
+    made.map_err(|error| {
         // The system calls this "File exists".
         if directory.exists() && !directory.is_dir() {
             CommandError::usage(format!("{} is not a directory", directory.display()))

@@ -462,3 +462,26 @@ fn the_failure_output_is_checked_first() {
     }
     assert!(bench.endpoint.requests().is_empty());
 }
+
+/// Whoever waits for an hour learns at once that nothing could be stored, and no message is received in vain.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_takes_no_results_is_refused_before_anything_is_sent() {
+    let bench = bench();
+    let input = bench.file("q.txt", "hello");
+    let submitted = bench.run(&["submit", bench.name(), "--input", &input]);
+    bench.endpoint.clear_requests();
+    // It exists, and no user can create a file in it.
+    let place = "/proc/self";
+    let ran = bench.run_with_input(
+        &["wait", "--output-dir", place],
+        submitted.stdout.as_bytes(),
+    );
+    ran.ends_with(1)
+        .says("sagemaker-async: /proc/self: ")
+        .says(submitted.stdout.trim())
+        .says("wait --output-dir DIRECTORY");
+    let ran = bench.run(&["consume", "done", "--output-dir", place]);
+    ran.ends_with(1).says("sagemaker-async: /proc/self: ");
+    assert!(bench.endpoint.requests().is_empty());
+}
