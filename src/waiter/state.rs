@@ -1,5 +1,6 @@
 //! The state of one inference's wait: what its polls observed, and which errors it tolerates.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,8 +150,21 @@ impl WaitState {
             return Err(error);
         }
         self.observed.failed += 1;
-        self.last = Some(error.to_string().into());
+        self.last = Some(with_cause(&error).into());
         Ok(())
+    }
+}
+
+/// The error, and where its own words do not say why, its cause.
+fn with_cause(error: &Error) -> String {
+    use crate::error::TransportErrorKind::{Protocol, Tls};
+    match (error, error.source()) {
+        (Error::Transport(transport), Some(cause))
+            if matches!(transport.kind(), Protocol | Tls) =>
+        {
+            format!("{error}: {cause}")
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -72,6 +72,24 @@ fn a_server_that_is_gone_is_waited_for_to_the_end() {
     );
 }
 
+#[test]
+fn the_last_response_says_why_it_was_not_understood() {
+    let server = Raw::start(|mut stream| {
+        raw::read_request(&mut stream)?;
+        std::io::Write::write_all(
+            &mut stream,
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        )
+    });
+    let session = session_in(&server.url(), ManualClock::new());
+    let timeout = timed_out(response(&session).get_result(&waiter(|w| w.max_attempts(2))));
+    let last = timeout.last_response().expect("a response");
+    let (_, cause) = last
+        .split_once("could not be understood: ")
+        .unwrap_or_else(|| panic!("no cause: {last}"));
+    assert!(cause.to_lowercase().contains("content-length"), "{cause}");
+}
+
 /// The wait's real time, under a deadline of 300 ms.
 fn wait_under_a_deadline(server: &Raw) -> (PollingTimeout, Duration) {
     let session = session_at(&server.url());
