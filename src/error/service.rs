@@ -177,6 +177,11 @@ impl ServiceError {
                 "{resource} is archived: restore it (aws s3api restore-object), and read it when that \
                  is done"
             ),
+            "NotImplemented" | "InvalidArgument" | "InvalidRequest" if self.is_about_checksums() => {
+                "this store does not take checksums of uploads: set AWS_REQUEST_CHECKSUM_CALCULATION, or \
+                 request_checksum_calculation in the profile, to when_required"
+                    .into()
+            }
             "QueueDoesNotExist" => {
                 "check the queue's name, account and region: a queue is unknown in every other region, and \
                  for a minute after it was deleted"
@@ -232,6 +237,13 @@ impl ServiceError {
             ),
             None => None,
         }
+    }
+
+    /// Whether a store refuses a header that only S3 itself is sure to know.
+    fn is_about_checksums(&self) -> bool {
+        self.message()
+            .unwrap_or_default()
+            .contains("x-amz-checksum-")
     }
 
     /// Whether it is a success without what was requested.

@@ -11,6 +11,7 @@ use crate::aws::config::Settings;
 use crate::aws::endpoints::{EndpointSettings, Endpoints};
 use crate::aws::http::{CaBundle, Network, Timeouts, Transport};
 use crate::aws::s3::buckets::Buckets;
+use crate::aws::s3::checksum::ChecksumSettings;
 use crate::aws::{Client, Service};
 use crate::credentials::{
     AskMfa, CachedCredentials, DefaultChain, IntoProvider, OfSession, ProvideCredentials,
@@ -315,6 +316,7 @@ impl SessionBuilder {
                     .map(|prefix| prefix.trim_matches('/').to_owned())
                     .filter(|prefix| !prefix.is_empty()),
                 transfer: self.transfer,
+                checksums: ChecksumSettings::from_settings(&settings)?,
                 buckets: Buckets::new(self.expected_bucket_owner, self.bucket_owners),
                 deriving: Mutex::default(),
                 history: History::default(),

@@ -9,6 +9,7 @@ use crate::aws::client::retry::RetryConfig;
 use crate::aws::endpoints::Endpoints;
 use crate::aws::s3::S3;
 use crate::aws::s3::buckets::{Buckets, Derived};
+use crate::aws::s3::checksum::ChecksumSettings;
 use crate::aws::{Caller, Client, RequestPolicy, sts};
 use crate::credentials::ProviderConfig;
 use crate::error::Result;
@@ -44,6 +45,7 @@ pub(super) struct Inner {
     pub(super) default_bucket_prefix: Option<String>,
     pub(super) transfer: TransferConfig,
     pub(super) buckets: Buckets,
+    pub(super) checksums: ChecksumSettings,
     /// Held while STS is called for the account, so that only one thread calls it.
     pub(super) deriving: Mutex<()>,
     pub(super) history: History,
@@ -64,6 +66,8 @@ impl Session {
     /// | buckets in the path or the host | | `addressing_style` below `s3 =` |
     /// | attempts | `AWS_MAX_ATTEMPTS` | `max_attempts` |
     /// | retry mode, see [`RetryConfig`] | `AWS_RETRY_MODE` | `retry_mode` |
+    /// | checksums of uploads, see [`UploadChecksum`](crate::transfer::UploadChecksum) | `AWS_REQUEST_CHECKSUM_CALCULATION` | `request_checksum_calculation` |
+    /// | whether checksums of results are compared | `AWS_RESPONSE_CHECKSUM_VALIDATION` | `response_checksum_validation` |
     /// | TLS roots | `AWS_CA_BUNDLE` | `ca_bundle` |
     /// | app name | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     /// | proxy, see [`SessionBuilder::agent`] | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | |
@@ -243,6 +247,7 @@ impl Session {
         S3 {
             caller: self.caller(),
             buckets: &self.inner.buckets,
+            checksums: self.inner.checksums,
         }
     }
 

@@ -73,7 +73,8 @@ pub(crate) type ProgressFn = dyn Fn(&TransferProgress<'_>) -> ControlFlow<()> + 
 #[non_exhaustive]
 pub enum UploadChecksum {
     /// [`Crc32c`](Self::Crc32c) over TLS, which protects against changes itself, and
-    /// [`SignedSha256`](Self::SignedSha256) over plain HTTP.
+    /// [`SignedSha256`](Self::SignedSha256) over plain HTTP, and for stores without these checksums: where
+    /// `AWS_REQUEST_CHECKSUM_CALCULATION`, or the profile's `request_checksum_calculation`, is `when_required`.
     #[default]
     Auto,
     /// The SHA-256 of each part is in its signature: a change in transit is noticed. Costs a CPU second for each

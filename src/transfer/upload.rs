@@ -135,7 +135,10 @@ impl<'a> Destination<'a> {
 impl<'a> Sending<'a> {
     fn new(to: Destination<'a>, meter: &'a Meter<'a>, file: Option<&'a InputFile>) -> Self {
         let checksum = match to.config.upload_checksum() {
-            UploadChecksum::Auto if to.session.endpoints().s3_is_encrypted() => {
+            UploadChecksum::Auto
+                if to.session.endpoints().s3_is_encrypted()
+                    && to.session.s3().checksums.of_uploads =>
+            {
                 UploadChecksum::Crc32c
             }
             UploadChecksum::Auto => UploadChecksum::SignedSha256,

@@ -87,6 +87,7 @@ mod retries;
 mod s3;
 mod scaling;
 mod signing;
+mod store_checksums;
 mod submit;
 mod support_selfcheck;
 #[cfg(feature = "local")]

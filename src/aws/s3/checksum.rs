@@ -7,8 +7,51 @@ use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Error, TransferError, TransferErrorKind};
+use crate::aws::config::Settings;
+use crate::error::{ConfigError, Error, TransferError, TransferErrorKind};
 use crate::uri::S3Uri;
+
+/// Which checksums are used beyond those that S3 requires; the SDKs' settings for stores that do not have them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChecksumSettings {
+    /// Whether uploads may have one.
+    pub(crate) of_uploads: bool,
+    /// Whether those of results are requested and compared.
+    pub(crate) of_results: bool,
+}
+
+impl ChecksumSettings {
+    /// Reads environment and profile.
+    pub(crate) fn from_settings(settings: &Settings<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            of_uploads: when_supported(
+                settings,
+                "AWS_REQUEST_CHECKSUM_CALCULATION",
+                "request_checksum_calculation",
+            )?,
+            of_results: when_supported(
+                settings,
+                "AWS_RESPONSE_CHECKSUM_VALIDATION",
+                "response_checksum_validation",
+            )?,
+        })
+    }
+}
+
+fn when_supported(settings: &Settings<'_>, variable: &str, key: &str) -> Result<bool, ConfigError> {
+    // Files that are needed for other settings fail there; for this one alone none is needed.
+    let Ok(Some(found)) = settings.find(variable, key) else {
+        return Ok(true);
+    };
+    match found.value.to_ascii_lowercase().as_str() {
+        "when_supported" => Ok(true),
+        "when_required" => Ok(false),
+        _ => Err(found.problem(
+            format!("{:?} is not a choice", found.value),
+            "set it to when_supported or when_required, or remove it",
+        )),
+    }
+}
 
 /// A checksum algorithm. S3's others (SHA-512, MD5, `XXHash`) are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

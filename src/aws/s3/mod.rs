@@ -9,7 +9,7 @@ mod region;
 
 use std::borrow::Cow;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::client::error_response::text;
 use super::endpoints::{encode_segment, is_host_label, signing_region};
@@ -18,7 +18,7 @@ use super::{
     Response, Service,
 };
 use buckets::Buckets;
-use checksum::Expected;
+use checksum::{ChecksumSettings, Expected};
 pub(crate) use list::Page;
 
 use crate::error::{Error, Result};
@@ -31,6 +31,7 @@ use crate::uri::S3Uri;
 pub(crate) struct S3<'a> {
     pub(crate) caller: Caller<'a>,
     pub(crate) buckets: &'a Buckets,
+    pub(crate) checksums: ChecksumSettings,
 }
 
 impl<'a> S3<'a> {
@@ -77,11 +78,24 @@ impl PutOptions<'_> {
     }
 }
 
-/// The headers of a request for a whole object: its checksum is requested too.
-pub(super) static WITH_CHECKSUM: [(HeaderName, HeaderValue); 1] = [(
-    HeaderName::from_static("x-amz-checksum-mode"),
-    HeaderValue::from_static("ENABLED"),
-)];
+/// The headers of a request for a whole object: its checksum is requested too, unless none is wanted.
+pub(super) fn of_whole_object(s3: S3<'_>) -> Headers<'static> {
+    static HEADERS: [(HeaderName, HeaderValue); 1] = [(
+        HeaderName::from_static("x-amz-checksum-mode"),
+        HeaderValue::from_static("ENABLED"),
+    )];
+    if s3.checksums.of_results {
+        Cow::Borrowed(&HEADERS)
+    } else {
+        Cow::default()
+    }
+}
+
+/// The whole object's checksum, if the response has it and it is to be compared.
+pub(super) fn expected(s3: S3<'_>, headers: &HeaderMap) -> Option<Expected> {
+    let of_object = || Expected::of_object(headers);
+    s3.checksums.of_results.then(of_object).flatten()
+}
 
 pub(crate) fn get_object(
     s3: S3<'_>,
@@ -95,12 +109,12 @@ pub(crate) fn get_object(
         bucket: uri.bucket(),
         key: uri.key(),
         query: "",
-        headers: Cow::Borrowed(&WITH_CHECKSUM),
+        headers: of_whole_object(s3),
         policy,
         max_response: max_bytes,
     };
     let response = send(s3, &request, Payload::EMPTY)?;
-    if let Some(expected) = Expected::of_object(&response.headers) {
+    if let Some(expected) = expected(s3, &response.headers) {
         let mut checksum = expected.start();
         checksum.update(&response.body);
         expected.check(checksum, uri)?;

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use super::checksum::{Algorithm, Expected};
-use super::{PutOptions, Request, S3, WITH_CHECKSUM, in_region};
+use super::{PutOptions, Request, S3, expected, in_region, of_whole_object};
 use crate::aws::client::error_response::text;
 use crate::aws::client::payload::Source;
 use crate::aws::endpoints::encode_segment;
@@ -94,7 +94,7 @@ pub(crate) fn open_object(
             let range = header_value("range", range)?;
             Cow::Owned(vec![(http::header::RANGE, range)])
         }
-        None => Headers::Borrowed(&WITH_CHECKSUM),
+        None => of_whole_object(s3),
     };
     if let Some(etag) = piece.etag {
         let etag = header_value("ETag", etag)?;
@@ -116,10 +116,7 @@ pub(crate) fn open_object(
         etag: text(&headers, "etag"),
         content_type: text(&headers, "content-type"),
         host,
-        checksum: range
-            .is_none()
-            .then(|| Expected::of_object(&headers))
-            .flatten(),
+        checksum: range.is_none().then(|| expected(s3, &headers)).flatten(),
     })
 }
 
