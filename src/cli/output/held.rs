@@ -32,6 +32,8 @@ struct State {
 enum Entry {
     /// A handle; whether it is on standard error already.
     Handle(Arc<Submitted>, bool),
+    /// What seems to be a handle, but could not be read as one; whether it is on standard error already.
+    Unread(String, bool),
     /// An input that is being submitted.
     Begun(String),
 }
@@ -50,9 +52,18 @@ impl Held {
 
 /// Holds a handle.
 pub(in crate::cli) fn hold(submitted: Arc<Submitted>) -> Held {
+    add(Entry::Handle(submitted, false))
+}
+
+/// Holds what seems to be a handle, but could not be read as one. It is always printed at the end.
+pub(in crate::cli) fn hold_unread(line: String) {
+    add(Entry::Unread(line, false));
+}
+
+fn add(entry: Entry) -> Held {
     let (held, alarm) = {
         let mut state = state();
-        (state.add(Entry::Handle(submitted, false)), state.alarm)
+        (state.add(entry), state.alarm)
     };
     if alarm {
         print();
@@ -78,11 +89,18 @@ pub(in crate::cli) fn print() -> bool {
     let announced = {
         let mut state = state();
         for entry in state.entries.values_mut() {
-            if let Entry::Handle(submitted, printed @ false) = entry {
-                *printed = true;
-                // Writing to a string does not fail.
-                let _ = writeln!(text, "{}", submitted.line());
-            }
+            // Writing to a string does not fail.
+            let _ = match entry {
+                Entry::Handle(submitted, printed @ false) => {
+                    *printed = true;
+                    writeln!(text, "{}", submitted.line())
+                }
+                Entry::Unread(line, printed @ false) => {
+                    *printed = true;
+                    writeln!(text, "{line}")
+                }
+                _ => continue,
+            };
         }
         state.announced |= !text.is_empty();
         state.announced

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::exit::{CommandError, Outcome};
 use super::held::{self, Held};
 use super::standard::standard_output;
+use super::unread;
 use crate::cli::args::streams::{Stream, in_utf8, is_utf16};
 use crate::cli::interrupt::Interrupt;
 
@@ -36,6 +37,8 @@ pub(in crate::cli) struct Found {
     pub(in crate::cli) handles: Vec<Taken>,
     /// Lines that are not handles.
     pub(in crate::cli) bad: Vec<CommandError>,
+    /// Those lines, which may have handles in another layout.
+    unread: Vec<u8>,
 }
 
 /// The member that a line has in addition to those of the handle; readers of handles ignore it.
@@ -82,6 +85,7 @@ impl Found {
             return;
         }
         let parsed = match std::str::from_utf8(line) {
+            Ok(array) if array.trim_start().starts_with('[') => Err(CommandError::usage(ARRAY)),
             _ if line.len() > MAX_LINE => {
                 Err(CommandError::usage("the line is too long for a handle"))
             }
@@ -103,7 +107,13 @@ impl Found {
                 let held = held::hold(Arc::clone(&submitted));
                 self.handles.push(Taken { submitted, held });
             }
-            Err(failure) => self.bad.push(failure.within(place)),
+            Err(failure) => {
+                self.bad.push(failure.within(place));
+                if self.unread.len() + line.len() < unread::MAX {
+                    self.unread.extend(line);
+                    self.unread.push(b'\n');
+                }
+            }
         }
     }
 
@@ -133,7 +143,11 @@ pub(in crate::cli) fn handles(argument: &str, interrupt: &Interrupt) -> Outcome<
             Stream::new(move || File::open(path), interrupt)
         };
         let terminal = argument == "-" && io::stdin().is_terminal();
-        read_lines(stream.map_err(failed)?, &mut found, interrupt, terminal).map_err(failed)?;
+        let read = read_lines(stream.map_err(failed)?, &mut found, interrupt, terminal);
+        for line in unread::handles_in(&std::mem::take(&mut found.unread)) {
+            held::hold_unread(line);
+        }
+        read.map_err(failed)?;
     }
     if found.handles.is_empty() && !interrupt.has_struck() {
         return Err(match found.bad.into_iter().next() {
@@ -183,8 +197,17 @@ fn read_lines(
         is_last |= wide.is_some();
         let mut parts = block.split(|byte| *byte == b'\n').peekable();
         while let Some(part) = parts.next() {
-            // What is too long for a handle is kept as far as it shows that.
-            line.extend(&part[..part.len().min(2 * MAX_LINE - line.len().min(2 * MAX_LINE))]);
+            // What is too long for a handle is kept as far as it shows that, unless it may be an array of them.
+            let begin = line
+                .iter()
+                .chain(part)
+                .find(|byte| !byte.is_ascii_whitespace());
+            let most = if begin == Some(&b'[') {
+                unread::MAX
+            } else {
+                2 * MAX_LINE
+            };
+            line.extend(&part[..part.len().min(most - line.len().min(most))]);
             if parts.peek().is_some() || is_last {
                 found.take_number(&line, &mut number);
                 line.clear();
@@ -213,13 +236,12 @@ pub(in crate::cli) fn is_record(path: &Path) -> bool {
         || std::str::from_utf8(&line).is_ok_and(|line| Submitted::parse(line.trim()).is_ok())
 }
 
+const ARRAY: &str =
+    "the line begins a JSON array; write one handle a line, as `jq -c '.[]'` does from an array";
+
 /// Why a line is no handle, if it is of JSON in another layout than one handle a line.
 fn spread(line: &str) -> Option<&'static str> {
-    if line.starts_with('[') {
-        Some(
-            "the line begins a JSON array; write one handle a line, as `jq -c '.[]'` does from an array",
-        )
-    } else if line == "{" {
+    if line == "{" {
         Some(
             "the line begins JSON that goes on in the next line; write each handle in one line, as \
              `jq -c .` does",

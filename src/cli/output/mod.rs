@@ -10,4 +10,5 @@ pub(super) mod names;
 pub(super) mod option_words;
 pub(super) mod progress;
 pub(super) mod standard;
+mod unread;
 pub(super) mod words;

@@ -99,11 +99,43 @@ fn json_in_another_layout_is_named_with_the_remedy() {
         for command in ["wait", "status"] {
             let ran = bench.run_with_input(&[command, "-"], text.as_bytes());
             ran.ends_with(2).says("line 1").says(remedy);
+            // They were read from a pipe, and nobody else may have them.
+            assert_eq!(reported(&ran), ["1"], "{}", ran.stderr);
         }
     }
     // A handle as an argument may span lines.
     let ran = bench.run(&[&["wait", &pretty(&value)][..], &QUICK].concat());
     assert_eq!(ran.ends_with(0).stdout, "<1>");
+}
+
+#[test]
+fn handles_that_cannot_be_read_are_printed_again() {
+    let bench = bench();
+    let handles = submitted(&bench, &["1", "2"]);
+    let later = |handle: &str| handle.replace("\"version\":1", "\"version\":9");
+    let (one, two) = handles.split_once('\n').expect("two lines");
+    let (later_one, later_two) = (later(one), later(two.trim()));
+    assert_ne!(one, later_one);
+    let arguments = ["wait", "--output-dir", "out"];
+    // As from a `submit` of a later version on another machine.
+    for (text, good) in [
+        (format!("{later_one}\n{later_two}\n"), 0),
+        (format!("{one}\n{later_two}\nWARNING: {{something}}\n"), 1),
+        (format!("[{later_one},{later_two}]"), 0),
+    ] {
+        let ran = bench.run_with_input(&[&arguments[..], &QUICK].concat(), text.as_bytes());
+        ran.ends_with(2);
+        let printed = ran.stderr.lines().filter(|line| line.starts_with('{'));
+        let versions = printed.map(|line| {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            value["version"].as_u64()
+        });
+        assert_eq!(versions.collect::<Vec<_>>(), vec![Some(9); 2 - good]);
+    }
+    // An array may be longer than any handle.
+    let many = vec![one; 1000].join(",");
+    let ran = bench.run_with_input(&arguments, format!("[{many}]").as_bytes());
+    assert_eq!(reported(&ran).len(), 1000);
 }
 
 #[test]
