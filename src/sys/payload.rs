@@ -29,14 +29,11 @@ pub(crate) struct InputFile {
 impl InputFile {
     /// Opens a regular file; the length of anything else is not known.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        // Before it is opened, which for a named pipe waits for a writer.
+        check_regular(&fs::metadata(path)?)?;
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is not a regular file",
-            ));
-        }
+        check_regular(&metadata)?;
         // As in /proc and /sys: an empty input is not what was meant.
         if metadata.len() == 0 && read_exact_at(&file, &mut [0], 0).is_ok() {
             return Err(io::Error::new(
@@ -89,6 +86,16 @@ impl InputFile {
         let metadata = self.file.metadata()?;
         Ok(metadata.len() != self.len || metadata.modified().ok() != self.modified)
     }
+}
+
+fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is not a regular file",
+    ))
 }
 
 /// A file that gets its name in [`finish`](Self::finish); dropped before, it leaves nothing behind.

@@ -14,6 +14,7 @@ use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{Error, TransferConfig};
 
 use super::shared::{BUCKET, MIB, Place, bytes, failed, small_parts, transfer};
+use super::support::HANG;
 use super::support::client::uri;
 
 /// Sends a file in parts.
@@ -327,6 +328,26 @@ fn what_is_no_file_is_an_error_at_once() {
         let error = failed(refused, TransferErrorKind::Read);
         assert_eq!(error.resource(), path.display().to_string());
     }
+}
+
+/// Opening one waits for a writer, who may never come.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_refused_without_waiting_for_its_writer() {
+    let place = Place::new();
+    let path = place.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.expect("mkfifo").success());
+    let (sender, refused) = std::sync::mpsc::channel();
+    let (predictor, pipe) = (place.predictor(), path.clone());
+    std::thread::spawn(move || sender.send(predictor.request_file(&pipe).map(drop)));
+    let refused = refused.recv_timeout(HANG).expect("no wait for a writer");
+    let error = failed(refused, TransferErrorKind::Read);
+    assert_eq!(error.resource(), path.display().to_string());
+    let cause = std::error::Error::source(&error)
+        .expect("a cause")
+        .to_string();
+    assert!(cause.contains("not a regular file"), "{cause}");
 }
 
 /// The length of such files is 0 whatever they hold.
