@@ -16,7 +16,7 @@ use super::{Attempts, Client};
 use crate::aws::Service;
 use crate::aws::endpoints::signing_region;
 use crate::aws::http::{
-    BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, cancellable, supervise,
+    BodyStream, Bounds, Cancel, ConnectionError, Opened, Reply, cancellable, has_content, supervise,
 };
 use crate::aws::identity::Credentials;
 use crate::aws::xml::has_root;
@@ -44,7 +44,7 @@ impl Client {
             }
             Payload::Reader(source) => self.upload(call, source, attempts)?,
         };
-        if (200..300).contains(&reply.status) && !hides_error(call, &reply) {
+        if is_success(call, &reply) {
             return Ok(Response {
                 headers: reply.headers,
                 body: reply.body,
@@ -299,9 +299,19 @@ fn refused(call: &Call<'_>, sent: &[u8], reply: &Reply) -> AttemptError {
     AttemptError::Response(Box::new(ErrorResponse::new(call, sent, reply)))
 }
 
+fn is_success(call: &Call<'_>, reply: &Reply) -> bool {
+    if call.operation == OBJECT {
+        has_content(reply.status)
+    } else {
+        (200..300).contains(&reply.status) && !hides_error(call, reply)
+    }
+}
+
+/// The operation whose responses have an object's content.
+const OBJECT: &str = "GetObject";
+
 /// S3 may send the status 200 while it is still working, and then report a failure in the body. The AWS SDKs expect
 /// that of every operation whose body is not an object's content.
 fn hides_error(call: &Call<'_>, reply: &Reply) -> bool {
-    let is_content = call.operation == "GetObject";
-    call.service == Service::S3 && !is_content && has_root(&reply.body, "Error")
+    call.service == Service::S3 && has_root(&reply.body, "Error")
 }

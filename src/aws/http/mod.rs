@@ -55,6 +55,12 @@ pub(crate) enum Opened {
     Refused(Reply),
 }
 
+/// Whether the response to a GET has what was requested. The other successes, such as 202 and 204, do not: an empty
+/// result would be made up.
+pub(crate) fn has_content(status: u16) -> bool {
+    matches!(status, 200 | 203 | 206)
+}
+
 /// The limits of one exchange.
 pub(crate) struct Bounds<'a> {
     pub(crate) max_success: u64,
@@ -268,8 +274,7 @@ impl Transport {
         let response = cancel::within(self.deadline(&request, limits), || {
             self.run_in_memory(request, limits, Reading::Streamed)
         })?;
-        // The other successes, such as 202 and 204, have no content: an empty result would be made up.
-        if !matches!(response.status().as_u16(), 200 | 203 | 206) {
+        if !has_content(response.status().as_u16()) {
             return self.read_whole(response, limits).map(Opened::Refused);
         }
         let (parts, body) = response.into_parts();

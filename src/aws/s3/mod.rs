@@ -113,7 +113,15 @@ pub(crate) fn get_object(
         policy,
         max_response: max_bytes,
     };
-    let response = send(s3, &request, Payload::EMPTY)?;
+    let response = in_region(s3, &request, |call| {
+        let response = s3.caller.client.send(call, Payload::EMPTY)?;
+        let (start, total) = objects::span(&response.headers);
+        let len = response.body.len() as u64;
+        if start > 0 || total.is_some_and(|total| total != len) {
+            return Err(call.unreadable(objects::PARTIAL));
+        }
+        Ok(response)
+    })?;
     if let Some(expected) = expected(s3, &response.headers) {
         let mut checksum = expected.start();
         checksum.update(&response.body);

@@ -104,7 +104,7 @@ pub(crate) fn open_object(
     let (Response { headers, body }, host) = in_region(s3, &request, |call| {
         let response = s3.caller.client.open(call, &[])?;
         if range.is_none() && span(&response.headers).0 > 0 {
-            return Err(call.unreadable("it has only a part of the object"));
+            return Err(call.unreadable(PARTIAL));
         }
         Ok((response, call.host().to_owned()))
     })?;
@@ -120,9 +120,12 @@ pub(crate) fn open_object(
     })
 }
 
+/// The problem of a response to a request for a whole object.
+pub(super) const PARTIAL: &str = "it has only a part of the object";
+
 /// The body's offset in the object, and the object's length if the response has it. A service that ignores the range
 /// sends the object from its start.
-fn span(headers: &HeaderMap) -> (u64, Option<u64>) {
+pub(super) fn span(headers: &HeaderMap) -> (u64, Option<u64>) {
     match text(headers, "content-range") {
         Some(range) => parse_content_range(&range).unwrap_or((0, None)),
         // Chunks take precedence over a `Content-Length` that a proxy left there (RFC 9112, 6.3).

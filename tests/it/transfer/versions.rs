@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::sys::ManualClock;
-use sagemaker_async_inference::{AsyncInferenceResponse, Error};
+use sagemaker_async_inference::{AsyncInferenceResponse, Error, as_completed};
 
 use super::interrupted::{CONTENT, fetched, response, rest, scripted, whole};
 use super::shared::{MIB, Place, bytes, failed, once, small_parts, transfer};
@@ -110,27 +110,45 @@ fn the_length_of_a_chunked_object_is_that_of_its_chunks() {
     assert_eq!(in_memory.expect("a result"), CONTENT);
 }
 
+/// The one result of a batch, which reads small outputs in a way of its own.
+fn in_a_batch(raw: &Raw) -> Result<Vec<u8>, Error> {
+    let session = session_at(&raw.url());
+    let output = uri("s3://my-bucket/out");
+    let response = AsyncInferenceResponse::new(&predictor(&session), output, None);
+    let mut completed = as_completed([response.expect("valid locations")], &once());
+    completed.next().expect("a response").result()
+}
+
 #[test]
 fn a_success_without_content_is_not_an_empty_result() {
     for status in ["202 Accepted", "204 No Content"] {
-        let (raw, _) = scripted(vec![format!(
-            "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"
-        )]);
-        let error = fetched(&raw, &ManualClock::new()).expect_err("not an object");
+        let empty = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        let (raw, _) = scripted(vec![empty.clone(), empty]);
         let number: u16 = status[..3].parse().expect("a status");
-        assert!(
-            matches!(&error, Error::Service(fault) if fault.status() == number),
-            "{error:?}"
-        );
+        for outcome in [fetched(&raw, &ManualClock::new()), in_a_batch(&raw)] {
+            let error = outcome.expect_err("not an object");
+            assert!(
+                matches!(&error, Error::Service(fault) if fault.status() == number),
+                "{error:?}"
+            );
+        }
     }
 }
 
 #[test]
 fn a_part_of_the_object_is_not_the_object() {
-    let (raw, _) = scripted(vec![rest(7, 13)]);
-    let error = fetched(&raw, &ManualClock::new()).expect_err("its start is missing");
-    assert!(
-        matches!(&error, Error::PollingTimeout(timeout) if timeout.observed().failed == 1),
-        "{error:?}"
-    );
+    let (raw, _) = scripted(vec![rest(7, 13), rest(7, 13)]);
+    for outcome in [fetched(&raw, &ManualClock::new()), in_a_batch(&raw)] {
+        let error = outcome.expect_err("its start is missing");
+        assert!(
+            matches!(&error, Error::PollingTimeout(timeout) if timeout.observed().failed == 1),
+            "{error:?}"
+        );
+    }
+    let start = rest(0, 7)
+        .replace("length: 20", "length: 7")
+        .replace("0-19", "0-6");
+    let (raw, _) = scripted(vec![start]);
+    let error = in_a_batch(&raw).expect_err("its end is missing");
+    assert!(matches!(error, Error::PollingTimeout(_)), "{error:?}");
 }
