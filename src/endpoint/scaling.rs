@@ -8,6 +8,7 @@ use super::Endpoint;
 use super::document::{document, number, seconds};
 use super::scale_to_zero::{self, ScaleToZero};
 use super::settle;
+use super::wait::Change;
 use crate::InvalidInput;
 use crate::aws::application_autoscaling as autoscaling;
 use crate::aws::json_rpc::{Operation, list, next_token, text};
@@ -128,7 +129,12 @@ impl VariantScaling {
     /// Those of [`SageMaker::update_instance_count`](crate::endpoint::SageMaker::update_instance_count).
     pub fn set_instance_count(&self, count: u32) -> Result<()> {
         let sagemaker = super::SageMaker::new(self.session());
-        sagemaker.update_instance_count(self.endpoint.name(), &self.variant, count)
+        sagemaker.update_instance_count(self.endpoint.name(), &self.variant, count)?;
+        self.endpoint.has_requested(Change::Capacity {
+            variant: self.variant.clone(),
+            count: count.into(),
+        });
+        Ok(())
     }
 
     /// Sets the range of instances that policies may choose (`RegisterScalableTarget`). A second call changes it.

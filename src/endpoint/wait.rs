@@ -224,6 +224,11 @@ pub(crate) enum Change {
     Creation,
     /// With the description before it.
     Update(Box<EndpointDescription>),
+    /// Another number of instances of a variant.
+    Capacity {
+        variant: String,
+        count: u64,
+    },
     Deletion,
 }
 
@@ -250,6 +255,12 @@ impl Change {
             (Self::Update(before), Some(seen)) => {
                 let modified = |of: &EndpointDescription| of.raw().get("LastModifiedTime").cloned();
                 before.status() == seen.status() && modified(before) == modified(seen)
+            }
+            (Self::Capacity { variant, count }, Some(seen)) => {
+                let variants = seen.variants();
+                let found = variants.iter().find(|found| found.name() == variant);
+                seen.status() == EndpointStatus::InService
+                    && found.is_some_and(|found| found.desired_instance_count() != Some(*count))
             }
             // An endpoint that failed before.
             (Self::Deletion, Some(seen)) => has_failed(&seen.status()),

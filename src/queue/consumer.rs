@@ -75,8 +75,8 @@ impl ResultQueue {
     /// [`Service::Sqs`](crate::session::Service::Sqs)) is used for all of them.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`]: it is none of these, or a URL whose host names no region while no endpoint is
-    /// configured.
+    /// [`Error::InvalidInput`]: it is none of these, or a URL whose host is not the service's own, such as that of an emulator
+    /// or a VPC endpoint, while no endpoint is configured.
     ///
     /// ```
     /// use sagemaker_async_inference::{Session, sys::{Environment, Sys}};

@@ -188,6 +188,11 @@ fn a_wait_after_a_change_outlasts_the_description_from_before_it() {
     let described = endpoint.wait_in_service(&waiter()).expect("in service");
     assert_eq!(described.endpoint_config_name(), Some(&*config));
 
+    bench.local.fault(stale(&bench, &endpoint, 0).times(2));
+    endpoint.scaling().set_instance_count(3).expect("it scales");
+    let described = endpoint.wait_in_service(&waiter()).expect("in service");
+    assert_eq!(described.current_instance_count(), 3);
+
     for delete_config in [true, false] {
         bench.local.fail_next_deployment("no image");
         let name = format!("failed-{delete_config}");
