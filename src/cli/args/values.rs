@@ -1,5 +1,6 @@
 //! Values of arguments.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sagemaker_async_inference::sys::Environment;
@@ -51,6 +52,15 @@ pub(in crate::cli) fn variable(text: &str) -> Result<(String, String), String> {
     value
         .map(|value| (text.to_owned(), value))
         .ok_or_else(|| format!("write NAME=VALUE; there is no variable {text} to pass on"))
+}
+
+/// An address and a port of this machine; `localhost` is 127.0.0.1.
+pub(in crate::cli) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:");
+    let local = local.map(|port| format!("127.0.0.1:{port}"));
+    local.as_deref().unwrap_or(text).parse().map_err(|_| {
+        "write an IP address of this machine and a port up to 65535, as in 127.0.0.1:4566 or [::1]:0".to_owned()
+    })
 }
 
 /// A shard of several: `2/3`.

@@ -13,7 +13,7 @@ use sagemaker_async_inference::local::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::values::{duration, share};
+use crate::cli::args::values::{duration, listen_address, share};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::exit::{Code, CommandError, Outcome};
 use crate::cli::output::lines::print;
@@ -36,7 +36,7 @@ use crate::cli::output::words::printable;
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Local {
     /// The address and port to listen on; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = listen_address)]
     listen: SocketAddr,
 
     /// The endpoint's name

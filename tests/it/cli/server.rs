@@ -329,3 +329,30 @@ fn a_port_that_is_taken() {
     );
     ran.ends_with(1).says("cannot listen").printed("");
 }
+
+#[test]
+fn the_address_to_listen_on_is_named_with_a_remedy_or_is_localhost() {
+    for address in [
+        "4566",
+        ":4566",
+        "127.0.0.1",
+        "127.0.0.1:99999",
+        "no-such-host.invalid:0",
+    ] {
+        let ran = Ran::of(
+            bare(&["local", "--listen", address])
+                .output()
+                .expect("the binary runs"),
+        );
+        ran.ends_with(2).says(address).says("as in 127.0.0.1:4566");
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let address = format!("localhost:{port}");
+    let ran = Ran::of(
+        bare(&["local", "--listen", &address])
+            .output()
+            .expect("the binary runs"),
+    );
+    ran.ends_with(1).says(&format!("127.0.0.1:{port}"));
+}
