@@ -146,6 +146,41 @@ fn retry_after_takes_precedence() {
     assert_eq!(clock.slept(), Duration::from_millis(8500));
 }
 
+/// By the server's own time, whatever this machine's is; and in fractions, as some gateways write it.
+#[test]
+fn retry_after_may_be_a_date_or_have_a_fraction() {
+    let later = |value: &str| {
+        refused(503, "ServiceUnavailable", "later")
+            .header("date", "Sun, 29 Nov 2026 08:49:37 GMT")
+            .header("retry-after", value)
+    };
+    for (value, pause) in [
+        ("Sun, 29 Nov 2026 08:49:42 GMT", Some(5_000)),
+        ("Sunday, 29-Nov-26 08:49:42 GMT", Some(5_000)),
+        ("2.5", Some(2_500)),
+        // In the past: at once.
+        ("Sun, 29 Nov 2026 08:00:00 GMT", Some(0)),
+        // No more than the longest pause of the configuration.
+        ("Mon, 30 Nov 2026 08:49:37 GMT", Some(20_000)),
+        ("1e300", Some(20_000)),
+        ("-5", None),
+        ("NaN", None),
+        ("soon", None),
+    ] {
+        let replies = [later(value), accepted("s3://my-bucket/out")];
+        let server = Verifier::with_replies(Rules::new(), replies);
+        let clock = ManualClock::new();
+        let _ = predictor(&session_in(&server.url(), clock.clone()))
+            .predict_async("x")
+            .expect("a submit at last");
+        match pause {
+            Some(pause) => assert_eq!(clock.slept(), Duration::from_millis(pause), "{value}"),
+            // The usual random pause.
+            None => assert!(clock.slept() <= Duration::from_secs(1), "{value}"),
+        }
+    }
+}
+
 /// One request, and an error with which the user can search for it.
 fn assert_maybe_submitted(server: &Verifier) -> Error {
     let session = session_in(&server.url(), ManualClock::new());

@@ -184,12 +184,21 @@ pub(crate) fn shown(value: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
-/// `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds.
+/// `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds or as a time, by the clock of the same response.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name| text(headers, name)?.trim().parse::<u32>().ok();
-    number("x-amz-retry-after")
-        .map(|millis| Duration::from_millis(millis.into()))
-        .or_else(|| number("retry-after").map(|seconds| Duration::from_secs(seconds.into())))
+    const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+    let millis = |text: String| text.trim().parse::<u32>().ok();
+    if let Some(millis) = text(headers, "x-amz-retry-after").and_then(millis) {
+        return Some(Duration::from_millis(millis.into()));
+    }
+    let requested = text(headers, "retry-after")?;
+    if let Ok(seconds) = requested.trim().parse::<f64>() {
+        let requested = Duration::try_from_secs_f64(seconds);
+        return (seconds >= 0.0).then(|| requested.unwrap_or(LONGEST).min(LONGEST));
+    }
+    let now = date::in_header(&text(headers, "date")?)?;
+    let then = date::in_header(&requested)?;
+    Some(then.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
