@@ -353,31 +353,38 @@ impl<D> AsyncInferenceResponse<D> {
         self.decode(&self.keep(outcome)).map(Some)
     }
 
-    /// Reads the output into memory. An interrupted transfer is resumed; without a version or a length, and after the
-    /// object was replaced, it is requested again from its start.
-    fn read(&self, mut object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
-        let max = self.transfer_config().max_result_bytes();
+    /// Reads the output into memory; again from its start also after the object was replaced.
+    fn read(&self, object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
+        let (session, max) = (&self.session, self.transfer_config().max_result_bytes());
+        self.restarting(object, policy, is_replaced, |object| {
+            memory::read_whole(session, self.output_path(), object, max, policy.cancel)
+        })
+    }
+
+    /// Takes the output, which resumes an interrupted transfer. Without a version or a length that is not possible:
+    /// then it is requested again from its start, and after other errors that `cures` names.
+    pub(super) fn restarting<T>(
+        &self,
+        mut object: OpenObject,
+        policy: RequestPolicy<'_>,
+        cures: impl Fn(&Error) -> bool,
+        take: impl Fn(OpenObject) -> Result<T>,
+    ) -> Result<T> {
         let client = self.session.client();
         let retry = policy.retry.unwrap_or(client.retry);
         let mut attempts = 1;
         loop {
             let is_resumed = object.version().is_some() && object.total.is_some();
-            let read = memory::read_whole(
-                &self.session,
-                self.output_path(),
-                object,
-                max,
-                policy.cancel,
-            );
-            match &read {
+            let taken = take(object);
+            match &taken {
                 Err(error)
-                    if (is_passing(error) && !is_resumed || is_replaced(error))
+                    if (is_passing(error) && !is_resumed || cures(error))
                         && attempts < retry.max_attempts() => {}
-                _ => return read,
+                _ => return taken,
             }
             let pause = retry.backoff(attempts, None, client.sys.random());
             if !client.pause(pause, policy.cancel) {
-                return read;
+                return taken;
             }
             attempts += 1;
             object = self.open(self.output_path(), policy)?;

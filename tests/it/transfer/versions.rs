@@ -57,6 +57,28 @@ fn a_weak_etag_does_not_identify_the_bytes_of_a_result_in_memory() {
 }
 
 #[test]
+fn a_file_whose_version_has_no_name_is_fetched_again_from_its_start() {
+    let place = Place::new();
+    for header in ["", "etag: W/\"v1\"\r\n"] {
+        let nameless = |sent| whole(sent).replace(ETAG, header);
+        let (raw, asked) = scripted(vec![nameless(7), nameless(12), nameless(20)]);
+        let clock = ManualClock::new();
+        let path = place.path("result");
+        let fetched = response(&raw, &clock).download(&path, &once());
+        assert_eq!(fetched.expect("a result"), 20);
+        assert_eq!(std::fs::read(&path).expect("a file"), CONTENT);
+        assert_eq!(asked.lock().expect("nobody panics").len(), 3);
+
+        let (raw, _) = scripted(vec![nameless(7), nameless(12), nameless(19), nameless(20)]);
+        let failed = response(&raw, &clock).download(place.path("other"), &once());
+        assert!(matches!(failed, Err(Error::Transport(_))), "{failed:?}");
+        assert_eq!(raw.connections(), 3, "as many as there are attempts");
+        std::fs::remove_file(path).expect("a file");
+        assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_large_object_with_a_weak_etag_is_read_over_one_connection() {
     let content = Arc::new(bytes(12 * MIB));
     let (sent, heads) = (content.clone(), Arc::new(Mutex::new(Vec::new())));
