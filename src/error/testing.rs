@@ -148,6 +148,7 @@ impl PollingTimeout {
                 ..Observed::default()
             },
             last_response: None,
+            last_remedy: None,
             denied_by_code: false,
             limit: WaitLimit::MaxAttempts(attempts),
             since_submit: elapsed,

@@ -162,6 +162,8 @@ pub struct PollingTimeout {
     pub(crate) elapsed: Duration,
     pub(crate) observed: Observed,
     pub(crate) last_response: Option<String>,
+    /// The remedy of the last poll that failed.
+    pub(crate) last_remedy: Option<String>,
     pub(crate) limit: WaitLimit,
     /// Time since the submit; if that is not known, the duration of the wait.
     pub(crate) since_submit: Duration,
@@ -241,8 +243,13 @@ impl PollingTimeout {
         self.handle.service_limit()
     }
 
-    /// What may be missing: a permission to grant, a failure path to configure, a longer wait.
+    /// What may be missing: a permission to grant, a failure path to configure, a longer wait; if every poll failed, the
+    /// remedy of the last one.
     pub fn remedy(&self) -> String {
+        let responded = self.observed.not_found + self.observed.access_denied > 0;
+        if let Some(remedy) = self.last_remedy.as_deref().filter(|_| !responded) {
+            return format!("no poll found out whether there is a result: {remedy}");
+        }
         let bucket = self.handle.output_path.bucket();
         if self.observed.access_denied > 0 {
             let failures = self.handle.failure_path().map(S3Uri::bucket);

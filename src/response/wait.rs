@@ -181,6 +181,7 @@ impl<D> AsyncInferenceResponse<D> {
             elapsed: self.elapsed(wait),
             observed: wait.observed.clone(),
             last_response: wait.last.as_deref().map(str::to_owned),
+            last_remedy: wait.remedy.clone(),
             limit: wait.limit(),
             since_submit: self.since_submit(wait),
         }

@@ -24,6 +24,8 @@ pub(crate) struct WaitState {
     pub(crate) denied_by_code: bool,
     /// What the last poll observed, in words.
     pub(crate) last: Option<Arc<str>>,
+    /// The remedy of the last poll that failed.
+    pub(crate) remedy: Option<String>,
     /// The failure is not requested before this time, because the last request for it took too long.
     pub(crate) no_failure_before: Duration,
     /// Whether the caller may list the bucket, once that is known.
@@ -54,6 +56,7 @@ impl WaitState {
             observed: Observed::default(),
             denied_by_code: false,
             last: None,
+            remedy: None,
             no_failure_before: Duration::ZERO,
             may_list: None,
         }
@@ -151,6 +154,7 @@ impl WaitState {
         }
         self.observed.failed += 1;
         self.last = Some(with_cause(&error).into());
+        self.remedy = error.remedy();
         Ok(())
     }
 }
