@@ -271,7 +271,8 @@ impl Endpoint {
             if described.status() != EndpointStatus::Deleting {
                 self.check_unchanging(&described)?;
             }
-            let config = self.config_name_of(&described)?;
+            let config =
+                self.config_name_of(&described, "delete the endpoint alone: delete(false)")?;
             removal.delete(&self.acting(), Resource::EndpointConfig(config))?;
         }
         let endpoint = Resource::Endpoint(self.name.clone());
@@ -315,7 +316,8 @@ impl Endpoint {
     /// - [`Error::Deployment`] names the models that are left, and has the first cause.
     pub fn delete_models(&self) -> Result<()> {
         let described = self.description()?;
-        let models = self.models_of(&self.config_name_of(&described)?)?;
+        let config = self.config_name_of(&described, "delete the models by their names")?;
+        let models = self.models_of(&config)?;
         let mut removal = self.removal();
         removal.delete_all(&self.acting(), models);
         removal.end()
@@ -428,13 +430,17 @@ impl Endpoint {
 
     /// The configuration in use. An endpoint that failed or that is made of inference components
     /// may have none.
-    fn config_name_of(&self, described: &EndpointDescription) -> Result<String> {
+    fn config_name_of(
+        &self,
+        described: &EndpointDescription,
+        remedy: &'static str,
+    ) -> Result<String> {
         let name = described.endpoint_config_name().map(str::to_owned);
         name.ok_or_else(|| {
             crate::error::ConfigError::new(
                 format!("endpoint {}", self.name),
                 "has no endpoint configuration",
-                "delete the endpoint alone, and its configuration by its name",
+                remedy,
             )
             .into()
         })

@@ -332,7 +332,9 @@ impl EndpointUpdate {
     /// The new configuration: the old one's members with those that are set here.
     fn config(&self, described: &EndpointDescription) -> Result<EndpointConfig> {
         let session = &self.endpoint.acting();
-        let old_name = self.endpoint.config_name_of(described)?;
+        let remedy =
+            "create a configuration, and switch the endpoint to it with SageMaker::update_endpoint";
+        let old_name = self.endpoint.config_name_of(described, remedy)?;
         let old = settle::describe(session, &Resource::EndpointConfig(old_name.clone()))?;
         let arn = old.get("EndpointConfigArn").and_then(Value::as_str);
         let arn = arn.unwrap_or_default().to_owned();

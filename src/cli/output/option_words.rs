@@ -1,7 +1,7 @@
 //! Errors of the library in the words of the command.
 
 /// The library's API names, and the command's words for them.
-const OPTION_WORDS: [(&str, &str); 27] = [
+const OPTION_WORDS: [(&str, &str); 30] = [
     ("Session::builder().region(..)", "--region"),
     (
         "no function provides one; give the session one, SessionBuilder::mfa or ProviderConfig::with_mfa",
@@ -58,6 +58,18 @@ const OPTION_WORDS: [(&str, &str); 27] = [
     ),
     ("(allow_insecure; --allow-insecure)", "(--allow-insecure)"),
     ("by its cancel token", "by an interruption"),
+    (
+        "delete the endpoint alone: delete(false)",
+        "delete the endpoint alone with --keep-config",
+    ),
+    (
+        "with SageMaker::update_endpoint",
+        "with aws sagemaker update-endpoint",
+    ),
+    (
+        "(describe_policies lists them, delete_policy deletes one)",
+        "(aws application-autoscaling describe-scaling-policies lists them)",
+    ),
     ("its cancel token", "an interruption"),
     (
         "set one with ResultQueue::with_visibility",

@@ -6,6 +6,8 @@ use sagemaker_async_inference::endpoint::{Endpoint, SageMaker};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 use serde_json::json;
 
+use sagemaker_async_inference::local::{Fault, Operation};
+
 use crate::cli::bench::{Bench, Ran, bench};
 
 /// Polls until the endpoint has settled in this state; `None`: until it is deleted.
@@ -320,4 +322,22 @@ fn a_deployment_that_cannot_be() {
             .printed("");
     }
     assert!(bench.endpoint.requests().is_empty());
+}
+
+#[test]
+fn an_endpoint_without_a_configuration_is_left_alone_with_a_remedy_that_works() {
+    let bench = bench();
+    let described = r#"{"EndpointName": "local-endpoint", "EndpointStatus": "InService"}"#;
+    let headers = [("content-type", "application/x-amz-json-1.1")];
+    let fault = Fault::on(Operation::DescribeEndpoint).times(2);
+    bench.endpoint.fault(fault.respond(200, headers, described));
+    let update = bench.run(&["update", bench.name(), "--instance-count", "2"]);
+    update.ends_with(1).says("has no endpoint configuration");
+    update.says("switch the endpoint to it");
+    assert!(!update.stderr.contains("delete"), "{}", update.stderr);
+    let delete = bench.run(&["delete", bench.name()]);
+    delete.ends_with(1).says("--keep-config");
+    let quick = ["--keep-config", "--delay", "20ms"];
+    let deleted = bench.run(&[&["delete", bench.name()][..], &quick].concat());
+    deleted.ends_with(0);
 }
