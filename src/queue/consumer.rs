@@ -162,6 +162,10 @@ impl ResultQueue {
 
     /// The running consumer, or a new one. The token ends the requests for that.
     pub(super) fn connect(&self, cancel: &CancelToken) -> Result<Arc<Guard>> {
+        // Before anything is sent.
+        if let Some(visibility) = self.visibility {
+            whole_seconds(visibility)?;
+        }
         let session = &self.session.cancelled_by(cancel.shared_flag());
         let mut shared = lock(&self.shared);
         if let Some(guard) = shared.guard.upgrade() {
@@ -177,21 +181,11 @@ impl ResultQueue {
             let fetched = self.fetch_visibility(session, &url)?;
             *shared.queue_visibility.insert(fetched)
         };
-        let whole = Duration::from_secs(visibility.as_secs());
-        if !(MIN_VISIBILITY..=MAX_VISIBILITY).contains(&whole) {
-            return Err(InvalidInput::new(
-                "visibility timeout",
-                format!("{} s", visibility.as_secs()),
-                "5 s to 12 h",
-                "set one with ResultQueue::with_visibility",
-            )
-            .into());
-        }
         let guard = Guard::start(Core {
             session: self.session.clone(),
             address: self.address.clone(),
             url,
-            visibility: whole,
+            visibility: whole_seconds(visibility)?,
             fifo: self.address.is_fifo(),
             counters: Arc::clone(&self.counters),
             state: Mutex::default(),
@@ -216,6 +210,20 @@ impl ResultQueue {
         let seconds = found.and_then(|(_, value)| value.parse().ok());
         Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
     }
+}
+
+/// A visibility timeout as the service takes it.
+fn whole_seconds(visibility: Duration) -> Result<Duration, InvalidInput> {
+    let whole = Duration::from_secs(visibility.as_secs());
+    if (MIN_VISIBILITY..=MAX_VISIBILITY).contains(&whole) {
+        return Ok(whole);
+    }
+    Err(InvalidInput::new(
+        "visibility timeout",
+        format!("{} s", visibility.as_secs()),
+        "5 s to 12 h",
+        "set one with ResultQueue::with_visibility",
+    ))
 }
 
 impl fmt::Debug for ResultQueue {

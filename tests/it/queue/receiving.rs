@@ -355,15 +355,34 @@ fn what_is_no_queue_is_refused_before_anything_is_sent() {
             &session,
         );
         let queue = queue.unwrap().with_visibility(visibility);
-        match queue.deliveries().next() {
-            Some(Err(Error::InvalidInput(error))) => {
-                assert!(error.to_string().contains("5 s to 12 h"));
-            }
-            other => panic!("{other:?}"),
-        }
+        too_short_or_long(&queue);
     }
     let refused = queue.run(0, Delivery::delete).unwrap_err();
     assert!(invalid(refused).to_string().contains("1 to 256"));
+}
+
+fn too_short_or_long(queue: &ResultQueue) {
+    match queue.deliveries().next() {
+        Some(Err(Error::InvalidInput(error))) => {
+            assert!(error.to_string().contains("5 s to 12 h"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_visibility_timeout_is_checked_before_the_queue_is_looked_up() {
+    let bench = bench(&[]);
+    for visibility in [seconds(4), seconds(43_201)] {
+        let queue = ResultQueue::new("no-such-queue", &bench.session).unwrap();
+        too_short_or_long(&queue.with_visibility(visibility));
+    }
+    assert!(bench.local.requests().is_empty());
+    // The queue's own is known only from the service.
+    let url = bench
+        .local
+        .create_queue("short", &[("VisibilityTimeout", "2")]);
+    too_short_or_long(&ResultQueue::new(url.unwrap(), &bench.session).unwrap());
 }
 
 #[test]
