@@ -1,8 +1,9 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use csv::{DeserializeErrorKind, ErrorKind, ReaderBuilder, WriterBuilder};
+use csv::{DeserializeErrorKind, ErrorKind, ReaderBuilder, StringRecord, WriterBuilder};
 use serde::de::{Deserialize, DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Serialize, de};
 
@@ -17,8 +18,8 @@ use super::{CodecError, Deserializer, Serializer, mime_types, not_text, serializ
 ///
 /// NaN and the infinities are written as `NaN`, `inf` and `-inf`, which Python's `float` and pandas read.
 ///
-/// Deserializes to a vector. A byte order mark is ignored, blank lines are skipped, and all records must have as
-/// many fields as the first. Each must have exactly the fields that the type has, unless they are found by name: a
+/// Deserializes to a vector. A byte order mark is ignored, blank lines are skipped, blanks around a number or a truth
+/// value are ignored, and all records must have as many fields as the first. Each must have exactly the fields that the type has, unless they are found by name: a
 /// body `0.1,0.2` is a `Vec<Vec<f64>>` or a `Vec<(f64, f64)>`, and an error for a `Vec<f64>`. An error has the number
 /// of the record, counted from 1 and including a header.
 ///
@@ -125,23 +126,91 @@ impl<U: DeserializeOwned> Deserializer<Vec<U>> for Csv {
         if let Some(found) = not_text(body) {
             return Err(failed(found.to_owned()));
         }
-        ReaderBuilder::new()
+        let mut reader = ReaderBuilder::new()
             .has_headers(self.header)
             .delimiter(self.delimiter)
             .flexible(false)
-            .from_reader(body)
-            .into_deserialize()
+            .from_reader(body);
+        let names = self.header.then(|| reader.headers().cloned()).transpose();
+        let names = names.map_err(|error| failed(located(&error)))?;
+        let mut numbers = Numbers::default();
+        reader
+            .into_records()
             .zip(1 + usize::from(self.header)..)
-            .map(|(record, number)| match record {
-                Ok(Whole { record, left: 0 }) => Ok(record),
-                Ok(Whole { left, .. }) => Err(failed(format!(
-                    "{left} fields more than the requested type has, in record {number}: take a record as a \
-                     vector or a tuple of all its fields"
-                ))),
-                Err(error) => Err(failed(located(&error))),
+            .map(|(record, number)| {
+                match record.and_then(|record| numbers.read(&record, names.as_ref())) {
+                    Ok(Whole { record, left: 0 }) => Ok(record),
+                    Ok(Whole { left, .. }) => Err(failed(format!(
+                        "{left} fields more than the requested type has, in record {number}: take a record as a \
+                         vector or a tuple of all its fields"
+                    ))),
+                    Err(error) => Err(failed(located(&error))),
+                }
             })
             .collect()
     }
+}
+
+/// The fields that are read as numbers or truth values and had blanks around them. Those blanks are ignored; texts keep
+/// theirs. Which fields are no texts, only the requested type knows: it refuses them once.
+#[derive(Default)]
+struct Numbers {
+    blank: BTreeSet<usize>,
+}
+
+impl Numbers {
+    fn read<U: DeserializeOwned>(
+        &mut self,
+        record: &StringRecord,
+        names: Option<&StringRecord>,
+    ) -> Result<Whole<U>, csv::Error> {
+        loop {
+            let read = match self.without_blanks(record) {
+                None => record.deserialize(names),
+                Some(trimmed) => trimmed.deserialize(names),
+            };
+            let refused = read.as_ref().err().and_then(number_field);
+            let is_blank =
+                |field: &usize| record.get(*field).is_some_and(|text| trim(text) != text);
+            match refused.filter(is_blank) {
+                Some(field) if self.blank.insert(field) => {}
+                _ => return read,
+            }
+        }
+    }
+
+    fn without_blanks(&self, record: &StringRecord) -> Option<StringRecord> {
+        if self.blank.is_empty() {
+            return None;
+        }
+        let fields = record.iter().enumerate();
+        let mut trimmed: StringRecord = fields
+            .map(|(field, text)| {
+                if self.blank.contains(&field) {
+                    trim(text)
+                } else {
+                    text
+                }
+            })
+            .collect();
+        trimmed.set_position(record.position().cloned());
+        Some(trimmed)
+    }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// The field that is not the number or truth value that it should be.
+fn number_field(error: &csv::Error) -> Option<usize> {
+    use DeserializeErrorKind::{ParseBool, ParseFloat, ParseInt};
+    let ErrorKind::Deserialize { err, .. } = error.kind() else {
+        return None;
+    };
+    let is_number = matches!(err.kind(), ParseBool(_) | ParseInt(_) | ParseFloat(_));
+    let field = err.field().filter(|_| is_number)?;
+    usize::try_from(field).ok()
 }
 
 /// A record, and how many of its fields the type did not read; the `csv` crate drops those.

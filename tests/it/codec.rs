@@ -274,6 +274,43 @@ fn csv_gives_the_record_and_the_field() {
     }
 }
 
+/// As Python's `float` and `NumPy` read them; containers that join numbers with ", " are common.
+#[test]
+fn csv_ignores_blanks_around_numbers_and_keeps_them_in_texts() {
+    type Mixed = (String, i64, bool, Option<f32>, String);
+    let csv = Csv::new();
+    let body = b"0.1, 0.25 ,3\n1,\t-2e3,  inf\r\n \"4\" , 5,6";
+    let read: Vec<Vec<f64>> = csv.deserialize(&body[..28], None).expect("numbers");
+    assert_eq!(read, [[0.1, 0.25, 3.0], [1.0, -2e3, f64::INFINITY]]);
+    // What is quoted after a blank is not quoted by RFC 4180.
+    let refused_at = refused::<Vec<Vec<f64>>>(&csv, body);
+    assert!(
+        refused_at.contains("field 1 ") && refused_at.contains("record 3"),
+        "{refused_at}"
+    );
+
+    let body = b" 7 , 1, true, 0.5, 9\n 8 ,2,false , ,10 \n";
+    let mixed: Vec<Mixed> = csv.deserialize(body, None).expect("records");
+    let text = |text: &str| text.to_owned();
+    assert_eq!(
+        mixed,
+        [
+            (text(" 7 "), 1, true, Some(0.5), text(" 9")),
+            (text(" 8 "), 2, false, None, text("10 ")),
+        ]
+    );
+    let with_header = csv.clone().with_header(true);
+    let named: Vec<Row> = with_header
+        .deserialize(b"score,name\n 1.5, a\n", None)
+        .expect("a row");
+    assert_eq!((named[0].score, &*named[0].name), (1.5, " a"));
+    assert_eq!(
+        refused::<Vec<(u8, u8)>>(&csv, b"1, 2\n3, 4 5\n"),
+        "field 2 is not of the requested type, in record 2: invalid digit found in string"
+    );
+    assert!(refused::<Vec<(u8, u8)>>(&csv, b"1, \n").contains("field 2 "));
+}
+
 #[test]
 fn csv_drops_no_field() {
     type Nested = ((u8, u8), Option<u8>, Vec<u8>);
