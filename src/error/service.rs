@@ -32,6 +32,8 @@ pub struct ServiceError {
     pub(crate) expected_owner: Option<String>,
     /// The beginning of a body that is not in the service's format.
     pub(crate) unrecognized_body: Option<String>,
+    /// The server that a redirect leads to.
+    pub(crate) redirect: Option<Box<str>>,
     /// How far this machine's clock is ahead of the service's, in seconds, if the refusal is about that.
     pub(crate) clock_error: Option<i64>,
     pub(crate) attempts: u32,
@@ -57,6 +59,7 @@ impl ServiceError {
             resource: None,
             expected_owner: None,
             unrecognized_body: None,
+            redirect: None,
             clock_error: None,
             attempts: 1,
             elapsed: Duration::ZERO,
@@ -168,8 +171,9 @@ impl ServiceError {
         if is_skew(code, self.message()) {
             return self.clock_error.map(set_the_clock);
         }
-        if let Some(remedy) = of_credentials(code).or_else(|| of_kms(code)) {
-            return Some(remedy.to_owned());
+        let known = of_credentials(code).or_else(|| of_kms(code));
+        if let Some(remedy) = self.of_redirect().or_else(|| known.map(str::to_owned)) {
+            return Some(remedy);
         }
         let text = match code {
             "NoSuchBucket" => format!("create the bucket of {resource}, or name another one"),
@@ -222,6 +226,14 @@ impl ServiceError {
             _ => return self.general_remedy().map(str::to_owned),
         };
         Some(text)
+    }
+
+    fn of_redirect(&self) -> Option<String> {
+        let server = self.redirect.as_ref().filter(|_| self.code.is_none())?;
+        Some(format!(
+            "it redirects to {server}, which is not followed, because a request is signed for one host: if the \
+             service is there, set that as the endpoint URL"
+        ))
     }
 
     fn general_remedy(&self) -> Option<&'static str> {

@@ -288,3 +288,51 @@ fn requests_with_the_bucket_in_the_host_are_signed_as_they_are_sent() {
         assert_eq!((seen.header("host"), &*seen.path), (Some(host), path));
     }
 }
+
+/// A server that has moved to https, or a proxy that wants a login: requests are signed for one host, so that none is
+/// followed.
+#[test]
+fn a_redirect_is_not_followed_and_names_the_server_that_it_leads_to() {
+    use crate::support::client::{predictor, session_at};
+    use crate::support::verifier::{Reply, Rules, Verifier};
+    use crate::support::wait::{response, waiter};
+
+    for (status, location, named) in [
+        (
+            301,
+            "https://minio.example.com/out?X-Amz-Signature=hush",
+            "https://minio.example.com",
+        ),
+        (
+            308,
+            "https://user:hush@minio.example.com:9000/out",
+            "https://minio.example.com:9000",
+        ),
+        (
+            302,
+            "http://login.example.com?back=hush",
+            "http://login.example.com",
+        ),
+        // To the same server.
+        (307, "/hush", ""),
+    ] {
+        let server = Verifier::start(Rules::new(), move |_| {
+            Reply::new(status, "<html>moved</html>").header("location", location)
+        });
+        let session = session_at(&server.url());
+        let result = response(&session).get_result::<Vec<u8>>(&waiter(|w| w.max_attempts(2)));
+        let submit = predictor(&session).predict_async("x").map(drop);
+        for error in [result.expect_err("refused"), submit.expect_err("refused")] {
+            let shown = format!("{error:#} {error:?}");
+            assert!(shown.contains(named) && !shown.contains("hush"), "{shown}");
+            let remedy = error.remedy().expect("a remedy");
+            assert_eq!(
+                remedy.contains("as the endpoint URL"),
+                !named.is_empty(),
+                "{remedy}"
+            );
+            assert!(remedy.contains(named), "{remedy}");
+        }
+        assert_eq!(server.seen().len(), 2, "{status}");
+    }
+}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use http::header::AsHeaderName;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use super::call::Call;
 use super::date;
@@ -59,6 +59,7 @@ impl ErrorResponse {
                     .header("x-amz-expected-bucket-owner")
                     .and_then(|owner| owner.to_str().ok().map(str::to_owned)),
                 unrecognized_body: is_foreign.then(|| excerpt(&reply.body, sent)).flatten(),
+                redirect: redirect(reply),
                 resource: Some(call.resource.text()),
                 ..ServiceError::new(call.service.as_str(), call.operation, reply.status)
             },
@@ -182,6 +183,17 @@ pub(crate) fn shown(value: &HeaderValue) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(value.as_bytes()),
     }
+}
+
+/// The server that a redirect leads to. The rest of its URL may hold a signature.
+fn redirect(reply: &Reply) -> Option<Box<str>> {
+    if !(300..400).contains(&reply.status) {
+        return None;
+    }
+    let url: Uri = text(&reply.headers, "location")?.parse().ok()?;
+    let (scheme, authority) = (url.scheme_str()?, url.authority()?.as_str());
+    let (_, server) = authority.rsplit_once('@').unwrap_or(("", authority));
+    Some(format!("{scheme}://{server}").into())
 }
 
 /// `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds or as a time, by the clock of the same response.
