@@ -1,6 +1,7 @@
 //! Where an input is sent: in the request's body, or to an object in S3.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::invalid_input::InvalidInput;
 use crate::limits::{self, MAX_INLINE_BYTES};
 use crate::predictor::Target;
+use crate::session::Session;
 use crate::sys::Random;
 use crate::uri::S3Uri;
 
@@ -85,18 +87,40 @@ pub(crate) fn upload(
         content_type,
         kms_key_id: upload.kms_key_id.as_deref(),
     };
-    match send(&uri, &options) {
-        Err(CallError::Response(response))
-            if response.error.code() == Some("NoSuchBucket")
-                && session.is_derived_default_bucket(uri.bucket()) =>
-        {
-            s3::create_bucket(session.s3(), uri.bucket(), policy)
-                .and_then(|()| send(&uri, &options))
+    let mut outcome = send(&uri, &options);
+    if finds_no_bucket(&outcome) && session.is_derived_default_bucket(uri.bucket()) {
+        s3::create_bucket(session.s3(), uri.bucket(), policy).map_err(Error::from)?;
+        outcome = send(&uri, &options);
+        for pause in NEW_BUCKET {
+            if !finds_no_bucket(&outcome) || !pauses(session, pause, policy) {
+                break;
+            }
+            outcome = send(&uri, &options);
         }
-        outcome => outcome,
     }
-    .map_err(Error::from)?;
+    outcome.map_err(Error::from)?;
     Ok(uri)
+}
+
+/// Pauses until a new bucket is found: another request may still be creating it, and S3 has to make it known.
+const NEW_BUCKET: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+fn finds_no_bucket(outcome: &Result<(), CallError>) -> bool {
+    matches!(outcome, Err(CallError::Response(response))
+        if response.error.code() == Some("NoSuchBucket"))
+}
+
+/// Whether there is time for another attempt after the pause.
+fn pauses(session: &Session, pause: Duration, policy: RequestPolicy<'_>) -> bool {
+    let client = session.client();
+    let then = client.sys.clock().monotonic() + pause;
+    let is_late = policy.deadline.is_some_and(|deadline| deadline <= then);
+    !is_late && client.pause(pause, policy.cancel)
 }
 
 /// The object to write: the caller's, a new one below the caller's prefix, or the SDK's choice.

@@ -3,7 +3,11 @@
 use crate::support;
 use crate::support::service_code;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use sagemaker_async_inference::Session;
+use sagemaker_async_inference::sys::ManualClock;
 use support::{
     client::{
         ACCOUNT, accepted, accepting, builder, caller_identity, invalid, is_submit, predictor,
@@ -278,6 +282,75 @@ fn the_derived_default_bucket_is_created_when_it_is_missing() {
             Some(constraint) => assert!(body.contains(constraint), "{body}"),
         }
         assert_eq!(seen[1].path, seen[3].path);
+    }
+}
+
+/// The first submits of a batch find it missing at the same time, and all create it; S3 finds a new bucket only after a
+/// moment.
+#[test]
+fn a_default_bucket_that_others_are_creating_is_waited_for() {
+    let conflict =
+        "A conflicting conditional operation is currently in progress against this resource.";
+    let owned =
+        "Your previous request to create the named bucket succeeded and you already own it.";
+    for create in [
+        s3_error(409, "OperationAborted", conflict),
+        s3_error(409, "BucketAlreadyOwnedByYou", owned),
+        Reply::new(200, ""),
+    ] {
+        for (missing, arrives) in [(1, true), (2, true), (4, true), (usize::MAX, false)] {
+            let (create, puts) = (create.clone(), AtomicUsize::new(0));
+            let server = Verifier::start(Rules::new(), move |seen: &Seen| {
+                let is_bucket = seen.path.trim_matches('/').split('/').count() == 1;
+                match seen {
+                    seen if is_submit(seen) => accepted("s3://my-bucket/out"),
+                    seen if seen.path == "/" => caller_identity(),
+                    _ if is_bucket => create.clone(),
+                    _ if puts.fetch_add(1, Ordering::SeqCst) < missing => {
+                        s3_error(404, "NoSuchBucket", "The specified bucket does not exist")
+                    }
+                    _ => Reply::new(200, ""),
+                }
+            });
+            let clock = ManualClock::new();
+            let session = Session::builder()
+                .region("us-east-1")
+                .credentials(support::client::keys(
+                    support::ACCESS_KEY,
+                    support::SECRET_KEY,
+                    None,
+                ))
+                .endpoint_url(server.url())
+                .sys(sys().with_clock(clock.clone()))
+                .build()
+                .expect("a session");
+            let predictor = predictor(&session);
+            let submit = predictor
+                .request_reader(&b"content"[..])
+                .via_s3()
+                .submit()
+                .map(drop);
+            assert!(
+                clock.slept() <= Duration::from_secs(30),
+                "{:?}",
+                clock.slept()
+            );
+            if arrives {
+                submit.expect("a submit");
+                let seen = server.seen();
+                let put = seen.iter().rfind(|seen| seen.method == "PUT");
+                assert_eq!(put.expect("an upload").body, b"content");
+                let created = |seen: &&Seen| seen.path.trim_matches('/').split('/').count() == 1;
+                let created = seen
+                    .iter()
+                    .filter(|seen| seen.method == "PUT")
+                    .filter(created);
+                assert_eq!(created.count(), 1);
+            } else {
+                let error = submit.expect_err("no bucket");
+                assert_eq!(service_code(&error), Some("NoSuchBucket"), "{error}");
+            }
+        }
     }
 }
 

@@ -282,7 +282,11 @@ pub(crate) fn create_bucket(
     };
     match send(s3, &request, Payload::Bytes(body.as_bytes())) {
         Err(CallError::Response(response))
-            if response.error.code() == Some("BucketAlreadyOwnedByYou") =>
+            if matches!(
+                response.error.code(),
+                // Another request is creating it.
+                Some("BucketAlreadyOwnedByYou" | "OperationAborted")
+            ) =>
         {
             Ok(())
         }
