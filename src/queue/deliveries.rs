@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long the service remembers an attempt id, less some time for the request.
 const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
 
+/// Is called with errors.
+type OnError = Box<dyn Fn(&Error) + Send + Sync>;
+
 /// Messages of a [`ResultQueue`] as they arrive: a blocking iterator, created by [`ResultQueue::deliveries`].
 ///
 /// It never ends unless [`until_idle`](Self::until_idle), [`cancel`](Self::cancel) or
@@ -63,6 +66,7 @@ pub struct Deliveries {
     until_idle: Option<Duration>,
     max_messages: Option<u64>,
     cancel: CancelToken,
+    on_error: Option<OnError>,
     received: u64,
     ended: bool,
     /// On the monotonic clock: when the first receive after the last message was due.
@@ -89,6 +93,7 @@ impl Deliveries {
             until_idle: None,
             max_messages: None,
             cancel: CancelToken::new(),
+            on_error: None,
             received: 0,
             ended: false,
             idle_since: None,
@@ -112,6 +117,21 @@ impl Deliveries {
     /// are released.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = token;
+        self
+    }
+
+    /// Sets a callback for each error that is retried, on the receiving thread, so that a queue that cannot be reached is
+    /// known before it has failed for 5 minutes. Default: none.
+    ///
+    /// ```
+    /// use sagemaker_async_inference::queue::{Deliveries, ResultQueue};
+    ///
+    /// fn loud(queue: &ResultQueue) -> Deliveries {
+    ///     queue.deliveries().on_queue_error(|error| eprintln!("{error}; it is retried"))
+    /// }
+    /// ```
+    pub fn on_queue_error(mut self, callback: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.on_error = Some(Box::new(callback));
         self
     }
 
@@ -354,6 +374,10 @@ impl Deliveries {
         }
         if now.saturating_sub(since) >= OUTAGE {
             return Some(error);
+        }
+        crate::trace::queue_failed(&error);
+        if let Some(callback) = &self.on_error {
+            callback(&error);
         }
         self.failing = Some((since, count.saturating_add(1), error));
         let ceiling = (MIN_ROUND * (1 << count.min(5))).min(MAX_BACKOFF);

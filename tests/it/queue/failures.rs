@@ -1,5 +1,7 @@
 //! Refusals of the service, permanent and transient.
 
+use std::sync::{Arc, Mutex};
+
 use sagemaker_async_inference::Error;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::queue::ResultQueue;
@@ -68,6 +70,29 @@ fn throttling_lost_connections_and_server_errors_pass() {
     let delivery = first(&bench.queue().with_visibility(seconds(120)));
     assert_eq!(delivery.receive_count(), 1);
     delivery.delete().unwrap();
+}
+
+#[test]
+fn errors_that_are_retried_are_reported_to_the_callback() {
+    let bench = bench(&[]);
+    bench.send(&["a"]);
+    let overs = Fault::on(RECEIVE).times(2).error(403, "OverLimit");
+    bench.local.fault(overs);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let inside = Arc::clone(&seen);
+    let queue = bench.queue().with_visibility(seconds(120));
+    let deliveries = queue.deliveries().max_messages(1);
+    let mut deliveries = deliveries.on_queue_error(move |error| match error {
+        Error::Service(fault) => {
+            let code = fault.code().map(str::to_owned);
+            inside.lock().unwrap().push(code);
+        }
+        other => panic!("{other:?}"),
+    });
+    deliveries.next().unwrap().unwrap().delete().unwrap();
+    assert!(deliveries.next().is_none());
+    let code = Some("OverLimit".to_owned());
+    assert_eq!(*seen.lock().unwrap(), [code.clone(), code]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::queue::{
     Delivery, Notification, Notified, ObjectEvent, QueueEvent, QueueStats, ResultQueue,
 };
+use sagemaker_async_inference::sys::{Clock, SystemClock};
 use sagemaker_async_inference::{
     AsyncPredictor, Bytes, CancelToken, Error, InferenceHandle, S3Uri, Session, WaiterConfig,
 };
@@ -117,6 +118,8 @@ enum OnUnknown {
 /// An announced output exists: S3's reads are consistent. Anything else is left to the message's next delivery.
 const POLLS: u32 = 3;
 const DELAY: Duration = Duration::from_secs(1);
+/// The time between two reports of a queue that cannot be read.
+const REPORTS: Duration = Duration::from_mins(1);
 /// How long a message of others is hidden, times the number of receives: they get it soon, and while they are busy its
 /// receive count does not reach the redrive policy's at once.
 const FOREIGN: Duration = Duration::from_secs(1);
@@ -152,6 +155,7 @@ impl Consume {
         };
         progress.stage("consuming");
         let mut deliveries = queue.deliveries().cancel(token.clone());
+        deliveries = deliveries.on_queue_error(retried(&progress));
         if let Some(idle) = self.until_idle {
             deliveries = deliveries.until_idle(idle);
         }
@@ -173,6 +177,19 @@ impl Consume {
         }
         ran?;
         ends.outcome()
+    }
+}
+
+/// Reports receives that fail and are retried, one in a while.
+fn retried(progress: &Progress) -> impl Fn(&Error) + Send + Sync + 'static {
+    let (progress, reported) = (progress.clone(), Mutex::new(None));
+    move |error| {
+        let now = SystemClock.monotonic();
+        let mut reported = lock(&reported);
+        if reported.is_none_or(|at: Duration| now.saturating_sub(at) >= REPORTS) {
+            *reported = Some(now);
+            progress.error(&format!("{}; it is retried", with_sources(error)));
+        }
     }
 }
 
