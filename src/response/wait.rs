@@ -160,6 +160,7 @@ impl<D> AsyncInferenceResponse<D> {
             max_attempts: waiter.max_attempts(),
             elapsed,
             observed: &wait.observed,
+            last_response: wait.last.as_deref(),
             next_poll_in: next.map(|next| next.saturating_sub(now)),
         })
     }

@@ -27,6 +27,7 @@ pub struct WaitProgress<'a> {
     pub(crate) max_attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) observed: &'a Observed,
+    pub(crate) last_response: Option<&'a str>,
     pub(crate) next_poll_in: Option<Duration>,
 }
 
@@ -61,6 +62,7 @@ impl<'a> WaitProgress<'a> {
             max_attempts,
             elapsed,
             observed,
+            last_response: None,
             next_poll_in: (attempts < max_attempts).then_some(Duration::from_secs(15)),
         }
     }
@@ -90,6 +92,11 @@ impl WaitProgress<'_> {
     /// What the polls have observed.
     pub fn observed(&self) -> &Observed {
         self.observed
+    }
+
+    /// What the last poll observed, in words, such as the error of a poll that got no response.
+    pub fn last_response(&self) -> Option<&str> {
+        self.last_response
     }
 
     /// Time until the next poll; `None` if this was the last.

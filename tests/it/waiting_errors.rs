@@ -41,6 +41,8 @@ fn transient_errors_are_counted_and_the_wait_continues() {
     });
     let observed = Arc::new(Mutex::new(None));
     let last = observed.clone();
+    let words = Arc::new(Mutex::new(Vec::new()));
+    let said = Arc::clone(&words);
     let session = builder()
         .endpoint_url(server.url())
         .retry(RetryConfig::off())
@@ -51,11 +53,17 @@ fn transient_errors_are_counted_and_the_wait_continues() {
         .get_result(&waiter(|w| {
             w.progress(move |wait| {
                 *last.lock().expect("counts") = Some(wait.observed().clone());
+                let response = wait.last_response().expect("words").to_owned();
+                said.lock().expect("words").push(response);
                 ControlFlow::Continue(())
             })
         }))
         .expect("a result");
     assert_eq!(result, b"result");
+    let words = words.lock().expect("words").clone();
+    assert!(words[0].contains("InternalError"), "{words:?}");
+    assert!(words[2].contains("SlowDown"), "{words:?}");
+    assert_eq!(words[5], "not found");
     let observed = observed.lock().expect("counts").clone().expect("a call");
     assert_eq!((observed.failed, observed.not_found), (5, 1));
 }

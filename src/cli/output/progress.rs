@@ -42,6 +42,8 @@ const SPIN: Duration = Duration::from_millis(120);
 const ENDPOINT_FIRST: Duration = Duration::from_secs(2);
 const ENDPOINT_AGAIN: Duration = Duration::from_secs(30);
 const NAP: Duration = Duration::from_millis(100);
+/// A wait whose first polls all failed, this many, is reported.
+const REPORTED: u32 = 2;
 
 impl Progress {
     pub(in crate::cli) fn new(show: Show) -> Self {
@@ -94,6 +96,13 @@ impl Progress {
     }
 
     fn on_wait(&self, wait: &WaitProgress<'_>) {
+        // Each has been retried: the address may be wrong, and the wait may last for hours.
+        if wait.attempts() == REPORTED && wait.observed().failed == REPORTED {
+            let (place, last) = (wait.output_path(), wait.last_response().unwrap_or_default());
+            self.error(&format!(
+                "no poll of {place} has succeeded yet, and polling goes on: {last}"
+            ));
+        }
         let elapsed = wait.elapsed().as_secs_f64();
         self.event(
             "wait",

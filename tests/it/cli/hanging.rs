@@ -1,5 +1,6 @@
 //! Requests that hang: an interrupt and a time limit end them.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use sagemaker_async_inference::sys::{Clock, SystemClock};
 
 use crate::cli::bench::{Ran, bench, signal};
 use crate::cli::signals::{start, until};
+use crate::support::raw::unused_address;
 
 /// The read timeout is a minute, after which each of these would end by itself.
 #[test]
@@ -83,4 +85,27 @@ fn a_time_limit_ends_uploads_and_submits_that_hang() {
         assert!(SystemClock.monotonic() < guard, "{operation:?} goes on");
         ran.ends_with(1).says(words);
     }
+}
+
+/// The wait may last for hours, and nobody should have to wait to learn that S3 cannot be reached.
+#[test]
+fn a_wait_whose_polls_fail_is_reported_while_it_goes_on() {
+    let bench = bench();
+    let input = bench.file("q", "x");
+    let handle = bench.run(&["submit", bench.name(), "--input", &input]);
+    let handle = bench.file("handle", &handle.ends_with(0).stdout);
+    let mut command = bench.command(&["wait", &handle, "--delay", "20ms"]);
+    command.env("AWS_ENDPOINT_URL_S3", unused_address());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let first = lines.next().expect("a line").expect("a text");
+    assert!(first.contains("no connection could be made"), "{first}");
+    assert!(first.contains("polling goes on"), "{first}");
+    signal(&child, "TERM");
+    let rest: Vec<_> = lines.map_while(Result::ok).collect();
+    assert!(child.wait().is_ok(), "{rest:?}");
 }
