@@ -148,7 +148,12 @@ impl RequestOptions {
 
 fn is_regular(path: &Path) -> Outcome<bool> {
     let metadata = path.metadata();
-    let metadata = metadata.map_err(|error| CommandError::io(path.display(), &error))?;
+    let metadata = metadata.map_err(|error| match path.to_str() {
+        Some(uri) if uri.starts_with("s3://") => CommandError::usage(format!(
+            "there is no file {uri}; for an input that is in S3: --input-location {uri}"
+        )),
+        _ => CommandError::io(path.display(), &error),
+    })?;
     if metadata.is_dir() {
         return Err(CommandError::usage(format!(
             "{} is a directory; for all files in it: submit --input-dir",

@@ -140,6 +140,12 @@ fn what_cannot_be_read() {
         .run(&["submit", bench.name(), "--input-dir", shown])
         .ends_with(2)
         .says("no file");
+    for command in ["predict", "submit"] {
+        bench
+            .run(&[command, bench.name(), "--input", "s3://bucket/key"])
+            .ends_with(2)
+            .says("--input-location s3://bucket/key");
+    }
     bench
         .run(&["submit", bench.name(), "--input-dir", "/no/such"])
         .ends_with(1)
