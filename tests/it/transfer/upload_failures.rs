@@ -11,6 +11,7 @@ use crate::support::service_code;
 use sagemaker_async_inference::error::TransferErrorKind;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
+use sagemaker_async_inference::transfer::UploadChecksum;
 use sagemaker_async_inference::{Error, TransferConfig};
 
 use super::shared::{BUCKET, MIB, Place, bytes, failed, small_parts, transfer};
@@ -77,6 +78,31 @@ fn what_arrived_as_something_else_is_hashed_and_sent_again() {
         let error = send(&place, &path, transfer(small_parts)).expect_err("never right");
         assert!(service_code(&error) == Some(code), "{error:?}");
         assert_undone(&place);
+    }
+}
+
+/// The store computes a checksum of what it received, and need not have compared it.
+#[test]
+fn an_upload_of_which_the_store_reports_another_checksum_is_no_input() {
+    let place = Place::new();
+    for (operation, len) in [
+        (Operation::PutObject, MIB),
+        (Operation::UploadPart, 11 * MIB),
+    ] {
+        let path = place.file(&bytes(len));
+        let headers = [("etag", "\"1\""), ("x-amz-checksum-crc32c", "AAAAAA==")];
+        place
+            .endpoint
+            .fault(Fault::on(operation).respond(200, headers, ""));
+        let how = transfer(|t| small_parts(t).upload_checksum(UploadChecksum::Crc32c));
+        let error = send(&place, &path, how.clone()).expect_err("another content");
+        let cause = std::error::Error::source(&error)
+            .expect("a cause")
+            .to_string();
+        assert!(cause.contains("x-amz-checksum"), "{cause}");
+        assert!(place.requests(Operation::InvokeEndpointAsync).is_empty());
+        send(&place, &path, how).expect("an upload");
+        place.endpoint.clear_requests();
     }
 }
 

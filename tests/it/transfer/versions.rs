@@ -31,6 +31,20 @@ fn the_rest_of_an_object_need_not_repeat_its_etag() {
 }
 
 #[test]
+fn a_range_without_its_place_is_the_requested_one_if_it_has_its_length_and_etag() {
+    let placeless = rest(7, 13).replace("content-range: bytes 7-19/20\r\n", "");
+    let (raw, _) = scripted(vec![whole(7), placeless.clone()]);
+    let result = fetched(&raw, &ManualClock::new());
+    assert_eq!(result.expect("the requested range"), CONTENT);
+    let nameless = placeless.replace(ETAG, "");
+    let (raw, _) = scripted(vec![whole(7), nameless]);
+    failed(
+        fetched(&raw, &ManualClock::new()),
+        TransferErrorKind::Replaced,
+    );
+}
+
+#[test]
 fn the_rest_of_an_object_of_another_length_is_of_another_version() {
     let other = |header: &str| rest_with(header).replace("7-19/20", "7-19/21");
     let longer = whole(20).replace("length: 20", "length: 21");
