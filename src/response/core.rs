@@ -338,7 +338,9 @@ impl<D> AsyncInferenceResponse<D> {
         let outcome = match self.poll(RequestPolicy::default())? {
             Poll::Output(object) => Outcome::Output(self.read(object, RequestPolicy::default())?),
             Poll::Failure(failure) => Outcome::Failure(failure),
-            Poll::Pending(Pending::NotFound | Pending::FailureUnknown(_)) => return Ok(None),
+            Poll::Pending(Pending::NotFound | Pending::Foreign(_) | Pending::FailureUnknown(_)) => {
+                return Ok(None);
+            }
             Poll::Pending(Pending::AccessDenied(error)) => {
                 if s3::may_list(
                     self.session.s3(),

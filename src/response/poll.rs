@@ -118,6 +118,10 @@ fn found<T>(got: Result<T, CallError>) -> Result<Requested<T>> {
         Err(CallError::NoSuchKey) => Ok(Requested::Missing(Pending::NotFound)),
         Err(CallError::Response(response)) => {
             match (response.error.status, response.error.code()) {
+                (404, None) if response.error.unrecognized_body().is_some() => {
+                    let foreign = Pending::Foreign(Box::new(response.error));
+                    Ok(Requested::Missing(foreign))
+                }
                 (404, None | Some("NoSuchKey")) => Ok(Requested::Missing(Pending::NotFound)),
                 // S3 asks KMS only for the key of an object that exists.
                 (403, _) if response.error.is_about_key() => Err(response.error.into()),

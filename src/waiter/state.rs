@@ -35,6 +35,8 @@ pub(crate) struct WaitState {
 /// Why a poll has no outcome.
 pub(crate) enum Pending {
     NotFound,
+    /// Another server than S3 does not find it.
+    Foreign(Box<ServiceError>),
     AccessDenied(Box<ServiceError>),
     /// The output is not there, and whether the failure is cannot be known: access to it is denied, or its
     /// bucket does not exist.
@@ -104,10 +106,10 @@ impl WaitState {
                 self.observed.not_found += 1;
                 self.last = Some("not found".into());
             }
+            Pending::Foreign(error) => self.foreign(&error),
             // A proxy or a filter responded, which says nothing about permissions.
             Pending::AccessDenied(error) if error.unrecognized_body().is_some() => {
-                self.observed.failed += 1;
-                self.last = Some(error.to_string().into());
+                self.foreign(&error);
             }
             Pending::AccessDenied(error) => {
                 let ends = match policy {
@@ -137,6 +139,13 @@ impl WaitState {
             }
         }
         Ok(())
+    }
+
+    /// Counts the response of another server, which says nothing about the objects.
+    fn foreign(&mut self, error: &ServiceError) {
+        self.observed.failed += 1;
+        self.last = Some(error.to_string().into());
+        self.remedy = error.remedy();
     }
 
     fn denied(&mut self, error: &ServiceError) {

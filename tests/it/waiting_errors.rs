@@ -5,6 +5,7 @@ use crate::support::{HANG, service_code};
 
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -100,6 +101,47 @@ fn the_last_response_says_why_it_was_not_understood() {
         .split_once("could not be understood: ")
         .unwrap_or_else(|| panic!("no cause: {last}"));
     assert!(cause.to_lowercase().contains("content-length"), "{cause}");
+}
+
+/// Any web server has pages that it does not find: that one says nothing about the inference.
+#[test]
+fn a_404_of_a_server_that_is_not_s3_is_a_failed_poll_and_says_so() {
+    let page = "<html><body>404 Not Found: nginx</body></html>";
+    let replies = move |polls: usize| {
+        let seen = std::sync::atomic::AtomicUsize::new(0);
+        Verifier::start(Rules::new(), move |asked| {
+            let is_early = seen.fetch_add(1, Ordering::SeqCst) < polls;
+            if is_output(asked) && !is_early {
+                Reply::new(200, "result")
+            } else {
+                Reply::new(404, page)
+            }
+        })
+    };
+    let server = replies(usize::MAX);
+    let session = session_in(&server.url(), ManualClock::new());
+    let timeout = timed_out(response(&session).get_result(&waiter(|w| w.max_attempts(3))));
+    assert_eq!(
+        (timeout.observed().failed, timeout.observed().not_found),
+        (3, 0)
+    );
+    let shown = format!("{timeout:#}");
+    assert!(
+        shown.contains("nginx") && !shown.contains("wait longer"),
+        "{shown}"
+    );
+    assert!(shown.contains("check the endpoint URL"), "{shown}");
+    // It is no reason to give up.
+    let server = replies(4);
+    let session = session_in(&server.url(), ManualClock::new());
+    let result = response(&session).get_result::<Vec<u8>>(&waiter(|w| w.max_attempts(9)));
+    assert_eq!(result.expect("a result"), b"result");
+    let polled = response(&session).try_get_result::<Vec<u8>>();
+    assert!(matches!(polled, Ok(Some(_))), "{polled:?}");
+    let server = replies(usize::MAX);
+    let session = session_in(&server.url(), ManualClock::new());
+    let polled = response(&session).try_get_result::<Vec<u8>>();
+    assert!(matches!(polled, Ok(None)), "{polled:?}");
 }
 
 /// The wait's real time, under a deadline of 300 ms.
