@@ -21,5 +21,5 @@ pub use reader::ResultReader;
 pub(crate) use source::{ReaderInput, read_all, read_file};
 pub(crate) use upload::{Destination, upload_file, upload_reader};
 
-/// Bytes that are read and written at a time: the size of the agent's buffers.
+/// Bytes that are read and written at a time.
 const CHUNK: usize = 128 << 10;

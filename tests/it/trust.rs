@@ -317,6 +317,38 @@ fn headers_are_bounded_on_a_kept_connection_too() {
     }
 }
 
+#[test]
+fn a_long_session_token_and_long_response_headers_pass() {
+    let server = Raw::start(|mut stream| {
+        let head = read_request(&mut stream)?;
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("x-amz-security-token: "))
+            .map_or(0, str::len);
+        let filler = "a".repeat(60 << 10);
+        let body = length.to_string();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nx-filler: {filler}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    });
+    let token = "t".repeat(20 << 10);
+    let credentials = Credentials::new("AKID", "secret", Some(token), None, "test");
+    let session = builder()
+        .endpoint_url(server.url())
+        .credentials(credentials)
+        .build()
+        .expect("a session");
+    let response =
+        AsyncInferenceResponse::new(&predictor(&session), uri("s3://my-bucket/out"), None);
+    let length = response
+        .expect("valid locations")
+        .try_get_result::<Vec<u8>>();
+    let length = length.expect("a response").expect("an output");
+    assert_eq!(length, (20 << 10).to_string().into_bytes());
+}
+
 /// Of a large input the system's own buffers take some megabytes, and then nothing more.
 #[test]
 fn an_upload_that_is_read_byte_by_byte_ends_by_the_write_timeout() {

@@ -2,6 +2,7 @@
 //! hands in an agent).
 
 mod body;
+mod buffers;
 pub(crate) mod bundle;
 mod cancel;
 mod connect;

@@ -18,6 +18,12 @@ use crate::error::ConfigError;
 /// Longer than the default poll delay of 15 s, and than the 60 s after which many servers close.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(90);
 
+/// Of TLS and of SOCKS proxies. `ureq`'s own are of 128 KiB each, and no faster. A response's head, of at most 64 KiB, has
+/// to fit.
+const INPUT_BUFFER: usize = 80 << 10;
+/// A header has to fit, such as a long session token.
+pub(super) const OUTPUT_BUFFER: usize = 32 << 10;
+
 /// Each way to connect.
 pub(super) struct Routes {
     network: Network,
@@ -110,7 +116,10 @@ impl Routes {
 
     fn make(&self, route: &Route) -> Result<Agent, ConfigError> {
         let proxy = route.proxy.as_ref().filter(|_| !route.forwards);
-        let mut builder = Agent::config_builder().proxy(proxy.map(|named| named.proxy.clone()));
+        let mut builder = Agent::config_builder()
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
+            .proxy(proxy.map(|named| named.proxy.clone()));
         if route.with_tls {
             builder = builder.tls_config(self.network.trust.tls()?);
         }

@@ -11,10 +11,11 @@ use std::time::Duration;
 #[cfg(unix)]
 use socket2::SockRef;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport,
 };
 use ureq::{Error, Timeout};
 
+use super::buffers::SocketBuffers;
 use super::cancel::{self, CHECK};
 use super::dns::Addresses;
 use super::supervise::supervise;
@@ -73,10 +74,9 @@ impl<In: Transport> Connector<In> for SocketConnector {
         }
         let stream = self.open(details)?;
         stream.set_nodelay(true)?;
-        let config = details.config;
         Ok(Some(Either::B(Socket {
             stream,
-            buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
+            buffers: SocketBuffers::new(),
             read_timeout: None,
             write_timeout: None,
         })))
@@ -108,7 +108,7 @@ fn open(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, Error> {
 /// A TCP connection.
 pub(super) struct Socket {
     stream: TcpStream,
-    buffers: LazyBuffers,
+    buffers: SocketBuffers,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
 }
