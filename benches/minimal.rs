@@ -1,6 +1,8 @@
-//! How large a minimal program is, how many crates it has, how long it is built from nothing, and what is resident of
-//! a program that polls, beside the floor: the same with plain `ureq` and `aws-sigv4`. Each is built in a directory of
-//! its own, with the versions of this crate's lock file.
+//! What a session and a connection take of memory; how large a minimal program is, how many crates it has, how long it is
+//! built from nothing, and what is resident of a program that polls. Beside the floor: the same with plain `ureq` and
+//! `aws-sigv4`. Each program is built in a directory of its own, with the versions of this crate's lock file.
+//!
+//! The allocator is the system's: one that counts would write memory that is asked for as zeros.
 //!
 //!     cargo bench --features local --bench minimal
 //!     cargo bench --features local --bench minimal -- sdk   # the official SDK's beside them; printed only
@@ -19,10 +21,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sagemaker_async_inference::local::LocalEndpoint;
-use support::Outcome;
+use support::clients::client;
 use support::guide::Table;
+use support::{Outcome, arguments_after, median};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Of the program that polls: which pages around those that are used become resident depends on where the system puts
+/// the program.
+const RUNS: usize = 15;
+/// Sessions of which the memory is measured.
+const CLIENTS: u64 = 100;
 
 const OURS: &str = r#"
 use sagemaker_async_inference::{AsyncPredictor, Session};
@@ -171,6 +180,66 @@ async fn work() -> Result<(), Box<dyn Error>> {
 "#;
 
 fn main() -> Outcome<()> {
+    if let Some(of) = arguments_after("memory-of") {
+        return memory_of(&of);
+    }
+    memory()?;
+    programs()
+}
+
+fn endpoint() -> Outcome<LocalEndpoint> {
+    Ok(LocalEndpoint::builder()
+        .endpoint_name("bench")
+        .kept_requests(0)
+        .start()?)
+}
+
+/// Of sessions and connections, each measured in a process of its own.
+fn memory() -> Outcome<()> {
+    let server = endpoint()?;
+    let mut table = Table::new(&["resident", "floor", "this crate"]);
+    for (name, what) in [
+        ("a session at rest", "sessions"),
+        ("a connection", "connections"),
+    ] {
+        let resident = |who| -> Outcome<String> {
+            let run = Command::new(std::env::current_exe()?)
+                .args(["memory-of", who, what, server.url(), server.bucket()])
+                .output()?;
+            Ok(String::from_utf8(run.stdout)?.trim().to_owned())
+        };
+        table.row(&[name.to_owned(), resident("floor")?, resident("ours")?]);
+    }
+    table.publish("memory")
+}
+
+fn memory_of(arguments: &[String]) -> Outcome<()> {
+    let [who, what, url, bucket, ..] = arguments else {
+        return Err("too few arguments".into());
+    };
+    let resident = || -> Outcome<u64> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        kibibytes(&status, "RssAnon:").ok_or_else(|| "the system does not report memory".into())
+    };
+    // What the first one makes for all.
+    client(who, url, bucket)?.poll()?;
+    let before = resident()?;
+    let clients = (0..CLIENTS)
+        .map(|_| client(who, url, bucket))
+        .collect::<Outcome<Vec<_>>>()?;
+    let made = resident()?;
+    clients.iter().try_for_each(|client| client.poll())?;
+    let connected = resident()?;
+    let one = if what == "sessions" {
+        made - before
+    } else {
+        connected - made
+    };
+    println!("{} KiB", one / CLIENTS);
+    Ok(())
+}
+
+fn programs() -> Outcome<()> {
     let with_sdk = std::env::args().any(|argument| argument == "sdk");
     let ours = Program::build(
         "ours",
@@ -275,11 +344,20 @@ impl Program {
             .map(|line| line.trim_end_matches(" (*)"))
             .collect();
         let file = |name| directory.join(format!("target/release/{name}{EXE_SUFFIX}"));
-        let status = status_after_polls(&file("polls"), &directory)?;
+        let statuses = (0..RUNS)
+            .map(|_| status_after_polls(&file("polls"), &directory))
+            .collect::<Outcome<Vec<_>>>()?;
+        let resident = |field| -> Outcome<String> {
+            let found = statuses.iter().map(|status| kibibytes(status, field));
+            let median = median(found.collect::<Option<Vec<u64>>>().ok_or(field)?);
+            #[allow(clippy::cast_precision_loss)] // far below 2^53
+            let mebibytes = median as f64 / 1024.0;
+            Ok(format!("{mebibytes:.1} MiB"))
+        };
         let program = Self {
             bytes: fs::metadata(file("minimal"))?.len(),
-            resident: mebibytes(&status, "VmRSS:"),
-            anonymous: mebibytes(&status, "RssAnon:"),
+            resident: resident("VmRSS:")?,
+            anonymous: resident("RssAnon:")?,
             // Without the program itself.
             crates: crates.len() - 1,
             built_in,
@@ -291,10 +369,7 @@ impl Program {
 
 /// Runs the program that polls against the local endpoint; what it prints.
 fn status_after_polls(program: &Path, home: &Path) -> Outcome<String> {
-    let endpoint = LocalEndpoint::builder()
-        .endpoint_name("bench")
-        .kept_requests(0)
-        .start()?;
+    let endpoint = endpoint()?;
     let run = Command::new(program)
         .env_clear()
         .env("HOME", home)
@@ -311,16 +386,7 @@ fn status_after_polls(program: &Path, home: &Path) -> Outcome<String> {
 }
 
 /// A number of kB from `/proc/self/status`.
-fn mebibytes(status: &str, field: &str) -> String {
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = line.and_then(|rest| {
-        rest.trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse::<f64>()
-            .ok()
-    });
-    number.map_or("unknown".to_owned(), |kib| {
-        format!("{:.1} MiB", kib / 1024.0)
-    })
+fn kibibytes(status: &str, field: &str) -> Option<u64> {
+    let rest = status.lines().find_map(|line| line.strip_prefix(field))?;
+    rest.trim().trim_end_matches("kB").trim().parse().ok()
 }

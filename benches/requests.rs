@@ -25,15 +25,13 @@ use std::time::{Duration, Instant};
 
 use sagemaker_async_inference::local::LocalEndpoint;
 use sagemaker_async_inference::sys::{Environment, Sys};
-use support::clients::{Client, Floor, LISTED, Ours, listed_key};
+use support::clients::{Client, Floor, LISTED, Ours, client, listed_key};
 use support::guide::{Table, machine, publish};
 use support::{OneCore, Outcome, Served, arguments_after, cpu_of_process, cpu_of_thread, median};
 
 const ROUNDS: usize = 7;
 const REQUESTS: u32 = 1000;
 const COLD_STARTS: usize = 31;
-/// Sessions of which the memory is measured.
-const CLIENTS: u64 = 100;
 const BODY: [u8; 1024] = [b'x'; 1024];
 /// A bundle that most machines have.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -43,11 +41,10 @@ type Measured = fn(&mut Served) -> Outcome<()>;
 
 fn main() -> Outcome<()> {
     type Part = fn(&[String]) -> Outcome<()>;
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 5] = [
         ("serve", |_| serve()),
         ("serve-tls", |_| serve_tls()),
         ("once", once),
-        ("memory-of", memory_of),
         ("count", count),
         ("profile", profile),
     ];
@@ -58,12 +55,11 @@ fn main() -> Outcome<()> {
     }
     publish("machine", &machine())?;
     let mut server = Served::start(&["serve"])?;
-    let tables: [(&str, Measured); 5] = [
+    let tables: [(&str, Measured); 4] = [
         ("times", |_| times()),
         ("counts", |server| counts(server)),
         ("tls", |_| tls_times()),
         ("threads", threads),
-        ("memory", |server| memory(server)),
     ];
     // One alone by its name: `-- counts`.
     let chosen = |(name, _): &&(&str, Measured)| arguments_after(name).is_some();
@@ -92,13 +88,6 @@ fn request(client: &dyn Client, what: &str) -> Outcome<u32> {
         "list" => client.list().map(|()| 1),
         _ => Err("what is it: poll, invoke or submit?".into()),
     }
-}
-
-fn client(who: &str, url: &str, bucket: &str) -> Outcome<Box<dyn Client>> {
-    Ok(match who {
-        "floor" => Box::new(Floor::new(url, bucket)),
-        _ => Box::new(Ours::new(url, bucket)?),
-    })
 }
 
 fn times() -> Outcome<()> {
@@ -421,53 +410,6 @@ fn threads(server: &mut Served) -> Outcome<()> {
 }
 
 /// What is resident in a process of its own.
-fn memory(server: &Served) -> Outcome<()> {
-    let mut table = Table::new(&["resident", "floor", "this crate"]);
-    for (name, what) in [
-        ("a session at rest", "sessions"),
-        ("a connection", "connections"),
-    ] {
-        let resident = |who| -> Outcome<String> {
-            let run = Command::new(std::env::current_exe()?)
-                .args(["memory-of", who, what, &server.url, &server.bucket])
-                .output()?;
-            Ok(String::from_utf8(run.stdout)?.trim().to_owned())
-        };
-        table.row(&[name.to_owned(), resident("floor")?, resident("ours")?]);
-    }
-    table.publish("memory")
-}
-
-fn memory_of(arguments: &[String]) -> Outcome<()> {
-    let [who, what, url, bucket, ..] = arguments else {
-        return Err("too few arguments".into());
-    };
-    let resident = || -> Outcome<u64> {
-        let status = fs::read_to_string("/proc/self/status")?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
-        let number = line.ok_or("the system does not report memory")?;
-        Ok(number.trim().trim_end_matches("kB").trim().parse()?)
-    };
-    // What the first one makes for all.
-    client(who, url, bucket)?.poll()?;
-    let before = resident()?;
-    let clients = (0..CLIENTS)
-        .map(|_| client(who, url, bucket))
-        .collect::<Outcome<Vec<_>>>()?;
-    let made = resident()?;
-    clients.iter().try_for_each(|client| client.poll())?;
-    let connected = resident()?;
-    let one = if what == "sessions" {
-        made - before
-    } else {
-        connected - made
-    };
-    println!("{} KiB", one / CLIENTS);
-    Ok(())
-}
-
 fn serve() -> Outcome<()> {
     let endpoint = LocalEndpoint::builder()
         .endpoint_name("bench")

@@ -23,6 +23,14 @@ pub trait Client {
     fn list(&self) -> Outcome<()>;
 }
 
+/// The floor, or this crate.
+pub fn client(who: &str, url: &str, bucket: &str) -> Outcome<Box<dyn Client>> {
+    Ok(match who {
+        "floor" => Box::new(Floor::new(url, bucket)),
+        _ => Box::new(Ours::new(url, bucket)?),
+    })
+}
+
 /// How many objects the folder `listed/` has.
 pub const LISTED: usize = 1000;
 const PENDING: usize = 20;
