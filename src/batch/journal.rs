@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::codec::without_mark;
+pub(super) use super::journal_record::Stage;
+use super::journal_record::{Record, VERSION, invalid, is_cut_off, parse, read};
 use crate::error::{ConfigError, Error, Result, TransferError, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::request::Identity;
@@ -102,35 +101,6 @@ const OTHERS: u64 = 1 << 63;
 
 /// Half of a SHA-256: enough to distinguish any number of inputs.
 type Digest = u128;
-
-/// A line of the file. Unknown members are ignored.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    version: u32,
-    /// The entry's number; in version 1 the input's position.
-    input: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(flatten)]
-    stage: Stage,
-}
-
-/// The state of an input.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Stage {
-    /// Its submit was about to start, with this inference id.
-    Begun(String),
-    /// Its submit had a response.
-    Submitted(Box<InferenceHandle>),
-    /// Its submit provably did not happen, for this reason.
-    Refused(String),
-}
-
-/// Version 1 identified inputs by their position, and files by their modification time.
-const VERSION: u32 = 2;
 
 impl Journal {
     /// Opens or creates it, and locks it for this process if the file system has locks. A record that was cut off
@@ -286,11 +256,14 @@ impl State {
                 self.file.set_len(self.end)?;
                 break;
             }
+            let end = self.end + line.len() as u64;
             // An editor, or whoever joined two files, may have added an empty line.
             if !line.trim_ascii().is_empty() {
-                self.take_in(&parse(&line)?, &mut numbers);
+                let (begin, record) = read(&line)?;
+                self.end += begin as u64;
+                self.take_in(&record, &mut numbers);
             }
-            self.end += line.len() as u64;
+            self.end = end;
         }
         Ok(())
     }
@@ -423,58 +396,6 @@ fn lock_file(file: &File) -> io::Result<bool> {
 
 fn digest(sha256: &str) -> Option<Digest> {
     Digest::from_str_radix(sha256.get(..32)?, 16).ok()
-}
-
-fn parse(line: &[u8]) -> io::Result<Record> {
-    let record: Record = serde_json::from_slice(without_mark(line))?;
-    if (1..=VERSION).contains(&record.version) {
-        Ok(record)
-    } else {
-        Err(invalid("it was written by a later version of this crate"))
-    }
-}
-
-/// Whether a line without an end is the beginning of a record, or what a file system leaves of one after a power cut.
-/// Anything else was written by somebody else and is not removed.
-fn is_cut_off(line: &[u8]) -> bool {
-    const MEMBERS: [&str; 5] = ["sha256", "name", "begun", "submitted", "refused"];
-    /// What comes after `start`; nothing if the text ends within it.
-    fn after<'t>(text: &'t [u8], start: &str) -> Option<&'t [u8]> {
-        let common = start.len().min(text.len());
-        (text[..common] == start.as_bytes()[..common]).then(|| &text[common..])
-    }
-    let begins = |version| {
-        let number = after(line, &format!("{{\"version\":{version},\"input\":"))?;
-        let digits = number
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let rest = &number[digits..];
-        let is_record = rest.is_empty()
-            || (digits > 0
-                && MEMBERS
-                    .iter()
-                    .any(|name| after(rest, &format!(",\"{name}\":")).is_some()));
-        is_record.then_some(())
-    };
-    (1..=VERSION).any(|version| begins(version).is_some()) || line.iter().all(|byte| *byte == 0)
-}
-
-/// Any bytes as a line: a record that is accepted is written so that it is read as the same.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn check_line(line: &[u8]) {
-    let Ok(record) = parse(line) else {
-        return;
-    };
-    let written = |record: &Record| serde_json::to_vec(record).unwrap_or_default();
-    let once = written(&record);
-    assert!(!once.contains(&b'\n'), "a record is a line");
-    let again = parse(&once).map(|record| written(&record));
-    assert!(again.is_ok_and(|twice| twice == once), "{record:?}");
-}
-
-fn invalid(problem: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, problem)
 }
 
 fn describe(path: &Path) -> String {

@@ -78,6 +78,7 @@ mod downloads;
 mod fetch;
 mod inputs;
 mod journal;
+mod journal_record;
 mod listings;
 mod poller;
 mod polls;
@@ -95,7 +96,7 @@ mod workers;
 
 pub use journal::JournalEntry;
 #[cfg(any(test, fuzzing))]
-pub(crate) use journal::check_line;
+pub(crate) use journal_record::check_line;
 
 pub use adder::Adder;
 pub use as_completed::AsCompleted;

@@ -361,12 +361,15 @@ fn joined_journals_are_one() {
         mixed.extend(rest.next().unwrap_or_default());
         mixed.extend(line);
     }
+    // Its process was killed while it wrote a record.
+    let cut = [&*one, &split(&one)[1][..40]].concat();
     // Of the last input it is not known whether it was submitted.
     let uncertain: Vec<u8> = split(&other)[..7].concat();
     for (joined, known) in [
         ([&*one, &*other].concat(), 7),
         ([&*other, &*one].concat(), 7),
         (mixed, 7),
+        ([&*cut, &*other].concat(), 7),
         ([&*one, &*uncertain].concat(), 6),
     ] {
         let path = place(&folder);
