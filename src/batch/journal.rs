@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 pub(super) use super::journal_record::Stage;
-use super::journal_record::{Record, VERSION, invalid, is_cut_off, parse, read};
+use super::journal_record::{Record, VERSION, invalid, is_cut_off, parse, parse_first, records};
 use crate::error::{ConfigError, Error, Result, TransferError, TransferErrorKind};
 use crate::handle::InferenceHandle;
 use crate::request::Identity;
@@ -250,18 +250,27 @@ impl State {
                 if line.len() as u64 == MAX_LINE {
                     return Err(invalid("a line is too long"));
                 }
-                if !is_cut_off(&line) {
+                let record = parse(&line).ok();
+                if record.is_some_and(|record| !matches!(record.stage, Stage::Begun(_))) {
+                    // An editor removed the line's end, or a crash cut off nothing else. What was only begun was not
+                    // submitted if a crash did.
+                    self.file.write_all(b"\n")?;
+                    line.push(b'\n');
+                } else if is_cut_off(&line) {
+                    self.file.set_len(self.end)?;
+                    break;
+                } else {
                     return Err(invalid("its last line is no record that was cut off"));
                 }
-                self.file.set_len(self.end)?;
-                break;
             }
             let end = self.end + line.len() as u64;
             // An editor, or whoever joined two files, may have added an empty line.
             if !line.trim_ascii().is_empty() {
-                let (begin, record) = read(&line)?;
-                self.end += begin as u64;
-                self.take_in(&record, &mut numbers);
+                let begin = self.end;
+                for (at, record) in records(&line)? {
+                    self.end = begin + at as u64;
+                    self.take_in(&record, &mut numbers);
+                }
             }
             self.end = end;
         }
@@ -352,7 +361,7 @@ impl State {
         file.seek(SeekFrom::Start(at))?;
         let mut line = Vec::new();
         BufReader::new(file.take(MAX_LINE)).read_until(b'\n', &mut line)?;
-        parse(&line)
+        parse_first(&line)
     }
 
     fn append(&mut self, mut line: Vec<u8>, happened: bool) -> io::Result<File> {

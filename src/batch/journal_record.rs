@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Deserializer;
 
 use crate::codec::without_mark;
 use crate::handle::InferenceHandle;
@@ -37,7 +38,10 @@ pub(super) enum Stage {
 pub(super) const VERSION: u32 = 2;
 
 pub(super) fn parse(line: &[u8]) -> io::Result<Record> {
-    let record: Record = serde_json::from_slice(without_mark(line))?;
+    check(serde_json::from_slice(without_mark(line))?)
+}
+
+fn check(record: Record) -> io::Result<Record> {
     if (1..=VERSION).contains(&record.version) {
         Ok(record)
     } else {
@@ -45,19 +49,30 @@ pub(super) fn parse(line: &[u8]) -> io::Result<Record> {
     }
 }
 
-/// The record of a line, and where it begins: after one that was cut off, if its file was joined with another, or another
-/// process wrote on.
-pub(super) fn read(line: &[u8]) -> io::Result<(usize, Record)> {
+/// The record at the beginning of a line.
+pub(super) fn parse_first(line: &[u8]) -> io::Result<Record> {
+    let mut records = Deserializer::from_slice(without_mark(line)).into_iter();
+    let record = records.next().transpose()?;
+    check(record.ok_or_else(|| invalid("a record is gone"))?)
+}
+
+/// The records of a line, and where they begin. If the last record of a file had no line end, or was cut off, the first of
+/// a file that was joined to it, or of another process, stands in its line.
+pub(super) fn records(line: &[u8]) -> io::Result<Vec<(usize, Record)>> {
     const BEGIN: &[u8] = b"{\"version\":";
     let error = match parse(line) {
-        Ok(record) => return Ok((0, record)),
+        Ok(record) => return Ok(vec![(0, record)]),
         Err(error) => error,
     };
-    let last = line.windows(BEGIN.len()).rposition(|part| part == BEGIN);
-    match last.filter(|begin| is_cut_off(&line[..*begin])) {
-        Some(begin) => Ok((begin, parse(&line[begin..])?)),
-        None => Err(error),
-    }
+    let begin = line.windows(BEGIN.len()).rposition(|part| part == BEGIN);
+    let (before, last) = line.split_at(begin.unwrap_or_default());
+    let mut records = match parse(before) {
+        Ok(record) => vec![(0, record)],
+        Err(_) if is_cut_off(before) && !before.is_empty() => Vec::new(),
+        Err(_) => return Err(error),
+    };
+    records.push((before.len(), parse(last)?));
+    Ok(records)
 }
 
 /// Whether a line without an end is the beginning of a record, or what a file system leaves of one after a power cut.

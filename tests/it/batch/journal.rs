@@ -370,6 +370,8 @@ fn joined_journals_are_one() {
         ([&*other, &*one].concat(), 7),
         (mixed, 7),
         ([&*cut, &*other].concat(), 7),
+        ([one.trim_ascii_end(), &*other].concat(), 7),
+        ([&*one, other.trim_ascii_end()].concat(), 7),
         ([&*one, &*uncertain].concat(), 6),
     ] {
         let path = place(&folder);
