@@ -176,7 +176,7 @@ fn nothing_configured() {
             Sys::real()
                 .with_environment(Environment::empty())
                 .with_files(Files::none()),
-            "no home directory known",
+            "~/.aws/config (no home directory known)",
         ),
         (
             with(&[], denied),

@@ -21,7 +21,7 @@ impl Kind {
         }
     }
 
-    const fn file_name(self) -> &'static str {
+    pub(super) const fn file_name(self) -> &'static str {
         match self {
             Self::Config => "config",
             Self::Credentials => "credentials",

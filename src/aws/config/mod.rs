@@ -69,7 +69,10 @@ impl ProfileFiles {
         for kind in Kind::BOTH {
             match Location::of(kind, sys.environment(), Platform::HERE) {
                 Some(location) => files.add(sys, kind, &location)?,
-                None => files.searched.push("no home directory known".to_owned()),
+                None => files.searched.push(format!(
+                    "~/.aws/{} (no home directory known)",
+                    kind.file_name()
+                )),
             }
         }
         files.searched.dedup();
