@@ -139,7 +139,15 @@ impl ServiceError {
         let code = self.code().unwrap_or_default();
         let of_service = match self.service {
             // The body that arrived does not have the signed hash: it was changed on its way.
-            "s3" => matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch"),
+            // The others are those of KMS that pass.
+            "s3" => matches!(
+                code,
+                "BadDigest"
+                    | "XAmzContentSHA256Mismatch"
+                    | "KMS.KMSInternalException"
+                    | "KMS.DependencyTimeoutException"
+                    | "KMS.KeyUnavailableException"
+            ),
             // STS could not reach the other identity provider, or not fetch its key. The SDKs for PHP, Ruby and Go
             // retry it.
             "sts" => matches!(code, "IDPCommunicationError" | "InvalidIdentityToken"),
@@ -357,6 +365,7 @@ pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
                 | "RequestThrottledException"
                 | "RequestThrottled"
                 | "KmsThrottled"
+                | "KMS.ThrottlingException"
                 | "TooManyRequestsException"
                 | "ProvisionedThroughputExceededException"
                 | "TransactionInProgressException"

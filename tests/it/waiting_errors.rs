@@ -103,6 +103,47 @@ fn the_last_response_says_why_it_was_not_understood() {
     assert!(cause.to_lowercase().contains("content-length"), "{cause}");
 }
 
+/// S3 passes on what KMS responds, with its status 400: that quota is reached soon when many results are encrypted.
+#[test]
+fn a_key_service_that_is_busy_or_down_ends_no_wait() {
+    for code in [
+        "KMS.ThrottlingException",
+        "KMS.KMSInternalException",
+        "KMS.DependencyTimeoutException",
+        "KMS.KeyUnavailableException",
+    ] {
+        let polls = Mutex::new(0);
+        let server = Verifier::start(Rules::new(), move |seen| {
+            let mut polls = polls.lock().expect("a count");
+            *polls += usize::from(is_output(seen));
+            if *polls > 6 {
+                Reply::new(200, "result")
+            } else {
+                s3_error(
+                    400,
+                    code,
+                    "You have exceeded the rate at which you may call KMS.",
+                )
+            }
+        });
+        let session = session_in(&server.url(), ManualClock::new());
+        let result = response(&session).get_result::<Vec<u8>>(&waiter(|w| w.max_attempts(9)));
+        assert_eq!(result.expect(code), b"result");
+    }
+    let disabled = Verifier::start(Rules::new(), |_| {
+        s3_error(400, "KMS.DisabledException", "x")
+    });
+    let session = session_in(&disabled.url(), ManualClock::new());
+    let error = response(&session).get_result::<Vec<u8>>(&waiter(|w| w.max_attempts(9)));
+    let error = error.expect_err("a disabled key stays so");
+    assert_eq!(
+        service_code(&error),
+        Some("KMS.DisabledException"),
+        "{error}"
+    );
+    assert_eq!(disabled.seen().len(), 1);
+}
+
 /// Any web server has pages that it does not find: that one says nothing about the inference.
 #[test]
 fn a_404_of_a_server_that_is_not_s3_is_a_failed_poll_and_says_so() {
