@@ -63,7 +63,15 @@ fn get_small<D>(
     uri: &S3Uri,
     policy: RequestPolicy<'_>,
 ) -> Result<Taken, CallError> {
-    match s3::get_object(response.session().s3(), uri, policy, MAX_HELD) {
+    let s3 = response.session().s3();
+    let mut got = s3::get_object(s3, uri, policy, MAX_HELD);
+    for _ in 1..response.session().client().retry.max_attempts() {
+        if !matches!(&got, Err(CallError::Other(error)) if error.is_damaged()) {
+            break;
+        }
+        got = s3::get_object(s3, uri, policy, MAX_HELD);
+    }
+    match got {
         Err(CallError::Other(Error::Transport(error)))
             if error.kind() == TransportErrorKind::TooLong =>
         {

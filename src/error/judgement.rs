@@ -59,6 +59,11 @@ impl Error {
         }
     }
 
+    /// Whether the received bytes are not those that the service stored.
+    pub(crate) fn is_damaged(&self) -> bool {
+        matches!(self, Self::Transfer(transfer) if transfer.kind == TransferErrorKind::Corrupt)
+    }
+
     /// The remedy, where it is known: a permission to grant, a setting to change, a log to read.
     ///
     /// It is part of `{error:#}`, and of `{error}` for errors of a value that the caller gave.

@@ -355,10 +355,11 @@ impl<D> AsyncInferenceResponse<D> {
         self.decode(&self.keep(outcome)).map(Some)
     }
 
-    /// Reads the output into memory; again from its start also after the object was replaced.
+    /// Reads the output into memory; again from its start also after the object was replaced or arrived damaged.
     fn read(&self, object: OpenObject, policy: RequestPolicy<'_>) -> Result<Object> {
         let (session, max) = (&self.session, self.transfer_config().max_result_bytes());
-        self.restarting(object, policy, is_replaced, |object| {
+        let cures = |error: &Error| is_replaced(error) || error.is_damaged();
+        self.restarting(object, policy, cures, |object| {
             memory::read_whole(session, self.output_path(), object, max, policy.cancel)
         })
     }

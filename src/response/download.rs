@@ -32,7 +32,8 @@ impl<D> AsyncInferenceResponse<D> {
     /// A large result is fetched over several connections ([`TransferConfig`](crate::TransferConfig)). A broken
     /// connection is resumed from the last byte, for the same version of the object (`Range`, `If-Match`). An
     /// object without an `ETag`, or with a weak one, is fetched again from its start. The length is verified, and the
-    /// checksum if S3 returns one for the complete object: CRC-64/NVME, CRC-32C, CRC-32 or SHA-256.
+    /// checksum if S3 returns one for the complete object: CRC-64/NVME, CRC-32C, CRC-32 or SHA-256. An object that
+    /// arrived damaged is fetched again.
     ///
     /// Memory: below 1 MiB for each connection. The result is not cached in this response. The waiter's deadline
     /// bounds the wait, not the transfer; its cancel token ends both.
@@ -74,12 +75,7 @@ impl<D> AsyncInferenceResponse<D> {
         // An hour of waiting in vain would be worse than a file created in vain.
         drop(OutputFile::create(path).map_err(|error| unwritable(path, error))?);
         match self.wait_until_ready(waiter)? {
-            Ready::Open(object) => self.restarting(
-                *object,
-                waiter.policy(None),
-                |_| false,
-                |object| self.store_open(object, path, waiter),
-            ),
+            Ready::Open(object) => self.store_open(*object, path, waiter),
             Ready::Kept(outcome) => outcome.store(path),
         }
     }
@@ -91,7 +87,9 @@ impl<D> AsyncInferenceResponse<D> {
         path: &Path,
         waiter: &WaiterConfig,
     ) -> Result<u64> {
-        self.origin(waiter).to_file(object, path)
+        self.restarting(object, waiter.policy(None), Error::is_damaged, |object| {
+            self.origin(waiter).to_file(object, path)
+        })
     }
 
     /// Waits for the result and writes it to `writer` in order, over one connection; returns its length in bytes.

@@ -244,8 +244,9 @@ fn checksums_are_compared_with_the_received_bytes() {
             let right = way(&response(&raw, &ManualClock::new()));
             assert_eq!(right.expect("right"), CONTENT, "{name}");
 
+            // As often as the session has attempts.
             let wrong = flipped(sum);
-            let (raw, _) = scripted(vec![with(&wrong)]);
+            let (raw, _) = scripted(vec![with(&wrong); 3]);
             let error = failed(
                 way(&response(&raw, &ManualClock::new())),
                 TransferErrorKind::Corrupt,
@@ -288,10 +289,11 @@ fn a_large_result_that_is_not_what_was_stored_leaves_no_file() {
         ],
         content,
     );
-    place.endpoint.fault(wrong);
+    place.endpoint.fault(wrong.always());
     let outcome = response.download(place.path("result"), &once());
     failed(outcome, TransferErrorKind::Corrupt);
     assert_eq!(place.names(), [""; 0]);
+    place.endpoint.clear_faults();
     let right = response.download(place.path("result"), &once());
     right.expect("the object itself is right");
 }

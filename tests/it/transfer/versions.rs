@@ -136,6 +136,27 @@ fn a_result_in_memory_that_is_replaced_while_it_is_read_is_read_again() {
 }
 
 #[test]
+fn a_result_that_is_damaged_on_its_way_is_fetched_again() {
+    let sum = |sum: &str| {
+        let headers = format!("{ETAG}x-amz-checksum-crc32: {sum}\r\n");
+        whole(20).replace(ETAG, &headers)
+    };
+    let replies = || scripted(vec![sum("AAAAAA=="), sum("Y4wNKQ==")]).0;
+    let clock = ManualClock::new();
+    let in_memory = response(&replies(), &clock).get_result(&once());
+    assert_eq!(in_memory.expect("a result"), CONTENT);
+    assert_eq!(in_a_batch(&replies()).expect("a result"), CONTENT);
+    let place = Place::new();
+    let path = place.path("result");
+    let stored = response(&replies(), &clock).download(&path, &once());
+    assert_eq!(stored.expect("a result"), 20);
+    assert_eq!(std::fs::read(path).expect("a file"), CONTENT);
+    // What was written to a stream cannot be taken back.
+    let (raw, _) = scripted(vec![sum("AAAAAA=="), sum("Y4wNKQ==")]);
+    failed(fetched(&raw, &clock), TransferErrorKind::Corrupt);
+}
+
+#[test]
 fn the_length_of_a_chunked_object_is_that_of_its_chunks() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\netag: \"v1\"\r\n\r\n\
                    14\r\n0123456789abcdefghij\r\n0\r\n\r\n";
