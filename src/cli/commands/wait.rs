@@ -178,6 +178,7 @@ impl Wait {
             Some(_) => self.waiting.rare(),
             None => self.waiting.builder(),
         };
+        let waiter = waiter.progress(progress.of_each_wait());
         let waiter = waiter.cancel(interrupt.token()).build()?;
         let refused = Arc::new(Mutex::new(None));
         let places = results.places(submitted.clone());

@@ -95,13 +95,16 @@ impl Progress {
         }
     }
 
+    fn no_poll_succeeds(&self, wait: &WaitProgress<'_>) {
+        let (place, last) = (wait.output_path(), wait.last_response().unwrap_or_default());
+        self.error(&format!(
+            "no poll of {place} has succeeded yet, and polling goes on: {last}"
+        ));
+    }
+
     fn on_wait(&self, wait: &WaitProgress<'_>) {
-        // Each has been retried: the address may be wrong, and the wait may last for hours.
-        if wait.attempts() == REPORTED && wait.observed().failed == REPORTED {
-            let (place, last) = (wait.output_path(), wait.last_response().unwrap_or_default());
-            self.error(&format!(
-                "no poll of {place} has succeeded yet, and polling goes on: {last}"
-            ));
+        if fails_so_far(wait) {
+            self.no_poll_succeeds(wait);
         }
         let elapsed = wait.elapsed().as_secs_f64();
         self.event(
@@ -206,6 +209,19 @@ impl Progress {
         }
     }
 
+    /// For the single waits of a batch: reports the first one of which no poll succeeds.
+    pub(in crate::cli) fn of_each_wait(
+        &self,
+    ) -> impl Fn(&WaitProgress<'_>) -> std::ops::ControlFlow<()> + Send + Sync + 'static {
+        let (progress, reported) = (self.clone(), AtomicBool::new(false));
+        move |wait| {
+            if fails_so_far(wait) && !reported.swap(true, Ordering::Relaxed) {
+                progress.no_poll_succeeds(wait);
+            }
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+
     /// For batches of submits (`submit`) or waits (`wait_all`).
     pub(in crate::cli) fn batch_callback(
         &self,
@@ -275,6 +291,11 @@ fn watch(progress: &Progress, endpoint: &Endpoint, over: &AtomicBool) {
         }
         SystemClock.sleep(NAP);
     }
+}
+
+/// Whether a wait's first polls all failed. The address may be wrong, and the wait may last for hours.
+fn fails_so_far(wait: &WaitProgress<'_>) -> bool {
+    wait.attempts() == REPORTED && wait.observed().failed == REPORTED
 }
 
 fn spinner() -> ProgressStyle {

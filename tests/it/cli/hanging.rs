@@ -90,11 +90,24 @@ fn a_time_limit_ends_uploads_and_submits_that_hang() {
 /// The wait may last for hours, and nobody should have to wait to learn that S3 cannot be reached.
 #[test]
 fn a_wait_whose_polls_fail_is_reported_while_it_goes_on() {
+    is_reported_while_it_goes_on(1, &[]);
+}
+
+#[test]
+fn a_wait_for_many_whose_polls_fail_is_reported_once() {
+    is_reported_while_it_goes_on(3, &["--output-dir", "out"]);
+}
+
+fn is_reported_while_it_goes_on(handles: usize, options: &[&str]) {
     let bench = bench();
     let input = bench.file("q", "x");
-    let handle = bench.run(&["submit", bench.name(), "--input", &input]);
-    let handle = bench.file("handle", &handle.ends_with(0).stdout);
-    let mut command = bench.command(&["wait", &handle, "--delay", "20ms"]);
+    let submit = || bench.run(&["submit", bench.name(), "--input", &input]);
+    let lines: String = (0..handles)
+        .map(|_| submit().ends_with(0).stdout.clone())
+        .collect();
+    let handles = bench.file("handles", &lines);
+    let wait = ["wait", &handles, "--delay", "20ms"];
+    let mut command = bench.command(&[&wait, options].concat());
     command.env("AWS_ENDPOINT_URL_S3", unused_address());
     let mut child = command
         .stdout(Stdio::piped())
@@ -108,4 +121,6 @@ fn a_wait_whose_polls_fail_is_reported_while_it_goes_on() {
     signal(&child, "TERM");
     let rest: Vec<_> = lines.map_while(Result::ok).collect();
     assert!(child.wait().is_ok(), "{rest:?}");
+    let again = |line: &String| line.contains("polling goes on");
+    assert!(!rest.iter().any(again), "{rest:?}");
 }
