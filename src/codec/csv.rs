@@ -19,9 +19,9 @@ use super::{CodecError, Deserializer, Serializer, mime_types, not_text, serializ
 /// NaN and the infinities are written as `NaN`, `inf` and `-inf`, which Python's `float` and pandas read.
 ///
 /// Deserializes to a vector. A byte order mark is ignored, blank lines are skipped, blanks around a number or a truth
-/// value are ignored, and all records must have as many fields as the first. Each must have exactly the fields that the type has, unless they are found by name: a
-/// body `0.1,0.2` is a `Vec<Vec<f64>>` or a `Vec<(f64, f64)>`, and an error for a `Vec<f64>`. An error has the number
-/// of the record, counted from 1 and including a header.
+/// value are ignored, and all records must have as many fields as the first. Each must have exactly the fields that
+/// the type has, unless they are found by name: a body `0.1,0.2` is a `Vec<Vec<f64>>` or a `Vec<(f64, f64)>`, and an
+/// error for a `Vec<f64>`. An error has the number of the record, counted from 1 and including a header.
 ///
 /// Defaults: content type and accept `text/csv`, comma, no header, since `SageMaker`'s built-in models expect
 /// none.

@@ -23,11 +23,12 @@ use crate::waiter::{CancelToken, WaiterConfig};
 ///
 /// [`in_service`](Self::in_service) and [`deleted`](Self::deleted) are the published waiters of the API's model:
 /// `DescribeEndpoint` every 30 s, up to 120 and up to 60 times. Like those, a wait ends with the state that is waited
-/// for, with `Failed`, and when the endpoint does not exist (a `ValidationException` that says so; another is an error). It
-/// also ends with `UpdateRollbackFailed`, from which no operation recovers. For a minute after a change that was requested
-/// with this [`Endpoint`](super::Endpoint) or a clone, the state from before it does not end a wait: the service may not show
-/// the change yet. Polls that fail because of the network or the service are
-/// ignored, and so are those without credentials once there was a description.
+/// for, with `Failed`, and when the endpoint does not exist (a `ValidationException` that says so; another is an
+/// error). It also ends with `UpdateRollbackFailed`, from which no operation recovers.
+///
+/// For a minute after a change that was requested with this [`Endpoint`](super::Endpoint) or a clone, the state from
+/// before it does not end a wait: the service may not show the change yet. Polls that fail because of the network or
+/// the service are ignored, and so are those without credentials once there was a description.
 ///
 /// ```
 /// use std::time::Duration;

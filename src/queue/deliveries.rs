@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long the service remembers an attempt id, less some time for the request.
 const ATTEMPT_LIFE: Duration = Duration::from_mins(4);
 
-/// Is called with errors.
+/// The callback of [`Deliveries::on_queue_error`].
 type OnError = Box<dyn Fn(&Error) + Send + Sync>;
 
 /// Messages of a [`ResultQueue`] as they arrive: a blocking iterator, created by [`ResultQueue::deliveries`].

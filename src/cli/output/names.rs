@@ -27,8 +27,8 @@ pub(in crate::cli) struct Results {
     inputs: HashSet<PathBuf>,
 }
 
-/// Creates a directory for results if it does not exist, and checks that files can be created in it: it would be worse
-/// to wait an hour in vain.
+/// Creates a directory for results if it does not exist, and checks that files can be created in it, before a wait that
+/// may take an hour.
 pub(in crate::cli) fn make_directory(directory: &Path) -> Outcome {
     let made = fs::create_dir_all(directory);
     let made = made.and_then(|()| check_writable(&directory.join("result")));

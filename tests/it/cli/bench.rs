@@ -1,6 +1,6 @@
 //! The binary and the endpoint that it uses.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -115,6 +115,40 @@ pub(crate) fn bare(arguments: &[&str]) -> Command {
     };
     command.args(arguments).env_clear();
     command
+}
+
+/// The command by way of a shell, whose script runs it by `exec "$0" "$@"`.
+pub(crate) fn by_shell(script: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", script])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    if let Some(directory) = command.get_current_dir() {
+        shell.current_dir(directory);
+    }
+    shell
+}
+
+/// The first line of standard error; then it is ended by SIGTERM, and its other lines are returned too.
+pub(crate) fn first_error(command: &mut Command) -> (String, Vec<String>) {
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let first = lines.next().expect("a line").expect("a text");
+    signal(&child, "TERM");
+    let rest: Vec<_> = lines.map_while(Result::ok).collect();
+    assert!(child.wait().is_ok(), "{rest:?}");
+    (first, rest)
 }
 
 /// Whether this process ignores SIGHUP, as under `nohup`, or SIGINT and SIGQUIT, as in the background of a script. Known

@@ -10,7 +10,7 @@ use sagemaker_async_inference::local::{Fault, LocalEndpoint, ModelResponse, Oper
 use sagemaker_async_inference::{AsyncPredictor, NotificationConfig};
 use serde_json::{Value, json};
 
-use crate::cli::bench::{Bench, Ran, bare};
+use crate::cli::bench::{Bench, Ran, bare, by_shell};
 use crate::cli::server::Server;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:done";
@@ -300,17 +300,7 @@ fn a_disk_that_takes_nothing_ends_the_command_and_deletes_nothing() {
     let bench = bench(&[]);
     submit(&bench, &["a", "b"]);
     let own = bench.command(&["consume", "done", "--output-dir", "out", "--workers", "1"]);
-    let mut limited = std::process::Command::new("/bin/sh");
-    limited
-        .args(["-c", r#"ulimit -f 0 && exec "$0" "$@""#])
-        .arg(own.get_program())
-        .args(own.get_args())
-        .current_dir(own.get_current_dir().expect("a directory"))
-        .env_clear()
-        .envs(
-            own.get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+    let mut limited = by_shell(r#"ulimit -f 0 && exec "$0" "$@""#, &own);
     let ran = Ran::of(limited.output().expect("a shell"));
     ran.ends_with(1);
     assert_eq!(bench.endpoint.messages_in("done"), 2);

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::cli::bench::{BINARY, QUICK, Ran, bench, result_of};
+use crate::cli::bench::{QUICK, Ran, bench, by_shell, result_of};
 
 /// As PowerShell's `>` writes it, and the other byte order.
 fn utf16(text: &str) -> [Vec<u8>; 2] {
@@ -57,18 +57,9 @@ fn a_name_that_only_begins_as_utf16_is_taken_byte_by_byte() {
 #[test]
 fn a_closed_standard_input_is_no_empty_one() {
     let bench = bench();
-    let own = bench.command(&[]);
     for command in ["predict", "submit"] {
-        let mut shell = std::process::Command::new("/bin/sh");
-        shell
-            .args(["-c", r#"exec "$0" "$@" <&-"#])
-            .arg(BINARY)
-            .args([command, bench.name(), "--input", "-"])
-            .env_clear()
-            .envs(
-                own.get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            );
+        let own = bench.command(&[command, bench.name(), "--input", "-"]);
+        let mut shell = by_shell(r#"exec "$0" "$@" <&-"#, &own);
         let ran = Ran::of(shell.output().expect("a shell"));
         ran.ends_with(1).says("standard input is closed");
     }

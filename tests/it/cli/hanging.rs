@@ -1,13 +1,12 @@
 //! Requests that hang: an interrupt and a time limit end them.
 
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use crate::cli::bench::{Ran, bench, signal};
+use crate::cli::bench::{Ran, bench, first_error, signal};
 use crate::cli::signals::{start, until};
 use crate::support::raw::unused_address;
 
@@ -109,18 +108,9 @@ fn is_reported_while_it_goes_on(handles: usize, options: &[&str]) {
     let wait = ["wait", &handles, "--delay", "20ms"];
     let mut command = bench.command(&[&wait, options].concat());
     command.env("AWS_ENDPOINT_URL_S3", unused_address());
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-    let first = lines.next().expect("a line").expect("a text");
+    let (first, rest) = first_error(&mut command);
     assert!(first.contains("no connection could be made"), "{first}");
     assert!(first.contains("polling goes on"), "{first}");
-    signal(&child, "TERM");
-    let rest: Vec<_> = lines.map_while(Result::ok).collect();
-    assert!(child.wait().is_ok(), "{rest:?}");
     let again = |line: &String| line.contains("polling goes on");
     assert!(!rest.iter().any(again), "{rest:?}");
 }

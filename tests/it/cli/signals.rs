@@ -10,7 +10,7 @@ use sagemaker_async_inference::InferenceHandle;
 use sagemaker_async_inference::local::{Fault, Operation};
 use sagemaker_async_inference::sys::{Clock, SystemClock};
 
-use crate::cli::bench::{BINARY, Bench, QUICK, Ran, bench, named, signal};
+use crate::cli::bench::{BINARY, Bench, QUICK, Ran, bench, by_shell, named, signal};
 
 const ENDS: [&str; 3] = ["INT", "TERM", "KILL"];
 const INPUTS: usize = 30;
@@ -331,26 +331,16 @@ fn a_signal_that_is_ignored_stays_so() {
 fn a_limit_of_file_sizes_costs_no_handle() {
     let bench = bench();
     let input = bench.file("q", &"x".repeat(100_000));
-    let own = bench.command(&[]);
-    let mut shell = std::process::Command::new("/bin/sh");
-    shell
-        .args(["-c", r#"ulimit -f 16 && exec "$0" "$@""#])
-        .arg(BINARY)
-        .args([
-            "predict",
-            bench.name(),
-            "--input",
-            &input,
-            "--output",
-            "out",
-        ])
-        .args(QUICK)
-        .current_dir(own.get_current_dir().expect("a directory"))
-        .env_clear()
-        .envs(
-            own.get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+    let predict = [
+        "predict",
+        bench.name(),
+        "--input",
+        &input,
+        "--output",
+        "out",
+    ];
+    let limited = r#"ulimit -f 16 && exec "$0" "$@""#;
+    let mut shell = by_shell(limited, &bench.command(&[&predict[..], &QUICK].concat()));
     let ran = Ran::of(shell.output().expect("a shell"));
     ran.ends_with(1).says("File too large");
     assert_eq!(ids(&ran.stderr), jobs(&bench));
@@ -362,18 +352,8 @@ fn a_limit_of_file_sizes_costs_no_handle() {
 fn a_journal_that_cannot_grow_costs_no_handle() {
     let bench = many();
     let arguments = [&["submit", bench.name(), "--journal", "j"][..], &SUBMIT].concat();
-    let own = bench.command(&arguments);
-    let mut shell = std::process::Command::new("/bin/sh");
-    shell
-        .args(["-c", r#"ulimit -f 2 && exec "$0" "$@""#])
-        .arg(BINARY)
-        .args(&arguments)
-        .current_dir(own.get_current_dir().expect("a directory"))
-        .env_clear()
-        .envs(
-            own.get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+    let limited = r#"ulimit -f 2 && exec "$0" "$@""#;
+    let mut shell = by_shell(limited, &bench.command(&arguments));
     let ran = Ran::of(shell.output().expect("a shell"));
     ran.ends_with(1).says("Keep the printed handles");
     assert_eq!(ids(&ran.stdout), jobs(&bench));
